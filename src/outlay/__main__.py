@@ -1,0 +1,5 @@
+"""`python -m outlay`."""
+
+from outlay.cli.main import run
+
+run()

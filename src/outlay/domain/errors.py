@@ -1,0 +1,78 @@
+"""Everything that can go wrong on purpose, as one tree.
+
+OutlayError
+├── Invalid           the request itself is wrong; says what and how to mend it
+├── Unauthenticated   nobody we know
+├── NotPermitted      somebody we know, who may not
+├── NotFound          no such thing, or not yours: the two are never told apart
+├── Conflict          contradicts what is already on record
+├── Unavailable       could be done, but not now: full disk, full queue, shutting down
+├── Damaged           stored data fails its checksum or is missing; never answered from
+└── Locked            another process has the data directory open
+
+Each error carries a stable `code` (kebab-case, for programs) and a sentence (for people). Which
+HTTP status or exit code that becomes is the business of the outermost layer.
+"""
+
+from typing import ClassVar
+
+
+class OutlayError(Exception):
+    """Base of all errors that are answers rather than bugs."""
+
+    default_code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.field = field
+        """The parameter or field at fault, where one is."""
+
+
+class Invalid(OutlayError):
+    """The request or file is malformed or asks for something that does not exist."""
+
+    default_code = "invalid"
+
+
+class Unauthenticated(OutlayError):
+    """No credential, or one that is unknown, expired or revoked."""
+
+    default_code = "unauthenticated"
+
+
+class NotPermitted(OutlayError):
+    """The credential is good but does not allow this; the code says whether role or plan lacks."""
+
+    default_code = "not-permitted"
+
+
+class NotFound(OutlayError):
+    """There is no such object, or it belongs to somebody else."""
+
+    default_code = "not-found"
+
+
+class Conflict(OutlayError):
+    """The same identity was recorded before with other content."""
+
+    default_code = "conflict"
+
+
+class Unavailable(OutlayError):
+    """Cannot be served now; trying again later is right."""
+
+    default_code = "unavailable"
+
+
+class Damaged(OutlayError):
+    """Stored data does not match its checksum; it is reported, never summed."""
+
+    default_code = "damaged"
+
+
+class Locked(OutlayError):
+    """The data directory belongs to another running process."""
+
+    default_code = "locked"

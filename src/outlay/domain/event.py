@@ -1,0 +1,136 @@
+"""The usage event: one LLM request as it stands in the ledger."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+EARLIEST_EVENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
+"""Older than any metered LLM; an earlier time is a unit mistake (seconds read as milliseconds)."""
+
+MAX_FUTURE: Final = timedelta(minutes=5)
+"""How far ahead of our clock an event may lie before it is refused."""
+
+MAX_TEXT: Final = 256
+"""Longest id, model, app or other label, in characters."""
+
+
+class Status(StrEnum):
+    """How a request ended."""
+
+    OK = "ok"
+    CLIENT_ERROR = "client_error"
+    UPSTREAM_ERROR = "upstream_error"
+    GATEWAY_ERROR = "gateway_error"
+    CANCELED = "canceled"
+
+
+class UsageSource(StrEnum):
+    """Who counted the tokens."""
+
+    PROVIDER = "provider"
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    UNKNOWN = "unknown"
+
+
+class CostSource(StrEnum):
+    """Where the cost comes from."""
+
+    COMPUTED = "computed"
+    REPORTED = "reported"
+    OVERRIDE = "override"
+    UNPRICED = "unpriced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageEvent:
+    """One request of a client: attributed, counted and priced. Immutable.
+
+    Ids of things that do not apply are empty strings, which is what "unattributed" is made of.
+    Token counts are meaningful unless `usage_source` is `unknown`; costs are pico-USD and 0 when
+    `cost_source` is `unpriced`: both are counted separately so that neither reads as free.
+    """
+
+    # Facts, as reported. They identify the event: the same id with other facts is a conflict.
+    event_id: str
+    organization_id: str
+    event_time_us: int
+    """Start of the request, microseconds since the epoch, UTC."""
+    project_id: str = ""
+    api_key_id: str = ""
+    end_user: str = ""
+    app: str = ""
+    provider: str = ""
+    mapping: str = ""
+    """The provider-tagged route as requested, `openai/gpt-5.5`."""
+    operation: str = "chat"
+    status: Status = Status.OK
+    usage_source: UsageSource = UsageSource.PROVIDER
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_write_input_tokens: int = 0
+    cache_write_1h_input_tokens: int = 0
+    reasoning_output_tokens: int = 0
+    duration_us: int | None = None
+    time_to_first_token_us: int | None = None
+    reported_cost_pusd: int | None = None
+    source: str = "native"
+    """What put the event in: `native`, `demo`, `import:azure-llm-trace` …"""
+
+    # Derived when recorded, from the directory and the price book of that moment.
+    member_id: str = ""
+    """The member who created the API key."""
+    user_id: str = ""
+    """Whom the request is attributed to."""
+    groups: str = ""
+    """Ids of the user's groups at event time, sorted, joined by commas (`join_groups`)."""
+    model: str = ""
+    """The canonical model, whatever the route."""
+    is_adjusted: bool = False
+    """Contradictory counts were clamped."""
+    cost_source: CostSource = CostSource.UNPRICED
+    cost_pusd: int = 0
+    input_cost_pusd: int = 0
+    """Of uncached input."""
+    cache_read_cost_pusd: int = 0
+    cache_write_cost_pusd: int = 0
+    output_cost_pusd: int = 0
+    price_ref: str = ""
+    """The price that was applied, e.g. `genai-prices:0.2.3/openai/gpt-5.5`."""
+
+
+FACTS: Final = (
+    "event_time_us",
+    "project_id",
+    "api_key_id",
+    "end_user",
+    "app",
+    "provider",
+    "mapping",
+    "operation",
+    "status",
+    "usage_source",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_write_input_tokens",
+    "cache_write_1h_input_tokens",
+    "reasoning_output_tokens",
+    "duration_us",
+    "time_to_first_token_us",
+    "reported_cost_pusd",
+    "source",
+)
+"""The fields that must agree when an event id is seen again."""
+
+
+def join_groups(group_ids: tuple[str, ...] | list[str]) -> str:
+    """The stored form of a set of group ids: sorted, unique, comma-joined; empty for none."""
+    return ",".join(sorted(set(group_ids)))
+
+
+def split_groups(groups: str) -> list[str]:
+    """The group ids in a stored set."""
+    return groups.split(",") if groups else []

@@ -1,0 +1,105 @@
+"""What is summed: one catalogue for the rollup tables, the API, the pages and the documents."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Unit(StrEnum):
+    """What one of a measure is."""
+
+    COUNT = "count"
+    TOKENS = "tokens"
+    PUSD = "pico-USD"
+    MICROSECONDS = "µs"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """An additive number of the cube: its sum over any disjoint parts is its value of the whole."""
+
+    name: str
+    """Column and identifier, snake_case."""
+    api_name: str
+    """Field in JSON, camelCase; money appears there in USD."""
+    unit: Unit
+    meaning: str
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure("requests", "requestCount", Unit.COUNT, "requests of clients, whatever became of them"),
+    Measure("input_tokens", "inputTokens", Unit.TOKENS, "input tokens, cached ones included"),
+    Measure("output_tokens", "outputTokens", Unit.TOKENS, "output tokens, reasoning included"),
+    Measure(
+        "cache_read_input_tokens",
+        "cacheReadInputTokens",
+        Unit.TOKENS,
+        "the part of the input that was read from a prompt cache",
+    ),
+    Measure(
+        "cache_write_input_tokens",
+        "cacheWriteInputTokens",
+        Unit.TOKENS,
+        "the part of the input that was written to a prompt cache",
+    ),
+    Measure(
+        "reasoning_output_tokens",
+        "reasoningOutputTokens",
+        Unit.TOKENS,
+        "the part of the output that was reasoning",
+    ),
+    Measure("cost_pusd", "cost", Unit.PUSD, "cost at the price book"),
+    Measure("input_cost_pusd", "inputCost", Unit.PUSD, "the part for uncached input and fees"),
+    Measure("cache_read_cost_pusd", "cacheReadCost", Unit.PUSD, "the part for cache reads"),
+    Measure("cache_write_cost_pusd", "cacheWriteCost", Unit.PUSD, "the part for cache writes"),
+    Measure("output_cost_pusd", "outputCost", Unit.PUSD, "the part for output"),
+    Measure(
+        "errors",
+        "errorCount",
+        Unit.COUNT,
+        "requests that failed upstream or in the gateway",
+    ),
+    Measure("client_errors", "clientErrorCount", Unit.COUNT, "requests the client got wrong"),
+    Measure("unpriced_requests", "unpricedRequestCount", Unit.COUNT, "requests without a price"),
+    Measure(
+        "estimated_requests",
+        "estimatedRequestCount",
+        Unit.COUNT,
+        "requests whose tokens were estimated",
+    ),
+    Measure(
+        "unknown_usage_requests",
+        "unknownUsageRequestCount",
+        Unit.COUNT,
+        "requests whose tokens nobody knows",
+    ),
+    Measure(
+        "adjusted_requests",
+        "adjustedRequestCount",
+        Unit.COUNT,
+        "requests whose contradictory token counts were clamped",
+    ),
+    Measure("duration_us", "durationUs", Unit.MICROSECONDS, "sum of durations"),
+    Measure("timed_requests", "timedRequestCount", Unit.COUNT, "requests with a duration"),
+    Measure(
+        "time_to_first_token_us",
+        "timeToFirstTokenUs",
+        Unit.MICROSECONDS,
+        "sum of times to the first token",
+    ),
+    Measure(
+        "streamed_requests",
+        "streamedRequestCount",
+        Unit.COUNT,
+        "requests with a time to first token",
+    ),
+)
+
+MEASURES_BY_NAME: dict[str, Measure] = {measure.name: measure for measure in MEASURES}
+
+
+class Rank(StrEnum):
+    """What groups are ranked by; its value is the word used in the API."""
+
+    COST = "cost"
+    REQUESTS = "requestCount"
+    TOKENS = "totalTokens"

@@ -1,0 +1,44 @@
+"""Money is an integer number of pico-USD (1e-12 USD), everywhere, from price to total.
+
+One token at $0.0375 per million costs 37,500 pico-USD, so per-token prices are exact integers.
+Names of values in this unit end in `_pusd`.
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+PUSD_PER_USD: Final = 10**12
+MAX_PUSD: Final = 9 * 10**18
+"""The largest amount one event may carry: nine million dollars, which fits a signed 64-bit cell."""
+
+
+def parse_usd(text: str | int | Decimal) -> int:
+    """Pico-USD of a plain decimal amount of dollars; raises ValueError for anything inexact."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{text!r} is not an amount of USD") from error
+    if not amount.is_finite():
+        raise ValueError(f"{text!r} is not a finite amount of USD")
+    scaled = amount.scaleb(12)
+    if scaled != scaled.to_integral_value():
+        raise ValueError(f"{text!r} has more than 12 decimal places")
+    return int(scaled)
+
+
+def render_usd(pusd: int) -> str:
+    """The exact dollars of `pusd` as a plain decimal number: `84.19`, `0.0000375`, `-3`."""
+    sign = "-" if pusd < 0 else ""
+    whole, fraction = divmod(abs(pusd), PUSD_PER_USD)
+    if not fraction:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{fraction:012d}".rstrip("0")
+
+
+def divide_half_even(numerator: int, denominator: int) -> int:
+    """`numerator / denominator` rounded to the nearest integer, ties to even, without floats."""
+    quotient, remainder = divmod(numerator, denominator)
+    twice = 2 * remainder
+    if twice > denominator or (twice == denominator and quotient & 1):
+        quotient += 1
+    return quotient

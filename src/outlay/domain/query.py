@@ -1,0 +1,61 @@
+"""The one question every page, endpoint and export asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid
+from outlay.domain.event import MAX_TEXT
+from outlay.domain.measure import Rank
+from outlay.domain.period import Interval, Period
+
+MAX_TOP = 1_000
+"""Most groups one answer names; the remainder is Other."""
+
+MAX_FILTER_VALUES = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageQuery:
+    """Measures by period step and dimension value, for one organization.
+
+    Values of one filter are alternatives; filters of different dimensions must all hold. The
+    groups that are among the `top` by any of `ranks` are named, the others are summed as Other;
+    events without a value are Unattributed and never part of Other.
+    """
+
+    organization_id: str
+    period: Period
+    interval: Interval = Interval.TOTAL
+    group_by: Dimension | None = None
+    filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
+    top: int = MAX_TOP
+    ranks: tuple[Rank, ...] = (Rank.COST,)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.top <= MAX_TOP:
+            raise Invalid(f"top must be between 1 and {MAX_TOP:,}", field="top")
+        if not self.ranks:
+            raise Invalid("at least one rank is needed", field="rankBy")
+        for dimension, values in self.filters.items():
+            if not 1 <= len(values) <= MAX_FILTER_VALUES:
+                raise Invalid(
+                    f"a filter takes 1 to {MAX_FILTER_VALUES:,} values", field=dimension.value
+                )
+            for value in values:
+                _check_text(value, dimension.value)
+
+
+def _check_text(value: str, name: str) -> None:
+    if len(value) > MAX_TEXT:
+        raise Invalid(f"a {name} is at most {MAX_TEXT} characters long", field=name)
+    if "\0" in value or not _is_encodable(value):
+        raise Invalid(f"the {name} contains characters that are not valid text", field=name)
+
+
+def _is_encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

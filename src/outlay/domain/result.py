@@ -1,0 +1,169 @@
+"""What a UsageQuery answers with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.measure import MEASURES, Rank
+from outlay.domain.period import Period, Step
+
+
+class Totals(NamedTuple):
+    """One value per measure of the catalogue, in its order and units."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_write_input_tokens: int = 0
+    reasoning_output_tokens: int = 0
+    cost_pusd: int = 0
+    input_cost_pusd: int = 0
+    cache_read_cost_pusd: int = 0
+    cache_write_cost_pusd: int = 0
+    output_cost_pusd: int = 0
+    errors: int = 0
+    client_errors: int = 0
+    unpriced_requests: int = 0
+    estimated_requests: int = 0
+    unknown_usage_requests: int = 0
+    adjusted_requests: int = 0
+    duration_us: int = 0
+    timed_requests: int = 0
+    time_to_first_token_us: int = 0
+    streamed_requests: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Input plus output tokens."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def error_rate(self) -> float | None:
+        """(upstream + gateway errors) / (requests - client errors), None without a denominator."""
+        answerable = self.requests - self.client_errors
+        return self.errors / answerable if answerable else None
+
+    def rank_value(self, rank: Rank) -> int:
+        """The number this is ranked by: pico-USD, requests or tokens."""
+        match rank:
+            case Rank.COST:
+                return self.cost_pusd
+            case Rank.REQUESTS:
+                return self.requests
+            case Rank.TOKENS:
+                return self.total_tokens
+
+    def plus(self, other: "Totals") -> "Totals":
+        """Measure by measure sum."""
+        return Totals(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+if Totals._fields != tuple(measure.name for measure in MEASURES):
+    raise AssertionError("Totals and MEASURES list the same measures in the same order")
+
+ZERO = Totals()
+
+
+def sum_totals(parts: Sequence[Totals]) -> Totals:
+    """Measure by measure sum of any number of totals."""
+    return Totals(*(sum(column) for column in zip(*parts, strict=True))) if parts else ZERO
+
+
+class EntryKind(StrEnum):
+    """What an entry of a breakdown stands for."""
+
+    VALUE = "value"
+    OTHER = "other"
+    """The remainder beyond the top."""
+    UNATTRIBUTED = "unattributed"
+    """Events without a value for the dimension."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One group of a breakdown: its identity and its measures per step of the period."""
+
+    kind: EntryKind
+    key: str
+    """The dimension value; `other` or `unattributed` for the two special kinds."""
+    label: str
+    """What to call it on a page; a deleted thing keeps its name, marked."""
+    total: Totals
+    by_step: Mapping[int, Totals]
+    """Step index → measures; steps without usage are absent."""
+    members: int = 1
+    """How many values it stands for; more than one only for Other."""
+
+    def at(self, step: int) -> Totals:
+        """The measures of a step, zeros where nothing happened."""
+        return self.by_step.get(step, ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakdown:
+    """The answer to a UsageQuery.
+
+    For single-valued dimensions entries sum to the totals in every step. For groups they may
+    exceed them, since an event counts in each group of its user; totals count it once.
+    """
+
+    group_by: Dimension | None
+    steps: tuple[Step, ...]
+    total: Totals
+    by_step: Mapping[int, Totals]
+    entries: tuple[Entry, ...]
+    """By the first rank, descending, ties by key; then Other, then Unattributed."""
+
+    def at(self, step: int) -> Totals:
+        """The totals of a step, zeros where nothing happened."""
+        return self.by_step.get(step, ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A breakdown beside the equally long period before it."""
+
+    period: Period
+    elapsed: Period
+    """The part of `period` that can have happened by now; equal to it once it is over."""
+    current: Breakdown
+    earlier_period: Period
+    earlier_part: Period
+    """The part of the earlier period that matches `elapsed`: what changes are measured against."""
+    earlier_steps: tuple[Totals, ...]
+    """Totals of the earlier period step by step, aligned with `current.steps` by position.
+
+    May be shorter or longer than `current.steps` where daylight saving makes hours differ.
+    """
+    earlier_total: Totals
+    """Totals of `earlier_part`."""
+    earlier_entries: Mapping[str, Totals]
+    """Totals over `earlier_part` of each entry key of `current`; zeros where it had no usage."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the period is still filling in."""
+        return self.elapsed.end_bucket < self.period.end_bucket
+
+
+class Reconciliation(StrEnum):
+    """State of the last verification of the cube against the ledger."""
+
+    VERIFIED = "verified"
+    DIFFERS = "differs"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How complete the cube is."""
+
+    data_through: datetime
+    """Every event acknowledged before this instant is in the answer."""
+    pending_events: int
+    reconciled: Reconciliation
+    reconciled_at: datetime | None = None

@@ -1,0 +1,58 @@
+"""Token counts and which of them include which.
+
+    input_tokens ⊇ cache_read_input_tokens + cache_write_input_tokens
+                                             cache_write_input_tokens ⊇ cache_write_1h_input_tokens
+    output_tokens ⊇ reasoning_output_tokens
+    total = input_tokens + output_tokens
+
+The names are OpenTelemetry's (gen_ai.usage.*); counters of providers that exclude the cache from
+the input are normalised before they get here.
+"""
+
+from typing import Final, NamedTuple
+
+from outlay.domain.errors import Invalid
+
+MAX_TOKENS: Final = 10**9
+"""More tokens than this in one request is a broken counter, not usage."""
+
+
+class TokenUsage(NamedTuple):
+    """The token counts of one request; every count is 0..MAX_TOKENS."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_write_input_tokens: int = 0
+    cache_write_1h_input_tokens: int = 0
+    """The part of the cache writes kept for an hour, which some providers price higher."""
+    reasoning_output_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Input plus output; the other counts are parts of these."""
+        return self.input_tokens + self.output_tokens
+
+
+def check_tokens(usage: TokenUsage) -> TokenUsage:
+    """`usage` itself, or Invalid naming the first count that is not an integer in range."""
+    for name, count in zip(TokenUsage._fields, usage, strict=True):
+        if type(count) is not int:
+            raise Invalid(f"{name} must be a whole number, not {count!r}", field=name)
+        if not 0 <= count <= MAX_TOKENS:
+            raise Invalid(f"{name} must be between 0 and {MAX_TOKENS:,}, not {count:,}", field=name)
+    return usage
+
+
+def settle_tokens(usage: TokenUsage) -> tuple[TokenUsage, bool]:
+    """Resolve contradictions by clamping parts to their whole; the flag says one was found.
+
+    A report of more cached than input tokens cannot be priced as it stands. The whole is believed,
+    the parts are cut: cache reads first claim their share of the input, then cache writes.
+    """
+    read = min(usage.cache_read_input_tokens, usage.input_tokens)
+    write = min(usage.cache_write_input_tokens, usage.input_tokens - read)
+    write_1h = min(usage.cache_write_1h_input_tokens, write)
+    reasoning = min(usage.reasoning_output_tokens, usage.output_tokens)
+    settled = TokenUsage(usage.input_tokens, usage.output_tokens, read, write, write_1h, reasoning)
+    return settled, settled != usage

@@ -1,0 +1,48 @@
+"""The one door to the time of day."""
+
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+MICROSECONDS: Final = 1_000_000
+"""Microseconds in a second: instants on the hot path are integer microseconds since the epoch."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock(Protocol):
+    """Whatever can tell the time; tests pass a fixed one."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        return datetime.now(UTC)  # noqa: TID251 - this is the door the rule points to
+
+
+class FixedClock:
+    """A clock that stands still until it is set: for tests and reproducible data."""
+
+    def __init__(self, instant: datetime) -> None:
+        self.instant = instant
+
+    def now(self) -> datetime:
+        """The instant it was last set to."""
+        return self.instant
+
+
+def to_us(instant: datetime) -> int:
+    """Microseconds since the epoch of an aware `instant`, exactly (no float on the way)."""
+    delta = instant - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * MICROSECONDS + delta.microseconds
+
+
+def from_us(us: int) -> datetime:
+    """The aware UTC instant of `us` microseconds since the epoch."""
+    seconds, micros = divmod(us, MICROSECONDS)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
