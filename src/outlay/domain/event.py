@@ -76,6 +76,8 @@ class UsageEvent:
     duration_us: int | None = None
     time_to_first_token_us: int | None = None
     reported_cost_pusd: int | None = None
+    price_context: str = ""
+    """What selected a price variant, `service_tier=flex`, sorted and comma-joined."""
     source: str = "native"
     """What put the event in: `native`, `demo`, `import:azure-llm-trace` …"""
 
@@ -88,8 +90,8 @@ class UsageEvent:
     """Ids of the user's groups at event time, sorted, joined by commas (`join_groups`)."""
     model: str = ""
     """The canonical model, whatever the route."""
-    is_adjusted: bool = False
-    """Contradictory counts were clamped."""
+    adjusted: int = 0
+    """1 when contradictory counts were clamped, else 0."""
     cost_source: CostSource = CostSource.UNPRICED
     cost_pusd: int = 0
     input_cost_pusd: int = 0
@@ -121,6 +123,7 @@ FACTS: Final = (
     "duration_us",
     "time_to_first_token_us",
     "reported_cost_pusd",
+    "price_context",
     "source",
 )
 """The fields that must agree when an event id is seen again."""

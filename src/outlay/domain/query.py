@@ -31,6 +31,8 @@ class UsageQuery:
     filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
     top: int = MAX_TOP
     ranks: tuple[Rank, ...] = (Rank.COST,)
+    named: tuple[str, ...] | None = None
+    """When given, exactly these groups are named, whatever their rank."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.top <= MAX_TOP:

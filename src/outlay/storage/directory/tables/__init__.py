@@ -1,1 +1,25 @@
+"""The directory's tables, one per module; importing this registers them all."""
 
+from outlay.storage.directory.tables.access_token import AccessTokenRow
+from outlay.storage.directory.tables.api_key import ApiKeyRow
+from outlay.storage.directory.tables.base import Base
+from outlay.storage.directory.tables.group_membership import GroupMembershipRow
+from outlay.storage.directory.tables.member import MemberRow
+from outlay.storage.directory.tables.organization import OrganizationRow
+from outlay.storage.directory.tables.palette_slot import PaletteSlotRow
+from outlay.storage.directory.tables.project import ProjectRow
+from outlay.storage.directory.tables.session import SessionRow
+from outlay.storage.directory.tables.user_group import UserGroupRow
+
+__all__ = [
+    "AccessTokenRow",
+    "ApiKeyRow",
+    "Base",
+    "GroupMembershipRow",
+    "MemberRow",
+    "OrganizationRow",
+    "PaletteSlotRow",
+    "ProjectRow",
+    "SessionRow",
+    "UserGroupRow",
+]

@@ -1,0 +1,57 @@
+"""What commands say to people: on standard error, so that standard output stays data."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from outlay.services.progress import Progress
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="Data directory [env: OUTLAY_DATA; default: ./outlay-data].", metavar="DIR"
+    ),
+]
+
+_Item = TypeVar("_Item")
+
+
+def fail(message: str) -> None:
+    """Say what went wrong."""
+    err.print(f"[bold red]Error:[/] {_plain(message)}")
+
+
+def say(message: str) -> None:
+    """Say what happened."""
+    err.print(message)
+
+
+def _plain(message: str) -> str:
+    return message.replace("[", r"\[")
+
+
+def show_progress(items: Iterable[Progress | _Item]) -> Iterator[_Item]:
+    """Draw the progress in `items` on a terminal and pass everything else on."""
+    with ProgressBar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    ) as bar:
+        tasks: dict[str, int] = {}
+        for item in items:
+            if not isinstance(item, Progress):
+                yield item
+                continue
+            if item.what not in tasks:
+                tasks[item.what] = bar.add_task(item.what.capitalize(), total=item.total)
+            bar.update(bar.task_ids[tasks[item.what]], completed=item.done, total=item.total)

@@ -1,0 +1,58 @@
+"""`outlay demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from outlay.bootstrap import open_installation
+from outlay.cli.console import DataOption, out, say, show_progress
+from outlay.cli.serving import bind, run_server, url_of
+from outlay.demo.build import build_demo
+from outlay.domain.actor import Scope
+from outlay.kit.secrets import new_secret
+from outlay.settings import read_settings
+
+
+def demo(
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port, 0 for a free one.")
+    ] = None,
+    data: DataOption = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same usage.")] = 7,
+    days: Annotated[int, typer.Option(help="How many days of usage, up to now.")] = 90,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print address and credentials as one line of JSON.")
+    ] = False,
+) -> None:
+    """Serve a made-up organization with its own data directory."""
+    settings = read_settings(data=Path(data or "demo-data"), port=port)
+    with open_installation(settings) as services:
+        listener = bind(settings)
+        (owner,) = show_progress(build_demo(services, seed=seed, days=days))
+        password = new_secret(20)
+        organization = services.accounts.find_organization(owner.organization_id)
+        if organization is None:
+            raise AssertionError("the demo has an organization")
+        services.accounts.set_owner(organization, owner.email, password)
+        token = services.accounts.create_access_token(owner.member_id, "Demo", list(Scope))
+        answer = {
+            "url": url_of(listener),
+            "accessToken": token,
+            "ownerEmail": owner.email,
+            "ownerPassword": password,
+        }
+
+        def announce() -> None:
+            if json:
+                print(orjson.dumps(answer).decode(), flush=True)
+                return
+            say(f"\n  [bold]Outlay[/] is serving {organization.name} at {answer['url']}\n")
+            say(f"  Sign in with   {owner.email}")
+            say(f"  Password       {password}")
+            say(f"  Access token   {token}\n")
+            say("  Ctrl-C stops it; the data stays in " + str(settings.data))
+
+        run_server(services, listener, announce)
+    out.print("Stopped.") if not json else None

@@ -1,0 +1,94 @@
+"""`outlay doctor`."""
+
+import os
+import shutil
+import sys
+import zoneinfo
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+
+from outlay.cli.console import DataOption, out
+from outlay.cli.installation import find_server
+from outlay.domain.errors import OutlayError
+from outlay.kit.lockfile import LockFile, LockHeld
+from outlay.pricing.book import PriceBook
+from outlay.settings import Settings, read_settings
+from outlay.storage.sqlite import check_sqlite_version, sqlite_version
+
+MIN_FREE_BYTES = 1 << 30
+
+
+def doctor(data: DataOption = None) -> None:
+    """Check what the product stands on; exit code 1 when something needs mending."""
+    settings = read_settings(data=Path(data) if data else None)
+    failed = False
+    for name, check in CHECKS.items():
+        try:
+            found = check(settings)
+        except (OutlayError, OSError) as error:
+            failed = True
+            out.print(f"[red]✗[/] {name}: {str(error).replace('[', '(')}")
+        else:
+            out.print(f"[green]✓[/] {name}: {found}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _python(_: Settings) -> str:
+    return f"{sys.version.split()[0]}, Outlay {version('outlay')}"
+
+
+def _sqlite(_: Settings) -> str:
+    check_sqlite_version()
+    return f"SQLite {sqlite_version()}, without the WAL-reset bug"
+
+
+def _duckdb(_: Settings) -> str:
+    return f"DuckDB {version('duckdb')}"
+
+
+def _zones(_: Settings) -> str:
+    return f"{len(zoneinfo.available_timezones())} time zones"
+
+
+def _prices(settings: Settings) -> str:
+    has_overrides = settings.prices_path.exists()
+    PriceBook.load(settings.prices_path if has_overrides else None)
+    overrides = f"with {settings.prices_path}" if has_overrides else "no overrides"
+    return f"genai-prices {version('genai-prices')}, {overrides}"
+
+
+def _folder(settings: Settings) -> str:
+    if not settings.data.exists():
+        return f"{settings.data} does not exist yet; it is created when it is needed"
+    if not os.access(settings.data, os.W_OK):
+        raise OSError(f"{settings.data} is not writable")
+    free = shutil.disk_usage(settings.data).free
+    if free < MIN_FREE_BYTES:
+        raise OSError(f"only {free / 1e6:,.0f} MB are free on the disk of {settings.data}")
+    return f"{settings.data}, {free / 1e9:,.0f} GB free"
+
+
+def _server(settings: Settings) -> str:
+    if not settings.data.exists():
+        return "not running"
+    try:
+        LockFile(settings.lock_path).release()
+    except LockHeld as error:
+        server = find_server(settings)
+        return f"running at {server.url}" if server else f"in use by process {error.pid}"
+    return "not running"
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "Python": _python,
+    "Ledger engine": _sqlite,
+    "Cube engine": _duckdb,
+    "Time zones": _zones,
+    "Prices": _prices,
+    "Data directory": _folder,
+    "Server": _server,
+}

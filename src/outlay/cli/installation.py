@@ -1,0 +1,174 @@
+"""The installation a command works on: opened here, or reached through the server that has it."""
+
+import http.client
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+import msgspec
+import orjson
+
+from outlay.bootstrap import open_installation
+from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
+from outlay.domain.outcome import Outcome
+from outlay.domain.report import UsageReport
+from outlay.services.accounts import ImportTarget
+from outlay.services.bundle import Services
+from outlay.services.progress import Progress
+from outlay.services.verification import VerifyReport
+from outlay.settings import Settings
+from outlay.wire.native import render_events
+
+
+class Installation(Protocol):
+    """What commands ask of an installation, wherever it is open."""
+
+    def verify(self) -> Iterator[Progress | VerifyReport]:
+        """Prove ledger and cube equal; the last item is the report."""
+        ...
+
+    def rebuild(self) -> Iterator[Progress]:
+        """Recreate the cube from the ledger."""
+        ...
+
+    def import_target(self, organization: str | None, project: str) -> ImportTarget:
+        """Where an import goes, created where there is none."""
+        ...
+
+    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+        """Store reports; returns once they are on disk."""
+        ...
+
+
+class LocalInstallation:
+    """The data directory opened by this command."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def verify(self) -> Iterator[Progress | VerifyReport]:
+        """Prove ledger and cube equal; the last item is the report."""
+        return self._services.maintenance.verify()
+
+    def rebuild(self) -> Iterator[Progress]:
+        """Recreate the cube from the ledger."""
+        return self._services.maintenance.rebuild()
+
+    def import_target(self, organization: str | None, project: str) -> ImportTarget:
+        """Where an import goes, created where there is none."""
+        return self._services.accounts.import_target(organization, project)
+
+    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+        """Store reports; returns once they are on disk."""
+        return self._services.recorder.record(organization_id, reports)
+
+
+class ServerInfo(msgspec.Struct, frozen=True):
+    """What a running server leaves in the data directory for commands on the same machine."""
+
+    pid: int
+    url: str
+    token: str
+
+
+class RemoteInstallation:
+    """The data directory of a server that is running on this machine."""
+
+    def __init__(self, server: ServerInfo) -> None:
+        address = urlsplit(server.url)
+        self._host, self._port = address.hostname or "127.0.0.1", address.port
+        self._token = server.token
+
+    def verify(self) -> Iterator[Progress | VerifyReport]:
+        """Prove ledger and cube equal; the last item is the report."""
+        for line in self._stream("/operations/verify"):
+            if "report" in line:
+                yield msgspec.convert(line["report"], VerifyReport)
+            else:
+                yield msgspec.convert(line["progress"], Progress)
+
+    def rebuild(self) -> Iterator[Progress]:
+        """Recreate the cube from the ledger."""
+        for line in self._stream("/operations/rebuild"):
+            yield msgspec.convert(line["progress"], Progress)
+
+    def import_target(self, organization: str | None, project: str) -> ImportTarget:
+        """Where an import goes, created where there is none."""
+        body = orjson.dumps({"organization": organization, "project": project})
+        answer = self._read(self._send("/operations/target", body))
+        return msgspec.convert(answer, ImportTarget)
+
+    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+        """Store reports; returns once they are on disk."""
+        path = (
+            f"/operations/events?organization={quote(organization_id)}"
+            f"&source={quote(reports[0].source)}"
+        )
+        answer = self._read(self._send(path, render_events(reports)))
+        return [Outcome(result["outcome"]) for result in answer["results"]]
+
+    def _send(self, path: str, body: bytes = b"") -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=600)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        try:
+            connection.request("POST", path, body, headers)
+            return connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise _gone(error) from error
+
+    def _read(self, response: http.client.HTTPResponse) -> dict[str, list[dict[str, str]]]:
+        try:
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise _gone(error) from error
+        if response.status not in {200, 409}:
+            raise _problem(response.status, body)
+        answer: dict[str, list[dict[str, str]]] = orjson.loads(body)
+        return answer
+
+    def _stream(self, path: str) -> Iterator[dict[str, object]]:
+        response = self._send(path)
+        if response.status != 200:
+            raise _problem(response.status, response.read())
+        try:
+            for line in response:
+                item = orjson.loads(line)
+                if "error" in item:
+                    raise OutlayError(item["error"]["message"], code=item["error"]["code"])
+                yield item
+        except (OSError, http.client.HTTPException) as error:
+            raise _gone(error) from error
+
+
+def _gone(error: Exception) -> Unavailable:
+    return Unavailable(f"the server stopped answering ({error})", code="server-gone")
+
+
+def _problem(status: int, body: bytes) -> OutlayError:
+    try:
+        detail = orjson.loads(body)["detail"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return Unavailable(f"the server answered with status {status}")
+    return Invalid(detail) if status < 500 else Unavailable(detail)
+
+
+@contextmanager
+def use_installation(settings: Settings) -> Iterator[Installation]:
+    """The installation in the data directory: opened, or through the server that has it open."""
+    try:
+        with open_installation(settings) as services:
+            yield LocalInstallation(services)
+    except Locked:
+        server = find_server(settings)
+        if server is None:
+            raise
+        yield RemoteInstallation(server)
+
+
+def find_server(settings: Settings) -> ServerInfo | None:
+    """The server that has the data directory open, when it says how to reach it."""
+    try:
+        return msgspec.json.decode(settings.server_path.read_bytes(), type=ServerInfo)
+    except (OSError, msgspec.MsgspecError):
+        return None

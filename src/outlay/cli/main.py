@@ -1,0 +1,42 @@
+"""`outlay`: the command line."""
+
+import logging
+import sys
+
+import typer
+
+from outlay.cli.console import fail
+from outlay.cli.demo import demo
+from outlay.cli.doctor import doctor
+from outlay.cli.import_ import import_file
+from outlay.cli.owner import owner
+from outlay.cli.rebuild import rebuild
+from outlay.cli.serve import serve
+from outlay.cli.verify import verify
+from outlay.domain.errors import OutlayError
+
+app = typer.Typer(
+    name="outlay",
+    help="Usage analytics of an LLM gateway: who spent what, where and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(serve)
+app.command()(demo)
+app.command("import")(import_file)
+app.command()(verify)
+app.command()(rebuild)
+app.command()(doctor)
+app.command()(owner)
+
+
+def run() -> None:
+    """Run a command; errors are one clear line and exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except OutlayError as error:
+        fail(error.message)
+        sys.exit(2)

@@ -1,0 +1,42 @@
+"""`outlay owner`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outlay.bootstrap import open_installation
+from outlay.cli.console import DataOption, out, say
+from outlay.domain.actor import Scope
+from outlay.settings import read_settings
+
+
+def owner(
+    email: Annotated[str, typer.Argument(help="E-mail address to sign in with.")],
+    data: DataOption = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Name of the organization; created if there is none.")
+    ] = None,
+    password: Annotated[
+        str,
+        typer.Option(
+            prompt=True,
+            confirmation_prompt=True,
+            hide_input=True,
+            envvar="OUTLAY_OWNER_PASSWORD",
+            help="At least 15 characters; asked for when not given.",
+        ),
+    ] = "",
+) -> None:
+    """Create an owner, or change an owner's password, and print an access token for the API."""
+    settings = read_settings(data=Path(data) if data else None)
+    with open_installation(settings) as services:
+        accounts = services.accounts
+        found = accounts.find_organization(organization) if accounts.organizations() else None
+        if found is None:
+            found = accounts.create_organization(organization or "My organization")
+            say(f"Created the organization {found.name!r}.")
+        member = accounts.set_owner(found, email, password)
+        token = accounts.create_access_token(member.member_id, "Command line", list(Scope))
+    say(f"{email} can sign in as owner of {found.name!r}. Access token, shown this once:")
+    out.print(token)

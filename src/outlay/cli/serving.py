@@ -1,0 +1,83 @@
+"""Running the web server in the foreground until it is told to stop."""
+
+import os
+import socket
+from collections.abc import Callable
+
+import msgspec
+import uvicorn
+
+from outlay.cli.installation import ServerInfo
+from outlay.domain.errors import Unavailable
+from outlay.kit.secrets import new_secret
+from outlay.services.bundle import Services
+from outlay.settings import Settings
+from outlay.web.app import create_app
+
+GRACE_SECONDS = 10
+"""How long open requests may take to end after SIGTERM."""
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket; raises Unavailable when the address is taken."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            "choose another with --port"
+        ) from error
+    listener.listen(1024)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address that a browser on this machine opens."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run_server(services: Services, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered."""
+    token = new_secret()
+    server = _Server(create_app(services, token), on_ready)
+    info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=token)
+    path = services.settings.server_path
+    path.touch(mode=0o600)
+    path.write_bytes(msgspec.json.encode(info))
+    services.projection.start()
+    try:
+        server.run(sockets=[listener])
+    finally:
+        path.unlink(missing_ok=True)
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, telling when it answers."""
+
+    def __init__(self, app: object, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,  # type: ignore[arg-type]  # FastAPI is an ASGI application
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                lifespan="off",
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()

@@ -1,0 +1,1 @@
+"""A believable organization, made up deterministically: for trying, testing and screenshots."""

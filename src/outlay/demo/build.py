@@ -1,0 +1,73 @@
+"""Filling an installation with the demo organization."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from datetime import timedelta
+from random import Random
+
+from outlay.demo.cast import ORGANIZATION
+from outlay.demo.directory import DemoDirectory, create_demo_directory
+from outlay.demo.traffic import demo_reports
+from outlay.domain.actor import Role
+from outlay.domain.errors import Conflict, Invalid
+from outlay.domain.organization import Member
+from outlay.domain.outcome import Outcome
+from outlay.services.bundle import Services
+from outlay.services.progress import Progress
+from outlay.storage.directory.members import list_members
+
+MAX_DAYS = 730
+IN_FLIGHT = 4
+"""Batches submitted ahead of the slowest one, so that making and writing overlap."""
+
+
+def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress | Member]:
+    """Create the organization and its past; the last item is its owner.
+
+    In a data directory that has the demo already nothing is added; one that has another
+    organization is refused with Conflict.
+    """
+    if not 1 <= days <= MAX_DAYS:
+        raise Invalid(f"--days must be between 1 and {MAX_DAYS}", field="days")
+    known = services.accounts.organizations()
+    if known:
+        if known[0].name != ORGANIZATION:
+            raise Conflict(
+                f"the data directory belongs to {known[0].name!r}; give the demo its own --data"
+            )
+        yield _find_owner(services, known[0].organization_id)
+        return
+    random = Random(seed)  # noqa: S311 - reproducible, not secret
+    now = services.clock.now()
+    start = now - timedelta(days=days - 1)
+    demo = create_demo_directory(services.directory, random, start, now)
+    services.attribution.refresh()
+    yield from _record(services, demo, random, seed, days)
+    yield from services.projection.load_steps()
+    services.projection.fold()
+    yield demo.owner
+
+
+def _record(
+    services: Services, demo: DemoDirectory, random: Random, seed: int, days: int
+) -> Iterator[Progress]:
+    now = services.clock.now()
+    start = now - timedelta(days=days - 1)
+    waiting: list[Future[list[Outcome]]] = []
+    first_us = None
+    for batch in demo_reports(demo, random, seed, start, now):
+        waiting.append(services.recorder.submit(demo.organization.organization_id, batch))
+        if len(waiting) > IN_FLIGHT:
+            waiting.pop(0).result()
+        last_us = batch[-1].event_time_us
+        first_us = batch[0].event_time_us if first_us is None else first_us
+        done = min(days, (last_us - first_us) // 86_400_000_000 + 1)
+        yield Progress("days of usage", done, days)
+    for future in waiting:
+        future.result()
+
+
+def _find_owner(services: Services, organization_id: str) -> Member:
+    with services.directory.unit() as session:
+        members = list_members(session, organization_id)
+    return next(member for member in members if member.role is Role.OWNER)

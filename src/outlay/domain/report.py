@@ -1,0 +1,36 @@
+"""What a source says about one request, before it is attributed and priced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from outlay.domain.event import Status, UsageSource
+from outlay.domain.usage import TokenUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageReport:
+    """The facts of one request as a gateway, an import or an SDK reports them."""
+
+    event_id: str
+    event_time_us: int
+    """Start of the request, microseconds since the epoch, UTC."""
+    provider: str
+    mapping: str
+    """The provider-tagged route as requested, `openai/gpt-5.5`."""
+    usage: TokenUsage | None
+    """None when nobody counted: the event is then of unknown usage, not of zero tokens."""
+    project_id: str = ""
+    api_key_id: str = ""
+    user_id: str = ""
+    """Used only where no API key says whose request it was."""
+    end_user: str = ""
+    app: str = ""
+    operation: str = "chat"
+    status: Status = Status.OK
+    usage_source: UsageSource = UsageSource.PROVIDER
+    duration_us: int | None = None
+    time_to_first_token_us: int | None = None
+    reported_cost_pusd: int | None = None
+    source: str = "native"
+    price_context: Mapping[str, str] = field(default_factory=dict)
+    """What selects price variants, e.g. `{"service_tier": "flex"}`."""

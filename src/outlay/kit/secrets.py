@@ -1,0 +1,24 @@
+"""Secrets: made, digested and compared."""
+
+import hashlib
+import hmac
+import secrets
+import string
+from typing import Final
+
+_BASE62: Final = string.ascii_letters + string.digits
+
+
+def new_secret(length: int = 43) -> str:
+    """A random base-62 secret; 43 characters carry 256 bits."""
+    return "".join(secrets.choice(_BASE62) for _ in range(length))
+
+
+def digest_secret(secret: str) -> bytes:
+    """What is stored instead of a 256-bit secret; a slow hash would add nothing to its entropy."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def is_same_digest(left: bytes, right: bytes) -> bool:
+    """Comparison in constant time."""
+    return hmac.compare_digest(left, right)

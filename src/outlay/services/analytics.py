@@ -1,0 +1,201 @@
+"""Answers to usage questions: one way from a UsageQuery to numbers, for every page and endpoint."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from outlay.domain.errors import Invalid
+from outlay.domain.latency import quantile_us
+from outlay.domain.period import (
+    Interval,
+    Period,
+    Preset,
+    earlier_period,
+    elapsed_part,
+    period_of_dates,
+    period_of_preset,
+    same_part,
+    steps_of,
+)
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import (
+    ZERO,
+    Breakdown,
+    Comparison,
+    Entry,
+    EntryKind,
+    Freshness,
+    Totals,
+    sum_totals,
+)
+from outlay.kit.clock import Clock, from_us
+from outlay.services.labels import read_labels
+from outlay.services.projection import Projection
+from outlay.services.verification import Verification
+from outlay.storage.cube.slot import CubeSlot
+from outlay.storage.cube.store import BreakdownRow, CubeReader
+from outlay.storage.directory.engine import Directory
+from outlay.storage.ledger.sqlite import SqliteLedger
+
+PERCENTILES = (0.5, 0.95, 0.99)
+
+
+class Analytics:
+    """Runs questions against the cube and names what comes back."""
+
+    def __init__(
+        self,
+        *,
+        ledger: SqliteLedger,
+        slot: CubeSlot,
+        directory: Directory,
+        projection: Projection,
+        verification: Verification,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._slot = slot
+        self._directory = directory
+        self._projection = projection
+        self._verification = verification
+        self._clock = clock
+
+    def resolve_period(
+        self,
+        organization_id: str,
+        *,
+        timezone: str,
+        preset: Preset | None = None,
+        from_date: date | None = None,
+        to_date: date | None = None,
+    ) -> Period:
+        """The period that a preset or a pair of dates means now; Invalid for half a pair."""
+        if preset is not None:
+            if from_date or to_date:
+                raise Invalid("give either preset or from and to, not both", field="preset")
+            first = None
+            if preset is Preset.ALL:
+                times = self._ledger.event_time_range(organization_id)
+                first = from_us(times[0]) if times else None
+            return period_of_preset(preset, self._clock.now(), timezone, first_event=first)
+        if from_date is None or to_date is None:
+            missing = "to" if to_date is None else "from"
+            raise Invalid("from and to go together; one of them is missing", field=missing)
+        return period_of_dates(from_date, to_date, timezone)
+
+    def has_events(self, organization_id: str) -> bool:
+        """Whether the organization has ever had a request."""
+        return self._ledger.event_time_range(organization_id) is not None
+
+    def breakdown(self, query: UsageQuery) -> Breakdown:
+        """Measures by step and group, with Other and Unattributed, from one snapshot."""
+        with self._slot.read() as reader:
+            return self._breakdown(reader, query)
+
+    def compare(self, query: UsageQuery) -> Comparison:
+        """The breakdown of a query beside the equally long period before, from one snapshot."""
+        period = query.period
+        elapsed = elapsed_part(period, self._clock.now())
+        earlier = earlier_period(period)
+        earlier_part = same_part(earlier, period, elapsed)
+        with self._slot.read() as reader:
+            current = self._breakdown(reader, query)
+            before = reader.totals(replace(query, period=earlier, group_by=None))
+            part = replace(query, period=earlier_part, interval=Interval.TOTAL)
+            entries, part_total = self._earlier_entries(reader, part, current)
+        return Comparison(
+            period=period,
+            elapsed=elapsed,
+            current=current,
+            earlier_period=earlier,
+            earlier_part=earlier_part,
+            earlier_steps=tuple(
+                before.get(index, ZERO) for index in range(len(steps_of(earlier, query.interval)))
+            ),
+            earlier_total=part_total,
+            earlier_entries=entries,
+        )
+
+    def percentiles(self, query: UsageQuery) -> Mapping[float, float | None]:
+        """Latency quantiles in microseconds, within the histogram's error; None without any."""
+        with self._slot.read() as reader:
+            bins = reader.latency_bins(query)
+        return {q: quantile_us(bins, q) for q in PERCENTILES}
+
+    def freshness(self) -> Freshness:
+        """How complete answers are now."""
+        return Freshness(
+            data_through=self._projection.data_through(),
+            pending_events=self._projection.pending_events,
+            reconciled=self._verification.state,
+            reconciled_at=self._verification.verified_at,
+        )
+
+    # From rows to entries
+
+    def _breakdown(self, reader: CubeReader, query: UsageQuery) -> Breakdown:
+        if query.group_by is None:
+            by_step = reader.totals(query)
+            entries: tuple[Entry, ...] = ()
+        else:
+            rows = reader.breakdown(query)
+            labels = read_labels(self._directory, query.organization_id, query.group_by)
+            entries = _entries(rows, query, labels)
+            if query.group_by.is_single_valued:
+                by_step = _sum_by_step(rows)
+            else:
+                by_step = reader.totals(query)
+        return Breakdown(
+            group_by=query.group_by,
+            steps=steps_of(query.period, query.interval),
+            total=sum_totals(list(by_step.values())),
+            by_step=by_step,
+            entries=entries,
+        )
+
+    def _earlier_entries(
+        self, reader: CubeReader, query: UsageQuery, current: Breakdown
+    ) -> tuple[Mapping[str, Totals], Totals]:
+        """Totals before by entry key of `current`, and of everything; Other is the remainder."""
+        total = reader.totals(replace(query, group_by=None)).get(0, ZERO)
+        if query.group_by is None:
+            return {}, total
+        named = tuple(entry.key for entry in current.entries if entry.kind is EntryKind.VALUE)
+        rows = reader.breakdown(replace(query, named=named))
+        before = {row.key or row.kind: row.measures for row in rows}
+        return {entry.key: before.get(entry.key, ZERO) for entry in current.entries}, total
+
+
+def _sum_by_step(rows: list[BreakdownRow]) -> dict[int, Totals]:
+    by_step: dict[int, Totals] = {}
+    for row in rows:
+        known = by_step.get(row.step)
+        by_step[row.step] = row.measures if known is None else known.plus(row.measures)
+    return by_step
+
+
+def _entries(
+    rows: list[BreakdownRow], query: UsageQuery, labels: Mapping[str, str]
+) -> tuple[Entry, ...]:
+    """Entries by the first rank, descending, ties by key; then Other, then Unattributed."""
+    grouped: dict[tuple[str, str], dict[int, Totals]] = {}
+    others = rows[0].others if rows else 0
+    for row in rows:
+        grouped.setdefault((row.kind, row.key), {})[row.step] = row.measures
+    entries = [
+        Entry(
+            kind=EntryKind(kind),
+            key=key or kind,
+            label=labels.get(key, key) if key else kind.capitalize(),
+            total=sum_totals(list(by_step.values())),
+            by_step=by_step,
+            members=others if kind == EntryKind.OTHER else 1,
+        )
+        for (kind, key), by_step in grouped.items()
+    ]
+    order = list(EntryKind)
+    rank = query.ranks[0]
+    entries.sort(
+        key=lambda entry: (order.index(entry.kind), -entry.total.rank_value(rank), entry.key)
+    )
+    return tuple(entries)

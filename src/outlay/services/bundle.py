@@ -1,0 +1,32 @@
+"""All use cases of one installation, as one value."""
+
+from dataclasses import dataclass
+
+from outlay.kit.clock import Clock
+from outlay.services.access import Access
+from outlay.services.accounts import Accounts
+from outlay.services.analytics import Analytics
+from outlay.services.attribution import Attribution
+from outlay.services.maintenance import Maintenance
+from outlay.services.projection import Projection
+from outlay.services.recording import Recorder
+from outlay.settings import Settings
+from outlay.storage.directory.engine import Directory
+from outlay.storage.ledger.sqlite import SqliteLedger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What web and command line call."""
+
+    settings: Settings
+    clock: Clock
+    directory: Directory
+    ledger: SqliteLedger
+    access: Access
+    accounts: Accounts
+    analytics: Analytics
+    attribution: Attribution
+    maintenance: Maintenance
+    projection: Projection
+    recorder: Recorder

@@ -1,0 +1,46 @@
+"""What to call the values of a dimension: names survive deletion."""
+
+from collections.abc import Mapping
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.organization import ApiKey, Member, Project, UserGroup
+from outlay.storage.directory.api_keys import list_api_keys
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.groups import list_groups
+from outlay.storage.directory.members import list_members
+from outlay.storage.directory.projects import list_projects
+
+
+def read_labels(
+    directory: Directory, organization_id: str, dimension: Dimension
+) -> Mapping[str, str]:
+    """Label by key; keys that the directory does not know are their own label."""
+    with directory.unit() as session:
+        match dimension:
+            case Dimension.PROJECT:
+                return {
+                    project.project_id: mark_deleted(project.name, project)
+                    for project in list_projects(session, organization_id)
+                }
+            case Dimension.API_KEY:
+                return {
+                    key.api_key_id: mark_deleted(key.description, key)
+                    for key in list_api_keys(session, organization_id)
+                }
+            case Dimension.MEMBER | Dimension.USER:
+                return {
+                    member.member_id: mark_deleted(member.name, member)
+                    for member in list_members(session, organization_id)
+                }
+            case Dimension.GROUP:
+                return {
+                    group.group_id: mark_deleted(group.name, group)
+                    for group in list_groups(session, organization_id)
+                }
+            case _:
+                return {}
+
+
+def mark_deleted(name: str, thing: ApiKey | Member | Project | UserGroup) -> str:
+    """The name, followed by `(deleted)` when the thing is gone."""
+    return f"{name} (deleted)" if thing.is_deleted else name

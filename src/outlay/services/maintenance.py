@@ -1,0 +1,48 @@
+"""What operators ask of an installation: prove it, rebuild it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from outlay.domain.errors import Unavailable
+from outlay.services.progress import Progress
+from outlay.services.projection import Projection
+from outlay.services.verification import Verification, VerifyReport
+from outlay.storage.cube.store import Cube
+
+
+class Maintenance:
+    """Long work on the whole installation, one piece at a time."""
+
+    def __init__(
+        self,
+        projection: Projection,
+        verification: Verification,
+        cube_path: Path,
+        create_cube: Callable[[Path], Cube],
+    ) -> None:
+        self._projection = projection
+        self._verification = verification
+        self._cube_path = cube_path
+        self._create_cube = create_cube
+        self._busy = threading.Lock()
+
+    def verify(self) -> Iterator[Progress | VerifyReport]:
+        """Prove ledger and cube equal; the last item is the report."""
+        with self._alone():
+            yield from self._verification.run()
+
+    def rebuild(self) -> Iterator[Progress]:
+        """Recreate the cube from the ledger while the present one goes on answering."""
+        with self._alone():
+            yield from self._projection.rebuild(self._cube_path, self._create_cube)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._busy.acquire(blocking=False):
+            raise Unavailable("another verify or rebuild is running", code="busy")
+        try:
+            yield
+        finally:
+            self._busy.release()

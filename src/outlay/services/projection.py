@@ -1,0 +1,213 @@
+"""Ledger → cube: each event exactly once, within a second or so, whatever crashes.
+
+One thread reads the ledger's batches after the cube's position, sums them and commits the sums
+together with the new position. A crash between the two databases loses nothing: the position in
+the cube says where to go on.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from outlay.domain.errors import Damaged
+from outlay.domain.period import bucket_at
+from outlay.kit.clock import Clock
+from outlay.services.progress import Progress
+from outlay.storage.cube.aggregation import Deltas, aggregate
+from outlay.storage.cube.slot import CubeSlot
+from outlay.storage.cube.store import Cube
+from outlay.storage.ledger.sqlite import SqliteLedger
+
+logger = logging.getLogger(__name__)
+
+LOAD_EVENTS: Final = 20_000
+"""Events per load: enough for sums to be fewer than events, few enough for half a second."""
+
+LOAD_PAUSE_SECONDS: Final = 0.25
+"""Between loads, so that small commits are summed together; well inside the 2 s of freshness."""
+
+FOLD_SECONDS: Final = 30
+FOLD_EVENTS: Final = 200_000
+"""Pending rows are folded after this time or this many events, whichever is first."""
+
+COMPACT_AFTER: Final = timedelta(hours=1)
+"""A month is rewritten once it has been over for this long, when stragglers have come in."""
+
+
+class Projection:
+    """Keeps the cube equal to the ledger."""
+
+    def __init__(self, ledger: SqliteLedger, slot: CubeSlot, clock: Clock) -> None:
+        self._ledger = ledger
+        self._slot = slot
+        self._clock = clock
+        self._loading = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._failure: str | None = None
+        self._unfolded = 0
+        self._last_fold = clock.now()
+        with slot.read() as reader:
+            self._loaded_seq = reader.loaded_seq()
+        self._data_through = clock.now()
+
+    # What others ask
+
+    @property
+    def pending_events(self) -> int:
+        """Acknowledged events that are not in answers yet."""
+        return self._ledger.last_seq - self._loaded_seq
+
+    def data_through(self) -> datetime:
+        """Every event acknowledged before this instant is in answers."""
+        return self._clock.now() if self.pending_events == 0 else self._data_through
+
+    @property
+    def failure(self) -> str | None:
+        """Why loading has stopped, None while it works."""
+        return self._failure
+
+    # Loading
+
+    def start(self) -> None:
+        """Load in the background until stopped."""
+        self._thread = threading.Thread(target=self._run, name="cube-loader", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the load under way and end the thread."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._ledger.wait_for_commit(self._loaded_seq, timeout=1.0)
+                self._work()
+            except Exception as error:
+                # The ledger goes on accepting; pages show how far the data reaches.
+                self._failure = str(error)
+                logger.exception("loading the cube failed; trying again in 5 s")
+                self._stop.wait(5.0)
+            else:
+                self._failure = None
+                self._stop.wait(LOAD_PAUSE_SECONDS)
+
+    def _work(self) -> None:
+        if self.pending_events:
+            self.catch_up()
+        now = self._clock.now()
+        is_due = now - self._last_fold >= timedelta(seconds=FOLD_SECONDS)
+        if self._unfolded >= FOLD_EVENTS or (self._unfolded and is_due):
+            self.fold()
+        elif not self.pending_events:
+            with self._loading:
+                self._slot.cube.compact_one(bucket_at(now - COMPACT_AFTER))
+
+    def catch_up(self) -> None:
+        """Load until everything acknowledged before this call is in the cube."""
+        for _ in self.load_steps():
+            pass
+
+    def load_steps(self) -> Iterator[Progress]:
+        """Load everything acknowledged before this call, step by step."""
+        instant, target = self._clock.now(), self._ledger.last_seq
+        while self._loaded_seq < target:
+            with self._loading:
+                self._load_once(self._slot.cube)
+            yield Progress("events", min(self._loaded_seq, target), target)
+        self._data_through = max(self._data_through, instant)
+
+    def _load_once(self, cube: Cube) -> None:
+        through = load_some(self._ledger, cube, self._loaded_seq)
+        self._unfolded += through - self._loaded_seq
+        self._loaded_seq = through
+
+    def fold(self) -> None:
+        """Move pending rows into the rollups."""
+        with self._loading:
+            self._slot.cube.fold()
+            self._unfolded = 0
+            self._last_fold = self._clock.now()
+
+    # Starting over
+
+    def rebuild(self, path: Path, create: Callable[[Path], Cube]) -> Iterator[Progress]:
+        """Recreate the cube at `path` from the ledger beside the present one, then exchange them.
+
+        Answers come from the present cube until the new one has caught up.
+        """
+        fresh_path = path.with_name(f"{path.stem}.rebuild{path.suffix}")
+        remove_cube(fresh_path)
+        fresh = create(fresh_path)
+        try:
+            with self._loading:
+                yield from fill(self._ledger, fresh)
+                with fresh.read() as reader:
+                    self._loaded_seq = reader.loaded_seq()
+                self._slot.exchange(lambda: _move_into_place(fresh, fresh_path, path, self, create))
+        finally:
+            fresh.close()
+            remove_cube(fresh_path)
+
+    def release(self) -> None:
+        """Close the present cube."""
+        self._slot.cube.close()
+
+
+def _move_into_place(
+    fresh: Cube,
+    fresh_path: Path,
+    path: Path,
+    projection: Projection,
+    create: Callable[[Path], Cube],
+) -> Cube:
+    fresh.close()
+    projection.release()
+    remove_cube(path)
+    fresh_path.replace(path)
+    return create(path)
+
+
+def load_some(ledger: SqliteLedger, cube: Cube, after_seq: int) -> int:
+    """Load the next batches after `after_seq` into the cube; the position reached."""
+    deltas = Deltas()
+    through = after_seq
+    for batch in ledger.read_batches(after_seq):
+        aggregate(batch.rows, deltas)
+        through = batch.last_seq
+        if through - after_seq >= LOAD_EVENTS:
+            break
+    if through == after_seq:
+        raise Damaged(
+            f"the ledger has no batch after event {after_seq}; the cube must be rebuilt",
+            code="ledger-gap",
+        )
+    cube.load(deltas, from_seq=after_seq, through_seq=through)
+    return through
+
+
+def fill(ledger: SqliteLedger, cube: Cube) -> Iterator[Progress]:
+    """Load a new cube with the whole ledger and compact it."""
+    loaded, unfolded = 0, 0
+    while loaded < (target := ledger.last_seq):
+        through = load_some(ledger, cube, loaded)
+        unfolded += through - loaded
+        loaded = through
+        if unfolded >= FOLD_EVENTS:
+            cube.fold()
+            unfolded = 0
+        yield Progress("events", loaded, target)
+    cube.fold()
+    while cube.compact_one(before_bucket=2**31 - 1):
+        pass
+
+
+def remove_cube(path: Path) -> None:
+    """Delete a cube's files; the ledger can always make another."""
+    for candidate in (path, path.with_name(path.name + ".wal")):
+        candidate.unlink(missing_ok=True)

@@ -1,0 +1,145 @@
+"""Reports → events → ledger: attributed and priced once, stored wholly or refused."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Final
+
+from outlay.domain.errors import Invalid
+from outlay.domain.event import (
+    EARLIEST_EVENT,
+    MAX_FUTURE,
+    CostSource,
+    UsageEvent,
+    UsageSource,
+)
+from outlay.domain.outcome import Outcome
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage, check_tokens, settle_tokens
+from outlay.kit.clock import Clock, to_us
+from outlay.pricing.book import PriceBook, PricedUsage
+from outlay.services.attribution import Attribution
+from outlay.storage.ledger.sqlite import SqliteLedger
+
+_EARLIEST_US: Final = to_us(EARLIEST_EVENT)
+_MAX_FUTURE_US: Final = MAX_FUTURE // timedelta(microseconds=1)
+_NOTHING: Final = TokenUsage()
+_UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
+
+
+class Recorder:
+    """Turns what sources report into events of the ledger."""
+
+    def __init__(
+        self, ledger: SqliteLedger, prices: PriceBook, attribution: Attribution, clock: Clock
+    ) -> None:
+        self._ledger = ledger
+        self._prices = prices
+        self._attribution = attribution
+        self._clock = clock
+
+    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+        """Store reports and wait until they are on disk; one outcome per report, in order.
+
+        Raises Invalid, naming the report's position, with nothing stored when any is wrong.
+        """
+        return self.submit(organization_id, reports).result()
+
+    def submit(self, organization_id: str, reports: Sequence[UsageReport]) -> Future[list[Outcome]]:
+        """Like `record`, without waiting: the future resolves once the events are on disk."""
+        latest_us = to_us(self._clock.now()) + _MAX_FUTURE_US
+        events = []
+        for position, report in enumerate(reports):
+            try:
+                events.append(self._event(organization_id, report, latest_us))
+            except Invalid as error:
+                raise Invalid(
+                    f"event {position} ({report.event_id}): {error.message}",
+                    code=error.code,
+                    field=f"[{position}].{error.field}" if error.field else f"[{position}]",
+                ) from error
+        return self._ledger.submit(events)
+
+    def _event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
+        check_time(report.event_time_us, latest_us)
+        usage, is_adjusted = _NOTHING, False
+        if report.usage is not None:
+            usage, is_adjusted = settle_tokens(check_tokens(report.usage))
+        priced = self._price(report, usage)
+        key = self._attribution.key(organization_id, report.api_key_id)
+        user_id = key.member_id if key else report.user_id
+        return UsageEvent(
+            event_id=report.event_id,
+            organization_id=organization_id,
+            event_time_us=report.event_time_us,
+            project_id=key.project_id if key else report.project_id,
+            api_key_id=report.api_key_id,
+            end_user=report.end_user,
+            app=report.app,
+            provider=report.provider,
+            mapping=report.mapping,
+            operation=report.operation,
+            status=report.status,
+            usage_source=UsageSource.UNKNOWN if report.usage is None else report.usage_source,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_input_tokens=usage.cache_read_input_tokens,
+            cache_write_input_tokens=usage.cache_write_input_tokens,
+            cache_write_1h_input_tokens=usage.cache_write_1h_input_tokens,
+            reasoning_output_tokens=usage.reasoning_output_tokens,
+            duration_us=report.duration_us,
+            time_to_first_token_us=report.time_to_first_token_us,
+            reported_cost_pusd=report.reported_cost_pusd,
+            price_context=render_context(report.price_context),
+            source=report.source,
+            member_id=key.member_id if key else "",
+            user_id=user_id,
+            groups=self._attribution.groups_at(organization_id, user_id, report.event_time_us),
+            model=self._prices.canonical_model(report.mapping),
+            adjusted=int(is_adjusted),
+            cost_source=priced.cost_source,
+            cost_pusd=priced.cost_pusd,
+            input_cost_pusd=priced.input_cost_pusd,
+            cache_read_cost_pusd=priced.cache_read_cost_pusd,
+            cache_write_cost_pusd=priced.cache_write_cost_pusd,
+            output_cost_pusd=priced.output_cost_pusd,
+            price_ref=priced.price_ref,
+        )
+
+    def _price(self, report: UsageReport, usage: TokenUsage) -> PricedUsage:
+        """The cost at the price book; a reported cost stands in where the book has no price."""
+        priced = _UNPRICED
+        if report.usage is not None:
+            priced = self._prices.price(
+                provider=report.provider,
+                mapping=report.mapping,
+                at_us=report.event_time_us,
+                usage=usage,
+                context=report.price_context or None,
+            )
+        if priced.cost_source is CostSource.UNPRICED and report.reported_cost_pusd is not None:
+            return PricedUsage(
+                report.reported_cost_pusd, 0, 0, 0, 0, CostSource.REPORTED, report.source
+            )
+        return priced
+
+
+def check_time(event_time_us: int, latest_us: int) -> None:
+    """Raise Invalid for an event time before any metered LLM or ahead of `latest_us`."""
+    if event_time_us < _EARLIEST_US:
+        raise Invalid(
+            f"the event time is before {EARLIEST_EVENT:%Y-%m-%d}; is it in the right unit?",
+            code="event-too-old",
+            field="eventTime",
+        )
+    if event_time_us > latest_us:
+        raise Invalid(
+            f"the event time is more than {MAX_FUTURE.seconds // 60} minutes in the future",
+            code="event-in-future",
+            field="eventTime",
+        )
+
+
+def render_context(context: Mapping[str, str]) -> str:
+    """The stored form of a price context: `key=value`, sorted, comma-joined."""
+    return ",".join(f"{key}={context[key]}" for key in sorted(context)) if context else ""

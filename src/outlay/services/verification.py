@@ -1,0 +1,263 @@
+"""Proof that the cube equals the ledger, to the last pico-USD.
+
+The ledger side is summed here by plain additions over event objects, sharing no code with the
+loader that it checks. Compared, day by day (UTC) and organization by organization: every cell of
+every rollup; and through the query model the total of the day and the sum over every grouping.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Damaged
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, split_groups
+from outlay.domain.latency import latency_bin
+from outlay.domain.measure import MEASURES
+from outlay.domain.period import BUCKET_US, Period
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import ZERO, Reconciliation, Totals, sum_totals
+from outlay.kit.clock import Clock
+from outlay.services.progress import Progress
+from outlay.services.projection import Projection
+from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE
+from outlay.storage.cube.slot import CubeSlot
+from outlay.storage.cube.store import CubeReader
+from outlay.storage.ledger.rows import from_row
+from outlay.storage.ledger.sqlite import SqliteLedger
+
+BUCKETS_PER_DAY: Final = 96
+EVER: Final = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
+MAX_DIFFERENCES: Final = 50
+"""Differences listed; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One number that ledger and cube do not agree on."""
+
+    where: str
+    measure: str
+    ledger: int
+    cube: int
+
+
+@dataclass(slots=True, kw_only=True)
+class VerifyReport:
+    """What a verification found."""
+
+    events: int = 0
+    days: int = 0
+    cells: int = 0
+    through_seq: int = 0
+    cost_pusd: int = 0
+    difference_count: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    damage: str | None = None
+    """Why the ledger itself cannot be trusted, None when every checksum was right."""
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether ledger and cube agree in everything."""
+        return not self.difference_count and self.damage is None
+
+    def add(self, where: str, measure: str, *, ledger: int, cube: int) -> None:
+        """Note a comparison; only differences are kept."""
+        if ledger == cube:
+            return
+        self.difference_count += 1
+        if len(self.differences) < MAX_DIFFERENCES:
+            self.differences.append(
+                Difference(where=where, measure=measure, ledger=ledger, cube=cube)
+            )
+
+
+class Verification:
+    """Compares ledger and cube and remembers the outcome."""
+
+    def __init__(
+        self, ledger: SqliteLedger, slot: CubeSlot, projection: Projection, clock: Clock
+    ) -> None:
+        self._ledger = ledger
+        self._slot = slot
+        self._projection = projection
+        self._clock = clock
+        self.state = Reconciliation.NOT_RUN
+        self.verified_at: datetime | None = None
+
+    def run(self) -> Iterator[Progress | VerifyReport]:
+        """Verify everything; the last item is the report."""
+        report = VerifyReport()
+        try:
+            yield from self._check_ledger(report)
+        except Damaged as damage:
+            report.damage = damage.message
+        else:
+            self._projection.catch_up()
+            with self._slot.read() as reader:
+                yield from self._compare(reader, report)
+        self.state = Reconciliation.VERIFIED if report.is_proven else Reconciliation.DIFFERS
+        self.verified_at = self._clock.now()
+        yield report
+
+    def _check_ledger(self, report: VerifyReport) -> Iterator[Progress]:
+        """Read every batch back and compare its checksum."""
+        through, target = 0, self._ledger.last_seq
+        while through < target:
+            for batch in self._ledger.read_batches(through):
+                through = batch.last_seq
+                report.events += len(batch.rows)
+            yield Progress("checksums", through, target)
+
+    def _compare(self, reader: CubeReader, report: VerifyReport) -> Iterator[Progress]:
+        through_seq = report.through_seq = reader.loaded_seq()
+        days = []
+        for organization_id in sorted(self._ledger.organizations()):
+            first_us, last_us = self._ledger.event_time_range(organization_id) or (0, 0)
+            first_day = first_us // BUCKET_US // BUCKETS_PER_DAY
+            last_day = last_us // BUCKET_US // BUCKETS_PER_DAY
+            days += [(organization_id, day) for day in range(first_day, last_day + 1)]
+        sums: dict[str, Totals] = {}
+        for position, (organization_id, day) in enumerate(days, 1):
+            day_sum = self._compare_day(reader, report, organization_id, day, through_seq)
+            sums[organization_id] = sums.get(organization_id, ZERO).plus(day_sum)
+            yield Progress("days", position, len(days))
+        report.days = len(days)
+        for organization_id, ledger in sums.items():
+            ever = UsageQuery(organization_id=organization_id, period=EVER)
+            _compare_totals(
+                report, f"{organization_id}, all time", ledger, reader.totals(ever).get(0, ZERO)
+            )
+        report.add(
+            "all events up to the cube's position",
+            "requests",
+            ledger=self._ledger.count_events(through_seq),
+            cube=sum(ledger.requests for ledger in sums.values()),
+        )
+
+    def _compare_day(
+        self,
+        reader: CubeReader,
+        report: VerifyReport,
+        organization_id: str,
+        day: int,
+        through_seq: int,
+    ) -> Totals:
+        """Compare one organization's day; what the ledger has for it."""
+        start, end = day * BUCKETS_PER_DAY, (day + 1) * BUCKETS_PER_DAY
+        rows = self._ledger.read_window(
+            organization_id, start * BUCKET_US, end * BUCKET_US, through_seq
+        )
+        expected = _ExpectedDay(from_row(row) for row in rows)
+        report.cost_pusd += expected.total.cost_pusd
+        place = f"{organization_id}, {_day_name(start)}"
+
+        found_usage = {
+            key: Totals._make(values)
+            for key, values in reader.cells(USAGE, organization_id, start, end)
+        }
+        report.cells += len(found_usage)
+        for key in expected.cells.keys() | found_usage.keys():
+            ledger = expected.cells.get(key, ZERO)
+            _compare_totals(
+                report, f"{place}, cell {_cell_name(key)}", ledger, found_usage.get(key, ZERO)
+            )
+        found_latency = {
+            key: values[0] for key, values in reader.cells(LATENCY, organization_id, start, end)
+        }
+        for key in expected.latency.keys() | found_latency.keys():
+            report.add(
+                f"{place}, latency bin {key[-1]} of {_cell_name(key)}",
+                "requests",
+                ledger=expected.latency[key],
+                cube=found_latency.get(key, 0),
+            )
+        period = Period(start_bucket=start, end_bucket=end, timezone="UTC")
+        _compare_answers(reader, report, place, organization_id, period, expected)
+        return expected.total
+
+
+def _compare_answers(
+    reader: CubeReader,
+    report: VerifyReport,
+    place: str,
+    organization_id: str,
+    period: Period,
+    expected: "_ExpectedDay",
+) -> None:
+    """Compare what the query model answers for a day."""
+    query = UsageQuery(organization_id=organization_id, period=period)
+    total = reader.totals(query).get(0, ZERO)
+    _compare_totals(report, f"{place}, total", expected.total, total)
+    for dimension in Dimension:
+        grouped = UsageQuery(organization_id=organization_id, period=period, group_by=dimension)
+        found = sum_totals([row.measures for row in reader.breakdown(grouped)])
+        ledger = expected.total if dimension.is_single_valued else expected.group_total
+        _compare_totals(report, f"{place}, sum over every {dimension.noun}", ledger, found)
+
+
+def _compare_totals(report: VerifyReport, where: str, ledger: Totals, cube: Totals) -> None:
+    if ledger != cube:
+        for measure, left, right in zip(MEASURES, ledger, cube, strict=True):
+            report.add(where, measure.name, ledger=left, cube=right)
+
+
+class _ExpectedDay:
+    """What the cube must say of some events, by plain addition."""
+
+    def __init__(self, events: Iterator[UsageEvent]) -> None:
+        self.cells: dict[tuple[str | int, ...], Totals] = {}
+        self.latency: Counter[tuple[str | int, ...]] = Counter()
+        self.total = ZERO
+        self.group_total = ZERO
+        for event in events:
+            measures = measures_of(event)
+            bucket = event.event_time_us // BUCKET_US
+            key = tuple(
+                bucket if name == "bucket" else str(getattr(event, name)) for name in DIMENSIONS
+            )
+            self.cells[key] = self.cells.get(key, ZERO).plus(measures)
+            self.total = self.total.plus(measures)
+            for _ in split_groups(event.groups) or [""]:
+                self.group_total = self.group_total.plus(measures)
+            if event.duration_us is not None:
+                self.latency[(*key, latency_bin(event.duration_us))] += 1
+
+
+def measures_of(event: UsageEvent) -> Totals:
+    """The measures of a single event, field by field."""
+    return Totals(
+        requests=1,
+        input_tokens=event.input_tokens,
+        output_tokens=event.output_tokens,
+        cache_read_input_tokens=event.cache_read_input_tokens,
+        cache_write_input_tokens=event.cache_write_input_tokens,
+        reasoning_output_tokens=event.reasoning_output_tokens,
+        cost_pusd=event.cost_pusd,
+        input_cost_pusd=event.input_cost_pusd,
+        cache_read_cost_pusd=event.cache_read_cost_pusd,
+        cache_write_cost_pusd=event.cache_write_cost_pusd,
+        output_cost_pusd=event.output_cost_pusd,
+        errors=int(event.status in {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}),
+        client_errors=int(event.status is Status.CLIENT_ERROR),
+        unpriced_requests=int(event.cost_source is CostSource.UNPRICED),
+        estimated_requests=int(event.usage_source is UsageSource.ESTIMATED),
+        unknown_usage_requests=int(event.usage_source is UsageSource.UNKNOWN),
+        adjusted_requests=event.adjusted,
+        duration_us=event.duration_us or 0,
+        timed_requests=int(event.duration_us is not None),
+        time_to_first_token_us=event.time_to_first_token_us or 0,
+        streamed_requests=int(event.time_to_first_token_us is not None),
+    )
+
+
+def _day_name(start_bucket: int) -> str:
+    return f"{Period(start_bucket=start_bucket, end_bucket=start_bucket, timezone='UTC').from_date}"
+
+
+def _cell_name(key: tuple[str | int, ...]) -> str:
+    """A cell as `bucket=…, model=…`, leaving out what is empty."""
+    named = zip(DIMENSIONS[1:], key[1:], strict=False)
+    return ", ".join(f"{name}={value}" for name, value in named if value != "")

@@ -1,0 +1,100 @@
+"""Ledger rows summed into rollup cells: the one hot loop between ledger and cube."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import add, itemgetter
+from typing import Any
+
+from outlay.domain.event import CostSource, Status, UsageSource
+from outlay.domain.latency import latency_bin
+from outlay.domain.period import BUCKET_US
+from outlay.storage.cube.rollups import DIMENSIONS
+from outlay.storage.ledger.rows import COLUMN, EventRow
+
+Key = tuple[Any, ...]
+
+_TIME = COLUMN["event_time_us"]
+_DURATION = COLUMN["duration_us"]
+_FIRST_TOKEN = COLUMN["time_to_first_token_us"]
+_STATUS = COLUMN["status"]
+_USAGE_SOURCE = COLUMN["usage_source"]
+_COST_SOURCE = COLUMN["cost_source"]
+_ADJUSTED = COLUMN["adjusted"]
+_GROUPS = COLUMN["groups"]
+
+_labels_of = itemgetter(*(COLUMN[name] for name in DIMENSIONS if name != "bucket"))
+_counts_of = itemgetter(
+    *(
+        COLUMN[name]
+        for name in (
+            "input_tokens",
+            "output_tokens",
+            "cache_read_input_tokens",
+            "cache_write_input_tokens",
+            "reasoning_output_tokens",
+            "cost_pusd",
+            "input_cost_pusd",
+            "cache_read_cost_pusd",
+            "cache_write_cost_pusd",
+            "output_cost_pusd",
+        )
+    )
+)
+
+_ERRORS = frozenset({Status.UPSTREAM_ERROR.value, Status.GATEWAY_ERROR.value})
+_CLIENT_ERROR = Status.CLIENT_ERROR.value
+_UNPRICED = CostSource.UNPRICED.value
+_ESTIMATED = UsageSource.ESTIMATED.value
+_UNKNOWN = UsageSource.UNKNOWN.value
+
+
+@dataclass(slots=True)
+class Deltas:
+    """Rollup cells of a run of events: keys in dimension order, measures in catalogue order."""
+
+    usage: dict[Key, tuple[int, ...]] = field(default_factory=dict)
+    latency: dict[Key, int] = field(default_factory=dict)
+    group_sets: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.usage)
+
+
+def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
+    """Add ledger rows to `into` and return it."""
+    usage, latency, group_sets = into.usage, into.latency, into.group_sets
+    for row in rows:
+        labels = _labels_of(row)
+        key = (labels[0], row[_TIME] // BUCKET_US, *labels[1:])
+        values = _measures_of(row)
+        known = usage.get(key)
+        usage[key] = values if known is None else tuple(map(add, known, values))
+        duration = row[_DURATION]
+        if duration is not None:
+            binned = (*key, latency_bin(duration))
+            latency[binned] = latency.get(binned, 0) + 1
+        if row[_GROUPS]:
+            group_sets.add(row[_GROUPS])
+    return into
+
+
+def _measures_of(row: EventRow) -> tuple[int, ...]:
+    """The measures of one event, in the order of the catalogue."""
+    status = row[_STATUS]
+    usage_source = row[_USAGE_SOURCE]
+    duration = row[_DURATION]
+    first_token = row[_FIRST_TOKEN]
+    return (
+        1,
+        *_counts_of(row),
+        1 if status in _ERRORS else 0,
+        1 if status == _CLIENT_ERROR else 0,
+        1 if row[_COST_SOURCE] == _UNPRICED else 0,
+        1 if usage_source == _ESTIMATED else 0,
+        1 if usage_source == _UNKNOWN else 0,
+        row[_ADJUSTED],
+        0 if duration is None else duration,
+        0 if duration is None else 1,
+        0 if first_token is None else first_token,
+        0 if first_token is None else 1,
+    )

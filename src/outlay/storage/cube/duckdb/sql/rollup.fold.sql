@@ -1,0 +1,6 @@
+-- Move pending rows into the rollup, one row per cell, in the order readers like.
+INSERT INTO {rollup} ({columns})
+SELECT {dimensions}, {sums}
+FROM {delta}
+GROUP BY {dimensions}
+ORDER BY organization_id, bucket

@@ -1,0 +1,37 @@
+-- Measures per step and dimension value: the top values by any rank are kept, the rest is Other.
+-- The bucket-to-step map comes from local edges computed in Python, so no engine needs to know zones.
+WITH cell AS MATERIALIZED (
+    SELECT {bucket} AS bucket, {column} AS label, {sums}
+    FROM (SELECT * FROM usage_rollup UNION ALL SELECT * FROM usage_delta)
+    WHERE organization_id = $organization_id
+      AND bucket >= $start AND bucket < $end{filters}
+    GROUP BY ALL
+),
+edge AS (
+    SELECT CAST(string_split($edges, ',') AS INTEGER[]) AS marks
+),
+step AS (
+    SELECT step, unnest(range(marks[step + 1], marks[step + 2])) AS bucket
+    FROM (SELECT marks, unnest(range(len(marks) - 1)) AS step FROM edge)
+),
+stepped AS MATERIALIZED (
+    SELECT {step} AS step, {value} AS value, {sums}
+    FROM cell{step_join}{value_join}
+    GROUP BY ALL
+),
+ranked AS MATERIALIZED (
+    SELECT value, {place} AS place
+    FROM stepped
+    WHERE value <> ''
+    GROUP BY value
+)
+SELECT
+    stepped.step,
+    CASE WHEN stepped.value = '' THEN 'unattributed'
+         WHEN ranked.place <= $top THEN 'value'
+         ELSE 'other' END AS kind,
+    CASE WHEN ranked.place <= $top THEN stepped.value ELSE '' END AS key,
+    (SELECT count(*) FROM ranked WHERE place > $top) AS others,
+    {stepped_sums}
+FROM stepped LEFT JOIN ranked ON ranked.value = stepped.value
+GROUP BY ALL

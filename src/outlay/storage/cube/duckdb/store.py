@@ -1,0 +1,266 @@
+"""The cube on DuckDB: one writer, one cursor per reader thread, no indexes, nothing to lose.
+
+A question runs in one read transaction, so all its statements see the same position of the
+ledger. A connection shared by threads returns wrong rows silently, hence a cursor per thread.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import orjson
+
+from outlay.domain.errors import Damaged
+from outlay.domain.period import bucket_at, bucket_start, steps_of
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import Totals
+from outlay.storage.cube.aggregation import Deltas, Key
+from outlay.storage.cube.duckdb import statements
+from outlay.storage.cube.rollups import (
+    CUBE_SCHEMA_VERSION,
+    LATENCY,
+    ROLLUPS,
+    USAGE,
+    RollupSpec,
+)
+from outlay.storage.cube.store import BreakdownRow
+
+MEMORY_LIMIT: Final = "384MB"
+"""DuckDB's buffer limit: more is not faster below 50 M rows, and the process stays small."""
+
+CHECKPOINT_SIZE: Final = "16MB"
+
+_FIRST_MEASURE: Final = 4
+"""Position of the first measure in a breakdown row, after step, kind, key and others."""
+
+
+class CubeMismatch(Damaged):
+    """The file is not a cube of this ledger and version: it has to be rebuilt."""
+
+    default_code = "cube-mismatch"
+
+
+class DuckDBReader:
+    """One snapshot, on one cursor."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def loaded_seq(self) -> int:
+        """The ledger position this snapshot covers."""
+        row = self._cursor.execute("SELECT loaded_seq FROM cube_state").fetchone()
+        return int(row[0]) if row else 0
+
+    def totals(self, query: UsageQuery) -> dict[int, Totals]:
+        """Measures per step index, each event once; steps without usage are absent."""
+        edges = step_edges(query)
+        if not edges:
+            return {}
+        text, parameters = statements.totals(query, edges)
+        rows = self._cursor.execute(text, parameters).fetchall()
+        return {row[0]: Totals._make(row[1:]) for row in rows if row[1] is not None}
+
+    def breakdown(self, query: UsageQuery) -> list[BreakdownRow]:
+        """Measures per step index and group, the top kept and the rest as `other`."""
+        edges = step_edges(query)
+        if not edges:
+            return []
+        text, parameters = statements.breakdown(query, edges)
+        make = Totals._make
+        return [
+            BreakdownRow(row[0], row[1], row[2], row[3], make(row[_FIRST_MEASURE:]))
+            for row in self._cursor.execute(text, parameters).fetchall()
+        ]
+
+    def latency_bins(self, query: UsageQuery) -> dict[int, int]:
+        """Requests per latency bin."""
+        text, parameters = statements.latency_bins(query)
+        return dict(self._cursor.execute(text, parameters).fetchall())
+
+    def cells(
+        self, spec: RollupSpec, organization_id: str, start: int, end: int
+    ) -> Iterator[tuple[Key, tuple[int, ...]]]:
+        """Every cell of a rollup in buckets [start, end)."""
+        window = {"organization_id": organization_id, "start": start, "end": end}
+        found = self._cursor.execute(statements.cells(spec), window)
+        width = len(spec.dimensions)
+        while rows := found.fetchmany(10_000):
+            for row in rows:
+                yield row[:width], row[width:]
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows per table, for `doctor`."""
+        counts = {}
+        for spec in ROLLUPS:
+            for table in spec.tables:
+                row = self._cursor.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - table names are constants
+                counts[table] = int(row[0]) if row else 0
+        return counts
+
+
+def step_edges(query: UsageQuery) -> str:
+    """Start bucket of every step and the end of the last, comma-joined; empty for no steps."""
+    steps = steps_of(query.period, query.interval)
+    if not steps:
+        return ""
+    return ",".join([*(str(step.start_bucket) for step in steps), str(steps[-1].end_bucket)])
+
+
+class DuckDBCube:
+    """The rollups of one ledger in one DuckDB file."""
+
+    def __init__(self, path: Path, ledger_id: str, *, memory_limit: str = MEMORY_LIMIT) -> None:
+        """Open or create; raises CubeMismatch when the file is damaged or of another ledger."""
+        is_new = not path.exists()
+        try:
+            self._database = duckdb.connect(
+                str(path),
+                config={
+                    "memory_limit": memory_limit,
+                    "threads": 2,
+                    "preserve_insertion_order": "false",
+                    "checkpoint_threshold": CHECKPOINT_SIZE,
+                    "temp_directory": str(path.with_suffix(".tmp")),
+                    "autoinstall_known_extensions": "false",
+                    "autoload_known_extensions": "false",
+                },
+            )
+            if is_new:
+                self._create(ledger_id)
+            state = self._database.execute(
+                "SELECT ledger_id, schema_version FROM cube_state"
+            ).fetchone()
+        except duckdb.Error as error:
+            raise CubeMismatch(f"the cube cannot be opened: {error}") from error
+        if state != (ledger_id, CUBE_SCHEMA_VERSION):
+            self._database.close()
+            raise CubeMismatch("the cube belongs to another ledger or version")
+        self._write_lock = threading.Lock()
+        self._cursors = threading.local()
+
+    def _create(self, ledger_id: str) -> None:
+        database = self._database
+        database.execute("BEGIN")
+        for spec in ROLLUPS:
+            for statement in statements.schema(spec):
+                database.execute(statement)
+        database.execute("CREATE TABLE group_set (groups VARCHAR, group_id VARCHAR)")
+        database.execute("CREATE TABLE changed_month (month DATE)")
+        database.execute(
+            "CREATE TABLE cube_state (ledger_id VARCHAR, schema_version INTEGER, loaded_seq BIGINT)"
+        )
+        database.execute(
+            "INSERT INTO cube_state VALUES (?, ?, 0)", [ledger_id, CUBE_SCHEMA_VERSION]
+        )
+        database.execute("COMMIT")
+
+    # Reading
+
+    @contextmanager
+    def read(self) -> Iterator[DuckDBReader]:
+        """A snapshot on this thread's own cursor."""
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._cursors, "cursor", None)
+        if cursor is None:
+            cursor = self._database.cursor()
+            self._cursors.cursor = cursor
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            yield DuckDBReader(cursor)
+        finally:
+            cursor.execute("ROLLBACK")
+
+    # Writing
+
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._write_lock:
+            self._database.execute("BEGIN")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
+        """Add the cells of events (from_seq, through_seq] and move the position, atomically."""
+        with self._transaction() as database:
+            moved = database.execute(
+                "UPDATE cube_state SET loaded_seq = ? WHERE loaded_seq = ? RETURNING loaded_seq",
+                [through_seq, from_seq],
+            ).fetchall()
+            if not moved:
+                raise CubeMismatch(f"the cube does not stand at event {from_seq}")
+            if deltas.usage:
+                _load_cells(database, USAGE, [(*key, *cell) for key, cell in deltas.usage.items()])
+            if deltas.latency:
+                _load_cells(
+                    database, LATENCY, [(*key, count) for key, count in deltas.latency.items()]
+                )
+            if deltas.group_sets:
+                sets = orjson.dumps(sorted(deltas.group_sets)).decode()
+                database.execute(statements.load_group_sets(), {"sets": sets})
+
+    def pending_rows(self) -> int:
+        """Rows that wait to be folded."""
+        with self.read() as reader:
+            counts = reader.row_counts()
+        return sum(counts[spec.tables[1]] for spec in ROLLUPS)
+
+    def fold(self) -> None:
+        """Move pending rows into the rollups and note which months they changed."""
+        with self._transaction() as database:
+            days = database.execute("SELECT DISTINCT bucket // 96 FROM usage_delta").fetchall()
+            months = {bucket_start(int(day) * 96).date().replace(day=1) for (day,) in days}
+            for month in sorted(months):
+                database.execute(
+                    "INSERT INTO changed_month SELECT $month "
+                    "WHERE $month NOT IN (SELECT month FROM changed_month)",
+                    {"month": month},
+                )
+            for spec in ROLLUPS:
+                for statement in statements.fold(spec):
+                    database.execute(statement)
+
+    def compact_one(self, before_bucket: int) -> bool:
+        """Rewrite one changed month that ended before a bucket; whether there was one."""
+        with self._transaction() as database:
+            months = database.execute("SELECT month FROM changed_month ORDER BY month").fetchall()
+            for (month,) in months:
+                start, end = month_buckets(month)
+                if end > before_bucket:
+                    continue
+                for spec in ROLLUPS:
+                    for statement in statements.compact(spec, start, end):
+                        database.execute(statement)
+                database.execute("DELETE FROM changed_month WHERE month = ?", [month])
+                return True
+        return False
+
+    def close(self) -> None:
+        """Checkpoint and release the file."""
+        with self._write_lock:
+            self._database.close()
+
+
+def month_buckets(month: date) -> tuple[int, int]:
+    """First bucket of a UTC month and of the next."""
+    start = bucket_start(0).replace(year=month.year, month=month.month)
+    following = start.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+    return bucket_at(start), bucket_at(following)
+
+
+def _load_cells(
+    database: duckdb.DuckDBPyConnection, spec: RollupSpec, rows: list[tuple[object, ...]]
+) -> None:
+    """Insert cells as one JSON object of columns; 128-bit sums travel as text."""
+    columns: dict[str, list[object]] = {}
+    for name, values in zip(spec.columns, zip(*rows, strict=True), strict=True):
+        columns[name] = (
+            [str(value) for value in values] if name in spec.wide_measures else list(values)
+        )
+    database.execute(statements.load(spec), {"cells": orjson.dumps(columns).decode()})

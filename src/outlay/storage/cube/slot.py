@@ -1,0 +1,47 @@
+"""The place where the present cube stands, so that it can be exchanged under its readers."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from outlay.storage.cube.store import Cube, CubeReader
+
+
+class CubeSlot:
+    """Holds one cube; readers finish before it is exchanged and wait while it is."""
+
+    def __init__(self, cube: Cube) -> None:
+        self._cube = cube
+        self._condition = threading.Condition()
+        self._readers = 0
+        self._exchanging = False
+
+    @property
+    def cube(self) -> Cube:
+        """The present cube, for the one thread that writes it."""
+        return self._cube
+
+    @contextmanager
+    def read(self) -> Iterator[CubeReader]:
+        """A snapshot of the present cube."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._exchanging)
+            self._readers += 1
+        try:
+            with self._cube.read() as reader:
+                yield reader
+        finally:
+            with self._condition:
+                self._readers -= 1
+                self._condition.notify_all()
+
+    def exchange(self, replace: Callable[[], Cube]) -> None:
+        """Let readers finish, then put the cube that `replace` returns in this place."""
+        with self._condition:
+            self._exchanging = True
+            self._condition.wait_for(lambda: self._readers == 0)
+            try:
+                self._cube = replace()
+            finally:
+                self._exchanging = False
+                self._condition.notify_all()

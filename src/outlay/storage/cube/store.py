@@ -1,0 +1,76 @@
+"""What every columnar engine must do for the cube."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import Totals
+from outlay.storage.cube.aggregation import Deltas, Key
+from outlay.storage.cube.rollups import RollupSpec
+
+
+class BreakdownRow(NamedTuple):
+    """One group in one step."""
+
+    step: int
+    kind: str
+    key: str
+    """Empty for Other and Unattributed."""
+    others: int
+    """How many values Other stands for, in every row."""
+    measures: Totals
+
+
+class CubeReader(Protocol):
+    """One consistent snapshot of the cube."""
+
+    def loaded_seq(self) -> int:
+        """The ledger position this snapshot covers."""
+        ...
+
+    def totals(self, query: UsageQuery) -> dict[int, Totals]:
+        """Measures per step index, each event once; steps without usage are absent."""
+        ...
+
+    def breakdown(self, query: UsageQuery) -> list[BreakdownRow]:
+        """Measures per step index and group, the top kept and the rest as `other`."""
+        ...
+
+    def latency_bins(self, query: UsageQuery) -> dict[int, int]:
+        """Requests per latency bin."""
+        ...
+
+    def cells(
+        self, spec: RollupSpec, organization_id: str, start: int, end: int
+    ) -> Iterator[tuple[Key, tuple[int, ...]]]:
+        """Every cell of a rollup in buckets [start, end)."""
+        ...
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows per table, for `doctor`."""
+        ...
+
+
+class Cube(Protocol):
+    """The derived rollups: written by one thread, read by many, recreated at any time."""
+
+    def read(self) -> AbstractContextManager[CubeReader]:
+        """A snapshot."""
+        ...
+
+    def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
+        """Add the cells of events (from_seq, through_seq] and move the position, atomically."""
+        ...
+
+    def fold(self) -> None:
+        """Move pending rows into the rollups."""
+        ...
+
+    def compact_one(self, before_bucket: int) -> bool:
+        """Rewrite one changed month that ended before a bucket; whether there was one."""
+        ...
+
+    def close(self) -> None:
+        """Release the files."""
+        ...

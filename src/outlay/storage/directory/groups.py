@@ -1,0 +1,79 @@
+"""Reading and writing user groups and their memberships."""
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from outlay.domain.organization import GroupMembership, UserGroup
+from outlay.storage.directory.tables import GroupMembershipRow, UserGroupRow
+
+
+def create_group(session: Session, group: UserGroup, created_at_us: int) -> None:
+    """Add a user group."""
+    session.add(
+        UserGroupRow(
+            group_id=group.group_id,
+            organization_id=group.organization_id,
+            name=group.name,
+            created_at_us=created_at_us,
+            deleted_at_us=None,
+        )
+    )
+    session.flush()
+
+
+def create_membership(session: Session, membership: GroupMembership) -> None:
+    """Put a member into a group for a time."""
+    session.add(
+        GroupMembershipRow(
+            group_id=membership.group_id,
+            member_id=membership.member_id,
+            valid_from_us=membership.valid_from_us,
+            valid_to_us=membership.valid_to_us,
+        )
+    )
+    session.flush()
+
+
+def delete_group(session: Session, group_id: str, deleted_at_us: int) -> None:
+    """Mark a group as deleted; the name stays for reports."""
+    session.execute(
+        update(UserGroupRow)
+        .where(UserGroupRow.group_id == group_id)
+        .values(deleted_at_us=deleted_at_us)
+    )
+
+
+def list_groups(session: Session, organization_id: str) -> list[UserGroup]:
+    """Groups of an organization, deleted ones included, by name."""
+    rows = session.scalars(
+        select(UserGroupRow)
+        .where(UserGroupRow.organization_id == organization_id)
+        .order_by(UserGroupRow.name, UserGroupRow.group_id)
+    )
+    return [
+        UserGroup(
+            group_id=row.group_id,
+            organization_id=row.organization_id,
+            name=row.name,
+            is_deleted=row.deleted_at_us is not None,
+        )
+        for row in rows
+    ]
+
+
+def list_memberships(session: Session, organization_id: str) -> list[GroupMembership]:
+    """Every membership there ever was in an organization."""
+    rows = session.scalars(
+        select(GroupMembershipRow)
+        .join(UserGroupRow, UserGroupRow.group_id == GroupMembershipRow.group_id)
+        .where(UserGroupRow.organization_id == organization_id)
+    )
+    return [
+        GroupMembership(
+            group_id=row.group_id,
+            member_id=row.member_id,
+            valid_from_us=row.valid_from_us,
+            valid_to_us=row.valid_to_us,
+        )
+        for row in rows
+    ]

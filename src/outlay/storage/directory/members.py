@@ -1,0 +1,82 @@
+"""Reading and writing members."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from outlay.domain.actor import Role
+from outlay.domain.organization import Member
+from outlay.storage.directory.tables import MemberRow
+
+
+def create_member(
+    session: Session, member: Member, created_at_us: int, password_hash: str | None = None
+) -> None:
+    """Add a member; the e-mail address must be new."""
+    session.add(
+        MemberRow(
+            member_id=member.member_id,
+            organization_id=member.organization_id,
+            name=member.name,
+            email=member.email,
+            role=member.role.value,
+            password_hash=password_hash,
+            created_at_us=created_at_us,
+            deleted_at_us=None,
+        )
+    )
+    session.flush()
+
+
+def set_password(session: Session, member_id: str, password_hash: str) -> None:
+    """Replace a member's password."""
+    session.execute(
+        update(MemberRow)
+        .where(MemberRow.member_id == member_id)
+        .values(password_hash=password_hash)
+    )
+
+
+def delete_member(session: Session, member_id: str, deleted_at_us: int) -> None:
+    """Mark a member as having left; the name stays for reports."""
+    session.execute(
+        update(MemberRow)
+        .where(MemberRow.member_id == member_id)
+        .values(deleted_at_us=deleted_at_us)
+    )
+
+
+def list_members(session: Session, organization_id: str) -> list[Member]:
+    """Members of an organization, former ones included, by name."""
+    rows = session.scalars(
+        select(MemberRow)
+        .where(MemberRow.organization_id == organization_id)
+        .order_by(MemberRow.name, MemberRow.member_id)
+    )
+    return [_from_row(row) for row in rows]
+
+
+def find_member(session: Session, member_id: str) -> Member | None:
+    """A member by id."""
+    row = session.get(MemberRow, member_id)
+    return _from_row(row) if row else None
+
+
+def find_login(session: Session, email: str) -> tuple[Member, str | None] | None:
+    """The present member with an e-mail address (any case), and the password hash."""
+    row = session.scalars(
+        select(MemberRow).where(
+            func.lower(MemberRow.email) == email.lower(), MemberRow.deleted_at_us.is_(None)
+        )
+    ).first()
+    return (_from_row(row), row.password_hash) if row else None
+
+
+def _from_row(row: MemberRow) -> Member:
+    return Member(
+        member_id=row.member_id,
+        organization_id=row.organization_id,
+        name=row.name,
+        email=row.email,
+        role=Role(row.role),
+        is_deleted=row.deleted_at_us is not None,
+    )

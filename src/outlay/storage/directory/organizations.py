@@ -1,0 +1,43 @@
+"""Reading and creating organizations."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from outlay.domain.actor import Plan
+from outlay.domain.organization import Organization
+from outlay.storage.directory.tables import OrganizationRow
+
+
+def create_organization(session: Session, organization: Organization, created_at_us: int) -> None:
+    """Add an organization; its name must be new."""
+    session.add(
+        OrganizationRow(
+            organization_id=organization.organization_id,
+            name=organization.name,
+            plan=organization.plan.value,
+            timezone=organization.timezone,
+            created_at_us=created_at_us,
+        )
+    )
+    session.flush()
+
+
+def list_organizations(session: Session) -> list[Organization]:
+    """All organizations, oldest first."""
+    rows = session.scalars(select(OrganizationRow).order_by(OrganizationRow.created_at_us))
+    return [_from_row(row) for row in rows]
+
+
+def find_organization(session: Session, organization_id: str) -> Organization | None:
+    """An organization by id."""
+    row = session.get(OrganizationRow, organization_id)
+    return _from_row(row) if row else None
+
+
+def _from_row(row: OrganizationRow) -> Organization:
+    return Organization(
+        organization_id=row.organization_id,
+        name=row.name,
+        plan=Plan(row.plan),
+        timezone=row.timezone,
+    )

@@ -1,0 +1,48 @@
+"""Reading and writing projects."""
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from outlay.domain.organization import Project
+from outlay.storage.directory.tables import ProjectRow
+
+
+def create_project(session: Session, project: Project, created_at_us: int) -> None:
+    """Add a project."""
+    session.add(
+        ProjectRow(
+            project_id=project.project_id,
+            organization_id=project.organization_id,
+            name=project.name,
+            created_at_us=created_at_us,
+            deleted_at_us=None,
+        )
+    )
+    session.flush()
+
+
+def delete_project(session: Session, project_id: str, deleted_at_us: int) -> None:
+    """Mark a project as deleted; the name stays for reports."""
+    session.execute(
+        update(ProjectRow)
+        .where(ProjectRow.project_id == project_id)
+        .values(deleted_at_us=deleted_at_us)
+    )
+
+
+def list_projects(session: Session, organization_id: str) -> list[Project]:
+    """Projects of an organization, deleted ones included, by name."""
+    rows = session.scalars(
+        select(ProjectRow)
+        .where(ProjectRow.organization_id == organization_id)
+        .order_by(ProjectRow.name, ProjectRow.project_id)
+    )
+    return [
+        Project(
+            project_id=row.project_id,
+            organization_id=row.organization_id,
+            name=row.name,
+            is_deleted=row.deleted_at_us is not None,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,56 @@
+"""Reading and writing browser sessions."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from outlay.storage.directory.tables import SessionRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A signed-in browser as it is kept: by the digest of its cookie."""
+
+    digest: bytes
+    member_id: str
+    created_at_us: int
+    seen_at_us: int
+
+
+def create_session(session: Session, stored: StoredSession) -> None:
+    """Add a session."""
+    session.add(
+        SessionRow(
+            digest=stored.digest,
+            member_id=stored.member_id,
+            created_at_us=stored.created_at_us,
+            seen_at_us=stored.seen_at_us,
+        )
+    )
+    session.flush()
+
+
+def find_session(session: Session, digest: bytes) -> StoredSession | None:
+    """A session by the digest of its cookie."""
+    row = session.get(SessionRow, digest)
+    if row is None:
+        return None
+    return StoredSession(
+        digest=row.digest,
+        member_id=row.member_id,
+        created_at_us=row.created_at_us,
+        seen_at_us=row.seen_at_us,
+    )
+
+
+def touch_session(session: Session, digest: bytes, seen_at_us: int) -> None:
+    """Note that a session was used."""
+    session.execute(
+        update(SessionRow).where(SessionRow.digest == digest).values(seen_at_us=seen_at_us)
+    )
+
+
+def delete_session(session: Session, digest: bytes) -> None:
+    """End a session."""
+    session.execute(delete(SessionRow).where(SessionRow.digest == digest))

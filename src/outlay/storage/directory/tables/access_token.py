@@ -1,0 +1,22 @@
+"""Table of access tokens."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class AccessTokenRow(Base):
+    """A credential for the JSON API, kept as a digest."""
+
+    __tablename__ = "access_token"
+
+    token_id: Mapped[str] = mapped_column(primary_key=True)
+    member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
+    description: Mapped[str]
+    digest: Mapped[bytes]
+    scopes: Mapped[str]
+    """Space-separated."""
+    created_at_us: Mapped[int]
+    expires_at_us: Mapped[int | None]
+    revoked_at_us: Mapped[int | None]

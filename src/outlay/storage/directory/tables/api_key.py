@@ -1,0 +1,22 @@
+"""Table of API keys."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class ApiKeyRow(Base):
+    """A credential of a project."""
+
+    __tablename__ = "api_key"
+
+    api_key_id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organization.organization_id"), index=True
+    )
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.project_id"), index=True)
+    member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
+    description: Mapped[str]
+    created_at_us: Mapped[int]
+    deleted_at_us: Mapped[int | None]

@@ -1,0 +1,18 @@
+"""What all directory tables share."""
+
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+
+class Base(DeclarativeBase):
+    """Base of the mapped tables; constraints have names, so that migrations can refer to them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s#%(column_0_name)s",
+            "uq": "%(table_name)s#%(column_0_name)s#unique",
+            "ck": "%(table_name)s#%(constraint_name)s#check",
+            "fk": "%(table_name)s#%(column_0_name)s#%(referred_table_name)s",
+            "pk": "%(table_name)s#primary",
+        }
+    )

@@ -1,0 +1,20 @@
+"""Table of projects."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class ProjectRow(Base):
+    """What API keys belong to."""
+
+    __tablename__ = "project"
+
+    project_id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organization.organization_id"), index=True
+    )
+    name: Mapped[str]
+    created_at_us: Mapped[int]
+    deleted_at_us: Mapped[int | None]

@@ -1,0 +1,44 @@
+"""The SQL of the ledger, one name per question."""
+
+from typing import Final
+
+from outlay.storage.ledger.rows import ROW_COLUMNS
+
+_COLUMNS: Final = ", ".join(ROW_COLUMNS)
+
+INSERT_EVENT: Final = (
+    f"INSERT INTO usage_event ({_COLUMNS}) VALUES ({', '.join('?' * len(ROW_COLUMNS))}) "  # noqa: S608 - column names are constants
+    "ON CONFLICT (organization_id, event_id) DO NOTHING"
+)
+INSERT_BATCH: Final = (
+    "INSERT INTO usage_batch (batch_id, first_seq, last_seq, recorded_at_us, checksum) "
+    "VALUES (?, ?, ?, ?, ?)"
+)
+INSERT_CONFLICT: Final = (
+    "INSERT INTO usage_conflict (recorded_at_us, organization_id, event_id, recorded_digest, "
+    "offered_digest, offered_facts) VALUES (?, ?, ?, ?, ?, ?)"
+)
+DIGEST_OF_EVENT: Final = (
+    "SELECT facts_digest FROM usage_event WHERE organization_id = ? AND event_id = ?"
+)
+LAST_BATCH: Final = (
+    "SELECT batch_id, last_seq, checksum FROM usage_batch ORDER BY batch_id DESC LIMIT 1"
+)
+LAST_SEQ_OF_EVENTS: Final = "SELECT coalesce(max(seq), 0) FROM usage_event"
+BATCHES_AFTER: Final = (
+    "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum FROM usage_batch "
+    "WHERE first_seq > ? ORDER BY batch_id LIMIT ?"
+)
+CHECKSUM_BEFORE: Final = "SELECT checksum FROM usage_batch WHERE batch_id = ? - 1"
+EVENTS_BETWEEN: Final = f"SELECT {_COLUMNS} FROM usage_event WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - column names are constants
+EVENTS_OF_WINDOW: Final = (
+    f"SELECT {_COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us >= ? "  # noqa: S608 - column names are constants
+    "AND event_time_us < ? AND seq <= ?"
+)
+FIRST_EVENT_TIME: Final = "SELECT min(event_time_us) FROM usage_event WHERE organization_id = ?"
+LAST_EVENT_TIME: Final = "SELECT max(event_time_us) FROM usage_event WHERE organization_id = ?"
+ORGANIZATIONS: Final = "SELECT DISTINCT organization_id FROM usage_event"
+COUNT_EVENTS: Final = "SELECT count(*) FROM usage_event WHERE seq <= ?"
+COUNT_CONFLICTS: Final = "SELECT count(*) FROM usage_conflict"
+IDENTITY: Final = "SELECT ledger_id, schema_version FROM ledger_identity"
+INSERT_IDENTITY: Final = "INSERT INTO ledger_identity VALUES (?, ?, ?)"

@@ -1,0 +1,72 @@
+"""Usage events as ledger rows, their digests and the checksums of batches."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+
+from outlay.domain.event import FACTS, CostSource, Status, UsageEvent, UsageSource
+
+EventRow = tuple[Any, ...]
+"""One row of usage_event, in the order of ROW_COLUMNS."""
+
+DERIVED: Final = (
+    "member_id",
+    "user_id",
+    "groups",
+    "model",
+    "adjusted",
+    "cost_source",
+    "cost_pusd",
+    "input_cost_pusd",
+    "cache_read_cost_pusd",
+    "cache_write_cost_pusd",
+    "output_cost_pusd",
+    "price_ref",
+)
+
+EVENT_FIELDS: Final = ("event_id", "organization_id", *FACTS, *DERIVED)
+ROW_COLUMNS: Final = ("seq", "recorded_at_us", "facts_digest", *EVENT_FIELDS)
+COLUMN: Final = {name: index for index, name in enumerate(ROW_COLUMNS)}
+"""Position of each column in an EventRow, for readers that cannot afford objects."""
+
+DIGEST_BYTES: Final = 16
+GENESIS: Final = bytes(DIGEST_BYTES)
+"""What the first batch is chained to."""
+
+_facts_of = attrgetter(*FACTS)
+_fields_of = attrgetter(*EVENT_FIELDS)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def facts_digest(event: UsageEvent) -> bytes:
+    """A digest of what was reported; the same event id with another digest is a conflict."""
+    return blake2b(_encode(_facts_of(event)), digest_size=DIGEST_BYTES).digest()
+
+
+def facts_json(event: UsageEvent) -> str:
+    """The reported facts, readable."""
+    return msgspec.json.encode(dict(zip(FACTS, _facts_of(event), strict=True))).decode()
+
+
+def to_row(event: UsageEvent, seq: int, recorded_at_us: int, digest: bytes) -> EventRow:
+    """The row that stores `event`."""
+    return (seq, recorded_at_us, digest, *_fields_of(event))
+
+
+def from_row(row: EventRow) -> UsageEvent:
+    """The event that a row stores."""
+    values = dict(zip(EVENT_FIELDS, row[3:], strict=True))
+    values["status"] = Status(values["status"])
+    values["usage_source"] = UsageSource(values["usage_source"])
+    values["cost_source"] = CostSource(values["cost_source"])
+    return UsageEvent(**values)
+
+
+def batch_checksum(previous: bytes, rows: Sequence[EventRow]) -> bytes:
+    """The checksum of a batch: BLAKE2b over the previous batch's and every stored value."""
+    digest = blake2b(previous, digest_size=DIGEST_BYTES)
+    digest.update(_encode(rows))
+    return digest.digest()

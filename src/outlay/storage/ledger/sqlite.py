@@ -1,0 +1,341 @@
+"""The ledger on SQLite: an acknowledged event is on disk.
+
+One writer thread commits whatever has been submitted since the last commit in one transaction,
+so that many requests share one fsync. A submission is stored wholly or not at all, and its
+future is resolved only after COMMIT returned with `synchronous=FULL`.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pysqlite3 as driver
+
+from outlay.domain.errors import Damaged, Unavailable
+from outlay.domain.event import UsageEvent
+from outlay.domain.outcome import Outcome
+from outlay.kit.clock import Clock, to_us
+from outlay.kit.ids import uuid7
+from outlay.kit.sqlfiles import load_statements
+from outlay.storage.ledger import queries
+from outlay.storage.ledger.rows import (
+    GENESIS,
+    EventRow,
+    batch_checksum,
+    facts_digest,
+    facts_json,
+    to_row,
+)
+from outlay.storage.sqlite import Connection, connect
+
+SCHEMA_VERSION: Final = 1
+MAX_COMMIT_EVENTS: Final = 5_000
+"""Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
+
+MAX_PENDING_EVENTS: Final = 100_000
+"""Submitted but uncommitted events at which new ones are refused instead of queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A committed run of rows whose checksum has been found right."""
+
+    batch_id: int
+    first_seq: int
+    last_seq: int
+    recorded_at_us: int
+    rows: list[EventRow]
+
+
+@dataclass(slots=True)
+class _Submission:
+    events: Sequence[UsageEvent]
+    done: Future[list[Outcome]]
+
+
+class SqliteLedger:
+    """Append-only usage events in one SQLite file. Thread-safe."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Open or create the ledger at `path`; raises Damaged when its tail is not intact."""
+        self._path = path
+        self._clock = clock
+        self._writer = connect(path)
+        self._prepare()
+        self._readers = threading.local()
+        self._open_readers: list[Connection] = []
+        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._pending = 0
+        self._lock = threading.Lock()
+        self._closing = False
+        self._failure: str | None = None
+        self._committed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    def _prepare(self) -> None:
+        """Create the schema, load the end of the chain."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        for statement in load_statements("outlay.storage.ledger", "schema"):
+            self._writer.execute(statement)
+        identity = self._writer.execute(queries.IDENTITY).fetchone()
+        if identity is None:
+            identity = (uuid7(self._clock), SCHEMA_VERSION)
+            now_us = to_us(self._clock.now())
+            self._writer.execute(queries.INSERT_IDENTITY, (*identity, now_us))
+        self._writer.execute("COMMIT")
+        self.ledger_id: str = identity[0]
+        if identity[1] > SCHEMA_VERSION:
+            raise Damaged(
+                f"the ledger was written by a newer Outlay (schema {identity[1]}); "
+                f"this one reads up to schema {SCHEMA_VERSION}",
+                code="ledger-too-new",
+            )
+        last = self._writer.execute(queries.LAST_BATCH).fetchone()
+        self._last_batch_id: int
+        self._last_seq: int
+        self._chain: bytes
+        self._last_batch_id, self._last_seq, self._chain = last or (0, 0, GENESIS)
+        (last_event_seq,) = self._writer.execute(queries.LAST_SEQ_OF_EVENTS).fetchone()
+        if last_event_seq != self._last_seq:
+            raise Damaged(
+                f"the ledger ends at event {last_event_seq} but its last batch at "
+                f"{self._last_seq}; restore it from a backup",
+                code="ledger-tail",
+            )
+
+    # Writing
+
+    def submit(self, events: Sequence[UsageEvent]) -> Future[list[Outcome]]:
+        """Queue events for the next commit; the future holds one Outcome per event, in order.
+
+        Raises Unavailable, having stored nothing, when the ledger cannot accept now.
+        """
+        with self._lock:
+            if self._closing:
+                raise Unavailable("the ledger is closing", code="shutting-down")
+            if self._failure:
+                raise Unavailable(self._failure, code="ledger-failed")
+            if self._pending + len(events) > MAX_PENDING_EVENTS and self._pending:
+                raise Unavailable(
+                    "too many events wait to be written; try again in a moment", code="overloaded"
+                )
+            self._pending += len(events)
+            submission = _Submission(events, Future())
+            self._queue.put(submission)
+        return submission.done
+
+    def append(self, events: Sequence[UsageEvent]) -> list[Outcome]:
+        """Store events and wait until they are on disk."""
+        return self.submit(events).result()
+
+    def _run(self) -> None:
+        stop = False
+        while not stop:
+            first = self._queue.get()
+            if first is None:
+                return
+            work = [first]
+            count = len(first.events)
+            while count < MAX_COMMIT_EVENTS:
+                try:
+                    following = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    stop = True
+                    break
+                work.append(following)
+                count += len(following.events)
+            self._serve(work, count)
+
+    def _serve(self, work: list[_Submission], count: int) -> None:
+        """Commit the submissions together; on failure refuse each of them."""
+        try:
+            outcomes = self._commit([event for part in work for event in part.events])
+        except Exception as error:
+            refusal = self._refusal(error)
+            for part in work:
+                part.done.set_exception(refusal)
+        else:
+            position = 0
+            for part in work:
+                size = len(part.events)
+                part.done.set_result(outcomes[position : position + size])
+                position += size
+        finally:
+            with self._lock:
+                self._pending -= count
+            with self._committed:
+                self._committed.notify_all()
+
+    def _refusal(self, error: Exception) -> Exception:
+        """What the waiters are told; after an I/O error nothing more is accepted.
+
+        A failed fsync may have dropped dirty pages that a second fsync reports as written
+        (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020), so only
+        a restart, which reads back what is on disk, may go on.
+        """
+        if not isinstance(error, driver.Error):
+            return error
+        if "disk I/O error" in str(error) or "malformed" in str(error):
+            self._failure = f"the ledger failed ({error}) and accepts nothing until restarted"
+            return Unavailable(self._failure, code="ledger-failed")
+        return Unavailable(f"the ledger cannot write now: {error}", code="ledger-unavailable")
+
+    def _commit(self, events: Sequence[UsageEvent]) -> list[Outcome]:
+        if not events:
+            return []
+        now_us = to_us(self._clock.now())
+        first_seq = self._last_seq + 1
+        rows = [
+            to_row(event, seq, now_us, facts_digest(event))
+            for seq, event in enumerate(events, first_seq)
+        ]
+        outcomes = [Outcome.ACCEPTED] * len(rows)
+        writer = self._writer
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            writer.execute("SAVEPOINT optimistic")
+            before = writer.total_changes
+            writer.executemany(queries.INSERT_EVENT, rows)
+            if writer.total_changes - before != len(rows):
+                writer.execute("ROLLBACK TO optimistic")
+                rows = self._insert_each(events, rows, outcomes)
+            if rows:
+                checksum = batch_checksum(self._chain, rows)
+                batch = (self._last_batch_id + 1, first_seq, rows[-1][0], now_us, checksum)
+                writer.execute(queries.INSERT_BATCH, batch)
+            writer.execute("COMMIT")
+        except BaseException:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+            raise
+        if rows:
+            self._last_batch_id += 1
+            self._last_seq = rows[-1][0]
+            self._chain = checksum
+        return outcomes
+
+    def _insert_each(
+        self, events: Sequence[UsageEvent], rows: list[EventRow], outcomes: list[Outcome]
+    ) -> list[EventRow]:
+        """Insert the new ones of `rows`, renumbered without gaps; fill in the other outcomes."""
+        kept: list[EventRow] = []
+        seq = self._last_seq
+        for index, (event, row) in enumerate(zip(events, rows, strict=True)):
+            known = self._writer.execute(
+                queries.DIGEST_OF_EVENT, (event.organization_id, event.event_id)
+            ).fetchone()
+            if known is None:
+                seq += 1
+                kept.append((seq, *row[1:]))
+                self._writer.execute(queries.INSERT_EVENT, kept[-1])
+            elif known[0] == row[2]:
+                outcomes[index] = Outcome.DUPLICATE
+            else:
+                outcomes[index] = Outcome.CONFLICT
+                self._writer.execute(
+                    queries.INSERT_CONFLICT,
+                    (
+                        row[1],
+                        event.organization_id,
+                        event.event_id,
+                        known[0],
+                        row[2],
+                        facts_json(event),
+                    ),
+                )
+        return kept
+
+    def close(self) -> None:
+        """Commit what was submitted, stop accepting, release the file."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+            self._queue.put(None)
+        self._thread.join()
+        for reader in self._open_readers:
+            reader.close()
+        self._writer.close()
+
+    # Reading
+
+    def _reader(self) -> Connection:
+        """This thread's own read connection."""
+        connection: Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = connect(self._path, read_only=True)
+            self._readers.connection = connection
+            with self._lock:
+                self._open_readers.append(connection)
+        return connection
+
+    def wait_for_commit(self, after_seq: int, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for an event past `after_seq`; whether there is one."""
+        with self._committed:
+            return self._committed.wait_for(lambda: self._last_seq > after_seq, timeout)
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the last acknowledged event, 0 when there is none."""
+        return self._last_seq
+
+    def read_batches(self, after_seq: int, limit: int = 5_000) -> Iterator[Batch]:
+        """Up to `limit` whole batches after `after_seq`, each checked against its checksum.
+
+        Raises Damaged, naming the batch, when stored rows are not what was written.
+        """
+        reader = self._reader()
+        heads = reader.execute(queries.BATCHES_AFTER, (after_seq, limit)).fetchall()
+        previous: bytes | None = None
+        expected = after_seq + 1
+        for batch_id, first_seq, last_seq, recorded_at_us, checksum in heads:
+            if previous is None:
+                found = reader.execute(queries.CHECKSUM_BEFORE, (batch_id,)).fetchone()
+                previous = found[0] if found else GENESIS
+            rows = reader.execute(queries.EVENTS_BETWEEN, (first_seq, last_seq)).fetchall()
+            intact = first_seq == expected and len(rows) == last_seq - first_seq + 1
+            if not intact or batch_checksum(previous, rows) != checksum:
+                raise Damaged(
+                    f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not "
+                    "match its checksum; restore it from a backup",
+                    code="ledger-checksum",
+                )
+            previous, expected = checksum, last_seq + 1
+            yield Batch(batch_id, first_seq, last_seq, recorded_at_us, rows)
+
+    def read_window(
+        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+    ) -> Iterator[EventRow]:
+        """Rows of an organization with event time in [start_us, end_us), through a sequence."""
+        found = self._reader().execute(
+            queries.EVENTS_OF_WINDOW, (organization_id, start_us, end_us, through_seq)
+        )
+        yield from found
+
+    def organizations(self) -> list[str]:
+        """Ids of all organizations that have events."""
+        return [row[0] for row in self._reader().execute(queries.ORGANIZATIONS)]
+
+    def event_time_range(self, organization_id: str) -> tuple[int, int] | None:
+        """Earliest and latest event time in µs, None without events."""
+        reader = self._reader()
+        (first,) = reader.execute(queries.FIRST_EVENT_TIME, (organization_id,)).fetchone()
+        if first is None:
+            return None
+        (last,) = reader.execute(queries.LAST_EVENT_TIME, (organization_id,)).fetchone()
+        return first, last
+
+    def count_events(self, through_seq: int) -> int:
+        """Number of stored events up to a sequence number."""
+        return int(self._reader().execute(queries.COUNT_EVENTS, (through_seq,)).fetchone()[0])
+
+    def count_conflicts(self) -> int:
+        """Number of events refused because their id was taken by other content."""
+        return int(self._reader().execute(queries.COUNT_CONFLICTS).fetchone()[0])

@@ -1,0 +1,70 @@
+"""Opening SQLite so that a commit is on disk, and refusing versions that may lose data.
+
+The driver is `pysqlite3`, which bundles its own SQLite: the system's may be one of 3.7.0 to
+3.51.2, whose write-ahead log can be corrupted when it is reset (sqlite.org/wal.html,
+"The WAL-reset bug"; fixed in 3.51.3 and in the patch releases named below).
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pysqlite3 as driver
+
+from outlay.domain.errors import Damaged
+
+Connection = Any
+"""A pysqlite3 connection; the package ships no type hints."""
+
+FIRST_AFFECTED: Final = (3, 7, 0)
+FIRST_FIXED: Final = (3, 51, 3)
+FIXED_PATCHES: Final = ((3, 50, 7), (3, 44, 6))
+"""Patch releases of older branches that carry the fix."""
+
+
+def check_sqlite_version(version: tuple[int, int, int] = driver.sqlite_version_info) -> None:
+    """Raise Damaged when `version` of SQLite has the WAL-reset corruption bug."""
+    if not FIRST_AFFECTED <= version < FIRST_FIXED:
+        return
+    for patch in FIXED_PATCHES:
+        if version[:2] == patch[:2] and version >= patch:
+            return
+    shown = ".".join(map(str, version))
+    raise Damaged(
+        f"SQLite {shown} can corrupt its write-ahead log; "
+        "install pysqlite3 0.6.1 or newer, which bundles a fixed version",
+        code="sqlite-affected",
+    )
+
+
+def sqlite_version() -> str:
+    """The version of the bundled SQLite."""
+    return str(driver.sqlite_version)
+
+
+def connect(path: Path, *, read_only: bool = False) -> Connection:
+    """An autocommit connection in WAL mode with `synchronous=FULL`; foreign keys are enforced."""
+    check_sqlite_version()
+    connection = driver.connect(
+        f"file:{path}?mode={'ro' if read_only else 'rwc'}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=10.0,
+    )
+    if not read_only:
+        connection.execute("PRAGMA journal_mode=WAL")
+    apply_pragmas(connection)
+    return connection
+
+
+def apply_pragmas(connection: Connection) -> None:
+    """The settings of every connection to the database, whoever opened it."""
+    for pragma in (
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=10000",
+        "cache_size=-32768",
+        "temp_store=MEMORY",
+        "journal_size_limit=67108864",
+    ):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,77 @@
+"""`GET /analytics/…`: usage questions as JSON."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.errors import Invalid
+from outlay.domain.period import Interval
+from outlay.services.palette import assign_slots
+from outlay.web.api.rendering import (
+    render_activity,
+    render_meta,
+    render_series,
+    render_totals,
+    to_json,
+)
+from outlay.web.http.auth import reading_actor, services_of
+from outlay.web.http.params import COMMON, QUERY, check_names, read_query
+
+router = APIRouter(tags=["analytics"])
+
+SHAPES: Final = frozenset({"breakdown", "series"})
+
+
+@router.get("/analytics/activity")
+def get_activity(request: Request, actor: Annotated[Actor, Depends(reading_actor)]) -> Response:
+    """Cost, requests and tokens per step of a period, broken down by one dimension."""
+    services = services_of(request)
+    services.access.permit_organization_analytics(actor)
+    params = request.query_params
+    check_names(params, QUERY | {"shape"})
+    shape = params.get("shape", "breakdown")
+    if shape not in SHAPES:
+        raise Invalid("shape must be breakdown or series", field="shape")
+    query = read_query(params, actor, services.analytics)
+    freshness = services.analytics.freshness()
+    if shape == "series" and query.group_by is not None:
+        comparison = services.analytics.compare(query)
+        palette = assign_slots(
+            services.directory, actor.organization_id, query.group_by, comparison.current.entries
+        )
+        return _json(render_series(query, comparison, palette, freshness))
+    return _json(render_activity(query, services.analytics.breakdown(query), freshness))
+
+
+@router.get("/analytics/summary")
+def get_summary(request: Request, actor: Annotated[Actor, Depends(reading_actor)]) -> Response:
+    """The totals of a period, with latency percentiles."""
+    services = services_of(request)
+    services.access.permit_organization_analytics(actor)
+    params = request.query_params
+    check_names(params, COMMON)
+    query = read_query(params, actor, services.analytics, group_by=None)
+    freshness = services.analytics.freshness()
+    total = services.analytics.breakdown(query).total
+    percentiles = services.analytics.percentiles(query)
+    meta = render_meta(query, total, freshness)
+    meta["interval"] = Interval.TOTAL.value
+    return _json(
+        {
+            "summary": {
+                **render_totals(total),
+                "latencyMs": {
+                    f"p{round(q * 100)}": value and round(value / 1000, 3)
+                    for q, value in percentiles.items()
+                },
+            },
+            "meta": meta,
+        }
+    )
+
+
+def _json(body: object) -> Response:
+    return Response(to_json(body), media_type="application/json")

@@ -1,0 +1,94 @@
+"""`POST /operations/…`: what other commands on this machine ask of the running server.
+
+Only the holder of the operator token, which lies in the data directory, may call these.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from outlay.domain.errors import Invalid, OutlayError, Unauthenticated
+from outlay.kit.secrets import digest_secret, is_same_digest
+from outlay.services.progress import Progress
+from outlay.services.verification import VerifyReport
+from outlay.web.http.auth import bearer_token, services_of
+from outlay.web.ingest.events import outcome_response, read_body
+from outlay.wire.native import parse_events
+
+
+def require_operator(request: Request) -> None:
+    """Raise Unauthenticated unless the request carries the operator token of this process."""
+    offered = digest_secret(bearer_token(request) or "")
+    expected = digest_secret(request.app.state.operator_token)
+    if not is_same_digest(expected, offered):
+        raise Unauthenticated("This needs the operator token from the data directory.")
+
+
+router = APIRouter(
+    prefix="/operations", include_in_schema=False, dependencies=[Depends(require_operator)]
+)
+
+
+@router.post("/verify")
+def post_verify(request: Request) -> Response:
+    """Verify; progress and the report come as lines of JSON."""
+    return _stream(services_of(request).maintenance.verify())
+
+
+@router.post("/rebuild")
+def post_rebuild(request: Request) -> Response:
+    """Rebuild the cube; progress comes as lines of JSON."""
+    return _stream(services_of(request).maintenance.rebuild())
+
+
+@router.post("/target")
+async def post_target(request: Request) -> Response:
+    """The organization and project that an import goes to, created where there is none."""
+    services = services_of(request)
+    wanted = orjson.loads(await read_body(request))
+
+    def resolve() -> bytes:
+        target = services.accounts.import_target(wanted["organization"], wanted["project"])
+        return orjson.dumps(asdict(target))
+
+    return Response(await run_in_threadpool(resolve), media_type="application/json")
+
+
+@router.post("/events")
+async def post_events(request: Request, organization: str, source: Annotated[str, ""]) -> Response:
+    """Record events of an import into an organization."""
+    services = services_of(request)
+    body = await read_body(request)
+    known = {entry.organization_id for entry in services.accounts.organizations()}
+    if organization not in known:
+        raise Invalid("unknown organization", field="organization")
+
+    def record() -> Response:
+        reports = parse_events(body, source)
+        return outcome_response(reports, services.recorder.record(organization, reports))
+
+    return await run_in_threadpool(record)
+
+
+def _stream(items: Iterable[Progress | VerifyReport]) -> StreamingResponse:
+    return StreamingResponse(_lines(items), media_type="application/x-ndjson")
+
+
+def _lines(items: Iterable[Progress | VerifyReport]) -> Iterator[bytes]:
+    """Each item as a line; an error in the middle is the last line, as the status is gone."""
+    try:
+        for item in items:
+            kind = "progress" if isinstance(item, Progress) else "report"
+            yield _dump({kind: asdict(item)})
+    except OutlayError as error:
+        yield _dump({"error": {"code": error.code, "message": error.message}})
+
+
+def _dump(value: object) -> bytes:
+    return orjson.dumps(value, default=str, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,80 @@
+"""The web application: what is served where, in which order it is wrapped."""
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from outlay import __version__
+from outlay.domain.errors import OutlayError, Unauthenticated
+from outlay.services.bundle import Services
+from outlay.web.api import analytics, exports, operations
+from outlay.web.dashboard import routes as dashboard
+from outlay.web.dashboard.pages import render_error
+from outlay.web.http.errors import TITLES, problem, status_of, wants_html
+from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
+from outlay.web.ingest import events
+
+
+def create_app(services: Services, operator_token: str) -> FastAPI:
+    """The ASGI application over the services of one installation."""
+    app = FastAPI(
+        title="Outlay",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(SameOriginWrites),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=6),
+        ],
+    )
+    app.state.services = services
+    app.state.operator_token = operator_token
+
+    app.include_router(analytics.router)
+    app.include_router(exports.router)
+    app.include_router(events.router)
+    app.include_router(operations.router)
+    app.include_router(dashboard.router)
+
+    app.add_exception_handler(OutlayError, _on_outlay_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)
+    return app
+
+
+def _on_outlay_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, OutlayError):
+        raise error
+    status = status_of(error)
+    if not wants_html(request):
+        return problem(status, error.code, error.message, field=error.field, request=request)
+    if isinstance(error, Unauthenticated) and request.method == "GET":
+        query = f"?{request.url.query}" if request.url.query else ""
+        target = (
+            Request(request.scope)
+            .url.replace(path="/login", query="", fragment="")
+            .include_query_params(next=request.url.path + query)
+        )
+        return RedirectResponse(f"/login?{target.query}", 303)
+    return render_error(request, status, TITLES.get(status, "Error"), error.message, error.code)
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    title = TITLES.get(status, "Error")
+    detail = "There is nothing here." if status == 404 else title
+    if wants_html(request):
+        return render_error(request, status, title, detail, "http")
+    code = title.lower().replace(" ", "-")
+    return problem(status, code, detail, request=request)
+
+
+def _on_bug(request: Request, _: Exception) -> Response:
+    detail = "Something went wrong on our side; the log has the details."
+    if wants_html(request):
+        return render_error(request, 500, TITLES[500], detail, "internal")
+    return problem(500, "internal", detail, request=request)

@@ -1,0 +1,81 @@
+"""Domain errors as HTTP answers: one table of statuses, one shape (RFC 9457)."""
+
+from typing import Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.errors import (
+    Conflict,
+    Damaged,
+    Invalid,
+    NotFound,
+    NotPermitted,
+    OutlayError,
+    Unauthenticated,
+    Unavailable,
+)
+
+STATUS: Final[dict[type[OutlayError], int]] = {
+    Invalid: 400,
+    Unauthenticated: 401,
+    NotPermitted: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Damaged: 500,
+    Unavailable: 503,
+}
+
+TITLES: Final = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Not permitted",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    429: "Too many attempts",
+    500: "Something went wrong",
+    503: "Not available now",
+}
+
+
+def status_of(error: OutlayError) -> int:
+    """The HTTP status of a domain error."""
+    if error.code == "too-many-attempts":
+        return 429
+    for kind, status in STATUS.items():
+        if isinstance(error, kind):
+            return status
+    return 500
+
+
+def problem(
+    status: int, code: str, detail: str, *, field: str | None = None, request: Request | None = None
+) -> Response:
+    """An `application/problem+json` answer."""
+    body = {
+        "type": f"/problems/{code}",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    if field:
+        body["field"] = field
+    if request is not None:
+        body["instance"] = request.url.path
+    headers = {"Cache-Control": "no-store"}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        headers["Retry-After"] = "2"
+    return Response(
+        orjson.dumps(body), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def wants_html(request: Request) -> bool:
+    """Whether a person's browser asks, rather than a program."""
+    return "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,68 @@
+"""`POST /v1/usage/events`: usage from anywhere, acknowledged once it is on disk."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import orjson
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.errors import Invalid
+from outlay.domain.outcome import Outcome
+from outlay.domain.report import UsageReport
+from outlay.web.http.auth import services_of, token_actor
+from outlay.wire.native import parse_events
+
+router = APIRouter(tags=["ingest"])
+
+MAX_BODY: Final = 32 * 1024 * 1024
+
+
+@router.post("/v1/usage/events")
+async def post_events(request: Request, actor: Annotated[Actor, Depends(token_actor)]) -> Response:
+    """Record a JSON array of events; every one is stored, known already, or a conflict.
+
+    Nothing is stored when any event is malformed. A conflict (an id that was used for other
+    content) makes the answer a 409, with the others stored; each result says which it is.
+    """
+    services = services_of(request)
+    services.access.permit_ingest(actor)
+    body = await read_body(request)
+
+    def record() -> tuple[Sequence[UsageReport], list[Outcome]]:
+        reports = parse_events(body)
+        return reports, services.recorder.record(actor.organization_id, reports)
+
+    return outcome_response(*await run_in_threadpool(record))
+
+
+async def read_body(request: Request) -> bytes:
+    """The body of a request, refused past MAX_BODY before it is held in memory."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise Invalid(
+                f"the body is larger than {MAX_BODY // 1024 // 1024} MiB; split it",
+                code="body-too-large",
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def outcome_response(reports: Sequence[UsageReport], outcomes: Sequence[Outcome]) -> Response:
+    """What became of each event."""
+    counts = Counter(outcomes)
+    body = {
+        **{outcome.value: counts[outcome] for outcome in Outcome},
+        "results": [
+            {"eventId": report.event_id, "outcome": outcome.value}
+            for report, outcome in zip(reports, outcomes, strict=True)
+        ],
+    }
+    status = 409 if counts[Outcome.CONFLICT] else 200
+    return Response(orjson.dumps(body), status, media_type="application/json")

@@ -1,0 +1,188 @@
+"""Our own usage event on the wire: strict JSON in, reports out.
+
+Money arrives as a decimal number or string of USD, times as RFC 3339 with an offset, durations as
+milliseconds. Unknown fields are refused, so that a misspelt one is never silently lost.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from outlay.domain.errors import Invalid
+from outlay.domain.event import MAX_TEXT, Status, UsageSource
+from outlay.domain.latency import MAX_DURATION_US
+from outlay.domain.money import MAX_PUSD, parse_usd, render_usd
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.kit.clock import from_us, to_us
+
+MAX_EVENTS: Final = 10_000
+"""Most events in one body."""
+
+Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
+Label = Annotated[str, Meta(max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f]*$")]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f]*$")]
+Milliseconds = Annotated[float, Meta(ge=0, le=MAX_DURATION_US / 1000)]
+
+
+class NativeTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Token counts; each part is contained in its whole."""
+
+    input_tokens: Count
+    output_tokens: Count
+    cache_read_input_tokens: Count = 0
+    cache_write_input_tokens: Count = 0
+    cache_write1h_input_tokens: Count = 0
+    reasoning_output_tokens: Count = 0
+
+
+class NativeEvent(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True
+):
+    """One request as a client of our ingest reports it."""
+
+    event_id: Name
+    event_time: Annotated[datetime, Meta(tz=True)]
+    model: Name
+    """With its provider in front, `openai/gpt-5.5`, unless `provider` is given."""
+    provider: Label = ""
+    usage: NativeTokens | None = None
+    project_id: Label = ""
+    api_key_id: Label = ""
+    user_id: Label = ""
+    end_user: Label = ""
+    app: Label = ""
+    operation: Name = "chat"
+    status: Status = Status.OK
+    usage_source: UsageSource = UsageSource.REPORTED
+    duration_ms: Milliseconds | None = None
+    time_to_first_token_ms: Milliseconds | None = None
+    reported_cost: Decimal | None = None
+    price_context: dict[Name, Label] = {}
+
+
+_decoder: Final = msgspec.json.Decoder(list[NativeEvent])
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+def parse_events(body: bytes, source: str = "native") -> list[UsageReport]:
+    """Reports of a JSON array of events; Invalid names the event's index and the field."""
+    try:
+        events = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `")
+        path = path.rstrip("`")
+        raise Invalid(
+            f"{path or 'the body'}: {message}", code="invalid-event", field=path or None
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(
+            f"the body is not a JSON array of events: {error}", code="malformed-json"
+        ) from error
+    if len(events) > MAX_EVENTS:
+        raise Invalid(f"one body holds at most {MAX_EVENTS:,} events; split it")
+    return [_report(event, position, source) for position, event in enumerate(events)]
+
+
+def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
+    provider, mapping = event.provider, event.model
+    if not provider:
+        provider, slash, _ = mapping.partition("/")
+        if not slash or not provider:
+            raise Invalid(
+                f"$[{position}].model: {mapping!r} does not say its provider; write it as "
+                "openai/gpt-5.5 or add the field provider",
+                code="invalid-event",
+                field=f"$[{position}].model",
+            )
+    elif "/" not in mapping:
+        mapping = f"{provider}/{mapping}"
+    return UsageReport(
+        event_id=event.event_id,
+        event_time_us=to_us(event.event_time),
+        provider=provider,
+        mapping=mapping,
+        usage=_tokens(event.usage),
+        project_id=event.project_id,
+        api_key_id=event.api_key_id,
+        user_id=event.user_id,
+        end_user=event.end_user,
+        app=event.app,
+        operation=event.operation,
+        status=event.status,
+        usage_source=event.usage_source,
+        duration_us=_microseconds(event.duration_ms),
+        time_to_first_token_us=_microseconds(event.time_to_first_token_ms),
+        reported_cost_pusd=_pusd(event.reported_cost, position),
+        price_context=event.price_context,
+        source=source,
+    )
+
+
+def render_events(reports: Sequence[UsageReport]) -> bytes:
+    """The JSON array that `parse_events` reads back as the same reports."""
+    return _encoder.encode([_event(report) for report in reports])
+
+
+def _event(report: UsageReport) -> NativeEvent:
+    usage = report.usage
+    cost = report.reported_cost_pusd
+    return NativeEvent(
+        event_id=report.event_id,
+        event_time=from_us(report.event_time_us),
+        model=report.mapping,
+        provider=report.provider,
+        usage=None if usage is None else NativeTokens(*usage),
+        project_id=report.project_id,
+        api_key_id=report.api_key_id,
+        user_id=report.user_id,
+        end_user=report.end_user,
+        app=report.app,
+        operation=report.operation,
+        status=report.status,
+        usage_source=report.usage_source,
+        duration_ms=_milliseconds(report.duration_us),
+        time_to_first_token_ms=_milliseconds(report.time_to_first_token_us),
+        reported_cost=None if cost is None else Decimal(render_usd(cost)),
+        price_context=dict(report.price_context),
+    )
+
+
+def _milliseconds(us: int | None) -> float | None:
+    return None if us is None else us / 1000
+
+
+def _tokens(tokens: NativeTokens | None) -> TokenUsage | None:
+    if tokens is None:
+        return None
+    return TokenUsage(
+        tokens.input_tokens,
+        tokens.output_tokens,
+        tokens.cache_read_input_tokens,
+        tokens.cache_write_input_tokens,
+        tokens.cache_write1h_input_tokens,
+        tokens.reasoning_output_tokens,
+    )
+
+
+def _microseconds(milliseconds: float | None) -> int | None:
+    return None if milliseconds is None else round(milliseconds * 1000)
+
+
+def _pusd(cost: Decimal | None, position: int) -> int | None:
+    if cost is None:
+        return None
+    field = f"$[{position}].reportedCost"
+    try:
+        pusd = parse_usd(cost)
+    except ValueError as error:
+        raise Invalid(f"{field}: {error}", code="invalid-event", field=field) from error
+    if not 0 <= pusd <= MAX_PUSD:
+        raise Invalid(
+            f"{field}: must be between 0 and 9000000 USD", code="invalid-event", field=field
+        )
+    return pusd
