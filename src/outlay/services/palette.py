@@ -11,14 +11,12 @@ from outlay.storage.directory.palette_slots import create_slots, list_slots
 SLOT_COUNT: Final = 8
 
 
-def assign_slots(
+def remember_slots(
     directory: Directory, organization_id: str, dimension: Dimension, entries: Sequence[Entry]
 ) -> Mapping[str, int]:
-    """Colour slot (1..8) by key for the value entries, in order of importance.
+    """The slot (1..8) of each value entry, in order of importance.
 
-    A slot is remembered when an entity is first shown: the least used one. Where two remembered
-    slots collide in one chart, the less important entity takes the lowest free slot, as long as
-    there is one.
+    An entity that is shown for the first time gets the least used slot and keeps it.
     """
     keys = [entry.key for entry in entries if entry.kind is EntryKind.VALUE]
     with directory.unit() as session:
@@ -26,11 +24,11 @@ def assign_slots(
         new = _new_slots(remembered, keys)
         if new:
             create_slots(session, organization_id, dimension.value, new)
-    return _without_collisions(keys, {**remembered, **new})
+    return {key: new.get(key) or remembered[key] for key in keys}
 
 
 def _new_slots(remembered: Mapping[str, int], keys: Sequence[str]) -> dict[str, int]:
-    uses = {slot: 0 for slot in range(1, SLOT_COUNT + 1)}
+    uses = dict.fromkeys(range(1, SLOT_COUNT + 1), 0)
     for slot in remembered.values():
         uses[slot] += 1
     new = {}
@@ -42,10 +40,17 @@ def _new_slots(remembered: Mapping[str, int], keys: Sequence[str]) -> dict[str, 
     return new
 
 
-def _without_collisions(keys: Sequence[str], preferred: Mapping[str, int]) -> dict[str, int]:
+def distinct_slots(keys: Sequence[str], remembered: Mapping[str, int]) -> dict[str, int]:
+    """Slots for one chart: where two collide, the less important takes the lowest free one."""
     slots: dict[str, int] = {}
+    waiting = []
     for key in keys:
+        if remembered[key] in slots.values():
+            waiting.append(key)
+        else:
+            slots[key] = remembered[key]
+    for key in waiting:
         taken = set(slots.values())
         free = [slot for slot in range(1, SLOT_COUNT + 1) if slot not in taken]
-        slots[key] = preferred[key] if preferred[key] not in taken or not free else free[0]
+        slots[key] = free[0] if free else remembered[key]
     return slots

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
-from outlay.services.palette import assign_slots
+from outlay.services.palette import distinct_slots, remember_slots
 from outlay.web.api.rendering import (
     render_activity,
     render_meta,
@@ -39,9 +39,10 @@ def get_activity(request: Request, actor: Annotated[Actor, Depends(reading_actor
     freshness = services.analytics.freshness()
     if shape == "series" and query.group_by is not None:
         comparison = services.analytics.compare(query)
-        palette = assign_slots(
+        remembered = remember_slots(
             services.directory, actor.organization_id, query.group_by, comparison.current.entries
         )
+        palette = distinct_slots(tuple(remembered), remembered)
         return _json(render_series(query, comparison, palette, freshness))
     return _json(render_activity(query, services.analytics.breakdown(query), freshness))
 

@@ -1,0 +1,110 @@
+"""Numbers for reading, as `static/js/fmt.js` writes them: both pass the same test vectors.
+
+Amounts of money are pico-USD, counts are whole numbers. Rounding is half up, on integers.
+"""
+
+from typing import Final
+
+from outlay.domain.measure import Rank
+from outlay.domain.money import PUSD_PER_USD, render_usd
+
+MINUS: Final = "\u2212"
+_STEPS: Final = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
+EXACT_BELOW: Final = 10_000
+"""Counts are written out below this, and shortened to three digits from it."""
+
+
+def format_money(pusd: int) -> str:
+    """Dollars and cents: `$8,288.11`; amounts too small for cents get four decimals."""
+    if 0 < abs(pusd) < PUSD_PER_USD // 100:
+        return format_unit_cost(pusd)
+    whole, cents = divmod(_rounded(abs(pusd), PUSD_PER_USD // 100), 100)
+    return f"{_sign(pusd)}${whole:,}.{cents:02d}"
+
+
+def format_unit_cost(pusd: int) -> str:
+    """Four decimals, for the cost of one request: `$0.0038`, and `<$0.0001` below."""
+    if pusd and abs(pusd) < PUSD_PER_USD // 10_000:
+        return f"<{_sign(pusd)}$0.0001"
+    whole, rest = divmod(_rounded(abs(pusd), PUSD_PER_USD // 10_000), 10_000)
+    return f"{_sign(pusd)}${whole:,}.{rest:04d}"
+
+
+def format_exact_money(pusd: int) -> str:
+    """Every digit there is: `$8,288.112345678901`."""
+    whole, _, fraction = render_usd(abs(pusd)).partition(".")
+    return f"{_sign(pusd)}${int(whole):,}.{fraction.ljust(2, '0')}"
+
+
+def format_count(count: int) -> str:
+    """Exact below 10,000, else three digits: `9,999`, `12.3K`, `4.46B`."""
+    size = abs(count)
+    if size < EXACT_BELOW:
+        return f"{_sign(count)}{size:,}"
+    for position, (step, suffix) in enumerate(_STEPS):
+        if size < step:
+            continue
+        for decimals in (2, 1, 0):
+            scaled = _rounded(size * 10**decimals, step)
+            if scaled < 1000:
+                return f"{_sign(count)}{_decimal(scaled, decimals)}{suffix}"
+        larger = _STEPS[position - 1] if position else None
+        return f"{_sign(count)}1.00{larger[1]}" if larger else f"{_sign(count)}{scaled:,}{suffix}"
+    raise AssertionError("counts from 10,000 have a step")
+
+
+def format_exact_count(count: int) -> str:
+    """Every digit: `4,462,348,337`."""
+    return f"{_sign(count)}{abs(count):,}"
+
+
+def format_rank(value: int, rank: Rank) -> str:
+    """A value of what is ranked by, short."""
+    return format_money(value) if rank is Rank.COST else format_count(value)
+
+
+def format_exact_rank(value: int, rank: Rank) -> str:
+    """A value of what is ranked by, with every digit."""
+    return format_exact_money(value) if rank is Rank.COST else format_exact_count(value)
+
+
+def format_percent(part: int, whole: int, decimals: int = 1) -> str:
+    """`part` of `whole` in percent; a dash without a whole."""
+    if not whole:
+        return "–"
+    scaled = _rounded(abs(part) * 100 * 10**decimals, abs(whole))
+    return f"{_sign(part)}{_decimal(scaled, decimals)}%"
+
+
+def format_change(current: int, earlier: int) -> str:
+    """Change against before: `28%`, `8.0%`, `>999%`, `new` from nothing, `–` without any."""
+    if not earlier:
+        return "new" if current else "–"
+    size = abs(current - earlier)
+    if size * 100 > 999 * abs(earlier):
+        return ">999%"
+    tenths = _rounded(size * 1000, abs(earlier))
+    return f"{_decimal(tenths, 1)}%" if tenths < 100 else f"{_rounded(size * 100, abs(earlier))}%"
+
+
+def format_signed_change(current: int, earlier: int) -> str:
+    """The same with its sign: `+4.1%`, `−9.3%`."""
+    text = format_change(current, earlier)
+    if not text.endswith("%") or current == earlier:
+        return text
+    return f"{MINUS if current < earlier else '+'}{text}"
+
+
+def _rounded(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def _decimal(scaled: int, decimals: int) -> str:
+    if not decimals:
+        return str(scaled)
+    whole, fraction = divmod(scaled, 10**decimals)
+    return f"{whole}.{fraction:0{decimals}d}"
+
+
+def _sign(value: int) -> str:
+    return MINUS if value < 0 else ""

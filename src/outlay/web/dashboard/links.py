@@ -1,0 +1,49 @@
+"""Addresses of the page one is on, with something changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Builds addresses from the query string of a request."""
+
+    path: str
+    items: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, request: Request) -> "Links":
+        """Links that start from a request's own address."""
+        return cls(request.url.path, tuple(request.query_params.multi_items()))
+
+    def put(self, **changes: str | None) -> str:
+        """This page with parameters set, or taken out where None."""
+        kept = [(name, value) for name, value in self.items if name not in changes]
+        added = [(name, value) for name, value in changes.items() if value is not None]
+        return self._url([*kept, *added])
+
+    def add(self, name: str, value: str) -> str:
+        """This page with one more value of a repeatable parameter."""
+        return self._url(
+            [*((n, v) for n, v in self.items if (n, v) != (name, value)), (name, value)]
+        )
+
+    def drop(self, name: str, value: str) -> str:
+        """This page without one value of a repeatable parameter."""
+        return self._url([item for item in self.items if item != (name, value)])
+
+    def period(self, changes: Mapping[str, str]) -> str:
+        """This page with another period."""
+        kept = [item for item in self.items if item[0] not in {"preset", "from", "to"}]
+        return self._url([*kept, *changes.items()])
+
+    def other(self, path: str, without: frozenset[str] = frozenset()) -> str:
+        """Another page with the same period and filters."""
+        kept = [item for item in self.items if item[0] not in without]
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+    def _url(self, items: list[tuple[str, str]]) -> str:
+        return f"{self.path}?{urlencode(items)}" if items else self.path

@@ -1,0 +1,81 @@
+"""Jinja's environment, and what every page has around it."""
+
+from typing import Any, Final
+
+import orjson
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from outlay.domain.actor import Actor
+from outlay.domain.errors import OutlayError
+from outlay.web.dashboard import formatting
+from outlay.web.dashboard.navigation import NAVIGATION
+from outlay.web.dashboard.static_files import static_url
+from outlay.web.http.auth import session_actor
+
+THEME_COOKIE: Final = "outlay_theme"
+THEMES: Final = ("system", "light", "dark")
+FRAGMENT_HEADER: Final = "x-fragment"
+
+_UNSAFE_IN_SCRIPT: Final = str.maketrans(
+    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+)
+
+
+def embed_json(value: object) -> Markup:
+    """JSON for a `<script type="application/json">`, with nothing that could end it."""
+    return Markup(orjson.dumps(value).decode().translate(_UNSAFE_IN_SCRIPT))  # noqa: S704 - escaped on this line
+
+
+environment = Environment(
+    loader=PackageLoader("outlay.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+environment.globals.update(static_url=static_url, embed_json=embed_json, format=formatting)
+
+
+def render_page(
+    request: Request,
+    template: str,
+    *,
+    actor: Actor | None,
+    status: int = 200,
+    **context: Any,
+) -> HTMLResponse:
+    """A page in its shell, or its inside alone for the fragment navigator."""
+    theme = request.cookies.get(THEME_COOKIE, "system")
+    body = environment.get_template(template).render(
+        actor=actor,
+        theme=theme if theme in THEMES else "system",
+        path=request.url.path,
+        here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        navigation=NAVIGATION,
+        base="fragment.html" if request.headers.get(FRAGMENT_HEADER) == "page" else "layout.html",
+        **context,
+    )
+    return HTMLResponse(body, status, headers={"Vary": "X-Fragment"})
+
+
+def render_error(
+    request: Request, status: int, title: str, message: str, code: str
+) -> HTMLResponse:
+    """An error as a page: inside the shell for whoever is signed in."""
+    try:
+        actor: Actor | None = session_actor(request)
+    except OutlayError:
+        actor = None
+    return render_page(
+        request,
+        "error.html",
+        actor=actor,
+        status=status,
+        error_status=status,
+        title=title,
+        message=message,
+        code=code,
+    )

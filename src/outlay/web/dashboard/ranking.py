@@ -1,0 +1,164 @@
+"""Who is where, by one metric: the rows of a ranking table and the series of its chart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from outlay.domain.measure import Rank
+from outlay.domain.result import ZERO, Comparison, Entry, EntryKind, Totals, sum_totals
+from outlay.services.palette import distinct_slots
+from outlay.web.dashboard.formatting import (
+    format_change,
+    format_exact_rank,
+    format_percent,
+    format_rank,
+    format_signed_change,
+)
+
+SHOWN: Final = 8
+"""Values with a colour of their own; the rest is Other."""
+
+BAR: Final = 1000
+"""Width of the track that bars and ticks are measured on."""
+
+STRONG_PERCENT: Final = 10
+"""A change from this size on is worth a chip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """How a number moved against the period before."""
+
+    text: str
+    is_up: bool
+    is_down: bool
+    is_strong: bool
+    """Large enough to stand out in a table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankRow:
+    """A row of a ranking."""
+
+    key: str
+    label: str
+    kind: str
+    slot: int | None
+    value: str
+    exact: str
+    share: str
+    running: str
+    """Share of this row and all above."""
+    bar: int
+    tick: int | None
+    """Where the bar ended in the period before."""
+    change: Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """All rows by one metric."""
+
+    metric: Rank
+    rows: tuple[RankRow, ...]
+    total: str
+    exact_total: str
+    total_change: Change
+
+
+def change_between(current: int, earlier: int, *, signed: bool = False) -> Change:
+    """The change from `earlier` to `current`."""
+    moved = abs(current - earlier) * 100
+    is_strong = (not earlier and bool(current)) or moved >= STRONG_PERCENT * abs(earlier) > 0
+    render = format_signed_change if signed and not is_strong else format_change
+    return Change(
+        text=render(current, earlier),
+        is_up=bool(earlier) and current > earlier,
+        is_down=current < earlier,
+        is_strong=is_strong,
+    )
+
+
+def rank_entries(comparison: Comparison, metric: Rank, remembered: Mapping[str, int]) -> Ranking:
+    """The ranking by a metric: the largest values, then Other, then Unattributed."""
+    values = [entry for entry in comparison.current.entries if entry.kind is EntryKind.VALUE]
+    values.sort(key=lambda entry: (-entry.total.rank_value(metric), entry.key))
+    values = [entry for entry in values if _is_present(entry, comparison, metric)]
+    slots = distinct_slots([entry.key for entry in values[:SHOWN]], remembered)
+    lines = [
+        (entry.key, entry.label, entry.kind, entry.total, _before(comparison, entry))
+        for entry in values[:SHOWN]
+    ]
+    others = [*values[SHOWN:], *_of_kind(comparison, EntryKind.OTHER)]
+    if others:
+        lines.append(_merged(comparison, others))
+    lines.extend(
+        (entry.key, entry.label, entry.kind, entry.total, _before(comparison, entry))
+        for entry in _of_kind(comparison, EntryKind.UNATTRIBUTED)
+    )
+    return _ranking(comparison, metric, lines, slots)
+
+
+_Line = tuple[str, str, EntryKind, Totals, Totals]
+
+
+def _ranking(
+    comparison: Comparison, metric: Rank, lines: Sequence[_Line], slots: Mapping[str, int]
+) -> Ranking:
+    total = comparison.current.total.rank_value(metric)
+    before = comparison.earlier_total.rank_value(metric)
+    longest = max(
+        (max(line[3].rank_value(metric), line[4].rank_value(metric)) for line in lines), default=0
+    )
+    whole = sum(line[3].rank_value(metric) for line in lines)
+    running = 0
+    rows = []
+    for key, label, kind, totals, earlier_totals in lines:
+        value, earlier = totals.rank_value(metric), earlier_totals.rank_value(metric)
+        running += value
+        rows.append(
+            RankRow(
+                key=key,
+                label=label,
+                kind=kind.value,
+                slot=slots.get(key),
+                value=format_rank(value, metric),
+                exact=format_exact_rank(value, metric),
+                share=format_percent(value, total),
+                running=format_percent(running, whole, 0),
+                bar=value * BAR // longest if longest else 0,
+                tick=earlier * BAR // longest if longest and earlier else None,
+                change=change_between(value, earlier, signed=True),
+            )
+        )
+    return Ranking(
+        metric=metric,
+        rows=tuple(rows),
+        total=format_rank(total, metric),
+        exact_total=format_exact_rank(total, metric),
+        total_change=change_between(total, before),
+    )
+
+
+def _is_present(entry: Entry, comparison: Comparison, metric: Rank) -> bool:
+    """Values that are zero now and were zero before have no place in this ranking."""
+    return bool(entry.total.rank_value(metric) or _before(comparison, entry).rank_value(metric))
+
+
+def _before(comparison: Comparison, entry: Entry) -> Totals:
+    return comparison.earlier_entries.get(entry.key, ZERO)
+
+
+def _of_kind(comparison: Comparison, kind: EntryKind) -> list[Entry]:
+    return [entry for entry in comparison.current.entries if entry.kind is kind]
+
+
+def _merged(comparison: Comparison, entries: Sequence[Entry]) -> _Line:
+    count = sum(entry.members for entry in entries)
+    return (
+        EntryKind.OTHER.value,
+        f"Other ({count})",
+        EntryKind.OTHER,
+        sum_totals([entry.total for entry in entries]),
+        sum_totals([_before(comparison, entry) for entry in entries]),
+    )

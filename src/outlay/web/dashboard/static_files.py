@@ -1,0 +1,91 @@
+"""Styles, scripts, fonts and icons: small, compressed once, cached for ever by their hash."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.errors import NotFound
+
+MEDIA_TYPES: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "woff2": "font/woff2",
+}
+COMPRESSED: Final = frozenset({"css", "js", "svg"})
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file in memory."""
+
+    body: bytes
+    packed: bytes | None
+    media_type: str
+    digest: str
+
+
+@cache
+def static_files() -> dict[str, StaticFile]:
+    """Every file by its path below `static/`; references in scripts and styles get their hash."""
+    found: dict[str, StaticFile] = {}
+    _collect(files("outlay.web").joinpath("static"), "", found)
+    return found
+
+
+def _collect(folder: Traversable, prefix: str, found: dict[str, StaticFile]) -> None:
+    for entry in folder.iterdir():
+        path = f"{prefix}{entry.name}"
+        suffix = entry.name.rpartition(".")[2]
+        if entry.is_dir():
+            _collect(entry, f"{path}/", found)
+        elif suffix in MEDIA_TYPES:
+            body = entry.read_bytes()
+            found[path] = StaticFile(
+                body=body,
+                packed=gzip.compress(body, 9, mtime=0) if suffix in COMPRESSED else None,
+                media_type=MEDIA_TYPES[suffix],
+                digest=hashlib.sha256(body).hexdigest()[:8],
+            )
+
+
+@cache
+def release_digest() -> str:
+    """One hash over all files: scripts import each other by plain names below it."""
+    parts = [f"{path}{entry.digest}" for path, entry in sorted(static_files().items())]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:8]
+
+
+def static_url(path: str) -> str:
+    """The address of a file, which changes when any file does."""
+    if path not in static_files():
+        raise KeyError(path)
+    return f"/static/{release_digest()}/{path}"
+
+
+@router.get("/static/{release}/{path:path}")
+def get_static(request: Request, release: str, path: str) -> Response:
+    """A file; the release in its address makes it immutable."""
+    entry = static_files().get(path)
+    if entry is None:
+        raise NotFound("There is no such file.")
+    is_current = release == release_digest()
+    headers = {
+        "Cache-Control": IMMUTABLE if is_current else "no-cache",
+        "Vary": "Accept-Encoding",
+    }
+    if entry.packed and "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return Response(entry.packed, headers=headers, media_type=entry.media_type)
+    return Response(entry.body, headers=headers, media_type=entry.media_type)

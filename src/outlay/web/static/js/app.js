@@ -1,0 +1,214 @@
+// The page around the charts: navigation without reloads, metric tabs, the drawer, the period.
+import { announce, parseFragment } from "./dom.js";
+import "./area.js";
+import "./daterange.js";
+
+let loading = /** @type {AbortController|null} */ (null);
+
+/** Shows another state of this page. @param {string} url @param {boolean} [push] */
+async function go(url, push = true) {
+  loading?.abort();
+  const request = new AbortController();
+  loading = request;
+  const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+  const focused = focusKey(document.activeElement);
+  page.setAttribute("aria-busy", "true");
+  try {
+    const response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html" }, signal: request.signal });
+    if (response.redirected || !(response.headers.get("content-type") ?? "").startsWith("text/html")) {
+      location.assign(url);
+      return;
+    }
+    const next = parseFragment(await response.text());
+    const fresh = next.getElementById("page");
+    if (!fresh) {
+      location.assign(url);
+      return;
+    }
+    document.title = next.title;
+    page.replaceChildren(...fresh.childNodes);
+    if (push) history.pushState(null, "", url);
+    prepare();
+    restoreFocus(focused);
+    announce(document.title);
+  } catch (error) {
+    if (request.signal.aborted) return;
+    location.assign(url);
+  } finally {
+    if (loading === request) page.removeAttribute("aria-busy");
+  }
+}
+
+/** What tells a control apart from the others across a swap. @param {Element|null} node */
+function focusKey(node) {
+  if (!(node instanceof HTMLElement) || !node.closest("#page")) return null;
+  if (node.closest(".range")) return ".range summary";
+  const group = node.closest(".group-by");
+  if (group) return `.group-by .segment:nth-child(${[...node.parentElement?.children ?? []].indexOf(node) + 1})`;
+  return null;
+}
+
+/** @param {string|null} key */
+function restoreFocus(key) {
+  const node = key ? document.querySelector(key) : null;
+  if (node instanceof HTMLElement) node.focus();
+}
+
+/** Shows a metric in the cards, both charts and the address. @param {string} metric */
+function showMetric(metric) {
+  for (const tab of document.querySelectorAll("[data-metric-tabs] [data-metric]")) {
+    const isOn = /** @type {HTMLElement} */ (tab).dataset.metric === metric;
+    tab.setAttribute("aria-selected", String(isOn));
+    /** @type {HTMLElement} */ (tab).tabIndex = isOn ? 0 : -1;
+  }
+  for (const card of document.querySelectorAll("[data-metric-card]")) {
+    card.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (card).dataset.metric === metric));
+  }
+  for (const table of document.querySelectorAll("[data-ranking]")) {
+    /** @type {HTMLElement} */ (table).hidden = /** @type {HTMLElement} */ (table).dataset.ranking !== metric;
+  }
+  const area = /** @type {any} */ (document.querySelector("usage-area"));
+  area?.show(metric);
+  const url = new URL(location.href);
+  url.searchParams.set("metric", metric);
+  history.replaceState(null, "", url);
+}
+
+/** What a fresh page needs once. */
+function prepare() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const local = /** @type {HTMLAnchorElement|null} */ (document.querySelector("[data-local-zone]"));
+  const field = /** @type {HTMLInputElement|null} */ (document.querySelector("[name=timezone]"));
+  if (local && zone && zone !== "UTC") {
+    const url = new URL(local.href);
+    url.searchParams.set("timezone", zone);
+    local.href = url.href;
+    local.textContent = zone;
+    local.hidden = false;
+    if (field?.value === zone) local.setAttribute("aria-current", "true");
+  }
+}
+
+/** The zones of the browser, offered when somebody is about to type one. */
+function offerZones() {
+  const list = document.getElementById("zones");
+  if (!list || list.childElementCount) return;
+  for (const name of ["UTC", ...Intl.supportedValuesOf("timeZone")]) {
+    const option = document.createElement("option");
+    option.value = name;
+    list.append(option);
+  }
+}
+
+/** @param {HTMLElement} button */
+async function copy(button) {
+  const text = document.getElementById(button.dataset.copy ?? "")?.textContent ?? "";
+  await navigator.clipboard.writeText(text);
+  const label = /** @type {HTMLElement} */ (button.querySelector("span"));
+  label.textContent = "Copied";
+  announce("Copied");
+}
+
+function toggleTable() {
+  const button = document.querySelector("[data-table-toggle]");
+  const area = /** @type {any} */ (document.querySelector("usage-area"));
+  if (!button || !area) return;
+  area.asTable = !area.asTable;
+  button.setAttribute("aria-pressed", String(area.asTable));
+  area.draw();
+}
+
+/** @param {boolean} open */
+function setDrawer(open) {
+  document.getElementById("sidebar")?.classList.toggle("is-open", open);
+  document.querySelector("[data-drawer]")?.setAttribute("aria-expanded", String(open));
+}
+
+document.addEventListener("click", (event) => {
+  const target = /** @type {Element} */ (event.target);
+  const plain = !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0;
+  const metric = /** @type {HTMLElement|null} */ (target.closest("[data-metric-card],[data-metric-tabs] [data-metric]"));
+  const link = /** @type {HTMLAnchorElement|null} */ (target.closest("a[data-go]"));
+  const copied = /** @type {HTMLElement|null} */ (target.closest("[data-copy]"));
+  if (metric && plain) {
+    event.preventDefault();
+    showMetric(metric.dataset.metric ?? "cost");
+  } else if (link && plain) {
+    event.preventDefault();
+    go(withMetric(link.href));
+  } else if (target.closest("[data-table-toggle]")) toggleTable();
+  else if (copied) copy(copied);
+  if (target.closest("[data-drawer]")) setDrawer(!document.querySelector(".sidebar.is-open"));
+  else if (!target.closest(".sidebar")) setDrawer(false);
+  const range = document.querySelector(".range[open]");
+  if (range && !range.contains(target) && target.isConnected) range.removeAttribute("open");
+});
+
+/** Keeps the metric that is being looked at. @param {string} href */
+function withMetric(href) {
+  const url = new URL(href);
+  const metric = new URL(location.href).searchParams.get("metric");
+  if (metric) url.searchParams.set("metric", metric);
+  return url.href;
+}
+
+document.addEventListener("submit", (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (form.matches("[data-keep-here]")) {
+    /** @type {HTMLInputElement} */ (form.elements.namedItem("next")).value = location.pathname + location.search;
+  }
+  if (!form.matches("[data-go-form]")) return;
+  event.preventDefault();
+  const params = new URLSearchParams(/** @type {any} */ (new FormData(form)));
+  go(withMetric(new URL(`${form.getAttribute("action")}?${params}`, location.href).href));
+});
+
+document.addEventListener("zoom", (event) => {
+  const { from, to } = /** @type {CustomEvent} */ (event).detail;
+  const url = new URL(location.href);
+  url.searchParams.delete("preset");
+  url.searchParams.set("from", from);
+  url.searchParams.set("to", to);
+  go(url.href);
+});
+
+document.addEventListener("keydown", (event) => {
+  const target = /** @type {HTMLElement} */ (event.target);
+  const range = document.querySelector(".range[open]");
+  if (event.key === "Escape") {
+    setDrawer(false);
+    if (range) {
+      range.removeAttribute("open");
+      /** @type {HTMLElement|null} */ (range.querySelector("summary"))?.focus();
+    }
+  }
+  if (range && /^[1-9]$/.test(event.key) && !(target instanceof HTMLInputElement)) {
+    /** @type {HTMLElement|null} */ (range.querySelector(`[data-preset="${event.key}"]`))?.click();
+  }
+  if (target.getAttribute("role") === "tab" && ["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) {
+    const tabs = /** @type {HTMLElement[]} */ ([...(target.parentElement?.querySelectorAll("[role=tab]") ?? [])]);
+    const index = tabs.indexOf(target) + (event.key === "ArrowRight" ? 1 : -1);
+    const next = event.key === "Home" ? tabs[0] : event.key === "End" ? tabs[tabs.length - 1] : tabs[(index + tabs.length) % tabs.length];
+    event.preventDefault();
+    showMetric(next.dataset.metric ?? "cost");
+    next.focus();
+  }
+  if ((event.key === " " || event.key === "Enter") && target.matches("[data-metric-card]")) {
+    event.preventDefault();
+    showMetric(target.dataset.metric ?? "cost");
+  }
+});
+
+document.addEventListener("focusin", (event) => {
+  if (/** @type {HTMLElement} */ (event.target).matches("[name=timezone]")) offerZones();
+});
+
+for (const [type, isLit] of /** @type {[string, boolean][]} */ ([["pointerover", true], ["pointerout", false]])) {
+  document.addEventListener(type, (event) => {
+    const row = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest?.(".ranking tbody tr"));
+    if (row) /** @type {any} */ (document.querySelector("usage-area"))?.light(isLit ? row.dataset.key : null);
+  });
+}
+
+addEventListener("popstate", () => go(location.href, false));
+prepare();

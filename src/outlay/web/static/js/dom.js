@@ -1,0 +1,40 @@
+// Small helpers around the document. Text is always set as text; markup enters in one place only.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** @param {Element} node @param {Record<string, unknown>} attributes */
+function setAttributes(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== null && value !== false) node.setAttribute(name, String(value));
+  }
+}
+
+/** An HTML element. @param {string} tag @param {Record<string, unknown>} [attributes] @param {(Node|string)[]} children */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  setAttributes(node, attributes);
+  node.append(...children);
+  return node;
+}
+
+/** An SVG element. @param {string} tag @param {Record<string, unknown>} [attributes] @param {(Node|string)[]} children */
+export function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  setAttributes(node, attributes);
+  node.append(...children);
+  return node;
+}
+
+const policy = globalThis.trustedTypes?.createPolicy("frag", { createHTML: (text) => text });
+
+/** Parses a page fragment that this server rendered; the one sink for markup. @param {string} text */
+export function parseFragment(text) {
+  const trusted = /** @type {string} */ (policy ? policy.createHTML(text) : text);
+  return new DOMParser().parseFromString(trusted, "text/html");
+}
+
+/** Says something to screen readers. @param {string} text */
+export function announce(text) {
+  const region = document.getElementById("announce");
+  if (region) region.textContent = text;
+}

@@ -1,0 +1,117 @@
+"""Screenshots of every page and state, at 1440 and 390 px, light and dark, into ./screenshots/.
+
+Starts the demo on a free port, or uses a running one: `screenshots.py [--server demo.json]`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+OUT = Path("screenshots")
+CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ANALYTICS = "/organization/analytics"
+PAGES = {
+    "organization-analytics": ANALYTICS,
+    "by-project-tokens": f"{ANALYTICS}?groupBy=project&metric=totalTokens&preset=3m",
+    "by-api-key": f"{ANALYTICS}?groupBy=apiKey",
+    "by-group": f"{ANALYTICS}?groupBy=group&timezone=Asia%2FKathmandu",
+    "last-24-hours": f"{ANALYTICS}?preset=24h&groupBy=app",
+    "filtered": f"{ANALYTICS}?provider=anthropic&app=claude-code",
+    "empty-period": f"{ANALYTICS}?from=2024-01-01&to=2024-01-31",
+    "bad-zone": f"{ANALYTICS}?timezone=Mars/Olympus",
+    "not-found": "/nowhere",
+}
+
+
+@contextmanager
+def demo_server(given: str | None) -> Iterator[dict[str, Any]]:
+    """The JSON line of a running demo."""
+    if given:
+        yield json.loads(Path(given).read_text())
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "outlay", "demo", "--port", "0", "--data", folder, "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                yield json.loads(process.stdout.readline())
+            finally:
+                process.terminate()
+
+
+def sign_in(page: Page, server: dict[str, Any]) -> None:
+    """Through the form, as a person would."""
+    page.goto(f"{server['url']}/login")
+    page.get_by_label("E-mail address").fill(server["ownerEmail"])
+    page.get_by_label("Password").fill(server["ownerPassword"])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/organization/analytics")
+
+
+def shoot(browser: Browser, server: dict[str, Any], width: int, scheme: str) -> None:
+    """All pages and states at one width and theme."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        device_scale_factor=2 if width < 500 else 1,
+    )
+    page = context.new_page()
+    page.goto(f"{server['url']}/login")
+    save(page, f"login-{scheme}-{width}")
+    sign_in(page, server)
+    for name, path in PAGES.items():
+        page.goto(server["url"] + path)
+        page.evaluate("document.fonts.ready")
+        save(page, f"{name}-{scheme}-{width}")
+    page.goto(server["url"] + ANALYTICS)
+    plot = page.locator(".plot")
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 120)
+    save(page, f"state-hover-{scheme}-{width}")
+    page.get_by_role("button", name="View as table").click()
+    save(page, f"state-table-{scheme}-{width}")
+    page.locator(".range summary").click()
+    save(page, f"state-period-{scheme}-{width}", full=False)
+    context.close()
+
+
+def save(page: Page, name: str, *, full: bool = True) -> None:
+    """One picture."""
+    page.screenshot(path=OUT / f"{name}.png", full_page=full)
+
+
+def main() -> None:
+    """Shoot everything."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server")
+    arguments = parser.parse_args()
+    OUT.mkdir(exist_ok=True)
+    chromium = next(path for path in CHROMIUM if Path(path).exists())
+    with demo_server(arguments.server) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        for width in (1440, 390):
+            for scheme in ("light", "dark"):
+                shoot(browser, server, width, scheme)
+        browser.close()
+    print(f"{len(list(OUT.glob('*.png')))} screenshots in {OUT}/")
+
+
+main()
