@@ -47,8 +47,18 @@ def demo_server(given: str | None) -> Iterator[dict[str, Any]]:
         yield json.loads(Path(given).read_text())
         return
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "outlay", "demo", "--port", "0", "--data", folder, "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        command = [
+            sys.executable,
+            "-m",
+            "outlay",
+            "demo",
+            "--port",
+            "0",
+            "--data",
+            folder,
+            "--json",
+        ]
+        with subprocess.Popen([*command, folder], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
                 yield json.loads(process.stdout.readline())

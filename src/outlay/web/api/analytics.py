@@ -10,15 +10,15 @@ from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
 from outlay.services.palette import distinct_slots, remember_slots
-from outlay.web.api.rendering import (
+from outlay.web.http.auth import reading_actor, services_of
+from outlay.web.http.params import COMMON, QUERY, check_names, read_query
+from outlay.web.http.rendering import (
     render_activity,
     render_meta,
     render_series,
     render_totals,
     to_json,
 )
-from outlay.web.http.auth import reading_actor, services_of
-from outlay.web.http.params import COMMON, QUERY, check_names, read_query
 
 router = APIRouter(tags=["analytics"])
 

@@ -13,13 +13,12 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
-from outlay.domain.period import Interval, Period, Preset
+from outlay.domain.period import Interval, Period, Preset, parse_zone
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison, EntryKind, Freshness
 from outlay.services.bundle import Services
 from outlay.services.labels import read_labels
 from outlay.services.palette import remember_slots
-from outlay.web.api.rendering import render_series
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
@@ -40,6 +39,7 @@ from outlay.web.dashboard.ranking import (
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
 from outlay.web.http.auth import services_of, session_actor
 from outlay.web.http.params import FILTERS, QUERY, check_names, read_query
+from outlay.web.http.rendering import render_series
 
 router = APIRouter(include_in_schema=False)
 
@@ -170,6 +170,7 @@ def _view(services: Services, query: UsageQuery, links: Links) -> dict[str, Any]
         "group_by": group_by,
         "noun": group_by.noun,
         "period": query.period,
+        "today": services.clock.now().astimezone(parse_zone(query.period.timezone)).date(),
         "range_title": PRESETS[query.period.preset] if query.period.preset else "Custom",
         "range_dates": describe_dates(query.period),
         "step_name": INTERVALS[query.interval],

@@ -129,8 +129,6 @@ class UsageArea extends HTMLElement {
 
     const root = svg("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "application", tabindex: "0",
       "aria-roledescription": "chart", "aria-label": `${LABELS[/** @type {keyof LABELS} */ (this.metric)]} by ${this.data.noun} over time. Arrow keys read the values.` });
-    root.append(svg("defs", {}, svg("pattern", { id: "hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-      svg("rect", { class: "hatch-ground", width: 5, height: 5 }), svg("line", { class: "hatch-line", x1: 1, x2: 1, y1: 0, y2: 5 }))));
     for (const mark of marks) {
       root.append(svg("line", { class: mark ? "grid-line" : "zero-line", x1: gutter, x2: width, y1: y(mark), y2: y(mark) }),
         svg("text", { x: gutter - 8, y: y(mark) + 4, "text-anchor": "end" }, fmt.axis(mark, isMoney)));
@@ -140,7 +138,7 @@ class UsageArea extends HTMLElement {
       const d = last
         ? `M${to.map((value, index) => point(index, value)).join("L")}L${from.map((value, index) => point(index, value)).reverse().join("L")}Z`
         : `M${x(0) - 40} ${y(to[0])}h80V${y(from[0])}h-80Z`;
-      root.append(svg("path", { class: `band fill-${tone(band)}`, d, "data-key": band.key, fill: band.kind === "other" ? "url(#hatch)" : undefined }));
+      root.append(svg("path", { class: `band fill-${tone(band)}`, d, "data-key": band.key }));
     }
     if (before.length > 1) {
       const d = `M${before.map((/** @type {number} */ value, /** @type {number} */ index) => point(index, value)).join("L")}`;
@@ -231,11 +229,9 @@ class UsageArea extends HTMLElement {
       this.tip.append(el("footer", {}, el("span", {}, "Previous period"), el("span", {}, points[index].incomplete ? this.short(before) : `${this.short(before)} (${fmt.change(sum, before)})`)));
     }
     const scale = this.root.getBoundingClientRect().width / width;
-    const left = x(index) * scale + this.root.offsetLeft;
     const pad = this.root.getBoundingClientRect().left - this.getBoundingClientRect().left;
     const over = pad + x(index) * scale + 14;
     this.tip.style.left = `${over + this.tip.offsetWidth > this.clientWidth ? Math.max(0, over - this.tip.offsetWidth - 28) : over}px`;
-    void left;
     if (aloud) announce(`${title}: ${this.exact(sum)}. ${rows.slice(0, 4).map((band) => `${band.label} ${this.short(band.values[index])}`).join(", ")}`);
   }
 
@@ -248,8 +244,9 @@ class UsageArea extends HTMLElement {
   /** @param {number} from @param {number} to */
   zoom(from, to) {
     const { points } = this.data.usage;
-    const end = points[to + 1] ? new Date(Date.parse(points[to].end) - 1) : null;
-    const last = end ? points[to].end.slice(0, 10) > points[to].date.slice(0, 10) ? dayBefore(points[to].end.slice(0, 10)) : points[to].end.slice(0, 10) : this.data.usage.meta.to;
+    const next = points[to + 1];
+    const isNewDay = next && next.date.slice(0, 10) > points[to].date.slice(0, 10);
+    const last = isNewDay ? dayBefore(next.date.slice(0, 10)) : next ? points[to].date.slice(0, 10) : this.data.usage.meta.to;
     this.dispatchEvent(new CustomEvent("zoom", { bubbles: true, detail: { from: points[from].date.slice(0, 10), to: last } }));
   }
 

@@ -14,7 +14,7 @@ class DateRange extends HTMLElement {
     const form = /** @type {HTMLFormElement} */ (this.closest("form"));
     this.from = /** @type {HTMLInputElement} */ (form.elements.namedItem("from"));
     this.to = /** @type {HTMLInputElement} */ (form.elements.namedItem("to"));
-    this.latest = Date.parse(render(Date.now() + DAY / 2));
+    this.latest = parse(this.dataset.latest ?? render(Date.now()));
     const shown = new Date(parse(this.to.value));
     this.month = Date.UTC(shown.getUTCFullYear(), shown.getUTCMonth(), 1);
     this.picking = false;

@@ -1,0 +1,59 @@
+# Every target creates what it needs; a second run finds it done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DATA ?= demo-data
+PORT ?= 4100
+
+.PHONY: demo test test-long lint install bench screenshots requirements clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/outlay demo --data $(DATA) --port $(PORT)
+
+install: $(VENV)/.runtime
+
+test: lint
+	tools/ensure_chromium.sh
+	$(BIN)/python -m pytest -m "not long"
+
+# Minutes, not seconds: 10,000 generated questions, 300 kills.
+test-long: $(VENV)/.dev
+	OUTLAY_TEST_LONG=1 $(BIN)/python -m pytest -m long
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+# Ratios against PostgreSQL (from the system) and SQLite; results go to bench/results/.
+bench: $(VENV)/.dev
+	$(BIN)/python bench/run.py
+
+screenshots: $(VENV)/.dev
+	tools/ensure_chromium.sh
+	$(BIN)/python tools/screenshots.py
+
+# Compile the pinned requirements anew from the .in files.
+requirements: $(VENV)/.dev
+	cd requirements && for name in runtime build dev; do \
+	  ../$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url \
+	    --no-emit-find-links --no-emit-options --strip-extras --allow-unsafe \
+	    $$name.in --output-file $$name.txt; done
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Outlay needs Python 3.11 or newer: make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,197 @@
+"""Local days, hours, weeks and months are exact in every zone."""
+
+import zoneinfo
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlay.domain.errors import Invalid
+from outlay.domain.period import (
+    Interval,
+    Period,
+    Preset,
+    bucket_start,
+    earlier_period,
+    elapsed_part,
+    period_of_dates,
+    period_of_preset,
+    same_part,
+    steps_of,
+)
+
+ZONES = sorted(zoneinfo.available_timezones())
+NOW = datetime(2026, 11, 20, 12, 34, tzinfo=UTC)
+
+days = st.dates(date(2020, 1, 1), date(2027, 12, 31))
+
+
+def hours(from_date: str, to_date: str, zone: str) -> float:
+    period = period_of_dates(date.fromisoformat(from_date), date.fromisoformat(to_date), zone)
+    return (period.end_bucket - period.start_bucket) / 4
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "length"),
+    [
+        ("2026-03-08", "America/Havana", 23),  # 00:00 does not exist: clocks go to 01:00
+        ("2026-11-01", "America/New_York", 25),
+        ("2026-03-08", "America/New_York", 23),
+        ("2026-04-04", "America/Santiago", 25),
+        ("2026-04-05", "America/Santiago", 24),
+        ("2026-09-06", "America/Santiago", 23),  # another day without a midnight
+        ("2026-04-05", "Australia/Lord_Howe", 24.5),  # daylight saving of half an hour
+        ("2026-10-04", "Australia/Lord_Howe", 23.5),
+        ("2026-06-01", "Asia/Kathmandu", 24),
+    ],
+)
+def test_a_day_is_as_long_as_it_is(day: str, zone: str, length: float) -> None:
+    assert hours(day, day, zone) == length
+
+
+def test_a_day_in_kathmandu_begins_at_a_quarter_past_six_in_the_evening_utc() -> None:
+    period = period_of_dates(date(2026, 6, 1), date(2026, 6, 1), "Asia/Kathmandu")
+
+    assert period.start == datetime(2026, 5, 31, 18, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_day_edges_are_where_the_local_date_changes(zone: str) -> None:
+    """Around both changes of the clock in 2026, and a day in summer and winter."""
+    local = zoneinfo.ZoneInfo(zone)
+    offsets = {}
+    for number in range(366):
+        noon = datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(days=number)
+        offsets[noon.date()] = noon.astimezone(local).utcoffset()
+    changed = [
+        later for (_, before), (later, after) in pairwise(offsets.items()) if before != after
+    ]
+    for day in [date(2026, 1, 15), date(2026, 7, 15), *changed]:
+        period = period_of_dates(day - timedelta(days=1), day + timedelta(days=1), zone)
+        for step in steps_of(period, Interval.DAY):
+            for bucket in (step.start_bucket, step.end_bucket - 1):
+                assert bucket_start(bucket).astimezone(local).date().isoformat() == step.label
+
+
+@given(days, st.integers(0, 60), st.sampled_from(ZONES), st.sampled_from(list(Interval)))
+def test_steps_abut_and_cover_the_period(
+    start: date, length: int, zone: str, interval: Interval
+) -> None:
+    period = period_of_dates(start, start + timedelta(days=length), zone)
+
+    steps = steps_of(period, interval)
+
+    assert steps[0].start_bucket == period.start_bucket
+    assert steps[-1].end_bucket == period.end_bucket
+    assert all(left.end_bucket == right.start_bucket for left, right in pairwise(steps))
+    assert all(step.start_bucket < step.end_bucket for step in steps)
+
+
+def test_the_two_one_oclock_hours_of_autumn_are_two_steps() -> None:
+    period = period_of_dates(date(2026, 11, 1), date(2026, 11, 1), "America/New_York")
+
+    starts = [step.start.isoformat() for step in steps_of(period, Interval.HOUR)]
+
+    assert len(starts) == 25
+    assert starts[1:3] == ["2026-11-01T01:00:00-04:00", "2026-11-01T01:00:00-05:00"]
+
+
+def test_weeks_begin_on_monday_and_are_cut_to_the_period() -> None:
+    period = period_of_dates(date(2026, 11, 4), date(2026, 11, 18), "Europe/Berlin")
+
+    assert [step.label for step in steps_of(period, Interval.WEEK)] == [
+        "2026-11-04",
+        "2026-11-09",
+        "2026-11-16",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        (Preset.LAST_7_DAYS, ("2026-11-14", "2026-11-20")),
+        (Preset.LAST_30_DAYS, ("2026-10-22", "2026-11-20")),
+        (Preset.LAST_3_MONTHS, ("2026-08-21", "2026-11-20")),
+        (Preset.THIS_MONTH, ("2026-11-01", "2026-11-20")),
+        (Preset.LAST_MONTH, ("2026-10-01", "2026-10-31")),
+        (Preset.THIS_QUARTER, ("2026-10-01", "2026-11-20")),
+        (Preset.YEAR_TO_DATE, ("2026-01-01", "2026-11-20")),
+        (Preset.ALL, ("2025-02-03", "2026-11-20")),
+    ],
+)
+def test_presets_mean_local_dates(preset: Preset, expected: tuple[str, str]) -> None:
+    first = datetime(2025, 2, 3, 4, tzinfo=UTC)
+
+    period = period_of_preset(preset, NOW, "UTC", first_event=first)
+
+    assert (period.from_date.isoformat(), period.to_date.isoformat()) == expected
+
+
+@given(st.sampled_from(ZONES), st.datetimes(datetime(2020, 1, 2), datetime(2027, 12, 30))  # noqa: DTZ001 - made aware below)
+def test_the_last_24_hours_are_24_hours_and_end_with_the_present_one(
+    zone: str, moment: datetime
+) -> None:
+    now = moment.replace(tzinfo=UTC)
+
+    period = period_of_preset(Preset.LAST_24_HOURS, now, zone)
+
+    assert period.end_bucket - period.start_bucket == 96
+    assert timedelta(0) < period.end - now <= timedelta(hours=1, minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("from_date", "to_date", "code"),
+    [
+        (date(2026, 2, 1), date(2026, 1, 1), "reversed-range"),
+        (date(1, 1, 1), date(2026, 1, 1), "range-out-of-bounds"),
+        (date(2026, 1, 1), date(9999, 12, 31), "range-out-of-bounds"),
+        (date(2001, 1, 1), date(2099, 1, 1), "range-too-long"),
+    ],
+)
+def test_reversed_and_endless_ranges_are_refused(from_date: date, to_date: date, code: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        period_of_dates(from_date, to_date, "UTC")
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "/etc/localtime", "a\0b"])
+def test_unknown_zones_are_refused(zone: str) -> None:
+    with pytest.raises(Invalid, match="time zone"):
+        period_of_dates(date(2026, 1, 1), date(2026, 1, 1), zone)
+
+
+def test_ten_years_of_hours_are_too_many_steps() -> None:
+    period = period_of_dates(date(2016, 1, 1), date(2025, 12, 31), "UTC")
+
+    with pytest.raises(Invalid, match="bucket=day"):
+        steps_of(period, Interval.HOUR)
+
+
+def test_the_earlier_period_keeps_weekdays_from_two_weeks_on() -> None:
+    period = period_of_dates(date(2026, 10, 22), date(2026, 11, 20), "UTC")
+
+    earlier = earlier_period(period)
+
+    assert (earlier.from_date, earlier.to_date) == (date(2026, 9, 17), date(2026, 10, 16))
+    assert earlier.from_date.weekday() == period.from_date.weekday()
+
+
+def test_an_unfinished_day_is_compared_with_the_same_part_of_the_earlier_one() -> None:
+    period = period_of_dates(date(2026, 11, 14), date(2026, 11, 20), "UTC")
+    elapsed = elapsed_part(period, NOW)
+    earlier = earlier_period(period)
+
+    part = same_part(earlier, period, elapsed)
+
+    assert elapsed.end == datetime(2026, 11, 20, 12, 45, tzinfo=UTC)
+    assert part.end == datetime(2026, 11, 13, 12, 45, tzinfo=UTC)
+
+
+def test_a_period_that_is_over_has_elapsed_wholly() -> None:
+    period = period_of_dates(date(2026, 10, 1), date(2026, 10, 31), "UTC")
+
+    assert elapsed_part(period, NOW).end_bucket == period.end_bucket
+    assert isinstance(period, Period)
