@@ -7,7 +7,7 @@ every rollup; and through the query model the total of the day and the sum over 
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,9 +16,9 @@ from outlay.domain.errors import Damaged
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, split_groups
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
-from outlay.domain.period import BUCKET_US, Period
+from outlay.domain.period import BUCKET_US, Interval, Period, bucket_start
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Reconciliation, Totals, sum_totals
+from outlay.domain.result import ZERO, Reconciliation, Totals
 from outlay.kit.clock import Clock
 from outlay.services.progress import Progress
 from outlay.services.projection import Projection
@@ -29,6 +29,8 @@ from outlay.storage.ledger.rows import from_row
 from outlay.storage.ledger.sqlite import SqliteLedger
 
 BUCKETS_PER_DAY: Final = 96
+ANSWER_DAYS: Final = 31
+"""Days per question asked through the query model."""
 EVER: Final = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
 MAX_DIFFERENCES: Final = 50
 """Differences listed; the rest is counted."""
@@ -113,28 +115,31 @@ class Verification:
 
     def _compare(self, reader: CubeReader, report: VerifyReport) -> Iterator[Progress]:
         through_seq = report.through_seq = reader.loaded_seq()
-        days = []
+        spans = {}
         for organization_id in sorted(self._ledger.organizations()):
             first_us, last_us = self._ledger.event_time_range(organization_id) or (0, 0)
             first_day = first_us // BUCKET_US // BUCKETS_PER_DAY
             last_day = last_us // BUCKET_US // BUCKETS_PER_DAY
-            days += [(organization_id, day) for day in range(first_day, last_day + 1)]
-        sums: dict[str, Totals] = {}
-        for position, (organization_id, day) in enumerate(days, 1):
-            day_sum = self._compare_day(reader, report, organization_id, day, through_seq)
-            sums[organization_id] = sums.get(organization_id, ZERO).plus(day_sum)
-            yield Progress("days", position, len(days))
-        report.days = len(days)
-        for organization_id, ledger in sums.items():
+            spans[organization_id] = range(first_day, last_day + 1)
+        day_count = sum(len(days) for days in spans.values())
+        counted = 0
+        for organization_id, days in spans.items():
+            sums = _Sums()
+            for day in days:
+                sums.add(day, self._compare_day(reader, report, organization_id, day, through_seq))
+                if len(sums.by_day) == ANSWER_DAYS or day == days[-1]:
+                    _compare_answers(reader, report, organization_id, sums)
+                report.days += 1
+                yield Progress("days", report.days, day_count)
             ever = UsageQuery(organization_id=organization_id, period=EVER)
-            _compare_totals(
-                report, f"{organization_id}, all time", ledger, reader.totals(ever).get(0, ZERO)
-            )
+            found = reader.totals(ever).get(0, ZERO)
+            _compare_totals(report, f"{organization_id}, all time", sums.ever, found)
+            counted += sums.ever.requests
         report.add(
             "all events up to the cube's position",
             "requests",
             ledger=self._ledger.count_events(through_seq),
-            cube=sum(ledger.requests for ledger in sums.values()),
+            cube=counted,
         )
 
     def _compare_day(
@@ -144,15 +149,15 @@ class Verification:
         organization_id: str,
         day: int,
         through_seq: int,
-    ) -> Totals:
-        """Compare one organization's day; what the ledger has for it."""
+    ) -> "_ExpectedDay":
+        """Compare every cell of one organization's day; what the ledger has for it."""
         start, end = day * BUCKETS_PER_DAY, (day + 1) * BUCKETS_PER_DAY
         rows = self._ledger.read_window(
             organization_id, start * BUCKET_US, end * BUCKET_US, through_seq
         )
         expected = _ExpectedDay(from_row(row) for row in rows)
         report.cost_pusd += expected.total.cost_pusd
-        place = f"{organization_id}, {_day_name(start)}"
+        place = f"{organization_id}, {bucket_start(start):%Y-%m-%d}"
 
         found_usage = {
             key: Totals._make(values)
@@ -174,28 +179,47 @@ class Verification:
                 ledger=expected.latency[key],
                 cube=found_latency.get(key, 0),
             )
-        period = Period(start_bucket=start, end_bucket=end, timezone="UTC")
-        _compare_answers(reader, report, place, organization_id, period, expected)
-        return expected.total
+        return expected
+
+
+class _Sums:
+    """What the ledger has, per day of a run of days and in all."""
+
+    def __init__(self) -> None:
+        self.by_day: dict[int, tuple[Totals, Totals]] = {}
+        """Day → total, and the sum over groups, in which an event may count several times."""
+        self.ever = ZERO
+
+    def add(self, day: int, expected: "_ExpectedDay") -> None:
+        """Note a day."""
+        self.by_day[day] = (expected.total, expected.group_total)
+        self.ever = self.ever.plus(expected.total)
 
 
 def _compare_answers(
-    reader: CubeReader,
-    report: VerifyReport,
-    place: str,
-    organization_id: str,
-    period: Period,
-    expected: "_ExpectedDay",
+    reader: CubeReader, report: VerifyReport, organization_id: str, sums: _Sums
 ) -> None:
-    """Compare what the query model answers for a day."""
-    query = UsageQuery(organization_id=organization_id, period=period)
-    total = reader.totals(query).get(0, ZERO)
-    _compare_totals(report, f"{place}, total", expected.total, total)
+    """Compare what the query model answers for a run of days, and begin the next run."""
+    first, last = min(sums.by_day), max(sums.by_day)
+    period = Period(
+        start_bucket=first * BUCKETS_PER_DAY,
+        end_bucket=(last + 1) * BUCKETS_PER_DAY,
+        timezone="UTC",
+    )
+    query = UsageQuery(organization_id=organization_id, period=period, interval=Interval.DAY)
+    answers: dict[str, dict[int, Totals]] = {"total": reader.totals(query)}
     for dimension in Dimension:
-        grouped = UsageQuery(organization_id=organization_id, period=period, group_by=dimension)
-        found = sum_totals([row.measures for row in reader.breakdown(grouped)])
-        ledger = expected.total if dimension.is_single_valued else expected.group_total
-        _compare_totals(report, f"{place}, sum over every {dimension.noun}", ledger, found)
+        by_step: dict[int, Totals] = {}
+        for row in reader.breakdown(replace(query, group_by=dimension)):
+            by_step[row.step] = by_step.get(row.step, ZERO).plus(row.measures)
+        answers[f"sum over every {dimension.noun}"] = by_step
+    for day, (total, group_total) in sums.by_day.items():
+        place = f"{organization_id}, {bucket_start(day * BUCKETS_PER_DAY):%Y-%m-%d}"
+        for what, by_step in answers.items():
+            overlaps = what == f"sum over every {Dimension.GROUP.noun}"
+            ledger = group_total if overlaps else total
+            _compare_totals(report, f"{place}, {what}", ledger, by_step.get(day - first, ZERO))
+    sums.by_day = {}
 
 
 def _compare_totals(report: VerifyReport, where: str, ledger: Totals, cube: Totals) -> None:
@@ -251,10 +275,6 @@ def measures_of(event: UsageEvent) -> Totals:
         time_to_first_token_us=event.time_to_first_token_us or 0,
         streamed_requests=int(event.time_to_first_token_us is not None),
     )
-
-
-def _day_name(start_bucket: int) -> str:
-    return f"{Period(start_bucket=start_bucket, end_bucket=start_bucket, timezone='UTC').from_date}"
 
 
 def _cell_name(key: tuple[str | int, ...]) -> str:

@@ -25,6 +25,10 @@ from outlay.domain.period import (
 ZONES = sorted(zoneinfo.available_timezones())
 NOW = datetime(2026, 11, 20, 12, 34, tzinfo=UTC)
 
+moments = st.datetimes(
+    datetime(2020, 1, 2),  # noqa: DTZ001 - strategies take naive bounds
+    datetime(2027, 12, 30),  # noqa: DTZ001 - strategies take naive bounds
+)
 days = st.dates(date(2020, 1, 1), date(2027, 12, 31))
 
 
@@ -129,7 +133,7 @@ def test_presets_mean_local_dates(preset: Preset, expected: tuple[str, str]) -> 
     assert (period.from_date.isoformat(), period.to_date.isoformat()) == expected
 
 
-@given(st.sampled_from(ZONES), st.datetimes(datetime(2020, 1, 2), datetime(2027, 12, 30))  # noqa: DTZ001 - made aware below)
+@given(st.sampled_from(ZONES), moments)
 def test_the_last_24_hours_are_24_hours_and_end_with_the_present_one(
     zone: str, moment: datetime
 ) -> None:

@@ -1,0 +1,267 @@
+"""The ledger: acknowledged means on disk, an id counts once, bit rot is detected."""
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pysqlite3
+import pytest
+from tests.factories import make_event
+
+from outlay.domain.errors import Damaged, Unavailable
+from outlay.domain.event import FACTS, UsageEvent
+from outlay.domain.outcome import Outcome
+from outlay.kit.clock import FixedClock
+from outlay.storage.ledger import sqlite as ledger_module
+from outlay.storage.ledger.rows import EVENT_FIELDS, from_row
+from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.sqlite import check_sqlite_version
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: FixedClock) -> Iterator[SqliteLedger]:
+    opened = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
+    yield opened
+    opened.close()
+
+
+def stored(ledger: SqliteLedger) -> list[UsageEvent]:
+    return [from_row(row) for batch in ledger.read_batches(0) for row in batch.rows]
+
+
+def test_every_field_comes_back_as_it_went_in(ledger: SqliteLedger) -> None:
+    event = make_event(
+        groups="grp_a,grp_b",
+        end_user="ünï\u2028cødé",
+        duration_us=0,
+        time_to_first_token_us=None,
+        reported_cost_pusd=2**62,
+        cost_pusd=9 * 10**18,
+        adjusted=1,
+    )
+
+    assert ledger.append([event]) == [Outcome.ACCEPTED]
+
+    assert stored(ledger) == [event]
+    assert set(EVENT_FIELDS) == set(UsageEvent.__dataclass_fields__)
+
+
+def test_the_same_event_again_is_a_success_that_adds_nothing(ledger: SqliteLedger) -> None:
+    event = make_event()
+
+    assert ledger.append([event, event]) == [Outcome.ACCEPTED, Outcome.DUPLICATE]
+    assert ledger.append([event]) == [Outcome.DUPLICATE]
+
+    assert stored(ledger) == [event]
+
+
+@pytest.mark.parametrize("field", FACTS)
+def test_the_same_id_with_another_fact_is_a_conflict_on_record(
+    ledger: SqliteLedger, field: str
+) -> None:
+    event = make_event(duration_us=5, time_to_first_token_us=5, reported_cost_pusd=5)
+    value = getattr(event, field)
+    other = replace(event, **{field: value + 1 if isinstance(value, int) else f"{value}x"})
+    ledger.append([event])
+
+    outcomes = ledger.append([other, make_event()])
+
+    assert outcomes == [Outcome.CONFLICT, Outcome.ACCEPTED]
+    assert ledger.count_conflicts() == 1
+    assert stored(ledger)[0] == event
+
+
+def test_a_new_price_does_not_make_a_repeated_event_a_conflict(ledger: SqliteLedger) -> None:
+    event = make_event(cost_pusd=1)
+    ledger.append([event])
+
+    assert ledger.append([replace(event, cost_pusd=2, groups="grp_new")]) == [Outcome.DUPLICATE]
+
+
+def test_ids_of_different_organizations_have_nothing_to_do_with_each_other(
+    ledger: SqliteLedger,
+) -> None:
+    event = make_event()
+
+    assert ledger.append([event, replace(event, organization_id="org_b", app="x")]) == [
+        Outcome.ACCEPTED,
+        Outcome.ACCEPTED,
+    ]
+
+
+def test_many_writers_share_commits_and_lose_nothing(ledger: SqliteLedger) -> None:
+    futures: list[Future[list[Outcome]]] = []
+
+    def write(worker: int) -> None:
+        futures.extend(
+            ledger.submit([make_event(event_id=f"{worker}-{number}")]) for number in range(50)
+        )
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(future.result(10) == [Outcome.ACCEPTED] for future in futures)
+    batches = list(ledger.read_batches(0))
+    assert sum(len(batch.rows) for batch in batches) == 400
+    assert len(batches) < 400
+
+
+def test_what_was_acknowledged_is_there_after_reopening(tmp_path: Path, clock: FixedClock) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    first = SqliteLedger(path, clock)
+    first.append([make_event(event_id="a")])
+    identity = first.ledger_id
+    first.close()
+
+    second = SqliteLedger(path, clock)
+    second.append([make_event(event_id="b")])
+
+    assert [event.event_id for event in stored(second)] == ["a", "b"]
+    assert second.ledger_id == identity
+    second.close()
+
+
+def test_a_full_queue_refuses_before_anything_is_stored(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "MAX_PENDING_EVENTS", 10)
+    release = threading.Event()
+    commit = ledger._commit
+    monkeypatch.setattr(ledger, "_commit", lambda events: release.wait() and commit(events))
+    waiting = ledger.submit([make_event() for _ in range(10)])
+
+    with pytest.raises(Unavailable) as caught:
+        ledger.submit([make_event()])
+
+    release.set()
+    assert caught.value.code == "overloaded"
+    assert waiting.result(10) == [Outcome.ACCEPTED] * 10
+    assert len(stored(ledger)) == 10
+
+
+def test_a_failed_commit_refuses_everybody_in_it_and_the_ledger_goes_on(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        ledger_module,
+        "batch_checksum",
+        lambda *_: (_ for _ in ()).throw(pysqlite3.OperationalError("database or disk is full")),
+    )
+    with pytest.raises(Unavailable, match="disk is full"):
+        ledger.append([make_event(event_id="lost?")])
+    monkeypatch.undo()
+
+    assert stored(ledger) == []
+    assert ledger.append([make_event(event_id="lost?")]) == [Outcome.ACCEPTED]
+
+
+def test_after_an_io_error_nothing_is_accepted_until_restarted(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        ledger_module,
+        "batch_checksum",
+        lambda *_: (_ for _ in ()).throw(pysqlite3.OperationalError("disk I/O error")),
+    )
+    with pytest.raises(Unavailable):
+        ledger.append([make_event()])
+    monkeypatch.undo()
+
+    with pytest.raises(Unavailable, match="until restarted"):
+        ledger.append([make_event()])
+
+
+def test_a_closed_ledger_refuses(tmp_path: Path, clock: FixedClock) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
+    ledger.close()
+
+    with pytest.raises(Unavailable):
+        ledger.submit([make_event()])
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE usage_event SET cost_pusd = cost_pusd + 1 WHERE seq = 3",
+        "UPDATE usage_event SET model = 'other' WHERE seq = 5",
+        "DELETE FROM usage_event WHERE seq = 2",
+        "DELETE FROM usage_batch WHERE batch_id = 1",
+        "UPDATE usage_batch SET checksum = zeroblob(16) WHERE batch_id = 2",
+    ],
+)
+def test_tampering_is_detected_and_never_summed(
+    tmp_path: Path, clock: FixedClock, tampering: str
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = SqliteLedger(path, clock)
+    ledger.append([make_event(cost_pusd=7) for _ in range(4)])
+    ledger.append([make_event(cost_pusd=7) for _ in range(4)])
+    with pysqlite3.connect(path) as connection:
+        connection.execute(tampering)
+    connection.close()
+
+    with pytest.raises(Damaged):
+        list(ledger.read_batches(0))
+    ledger.close()
+
+
+def test_no_bit_flip_gives_a_silently_wrong_answer(tmp_path: Path, clock: FixedClock) -> None:
+    """150 random flips anywhere in the file: either it is noticed or every event is right."""
+    path = tmp_path / "ledger.sqlite3"
+    ledger = SqliteLedger(path, clock)
+    events = [make_event(cost_pusd=number, input_tokens=number) for number in range(400)]
+    ledger.append(events)
+    ledger.close()
+    pristine = path.read_bytes()
+    random = Random(1)
+    noticed = 0
+    for _ in range(150):
+        body = bytearray(pristine)
+        body[random.randrange(100, len(body))] ^= 1 << random.randrange(8)
+        for suffix in ("-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        path.write_bytes(body)
+        reopened = None
+        try:
+            reopened = SqliteLedger(path, clock)
+            found = stored(reopened)
+        except (Damaged, pysqlite3.Error, ValueError, UnicodeDecodeError):
+            noticed += 1
+        else:
+            assert found == events
+        finally:
+            if reopened is not None:
+                reopened.close()
+    assert noticed > 50
+
+
+@pytest.mark.parametrize("version", [(3, 7, 0), (3, 40, 1), (3, 50, 6), (3, 51, 2)])
+def test_affected_versions_of_sqlite_are_refused(version: tuple[int, int, int]) -> None:
+    with pytest.raises(Damaged, match="write-ahead log"):
+        check_sqlite_version(version)
+
+
+@pytest.mark.parametrize("version", [(3, 6, 23), (3, 50, 7), (3, 51, 3), (3, 53, 4)])
+def test_fixed_versions_of_sqlite_are_accepted(version: tuple[int, int, int]) -> None:
+    check_sqlite_version(version)
+
+
+def test_a_missing_tail_is_refused_at_once(tmp_path: Path, clock: FixedClock) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = SqliteLedger(path, clock)
+    ledger.append([make_event() for _ in range(3)])
+    ledger.close()
+    with pysqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM usage_event WHERE seq = 3")
+    connection.close()
+
+    with pytest.raises(Damaged, match="restore it from a backup"):
+        SqliteLedger(path, clock)
+    assert os.path.exists(path)  # noqa: PTH110 - refusing leaves the file alone

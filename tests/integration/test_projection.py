@@ -1,0 +1,272 @@
+"""Ledger → cube: exactly once, provably equal, rebuilt whenever it is not."""
+
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import duckdb
+import pytest
+from tests.factories import NOW, make_event
+
+from outlay.bootstrap import open_installation
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid, Locked, Unavailable
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.period import Interval, Period
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import Breakdown, Reconciliation
+from outlay.kit.clock import FixedClock, to_us
+from outlay.services.bundle import Services
+from outlay.services.progress import Progress
+from outlay.services.verification import VerifyReport
+from outlay.settings import Settings
+from outlay.storage.cube.duckdb.store import CubeMismatch, DuckDBCube
+
+EVER = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
+
+
+def random_events(count: int, seed: int = 1) -> list[UsageEvent]:
+    """Events over 70 days with every kind of status, source and group."""
+    random = Random(seed)
+    return [
+        make_event(
+            event_time_us=to_us(NOW - timedelta(seconds=random.randrange(70 * 86_400))),
+            project_id=random.choice(["prj_a", "prj_b", ""]),
+            api_key_id=random.choice(["key_a", "key_b"]),
+            user_id=random.choice(["mem_a", "mem_b", ""]),
+            groups=random.choice(["", "grp_a", "grp_a,grp_b", "grp_b,grp_c"]),
+            app=random.choice(["web", "cli"]),
+            model=random.choice(["gpt-5.5", "gpt-4o", "claude"]),
+            status=random.choice(list(Status)),
+            usage_source=random.choice(list(UsageSource)),
+            cost_source=random.choice(list(CostSource)),
+            input_tokens=random.randrange(10**6),
+            output_tokens=random.randrange(10**6),
+            cost_pusd=random.randrange(9 * 10**18),
+            duration_us=random.choice([None, random.randrange(10**8)]),
+            time_to_first_token_us=random.choice([None, random.randrange(10**7)]),
+            adjusted=random.randrange(2),
+        )
+        for _ in range(count)
+    ]
+
+
+def verify(services: Services) -> VerifyReport:
+    *_, report = services.maintenance.verify()
+    assert isinstance(report, VerifyReport)
+    return report
+
+
+def total(services: Services) -> Breakdown:
+    return services.analytics.breakdown(UsageQuery(organization_id="org_test", period=EVER))
+
+
+def test_an_event_is_in_the_answer_once_loaded(services: Services) -> None:
+    services.ledger.append([make_event(cost_pusd=5, input_tokens=7)])
+    assert total(services).total.requests == 0
+
+    services.projection.catch_up()
+
+    assert total(services).total.cost_pusd == 5
+    assert total(services).total.input_tokens == 7
+
+
+def test_verify_proves_everything_and_says_so(services: Services) -> None:
+    events = random_events(3_000)
+    services.ledger.append(events)
+
+    report = verify(services)
+
+    assert report.is_proven
+    assert report.events == 3_000
+    assert report.cost_pusd == sum(event.cost_pusd for event in events) > 2**63
+    assert services.analytics.freshness().reconciled is Reconciliation.VERIFIED
+
+
+def test_folding_and_compacting_change_no_number(services: Services) -> None:
+    services.ledger.append(random_events(2_000))
+    services.projection.catch_up()
+    before = total(services)
+
+    services.projection.fold()
+    cube = services.projection._slot.cube
+    while cube.compact_one(before_bucket=2**31 - 1):
+        pass
+
+    assert total(services) == before
+    assert verify(services).is_proven
+    with services.projection._slot.read() as reader:
+        assert reader.row_counts()["usage_delta"] == 0
+
+
+TAMPERING = [
+    "UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 5",
+    "DELETE FROM usage_delta WHERE rowid = 5",
+    "INSERT INTO usage_rollup SELECT * FROM usage_delta WHERE rowid = 5",
+    "UPDATE usage_delta SET model = 'other' WHERE rowid = 5",
+    "UPDATE latency_delta SET latency_bin = latency_bin + 1 WHERE rowid = 5",
+    "UPDATE usage_delta SET bucket = bucket + 40000 WHERE rowid = 5",
+    "DELETE FROM group_set WHERE group_id = 'grp_c'",
+]
+
+
+@pytest.mark.parametrize("tampering", TAMPERING)
+def test_verify_finds_every_planted_difference_and_rebuild_mends_it(
+    services: Services, tampering: str
+) -> None:
+    services.ledger.append(random_events(500))
+    services.projection.catch_up()
+    cube = services.projection._slot.cube
+    assert isinstance(cube, DuckDBCube)
+    cube._database.execute(tampering)
+
+    report = verify(services)
+
+    assert not report.is_proven
+    assert report.differences
+    assert services.analytics.freshness().reconciled is Reconciliation.DIFFERS
+    assert list(services.maintenance.rebuild())[-1] == Progress("events", 500, 500)
+    assert verify(services).is_proven
+
+
+def test_answers_go_on_after_a_rebuild_and_new_events_arrive(services: Services) -> None:
+    services.ledger.append(random_events(100))
+    list(services.maintenance.rebuild())
+    services.ledger.append(random_events(50, seed=2))
+    services.projection.catch_up()
+
+    assert total(services).total.requests == 150
+    assert verify(services).is_proven
+
+
+def test_only_one_verify_or_rebuild_runs_at_a_time(services: Services) -> None:
+    services.ledger.append(random_events(10))
+    running = services.maintenance.verify()
+    next(running)
+
+    with pytest.raises(Unavailable):
+        list(services.maintenance.rebuild())
+
+    list(running)
+    list(services.maintenance.rebuild())
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data")
+
+
+@pytest.fixture
+def filled(settings: Settings, clock: FixedClock) -> Settings:
+    with open_installation(settings, clock) as services:
+        services.ledger.append(random_events(300))
+        services.projection.catch_up()
+        services.projection.fold()
+    return settings
+
+
+def reopened_count(settings: Settings, clock: FixedClock) -> int:
+    with open_installation(settings, clock) as services:
+        services.projection.catch_up()
+        assert verify(services).is_proven
+        return total(services).total.requests
+
+
+def test_a_deleted_cube_comes_back(filled: Settings, clock: FixedClock) -> None:
+    filled.cube_path.unlink()
+
+    assert reopened_count(filled, clock) == 300
+
+
+def test_a_damaged_cube_comes_back(filled: Settings, clock: FixedClock) -> None:
+    filled.cube_path.write_bytes(b"not a database" * 1000)
+
+    assert reopened_count(filled, clock) == 300
+
+
+def test_a_cube_of_another_version_comes_back(filled: Settings, clock: FixedClock) -> None:
+    with duckdb.connect(str(filled.cube_path)) as connection:
+        connection.execute("UPDATE cube_state SET schema_version = 999")
+
+    assert reopened_count(filled, clock) == 300
+
+
+def test_a_cube_ahead_of_a_restored_ledger_comes_back(filled: Settings, clock: FixedClock) -> None:
+    with duckdb.connect(str(filled.cube_path)) as connection:
+        connection.execute("UPDATE cube_state SET loaded_seq = 100000")
+
+    assert reopened_count(filled, clock) == 300
+
+
+def test_a_cube_behind_the_ledger_is_caught_up(filled: Settings, clock: FixedClock) -> None:
+    copy = filled.cube_path.read_bytes()
+    with open_installation(filled, clock) as services:
+        services.ledger.append(random_events(200, seed=3))
+        services.projection.catch_up()
+    filled.cube_path.write_bytes(copy)
+
+    assert reopened_count(filled, clock) == 500
+
+
+def test_loading_from_the_wrong_position_is_refused(services: Services) -> None:
+    services.ledger.append(random_events(10))
+    services.projection.catch_up()
+    from outlay.storage.cube.aggregation import Deltas
+
+    with pytest.raises(CubeMismatch):
+        services.projection._slot.cube.load(Deltas(), from_seq=3, through_seq=20)
+
+
+def test_a_second_process_is_refused_in_one_line(filled: Settings, clock: FixedClock) -> None:
+    with (
+        open_installation(filled, clock),
+        pytest.raises(Locked, match="in use by another Outlay process"),
+        open_installation(filled, clock),
+    ):
+        pass
+
+
+def test_late_events_land_in_their_own_bucket(services: Services) -> None:
+    old = NOW - timedelta(days=400)
+    services.ledger.append([make_event(), make_event(event_time_us=to_us(old))])
+    services.projection.catch_up()
+    day = Period(
+        start_bucket=int(old.timestamp()) // 900 - 1,
+        end_bucket=int(old.timestamp()) // 900 + 1,
+        timezone="UTC",
+    )
+
+    found = services.analytics.breakdown(UsageQuery(organization_id="org_test", period=day))
+
+    assert found.total.requests == 1
+
+
+def test_an_event_in_three_groups_counts_in_each_and_once_in_total(services: Services) -> None:
+    services.ledger.append([make_event(groups="a,b,c", cost_pusd=4), make_event(cost_pusd=1)])
+    services.projection.catch_up()
+
+    found = services.analytics.breakdown(
+        UsageQuery(
+            organization_id="org_test",
+            period=EVER,
+            interval=Interval.TOTAL,
+            group_by=Dimension.GROUP,
+        )
+    )
+
+    assert {entry.key: entry.total.cost_pusd for entry in found.entries} == {
+        "a": 4,
+        "b": 4,
+        "c": 4,
+        "unattributed": 1,
+    }
+    assert found.total.cost_pusd == 5
+
+
+def test_a_query_refuses_what_it_cannot_mean() -> None:
+    for wrong in ({"top": 0}, {"top": 1001}, {"ranks": ()}, {"filters": {Dimension.APP: ()}}):
+        with pytest.raises(Invalid):
+            UsageQuery(organization_id="o", period=EVER, **wrong)  # type: ignore[arg-type]
+    for text in ("\0", "\ud800", "x" * 300):
+        with pytest.raises(Invalid):
+            UsageQuery(organization_id="o", period=EVER, filters={Dimension.APP: (text,)})
