@@ -1,0 +1,93 @@
+"""A real server on loopback, in this process so that its clock stands still."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from tests.factories import NOW
+
+from outlay.bootstrap import open_installation
+from outlay.domain.actor import Plan, Role, Scope
+from outlay.domain.organization import Member, Organization
+from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.ids import new_id
+from outlay.services.bundle import Services
+from outlay.settings import Settings
+from outlay.storage.directory.members import create_member
+from outlay.storage.directory.organizations import create_organization
+from outlay.web.app import create_app
+
+
+@dataclass
+class Tenant:
+    """An organization with a member and that member's access token."""
+
+    organization: Organization
+    member: Member
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What its requests carry."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@dataclass
+class Server:
+    """A running server and what is behind it."""
+
+    services: Services
+    url: str
+    http: httpx.Client
+
+    def tenant(
+        self,
+        *,
+        role: Role = Role.OWNER,
+        plan: Plan = Plan.ENTERPRISE,
+        scopes: frozenset[Scope] = frozenset(Scope),
+        timezone: str = "UTC",
+    ) -> Tenant:
+        """A new organization with one member."""
+        number = new_id("x")
+        organization = Organization(
+            organization_id=new_id("org"), name=f"Org {number}", plan=plan, timezone=timezone
+        )
+        member = Member(
+            member_id=new_id("mem"),
+            organization_id=organization.organization_id,
+            name="Some One",
+            email=f"{number}@example.test",
+            role=role,
+        )
+        now_us = to_us(NOW)
+        with self.services.directory.unit() as session:
+            create_organization(session, organization, now_us)
+            create_member(session, member, now_us)
+        token = self.services.accounts.create_access_token(member.member_id, "Test", scopes)
+        return Tenant(organization, member, token)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server; the cube is loaded when a test says so."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    listener = socket.create_server(("127.0.0.1", 0))
+    with open_installation(Settings(data=folder / "data"), FixedClock(NOW)) as services:
+        config = uvicorn.Config(
+            create_app(services, "operator-secret"), log_level="error", lifespan="off"
+        )
+        running = uvicorn.Server(config)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with httpx.Client(base_url=url, timeout=60) as http:
+            yield Server(services, url, http)
+        running.should_exit = True
+        thread.join()
+    listener.close()
