@@ -1,6 +1,7 @@
 """Running the web server in the foreground until it is told to stop."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 
@@ -52,6 +53,9 @@ def run_server(services: Services, listener: socket.socket, on_ready: Callable[[
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(info))
     services.projection.start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Uvicorn raises a signal again after it has stopped; the stores must still be closed then.
+        signal.signal(number, lambda *_: None)
     try:
         server.run(sockets=[listener])
     finally:

@@ -1,0 +1,277 @@
+"""The command line: imports that add up, and errors that say what to mend."""
+
+import json
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import httpx
+import pytest
+from tests.program import kill_group, run, serving, start, wait_for_server, write_trace
+
+ROWS = [
+    (f"2023-11-16 18:{15 + number // 60:02d}:{number % 60:02d}.1234567", 100 + number, number % 9)
+    for number in range(1_500)
+]
+IMPORT = ("--format", "azure-llm-trace", "--model", "openai/gpt-4o", "--project", "Production")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    return write_trace(tmp_path / "trace.csv", ROWS)
+
+
+def ledger_total(data: Path) -> tuple[int, int, int]:
+    """Requests, tokens and pico-USD in the cube after a verification."""
+    verified = run("verify", "--data", data)
+    assert verified.returncode == 0, verified
+    with duckdb.connect(str(data / "cube.duckdb"), read_only=True) as cube:
+        found = cube.execute(
+            "SELECT sum(requests), sum(input_tokens + output_tokens), sum(cost_pusd) "
+            "FROM (SELECT * FROM usage_rollup UNION ALL SELECT * FROM usage_delta)"
+        ).fetchone()
+    assert found is not None
+    return int(found[0]), int(found[1]), int(found[2])
+
+
+EXPECTED = (
+    1_500,
+    sum(row[1] + row[2] for row in ROWS),
+    sum(row[1] * 2_500_000 + row[2] * 10_000_000 for row in ROWS),
+)
+
+
+def test_an_import_adds_up_and_the_same_file_again_adds_nothing(data: Path, trace: Path) -> None:
+    first = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+    again = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+
+    assert first.returncode == 0, first.stderr
+    assert "1,500 requests imported into Production, 0 known already" in first.stdout
+    assert again.returncode == 0
+    assert "0 requests imported into Production, 1,500 known already" in again.stdout
+    assert ledger_total(data) == EXPECTED
+
+
+def test_the_time_of_day_is_kept_and_the_first_day_is_moved(data: Path, trace: Path) -> None:
+    found = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+
+    assert "2026-11-01 18:15 to 2026-11-01 18:39 UTC" in found.stdout
+
+
+def test_the_same_file_into_another_project_is_a_conflict(data: Path, trace: Path) -> None:
+    run("import", trace, *IMPORT, "--data", data)
+
+    other = run("import", trace, *IMPORT[:-1], "Other", "--data", data)
+
+    assert other.returncode == 1
+    assert "1,500 requests were imported before" in other.stderr
+    assert ledger_total(data)[0] == 1_500
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("2023-11-16 18:15:46.1,1,-2", "column GeneratedTokens: expected a whole number"),
+        ("2023-11-16 18:15:46.1,1.5,2", "column ContextTokens: expected a whole number"),
+        ("2023-11-16 18:15:46.1,nan,2", "column ContextTokens"),
+        ("2023-11-16 18:15:46.1,9999999999,2", "column ContextTokens"),
+        ("2023-11-16 18:15:46.1,1", "expected 3 columns, found 2"),
+        ("2023-13-16 18:15:46.1,1,2", "column TIMESTAMP: expected a time such as"),
+        ("yesterday,1,2", "column TIMESTAMP"),
+    ],
+)
+def test_a_malformed_line_is_named_and_nothing_is_imported(
+    data: Path, tmp_path: Path, line: str, message: str
+) -> None:
+    path = write_trace(tmp_path / "bad.csv", ROWS[:50])
+    path.write_text(path.read_text() + "\n" + line)
+
+    found = run("import", path, *IMPORT, "--data", data)
+
+    assert found.returncode == 2
+    assert "line 52" in found.stderr
+    assert message in found.stderr
+    assert not data.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "expected the header"),
+        ("a,b\n", "line 1: expected the header"),
+        ("TIMESTAMP,ContextTokens,GeneratedTokens\n", "no rows"),
+    ],
+)
+def test_files_that_are_no_traces_are_refused(
+    data: Path, tmp_path: Path, content: str, message: str
+) -> None:
+    path = tmp_path / "file.csv"
+    path.write_text(content)
+
+    found = run("import", path, *IMPORT, "--data", data)
+
+    assert (found.returncode, message in found.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--shift-to", "2999-01-01"),
+        ("--shift-to", "soon"),
+        ("--model", "gpt-4o"),
+        ("--format", "fortran"),
+    ],
+)
+def test_bad_options_exit_with_2_and_write_nothing(
+    data: Path, trace: Path, arguments: tuple[str, str]
+) -> None:
+    found = run("import", trace, *IMPORT, *arguments, "--data", data)
+
+    assert found.returncode == 2
+    assert found.stderr
+    assert not data.exists()
+
+
+def test_a_missing_file_is_one_clear_line(data: Path) -> None:
+    found = run("import", "/nowhere/trace.csv", *IMPORT, "--data", data)
+
+    assert found.returncode == 2
+    assert found.stderr.strip() == "Error: /nowhere/trace.csv: No such file or directory"
+
+
+def test_verify_shows_a_readable_difference_and_rebuild_mends_it(data: Path, trace: Path) -> None:
+    run("import", trace, *IMPORT, "--data", data)
+    ledger_total(data)
+    with duckdb.connect(str(data / "cube.duckdb")) as cube:
+        cube.execute("UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 0")
+
+    differing = run("verify", "--data", data)
+    rebuilt = run("rebuild", "--data", data)
+
+    assert differing.returncode == 1
+    assert "cost_pusd" in differing.stdout
+    assert "+1" in differing.stdout
+    assert rebuilt.returncode == 0
+    assert ledger_total(data) == EXPECTED
+
+
+def test_commands_work_through_the_server_that_has_the_directory(data: Path, trace: Path) -> None:
+    password = "a long enough password"
+    created = run("owner", "me@example.test", "--data", data, env_password=password)
+    token = created.stdout.strip()
+    with serving(data) as process:
+        imported = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+        verified = run("verify", "--data", data)
+        rebuilt = run("rebuild", "--data", data)
+        second = run("serve", "--data", data, "--port", "0")
+        info = wait_for_server(data, process)
+        answer = httpx.get(
+            f"{info['url']}/analytics/summary?from=2026-11-01&to=2026-11-01",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+
+    assert imported.returncode == 0, imported.stderr
+    assert (verified.returncode, rebuilt.returncode) == (0, 0)
+    assert second.returncode == 2
+    assert second.stderr.count("\n") == 1
+    assert "in use by another Outlay process" in second.stderr
+    assert answer.json()["summary"]["requestCount"] == 1_500
+    assert process.returncode == 0
+    assert not (data / "server.json").exists()
+
+
+def test_an_acknowledged_event_shows_within_two_seconds(data: Path) -> None:
+    created = run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
+    with serving(data) as process:
+        url = wait_for_server(data, process)["url"]
+        event = {
+            "eventId": "one",
+            "eventTime": datetime.now(UTC).isoformat(),
+            "model": "openai/gpt-4o",
+            "usage": {"inputTokens": 1, "outputTokens": 1},
+        }
+        acknowledged = httpx.post(f"{url}/v1/usage/events", json=[event], headers=headers)
+        deadline = datetime.now(UTC) + timedelta(seconds=2)
+        found = 0
+        while not found and datetime.now(UTC) < deadline:
+            answer = httpx.get(f"{url}/analytics/summary?preset=24h", headers=headers)
+            found = answer.json()["summary"]["requestCount"]
+
+    assert acknowledged.json()["accepted"] == 1
+    assert found == 1
+
+
+def test_serve_without_an_organization_says_how_to_make_one(data: Path) -> None:
+    found = run("serve", "--data", data)
+
+    assert found.returncode == 2
+    assert "outlay owner" in found.stderr
+
+
+def test_a_port_in_use_is_one_clear_line(data: Path) -> None:
+    run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    with serving(data) as process:
+        port = wait_for_server(data, process)["url"].rpartition(":")[2]
+        other = data.with_name("other")
+        run("owner", "me@example.test", "--data", other, env_password="a long password!")
+        found = run("serve", "--data", other, "--port", port)
+
+    assert found.returncode == 2
+    assert "--port" in found.stderr
+
+
+def test_doctor_is_content_with_a_sound_installation(data: Path, trace: Path) -> None:
+    run("import", trace, *IMPORT, "--data", data)
+
+    found = run("doctor", "--data", data)
+
+    assert found.returncode == 0, found.stdout
+    assert "WAL-reset" in found.stdout
+
+
+def test_doctor_names_what_is_wrong(data: Path) -> None:
+    data.mkdir()
+    (data / "prices.toml").write_text("[[price]]\nmodel = 'x'\n")
+
+    found = run("doctor", "--data", data)
+
+    assert found.returncode == 1
+    assert "price 1, input" in found.stdout
+
+
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+
+    found = run("verify", "--data", blocker / "data")
+
+    assert found.returncode == 2
+    assert "cannot be written" in found.stderr
+
+
+def test_the_demo_announces_itself_in_one_line_of_json_and_serves(tmp_path: Path) -> None:
+    process = start("demo", "--port", "0", "--data", tmp_path, "--days", "3", "--json")
+    try:
+        assert process.stdout is not None
+        found = json.loads(process.stdout.readline())
+        assert set(found) == {"url", "accessToken", "ownerEmail", "ownerPassword"}
+        headers = {"Authorization": f"Bearer {found['accessToken']}"}
+        answer = httpx.get(f"{found['url']}/analytics/activity", headers=headers)
+        signed_in = httpx.post(
+            f"{found['url']}/login",
+            data={"email": found["ownerEmail"], "password": found["ownerPassword"]},
+        )
+    finally:
+        kill_group(process, signal.SIGTERM)
+
+    assert answer.json()["totals"]["requestCount"] > 1_000
+    assert signed_in.status_code == 303
+    assert run("verify", "--data", tmp_path).returncode == 0
+    assert process.returncode == 0

@@ -1,0 +1,66 @@
+"""SIGKILL at any moment: nothing acknowledged is lost, nothing counts twice."""
+
+import signal
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.acceptance.test_cli import IMPORT, ledger_total
+from tests.program import kill_group, run, serving, start, wait_for_server, write_trace
+
+ROWS = [
+    (f"2023-11-16 {number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}.0", number, 7)
+    for number in range(60_000)
+]
+EXPECTED = (
+    len(ROWS),
+    sum(row[1] + row[2] for row in ROWS),
+    sum(row[1] * 2_500_000 + row[2] * 10_000_000 for row in ROWS),
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killing_the_server_under_import_loses_and_doubles_nothing(
+    tmp_path: Path, seed: int
+) -> None:
+    data = tmp_path / "data"
+    trace = write_trace(tmp_path / "trace.csv", ROWS)
+    command = ("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+    run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    random = Random(seed)
+
+    interrupted = 0
+    for _ in range(3):
+        server = start("serve", "--data", data, "--port", "0")
+        wait_for_server(data, server)
+        importing = start(*command)
+        time.sleep(random.uniform(1.2, 2.6))
+        kill_group(server, signal.SIGKILL)
+        _, message = importing.communicate(timeout=120)
+        if importing.returncode:
+            interrupted += 1
+            assert "server stopped answering" in message
+        assert run("verify", "--data", data).returncode == 0
+
+    with serving(data):
+        finished = run(*command)
+        assert finished.returncode == 0, finished.stderr
+        assert run("verify", "--data", data).returncode == 0
+    assert interrupted > 0
+    assert ledger_total(data) == EXPECTED
+
+
+def test_killing_a_local_import_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    trace = write_trace(tmp_path / "trace.csv", ROWS)
+    command = ("import", trace, *IMPORT, "--data", data)
+
+    importing = start(*command)
+    time.sleep(2.0)
+    kill_group(importing, signal.SIGKILL)
+
+    assert run("verify", "--data", data).returncode == 0
+    assert run(*command).returncode == 0
+    assert run("rebuild", "--data", data).returncode == 0
+    assert ledger_total(data) == EXPECTED

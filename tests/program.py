@@ -1,0 +1,80 @@
+"""The program as people run it: in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+OUTLAY = (sys.executable, "-m", "outlay")
+
+
+def run(*arguments: str | Path, env_password: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*OUTLAY, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", "OUTLAY_OWNER_PASSWORD": env_password},
+    )
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own."""
+    return subprocess.Popen(
+        [*OUTLAY, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill_group(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> None:
+    """End a process and whatever it started."""
+    if process.poll() is None:
+        os.killpg(process.pid, how)
+    process.communicate(timeout=60)
+
+
+@contextmanager
+def serving(data: Path, port: int = 0) -> Iterator[subprocess.Popen[str]]:
+    """`outlay serve` on a data directory, ready to answer."""
+    process = start("serve", "--data", data, "--port", str(port))
+    try:
+        wait_for_server(data, process)
+        yield process
+    finally:
+        kill_group(process, signal.SIGTERM)
+
+
+def wait_for_server(data: Path, process: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a server says about itself, once it does."""
+    deadline = time.monotonic() + 30
+    path = data / "server.json"
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(f"the server ended: {process.communicate()}")
+        try:
+            info: dict[str, Any] = json.loads(path.read_text())
+            if info["pid"] == process.pid:
+                return info
+        except (OSError, ValueError):
+            pass
+        time.sleep(0.02)
+    raise AssertionError("the server did not start")
+
+
+def write_trace(path: Path, rows: Sequence[tuple[str, int, int]]) -> Path:
+    """A file in the format of the Azure LLM inference traces."""
+    lines = ["TIMESTAMP,ContextTokens,GeneratedTokens"]
+    lines += [f"{time_},{context},{generated}" for time_, context, generated in rows]
+    path.write_text("\n".join(lines))
+    return path
