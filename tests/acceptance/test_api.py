@@ -129,7 +129,7 @@ def test_the_same_event_again_adds_nothing_and_other_content_is_a_409(server: Se
     assert [result["outcome"] for result in answer["results"]] == ["conflict", "accepted"]
 
 
-BAD_EVENTS = {
+BAD_EVENTS: dict[str, tuple[dict[str, Any], str]] = {
     "negative": ({"usage": {"inputTokens": -5, "outputTokens": 0}}, "inputTokens"),
     "huge": ({"usage": {"inputTokens": 2**63, "outputTokens": 0}}, "inputTokens"),
     "over a thousand million": ({"usage": {"inputTokens": 10**9 + 1, "outputTokens": 0}}, "input"),

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pysqlite3
 import pytest
@@ -65,7 +66,8 @@ def test_the_same_id_with_another_fact_is_a_conflict_on_record(
 ) -> None:
     event = make_event(duration_us=5, time_to_first_token_us=5, reported_cost_pusd=5)
     value = getattr(event, field)
-    other = replace(event, **{field: value + 1 if isinstance(value, int) else f"{value}x"})
+    changed: Any = value + 1 if isinstance(value, int) else f"{value}x"
+    other = replace(event, **{field: changed})
     ledger.append([event])
 
     outcomes = ledger.append([other, make_event()])

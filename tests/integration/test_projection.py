@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import duckdb
 import pytest
@@ -264,9 +265,16 @@ def test_an_event_in_three_groups_counts_in_each_and_once_in_total(services: Ser
 
 
 def test_a_query_refuses_what_it_cannot_mean() -> None:
-    for wrong in ({"top": 0}, {"top": 1001}, {"ranks": ()}, {"filters": {Dimension.APP: ()}}):
+    wrongs: list[dict[str, Any]] = [
+        {"top": 0},
+        {"top": 1001},
+        {"ranks": ()},
+        {"filters": {Dimension.APP: ()}},
+        {"measures": ("requests",)},
+    ]
+    for wrong in wrongs:
         with pytest.raises(Invalid):
-            UsageQuery(organization_id="o", period=EVER, **wrong)  # type: ignore[arg-type]
+            UsageQuery(organization_id="o", period=EVER, **wrong)
     for text in ("\0", "\ud800", "x" * 300):
         with pytest.raises(Invalid):
             UsageQuery(organization_id="o", period=EVER, filters={Dimension.APP: (text,)})

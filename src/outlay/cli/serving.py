@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 import uvicorn
+from typing_extensions import override
 
 from outlay.cli.installation import ServerInfo
 from outlay.domain.errors import Unavailable
@@ -80,6 +81,7 @@ class _Server(uvicorn.Server):
         )
         self._on_ready = on_ready
 
+    @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, then say so."""
         await super().startup(sockets)

@@ -17,7 +17,7 @@ from outlay.domain.period import (
     same_part,
     steps_of,
 )
-from outlay.domain.query import UsageQuery
+from outlay.domain.query import QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import (
     ZERO,
     Breakdown,
@@ -134,6 +134,12 @@ class Analytics:
     # From rows to entries
 
     def _breakdown(self, reader: CubeReader, query: UsageQuery) -> Breakdown:
+        overall = replace(
+            query,
+            group_by=None,
+            interval=Interval.TOTAL,
+            measures=tuple(dict.fromkeys((*query.measures, *QUALITY_MEASURES))),
+        )
         if query.group_by is None:
             by_step = reader.totals(query)
             entries: tuple[Entry, ...] = ()
@@ -148,7 +154,7 @@ class Analytics:
         return Breakdown(
             group_by=query.group_by,
             steps=steps_of(query.period, query.interval),
-            total=sum_totals(list(by_step.values())),
+            total=reader.totals(overall).get(0, ZERO),
             by_step=by_step,
             entries=entries,
         )

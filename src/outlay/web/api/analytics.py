@@ -1,5 +1,6 @@
 """`GET /analytics/…`: usage questions as JSON."""
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
+from outlay.domain.query import ALL_MEASURES
 from outlay.services.palette import distinct_slots, remember_slots
 from outlay.web.http.auth import reading_actor, services_of
 from outlay.web.http.params import COMMON, QUERY, check_names, read_query
@@ -54,22 +56,29 @@ def get_summary(request: Request, actor: Annotated[Actor, Depends(reading_actor)
     services.access.permit_organization_analytics(actor)
     params = request.query_params
     check_names(params, COMMON)
-    query = read_query(params, actor, services.analytics, group_by=None)
+    query = replace(
+        read_query(params, actor, services.analytics, group_by=None),
+        measures=ALL_MEASURES,
+        interval=Interval.TOTAL,
+    )
     freshness = services.analytics.freshness()
     total = services.analytics.breakdown(query).total
     percentiles = services.analytics.percentiles(query)
-    meta = render_meta(query, total, freshness)
-    meta["interval"] = Interval.TOTAL.value
     return _json(
         {
             "summary": {
-                **render_totals(total),
+                **render_totals(total, ALL_MEASURES),
+                "averageLatencyMs": (
+                    total.duration_us / total.timed_requests / 1000
+                    if total.timed_requests
+                    else None
+                ),
                 "latencyMs": {
                     f"p{round(q * 100)}": value and round(value / 1000, 3)
                     for q, value in percentiles.items()
                 },
             },
-            "meta": meta,
+            "meta": render_meta(query, total, freshness),
         }
     )
 

@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from outlay.domain.actor import Actor
 from outlay.domain.measure import MEASURES, Unit
 from outlay.domain.money import render_usd
-from outlay.domain.query import MAX_TOP
+from outlay.domain.query import ALL_MEASURES, MAX_TOP
 from outlay.domain.result import Breakdown, Totals
 from outlay.web.http.auth import reading_actor, services_of
 from outlay.web.http.params import QUERY, check_names, read_query
@@ -37,8 +37,7 @@ def get_activity_csv(
     params = request.query_params
     check_names(params, QUERY | {"metric"})
     query = read_query(params, actor, services.analytics)
-    if "top" not in params:
-        query = replace(query, top=MAX_TOP)
+    query = replace(query, measures=ALL_MEASURES, top=query.top if "top" in params else MAX_TOP)
     result = services.analytics.breakdown(query)
     name = f"usage-{query.period.from_date}-{query.period.to_date}.csv"
     return StreamingResponse(

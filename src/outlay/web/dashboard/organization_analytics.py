@@ -278,7 +278,7 @@ def _driver(comparison: Comparison) -> Driver | None:
 
 
 def _chips(services: Services, query: UsageQuery, links: Links) -> list[FilterChip]:
-    chips = []
+    chips: list[FilterChip] = []
     for name, dimension in FILTERS.items():
         values = query.filters.get(dimension, ())
         if not values:

@@ -13,7 +13,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, Preset, choose_interval
-from outlay.domain.query import MAX_TOP, UsageQuery
+from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.services.analytics import Analytics
 
 FILTERS: Final[Mapping[str, Dimension]] = {
@@ -79,6 +79,7 @@ def read_query(
     return UsageQuery(
         organization_id=actor.organization_id,
         period=period,
+        measures=CORE_MEASURES,
         interval=_interval(params, period),
         group_by=_choice(params, "groupBy", Dimension) or group_by,
         filters=read_filters(params),

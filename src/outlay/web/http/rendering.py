@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.measure import MEASURES, Rank, Unit
+from outlay.domain.measure import MEASURES_BY_NAME, Rank, Unit
 from outlay.domain.money import render_usd
 from outlay.domain.period import Period
-from outlay.domain.query import UsageQuery
+from outlay.domain.query import CORE_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import (
     ZERO,
     Breakdown,
@@ -20,16 +20,6 @@ from outlay.domain.result import (
     Freshness,
     Totals,
 )
-
-BREAKDOWN_MEASURES: Final = (
-    "requests",
-    "input_tokens",
-    "output_tokens",
-    "cost_pusd",
-    "errors",
-    "client_errors",
-)
-"""What entries carry; days and totals carry everything."""
 
 Json = dict[str, Any]
 
@@ -49,16 +39,14 @@ def render_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def render_totals(totals: Totals) -> Json:
-    """All measures, and what follows from them."""
+def render_totals(totals: Totals, measures: Sequence[str]) -> Json:
+    """Some measures, and what follows from them."""
     body: Json = {}
-    for measure, value in zip(MEASURES, totals, strict=True):
+    for name in measures:
+        measure, value = MEASURES_BY_NAME[name], getattr(totals, name)
         body[measure.api_name] = render_money(value) if measure.unit is Unit.PUSD else value
     body["totalTokens"] = totals.total_tokens
     body["errorRate"] = totals.error_rate
-    body["averageLatencyMs"] = (
-        totals.duration_us / totals.timed_requests / 1000 if totals.timed_requests else None
-    )
     return body
 
 
@@ -103,7 +91,7 @@ def render_activity(query: UsageQuery, result: Breakdown, freshness: Freshness) 
                 "date": step.label,
                 "start": step.start.isoformat(),
                 "incomplete": step.start <= now < end,
-                **render_totals(result.at(index)),
+                **render_totals(result.at(index), CORE_MEASURES),
                 "breakdown": [
                     render_entry(entry, entry.at(index))
                     for entry in result.entries
@@ -117,7 +105,7 @@ def render_activity(query: UsageQuery, result: Breakdown, freshness: Freshness) 
         "groupBy": result.group_by and result.group_by.value,
         "activity": activity,
         "totals": {
-            **render_totals(result.total),
+            **render_totals(result.total, QUALITY_MEASURES),
             "breakdown": [render_entry(entry, entry.total) for entry in result.entries],
         },
         "meta": meta,
@@ -129,15 +117,8 @@ def render_entry(entry: Entry, totals: Totals) -> Json:
     body: Json = {"key": entry.key, "label": entry.label, "kind": entry.kind.value}
     if entry.kind is EntryKind.OTHER:
         body["memberCount"] = entry.members
-    for name in BREAKDOWN_MEASURES:
-        body[_API_NAMES[name]] = (
-            render_money(totals.cost_pusd) if name == "cost_pusd" else getattr(totals, name)
-        )
-    body["totalTokens"] = totals.total_tokens
+    body.update(render_totals(totals, CORE_MEASURES))
     return body
-
-
-_API_NAMES: Final = {measure.name: measure.api_name for measure in MEASURES}
 
 
 def render_series(

@@ -8,7 +8,7 @@ from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval
 from outlay.domain.query import UsageQuery
 from outlay.kit.sqlfiles import load_sql
-from outlay.storage.cube.rollups import USAGE, RollupSpec
+from outlay.storage.cube.rollups import MAX_MEASURE, USAGE, RollupSpec
 
 _PACKAGE = "outlay.storage.cube.duckdb.sql"
 
@@ -19,6 +19,11 @@ _RANK_EXPRESSION = {
 }
 
 _MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
+_BY_LABEL = "SELECT *, label AS value FROM cell"
+_BY_GROUP = """SELECT step, coalesce(group_set.group_id, '') AS value, {sums}
+    FROM cell LEFT JOIN group_set ON group_set.groups = cell.label
+    GROUP BY ALL"""
+
 Parameters = dict[str, str | int]
 
 
@@ -26,6 +31,16 @@ def schema(spec: RollupSpec) -> list[str]:
     """The statements that create a rollup and its delta twin."""
     columns = ", ".join(f"{name} {spec.column_type(name)} NOT NULL" for name in spec.columns)
     return [f"CREATE TABLE {table} ({columns})" for table in spec.tables]
+
+
+@cache
+def move(spec: RollupSpec) -> tuple[str, str]:
+    """Statements that move pending rows into the rollup without summing them."""
+    rollup, delta = spec.tables
+    text = load_sql(_PACKAGE, "rollup.move").format(
+        rollup=rollup, delta=delta, columns=", ".join(spec.columns)
+    )
+    return text, f"DELETE FROM {delta}"  # noqa: S608 - table names are constants
 
 
 @cache
@@ -40,6 +55,16 @@ def fold(spec: RollupSpec) -> tuple[str, str]:
         sums=_cast_sums(spec),
     )
     return text, f"DELETE FROM {delta}"  # noqa: S608 - table names are constants
+
+
+def overflow(spec: RollupSpec, start: int, end: int) -> str:
+    """The statement that finds a cell whose sums need more than one row."""
+    rollup, _ = spec.tables
+    excess = " OR ".join(f"sum({name}) > {MAX_MEASURE}" for name in spec.measures)
+    return (
+        f"SELECT 1 FROM {rollup} WHERE bucket >= {int(start)} AND bucket < {int(end)} "  # noqa: S608 - integers and constants
+        f"GROUP BY {', '.join(spec.dimensions)} HAVING {excess} LIMIT 1"
+    )
 
 
 def compact(spec: RollupSpec, start: int, end: int) -> tuple[str, str, str, str]:
@@ -85,7 +110,7 @@ def cells(spec: RollupSpec) -> str:
         rollup=rollup,
         delta=delta,
         dimensions=", ".join(spec.dimensions),
-        sums=_cast_sums(spec),
+        sums=", ".join(f"sum({name}) AS {name}" for name in spec.measures),
     )
 
 
@@ -97,11 +122,10 @@ def breakdown(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
     is_group = query.group_by is Dimension.GROUP
     text = load_sql(_PACKAGE, "usage.breakdown").format(
         column=query.group_by.column,
-        value="coalesce(group_set.group_id, '')" if is_group else "cell.label",
-        value_join=" LEFT JOIN group_set ON group_set.groups = cell.label" if is_group else "",
+        stepped=_BY_GROUP.format(sums=_sums(query)) if is_group else _BY_LABEL,
         place=_place(query, parameters),
-        sums=_sums(),
-        stepped_sums=_sums("stepped."),
+        sums=_sums(query),
+        stepped_sums=_sums(query, "stepped."),
         filters=filters,
         **_steps(query.interval),
     )
@@ -112,7 +136,7 @@ def totals(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
     """The statement and parameters of the ungrouped question."""
     filters, parameters = _filters(query.filters)
     text = load_sql(_PACKAGE, "usage.totals").format(
-        sums=_sums(), filters=filters, **_steps(query.interval)
+        sums=_sums(query), filters=filters, **_steps(query.interval)
     )
     return text, {**_window(query, edges), **parameters}
 
@@ -127,13 +151,12 @@ def latency_bins(query: UsageQuery) -> tuple[str, Parameters]:
 
 
 def _steps(interval: Interval) -> Mapping[str, str]:
-    """Fragments that map buckets to steps; a total needs no map and no bucket."""
+    """Fragments that map buckets to steps; a total needs no map."""
     if interval is Interval.TOTAL:
-        return {"bucket": "0", "step": "0", "step_join": ""}
+        return {"step": "0", "step_join": ""}
     return {
-        "bucket": "bucket",
         "step": "step.step",
-        "step_join": " JOIN step ON step.bucket = cell.bucket",
+        "step_join": "\n    JOIN step ON step.bucket = usage.bucket",
     }
 
 
@@ -150,8 +173,8 @@ def _place(query: UsageQuery, parameters: Parameters) -> str:
     return f"least({places})" if len(query.ranks) > 1 else places
 
 
-def _sums(prefix: str = "") -> str:
-    return ", ".join(f"sum({prefix}{name}) AS {name}" for name in _MEASURE_NAMES)
+def _sums(query: UsageQuery, prefix: str = "") -> str:
+    return ", ".join(f"sum({prefix}{name}) AS {name}" for name in query.measures)
 
 
 def _cast_sums(spec: RollupSpec) -> str:

@@ -5,7 +5,7 @@ ledger. A connection shared by threads returns wrong rows silently, hence a curs
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -23,6 +23,7 @@ from outlay.storage.cube.duckdb import statements
 from outlay.storage.cube.rollups import (
     CUBE_SCHEMA_VERSION,
     LATENCY,
+    MAX_MEASURE,
     ROLLUPS,
     USAGE,
     RollupSpec,
@@ -61,8 +62,9 @@ class DuckDBReader:
         if not edges:
             return {}
         text, parameters = statements.totals(query, edges)
+        make = _totals_maker(query.measures)
         rows = self._cursor.execute(text, parameters).fetchall()
-        return {row[0]: Totals._make(row[1:]) for row in rows if row[1] is not None}
+        return {row[0]: make(row[1:]) for row in rows if row[1] is not None}
 
     def breakdown(self, query: UsageQuery) -> list[BreakdownRow]:
         """Measures per step index and group, the top kept and the rest as `other`."""
@@ -70,7 +72,7 @@ class DuckDBReader:
         if not edges:
             return []
         text, parameters = statements.breakdown(query, edges)
-        make = Totals._make
+        make = _totals_maker(query.measures)
         return [
             BreakdownRow(row[0], row[1], row[2], row[3], make(row[_FIRST_MEASURE:]))
             for row in self._cursor.execute(text, parameters).fetchall()
@@ -102,6 +104,21 @@ class DuckDBReader:
         return counts
 
 
+def _totals_maker(measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Totals]:
+    """What turns the values of some measures into Totals."""
+    if measures == Totals._fields:
+        return Totals._make
+    positions = [Totals._fields.index(name) for name in measures]
+
+    def make(values: tuple[int, ...]) -> Totals:
+        row = [0] * len(Totals._fields)
+        for position, value in zip(positions, values, strict=True):
+            row[position] = value
+        return Totals._make(row)
+
+    return make
+
+
 def step_edges(query: UsageQuery) -> str:
     """Start bucket of every step and the end of the last, comma-joined; empty for no steps."""
     steps = steps_of(query.period, query.interval)
@@ -129,6 +146,7 @@ class DuckDBCube:
                     "autoload_known_extensions": "false",
                 },
             )
+            self._database.execute("SET enable_progress_bar = false")
             if is_new:
                 self._create(ledger_id)
             state = self._database.execute(
@@ -196,7 +214,10 @@ class DuckDBCube:
             if not moved:
                 raise CubeMismatch(f"the cube does not stand at event {from_seq}")
             if deltas.usage:
-                _load_cells(database, USAGE, [(*key, *cell) for key, cell in deltas.usage.items()])
+                rows: list[tuple[object, ...]] = [
+                    (*key, *part) for key, cell in deltas.usage.items() for part in split_cell(cell)
+                ]
+                _load_cells(database, USAGE, rows)
             if deltas.latency:
                 _load_cells(
                     database, LATENCY, [(*key, count) for key, count in deltas.latency.items()]
@@ -213,6 +234,12 @@ class DuckDBCube:
 
     def fold(self) -> None:
         """Move pending rows into the rollups and note which months they changed."""
+        try:
+            self._fold(statements.fold)
+        except duckdb.ConversionException:
+            self._fold(statements.move)
+
+    def _fold(self, statements_of: Callable[[RollupSpec], tuple[str, str]]) -> None:
         with self._transaction() as database:
             days = database.execute("SELECT DISTINCT bucket // 96 FROM usage_delta").fetchall()
             months = {bucket_start(int(day) * 96).date().replace(day=1) for (day,) in days}
@@ -223,7 +250,7 @@ class DuckDBCube:
                     {"month": month},
                 )
             for spec in ROLLUPS:
-                for statement in statements.fold(spec):
+                for statement in statements_of(spec):
                     database.execute(statement)
 
     def compact_one(self, before_bucket: int) -> bool:
@@ -235,11 +262,19 @@ class DuckDBCube:
                 if end > before_bucket:
                     continue
                 for spec in ROLLUPS:
-                    for statement in statements.compact(spec, start, end):
-                        database.execute(statement)
+                    self._compact(database, spec, start, end)
                 database.execute("DELETE FROM changed_month WHERE month = ?", [month])
                 return True
         return False
+
+    @staticmethod
+    def _compact(
+        database: duckdb.DuckDBPyConnection, spec: RollupSpec, start: int, end: int
+    ) -> None:
+        """Rewrite a run of buckets; left alone when a sum needs more than one row."""
+        if not database.execute(statements.overflow(spec, start, end)).fetchall():
+            for statement in statements.compact(spec, start, end):
+                database.execute(statement)
 
     def close(self) -> None:
         """Checkpoint and release the file."""
@@ -254,13 +289,18 @@ def month_buckets(month: date) -> tuple[int, int]:
     return bucket_at(start), bucket_at(following)
 
 
+def split_cell(measures: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Measures as rows whose values each fit 64 bits and that add up to them."""
+    parts = []
+    while max(measures) > MAX_MEASURE:
+        parts.append(tuple(min(value, MAX_MEASURE) for value in measures))
+        measures = tuple(value - min(value, MAX_MEASURE) for value in measures)
+    return [*parts, measures]
+
+
 def _load_cells(
     database: duckdb.DuckDBPyConnection, spec: RollupSpec, rows: list[tuple[object, ...]]
 ) -> None:
-    """Insert cells as one JSON object of columns; 128-bit sums travel as text."""
-    columns: dict[str, list[object]] = {}
-    for name, values in zip(spec.columns, zip(*rows, strict=True), strict=True):
-        columns[name] = (
-            [str(value) for value in values] if name in spec.wide_measures else list(values)
-        )
+    """Insert cells as one JSON object of columns."""
+    columns = dict(zip(spec.columns, zip(*rows, strict=True), strict=True))
     database.execute(statements.load(spec), {"cells": orjson.dumps(columns).decode()})

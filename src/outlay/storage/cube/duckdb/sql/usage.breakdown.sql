@@ -1,23 +1,21 @@
 -- Measures per step and dimension value: the top values by any rank are kept, the rest is Other.
--- The bucket-to-step map comes from local edges computed in Python, so no engine needs to know zones.
-WITH cell AS MATERIALIZED (
-    SELECT {bucket} AS bucket, {column} AS label, {sums}
-    FROM (SELECT * FROM usage_rollup UNION ALL SELECT * FROM usage_delta)
-    WHERE organization_id = $organization_id
-      AND bucket >= $start AND bucket < $end{filters}
-    GROUP BY ALL
-),
-edge AS (
+-- The bucket-to-step map comes from local edges computed in Python: no engine needs to know zones.
+WITH edge AS (
     SELECT CAST(string_split($edges, ',') AS INTEGER[]) AS marks
 ),
-step AS (
-    SELECT step, unnest(range(marks[step + 1], marks[step + 2])) AS bucket
+step AS MATERIALIZED (
+    SELECT CAST(step AS SMALLINT) AS step, unnest(range(marks[step + 1], marks[step + 2])) AS bucket
     FROM (SELECT marks, unnest(range(len(marks) - 1)) AS step FROM edge)
 ),
-stepped AS MATERIALIZED (
-    SELECT {step} AS step, {value} AS value, {sums}
-    FROM cell{step_join}{value_join}
+cell AS MATERIALIZED (
+    SELECT {step} AS step, {column} AS label, {sums}
+    FROM (SELECT * FROM usage_rollup UNION ALL SELECT * FROM usage_delta) AS usage{step_join}
+    WHERE organization_id = $organization_id
+      AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
+),
+stepped AS MATERIALIZED (
+    {stepped}
 ),
 ranked AS MATERIALIZED (
     SELECT value, {place} AS place

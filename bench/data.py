@@ -1,0 +1,60 @@
+"""Ten million rollup rows of one year, the same in every engine."""
+
+from pathlib import Path
+from typing import Final
+
+from outlay.storage.cube.duckdb.store import DuckDBCube
+from outlay.storage.cube.rollups import USAGE
+
+ORGANIZATION: Final = "org_bench"
+FIRST_BUCKET: Final = 1_763_596_800 // 900
+"""2025-11-20 00:00 UTC."""
+
+YEAR_BUCKETS: Final = 365 * 96
+
+ROWS_SQL: Final = """
+INSERT INTO usage_rollup
+SELECT
+    $organization AS organization_id,
+    CAST($first + i * $buckets // $rows AS INTEGER) AS bucket,
+    'prj_' || (key // 10) AS project_id,
+    'key_' || key AS api_key_id,
+    'mem_' || (key % 200) AS member_id,
+    'mem_' || (key % 200) AS user_id,
+    'grp_' || (key % 20) AS groups,
+    CASE WHEN h1 % 10 < 3 THEN 'cust_' || (h1 % 2000) ELSE '' END AS end_user,
+    'app_' || (h2 % 30) AS app,
+    'provider_' || (model % 12) AS provider,
+    'provider_' || (model % 12) || '/model-' || model AS mapping,
+    'model-' || model AS model,
+    CASE WHEN h2 % 100 < 96 THEN 'ok' ELSE 'upstream_error' END AS status,
+    1 + h1 % 4, 500 + h1 % 9000, 50 + h2 % 900, h1 % 300, h2 % 90, h2 % 40,
+    (500 + h1 % 9000) * 2500000, (500 + h1 % 9000) * 1500000, 0, 0, (50 + h2 % 900) * 10000000,
+    0, 0, 0, 0, 0, 0, 400000 + h1 % 5000000, 1, h2 % 900000, 1
+FROM (
+    SELECT i, h1, h2,
+        CAST(500 * pow((h1 % 100003) / 100003.0, 3) AS BIGINT) AS key,
+        CAST(40 * pow((h2 % 100003) / 100003.0, 3) AS BIGINT) AS model
+    FROM (SELECT i, hash(i) >> 2 AS h1, hash(i + 1000000007) >> 2 AS h2 FROM range($rows) t(i))
+)
+"""
+
+
+def fill_cube(cube: DuckDBCube, rows: int) -> None:
+    """Put `rows` generated rows into the folded usage rollup, in order of time."""
+    parameters = {
+        "organization": ORGANIZATION,
+        "first": FIRST_BUCKET,
+        "buckets": YEAR_BUCKETS,
+        "rows": rows,
+    }
+    cube._database.execute(ROWS_SQL, parameters)
+    cube._database.execute("INSERT INTO group_set SELECT DISTINCT groups, groups FROM usage_rollup")
+    cube._database.execute("CHECKPOINT")
+
+
+def export_csv(cube: DuckDBCube, path: Path) -> None:
+    """The same rows for the other engines."""
+    cube._database.execute(
+        f"COPY (SELECT {', '.join(USAGE.columns)} FROM usage_rollup) TO '{path}' (HEADER false)"
+    )
