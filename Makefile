@@ -29,7 +29,8 @@ lint: $(VENV)/.dev
 
 # Ratios against PostgreSQL (from the system) and SQLite; results go to bench/results/.
 bench: $(VENV)/.dev
-	$(BIN)/python bench/run.py
+	tools/ensure_postgres.sh
+	$(BIN)/python -m bench.run
 
 screenshots: $(VENV)/.dev
 	tools/ensure_chromium.sh

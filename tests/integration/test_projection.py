@@ -1,5 +1,6 @@
 """Ledger → cube: exactly once, provably equal, rebuilt whenever it is not."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -225,6 +226,15 @@ def test_a_second_process_is_refused_in_one_line(filled: Settings, clock: FixedC
         open_installation(filled, clock),
     ):
         pass
+
+
+def test_many_may_wait_for_the_cube_to_catch_up_at_once(services: Services) -> None:
+    for seed in range(5):
+        services.ledger.append(random_events(2_000, seed))
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: services.projection.catch_up(), range(4)))
+
+    assert total(services).total.requests == 10_000
 
 
 def test_late_events_land_in_their_own_bucket(services: Services) -> None:

@@ -118,6 +118,8 @@ class Projection:
         instant, target = self._clock.now(), self._ledger.last_seq
         while self._loaded_seq < target:
             with self._loading:
+                if self._loaded_seq >= target:  # somebody else has been here meanwhile
+                    break
                 self._load_once(self._slot.cube)
             yield Progress("events", min(self._loaded_seq, target), target)
         self._data_through = max(self._data_through, instant)

@@ -1,0 +1,36 @@
+"""All benchmarks: prints the tables and writes them to bench/results/."""
+
+import argparse
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import ingest, pricing, queries, startup
+
+RESULTS = Path("bench/results")
+
+
+def main() -> None:
+    """Run each benchmark in a process of its own, so that memory is its own."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=10_000_000, help="rollup rows of the questions")
+    parser.add_argument("--only", choices=["queries", "ingest", "startup", "pricing"])
+    arguments = parser.parse_args()
+    parts: dict[str, tuple[Callable[..., list[str]], tuple[int, ...]]] = {
+        "pricing": (pricing.run, ()),
+        "startup": (startup.run, ()),
+        "ingest": (ingest.run, ()),
+        "queries": (queries.run, (arguments.rows,)),
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for name, (run, given) in parts.items():
+        if arguments.only in {None, name}:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                lines = pool.apply(run, given)
+            print(f"\n## {name}\n")
+            print("\n".join(lines), flush=True)
+            (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

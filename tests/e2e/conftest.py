@@ -1,0 +1,127 @@
+"""A browser in front of the demo."""
+
+import json
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.program import kill_group, start
+
+CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ANALYTICS = "/organization/analytics"
+
+
+@dataclass
+class Demo:
+    """The running demo and how to ask it."""
+
+    url: str
+    token: str
+    email: str
+    password: str
+
+    def ask(self, **params: Any) -> dict[str, Any]:
+        """The public answer that the page must agree with."""
+        answer = httpx.get(
+            f"{self.url}/analytics/activity",
+            params={"top": 8, **params},
+            headers={"Authorization": f"Bearer {self.token}"},
+        )
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = json.loads(answer.text, parse_float=Decimal)
+        return found
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`outlay demo` in a process of its own."""
+    folder = tmp_path_factory.mktemp("demo")
+    process = start("demo", "--port", "0", "--data", folder, "--days", "65", "--json")
+    try:
+        assert process.stdout is not None
+        found = json.loads(process.stdout.readline())
+        yield Demo(found["url"], found["accessToken"], found["ownerEmail"], found["ownerPassword"])
+    finally:
+        kill_group(process, signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    path = next(path for path in CHROMIUM if Path(path).exists())
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def signed_in(demo: Demo, browser: Browser) -> Any:
+    """The cookies of somebody who has signed in through the form."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{demo.url}/login")
+    page.get_by_label("E-mail address").fill(demo.email)
+    page.get_by_label("Password").fill(demo.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{ANALYTICS}")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@dataclass
+class Watched:
+    """A page and everything about it that must not happen."""
+
+    page: Page
+    context: BrowserContext
+    troubles: list[str]
+
+
+@pytest.fixture
+def watched(
+    demo: Demo, browser: Browser, signed_in: Any, request: pytest.FixtureRequest
+) -> Iterator[Watched]:
+    """A page at 1440 px, or as a test's `options` parameter says; its troubles fail the test."""
+    options = getattr(request, "param", {})
+    context = browser.new_context(
+        storage_state=signed_in, **{"viewport": {"width": 1440, "height": 900}, **options}
+    )
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+    page.on(
+        "console",
+        lambda message: (
+            troubles.append(message.text) if message.type in {"error", "warning"} else None
+        ),
+    )
+    page.on(
+        "request",
+        lambda sent: troubles.append(sent.url) if not sent.url.startswith(demo.url) else None,
+    )
+    yield Watched(page, context, troubles)
+    context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def page(watched: Watched) -> Page:
+    """The page alone."""
+    return watched.page

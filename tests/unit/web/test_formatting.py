@@ -1,0 +1,36 @@
+"""Numbers for reading: Python against the vectors that the browser must meet, too."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlay.web.dashboard import formatting
+from outlay.web.dashboard.formatting import format_exact_money, format_unit_cost
+
+VECTORS: dict[str, list[Any]] = json.loads(
+    Path(__file__).with_name("format_vectors.json").read_text()
+)
+FUNCTIONS = {
+    "money": formatting.format_money,
+    "count": formatting.format_count,
+    "exactCount": formatting.format_exact_count,
+    "percent": formatting.format_percent,
+    "change": formatting.format_signed_change,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [(name, given, expected) for name, found in VECTORS.items() for given, expected in found],
+)
+def test_numbers_read_as_in_the_vectors(name: str, given: Any, expected: str) -> None:
+    arguments = given if isinstance(given, list) else [given]
+
+    assert FUNCTIONS[name](*arguments) == expected  # type: ignore[operator]  # by name
+
+
+def test_exact_money_shows_every_digit() -> None:
+    assert format_exact_money(8_288_112_345_678_901) == "$8,288.112345678901"
+    assert format_unit_cost(3_800_000_000) == "$0.0038"

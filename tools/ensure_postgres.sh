@@ -1,0 +1,11 @@
+#!/bin/sh
+# The server that the benchmarks compare with: whatever PostgreSQL is there, else Debian's.
+set -eu
+if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+  exit 0
+fi
+echo "The benchmarks need PostgreSQL; on Debian: apt-get install postgresql" >&2
+exit 1
