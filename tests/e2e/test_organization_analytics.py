@@ -27,6 +27,10 @@ def value_of(item: dict[str, Any], rank: Rank) -> int:
     return parse_usd(item["cost"]) if rank is Rank.COST else int(item[rank.value])
 
 
+def short_cost(item: dict[str, Any]) -> str:
+    return format_rank(value_of(item, Rank.COST), Rank.COST)
+
+
 def shown_ranking(page: Page, rank: Rank) -> list[tuple[str, str]]:
     rows = page.locator(f'[data-ranking="{rank.value}"] tbody tr')
     return [
@@ -185,12 +189,10 @@ def test_the_keyboard_reads_the_chart_and_moves_between_tabs(page: Page, demo: D
     page.locator(".plot").focus()
     page.keyboard.press("Home")
     first = demo.ask(preset="7d")["activity"][0]
-    expect(page.locator("#announce")).to_contain_text(
-        format_rank(parse_usd(first["cost"]), Rank.COST)
-    )
+    expect(page.locator("#announce")).to_contain_text(short_cost(first))
     page.keyboard.press("ArrowRight")
     second = demo.ask(preset="7d")["activity"][1]
-    expect(page.locator(".tip")).to_contain_text(format_rank(parse_usd(second["cost"]), Rank.COST))
+    expect(page.locator(".tip")).to_contain_text(short_cost(second))
     page.keyboard.press("Escape")
     expect(page.locator(".tip")).to_be_hidden()
 
@@ -357,9 +359,8 @@ def test_hostile_names_are_only_ever_text(page: Page, demo: Demo) -> None:
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
 
     page.wait_for_timeout(1500)
-    open_page(
-        page, demo, "?endUser=hostile&groupBy=app&from=2026-11-01&to=2026-11-02&metric=requestCount"
-    )
+    query = "?endUser=hostile&groupBy=app&from=2026-11-01&to=2026-11-02&metric=requestCount"
+    open_page(page, demo, query)
     page.locator(".plot").hover(position={"x": 100, "y": 120})
     page.get_by_role("button", name="View as table").click()
 

@@ -55,7 +55,7 @@ def _lines(result: Breakdown) -> Iterator[str]:
             if index in entry.by_step:
                 who = [entry.kind.value, entry.key, entry.label]
                 yield _line([step.label, step.start.isoformat(), *who, *_cells(entry.at(index))])
-    yield _line(["", "", "total", "", "Total, each request once", *_cells(result.total)])
+    yield _line(["", "", "total", "", "Total (each request once)", *_cells(result.total)])
 
 
 _COLUMNS: Final = [*(measure.api_name for measure in MEASURES), "totalTokens"]

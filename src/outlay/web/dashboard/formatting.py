@@ -90,7 +90,7 @@ def format_change(current: int, earlier: int) -> str:
 def format_signed_change(current: int, earlier: int) -> str:
     """The same with its sign: `+4.1%`, `−9.3%`."""
     text = format_change(current, earlier)
-    if not text.endswith("%") or current == earlier:
+    if not text[0].isdigit() or current == earlier:
         return text
     return f"{MINUS if current < earlier else '+'}{text}"
 

@@ -54,7 +54,8 @@ export function percent(part, whole, decimals = 0) {
 export function change(current, earlier) {
   if (!earlier) return current ? "new" : "–";
   const size = (Math.abs(current - earlier) / Math.abs(earlier)) * 100;
-  const text = size > 999 ? ">999%" : `${fixed(size, size < 9.95 ? 1 : 0)}%`;
+  if (size > 999) return ">999%";
+  const text = `${fixed(size, size < 9.95 ? 1 : 0)}%`;
   if (current === earlier) return text;
   return (current < earlier ? MINUS : "+") + text;
 }
