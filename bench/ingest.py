@@ -11,6 +11,7 @@ from random import Random
 from typing import Final
 
 from outlay.bootstrap import open_installation
+from outlay.cli.serving import GC_THRESHOLD
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.settings import Settings
@@ -56,6 +57,7 @@ def run() -> list[str]:
     folder = Path(tempfile.mkdtemp(prefix="outlay-bench-"))
     made = events(EVENTS)
     gc.collect()
+    gc.set_threshold(GC_THRESHOLD)  # as `outlay serve` does
     gc.freeze()  # the generated events are ours, not the product's, to be scanned for garbage
     try:
         with open_installation(Settings(data=folder)) as services:

@@ -179,7 +179,7 @@ def load_some(ledger: SqliteLedger, cube: Cube, after_seq: int) -> int:
     """Load the next batches after `after_seq` into the cube; the position reached."""
     deltas = Deltas()
     through = after_seq
-    for batch in ledger.read_batches(after_seq):
+    for batch in ledger.recent_batches(after_seq) or ledger.read_batches(after_seq):
         aggregate(batch.rows, deltas)
         through = batch.last_seq
         if through - after_seq >= LOAD_EVENTS:

@@ -7,6 +7,7 @@ future is resolved only after COMMIT returned with `synchronous=FULL`.
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ from outlay.storage.sqlite import Connection, connect
 SCHEMA_VERSION: Final = 1
 MAX_COMMIT_EVENTS: Final = 5_000
 """Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
+
+RECENT_EVENTS: Final = 20_000
+"""Events kept in memory after their commit, so that whoever keeps up need not read them back."""
 
 MAX_PENDING_EVENTS: Final = 100_000
 """Submitted but uncommitted events at which new ones are refused instead of queued."""
@@ -74,6 +78,8 @@ class SqliteLedger:
         self._closing = False
         self._failure: str | None = None
         self._committed = threading.Condition()
+        self._recent: deque[Batch] = deque()
+        self._recent_events = 0
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -216,10 +222,18 @@ class SqliteLedger:
                 writer.execute("ROLLBACK")
             raise
         if rows:
+            self._remember(Batch(batch[0], first_seq, rows[-1][0], now_us, rows))
             self._last_batch_id += 1
             self._last_seq = rows[-1][0]
             self._chain = checksum
         return outcomes
+
+    def _remember(self, batch: Batch) -> None:
+        with self._lock:
+            self._recent.append(batch)
+            self._recent_events += len(batch.rows)
+            while self._recent_events > RECENT_EVENTS and len(self._recent) > 1:
+                self._recent_events -= len(self._recent.popleft().rows)
 
     def _insert_each(
         self, events: Sequence[UsageEvent], rows: list[EventRow], outcomes: list[Outcome]
@@ -285,6 +299,13 @@ class SqliteLedger:
     def last_seq(self) -> int:
         """Sequence number of the last acknowledged event, 0 when there is none."""
         return self._last_seq
+
+    def recent_batches(self, after_seq: int) -> list[Batch]:
+        """Batches after `after_seq` from memory; none when they go back further than it does."""
+        with self._lock:
+            if not self._recent or self._recent[0].first_seq > after_seq + 1:
+                return []
+            return [batch for batch in self._recent if batch.first_seq > after_seq]
 
     def read_batches(self, after_seq: int, limit: int = 5_000) -> Iterator[Batch]:
         """Up to `limit` whole batches after `after_seq`, each checked against its checksum.
