@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 from tests.e2e.conftest import ANALYTICS, Demo
 
 from outlay.domain.measure import Rank
@@ -356,7 +356,12 @@ def test_hostile_names_are_only_ever_text(page: Page, demo: Demo) -> None:
     )
     assert sent.status_code == 200, sent.text
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
 
     page.wait_for_timeout(1500)
     query = "?endUser=hostile&groupBy=app&from=2026-11-01&to=2026-11-02&metric=requestCount"
