@@ -34,7 +34,7 @@ bench: $(VENV)/.dev
 
 screenshots: $(VENV)/.dev
 	tools/ensure_chromium.sh
-	$(BIN)/python tools/screenshots.py
+	$(BIN)/python -m tools.screenshots
 
 # Compile the pinned requirements anew from the .in files.
 requirements: $(VENV)/.dev

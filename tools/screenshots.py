@@ -1,6 +1,7 @@
 """Screenshots of every page and state, at 1440 and 390 px, light and dark, into ./screenshots/.
 
-Starts the demo on a free port, or uses a running one: `screenshots.py [--server demo.json]`.
+Starts the demo on a free port, or uses one that runs already, by its line of JSON:
+`python -m tools.screenshots [--server demo.json]`.
 """
 
 import argparse
@@ -14,18 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.browser import launch
 
 OUT = Path("screenshots")
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ANALYTICS = "/organization/analytics"
 PAGES = {
     "organization-analytics": ANALYTICS,
@@ -114,9 +106,8 @@ def main() -> None:
     parser.add_argument("--server")
     arguments = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    chromium = next(path for path in CHROMIUM if Path(path).exists())
     with demo_server(arguments.server) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        browser = launch(playwright)
         for width in (1440, 390):
             for scheme in ("light", "dark"):
                 shoot(browser, server, width, scheme)

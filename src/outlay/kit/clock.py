@@ -6,6 +6,9 @@ from typing import Final, Protocol
 MICROSECONDS: Final = 1_000_000
 """Microseconds in a second: instants on the hot path are integer microseconds since the epoch."""
 
+FOREVER_US: Final = 2**63 - 1
+"""The end of spans that have none."""
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

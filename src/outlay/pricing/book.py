@@ -8,8 +8,9 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD, render_usd
 from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import FOREVER_US
 from outlay.pricing.canonical import canonical_model
-from outlay.pricing.overrides import FOREVER_US, Overrides, PriceOverride, read_overrides
+from outlay.pricing.overrides import Overrides, PriceOverride, read_overrides
 from outlay.pricing.rates import TieredRates, cost_of
 
 MAX_CACHED: Final = 20_000

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlay.domain.errors import Invalid
-from outlay.kit.clock import to_us
+from outlay.kit.clock import FOREVER_US, to_us
 from outlay.pricing.rates import TieredRates, compile_rates
 
 PRICE_KEYS: Final = (
@@ -43,8 +43,6 @@ ENTRY_KEYS: Final = frozenset(
 TIER_KEYS: Final = frozenset({"above", *PRICE_KEYS})
 MAX_PRICE: Final = Decimal(100_000)
 """USD per million tokens; more is a mistake in the unit."""
-
-FOREVER_US: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

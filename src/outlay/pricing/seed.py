@@ -21,11 +21,9 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
-from outlay.kit.clock import from_us, to_us
+from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.pricing.canonical import canonical_model
 from outlay.pricing.rates import TieredRates, compile_rates
-
-FOREVER_US: Final = 2**63 - 1
 
 PROVIDERS: Final[Mapping[str, str]] = {
     "bedrock": "aws",

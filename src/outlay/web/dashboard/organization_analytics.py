@@ -264,6 +264,7 @@ def _driver(comparison: Comparison) -> Driver | None:
     changes: Sequence[tuple[int, str]] = [
         (entry.total.cost_pusd - comparison.earlier_entries[entry.key].cost_pusd, entry.label)
         for entry in comparison.current.entries
+        if entry.kind is not EntryKind.OTHER
     ]
     sign = 1 if moved > 0 else -1
     amount, label = max(changes, key=lambda change: change[0] * sign, default=(0, ""))

@@ -50,7 +50,9 @@ def render_totals(totals: Totals, measures: Sequence[str]) -> Json:
     return body
 
 
-def render_meta(query: UsageQuery, total: Totals, freshness: Freshness) -> Json:
+def render_meta(
+    query: UsageQuery, total: Totals, freshness: Freshness, entries: Sequence[Entry] = ()
+) -> Json:
     """What every answer says about itself."""
     period = query.period
     return {
@@ -64,7 +66,7 @@ def render_meta(query: UsageQuery, total: Totals, freshness: Freshness) -> Json:
         "reconciled": freshness.reconciled.value,
         "reconciledAt": freshness.reconciled_at and render_instant(freshness.reconciled_at),
         "groupsOverlap": query.group_by is Dimension.GROUP,
-        "truncated": False,
+        "truncated": any(entry.kind is EntryKind.OTHER for entry in entries),
     }
 
 
@@ -82,25 +84,19 @@ def render_period(period: Period) -> Json:
 
 def render_activity(query: UsageQuery, result: Breakdown, freshness: Freshness) -> Json:
     """The answer of `/analytics/activity`: one item per step, each with its breakdown."""
-    now = freshness.data_through
-    activity = []
-    for index, step in enumerate(result.steps):
-        end = result.steps[index + 1].start if index + 1 < len(result.steps) else query.period.end
-        activity.append(
-            {
-                "date": step.label,
-                "start": step.start.isoformat(),
-                "incomplete": step.start <= now < end,
-                **render_totals(result.at(index), CORE_MEASURES),
-                "breakdown": [
-                    render_entry(entry, entry.at(index))
-                    for entry in result.entries
-                    if index in entry.by_step
-                ],
-            }
-        )
-    meta = render_meta(query, result.total, freshness)
-    meta["truncated"] = any(entry.kind is EntryKind.OTHER for entry in result.entries)
+    activity = [
+        {
+            **point,
+            **render_totals(result.at(index), CORE_MEASURES),
+            "breakdown": [
+                render_entry(entry, entry.at(index))
+                for entry in result.entries
+                if index in entry.by_step
+            ],
+        }
+        for index, point in enumerate(_points(query, result, freshness))
+    ]
+    meta = render_meta(query, result.total, freshness, result.entries)
     return {
         "groupBy": result.group_by and result.group_by.value,
         "activity": activity,
@@ -129,8 +125,7 @@ def render_series(
 ) -> Json:
     """The answer as series over the steps, for charts: a tenth of the size of the items."""
     result = comparison.current
-    meta = render_meta(query, result.total, freshness)
-    meta["truncated"] = any(entry.kind is EntryKind.OTHER for entry in result.entries)
+    meta = render_meta(query, result.total, freshness, result.entries)
     meta["earlier"] = render_period(comparison.earlier_period)
     meta["earlierPart"] = render_period(comparison.earlier_part)
     indexes = range(len(result.steps))
@@ -162,6 +157,7 @@ def render_series(
 
 
 def _points(query: UsageQuery, result: Breakdown, freshness: Freshness) -> list[Json]:
+    """When each step is, and whether it is still filling in."""
     points = []
     for index, step in enumerate(result.steps):
         end = result.steps[index + 1].start if index + 1 < len(result.steps) else query.period.end

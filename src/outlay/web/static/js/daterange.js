@@ -37,9 +37,11 @@ class DateRange extends HTMLElement {
     const month = date.getUTCMonth();
     const button = el("button", { type: "button", class: turn > 0 ? "is-next" : "", "aria-label": turn > 0 ? "Later months" : "Earlier months" }, turn > 0 ? "›" : "‹");
     button.addEventListener("click", () => this.turn(turn));
+    const back = el("button", { type: "button", class: "is-narrow", "aria-label": "Earlier month" }, "‹");
+    back.addEventListener("click", () => this.turn(-1));
     const days = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
     const box = el("div", { class: "month", role: "group", "aria-label": `${MONTHS[month]} ${year}` },
-      el("div", { class: "month-head" }, `${MONTHS[month]} ${year}`, button),
+      el("div", { class: "month-head" }, `${MONTHS[month]} ${year}`, ...(turn > 0 ? [back, button] : [button])),
       ...["M", "T", "W", "T", "F", "S", "S"].map((name) => el("span", { "aria-hidden": "true" }, name)));
     for (let blank = (date.getUTCDay() + 6) % 7; blank > 0; blank--) box.append(el("span"));
     for (let day = 1; day <= days; day++) {

@@ -1,0 +1,22 @@
+"""The browser of page tests and screenshots: a Chromium that talks to nobody but us."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Playwright
+
+PATHS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def launch(playwright: Playwright) -> Browser:
+    """The installed Chromium."""
+    path = next(path for path in PATHS if Path(path).exists())
+    return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)

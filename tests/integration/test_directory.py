@@ -1,0 +1,240 @@
+"""The directory: its tables are the sum of its migrations, its rules hold."""
+
+import asyncio
+from pathlib import Path
+
+import pysqlite3
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.factories import NOW
+
+from outlay.domain.actor import Role, Scope
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound, Unauthenticated, Unavailable
+from outlay.domain.organization import ApiKey, GroupMembership, UserGroup
+from outlay.domain.report import UsageReport
+from outlay.domain.result import ZERO, Entry, EntryKind
+from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import FixedClock, to_us
+from outlay.services.access import LOGIN_ATTEMPTS, SESSION_IDLE
+from outlay.services.bundle import Services
+from outlay.services.palette import SLOT_COUNT, distinct_slots, remember_slots
+from outlay.storage.directory.access_tokens import revoke_access_token
+from outlay.storage.directory.api_keys import create_api_key
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.groups import create_group, create_membership
+from outlay.storage.directory.members import delete_member
+from outlay.storage.directory.tables import Base
+from outlay.storage.ledger.rows import from_row
+
+PASSWORD = "correct horse battery"
+
+
+def test_the_migrations_make_exactly_the_mapped_tables(tmp_path: Path) -> None:
+    directory = Directory(tmp_path / "d.sqlite3")
+    with directory._engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        differences = compare_metadata(context, Base.metadata)
+    directory.close()
+
+    assert differences == []
+
+
+def test_opening_again_migrates_nothing(tmp_path: Path) -> None:
+    Directory(tmp_path / "d.sqlite3").close()
+    Directory(tmp_path / "d.sqlite3").close()
+
+
+def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite3"
+    Directory(path).close()
+    with pysqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'from-the-future'")
+    connection.close()
+
+    with pytest.raises(Damaged, match="newer Outlay"):
+        Directory(path)
+
+
+@pytest.fixture
+def owner(services: Services) -> str:
+    """The id of an owner who can sign in."""
+    organization = services.accounts.create_organization("Acme")
+    return services.accounts.set_owner(organization, "me@example.test", PASSWORD).member_id
+
+
+def sign_in(services: Services, password: str = PASSWORD) -> str:
+    return asyncio.run(services.access.sign_in("ME@example.test", password, "127.0.0.1"))
+
+
+def test_a_session_names_its_member_until_it_ends(
+    services: Services, owner: str, clock: FixedClock
+) -> None:
+    token = sign_in(services)
+    assert services.access.actor_of_session(token).member_id == owner
+
+    clock.instant += SESSION_IDLE * 1.01
+    with pytest.raises(Unauthenticated):
+        services.access.actor_of_session(token)
+
+
+def test_signing_out_ends_the_session_at_once(services: Services, owner: str) -> None:
+    token = sign_in(services)
+    services.access.sign_out(token)
+
+    with pytest.raises(Unauthenticated):
+        services.access.actor_of_session(token)
+
+
+def test_whoever_leaves_loses_session_and_token(services: Services, owner: str) -> None:
+    session_token = sign_in(services)
+    access_token = services.accounts.create_access_token(owner, "t", [Scope.USAGE_READ])
+    with services.directory.unit() as session:
+        delete_member(session, owner, to_us(NOW))
+
+    with pytest.raises(Unauthenticated):
+        services.access.actor_of_session(session_token)
+    with pytest.raises(Unauthenticated):
+        services.access.actor_of_token(access_token)
+    with pytest.raises(Unauthenticated):
+        sign_in(services)
+
+
+def test_revoked_expired_and_altered_tokens_are_refused(
+    services: Services, owner: str, clock: FixedClock
+) -> None:
+    accounts, access = services.accounts, services.access
+    good = accounts.create_access_token(owner, "good", [Scope.USAGE_READ])
+    short = accounts.create_access_token(owner, "short", [Scope.USAGE_READ], NOW + SESSION_IDLE)
+    revoked = accounts.create_access_token(owner, "revoked", [Scope.USAGE_READ])
+    with services.directory.unit() as session:
+        revoke_access_token(session, revoked.split("_")[1], to_us(NOW))
+    assert access.actor_of_token(good).scopes == {Scope.USAGE_READ}
+    assert access.actor_of_token(short).role is Role.OWNER
+    clock.instant += SESSION_IDLE
+
+    for bad in (short, revoked, good[:-1], good + "x", good.replace("ota_", "otl_"), "", "ota__"):
+        with pytest.raises(Unauthenticated):
+            access.actor_of_token(bad)
+
+
+def test_ten_wrong_passwords_close_the_door_for_a_while(
+    services: Services, owner: str, clock: FixedClock
+) -> None:
+    for _ in range(LOGIN_ATTEMPTS):
+        with pytest.raises(Unauthenticated):
+            sign_in(services, "wrong")
+    with pytest.raises(Unavailable):
+        sign_in(services)
+
+    clock.instant += SESSION_IDLE
+    assert sign_in(services)
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [("me@example.test", "short"), ("nobody", PASSWORD), ("a@b@c", PASSWORD)],
+)
+def test_owners_need_an_address_and_a_long_password(
+    services: Services, email: str, password: str
+) -> None:
+    organization = services.accounts.create_organization("Acme")
+
+    with pytest.raises(Invalid):
+        services.accounts.set_owner(organization, email, password)
+
+
+def test_organizations_have_names_of_their_own(services: Services) -> None:
+    services.accounts.create_organization("Acme")
+    with pytest.raises(Conflict):
+        services.accounts.create_organization("Acme")
+    services.accounts.create_organization("Other")
+    with pytest.raises(Invalid, match="choose an organization"):
+        services.accounts.find_organization(None)
+    with pytest.raises(NotFound):
+        services.accounts.find_organization("Nobody")
+
+
+def test_a_request_belongs_to_its_keys_project_creator_and_groups_of_its_time(
+    services: Services, owner: str
+) -> None:
+    actor = services.access.actor_of_session(sign_in(services))
+    project, _ = services.accounts.ensure_project(actor.organization_id, "Project")
+    moved_us = to_us(NOW) - 3_600_000_000
+    with services.directory.unit() as session:
+        key = ApiKey(
+            api_key_id="key_1",
+            organization_id=actor.organization_id,
+            project_id=project.project_id,
+            member_id=owner,
+            description="key",
+        )
+        create_api_key(session, key, 0)
+        for name, valid_from, valid_to in (("a", 0, moved_us), ("b", moved_us, None)):
+            group = UserGroup(group_id=name, organization_id=actor.organization_id, name=name)
+            create_group(session, group, 0)
+            create_membership(
+                session,
+                GroupMembership(
+                    group_id=name, member_id=owner, valid_from_us=valid_from, valid_to_us=valid_to
+                ),
+            )
+    reports = [
+        UsageReport(
+            event_id=str(at_us),
+            event_time_us=at_us,
+            provider="openai",
+            mapping="openai/gpt-4o",
+            usage=TokenUsage(1, 1),
+            api_key_id="key_1",
+            project_id="prj_claimed",
+            user_id="claimed",
+        )
+        for at_us in (moved_us - 1, moved_us)
+    ]
+
+    services.recorder.record(actor.organization_id, reports)
+
+    events = [from_row(row) for batch in services.ledger.read_batches(0) for row in batch.rows]
+    assert [event.groups for event in events] == ["a", "b"]
+    assert {(event.project_id, event.user_id, event.member_id) for event in events} == {
+        (project.project_id, owner, owner)
+    }
+
+
+def entries(keys: list[str]) -> list[Entry]:
+    return [Entry(kind=EntryKind.VALUE, key=key, label=key, total=ZERO, by_step={}) for key in keys]
+
+
+def test_a_colour_once_given_is_kept(services: Services) -> None:
+    organization = services.accounts.create_organization("Acme").organization_id
+    first = remember_slots(
+        services.directory, organization, Dimension.MODEL, entries(["a", "b", "c"])
+    )
+
+    again = remember_slots(
+        services.directory, organization, Dimension.MODEL, entries(["z", "c", "b", "a"])
+    )
+
+    assert first == {"a": 1, "b": 2, "c": 3}
+    assert again == {**first, "z": 4}
+
+
+keys = st.lists(st.text("abcdefghijkl", min_size=1, max_size=1), unique=True, max_size=8)
+
+
+@given(keys, st.data())
+def test_up_to_eight_series_of_a_chart_have_different_colours(
+    shown: list[str], data: st.DataObject
+) -> None:
+    slots = st.integers(1, SLOT_COUNT)
+    remembered = {key: data.draw(slots) for key in shown}
+
+    found = distinct_slots(shown, remembered)
+
+    assert len(set(found.values())) == len(shown)
+    first_with = {slot: key for key, slot in reversed(remembered.items())}
+    assert all(found[key] == slot for slot, key in first_with.items())
