@@ -5,9 +5,12 @@ import time
 from pathlib import Path
 from random import Random
 
+import pysqlite3
 import pytest
 from tests.acceptance.test_cli import IMPORT, ledger_total
 from tests.program import kill_group, run, serving, start, wait_for_server, write_trace
+
+from outlay.storage.sqlite import connect
 
 ROWS = [
     (f"2023-11-16 {number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}.0", number, 7)
@@ -20,6 +23,23 @@ EXPECTED = (
 )
 
 
+def count_events(data: Path) -> int:
+    """Events in the ledger, 0 while there is none."""
+    try:
+        with connect(data / "outlay.sqlite3", read_only=True) as connection:
+            return int(connection.execute("SELECT count(*) FROM usage_event").fetchone()[0])
+    except pysqlite3.Error:
+        return 0
+
+
+def wait_for_events(data: Path, count: int) -> None:
+    """Until the ledger holds so many events."""
+    deadline = time.monotonic() + 60
+    while count_events(data) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_killing_the_server_under_import_loses_and_doubles_nothing(
     tmp_path: Path, seed: int
@@ -30,18 +50,19 @@ def test_killing_the_server_under_import_loses_and_doubles_nothing(
     run("owner", "me@example.test", "--data", data, env_password="a long password!")
     random = Random(seed)
 
-    interrupted = 0
+    interrupted = stored = 0
     for _ in range(3):
         server = start("serve", "--data", data, "--port", "0")
         wait_for_server(data, server)
         importing = start(*command)
-        time.sleep(random.uniform(1.2, 2.6))
+        wait_for_events(data, stored + random.randrange(1, 12_000))
         kill_group(server, signal.SIGKILL)
         _, message = importing.communicate(timeout=120)
         if importing.returncode:
             interrupted += 1
             assert "server stopped answering" in message
         assert run("verify", "--data", data).returncode == 0
+        stored = count_events(data)
 
     with serving(data):
         finished = run(*command)
@@ -57,7 +78,7 @@ def test_killing_a_local_import_loses_and_doubles_nothing(tmp_path: Path) -> Non
     command = ("import", trace, *IMPORT, "--data", data)
 
     importing = start(*command)
-    time.sleep(2.0)
+    wait_for_events(data, 9_000)
     kill_group(importing, signal.SIGKILL)
 
     assert run("verify", "--data", data).returncode == 0

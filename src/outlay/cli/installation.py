@@ -169,6 +169,9 @@ def use_installation(settings: Settings) -> Iterator[Installation]:
 def find_server(settings: Settings) -> ServerInfo | None:
     """The server that has the data directory open, when it says how to reach it."""
     try:
-        return msgspec.json.decode(settings.server_path.read_bytes(), type=ServerInfo)
+        server = msgspec.json.decode(settings.server_path.read_bytes(), type=ServerInfo)
+        holder = settings.lock_path.read_text().strip()
     except (OSError, msgspec.MsgspecError):
         return None
+    # A killed server leaves its file behind; only the one that holds the lock is meant.
+    return server if holder == str(server.pid) else None
