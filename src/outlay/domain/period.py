@@ -105,11 +105,6 @@ class Step:
     """First instant, in the period's zone."""
 
 
-def bucket_of(us: int) -> int:
-    """The bucket that holds an instant given in microseconds since the epoch."""
-    return us // BUCKET_US
-
-
 def bucket_start(bucket: int) -> datetime:
     """First instant of a bucket, UTC."""
     return datetime.fromtimestamp(bucket * BUCKET_SECONDS, UTC)

@@ -165,5 +165,7 @@ class Freshness:
     data_through: datetime
     """Every event acknowledged before this instant is in the answer."""
     pending_events: int
+    failure: str | None
+    """Why the cube has stopped being loaded, None while it is."""
     reconciled: Reconciliation
     reconciled_at: datetime | None = None

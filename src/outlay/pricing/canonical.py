@@ -56,8 +56,8 @@ _YEAR_MONTH: Final = re.compile(
 _LATEST: Final = re.compile(r"-latest$")
 _CLAUDE_DOT: Final = re.compile(r"(?<=\d)\.(?=\d)")
 
-MAX_ROUNDS: Final = 6
-"""Names carry a handful of decorations at most; this ends hostile ones."""
+MAX_ALIASES: Final = 4
+"""Aliases followed one after the other; more is a circle."""
 
 
 def canonical_model(mapping: str, aliases: Mapping[str, str] | None = None) -> str:
@@ -67,13 +67,15 @@ def canonical_model(mapping: str, aliases: Mapping[str, str] | None = None) -> s
     without its provider.
     """
     name = mapping.strip().lower()
-    for _ in range(MAX_ROUNDS):
-        alias = _find_alias(name, aliases)
-        shorter = alias.strip().lower() if alias else _undecorated(name)
-        if not shorter or shorter == name:
-            break
-        name = shorter
-    return name or mapping.strip()
+    followed = 0
+    while True:
+        alias = _find_alias(name, aliases) if followed < MAX_ALIASES else None
+        followed += alias is not None
+        # Undecorating only ever shortens, so this ends; aliases could lead in a circle.
+        following = (alias or _undecorated(name)).strip().lower()
+        if not following or following == name:
+            return name or mapping.strip()
+        name = following
 
 
 def _find_alias(name: str, aliases: Mapping[str, str] | None) -> str | None:

@@ -17,7 +17,6 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import (
     create_member,
     find_login,
-    list_members,
     set_password,
 )
 from outlay.storage.directory.organizations import create_organization, list_organizations
@@ -107,12 +106,6 @@ class Accounts:
             )
             create_member(session, member, self._now_us(), password_hash)
         return member
-
-    def has_owner(self, organization_id: str) -> bool:
-        """Whether anybody can sign in and see everything."""
-        with self._directory.unit() as session:
-            members = list_members(session, organization_id)
-        return any(member.role is Role.OWNER and not member.is_deleted for member in members)
 
     def ensure_project(self, organization_id: str, name: str) -> tuple[Project, bool]:
         """The project with a name or id, created when there is none; the flag says so."""

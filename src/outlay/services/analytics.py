@@ -127,6 +127,7 @@ class Analytics:
         return Freshness(
             data_through=self._projection.data_through(),
             pending_events=self._projection.pending_events,
+            failure=self._projection.failure,
             reconciled=self._verification.state,
             reconciled_at=self._verification.verified_at,
         )

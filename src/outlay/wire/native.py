@@ -36,7 +36,7 @@ class NativeTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     output_tokens: Count
     cache_read_input_tokens: Count = 0
     cache_write_input_tokens: Count = 0
-    cache_write1h_input_tokens: Count = 0
+    cache_write_1h_input_tokens: Count = msgspec.field(default=0, name="cacheWrite1hInputTokens")
     reasoning_output_tokens: Count = 0
 
 
@@ -164,7 +164,7 @@ def _tokens(tokens: NativeTokens | None) -> TokenUsage | None:
         tokens.output_tokens,
         tokens.cache_read_input_tokens,
         tokens.cache_write_input_tokens,
-        tokens.cache_write1h_input_tokens,
+        tokens.cache_write_1h_input_tokens,
         tokens.reasoning_output_tokens,
     )
 

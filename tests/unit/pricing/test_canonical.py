@@ -77,11 +77,16 @@ def test_the_operators_aliases_win() -> None:
     assert canonical_model("openai/gpt-4o", aliases) == "gpt-4o"
 
 
+deep = st.lists(
+    st.sampled_from(
+        ["-latest", ":free", "@001", "-2024-08-06", "-20250929", "-v1:0", "a", "/", "ft:"]
+    )
+).map("".join)
 names = st.text(st.sampled_from("abgpt-:./@ 0123456789v_FT"), max_size=40)
 known = st.sampled_from([name for names in SAME.values() for name in names] + APART)
 
 
-@given(st.one_of(names, known, st.text(max_size=30)))
+@given(st.one_of(names, known, deep, st.text(max_size=30)))
 def test_names_are_never_lost_and_settle_at_once(name: str) -> None:
     model = canonical_model(name)
 

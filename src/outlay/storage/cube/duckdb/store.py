@@ -226,12 +226,6 @@ class DuckDBCube:
                 sets = orjson.dumps(sorted(deltas.group_sets)).decode()
                 database.execute(statements.load_group_sets(), {"sets": sets})
 
-    def pending_rows(self) -> int:
-        """Rows that wait to be folded."""
-        with self.read() as reader:
-            counts = reader.row_counts()
-        return sum(counts[spec.tables[1]] for spec in ROLLUPS)
-
     def fold(self) -> None:
         """Move pending rows into the rollups and note which months they changed."""
         try:

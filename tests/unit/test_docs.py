@@ -1,0 +1,62 @@
+"""The documents name everything that there is, and nothing that is not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from outlay.cli.main import app
+from outlay.domain.dimension import Dimension
+from outlay.domain.event import Status, UsageSource
+from outlay.domain.measure import MEASURES, Rank
+from outlay.domain.period import Preset
+from outlay.pricing.overrides import read_overrides
+from outlay.web.http.params import FILTERS, QUERY
+from outlay.wire.native import NativeEvent, NativeTokens
+
+DOCS = Path(__file__).parents[2] / "docs"
+API = (DOCS / "api.md").read_text()
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
+def test_every_measure_is_explained(measure: object) -> None:
+    assert f"| `{getattr(measure, 'api_name', '')}` |" in API
+    assert getattr(measure, "meaning", "?") in API
+
+
+def test_every_parameter_choice_and_field_is_documented() -> None:
+    fields = (*NativeEvent.__struct_encode_fields__, *NativeTokens.__struct_encode_fields__)
+    words = (*QUERY, *FILTERS, *fields, *Dimension, *Preset, *Rank, *Status, *UsageSource)
+
+    assert [word for word in words if f"`{word}`" not in API] == []
+
+
+def test_every_command_is_documented() -> None:
+    operate = (DOCS / "operate.md").read_text()
+    names = [
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback is not None
+    ]
+
+    assert [name for name in names if f"`outlay {name}" not in operate] == []
+
+
+def test_the_example_of_a_price_file_is_one(tmp_path: Path) -> None:
+    text = (DOCS / "pricing.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert example is not None
+    path = tmp_path / "prices.toml"
+    path.write_text(example[1])
+
+    overrides = read_overrides(path)
+
+    assert overrides.aliases == {"my-fast-model": "gpt-5.5"}
+    assert overrides.prices[0].rates.at(272_001).input == 8_500_000_000_000
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    root = DOCS.parent
+    for document in (*root.glob("*.md"), *DOCS.rglob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), (document, target)
