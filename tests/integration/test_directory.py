@@ -1,6 +1,7 @@
 """The directory: its tables are the sum of its migrations, its rules hold."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pysqlite3
@@ -67,7 +68,10 @@ def owner(services: Services) -> str:
 
 
 def sign_in(services: Services, password: str = PASSWORD) -> str:
-    return asyncio.run(services.access.sign_in("ME@example.test", password, "127.0.0.1"))
+    """In a thread of its own: the page tests leave an event loop running in this one."""
+    signing = services.access.sign_in("ME@example.test", password, "127.0.0.1")
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, signing).result()
 
 
 def test_a_session_names_its_member_until_it_ends(

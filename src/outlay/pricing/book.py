@@ -8,15 +8,15 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD, render_usd
 from outlay.domain.usage import TokenUsage
-from outlay.kit.clock import FOREVER_US
-from outlay.pricing.canonical import canonical_model
-from outlay.pricing.overrides import Overrides, PriceOverride, read_overrides
+from outlay.pricing.canonical import canonical_model, resolve_alias
+from outlay.pricing.overrides import Overrides, find_override, read_overrides
 from outlay.pricing.rates import TieredRates, cost_of
 
 MAX_CACHED: Final = 20_000
 """Names kept; whoever sends more makes look-ups slow, not memory large."""
 
-_NO_CONTEXT: Final[Mapping[str, str]] = {}
+MAX_SPANS: Final = 9
+"""Spans of time kept per name: more than the price of any model changes in a day."""
 
 
 class PricedUsage(NamedTuple):
@@ -24,18 +24,22 @@ class PricedUsage(NamedTuple):
 
     cost_pusd: int
     input_cost_pusd: int
+    """Of uncached input, with the fee per request."""
     cache_read_cost_pusd: int
     cache_write_cost_pusd: int
     output_cost_pusd: int
     cost_source: CostSource
     price_ref: str
+    """`genai-prices:<version>/<provider>/<model>`, `override:<number>`, empty for unpriced."""
 
 
 UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
 
+_Key = tuple[str, str, tuple[tuple[str, str], ...] | None]
+
 
 class _Applied(NamedTuple):
-    """A price that applies during a span of event times; no rates means unpriced."""
+    """A price that applies during a half-open span of event times; no rates means unpriced."""
 
     from_us: int
     until_us: int
@@ -50,7 +54,7 @@ class PriceBook:
     def __init__(self, overrides: Overrides | None = None) -> None:
         self._overrides = overrides or Overrides()
         self._models: dict[str, str] = {}
-        self._applied: dict[object, tuple[_Applied, ...]] = {}
+        self._applied: dict[_Key, tuple[_Applied, ...]] = {}
 
     @classmethod
     def load(cls, overrides: Path | None = None) -> "PriceBook":
@@ -85,7 +89,7 @@ class PriceBook:
             if applied.from_us <= at_us < applied.until_us:
                 break
         else:
-            applied = self._look_up(key, provider, mapping, at_us, context or _NO_CONTEXT)
+            applied = self._look_up(key, at_us, context or {})
         if applied.rates is None:
             return UNPRICED
         parts = cost_of(applied.rates, usage)
@@ -97,41 +101,30 @@ class PriceBook:
             )
         return PricedUsage(*parts, applied.source, applied.ref)
 
-    def _look_up(
-        self, key: object, provider: str, mapping: str, at_us: int, context: Mapping[str, str]
-    ) -> _Applied:
+    def _look_up(self, key: _Key, at_us: int, context: Mapping[str, str]) -> _Applied:
+        """Find the price and keep it, also that there is none."""
+        provider, mapping, _ = key
         applied = self._find(provider, mapping, at_us, context)
         if len(self._applied) >= MAX_CACHED:
             self._applied = {}
-        self._applied[key] = (*self._applied.get(key, ())[-8:], applied)
+        self._applied[key] = (*self._applied.get(key, ())[1 - MAX_SPANS :], applied)
         return applied
 
     def _find(
         self, provider: str, mapping: str, at_us: int, context: Mapping[str, str]
     ) -> _Applied:
-        names = frozenset(
-            {mapping.lower(), mapping.lower().partition("/")[2], self.canonical_model(mapping)}
+        target = resolve_alias(mapping, self._overrides.aliases)
+        names = (mapping, target, mapping.partition("/")[2], self.canonical_model(mapping))
+        override, from_us, until_us = find_override(
+            self._overrides, provider, names, at_us, context
         )
-        candidates = [entry for entry in self._overrides.prices if entry.model in names]
-        applying = [
-            entry for entry in candidates if entry.matches(provider.lower(), names, at_us, context)
-        ]
-        from_us, until_us = _span(candidates, at_us)
-        if applying:
-            best = max(
-                applying,
-                key=lambda entry: (
-                    entry.model == mapping.lower(),
-                    bool(entry.provider),
-                    len(entry.context),
-                ),
-            )
-            ref = f"override:{best.number}"
-            return _Applied(from_us, until_us, best.rates, CostSource.OVERRIDE, ref)
-        # Imported here: the snapshot of list prices takes a quarter of a second to load.
+        if override is not None:
+            ref = f"override:{override.number}"
+            return _Applied(from_us, until_us, override.rates, CostSource.OVERRIDE, ref)
+        # Imported when first needed: the list takes a fifth of a second to load.
         from outlay.pricing.seed import find_list_price
 
-        listed = find_list_price(provider, self._target(mapping), at_us, context)
+        listed = find_list_price(provider, target, at_us, context)
         if listed is None:
             return _Applied(from_us, until_us, None, CostSource.UNPRICED, "")
         return _Applied(
@@ -141,17 +134,3 @@ class PriceBook:
             CostSource.COMPUTED,
             listed.ref,
         )
-
-    def _target(self, mapping: str) -> str:
-        """What a mapping stands for: an operator's alias is priced as its model."""
-        aliases = self._overrides.aliases
-        name = mapping.lower()
-        return aliases.get(name) or aliases.get(name.partition("/")[2]) or mapping
-
-
-def _span(candidates: list[PriceOverride], at_us: int) -> tuple[int, int]:
-    """The span around an instant in which the same overrides apply."""
-    edges = {0, FOREVER_US}
-    for entry in candidates:
-        edges |= {entry.from_us, entry.until_us}
-    return max(edge for edge in edges if edge <= at_us), min(edge for edge in edges if edge > at_us)

@@ -1,115 +1,124 @@
 """The canonical model: the underlying model, whatever the route that a request took to it.
 
-Routes decorate a model's name with gateways, providers, regions, deployment versions, dates and
-routing variants. These are taken off by rules that look at whole, well-formed parts only; what
-makes another model (a size, a variant such as -mini or -thinking, a fine-tune) stays. Names that
-no rule can know are in the table ALIASES and in the operator's own.
+Routes decorate a model's name with gateways, providers, regions, revisions, dates and routing
+variants. Rules take these off one at a time, and only where they are whole and well-formed; what
+makes another model (a size, a context window, `-mini`, `-thinking`, a fine-tune) stays. Names that
+no rule can know are in `data/model_aliases.toml` and in the operator's own table.
+
+The rules were checked against every model of genai-prices; `docs/pricing.md` has them as a table.
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
-ALIASES: Final[Mapping[str, str]] = {
-    # Bedrock writes the version of Claude 2 like a revision.
-    "claude-v2:1": "claude-2-1",
-    "claude-v2": "claude-2",
-    "claude-instant-v1": "claude-instant-1",
-    # Bedrock has no dots in the versions of Llama.
-    "llama3-8b-instruct": "llama-3-8b-instruct",
-    "llama3-70b-instruct": "llama-3-70b-instruct",
-    "llama3-1-8b-instruct": "llama-3.1-8b-instruct",
-    "llama3-1-70b-instruct": "llama-3.1-70b-instruct",
-    "llama3-1-405b-instruct": "llama-3.1-405b-instruct",
-    "llama3-2-1b-instruct": "llama-3.2-1b-instruct",
-    "llama3-2-3b-instruct": "llama-3.2-3b-instruct",
-    "llama3-2-11b-instruct": "llama-3.2-11b-instruct",
-    "llama3-2-90b-instruct": "llama-3.2-90b-instruct",
-    "llama3-3-70b-instruct": "llama-3.3-70b-instruct",
-    "llama-v3p1-8b-instruct": "llama-3.1-8b-instruct",
-    "llama-v3p1-70b-instruct": "llama-3.1-70b-instruct",
-    "llama-v3p1-405b-instruct": "llama-3.1-405b-instruct",
-    "llama-v3p3-70b-instruct": "llama-3.3-70b-instruct",
-    # Azure's deployments are usually called so.
-    "gpt-35-turbo": "gpt-3.5-turbo",
-    "gpt-35-turbo-16k": "gpt-3.5-turbo-16k",
-}
-
-_BEDROCK: Final = re.compile(
-    r"(?:(?:us|eu|ap|apac|au|ca|jp|sa|global|us-gov)\.)?"
+_VENDOR: Final = (
     r"(?:ai21|amazon|anthropic|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|"
-    r"moonshotai|nvidia|openai|qwen|stability|twelvelabs|writer|zai)\.(?=[a-z])(.+)"
+    r"moonshotai|nvidia|openai|qwen|stability|twelvelabs|writer|zai)"
 )
-_BEDROCK_REVISION: Final = re.compile(r"-(?:v\d+|\d+)(?::\d+)(?::\w+)?$|-v\d+$")
-_ROUTING_VARIANT: Final = re.compile(r":(?:free|nitro|floor|online|extended|exacto|beta|latest)$")
-_VERTEX_REVISION: Final = re.compile(r"@(?:\d+|default|latest)$")
-_ISO_DATE: Final = re.compile(r"-20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$")
-_COMPACT_DATE: Final = re.compile(r"-20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$")
-_PREVIEW_DATE: Final = re.compile(
-    r"(?<=-preview|....-exp)-(?:(?:0[1-9]|1[0-2])-(?:20\d\d|0[1-9]|[12]\d|3[01]))$"
+_MONTH: Final = r"(?:0[1-9]|1[0-2])"
+_DAY: Final = r"(?:0[1-9]|[12]\d|3[01])"
+_MISTRAL: Final = (
+    r"(?:(?:open-)?mistral|ministral|codestral|devstral|magistral|pixtral|voxtral)(?:-.*)?"
 )
-_MONTH_DAY: Final = re.compile(r"^((?:gpt|grok)-.*)-(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$")
-_YEAR_MONTH: Final = re.compile(
-    r"^((?:mistral|ministral|codestral|pixtral|devstral|magistral|voxtral|open-mistral)(?:-.*)?)"
-    r"-2[3-9](?:0[1-9]|1[0-2])$"
-)
-_LATEST: Final = re.compile(r"-latest$")
-_CLAUDE_DOT: Final = re.compile(r"(?<=\d)\.(?=\d)")
 
-MAX_ALIASES: Final = 4
-"""Aliases followed one after the other; more is a circle."""
+_FINE_TUNE: Final = re.compile(r"(?:^|/)ft:([^:]+)")
+
+_RULES: Final = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        # Bedrock: <region>.<vendor>.<model>-v<revision>:<minor>:<context>
+        (rf"^(?:us|us-gov|eu|ap|apac|au|ca|jp|sa|global|regional)\.(?={_VENDOR}\.)", ""),
+        # Mistral's v0:2 is version 0.2 of the model; Titan and Nemotron count versions with v1, v2.
+        (r"^(mistral\..*-v0):(\d)$", r"\1.\2"),
+        (r"^((?:amazon\.titan|nvidia\.).*-v\d)(?::\w+)+$", r"\1"),
+        (rf"^(?!anthropic\.claude-v)({_VENDOR}\.[a-z].*?)(?:-v[1-9]|-1)?:\d(?::\w+)?$", r"\1"),
+        (r"^(anthropic\.claude-.*\d)-v[1-9]$", r"\1"),
+        (r"^deepseek\.(?!deepseek)(?=[a-z])", "deepseek-"),
+        (rf"^{_VENDOR}\.(?=[a-z])", ""),
+        # Routing variants of OpenRouter; `latest` is Ollama's word for no tag.
+        (r":(?:free|nitro|floor|online|extended|exacto|beta|batch|latest)$", ""),
+        # Vertex: revision after @, and its models as a service.
+        (r"@(?:\d+|default|latest)$", ""),
+        (r"-maas$", ""),
+        # Fireworks writes 3.1 as 3p1.
+        (r"(?<=\d)p(?=\d)", "."),
+        (r"^llama-v(?=\d)", "llama-"),
+        (r"^meta-(?=llama-\d)", ""),
+        # Dates: 2024-08-06, 20250929; of previews 05-06 and 09-2025; of GPT and Grok 0613; of
+        # Mistral 2411; Gemini counts its releases.
+        (rf"-20\d\d-{_MONTH}-{_DAY}$", ""),
+        (rf"-20\d\d{_MONTH}{_DAY}$", ""),
+        (rf"(-preview|-exp)-{_MONTH}-(?:20\d\d|{_DAY})$", r"\1"),
+        (rf"^((?:gpt|grok)-.*)-{_MONTH}{_DAY}$", r"\1"),
+        (rf"^({_MISTRAL})-2[3-9]{_MONTH}$", r"\1"),
+        (r"^(gemini-\d.*)-00\d$", r"\1"),
+        # A name without a version, `gemini-pro-latest`, follows the newest model: it is not the
+        # old `gemini-pro`.
+        (r"^(?=.*\d)(.*)-latest$", r"\1"),
+        (rf"^({_MISTRAL})-latest$", r"\1"),
+        # Anthropic itself has no dots, resellers do: claude-opus-4.5.
+        (r"^(claude.*\d)\.(?=\d)", r"\1-"),
+    )
+)
 
 
 def canonical_model(mapping: str, aliases: Mapping[str, str] | None = None) -> str:
-    """The canonical model behind a mapping; never empty for a name that is not.
+    """The canonical model behind a mapping, in lower case; never empty for a name that is not.
 
-    `aliases` are the operator's, with lower-case keys; they win, for the whole mapping or for it
-    without its provider.
+    `aliases` are the operator's. They win over all rules, in any case of letters, for the name as
+    a whole and for it without its provider, before and after each rule.
     """
+    own = _lowered(aliases) if aliases else {}
     name = mapping.strip().lower()
-    followed = 0
-    while True:
-        alias = _find_alias(name, aliases) if followed < MAX_ALIASES else None
-        followed += alias is not None
-        # Undecorating only ever shortens, so this ends; aliases could lead in a circle.
-        following = (alias or _undecorated(name)).strip().lower()
-        if not following or following == name:
-            return name or mapping.strip()
-        name = following
+    seen = set()
+    while name not in seen:  # Aliases may lead in a circle.
+        seen.add(name)
+        name = _find_alias(name, own) or _table().get(name) or _plainer(name)
+    return name
 
 
-def _find_alias(name: str, aliases: Mapping[str, str] | None) -> str | None:
-    if aliases:
-        found = aliases.get(name) or aliases.get(name.partition("/")[2])
-        if found is not None:
-            return found
-    return ALIASES.get(name)
+def resolve_alias(mapping: str, aliases: Mapping[str, str]) -> str:
+    """What the operator says a mapping stands for; the mapping itself where nothing is said.
+
+    Keys of `aliases` are in lower case.
+    """
+    seen = set()
+    while (target := _find_alias(mapping.strip().lower(), aliases)) and target not in seen:
+        seen.add(target)
+        mapping = target
+    return mapping
 
 
-def _undecorated(name: str) -> str:
-    """One round of taking decorations off."""
-    name = name.rpartition("/")[2] or name.strip("/")
-    if name.startswith("ft:"):
+def _find_alias(name: str, aliases: Mapping[str, str]) -> str | None:
+    return aliases.get(name) or aliases.get(name.partition("/")[2])
+
+
+def _lowered(aliases: Mapping[str, str]) -> dict[str, str]:
+    return {name.strip().lower(): model.strip().lower() for name, model in aliases.items()}
+
+
+@cache
+def _table() -> Mapping[str, str]:
+    """The aliases that come with the package."""
+    text = (files("outlay.pricing") / "data" / "model_aliases.toml").read_text(encoding="utf-8")
+    aliases: dict[str, str] = tomllib.loads(text)["aliases"]
+    return aliases
+
+
+def _plainer(name: str) -> str:
+    """`name` with one decoration less, itself when it has none."""
+    if fine_tune := _FINE_TUNE.search(name):
         # ft:<base>:<owner>:<suffix>:<job>: a fine-tune has a price of its own, so it stays apart
         # from its base; owner and job do not make another model.
-        base = name.split(":")[1]
-        return f"ft:{canonical_model(base)}" if base else name
-    if bedrock := _BEDROCK.fullmatch(name):
-        name = bedrock[1]
-        if name not in ALIASES:
-            name = _BEDROCK_REVISION.sub("", name)
-    for decoration in (
-        _ROUTING_VARIANT,
-        _VERTEX_REVISION,
-        _LATEST,
-        _ISO_DATE,
-        _COMPACT_DATE,
-        _PREVIEW_DATE,
-    ):
-        name = decoration.sub("", name) or name
-    for dated in (_MONTH_DAY, _YEAR_MONTH):
-        if match := dated.fullmatch(name):
-            name = match[1]
-    if name.startswith("claude"):
-        name = _CLAUDE_DOT.sub("-", name)
+        return f"ft:{canonical_model(fine_tune[1])}"
+    if "/" in name:
+        return name.rstrip("/").rpartition("/")[2].strip() or name
+    for pattern, replacement in _RULES:
+        plainer = pattern.sub(replacement, name).strip()
+        if plainer not in {"", name}:
+            return plainer
     return name

@@ -17,7 +17,8 @@ output = "25.50"
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -26,23 +27,20 @@ from typing import Any, Final
 
 from outlay.domain.errors import Invalid
 from outlay.kit.clock import FOREVER_US, to_us
-from outlay.pricing.rates import TieredRates, compile_rates
+from outlay.pricing.rates import PRICES, Rates, TieredRates, compile_rates
 
-PRICE_KEYS: Final = (
-    "input",
-    "output",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "reasoning",
-    "per_request",
+ENTRY_KEYS: Final = (
+    "model",
+    "provider",
+    "effective_from",
+    "effective_to",
+    *PRICES,
+    "context",
+    "tier",
 )
-ENTRY_KEYS: Final = frozenset(
-    {"model", "provider", "effective_from", "effective_to", "context", "tier", *PRICE_KEYS}
-)
-TIER_KEYS: Final = frozenset({"above", *PRICE_KEYS})
+TIER_KEYS: Final = ("above", *PRICES)
 MAX_PRICE: Final = Decimal(100_000)
-"""USD per million tokens; more is a mistake in the unit."""
+"""USD per million tokens, or per request; more is a mistake in the unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +48,7 @@ class PriceOverride:
     """One entry of the file."""
 
     number: int
+    """Its place in the file, from 1."""
     model: str
     """Lower case: a mapping or a canonical model."""
     provider: str
@@ -57,18 +56,8 @@ class PriceOverride:
     context: Mapping[str, str]
     from_us: int
     until_us: int
+    """Half-open span of event times, in µs."""
     rates: TieredRates
-
-    def matches(
-        self, provider: str, names: frozenset[str], at_us: int, context: Mapping[str, str]
-    ) -> bool:
-        """Whether the entry applies to a request."""
-        return (
-            self.model in names
-            and self.provider in {"", provider}
-            and self.from_us <= at_us < self.until_us
-            and all(context.get(key) == value for key, value in self.context.items())
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +65,46 @@ class Overrides:
     """What the operator has changed."""
 
     aliases: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case → models."""
     prices: tuple[PriceOverride, ...] = ()
+
+
+def find_override(
+    overrides: Overrides,
+    provider: str,
+    names: Sequence[str],
+    at_us: int,
+    context: Mapping[str, str],
+) -> tuple[PriceOverride | None, int, int]:
+    """The override that applies, and the span of event times that this answer holds for.
+
+    `names` are what the request's model is called, the most exact first. Of several overrides wins
+    one with a provider, then the one with most context, then the most exact name, then the last.
+    """
+    exactness = {name.strip().lower(): -place for place, name in reversed([*enumerate(names)])}
+    provider = provider.strip().lower()
+    candidates = [
+        entry
+        for entry in overrides.prices
+        if entry.model in exactness
+        and entry.provider in {"", provider}
+        and entry.context.items() <= context.items()
+    ]
+    edges = {-FOREVER_US, FOREVER_US}
+    for entry in candidates:
+        edges |= {entry.from_us, entry.until_us}
+    best = max(
+        (entry for entry in candidates if entry.from_us <= at_us < entry.until_us),
+        key=lambda entry: (
+            bool(entry.provider),
+            len(entry.context),
+            exactness[entry.model],
+            entry.number,
+        ),
+        default=None,
+    )
+    from_us = max(edge for edge in edges if edge <= at_us)
+    return best, from_us, min(edge for edge in edges if edge > at_us)
 
 
 def read_overrides(path: Path) -> Overrides:
@@ -87,21 +115,21 @@ def read_overrides(path: Path) -> Overrides:
         raise Invalid(f"{path}: {error.strerror}", code="invalid-prices") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{path} is not valid TOML: {error}", code="invalid-prices") from error
-    faults: list[str] = [
-        f"unknown key {key!r}; there are aliases and [[price]]"
+    faults = [
+        f"{key}: unknown key; there are [aliases] and [[price]]"
         for key in document
         if key not in {"aliases", "price"}
     ]
-    aliases = _aliases(document.get("aliases", {}), faults)
+    aliases = _read_aliases(document.get("aliases", {}), faults)
     entries = document.get("price", [])
-    prices = []
-    if not isinstance(entries, list):
-        faults.append("price must be written as [[price]] tables")
+    if not _is_tables(entries):
+        faults.append("price: write each price as a table that begins with [[price]]")
         entries = []
-    for number, entry in enumerate(entries, 1):
-        reader = _EntryReader(number, entry, faults)
-        if (override := reader.read()) is not None:
-            prices.append(override)
+    prices = [
+        override
+        for number, entry in enumerate(entries, 1)
+        if (override := _EntryReader(number, entry, faults).read()) is not None
+    ]
     _check_overlaps(prices, faults)
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
@@ -109,23 +137,44 @@ def read_overrides(path: Path) -> Overrides:
     return Overrides(aliases=aliases, prices=tuple(prices))
 
 
-def _aliases(table: object, faults: list[str]) -> dict[str, str]:
-    aliases = {}
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _read_aliases(table: object, faults: list[str]) -> dict[str, str]:
     if not isinstance(table, dict):
-        faults.append("aliases must be a table: [aliases]")
+        faults.append('aliases: write them as a table, [aliases] and "my-fast-model" = "gpt-5.5"')
         return {}
+    aliases: dict[str, str] = {}
     for name, model in table.items():
-        if not isinstance(model, str) or not model.strip():
-            faults.append(f"aliases, {name!r}: expected the name of a model")
+        key = name.strip().lower()
+        if not key or not isinstance(model, str) or not model.strip():
+            faults.append(f'aliases, {name!r}: expected two names, "my-fast-model" = "gpt-5.5"')
+        elif key in aliases:
+            faults.append(f"aliases, {name!r}: given twice but for upper and lower case; keep one")
         else:
-            aliases[name.strip().lower()] = model.strip()
+            aliases[key] = model.strip()
+    faults += [
+        f"aliases, {name!r}: leads back to itself; point it at a model"
+        for name in aliases
+        if _is_circular(name, aliases)
+    ]
     return aliases
+
+
+def _is_circular(name: str, aliases: Mapping[str, str]) -> bool:
+    seen: set[str] = set()
+    target = name
+    while target in aliases and target not in seen:
+        seen.add(target)
+        target = aliases[target].lower()
+    return target == name
 
 
 class _EntryReader:
     """Reads one [[price]] entry, collecting its faults."""
 
-    def __init__(self, number: int, entry: dict[str, Any], faults: list[str]) -> None:
+    def __init__(self, number: int, entry: Mapping[str, Any], faults: list[str]) -> None:
         self._number = number
         self._entry = entry
         self._faults = faults
@@ -135,12 +184,14 @@ class _EntryReader:
         """The override, None when anything is wrong with it."""
         entry = self._entry
         self._check_keys(entry, ENTRY_KEYS, "")
-        model = self._text("model", entry.get("model"))
-        provider = self._text("provider", entry["provider"]) if "provider" in entry else ""
-        from_us = self._date("effective_from", 0)
+        model = self._text("model", entry.get("model"), "openai/gpt-5.5")
+        provider = (
+            self._text("provider", entry["provider"], "openai") if "provider" in entry else ""
+        )
+        from_us = self._date("effective_from", -FOREVER_US)
         until_us = self._date("effective_to", FOREVER_US)
         if from_us >= until_us:
-            self._fault("effective_to", "must be after effective_from")
+            self._fault("effective_to", "must be after effective_from; it is the first day without")
         base = self._prices(entry, "")
         if not base:
             self._fault("input", "no price is given; write at least input or output")
@@ -161,15 +212,14 @@ class _EntryReader:
     def _fault(self, key: str, message: str) -> None:
         self._faults.append(f"price {self._number}, {key}: {message}")
 
-    def _check_keys(self, table: Mapping[str, Any], known: frozenset[str], prefix: str) -> None:
+    def _check_keys(self, table: Mapping[str, Any], known: Sequence[str], prefix: str) -> None:
         for key in table:
             if key not in known:
-                choices = ", ".join(sorted(known))
-                self._fault(f"{prefix}{key}", f"unknown key; there are {choices}")
+                self._fault(f"{prefix}{key}", f"unknown key; there are {', '.join(known)}")
 
-    def _text(self, key: str, value: object) -> str:
+    def _text(self, key: str, value: object, example: str) -> str:
         if not isinstance(value, str) or not value.strip():
-            self._fault(key, 'expected text such as "openai/gpt-5.5"')
+            self._fault(key, f'expected text such as "{example}"')
             return ""
         return value.strip().lower()
 
@@ -178,18 +228,15 @@ class _EntryReader:
         if value is None:
             return default
         if not isinstance(value, date) or isinstance(value, datetime):
-            self._fault(key, "expected a date such as 2026-10-01, without quotes")
+            self._fault(key, "expected a date (UTC) such as 2026-10-01, without time and quotes")
             return default
         return to_us(datetime(value.year, value.month, value.day, tzinfo=UTC))
 
     def _prices(self, table: Mapping[str, Any], prefix: str) -> dict[str, Decimal]:
-        prices = {}
-        for key in PRICE_KEYS:
-            if key in table:
-                prices[key] = self._price(f"{prefix}{key}", table[key])
-        return prices
+        return {key: self._price(f"{prefix}{key}", table[key]) for key in PRICES if key in table}
 
     def _price(self, key: str, value: object) -> Decimal:
+        """The price, 0 where it is at fault."""
         zero = Decimal(0)
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             self._fault(key, 'expected USD such as "4.25"')
@@ -197,47 +244,63 @@ class _EntryReader:
         try:
             price = Decimal(value)
         except InvalidOperation:
-            self._fault(key, f"{value!r} is not a number")
+            self._fault(key, f'{value!r} is not a number; write USD such as "4.25"')
             return zero
         if not price.is_finite() or not 0 <= price <= MAX_PRICE:
             self._fault(key, f"must be between 0 and {MAX_PRICE:,} USD, not {value}")
             return zero
         if price != round(price, 12):
-            self._fault(key, "has more than 12 decimal places")
+            self._fault(key, f"{value} has more than 12 decimal places; round it")
+            return zero
         return price
 
-    def _tiers(self, base: Mapping[str, Decimal]) -> tuple[tuple[int, Any], ...]:
-        tiers = {}
-        for tier in self._entry.get("tier", []):
-            self._check_keys(tier, TIER_KEYS, "tier.")
-            above = tier.get("above")
+    def _tiers(self, base: Mapping[str, Decimal]) -> tuple[tuple[int, Rates], ...]:
+        """Tiers, the highest first; what a tier does not price costs what it costs below."""
+        tables = self._entry.get("tier", [])
+        if not _is_tables(tables):
+            self._fault("tier", "write each tier as a table that begins with [[price.tier]]")
+            return ()
+        tiers: dict[int, dict[str, Decimal]] = {}
+        for table in tables:
+            self._check_keys(table, TIER_KEYS, "tier.")
+            prices = self._prices(table, "tier.")
+            above = table.get("above")
             if type(above) is not int or above <= 0:
                 self._fault("tier.above", "expected a number of input tokens such as 200000")
-                continue
-            prices = self._prices(tier, "tier.")
-            tiers[above] = compile_rates({**base, **prices})
-        return tuple(sorted(tiers.items(), reverse=True))
+            elif above in tiers:
+                self._fault("tier.above", f"{above} is given twice; keep one")
+            elif not prices:
+                self._fault("tier.input", f"no price is given above {above}; write what changes")
+            else:
+                tiers[above] = prices
+        compiled, prices = [], dict(base)
+        for above, changed in sorted(tiers.items()):
+            prices |= changed
+            compiled.append((above, compile_rates(prices)))
+        return tuple(reversed(compiled))
 
     def _context(self) -> dict[str, str]:
         context = self._entry.get("context", {})
         if not isinstance(context, dict) or not all(
             isinstance(value, str) for value in context.values()
         ):
-            self._fault("context", 'expected a table such as { service_tier = "flex" }')
+            self._fault("context", 'expected a table of texts such as { service_tier = "flex" }')
             return {}
         return dict(context)
 
 
-def _check_overlaps(prices: list[PriceOverride], faults: list[str]) -> None:
-    for position, later in enumerate(prices):
-        for earlier in prices[:position]:
-            is_same = (later.model, later.provider, dict(later.context)) == (
-                earlier.model,
-                earlier.provider,
-                dict(earlier.context),
-            )
-            if is_same and later.from_us < earlier.until_us and earlier.from_us < later.until_us:
+def _check_overlaps(prices: Sequence[PriceOverride], faults: list[str]) -> None:
+    """Report periods that overlap for the same model, provider and context."""
+    alike = defaultdict(list)
+    for entry in prices:
+        alike[entry.model, entry.provider, *sorted(entry.context.items())].append(entry)
+    for entries in alike.values():
+        longest, *others = sorted(entries, key=lambda entry: (entry.from_us, entry.number))
+        for later in others:
+            if later.from_us < longest.until_us:
                 faults.append(
-                    f"price {later.number}, effective_from: overlaps price {earlier.number} for "
-                    f"the same model; end that one with effective_to"
+                    f"price {later.number}, effective_from: overlaps price {longest.number} for "
+                    "the same model; end that one with effective_to"
                 )
+            if later.until_us > longest.until_us:
+                longest = later

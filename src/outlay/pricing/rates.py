@@ -1,24 +1,40 @@
 """Prices compiled to integers.
 
-A rate is pico-USD per million tokens, so that any list price with up to 12 decimals is exact.
-Which tokens a missing rate falls to follows the lattice of genai-prices: cache writes for an hour
-are cache writes, cache reads and writes are input, reasoning is output.
+A rate is pico-USD per million tokens, so a price of up to 12 decimals in USD per million tokens is
+exact. Which rate the tokens of a missing one fall to follows the lattice of units of genai-prices:
+cache writes for an hour are cache writes, cache reads and cache writes are input, reasoning is
+output.
 """
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Final, NamedTuple
 
-from outlay.domain.money import divide_half_even
+from outlay.domain.money import divide_half_even, parse_usd
 from outlay.domain.usage import TokenUsage
 
-PER: Final = 1_000_000
+TOKENS: Final = 1_000_000
+"""What a rate is for."""
+
+TOKEN_PRICES: Final = (
+    "input",
+    "output",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "reasoning",
+)
+"""Names of prices in USD per million tokens."""
+
+PRICES: Final = (*TOKEN_PRICES, "per_request")
+"""All names of prices; `per_request` is USD per request."""
 
 
 class Rates(NamedTuple):
     """What tokens cost, in pico-USD per million, and a request, in pico-USD."""
 
     input: int
+    """Of uncached input."""
     cache_read: int
     cache_write: int
     cache_write_1h: int
@@ -54,44 +70,42 @@ class CostParts(NamedTuple):
 
 
 def compile_rates(prices: Mapping[str, Decimal]) -> Rates:
-    """Rates of list prices in USD per million tokens; `per_request` is USD per request.
+    """Rates of prices by the names in PRICES.
 
-    Keys are the fields of Rates; a missing one falls to what its tokens are part of, and tokens
-    that are part of nothing priced cost nothing.
+    A missing price falls to that of what its tokens are part of; tokens that are part of nothing
+    priced cost nothing. Raises ValueError for a price with more than 12 decimals.
     """
-    input_rate = _rate(prices.get("input", Decimal(0)))
-    cache_write = _rate(prices["cache_write"]) if "cache_write" in prices else input_rate
-    output = _rate(prices.get("output", Decimal(0)))
+    exact = {name: parse_usd(price) for name, price in prices.items()}
+    input_rate = exact.get("input", 0)
+    cache_write = exact.get("cache_write", input_rate)
+    output = exact.get("output", 0)
     return Rates(
         input=input_rate,
-        cache_read=_rate(prices["cache_read"]) if "cache_read" in prices else input_rate,
+        cache_read=exact.get("cache_read", input_rate),
         cache_write=cache_write,
-        cache_write_1h=(
-            _rate(prices["cache_write_1h"]) if "cache_write_1h" in prices else cache_write
-        ),
+        cache_write_1h=exact.get("cache_write_1h", cache_write),
         output=output,
-        reasoning=_rate(prices["reasoning"]) if "reasoning" in prices else output,
-        per_request=_rate(prices.get("per_request", Decimal(0))),
+        reasoning=exact.get("reasoning", output),
+        per_request=exact.get("per_request", 0),
     )
-
-
-def _rate(usd: Decimal) -> int:
-    """Pico-USD; price lists made with floats carry noise past the twelfth decimal."""
-    return int(usd.scaleb(12).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
 def cost_of(rates: TieredRates, usage: TokenUsage) -> CostParts:
     """The cost of settled usage; each part is rounded half-even to a pico-USD."""
     input_tokens, output_tokens, read, write, write_1h, reasoning = usage
-    tier = rates.at(input_tokens) if rates.tiers else rates.base
-    input_cost = _divided((input_tokens - read - write) * tier.input) + tier.per_request
-    read_cost = _divided(read * tier.cache_read)
-    write_cost = _divided((write - write_1h) * tier.cache_write + write_1h * tier.cache_write_1h)
-    output_cost = _divided((output_tokens - reasoning) * tier.output + reasoning * tier.reasoning)
+    rate = rates.at(input_tokens) if rates.tiers else rates.base
+    input_cost = _cost((input_tokens - read - write) * rate.input) + rate.per_request
+    read_cost = _cost(read * rate.cache_read) if read else 0
+    write_cost = (
+        _cost((write - write_1h) * rate.cache_write + write_1h * rate.cache_write_1h)
+        if write
+        else 0
+    )
+    output_cost = _cost((output_tokens - reasoning) * rate.output + reasoning * rate.reasoning)
     total = input_cost + read_cost + write_cost + output_cost
     return CostParts(total, input_cost, read_cost, write_cost, output_cost)
 
 
-def _divided(amount: int) -> int:
-    quotient, remainder = divmod(amount, PER)
-    return divide_half_even(amount, PER) if remainder else quotient
+def _cost(amount: int) -> int:
+    """Pico-USD of tokens times rate; the remainder is nearly always 0, which is quick."""
+    return divide_half_even(amount, TOKENS) if amount % TOKENS else amount // TOKENS

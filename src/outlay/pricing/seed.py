@@ -3,15 +3,19 @@
 genai-prices (MIT) keeps dated prices, tiers by input size, variants by context and prices by time
 of day for some fifty providers, and knows the spellings of model names. Its own calculation takes
 tens of microseconds, so only the look-up is taken from it, once per model and span of time.
+
+The look-up goes through its providers rather than through `DataSnapshot.find_provider_model`,
+which remembers every name it is ever asked for: names come from outside.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 from importlib.metadata import version
 from typing import Final, NamedTuple
 
-from genai_prices import data_snapshot
+from genai_prices.data import providers
+from genai_prices.data_snapshot import find_provider_by_id
 from genai_prices.types import (
     ModelInfo,
     ModelPrice,
@@ -25,36 +29,52 @@ from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.pricing.canonical import canonical_model
 from outlay.pricing.rates import TieredRates, compile_rates
 
+SOURCE: Final = f"genai-prices:{version('genai-prices')}"
+
 PROVIDERS: Final[Mapping[str, str]] = {
-    "bedrock": "aws",
-    "aws.bedrock": "aws",
-    "vertex_ai": "google",
-    "gemini": "google",
-    "gcp.gemini": "google",
-    "gcp.vertex_ai": "google",
     "azure_ai": "azure",
+    "azure_openai": "azure",
+    "azure_text": "azure",
     "azure.ai.openai": "azure",
     "azure.ai.inference": "azure",
-    "xai": "x-ai",
-    "x_ai": "x-ai",
-    "mistral_ai": "mistral",
-    "together_ai": "together",
+    "codestral": "mistral",
+    "text-completion-codestral": "mistral",
     "fireworks_ai": "fireworks",
-    "moonshot": "moonshotai",
-    "moonshot_ai": "moonshotai",
+    "gcp.gen_ai": "google",
+    "meta_llama": "meta",
+    "vertex_ai-anthropic_models": "google",
+    "x_ai": "x-ai",
+    "z_ai": "zai",
+    "z-ai": "zai",
+    "z.ai": "zai",
 }
-"""Spellings of LiteLLM and OpenTelemetry that genai-prices does not know."""
+"""Spellings of LiteLLM and OpenTelemetry that genai-prices does not know or takes for another."""
 
-_KEYS: Final = {
+UNLISTED: Final = frozenset({"custom_openai", "openai_like", "openai_compatible"})
+"""Other people's servers, which genai-prices would take for OpenAI by their name."""
+
+ANY_PROVIDER: Final = frozenset({"", "litellm"})
+"""These say nothing: the mapping itself names the provider."""
+
+SAME_PRICE_VARIANTS: Final = frozenset({"nitro", "floor", "online", "exacto", "beta"})
+"""Routing variants of OpenRouter that are priced as the model."""
+
+OWN_PRICE_VARIANTS: Final = frozenset({"free", "batch", "extended"})
+"""Routing variants with prices of their own: unpriced, rather than priced as the model, when those
+are not listed."""
+
+_NAMES: Final = {
     "input_mtok": "input",
     "cache_read_mtok": "cache_read",
     "cache_write_mtok": "cache_write",
     "cache_write_1h_mtok": "cache_write_1h",
     "output_mtok": "output",
     "output_reasoning_mtok": "reasoning",
+    "requests_kcount": "per_request",
 }
+"""Prices that our usage can have; those of sounds, images, pages and searches are not used."""
 
-SOURCE: Final = f"genai-prices:{version('genai-prices')}"
+_PICO: Final = Decimal("1e-12")
 
 
 class ListPrice(NamedTuple):
@@ -67,53 +87,33 @@ class ListPrice(NamedTuple):
 
 
 def find_list_price(
-    provider: str, mapping: str, at_us: int, context: Mapping[str, str]
+    provider: str, mapping: str, at_us: int, context: Mapping[str, str] | None = None
 ) -> ListPrice | None:
-    """The list price of a mapping at an instant; None when the model is not known or not priced
-    by tokens or requests."""
-    found = _find_model(provider, mapping)
+    """The list price of a mapping at an instant.
+
+    None when the model is not known, or has no price for tokens or requests.
+    """
+    found = _find_model(provider.strip().lower(), mapping)
     if found is None:
         return None
     owner, model = found
     instant = from_us(at_us)
     # Variants belong to the provider's own models, not to those it resells (as genai-prices does).
     is_own = any(model is own for own in owner.models)
-    rates = _compile(model.get_prices(instant, dict(context) if is_own else None))
+    rates = compile_prices(model.get_prices(instant, context if is_own else None))
     if rates is None:
         return None
-    from_us_, until_us = _span(model, instant)
-    return ListPrice(rates, f"{SOURCE}/{owner.id}/{model.id}", from_us_, until_us)
+    begin_us, end_us = _span(model, instant)
+    return ListPrice(rates, f"{SOURCE}/{owner.id}/{model.id}", begin_us, end_us)
 
 
-def _find_model(provider: str, mapping: str) -> tuple[Provider, ModelInfo] | None:
-    snapshot = data_snapshot.get_snapshot()
-    provider_id = PROVIDERS.get(provider.lower(), provider)
-    for reference in _references(mapping):
-        try:
-            return snapshot.find_provider_model(reference, None, provider_id, None)
-        except LookupError:
-            continue
-    return None
-
-
-def _references(mapping: str) -> Iterable[str]:
-    """What to look a mapping up by: as routed, whole, and as canonical model."""
-    _, slash, rest = mapping.partition("/")
-    if slash and rest:
-        yield rest
-    yield mapping
-    yield canonical_model(mapping)
-
-
-def _compile(prices: ModelPrice) -> TieredRates | None:
+def compile_prices(prices: ModelPrice) -> TieredRates | None:
+    """Rates of a list price; None when it has none for tokens or requests."""
     listed = {
         name: value
-        for key, name in _KEYS.items()
-        if (value := prices.__dict__.get(key)) is not None
+        for key, name in _NAMES.items()
+        if isinstance(value := prices.__dict__.get(key), Decimal | TieredPrices)
     }
-    per_thousand = prices.__dict__.get("requests_kcount")
-    if isinstance(per_thousand, Decimal):
-        listed["per_request"] = per_thousand / 1000
     if not listed:
         return None
     starts = {
@@ -123,27 +123,84 @@ def _compile(prices: ModelPrice) -> TieredRates | None:
         for tier in value.tiers
     }
     return TieredRates(
-        base=compile_rates({name: _at(value, 0) for name, value in listed.items()}),
+        base=compile_rates(_prices_at(listed, 0)),
         tiers=tuple(
-            (start, compile_rates({name: _at(value, start + 1) for name, value in listed.items()}))
+            (start, compile_rates(_prices_at(listed, start + 1)))
             for start in sorted(starts, reverse=True)
         ),
     )
 
 
-def _at(price: Decimal | TieredPrices, input_tokens: int) -> Decimal:
-    if isinstance(price, Decimal):
-        return price
-    applicable = price.base
-    for tier in price.tiers:
-        if input_tokens > tier.start:
-            applicable = tier.price
-    return applicable
+def _find_model(provider: str, mapping: str) -> tuple[Provider, ModelInfo] | None:
+    if provider in ANY_PROVIDER:
+        provider = mapping.strip().lower().partition("/")[0]
+    owner = _find_provider(provider)
+    if owner is None:
+        return None
+    for reference in _references(owner, mapping.strip().lower()):
+        if model := owner.find_model(reference, all_providers=providers):
+            return owner, model
+    # A fine-tune is listed by the name of its base, with a match for dated ids only.
+    canonical = canonical_model(mapping)
+    if canonical.startswith("ft:"):
+        for model in owner.models:
+            if model.id == canonical:
+                return owner, model
+    return None
+
+
+def _find_provider(name: str) -> Provider | None:
+    if name in UNLISTED:
+        return None
+    return find_provider_by_id(providers, PROVIDERS.get(name, name))
+
+
+def _references(owner: Provider, mapping: str) -> Iterator[str]:
+    """What to look a mapping up by, the nearest to the route first.
+
+    That is: without its provider, whole, without a variant that costs the same, without its path,
+    and as canonical model. Where the first word is not this provider it may be the maker of the
+    model, as OpenRouter writes it, so the whole mapping goes first.
+    """
+    prefix, slash, rest = mapping.partition("/")
+    if not slash or not rest:
+        names = [mapping]
+    elif _find_provider(prefix) is owner:
+        names = [rest, mapping]
+    else:
+        names = [mapping, rest]
+    yield from names
+    plain, colon, variant = mapping.rpartition(":")
+    if colon and variant in SAME_PRICE_VARIANTS:
+        mapping = plain
+        yield from (name.rpartition(":")[0] for name in names)
+    elif colon and variant in OWN_PRICE_VARIANTS:
+        return
+    yield mapping.rpartition("/")[2]
+    yield canonical_model(mapping)
+
+
+def _prices_at(
+    listed: Mapping[str, Decimal | TieredPrices], input_tokens: int
+) -> dict[str, Decimal]:
+    """The prices for a request with so much input, by our names."""
+    prices = {}
+    for name, price in listed.items():
+        applicable = price if isinstance(price, Decimal) else price.base
+        for tier in price.tiers if isinstance(price, TieredPrices) else ():
+            if input_tokens > tier.start:
+                applicable = tier.price
+        if name == "per_request":
+            applicable /= 1000
+        # Some thirty prices were computed with floats (0.18000000000000002); what is past the
+        # twelfth decimal of a dollar per million tokens is noise.
+        prices[name] = applicable.quantize(_PICO, rounding=ROUND_HALF_EVEN)
+    return prices
 
 
 def _span(model: ModelInfo, instant: datetime) -> tuple[int, int]:
     """The longest span around `instant` in which no condition of the model's prices changes."""
-    edges = [0, FOREVER_US]
+    edges = [-FOREVER_US, FOREVER_US]
     conditional = model.prices if isinstance(model.prices, list) else []
     for item in (*conditional, *(model.price_variants or ())):
         edges.extend(_edges(item.constraint, instant))
@@ -155,28 +212,14 @@ def _edges(
     constraint: StartDateConstraint | TimeOfDateConstraint | None, instant: datetime
 ) -> list[int]:
     """Instants near `instant` at which a constraint may begin or cease to hold, in µs."""
-    midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
     if isinstance(constraint, StartDateConstraint):
-        start = constraint.start_date
-        return [to_us(midnight.replace(year=start.year, month=start.month, day=start.day))]
+        return [to_us(datetime.combine(constraint.start_date, time(), UTC))]
     if isinstance(constraint, TimeOfDateConstraint):
+        # A time without a zone is UTC; one with a zone may fall on the day before or after.
         return [
-            to_us(midnight + timedelta(days=day) + _since_midnight(moment))
-            for day in (-2, -1, 0, 1, 2)
+            to_us(datetime.combine(instant.date() + timedelta(days=day), moment, zone))
             for moment in (constraint.start_time, constraint.end_time)
+            for zone in (moment.tzinfo or UTC,)
+            for day in (-2, -1, 0, 1, 2)
         ]
     return []
-
-
-def _since_midnight(moment: time) -> timedelta:
-    """Time since UTC midnight of a time of day; without a zone it is UTC."""
-    offset = moment.utcoffset() or timedelta(0)
-    return (
-        timedelta(
-            hours=moment.hour,
-            minutes=moment.minute,
-            seconds=moment.second,
-            microseconds=moment.microsecond,
-        )
-        - offset
-    )
