@@ -6,23 +6,32 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from outlay.domain.errors import Locked, Unavailable
+from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
 from outlay.kit.clock import Clock, SystemClock
 from outlay.kit.lockfile import LockFile, LockHeld
+from outlay.kit.sealing import Sealer, create_master_key, parse_master_key, read_master_key
 from outlay.pricing.book import PriceBook
 from outlay.services.access import Access
 from outlay.services.accounts import Accounts
 from outlay.services.analytics import Analytics
+from outlay.services.api_keys import ApiKeys
 from outlay.services.attribution import Attribution
 from outlay.services.bundle import Services
+from outlay.services.directory_watch import DirectoryWatch
+from outlay.services.gateway import Gateway, recover
+from outlay.services.journal import Journal
+from outlay.services.limits import SpendLimits
 from outlay.services.maintenance import Maintenance
 from outlay.services.projection import Projection, fill, remove_cube
 from outlay.services.recording import Recorder
+from outlay.services.routing import Router
+from outlay.services.upstreams import Upstreams
 from outlay.services.verification import Verification
 from outlay.settings import Settings
 from outlay.storage.cube.duckdb.store import CubeMismatch, DuckDBCube
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.upstreams import find_sealed
 from outlay.storage.ledger.sqlite import SqliteLedger
 
 logger = logging.getLogger(__name__)
@@ -46,7 +55,23 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         projection = Projection(ledger, slot, clock)
         verification = Verification(ledger, slot, projection, clock)
         attribution = Attribution(directory)
+        recorder = Recorder(ledger, prices, attribution, clock)
+        recover(ledger, recorder)
         access = Access(directory, clock)
+        api_keys = ApiKeys(directory, clock)
+        upstreams = Upstreams(directory, open_sealer(settings, directory), clock)
+        router = Router(directory, upstreams, prices)
+        limits = SpendLimits(directory, ledger, slot, clock)
+        gateway = Gateway(
+            router=router,
+            limits=limits,
+            recorder=recorder,
+            prices=prices,
+            journal=Journal(ledger),
+            clock=clock,
+        )
+        caches = (attribution.refresh, api_keys.refresh, router.refresh, limits.refresh)
+        watch = DirectoryWatch(directory, caches)
         try:
             yield Services(
                 settings=settings,
@@ -55,6 +80,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 ledger=ledger,
                 access=access,
                 accounts=Accounts(directory, clock),
+                api_keys=api_keys,
                 analytics=Analytics(
                     ledger=ledger,
                     slot=slot,
@@ -64,11 +90,17 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                     clock=clock,
                 ),
                 attribution=attribution,
+                gateway=gateway,
+                limits=limits,
                 maintenance=Maintenance(projection, verification, settings.cube_path, create_cube),
                 projection=projection,
-                recorder=Recorder(ledger, prices, attribution, clock),
+                recorder=recorder,
+                router=router,
+                upstreams=upstreams,
+                watch=watch,
             )
         finally:
+            watch.stop()
             ledger.close()
             projection.stop()
             projection.release()
@@ -76,6 +108,30 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             directory.close()
     finally:
         lock.release()
+
+
+def open_sealer(settings: Settings, directory: Directory) -> Sealer:
+    """What seals and opens secrets, with the master key of the settings or the data folder.
+
+    The key is made when there is nothing yet that it would have to open. Raises Damaged when it is
+    missing, Invalid when it is malformed.
+    """
+    try:
+        if settings.master_key:
+            return Sealer(parse_master_key(settings.master_key))
+        key = read_master_key(settings.master_key_path)
+    except ValueError as error:
+        raise Invalid(f"the master key is malformed: {error}", code="master-key") from error
+    if key is None:
+        with directory.unit() as session:
+            if find_sealed(session) is not None:
+                raise Damaged(
+                    f"{settings.master_key_path} is missing, and secrets are sealed with it; put "
+                    "it back or set OUTLAY_MASTER_KEY",
+                    code="master-key",
+                )
+        key = create_master_key(settings.master_key_path)
+    return Sealer(key)
 
 
 def _lock(settings: Settings) -> LockFile:

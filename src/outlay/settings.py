@@ -2,13 +2,34 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from outlay.domain.errors import Invalid
 
 DEFAULT_PORT: Final = 4100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySettings:
+    """How long and how much the gateway bears with; times in seconds."""
+
+    connect_seconds: float = 10.0
+    answer_seconds: float = 600.0
+    """From the request's last byte to the first of the answer."""
+    idle_seconds: float = 120.0
+    """Between two pieces of an answer."""
+    total_seconds: float = 3_600.0
+    client_seconds: float = 60.0
+    """Until a client that takes nothing counts as gone."""
+    drain_seconds: float = 300.0
+    """For reading an answer to its end, and so its usage, after the client has gone."""
+    drain_bytes: int = 64 * 1024 * 1024
+    max_drains: int = 256
+    """Answers read on without a client at a time; further ones are broken off and estimated."""
+    grace_seconds: float = 10.0
+    """For requests under way after SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +41,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     """0 takes a free one."""
+    master_key: str = field(default="", repr=False)
+    """Hexadecimal; empty means the file in the data folder."""
+    proxy: ProxySettings = ProxySettings()
 
     @property
     def database_path(self) -> Path:
@@ -35,6 +59,11 @@ class Settings:
     def prices_path(self) -> Path:
         """The operator's price overrides, where there are any."""
         return self.data / "prices.toml"
+
+    @property
+    def master_key_path(self) -> Path:
+        """What the secrets of upstreams are sealed with; made when there is none."""
+        return self.data / "master.key"
 
     @property
     def lock_path(self) -> Path:
@@ -54,7 +83,11 @@ def read_settings(
     port: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Settings from arguments, then `OUTLAY_DATA`, `OUTLAY_HOST`, `OUTLAY_PORT`, then defaults."""
+    """Settings from arguments, then from the environment, then defaults.
+
+    Variables: `OUTLAY_DATA`, `OUTLAY_HOST`, `OUTLAY_PORT`, `OUTLAY_MASTER_KEY` and, in seconds,
+    `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`.
+    """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
     chosen_port = port if port is not None else _port(variables.get("OUTLAY_PORT"))
     folder = data or Path(variables.get("OUTLAY_DATA") or "outlay-data")
@@ -62,7 +95,26 @@ def read_settings(
         data=folder.expanduser().absolute(),
         host=host or variables.get("OUTLAY_HOST") or "127.0.0.1",
         port=chosen_port,
+        master_key=variables.get("OUTLAY_MASTER_KEY") or "",
+        proxy=ProxySettings(
+            answer_seconds=_seconds(variables, "OUTLAY_ANSWER_TIMEOUT", 600.0),
+            idle_seconds=_seconds(variables, "OUTLAY_IDLE_TIMEOUT", 120.0),
+            grace_seconds=_seconds(variables, "OUTLAY_GRACE", 10.0),
+        ),
     )
+
+
+def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
+    text = variables.get(name)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:
+        raise Invalid(f"{name} must be a number of seconds from 0 to 86400, not {text!r}")
+    return seconds
 
 
 def _port(text: str | None) -> int:

@@ -12,6 +12,7 @@ import uvicorn
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
+from outlay.cli.serving import server_config
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.organization import Member, Organization
 from outlay.kit.clock import FixedClock, to_us
@@ -20,7 +21,7 @@ from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.directory.members import create_member
 from outlay.storage.directory.organizations import create_organization
-from outlay.web.app import create_app
+from outlay.web.app import Application
 
 
 @dataclass
@@ -79,9 +80,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("server")
     listener = socket.create_server(("127.0.0.1", 0))
     with open_installation(Settings(data=folder / "data"), FixedClock(NOW)) as services:
-        config = uvicorn.Config(
-            create_app(services, "operator-secret"), log_level="error", lifespan="off"
-        )
+        config = server_config(Application(services, "operator-secret"), grace_seconds=5)
+        services.watch.start()
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()

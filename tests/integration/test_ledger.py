@@ -136,7 +136,7 @@ def test_a_full_queue_refuses_before_anything_is_stored(
     monkeypatch.setattr(ledger_module, "MAX_PENDING_EVENTS", 10)
     release = threading.Event()
     commit = ledger._commit
-    monkeypatch.setattr(ledger, "_commit", lambda events: release.wait() and commit(events))
+    monkeypatch.setattr(ledger, "_commit", lambda *work: release.wait() and commit(*work))
     waiting = ledger.submit([make_event() for _ in range(10)])
 
     with pytest.raises(Unavailable) as caught:

@@ -1,6 +1,7 @@
 """Running the web server in the foreground until it is told to stop."""
 
 import gc
+import math
 import os
 import signal
 import socket
@@ -15,13 +16,11 @@ from outlay.domain.errors import Unavailable
 from outlay.kit.secrets import new_secret
 from outlay.services.bundle import Services
 from outlay.settings import Settings
-from outlay.web.app import create_app
+from outlay.web.app import Application
+from outlay.web.http.protocol import BoundedProtocol
 
 GC_THRESHOLD = 50_000
 """Events come by the thousand and hold no cycles: the default of 700 scans them for nothing."""
-
-GRACE_SECONDS = 10
-"""How long open requests may take to end after SIGTERM."""
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -52,12 +51,13 @@ def url_of(listener: socket.socket) -> str:
 def run_server(services: Services, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered."""
     token = new_secret()
-    server = _Server(create_app(services, token), on_ready)
+    server = _Server(Application(services, token), services.settings, on_ready)
     info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=token)
     path = services.settings.server_path
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(info))
     services.projection.start()
+    services.watch.start()
     gc.freeze()  # what was loaded to start with stays; no need to look at it for garbage again
     gc.set_threshold(GC_THRESHOLD)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -70,21 +70,26 @@ def run_server(services: Services, listener: socket.socket, on_ready: Callable[[
         listener.close()
 
 
+def server_config(app: Application, *, grace_seconds: float) -> uvicorn.Config:
+    """How the application is served; after SIGTERM, requests under way have `grace_seconds`."""
+    return uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(grace_seconds),
+        lifespan="on",
+    )
+
+
 class _Server(uvicorn.Server):
     """Uvicorn, telling when it answers."""
 
-    def __init__(self, app: object, on_ready: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,  # type: ignore[arg-type]  # FastAPI is an ASGI application
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=GRACE_SECONDS,
-                lifespan="off",
-            )
-        )
+    def __init__(self, app: Application, settings: Settings, on_ready: Callable[[], None]) -> None:
+        super().__init__(server_config(app, grace_seconds=settings.proxy.grace_seconds))
         self._on_ready = on_ready
 
     @override

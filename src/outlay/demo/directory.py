@@ -58,7 +58,7 @@ def create_demo_directory(
     )
     members = _members(organization.organization_id, new_id)
     demo = DemoDirectory(organization=organization, owner=members[0])
-    with directory.unit() as session:
+    with directory.change() as session:
         create_organization(session, organization, start_us)
         for member in members:
             create_member(session, member, start_us)

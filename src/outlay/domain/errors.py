@@ -6,6 +6,7 @@ OutlayError
 ├── NotPermitted      somebody we know, who may not
 ├── NotFound          no such thing, or not yours: the two are never told apart
 ├── Conflict          contradicts what is already on record
+├── LimitReached      would spend more than somebody allowed
 ├── Unavailable       could be done, but not now: full disk, full queue, shutting down
 ├── Damaged           stored data fails its checksum or is missing; never answered from
 └── Locked            another process has the data directory open
@@ -58,6 +59,17 @@ class Conflict(OutlayError):
     """The same identity was recorded before with other content."""
 
     default_code = "conflict"
+
+
+class LimitReached(OutlayError):
+    """A spend limit is used up; the message names it and when it starts anew."""
+
+    default_code = "spend-limit-reached"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds until the limit starts anew."""
 
 
 class Unavailable(OutlayError):

@@ -102,6 +102,18 @@ class UsageEvent:
     price_ref: str = ""
     """The price that was applied, e.g. `genai-prices:0.2.3/openai/gpt-5.5`."""
 
+    # Details, for whoever looks into one request. They neither identify nor count.
+    is_stream: int = 0
+    """1 when the answer was sent piece by piece, else 0."""
+    http_status: int | None = None
+    """What the client was answered; None when it was never answered."""
+    error_code: str = ""
+    """The class of failure, `upstream-timeout`; never the provider's words, which may quote."""
+    response_id: str = ""
+    """The provider's id of its answer."""
+    response_model: str = ""
+    """The model that the provider says has answered."""
+
 
 FACTS: Final = (
     "event_time_us",

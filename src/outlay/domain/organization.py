@@ -50,6 +50,13 @@ class ApiKey:
     project_id: str
     member_id: str
     description: str
+    hint: str = ""
+    """The end of its secret, to recognise it by; empty when it has none."""
+    trusts_caller: bool = False
+    """Whether the user and groups that a request names are believed."""
+    expires_at_us: int | None = None
+    is_revoked: bool = False
+    """Calls with it are refused; it stays in lists, unlike a deleted one."""
     is_deleted: bool = False
 
 

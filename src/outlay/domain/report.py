@@ -22,7 +22,7 @@ class UsageReport:
     project_id: str = ""
     api_key_id: str = ""
     user_id: str = ""
-    """Used only where no API key says whose request it was."""
+    """A claim: used where no API key says whose request it was, or where the key trusts it."""
     end_user: str = ""
     app: str = ""
     operation: str = "chat"
@@ -32,5 +32,12 @@ class UsageReport:
     time_to_first_token_us: int | None = None
     reported_cost_pusd: int | None = None
     source: str = "native"
+    groups: tuple[str, ...] = ()
+    """Groups that a caller claims for the user; heard only where its API key is trusted."""
+    is_stream: bool = False
+    http_status: int | None = None
+    error_code: str = ""
+    response_id: str = ""
+    response_model: str = ""
     price_context: Mapping[str, str] = field(default_factory=dict)
     """What selects price variants, e.g. `{"service_tier": "flex"}`."""

@@ -71,6 +71,12 @@ class PriceBook:
             self._models[mapping] = known
         return known
 
+    def has_list_price(self, provider: str, model: str) -> bool:
+        """Whether a provider is known to offer a model by this name."""
+        from outlay.pricing.seed import is_listed
+
+        return is_listed(provider, model)
+
     def price(
         self,
         *,

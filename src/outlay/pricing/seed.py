@@ -107,6 +107,12 @@ def find_list_price(
     return ListPrice(rates, f"{SOURCE}/{owner.id}/{model.id}", begin_us, end_us)
 
 
+def is_listed(provider: str, model: str) -> bool:
+    """Whether a provider's own list has a model by this name."""
+    found = _find_model(provider.strip().lower(), f"{provider}/{model}")
+    return found is not None and any(found[1] is own for own in found[0].models)
+
+
 def compile_prices(prices: ModelPrice) -> TieredRates | None:
     """Rates of a list price; None when it has none for tokens or requests."""
     listed = {

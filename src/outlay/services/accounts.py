@@ -56,9 +56,9 @@ class Accounts:
         """A new organization; raises Conflict when the name is taken."""
         parse_zone(timezone)
         organization = Organization(
-            organization_id=new_id("org"), name=_check_name(name), plan=plan, timezone=timezone
+            organization_id=new_id("org"), name=check_name(name), plan=plan, timezone=timezone
         )
-        with self._directory.unit() as session:
+        with self._directory.change() as session:
             if any(known.name == name for known in list_organizations(session)):
                 raise Conflict(f"there is an organization called {name!r} already")
             create_organization(session, organization, self._now_us())
@@ -89,7 +89,7 @@ class Accounts:
         if email.count("@") != 1 or email.strip() != email or len(email) > 254:
             raise Invalid(f"{email!r} is not an e-mail address", field="email")
         password_hash = hash_password(password)
-        with self._directory.unit() as session:
+        with self._directory.change() as session:
             login = find_login(session, email)
             if login is not None:
                 member = login[0]
@@ -109,12 +109,12 @@ class Accounts:
 
     def ensure_project(self, organization_id: str, name: str) -> tuple[Project, bool]:
         """The project with a name or id, created when there is none; the flag says so."""
-        with self._directory.unit() as session:
+        with self._directory.change() as session:
             for known in list_projects(session, organization_id):
                 if name in {known.name, known.project_id} and not known.is_deleted:
                     return known, False
             project = Project(
-                project_id=new_id("prj"), organization_id=organization_id, name=_check_name(name)
+                project_id=new_id("prj"), organization_id=organization_id, name=check_name(name)
             )
             create_project(session, project, self._now_us())
         return project, True
@@ -149,7 +149,7 @@ class Accounts:
         stored = StoredToken(
             token_id=token_id,
             member_id=member_id,
-            description=_check_name(description),
+            description=check_name(description),
             digest=digest_secret(secret),
             scopes=frozenset(scopes),
             expires_at_us=to_us(expires_at) if expires_at else None,
@@ -162,7 +162,8 @@ class Accounts:
         return to_us(self._clock.now())
 
 
-def _check_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """`name` itself; Invalid when it is empty, too long or not printable."""
     if not name.strip() or len(name) > 100 or not name.isprintable():
         raise Invalid("a name is 1 to 100 printable characters", field="name")
     return name

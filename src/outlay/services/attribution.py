@@ -1,13 +1,15 @@
 """Whose request it was: key → project, creator, user, and the user's groups at that time."""
 
-import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from outlay.domain.event import join_groups
 from outlay.domain.organization import ApiKey, GroupMembership
+from outlay.kit.cache import Cache
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
-from outlay.storage.directory.groups import list_memberships
+from outlay.storage.directory.groups import list_groups, list_memberships
+from outlay.storage.directory.members import list_members
 
 
 @dataclass(slots=True)
@@ -16,6 +18,10 @@ class _Known:
 
     keys: dict[str, ApiKey] = field(default_factory=dict)
     memberships: dict[str, list[GroupMembership]] = field(default_factory=dict)
+    members: dict[str, str] = field(default_factory=dict)
+    """Member id by id and by e-mail address in lower case."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """Group id by id and by name in lower case."""
 
 
 class Attribution:
@@ -23,21 +29,29 @@ class Attribution:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._known: dict[str, _Known] = {}
-        self._lock = threading.Lock()
+        self._known: Cache[str, _Known] = Cache(self._read)
 
     def refresh(self) -> None:
-        """Forget what was read; the next question reads the directory again."""
-        with self._lock:
-            self._known = {}
+        """Read again what is known of the directory."""
+        self._known.refresh()
 
     def key(self, organization_id: str, api_key_id: str) -> ApiKey | None:
         """The API key of an organization with an id."""
-        return self._of(organization_id).keys.get(api_key_id)
+        return self._known.get(organization_id).keys.get(api_key_id)
+
+    def member_called(self, organization_id: str, claim: str) -> str | None:
+        """The id of the member that an id or e-mail address means, None for no member."""
+        return self._known.get(organization_id).members.get(claim.lower())
+
+    def groups_called(self, organization_id: str, claims: Iterable[str]) -> str:
+        """The stored set of those groups that ids or names mean."""
+        groups = self._known.get(organization_id).groups
+        found = [groups.get(claim) or groups.get(claim.lower()) for claim in claims]
+        return join_groups([group_id for group_id in found if group_id])
 
     def groups_at(self, organization_id: str, member_id: str, us: int) -> str:
         """The stored set of groups a member was in at an instant."""
-        memberships = self._of(organization_id).memberships.get(member_id)
+        memberships = self._known.get(organization_id).memberships.get(member_id)
         if not memberships:
             return ""
         return join_groups(
@@ -49,14 +63,6 @@ class Attribution:
             ]
         )
 
-    def _of(self, organization_id: str) -> _Known:
-        known = self._known.get(organization_id)
-        if known is None:
-            with self._lock:
-                known = self._read(organization_id)
-                self._known[organization_id] = known
-        return known
-
     def _read(self, organization_id: str) -> _Known:
         known = _Known()
         with self._directory.unit() as session:
@@ -64,4 +70,12 @@ class Attribution:
                 known.keys[api_key.api_key_id] = api_key
             for membership in list_memberships(session, organization_id):
                 known.memberships.setdefault(membership.member_id, []).append(membership)
+            for member in list_members(session, organization_id):
+                if not member.is_deleted:
+                    known.members[member.member_id] = member.member_id
+                    known.members[member.email.lower()] = member.member_id
+            for group in list_groups(session, organization_id):
+                if not group.is_deleted:
+                    known.groups[group.group_id] = group.group_id
+                    known.groups[group.name.lower()] = group.group_id
         return known

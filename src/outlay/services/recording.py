@@ -13,6 +13,7 @@ from outlay.domain.event import (
     UsageEvent,
     UsageSource,
 )
+from outlay.domain.organization import ApiKey
 from outlay.domain.outcome import Outcome
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage, check_tokens, settle_tokens
@@ -25,6 +26,8 @@ _EARLIEST_US: Final = to_us(EARLIEST_EVENT)
 _MAX_FUTURE_US: Final = MAX_FUTURE // timedelta(microseconds=1)
 _NOTHING: Final = TokenUsage()
 _UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
+_FREE: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.COMPUTED, "")
+"""What used nothing costs nothing at any price."""
 
 
 class Recorder:
@@ -51,7 +54,7 @@ class Recorder:
         events = []
         for position, report in enumerate(reports):
             try:
-                events.append(self._event(organization_id, report, latest_us))
+                events.append(self.event(organization_id, report, latest_us))
             except Invalid as error:
                 raise Invalid(
                     f"event {position} ({report.event_id}): {error.message}",
@@ -60,14 +63,15 @@ class Recorder:
                 ) from error
         return self._ledger.submit(events)
 
-    def _event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
+    def event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
+        """The event of a report, attributed and priced; Invalid says what is wrong with it."""
         check_time(report.event_time_us, latest_us)
         usage, is_adjusted = _NOTHING, False
         if report.usage is not None:
             usage, is_adjusted = settle_tokens(check_tokens(report.usage))
         priced = self._price(report, usage)
         key = self._attribution.key(organization_id, report.api_key_id)
-        user_id = key.member_id if key else report.user_id
+        user_id, groups = self._user(organization_id, report, key)
         return UsageEvent(
             event_id=report.event_id,
             organization_id=organization_id,
@@ -94,7 +98,7 @@ class Recorder:
             source=report.source,
             member_id=key.member_id if key else "",
             user_id=user_id,
-            groups=self._attribution.groups_at(organization_id, user_id, report.event_time_us),
+            groups=groups,
             model=self._prices.canonical_model(report.mapping),
             adjusted=int(is_adjusted),
             cost_source=priced.cost_source,
@@ -104,7 +108,32 @@ class Recorder:
             cache_write_cost_pusd=priced.cache_write_cost_pusd,
             output_cost_pusd=priced.output_cost_pusd,
             price_ref=priced.price_ref,
+            is_stream=int(report.is_stream),
+            http_status=report.http_status,
+            error_code=report.error_code,
+            response_id=report.response_id,
+            response_model=report.response_model,
         )
+
+    def _user(
+        self, organization_id: str, report: UsageReport, key: ApiKey | None
+    ) -> tuple[str, str]:
+        """Whom a request is attributed to, and the stored set of their groups.
+
+        A claim never overrides the key's creator, unless the key is trusted with it and names
+        somebody that the organization knows.
+        """
+        user_id = key.member_id if key else report.user_id
+        if key and key.trusts_caller:
+            if report.user_id:
+                called = self._attribution.member_called(organization_id, report.user_id)
+                user_id = called or user_id
+            if report.groups:
+                claimed = self._attribution.groups_called(organization_id, report.groups)
+                if claimed:
+                    return user_id, claimed
+        groups = self._attribution.groups_at(organization_id, user_id, report.event_time_us)
+        return user_id, groups
 
     def _price(self, report: UsageReport, usage: TokenUsage) -> PricedUsage:
         """The cost at the price book; a reported cost stands in where the book has no price."""
@@ -117,6 +146,8 @@ class Recorder:
                 usage=usage,
                 context=report.price_context or None,
             )
+        if priced.cost_source is CostSource.UNPRICED and report.usage == _NOTHING:
+            return _FREE
         if priced.cost_source is CostSource.UNPRICED and report.reported_cost_pusd is not None:
             return PricedUsage(
                 report.reported_cost_pusd, 0, 0, 0, 0, CostSource.REPORTED, report.source

@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from outlay import __version__
 from outlay.domain.errors import OutlayError, Unauthenticated
@@ -16,10 +17,38 @@ from outlay.web.dashboard.pages import render_error
 from outlay.web.http.errors import TITLES, problem, status_of, wants_html
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
 from outlay.web.ingest import events
+from outlay.web.proxy.app import Proxy
 
 
-def create_app(services: Services, operator_token: str) -> FastAPI:
-    """The ASGI application over the services of one installation."""
+class Application:
+    """Everything that is served: the gateway's paths as pure ASGI, the others by FastAPI."""
+
+    def __init__(self, services: Services, operator_token: str) -> None:
+        self.pages = create_pages(services, operator_token)
+        self._proxy = Proxy(services)
+        self._handlers = self._proxy.handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the start and end of the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] == "http" and (handler := self._handlers.get(scope["path"])):
+            await handler(scope, receive, send)
+            return
+        await self.pages(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._proxy.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._proxy.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_pages(services: Services, operator_token: str) -> FastAPI:
+    """Dashboard, JSON API and ingest over the services of one installation."""
     app = FastAPI(
         title="Outlay",
         version=__version__,

@@ -7,8 +7,10 @@ from outlay.domain.organization import ApiKey
 from outlay.storage.directory.tables import ApiKeyRow
 
 
-def create_api_key(session: Session, api_key: ApiKey, created_at_us: int) -> None:
-    """Add an API key."""
+def create_api_key(
+    session: Session, api_key: ApiKey, created_at_us: int, secret_digest: bytes | None = None
+) -> None:
+    """Add an API key; without a digest nobody can call with it."""
     session.add(
         ApiKeyRow(
             api_key_id=api_key.api_key_id,
@@ -16,6 +18,10 @@ def create_api_key(session: Session, api_key: ApiKey, created_at_us: int) -> Non
             project_id=api_key.project_id,
             member_id=api_key.member_id,
             description=api_key.description,
+            secret_digest=secret_digest,
+            hint=api_key.hint,
+            trusts_caller=api_key.trusts_caller,
+            expires_at_us=api_key.expires_at_us,
             created_at_us=created_at_us,
             deleted_at_us=None,
         )
@@ -32,6 +38,23 @@ def delete_api_key(session: Session, api_key_id: str, deleted_at_us: int) -> Non
     )
 
 
+def revoke_api_key(session: Session, api_key_id: str, revoked_at_us: int) -> None:
+    """Make an API key useless from now on."""
+    session.execute(
+        update(ApiKeyRow)
+        .where(ApiKeyRow.api_key_id == api_key_id, ApiKeyRow.revoked_at_us.is_(None))
+        .values(revoked_at_us=revoked_at_us)
+    )
+
+
+def find_credential(session: Session, api_key_id: str) -> tuple[ApiKey, bytes] | None:
+    """The API key with an id and the digest of its secret, revoked and expired ones included."""
+    row = session.get(ApiKeyRow, api_key_id)
+    if row is None or row.secret_digest is None:
+        return None
+    return _from_row(row), row.secret_digest
+
+
 def list_api_keys(session: Session, organization_id: str) -> list[ApiKey]:
     """API keys of an organization, deleted ones included, by description."""
     rows = session.scalars(
@@ -39,14 +62,19 @@ def list_api_keys(session: Session, organization_id: str) -> list[ApiKey]:
         .where(ApiKeyRow.organization_id == organization_id)
         .order_by(ApiKeyRow.description, ApiKeyRow.api_key_id)
     )
-    return [
-        ApiKey(
-            api_key_id=row.api_key_id,
-            organization_id=row.organization_id,
-            project_id=row.project_id,
-            member_id=row.member_id,
-            description=row.description,
-            is_deleted=row.deleted_at_us is not None,
-        )
-        for row in rows
-    ]
+    return [_from_row(row) for row in rows]
+
+
+def _from_row(row: ApiKeyRow) -> ApiKey:
+    return ApiKey(
+        api_key_id=row.api_key_id,
+        organization_id=row.organization_id,
+        project_id=row.project_id,
+        member_id=row.member_id,
+        description=row.description,
+        hint=row.hint,
+        trusts_caller=row.trusts_caller,
+        expires_at_us=row.expires_at_us,
+        is_revoked=row.revoked_at_us is not None,
+        is_deleted=row.deleted_at_us is not None,
+    )

@@ -10,10 +10,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, select, update
 from sqlalchemy.orm import Session
 
 from outlay.domain.errors import Damaged
+from outlay.storage.directory.tables import DirectoryRevisionRow
 from outlay.storage.sqlite import apply_pragmas, check_sqlite_version
 
 
@@ -54,6 +55,20 @@ class Directory:
         """One transaction: committed when the block ends, undone when it raises."""
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def change(self) -> Iterator[Session]:
+        """Like `unit`, for changes that others keep in memory: it raises the revision."""
+        with self.unit() as session:
+            yield session
+            session.execute(
+                update(DirectoryRevisionRow).values(revision=DirectoryRevisionRow.revision + 1)
+            )
+
+    def revision(self) -> int:
+        """How many changes there have been, by this process or others."""
+        with self.unit() as session:
+            return session.scalars(select(DirectoryRevisionRow.revision)).one()
 
     def close(self) -> None:
         """Release the file."""

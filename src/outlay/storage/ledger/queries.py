@@ -11,9 +11,14 @@ INSERT_EVENT: Final = (
     "ON CONFLICT (organization_id, event_id) DO NOTHING"
 )
 INSERT_BATCH: Final = (
-    "INSERT INTO usage_batch (batch_id, first_seq, last_seq, recorded_at_us, checksum) "
-    "VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO usage_batch (batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
 )
+INSERT_INTENT: Final = (
+    "INSERT INTO request_intent (organization_id, event_id, report) VALUES (?, ?, ?)"
+)
+DELETE_INTENT: Final = "DELETE FROM request_intent WHERE organization_id = ? AND event_id = ?"
+INTENTS: Final = "SELECT organization_id, event_id, report FROM request_intent ORDER BY event_id"
 INSERT_CONFLICT: Final = (
     "INSERT INTO usage_conflict (recorded_at_us, organization_id, event_id, recorded_digest, "
     "offered_digest, offered_facts) VALUES (?, ?, ?, ?, ?, ?)"
@@ -26,7 +31,7 @@ LAST_BATCH: Final = (
 )
 LAST_SEQ_OF_EVENTS: Final = "SELECT coalesce(max(seq), 0) FROM usage_event"
 BATCHES_AFTER: Final = (
-    "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum FROM usage_batch "
+    "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width FROM usage_batch "
     "WHERE first_seq > ? ORDER BY batch_id LIMIT ?"
 )
 CHECKSUM_BEFORE: Final = "SELECT checksum FROM usage_batch WHERE batch_id = ? - 1"
@@ -41,4 +46,6 @@ ORGANIZATIONS: Final = "SELECT DISTINCT organization_id FROM usage_event"
 COUNT_EVENTS: Final = "SELECT count(*) FROM usage_event WHERE seq <= ?"
 COUNT_CONFLICTS: Final = "SELECT count(*) FROM usage_conflict"
 IDENTITY: Final = "SELECT ledger_id, schema_version FROM ledger_identity"
+RAISE_SCHEMA: Final = "UPDATE ledger_identity SET schema_version = ?"
+HAS_IDENTITY: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'ledger_identity'"
 INSERT_IDENTITY: Final = "INSERT INTO ledger_identity VALUES (?, ?, ?)"

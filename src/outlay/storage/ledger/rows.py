@@ -27,7 +27,9 @@ DERIVED: Final = (
     "price_ref",
 )
 
-EVENT_FIELDS: Final = ("event_id", "organization_id", *FACTS, *DERIVED)
+DETAILS: Final = ("is_stream", "http_status", "error_code", "response_id", "response_model")
+
+EVENT_FIELDS: Final = ("event_id", "organization_id", *FACTS, *DERIVED, *DETAILS)
 ROW_COLUMNS: Final = ("seq", "recorded_at_us", "facts_digest", *EVENT_FIELDS)
 COLUMN: Final = {name: index for index, name in enumerate(ROW_COLUMNS)}
 """Position of each column in an EventRow, for readers that cannot afford objects."""

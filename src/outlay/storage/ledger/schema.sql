@@ -11,7 +11,8 @@ CREATE TABLE IF NOT EXISTS usage_batch (
     first_seq       INTEGER NOT NULL,
     last_seq        INTEGER NOT NULL CHECK (last_seq >= first_seq),
     recorded_at_us  INTEGER NOT NULL,
-    checksum        BLOB    NOT NULL              -- over the previous checksum and all rows
+    checksum        BLOB    NOT NULL,             -- over the previous checksum and all rows
+    row_width       INTEGER NOT NULL DEFAULT 38   -- columns per row that the checksum covers
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS usage_event (
@@ -45,14 +46,19 @@ CREATE TABLE IF NOT EXISTS usage_event (
     user_id                       TEXT    NOT NULL,
     groups                        TEXT    NOT NULL,
     model                         TEXT    NOT NULL,
-    adjusted                   INTEGER NOT NULL,
+    adjusted                      INTEGER NOT NULL,
     cost_source                   TEXT    NOT NULL,
     cost_pusd                     INTEGER NOT NULL,
     input_cost_pusd               INTEGER NOT NULL,
     cache_read_cost_pusd          INTEGER NOT NULL,
     cache_write_cost_pusd         INTEGER NOT NULL,
     output_cost_pusd              INTEGER NOT NULL,
-    price_ref                     TEXT    NOT NULL
+    price_ref                     TEXT    NOT NULL,
+    is_stream                     INTEGER NOT NULL DEFAULT 0,
+    http_status                   INTEGER,
+    error_code                    TEXT    NOT NULL DEFAULT '',
+    response_id                   TEXT    NOT NULL DEFAULT '',
+    response_model                TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE UNIQUE INDEX IF NOT EXISTS "usage_event#organization_id#event_id"
@@ -60,6 +66,15 @@ CREATE UNIQUE INDEX IF NOT EXISTS "usage_event#organization_id#event_id"
 
 CREATE INDEX IF NOT EXISTS "usage_event#organization_id#event_time_us"
     ON usage_event (organization_id, event_time_us);
+
+-- Requests that have been let through and whose outcome is not known yet; an outcome removes its
+-- intent in the transaction that stores the event.
+CREATE TABLE IF NOT EXISTS request_intent (
+    organization_id  TEXT  NOT NULL,
+    event_id         TEXT  NOT NULL,
+    report           BLOB  NOT NULL,              -- what is known so far, MessagePack
+    PRIMARY KEY (organization_id, event_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS usage_conflict (
     conflict_id      INTEGER NOT NULL PRIMARY KEY,

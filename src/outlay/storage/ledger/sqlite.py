@@ -5,14 +5,15 @@ so that many requests share one fsync. A submission is stored wholly or not at a
 future is resolved only after COMMIT returned with `synchronous=FULL`.
 """
 
+import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pysqlite3 as driver
 
@@ -25,6 +26,7 @@ from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.rows import (
     GENESIS,
+    ROW_COLUMNS,
     EventRow,
     batch_checksum,
     facts_digest,
@@ -33,7 +35,9 @@ from outlay.storage.ledger.rows import (
 )
 from outlay.storage.sqlite import Connection, connect
 
-SCHEMA_VERSION: Final = 1
+logger = logging.getLogger(__name__)
+
+SCHEMA_VERSION: Final = 2
 MAX_COMMIT_EVENTS: Final = 5_000
 """Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
 
@@ -55,10 +59,25 @@ class Batch:
     rows: list[EventRow]
 
 
+class Intent(NamedTuple):
+    """A request that has been let through, as it is on record until its outcome is."""
+
+    organization_id: str
+    event_id: str
+    report: bytes
+
+
 @dataclass(slots=True)
 class _Submission:
     events: Sequence[UsageEvent]
+    intents: Sequence[Intent]
+    settled: Sequence[tuple[str, str]]
     done: Future[list[Outcome]]
+
+    @property
+    def size(self) -> int:
+        """What it counts for among all that waits."""
+        return len(self.events) + len(self.intents)
 
 
 class SqliteLedger:
@@ -80,12 +99,14 @@ class SqliteLedger:
         self._committed = threading.Condition()
         self._recent: deque[Batch] = deque()
         self._recent_events = 0
+        self._listeners: list[Callable[[Sequence[EventRow]], None]] = []
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
     def _prepare(self) -> None:
         """Create the schema, load the end of the chain."""
         self._writer.execute("BEGIN IMMEDIATE")
+        self._upgrade()
         for statement in load_statements("outlay.storage.ledger", "schema"):
             self._writer.execute(statement)
         identity = self._writer.execute(queries.IDENTITY).fetchone()
@@ -95,12 +116,6 @@ class SqliteLedger:
             self._writer.execute(queries.INSERT_IDENTITY, (*identity, now_us))
         self._writer.execute("COMMIT")
         self.ledger_id: str = identity[0]
-        if identity[1] > SCHEMA_VERSION:
-            raise Damaged(
-                f"the ledger was written by a newer Outlay (schema {identity[1]}); "
-                f"this one reads up to schema {SCHEMA_VERSION}",
-                code="ledger-too-new",
-            )
         last = self._writer.execute(queries.LAST_BATCH).fetchone()
         self._last_batch_id: int
         self._last_seq: int
@@ -114,24 +129,52 @@ class SqliteLedger:
                 code="ledger-tail",
             )
 
+    def _upgrade(self) -> None:
+        """Bring the tables of an older version to this one, in the transaction under way."""
+        if not self._writer.execute(queries.HAS_IDENTITY).fetchone():
+            return
+        (version,) = self._writer.execute(queries.IDENTITY).fetchone()[1:]
+        if version > SCHEMA_VERSION:
+            raise Damaged(
+                f"the ledger was written by a newer Outlay (schema {version}); "
+                f"this one reads up to schema {SCHEMA_VERSION}",
+                code="ledger-too-new",
+            )
+        for following in range(version + 1, SCHEMA_VERSION + 1):
+            for statement in load_statements("outlay.storage.ledger", f"upgrade_{following}"):
+                self._writer.execute(statement)
+            self._writer.execute(queries.RAISE_SCHEMA, (following,))
+
     # Writing
 
-    def submit(self, events: Sequence[UsageEvent]) -> Future[list[Outcome]]:
+    def on_commit(self, listener: Callable[[Sequence[EventRow]], None]) -> None:
+        """Call `listener` with the rows of every commit, before its submitters are told."""
+        self._listeners.append(listener)
+
+    def submit(
+        self,
+        events: Sequence[UsageEvent],
+        *,
+        intents: Sequence[Intent] = (),
+        settled: Sequence[tuple[str, str]] = (),
+    ) -> Future[list[Outcome]]:
         """Queue events for the next commit; the future holds one Outcome per event, in order.
 
-        Raises Unavailable, having stored nothing, when the ledger cannot accept now.
+        `intents` are put on record and those of `settled`, pairs of organization and event id,
+        taken off it in the same transaction. Raises Unavailable, having stored nothing, when the
+        ledger cannot accept now.
         """
         with self._lock:
             if self._closing:
                 raise Unavailable("the ledger is closing", code="shutting-down")
             if self._failure:
                 raise Unavailable(self._failure, code="ledger-failed")
-            if self._pending + len(events) > MAX_PENDING_EVENTS and self._pending:
+            submission = _Submission(events, intents, settled, Future())
+            if self._pending + submission.size > MAX_PENDING_EVENTS and self._pending:
                 raise Unavailable(
                     "too many events wait to be written; try again in a moment", code="overloaded"
                 )
-            self._pending += len(events)
-            submission = _Submission(events, Future())
+            self._pending += submission.size
             self._queue.put(submission)
         return submission.done
 
@@ -146,7 +189,7 @@ class SqliteLedger:
             if first is None:
                 return
             work = [first]
-            count = len(first.events)
+            count = first.size
             while count < MAX_COMMIT_EVENTS:
                 try:
                     following = self._queue.get_nowait()
@@ -156,13 +199,17 @@ class SqliteLedger:
                     stop = True
                     break
                 work.append(following)
-                count += len(following.events)
+                count += following.size
             self._serve(work, count)
 
     def _serve(self, work: list[_Submission], count: int) -> None:
         """Commit the submissions together; on failure refuse each of them."""
         try:
-            outcomes = self._commit([event for part in work for event in part.events])
+            outcomes = self._commit(
+                [event for part in work for event in part.events],
+                [intent for part in work for intent in part.intents],
+                [pair for part in work for pair in part.settled],
+            )
         except Exception as error:
             refusal = self._refusal(error)
             for part in work:
@@ -193,9 +240,12 @@ class SqliteLedger:
             return Unavailable(self._failure, code="ledger-failed")
         return Unavailable(f"the ledger cannot write now: {error}", code="ledger-unavailable")
 
-    def _commit(self, events: Sequence[UsageEvent]) -> list[Outcome]:
-        if not events:
-            return []
+    def _commit(
+        self,
+        events: Sequence[UsageEvent],
+        intents: Sequence[Intent],
+        settled: Sequence[tuple[str, str]],
+    ) -> list[Outcome]:
         now_us = to_us(self._clock.now())
         first_seq = self._last_seq + 1
         rows = [
@@ -206,16 +256,21 @@ class SqliteLedger:
         writer = self._writer
         writer.execute("BEGIN IMMEDIATE")
         try:
-            writer.execute("SAVEPOINT optimistic")
-            before = writer.total_changes
-            writer.executemany(queries.INSERT_EVENT, rows)
-            if writer.total_changes - before != len(rows):
-                writer.execute("ROLLBACK TO optimistic")
-                rows = self._insert_each(events, rows, outcomes)
+            if intents:
+                writer.executemany(queries.INSERT_INTENT, intents)
+            if settled:
+                writer.executemany(queries.DELETE_INTENT, settled)
+            if rows:
+                writer.execute("SAVEPOINT optimistic")
+                before = writer.total_changes
+                writer.executemany(queries.INSERT_EVENT, rows)
+                if writer.total_changes - before != len(rows):
+                    writer.execute("ROLLBACK TO optimistic")
+                    rows = self._insert_each(events, rows, outcomes)
             if rows:
                 checksum = batch_checksum(self._chain, rows)
                 batch = (self._last_batch_id + 1, first_seq, rows[-1][0], now_us, checksum)
-                writer.execute(queries.INSERT_BATCH, batch)
+                writer.execute(queries.INSERT_BATCH, (*batch, len(ROW_COLUMNS)))
             writer.execute("COMMIT")
         except BaseException:
             if writer.in_transaction:
@@ -226,7 +281,15 @@ class SqliteLedger:
             self._last_batch_id += 1
             self._last_seq = rows[-1][0]
             self._chain = checksum
+            self._tell(rows)
         return outcomes
+
+    def _tell(self, rows: Sequence[EventRow]) -> None:
+        for listener in self._listeners:
+            try:
+                listener(rows)
+            except Exception:  # the rows are on disk, whatever others make of them
+                logger.exception("a listener of the ledger failed")
 
     def _remember(self, batch: Batch) -> None:
         with self._lock:
@@ -296,6 +359,11 @@ class SqliteLedger:
             return self._committed.wait_for(lambda: self._last_seq > after_seq, timeout)
 
     @property
+    def failure(self) -> str | None:
+        """Why nothing is accepted until a restart, None while all is well."""
+        return self._failure
+
+    @property
     def last_seq(self) -> int:
         """Sequence number of the last acknowledged event, 0 when there is none."""
         return self._last_seq
@@ -316,13 +384,14 @@ class SqliteLedger:
         heads = reader.execute(queries.BATCHES_AFTER, (after_seq, limit)).fetchall()
         previous: bytes | None = None
         expected = after_seq + 1
-        for batch_id, first_seq, last_seq, recorded_at_us, checksum in heads:
+        for batch_id, first_seq, last_seq, recorded_at_us, checksum, width in heads:
             if previous is None:
                 found = reader.execute(queries.CHECKSUM_BEFORE, (batch_id,)).fetchone()
                 previous = found[0] if found else GENESIS
             rows = reader.execute(queries.EVENTS_BETWEEN, (first_seq, last_seq)).fetchall()
             intact = first_seq == expected and len(rows) == last_seq - first_seq + 1
-            if not intact or batch_checksum(previous, rows) != checksum:
+            covered = rows if width == len(ROW_COLUMNS) else [row[:width] for row in rows]
+            if not intact or batch_checksum(previous, covered) != checksum:
                 raise Damaged(
                     f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not "
                     "match its checksum; restore it from a backup",
@@ -339,6 +408,10 @@ class SqliteLedger:
             queries.EVENTS_OF_WINDOW, (organization_id, start_us, end_us, through_seq)
         )
         yield from found
+
+    def intents(self) -> list[Intent]:
+        """Requests without an outcome, oldest first."""
+        return [Intent(*row) for row in self._reader().execute(queries.INTENTS)]
 
     def organizations(self) -> list[str]:
         """Ids of all organizations that have events."""

@@ -10,6 +10,7 @@ from outlay.domain.errors import (
     Conflict,
     Damaged,
     Invalid,
+    LimitReached,
     NotFound,
     NotPermitted,
     OutlayError,
@@ -23,9 +24,13 @@ STATUS: Final[dict[type[OutlayError], int]] = {
     NotPermitted: 403,
     NotFound: 404,
     Conflict: 409,
+    LimitReached: 429,
     Damaged: 500,
     Unavailable: 503,
 }
+
+_STATUS_OF_CODE: Final = {"too-many-attempts": 429, "body-too-large": 413, "encoded-body": 415}
+"""Statuses finer than the class of the error."""
 
 TITLES: Final = {
     400: "Bad request",
@@ -43,8 +48,8 @@ TITLES: Final = {
 
 def status_of(error: OutlayError) -> int:
     """The HTTP status of a domain error."""
-    if error.code == "too-many-attempts":
-        return 429
+    if error.code in _STATUS_OF_CODE:
+        return _STATUS_OF_CODE[error.code]
     for kind, status in STATUS.items():
         if isinstance(error, kind):
             return status

@@ -3,23 +3,31 @@
 from outlay.storage.directory.tables.access_token import AccessTokenRow
 from outlay.storage.directory.tables.api_key import ApiKeyRow
 from outlay.storage.directory.tables.base import Base
+from outlay.storage.directory.tables.directory_revision import DirectoryRevisionRow
 from outlay.storage.directory.tables.group_membership import GroupMembershipRow
 from outlay.storage.directory.tables.member import MemberRow
+from outlay.storage.directory.tables.model_mapping import ModelMappingRow
 from outlay.storage.directory.tables.organization import OrganizationRow
 from outlay.storage.directory.tables.palette_slot import PaletteSlotRow
 from outlay.storage.directory.tables.project import ProjectRow
 from outlay.storage.directory.tables.session import SessionRow
+from outlay.storage.directory.tables.spend_limit import SpendLimitRow
+from outlay.storage.directory.tables.upstream import UpstreamRow
 from outlay.storage.directory.tables.user_group import UserGroupRow
 
 __all__ = [
     "AccessTokenRow",
     "ApiKeyRow",
     "Base",
+    "DirectoryRevisionRow",
     "GroupMembershipRow",
     "MemberRow",
+    "ModelMappingRow",
     "OrganizationRow",
     "PaletteSlotRow",
     "ProjectRow",
     "SessionRow",
+    "SpendLimitRow",
+    "UpstreamRow",
     "UserGroupRow",
 ]

@@ -1,6 +1,6 @@
 """Table of API keys."""
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from outlay.storage.directory.tables.base import Base
@@ -18,5 +18,11 @@ class ApiKeyRow(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("project.project_id"), index=True)
     member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
     description: Mapped[str]
+    secret_digest: Mapped[bytes | None]
+    """None for keys that are only reported about, which nobody can call with."""
+    hint: Mapped[str] = mapped_column(server_default="")
+    trusts_caller: Mapped[bool] = mapped_column(server_default=false())
     created_at_us: Mapped[int]
+    expires_at_us: Mapped[int | None]
+    revoked_at_us: Mapped[int | None]
     deleted_at_us: Mapped[int | None]

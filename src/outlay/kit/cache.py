@@ -1,0 +1,46 @@
+"""Answers kept in memory until they are read anew, all at once."""
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Cache(Generic[K, V]):
+    """Remembers what `load` answered. Thread-safe: races only repeat work."""
+
+    def __init__(self, load: Callable[[K], V], capacity: int = 10_000) -> None:
+        self._load = load
+        self._capacity = capacity
+        self._known: dict[K, V] = {}
+        self._generation = 0
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._known
+
+    def get(self, key: K) -> V:
+        """The answer for a key, loaded when it is not known yet."""
+        try:
+            return self._known[key]
+        except KeyError:
+            generation = self._generation
+            value = self._load(key)
+            with self._lock:
+                if generation != self._generation:
+                    return value  # read before a refresh: true for this caller, not for the next
+                if len(self._known) >= self._capacity:
+                    self._known.clear()
+                self._known[key] = value
+            return value
+
+    def refresh(self) -> None:
+        """Load every known answer anew; readers see the old ones until the new ones are there."""
+        with self._lock:
+            self._generation += 1
+            keys = list(self._known)
+        fresh = {key: self._load(key) for key in keys}
+        with self._lock:
+            self._known = fresh

@@ -1,0 +1,75 @@
+"""Secrets that must be read back: sealed with a master key and bound to where they are kept.
+
+AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce. The associated data names the place, so
+that a sealed secret moved to another row, or a row changed around it, does not open.
+
+    1 byte version · 4 bytes fingerprint of the master key · 12 bytes nonce · ciphertext and tag
+"""
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES: Final = 32
+_VERSION: Final = b"\x01"
+_NONCE_BYTES: Final = 12
+_HEADER_BYTES: Final = 1 + 4
+
+
+class SealBroken(Exception):
+    """The master key is another one, or the sealed secret is not where it was sealed for."""
+
+
+class Sealer:
+    """Seals and opens secrets with one master key."""
+
+    def __init__(self, master_key: bytes) -> None:
+        if len(master_key) != KEY_BYTES:
+            raise ValueError(f"a master key has {KEY_BYTES} bytes, not {len(master_key)}")
+        self._cipher = AESGCM(master_key)
+        self._header = _VERSION + hashlib.sha256(b"outlay master key" + master_key).digest()[:4]
+
+    def seal(self, secret: str, place: str) -> bytes:
+        """The sealed form of a secret, for `place` only."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, secret.encode(), place.encode())
+        return self._header + nonce + sealed
+
+    def open(self, sealed: bytes, place: str) -> str:
+        """The secret that was sealed for `place`; raises SealBroken when it was not."""
+        if sealed[:_HEADER_BYTES] != self._header:
+            raise SealBroken("it was sealed with another master key")
+        nonce, body = sealed[_HEADER_BYTES:][:_NONCE_BYTES], sealed[_HEADER_BYTES + _NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, body, place.encode()).decode()
+        except InvalidTag as error:
+            raise SealBroken("it was sealed for another place, or damaged") from error
+
+
+def read_master_key(path: Path) -> bytes | None:
+    """The master key in a file, None when there is no file; ValueError when it is not one."""
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    return parse_master_key(text)
+
+
+def parse_master_key(text: str) -> bytes:
+    """The master key written as 64 hexadecimal digits; ValueError for anything else."""
+    key = bytes.fromhex(text)
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"a master key is {KEY_BYTES * 2} hexadecimal digits")
+    return key
+
+
+def create_master_key(path: Path) -> bytes:
+    """A new master key, written to a file that only its owner can read."""
+    key = secrets.token_bytes(KEY_BYTES)
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(key.hex() + "\n", encoding="ascii")
+    return key

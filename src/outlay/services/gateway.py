@@ -1,0 +1,265 @@
+"""Requests of clients through the gateway: let through, followed, and put on record.
+
+admit   route · limits · intent on disk ──► the provider may be called
+finish  usage read or estimated · priced · outcome on disk in place of the intent
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from outlay.domain.errors import Invalid, NotPermitted
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.organization import ApiKey
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.kit.clock import Clock, to_us
+from outlay.kit.ids import uuid7
+from outlay.pricing.book import PriceBook
+from outlay.services.journal import Journal
+from outlay.services.limits import Reservation, SpendLimits
+from outlay.services.recording import Recorder
+from outlay.services.routing import Route, Router
+from outlay.storage.ledger.sqlite import Intent, SqliteLedger
+from outlay.wire.answer import Answer, text_of
+from outlay.wire.call import Call, text_bytes
+from outlay.wire.caller import Caller
+from outlay.wire.estimate import estimate_tokens
+
+SOURCE: Final = "gateway"
+
+INTERRUPTED: Final = "gateway-interrupted"
+"""The error code of requests whose outcome was lost with the process."""
+
+DEFAULT_MAX_OUTPUT: Final = 4_096
+"""Output tokens held back under a spend limit for a request that states no most."""
+
+_NO_USAGE: Final = TokenUsage()
+
+TEXT_OPERATIONS: Final = frozenset({"chat", "text_completion", "responses", "embeddings"})
+"""What can be estimated from text; pictures and sound cannot."""
+
+_encode_report: Final = msgspec.msgpack.Encoder().encode
+_decode_report: Final = msgspec.msgpack.Decoder(UsageReport).decode
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """One request on its way: what is known of it so far."""
+
+    request_id: str
+    """The id of its event, too."""
+    api_key: ApiKey
+    caller: Caller
+    operation: str
+    event_time_us: int
+    started: float
+    """Monotonic seconds."""
+    user: str
+    """Whom the request names as its user."""
+    call: Call | None = None
+    provider: str = ""
+    mapping: str = ""
+    reservation: Reservation | None = None
+    is_settled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an exchange ended, as far as the gateway saw."""
+
+    status: Status
+    http_status: int | None
+    """What the client was answered; None when it was not."""
+    error_code: str = ""
+    answer: Answer | None = None
+    """What was read of the upstream's answer; None when it gave none."""
+    is_free: bool = False
+    """Whether nothing can have been used: the request was refused, or answered with an error."""
+    first_token: float | None = None
+    """Monotonic seconds of the first bytes of a streamed answer."""
+
+
+class Gateway:
+    """Lets requests through and keeps account of them. Used from one event loop."""
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        limits: SpendLimits,
+        recorder: Recorder,
+        prices: PriceBook,
+        journal: Journal,
+        clock: Clock,
+    ) -> None:
+        self._router = router
+        self._limits = limits
+        self._recorder = recorder
+        self._prices = prices
+        self._clock = clock
+        self.journal = journal
+
+    def begin(self, api_key: ApiKey, caller: Caller, operation: str, *, started: float) -> Exchange:
+        """A request that has shown a good key. From here on it counts, whatever becomes of it."""
+        return Exchange(
+            request_id=uuid7(self._clock),
+            api_key=api_key,
+            caller=caller,
+            operation=operation,
+            event_time_us=to_us(self._clock.now()),
+            started=started,
+            user=caller.user,
+        )
+
+    async def admit(self, exchange: Exchange, call: Call) -> Route:
+        """Decide where a request goes and put the intent on disk; only then may it be sent.
+
+        Raises NotFound for an unknown model, LimitReached, NotPermitted for a model without a
+        price under a limit, and Unavailable when the ledger cannot accept.
+        """
+        organization_id = exchange.api_key.organization_id
+        exchange.call = call
+        exchange.user = exchange.user or call.user
+        exchange.mapping = text_of(call.model)
+        route = self._router.route(organization_id, call.model)
+        exchange.provider, exchange.mapping = route.upstream.provider, route.mapping
+        if self._limits.are_set(exchange.api_key):
+            amount = self._most_it_costs(exchange, call)
+            exchange.reservation = await self._limits.reserve(exchange.api_key, amount)
+        report = _encode_report(_report(exchange, Status.GATEWAY_ERROR, None))
+        try:
+            await self.journal.open(Intent(organization_id, exchange.request_id, report))
+        except BaseException:
+            self._release(exchange)
+            raise
+        return route
+
+    async def finish(self, exchange: Exchange, ending: Ending) -> None:
+        """Put the outcome on record; returns once it is on disk. Further calls do nothing."""
+        if exchange.is_settled:
+            return
+        exchange.is_settled = True
+        try:
+            await self.journal.settle(self._event(exchange, ending))
+        finally:
+            self._release(exchange)
+
+    def finish_now(self, exchange: Exchange, ending: Ending) -> None:
+        """Hand the outcome over without waiting, when the event loop is about to end."""
+        if not exchange.is_settled:
+            exchange.is_settled = True
+            self.journal.settle_now(self._event(exchange, ending))
+            self._release(exchange)
+
+    def _release(self, exchange: Exchange) -> None:
+        if exchange.reservation is not None:
+            self._limits.settle(exchange.reservation)
+            exchange.reservation = None
+
+    def _most_it_costs(self, exchange: Exchange, call: Call) -> int:
+        """Pico-USD that a request may cost at most, as far as that can be told beforehand."""
+        most = call.max_output_tokens
+        output = DEFAULT_MAX_OUTPUT if most is None else min(most, MAX_TOKENS)
+        priced = self._prices.price(
+            provider=exchange.provider,
+            mapping=exchange.mapping,
+            at_us=exchange.event_time_us,
+            usage=TokenUsage(estimate_tokens(text_bytes(call)), output),
+        )
+        if priced.cost_source is CostSource.UNPRICED:
+            raise NotPermitted(
+                f"{exchange.mapping} has no price, so a spend limit cannot hold it; "
+                "ask whoever runs the gateway to give it one (0 for a model that is free).",
+                code="model-unpriced",
+            )
+        return priced.cost_pusd
+
+    def _event(self, exchange: Exchange, ending: Ending) -> UsageEvent:
+        report = _report(exchange, ending.status, ending)
+        organization_id = exchange.api_key.organization_id
+        try:
+            return self._recorder.event(organization_id, report, exchange.event_time_us)
+        except Invalid:
+            # Counts beyond all price: nothing that can be summed, but the request stays on record.
+            report = replace(report, usage=None, reported_cost_pusd=None)
+            return self._recorder.event(organization_id, report, exchange.event_time_us)
+
+
+def recover(ledger: SqliteLedger, recorder: Recorder) -> int:
+    """Put requests on record whose outcome was lost with the process; how many there were.
+
+    Their usage is unknown: the provider may have answered, and nobody counted.
+    """
+    intents = ledger.intents()
+    events = []
+    for intent in intents:
+        report = replace(_decode_report(intent.report), error_code=INTERRUPTED)
+        events.append(recorder.event(intent.organization_id, report, report.event_time_us))
+    if events:
+        settled = [(intent.organization_id, intent.event_id) for intent in intents]
+        ledger.submit(events, settled=settled).result()
+    return len(events)
+
+
+def _report(exchange: Exchange, status: Status, ending: Ending | None) -> UsageReport:
+    """What is to be recorded of an exchange, before it has ended and after."""
+    answer = ending.answer if ending else None
+    usage, source, duration_us, first_us = None, UsageSource.UNKNOWN, None, None
+    if ending is not None:
+        usage, source = _usage(exchange, ending)
+        duration_us = _microseconds(exchange.started, time.monotonic())
+        if ending.first_token is not None:
+            first_us = _microseconds(exchange.started, ending.first_token)
+    return UsageReport(
+        event_id=exchange.request_id,
+        event_time_us=exchange.event_time_us,
+        provider=exchange.provider,
+        mapping=exchange.mapping,
+        usage=usage,
+        project_id=exchange.api_key.project_id,
+        api_key_id=exchange.api_key.api_key_id,
+        user_id=exchange.user,
+        end_user=exchange.user,
+        app=exchange.caller.app,
+        operation=exchange.operation,
+        status=status,
+        usage_source=source,
+        duration_us=duration_us,
+        time_to_first_token_us=first_us,
+        reported_cost_pusd=answer.reported_cost_pusd if answer else None,
+        source=SOURCE,
+        groups=exchange.caller.groups,
+        is_stream=exchange.call.is_stream if exchange.call else False,
+        http_status=ending.http_status if ending else None,
+        error_code=ending.error_code if ending else "",
+        response_id=answer.response_id if answer else "",
+        response_model=answer.response_model if answer else "",
+        price_context=answer.price_context if answer else {},
+    )
+
+
+def _usage(exchange: Exchange, ending: Ending) -> tuple[TokenUsage | None, UsageSource]:
+    """The tokens of an exchange and who counted them.
+
+    In this order: the provider's count; none for what cannot have used any; an estimate from the
+    text that went by, over the count the provider began with; unknown.
+    """
+    answer = ending.answer
+    if answer is not None and answer.usage is not None:
+        return answer.usage, UsageSource.PROVIDER
+    if ending.is_free:
+        return _NO_USAGE, UsageSource.PROVIDER
+    if answer is None or exchange.call is None or exchange.operation not in TEXT_OPERATIONS:
+        return None, UsageSource.UNKNOWN
+    begun = answer.usage_so_far or TokenUsage(estimate_tokens(text_bytes(exchange.call)))
+    output = max(begun.output_tokens, estimate_tokens(answer.text_bytes))
+    if begun.input_tokens + output == 0:
+        return None, UsageSource.UNKNOWN
+    return begun._replace(output_tokens=output), UsageSource.ESTIMATED
+
+
+def _microseconds(start: float, end: float) -> int:
+    return round((end - start) * 1_000_000)

@@ -1,0 +1,163 @@
+"""The gateway's way to the ledger: intents and outcomes of many requests in one transaction.
+
+What has been handed over since the last transaction goes into the next one together, so requests
+that run side by side share the crossing between threads and the fsync. All calls of one journal
+are made in one event loop.
+"""
+
+import asyncio
+import logging
+from concurrent.futures import Future
+from functools import partial
+from typing import Final
+
+from outlay.domain.errors import Unavailable
+from outlay.domain.event import UsageEvent
+from outlay.domain.outcome import Outcome
+from outlay.storage.ledger.sqlite import Intent, SqliteLedger
+
+logger = logging.getLogger(__name__)
+
+MAX_IN_FLIGHT: Final = 2
+"""Transactions handed over at a time: one is written while the next waits at the door."""
+
+RETRY_SECONDS: Final = 1.0
+
+_Waiter = asyncio.Future[None]
+
+
+class Journal:
+    """Puts intents on record before, and outcomes after, upstreams are called."""
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self._ledger = ledger
+        self._intents: list[Intent] = []
+        self._events: list[UsageEvent] = []
+        self._waiters: list[_Waiter] = []
+        self._in_flight = 0
+        self._overdue: list[UsageEvent] = []
+
+    @property
+    def overdue(self) -> int:
+        """Outcomes that the ledger could not take yet; they are kept here and tried again."""
+        return len(self._overdue)
+
+    async def open(self, intent: Intent) -> None:
+        """Put an intent on record; returns once it is on disk.
+
+        Raises Unavailable, having stored nothing, when the ledger cannot accept.
+        """
+        if self._overdue:
+            raise Unavailable("the ledger cannot write now", code="ledger-unavailable")
+        self._intents.append(intent)
+        await self._landing()
+
+    async def settle(self, event: UsageEvent) -> None:
+        """Put an outcome on record in place of its intent; returns once it is on disk.
+
+        When the ledger cannot accept, the outcome is kept and tried again every second: the
+        request has been answered, so this is no longer its problem.
+        """
+        self._events.append(event)
+        try:
+            await self._landing()
+        except Unavailable as error:
+            if not self._overdue:
+                logger.error("outcomes wait for the ledger: %s", error.message)  # noqa: TRY400 - no bug
+                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._retry)
+            self._overdue.append(event)
+
+    def settle_now(self, event: UsageEvent) -> None:
+        """Hand an outcome over without waiting, when the event loop is about to end."""
+        try:
+            self._ledger.submit([event], settled=[(event.organization_id, event.event_id)])
+        except Unavailable as error:
+            logger.error("the outcome of %s stays open: %s", event.event_id, error.message)  # noqa: TRY400
+
+    def flush(self) -> None:
+        """Hand over what is left, when the event loop is about to end."""
+        for event in (*self._events, *self._overdue):
+            self.settle_now(event)
+        self._events, self._overdue = [], []
+
+    def _landing(self) -> _Waiter:
+        loop = asyncio.get_running_loop()
+        waiter: _Waiter = loop.create_future()
+        self._waiters.append(waiter)
+        if self._in_flight < MAX_IN_FLIGHT and len(self._waiters) == 1:
+            loop.call_soon(self._hand_over, loop)
+        return waiter
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Submit what has come together; the last one in flight calls this again."""
+        if not self._waiters or self._in_flight >= MAX_IN_FLIGHT:
+            return
+        intents, events, waiters = self._intents, self._events, self._waiters
+        self._intents, self._events, self._waiters = [], [], []
+        try:
+            submitted = self._ledger.submit(
+                events,
+                intents=intents,
+                settled=[(event.organization_id, event.event_id) for event in events],
+            )
+        except Unavailable as error:
+            _tell(waiters, error)
+            return
+        self._in_flight += 1
+        submitted.add_done_callback(partial(self._on_commit, loop, waiters))
+
+    def _on_commit(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        waiters: list[_Waiter],
+        submitted: Future[list[Outcome]],
+    ) -> None:
+        """Called by the ledger's thread."""
+        try:
+            loop.call_soon_threadsafe(self._land, loop, waiters, submitted.exception())
+        except RuntimeError:
+            logger.debug("the event loop ended before the ledger answered")
+
+    def _land(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        waiters: list[_Waiter],
+        error: BaseException | None,
+    ) -> None:
+        self._in_flight -= 1
+        _tell(waiters, error)
+        self._hand_over(loop)
+
+    def _retry(self) -> None:
+        """Try the outcomes again that the ledger could not take."""
+        loop = asyncio.get_running_loop()
+        overdue = self._overdue
+        try:
+            submitted = self._ledger.submit(
+                overdue, settled=[(event.organization_id, event.event_id) for event in overdue]
+            )
+        except Unavailable:
+            loop.call_later(RETRY_SECONDS, self._retry)
+            return
+
+        def landed(error: BaseException | None) -> None:
+            if error is None:
+                self._overdue = self._overdue[len(overdue) :]
+                logger.warning("%d outcomes that waited are on record now", len(overdue))
+            if self._overdue:
+                loop.call_later(RETRY_SECONDS, self._retry)
+
+        overdue = list(overdue)
+        submitted.add_done_callback(
+            lambda done: loop.call_soon_threadsafe(landed, done.exception())
+        )
+
+
+def _tell(waiters: list[_Waiter], error: BaseException | None) -> None:
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)

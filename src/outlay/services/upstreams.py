@@ -1,0 +1,251 @@
+"""Upstreams and model mappings of organizations: set up, changed and sealed."""
+
+import re
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound
+from outlay.domain.event import MAX_TEXT
+from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
+from outlay.kit.clock import Clock, to_us
+from outlay.kit.ids import new_id
+from outlay.kit.sealing import SealBroken, Sealer
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.upstreams import (
+    StoredUpstream,
+    create_upstream,
+    delete_model_mapping,
+    delete_upstream,
+    find_sealed,
+    list_model_mappings,
+    list_upstreams,
+    put_model_mapping,
+    update_upstream,
+)
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_MAX_SECRET: Final = 4096
+_HINT_LETTERS: Final = 4
+_HIDDEN_BELOW: Final = 12
+"""Secrets shorter than this have no hint: it would be too much of them."""
+
+
+class Upstreams:
+    """Where requests may be sent, and with which secret. Secrets go in and never come out."""
+
+    def __init__(self, directory: Directory, sealer: Sealer, clock: Clock) -> None:
+        """Raises Damaged when the master key does not open the secrets that are kept."""
+        self._directory = directory
+        self._sealer = sealer
+        self._clock = clock
+        with directory.unit() as session:
+            stored = find_sealed(session)
+        if stored is not None:
+            self.open_secret(stored)
+
+    def create(
+        self,
+        organization_id: str,
+        *,
+        provider: str,
+        name: str | None = None,
+        base_url: str | None = None,
+        secret: str | None = None,
+    ) -> Upstream:
+        """A new upstream; name and address default to the provider's."""
+        chosen = base_url or BASE_URLS.get(provider)
+        if chosen is None:
+            raise Invalid(
+                f"{provider!r} is not a provider whose address is known; give its base URL "
+                f"(known are {', '.join(BASE_URLS)})",
+                field="baseUrl",
+            )
+        upstream = Upstream(
+            upstream_id=new_id("ups"),
+            organization_id=organization_id,
+            name=_check_label(name or provider, "name"),
+            provider=_check_label(provider, "provider"),
+            base_url=check_base_url(chosen),
+            hint=_hint(secret),
+        )
+        with self._directory.change() as session:
+            _check_free(upstream, list_upstreams(session, organization_id))
+            create_upstream(session, self._seal(upstream, secret), to_us(self._clock.now()))
+        return upstream
+
+    def update(
+        self,
+        organization_id: str,
+        upstream_id: str,
+        *,
+        name: str | None = None,
+        base_url: str | None = None,
+        secret: str | None = None,
+    ) -> Upstream:
+        """Change an upstream. A new address needs the secret again, which was meant for the old."""
+        with self._directory.change() as session:
+            known = list_upstreams(session, organization_id)
+            stored = next((s for s in known if s.upstream.upstream_id == upstream_id), None)
+            if stored is None:
+                raise NotFound("there is no such upstream")
+            before = stored.upstream
+            address = check_base_url(base_url) if base_url else before.base_url
+            if address != before.base_url and stored.sealed_secret and secret is None:
+                raise Invalid(
+                    "changing the base URL needs the secret again",
+                    code="secret-required",
+                    field="secret",
+                )
+            after = replace(
+                before,
+                name=_check_label(name, "name") if name else before.name,
+                base_url=address,
+                hint=_hint(secret) if secret is not None else before.hint,
+            )
+            _check_free(after, known)
+            if secret is None:
+                update_upstream(session, StoredUpstream(after, stored.sealed_secret))
+            else:
+                update_upstream(session, self._seal(after, secret))
+        return after
+
+    def delete(self, organization_id: str, upstream_id: str) -> None:
+        """Stop using an upstream, its mappings included, and forget its secret."""
+        with self._directory.change() as session:
+            known = list_upstreams(session, organization_id)
+            if not any(s.upstream.upstream_id == upstream_id for s in known):
+                raise NotFound("there is no such upstream")
+            for mapping in list_model_mappings(session, organization_id):
+                if mapping.upstream_id == upstream_id:
+                    delete_model_mapping(session, organization_id, mapping.name)
+            delete_upstream(session, upstream_id, to_us(self._clock.now()))
+
+    def of(self, organization_id: str) -> list[Upstream]:
+        """The upstreams in use, oldest first."""
+        with self._directory.unit() as session:
+            return [stored.upstream for stored in list_upstreams(session, organization_id)]
+
+    def put_mapping(
+        self, organization_id: str, *, name: str, upstream_id: str, model: str
+    ) -> ModelMapping:
+        """Give a model of an upstream a name of the organization's own."""
+        for text, label in ((name, "name"), (model, "model")):
+            if not text or len(text) > MAX_TEXT or not text.isprintable() or text != text.strip():
+                raise Invalid(f"a {label} is 1 to {MAX_TEXT} printable characters", field=label)
+        mapping = ModelMapping(
+            organization_id=organization_id, name=name, upstream_id=upstream_id, model=model
+        )
+        with self._directory.change() as session:
+            known = list_upstreams(session, organization_id)
+            if not any(s.upstream.upstream_id == upstream_id for s in known):
+                raise NotFound("there is no such upstream")
+            put_model_mapping(session, mapping, to_us(self._clock.now()))
+        return mapping
+
+    def delete_mapping(self, organization_id: str, name: str) -> None:
+        """Remove a name; raises NotFound when there is none."""
+        with self._directory.change() as session:
+            if not any(m.name == name for m in list_model_mappings(session, organization_id)):
+                raise NotFound("there is no such model mapping")
+            delete_model_mapping(session, organization_id, name)
+
+    def mappings_of(self, organization_id: str) -> list[ModelMapping]:
+        """The organization's own model names."""
+        with self._directory.unit() as session:
+            return list_model_mappings(session, organization_id)
+
+    def open_secret(self, stored: StoredUpstream) -> str:
+        """The secret of an upstream, for the one who sends it there; empty when it has none."""
+        if stored.sealed_secret is None:
+            return ""
+        try:
+            return self._sealer.open(stored.sealed_secret, stored.upstream.place)
+        except SealBroken as error:
+            raise Damaged(
+                f"the secret of the upstream {stored.upstream.name!r} does not open: {error}",
+                code="secret-sealed",
+            ) from error
+
+    def _seal(self, upstream: Upstream, secret: str | None) -> StoredUpstream:
+        if not secret:
+            return StoredUpstream(upstream, None)
+        if len(secret) > _MAX_SECRET or not secret.isascii() or not secret.isprintable():
+            raise Invalid(
+                f"a secret is at most {_MAX_SECRET:,} printable ASCII characters", field="secret"
+            )
+        return StoredUpstream(upstream, self._sealer.seal(secret, upstream.place))
+
+
+def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
+    """Raise Conflict when another upstream has the name."""
+    for other in (stored.upstream for stored in known):
+        if other.name == upstream.name and other.upstream_id != upstream.upstream_id:
+            raise Conflict(f"there is an upstream called {upstream.name!r} already")
+
+
+def check_base_url(text: str) -> str:
+    """A base URL without its trailing slash; Invalid says what is wrong with it.
+
+    Only what an operator can mean: HTTP or HTTPS, a host in its plain form, no credentials, no
+    query. Addresses of the machine's own metadata service are refused here and when connecting.
+    """
+    parts = urlsplit(text.strip())
+    try:
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise Invalid(f"the base URL is not well-formed: {error}", field="baseUrl") from error
+    fault = None
+    if parts.scheme not in {"http", "https"}:
+        fault = "it must begin with https:// or http://"
+    elif parts.username is not None or parts.password is not None:
+        fault = "it must not contain a user name or password"
+    elif parts.query or parts.fragment or "?" in text or "#" in text:
+        fault = "it must not contain a query or a fragment"
+    elif not host or not text.isascii() or not text.isprintable() or port == 0:
+        fault = "it must name a host"
+    elif any(part in {".", ".."} for part in parts.path.split("/")) or "\\" in text or "%" in text:
+        fault = "its path must be written plainly"
+    elif not _is_plain_host(host):
+        fault = f"{host} is not a host name, nor an address in its usual form"
+    if fault:
+        raise Invalid(f"the base URL {text!r} cannot be used: {fault}", field="baseUrl")
+    return text.strip().rstrip("/")
+
+
+def is_reachable_address(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an upstream may be there: link-local (metadata services) and the like are refused."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return not (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or str(address) in {"fd00:ec2::254", "100.100.100.200"}
+    )
+
+
+def _is_plain_host(host: str) -> bool:
+    try:
+        return is_reachable_address(ip_address(host))
+    except ValueError:
+        labels = host.rstrip(".").split(".")
+        # A last label of digits is an address in another notation: 2130706433, 0x7f.1, 127.1.
+        return not re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]) and all(
+            re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", label) for label in labels
+        )
+
+
+def _check_label(text: str, field: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise Invalid(
+            f"a {field} is 1 to 63 lower-case letters, digits, dots, dashes or underscores, "
+            f"not {text!r}",
+            field=field,
+        )
+    return text
+
+
+def _hint(secret: str | None) -> str:
+    return secret[-_HINT_LETTERS:] if secret and len(secret) >= _HIDDEN_BELOW else ""

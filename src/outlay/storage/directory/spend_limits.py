@@ -1,0 +1,53 @@
+"""Reading and writing spend limits."""
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
+from outlay.storage.directory.tables import SpendLimitRow
+
+
+def put_spend_limit(session: Session, limit: SpendLimit, created_at_us: int) -> None:
+    """Add a limit, or replace the amount of the one for the same scope and interval."""
+    session.merge(
+        SpendLimitRow(
+            organization_id=limit.organization_id,
+            scope=limit.scope.value,
+            scope_id=limit.scope_id,
+            interval=limit.interval.value,
+            amount_pusd=limit.amount_pusd,
+            created_at_us=created_at_us,
+        )
+    )
+    session.flush()
+
+
+def delete_spend_limit(session: Session, limit: SpendLimit) -> None:
+    """Remove the limit of a scope and interval, whatever its amount."""
+    session.execute(
+        delete(SpendLimitRow).where(
+            SpendLimitRow.organization_id == limit.organization_id,
+            SpendLimitRow.scope == limit.scope.value,
+            SpendLimitRow.scope_id == limit.scope_id,
+            SpendLimitRow.interval == limit.interval.value,
+        )
+    )
+
+
+def list_spend_limits(session: Session, organization_id: str) -> list[SpendLimit]:
+    """Limits of an organization."""
+    rows = session.scalars(
+        select(SpendLimitRow)
+        .where(SpendLimitRow.organization_id == organization_id)
+        .order_by(SpendLimitRow.scope, SpendLimitRow.scope_id, SpendLimitRow.interval)
+    )
+    return [
+        SpendLimit(
+            organization_id=row.organization_id,
+            scope=LimitScope(row.scope),
+            scope_id=row.scope_id,
+            interval=LimitInterval(row.interval),
+            amount_pusd=row.amount_pusd,
+        )
+        for row in rows
+    ]

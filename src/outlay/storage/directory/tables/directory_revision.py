@@ -1,0 +1,14 @@
+"""Table with the number of changes made to the directory."""
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class DirectoryRevisionRow(Base):
+    """One row that every change raises, so that other processes see that they must read again."""
+
+    __tablename__ = "directory_revision"
+
+    only: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int]

@@ -1,0 +1,130 @@
+"""Reading and writing upstreams and model mappings."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from outlay.domain.upstream import ModelMapping, Upstream
+from outlay.storage.directory.tables import ModelMappingRow, UpstreamRow
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUpstream:
+    """An upstream with its secret as it is kept: sealed, None when it has none."""
+
+    upstream: Upstream
+    sealed_secret: bytes | None
+
+
+def create_upstream(session: Session, stored: StoredUpstream, created_at_us: int) -> None:
+    """Add an upstream."""
+    upstream = stored.upstream
+    session.add(
+        UpstreamRow(
+            upstream_id=upstream.upstream_id,
+            organization_id=upstream.organization_id,
+            name=upstream.name,
+            provider=upstream.provider,
+            base_url=upstream.base_url,
+            sealed_secret=stored.sealed_secret,
+            hint=upstream.hint,
+            created_at_us=created_at_us,
+            deleted_at_us=None,
+        )
+    )
+    session.flush()
+
+
+def update_upstream(session: Session, stored: StoredUpstream) -> None:
+    """Replace name, address and secret of an upstream."""
+    upstream = stored.upstream
+    session.execute(
+        update(UpstreamRow)
+        .where(UpstreamRow.upstream_id == upstream.upstream_id)
+        .values(
+            name=upstream.name,
+            base_url=upstream.base_url,
+            sealed_secret=stored.sealed_secret,
+            hint=upstream.hint,
+        )
+    )
+
+
+def delete_upstream(session: Session, upstream_id: str, deleted_at_us: int) -> None:
+    """Mark an upstream as deleted and forget its secret."""
+    session.execute(
+        update(UpstreamRow)
+        .where(UpstreamRow.upstream_id == upstream_id)
+        .values(deleted_at_us=deleted_at_us, sealed_secret=None)
+    )
+
+
+def list_upstreams(session: Session, organization_id: str) -> list[StoredUpstream]:
+    """Upstreams of an organization that are in use, oldest first."""
+    rows = session.scalars(
+        select(UpstreamRow)
+        .where(UpstreamRow.organization_id == organization_id, UpstreamRow.deleted_at_us.is_(None))
+        .order_by(UpstreamRow.created_at_us, UpstreamRow.upstream_id)
+    )
+    return [_from_row(row) for row in rows]
+
+
+def _from_row(row: UpstreamRow) -> StoredUpstream:
+    upstream = Upstream(
+        upstream_id=row.upstream_id,
+        organization_id=row.organization_id,
+        name=row.name,
+        provider=row.provider,
+        base_url=row.base_url,
+        hint=row.hint,
+    )
+    return StoredUpstream(upstream, row.sealed_secret)
+
+
+def find_sealed(session: Session) -> StoredUpstream | None:
+    """Some upstream with a secret: the master key must open it."""
+    found = select(UpstreamRow).where(UpstreamRow.sealed_secret.is_not(None)).limit(1)
+    row = session.scalars(found).first()
+    return _from_row(row) if row else None
+
+
+def put_model_mapping(session: Session, mapping: ModelMapping, created_at_us: int) -> None:
+    """Add a model mapping, or replace the one of that name."""
+    session.merge(
+        ModelMappingRow(
+            organization_id=mapping.organization_id,
+            name=mapping.name,
+            upstream_id=mapping.upstream_id,
+            model=mapping.model,
+            created_at_us=created_at_us,
+        )
+    )
+    session.flush()
+
+
+def delete_model_mapping(session: Session, organization_id: str, name: str) -> None:
+    """Remove a model mapping."""
+    session.execute(
+        delete(ModelMappingRow).where(
+            ModelMappingRow.organization_id == organization_id, ModelMappingRow.name == name
+        )
+    )
+
+
+def list_model_mappings(session: Session, organization_id: str) -> list[ModelMapping]:
+    """Model mappings of an organization, by name."""
+    rows = session.scalars(
+        select(ModelMappingRow)
+        .where(ModelMappingRow.organization_id == organization_id)
+        .order_by(ModelMappingRow.name)
+    )
+    return [
+        ModelMapping(
+            organization_id=row.organization_id,
+            name=row.name,
+            upstream_id=row.upstream_id,
+            model=row.model,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,112 @@
+"""The gateway as an ASGI application: which requests it takes, and how it says that it is well."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from outlay.domain.errors import Unauthenticated
+from outlay.services.bundle import Services
+from outlay.web.http.errors import status_of
+from outlay.web.proxy.credentials import credential_of
+from outlay.web.proxy.dialects import ANTHROPIC, OPENAI
+from outlay.web.proxy.endpoints import ENDPOINTS
+from outlay.web.proxy.forward import Forwarder
+from outlay.web.proxy.headers import error_headers
+from outlay.web.proxy.metrics import CONTENT_TYPE, Metrics
+from outlay.web.proxy.models import ModelList, render_models
+from outlay.web.proxy.upstream import UpstreamClient
+
+_Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PLAIN: Final = "text/plain; charset=utf-8"
+JSON: Final = "application/json"
+
+
+class Proxy:
+    """Everything under the paths of `handlers`. Started and closed in one event loop."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._metrics = Metrics()
+        self._forwarder: Forwarder | None = None
+        self._models: ModelList | None = None
+        self._is_closing = False
+        self.handlers: Mapping[str, _Handler] = {
+            **dict.fromkeys(ENDPOINTS, self._relay),
+            "/v1/models": self._list_models,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._render_metrics,
+        }
+
+    def start(self) -> None:
+        """Open what needs a running event loop."""
+        settings = self._services.settings.proxy
+        upstreams = UpstreamClient(connect_seconds=settings.connect_seconds)
+        self._forwarder = Forwarder(
+            api_keys=self._services.api_keys,
+            gateway=self._services.gateway,
+            upstreams=upstreams,
+            settings=settings,
+            metrics=self._metrics,
+        )
+        self._models = ModelList(self._services.router, upstreams)
+
+    async def close(self) -> None:
+        """Hand over what is left to record and close the connections to upstreams."""
+        self._is_closing = True
+        if self._forwarder is not None:
+            self._forwarder.sweeper.stop()
+            await self._forwarder.upstreams.close()
+        self._services.gateway.journal.flush()
+
+    async def _relay(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = ENDPOINTS[scope["path"]]
+        if self._forwarder is None:
+            raise RuntimeError("the gateway has not been started")
+        if scope["method"] != "POST":
+            message = f"{scope['path']} takes POST requests"
+            body = endpoint.dialect.error(405, "method-not-allowed", message)
+            await _answer(send, 405, body, JSON)
+            return
+        await self._forwarder.serve(endpoint, scope, receive, send)
+
+    async def _list_models(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(reversed(scope["headers"]))
+        dialect = ANTHROPIC if b"anthropic-version" in headers else OPENAI
+        if self._models is None:
+            raise RuntimeError("the gateway has not been started")
+        try:
+            api_key = await self._services.api_keys.authenticate(credential_of(headers))
+        except Unauthenticated as error:
+            status = status_of(error)
+            await _answer(send, status, dialect.error(status, error.code, error.message), JSON)
+            return
+        names = await self._models.names(api_key)
+        await _answer(send, 200, render_models(names, is_anthropic=dialect is ANTHROPIC), JSON)
+
+    async def _healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The process answers."""
+        await _answer(send, 200, b"ok\n", PLAIN)
+
+    async def _readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The process can take requests: the ledger accepts and nothing is being stopped."""
+        fault = self._services.ledger.failure
+        if self._services.gateway.journal.overdue:
+            fault = "the ledger cannot write now"
+        if self._is_closing:
+            fault = "shutting down"
+        await _answer(send, 503 if fault else 200, f"{fault or 'ready'}\n".encode(), PLAIN)
+
+    async def _render_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._metrics.ledger_lag.set(self._services.projection.pending_events)
+        self._metrics.overdue.set(self._services.gateway.journal.overdue)
+        await _answer(send, 200, self._metrics.render(), CONTENT_TYPE)
+
+
+async def _answer(send: Send, status: int, body: bytes, content_type: str) -> None:
+    headers = error_headers("", len(body), None)
+    headers[0] = (b"content-type", content_type.encode())
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,90 @@
+"""The client's side of a request: its body, whether it is still there, and what it is sent."""
+
+from collections.abc import Coroutine
+from typing import Any, cast
+
+from starlette.types import Message, Receive, Send
+
+from outlay.domain.errors import Invalid
+from outlay.web.proxy.patience import OutOfPatience, Patience
+
+
+class ClientGone(Exception):
+    """The client has closed its connection, or has taken nothing for too long."""
+
+
+class BodyTooLarge(Invalid):
+    """The request body is larger than is taken."""
+
+    default_code = "body-too-large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is larger than {limit // 1024 // 1024} MiB")
+
+
+class Client:
+    """One request's connection to its client."""
+
+    __slots__ = ("_has_body", "_patience", "_receive", "_seconds", "_send", "is_gone")
+
+    def __init__(self, receive: Receive, send: Send, patience: Patience, seconds: float) -> None:
+        self._receive = receive
+        self._send = send
+        self._patience = patience
+        self._seconds = seconds
+        self._has_body = False
+        self.is_gone = False
+
+    async def read_body(self, limit: int) -> bytes:
+        """The body; raises BodyTooLarge before more than `limit` bytes are held, ClientGone."""
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            try:
+                message = await self._patience.wait(self._receive(), self._seconds)
+            except OutOfPatience:
+                self.is_gone = True
+                raise ClientGone from None
+            if message["type"] == "http.disconnect":
+                self.is_gone = True
+                raise ClientGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(limit)
+            if not message.get("more_body", False):
+                self._has_body = True
+                return b"".join([*chunks, chunk]) if chunks else chunk
+            chunks.append(chunk)
+
+    def has_left(self) -> bool:
+        """Whether the client has closed its connection.
+
+        After the body, `receive` has nothing to say until the client leaves. It is asked without
+        waiting: run to where it would wait, and put away there. That costs a hundredth of a task
+        that waits beside every request.
+        """
+        if not self.is_gone and self._has_body:
+            waiting = cast("Coroutine[Any, Any, Message]", self._receive())
+            try:
+                waiting.send(None)
+            except StopIteration as told:
+                self.is_gone = told.value["type"] == "http.disconnect"
+            finally:
+                waiting.close()
+        return self.is_gone
+
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send status and headers; raises ClientGone."""
+        await self._put({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, body: bytes, *, more: bool) -> None:
+        """Send a piece of the body; raises ClientGone."""
+        await self._put({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def _put(self, message: dict[str, object]) -> None:
+        try:
+            await self._patience.wait(self._send(message), self._seconds)
+        except OutOfPatience:
+            self.is_gone = True
+            raise ClientGone from None

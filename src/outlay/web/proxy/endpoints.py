@@ -1,0 +1,101 @@
+"""What the gateway relays: which path is which operation, in whose dialect."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from outlay.web.proxy.dialects import ANTHROPIC, OPENAI, Dialect
+from outlay.wire.answer import Format
+from outlay.wire.anthropic.messages import COUNT_TOKENS, MESSAGES
+from outlay.wire.call import Call, parse_form_call, parse_json_call, rewrite_form, rewrite_json
+from outlay.wire.openai.chat import CHAT, MEDIA
+from outlay.wire.openai.responses import RESPONSES
+from outlay.wire.reader import AnswerReader, BodyReader, PassingReader, StreamReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A path that is relayed."""
+
+    path: str
+    operation: str
+    dialect: Dialect
+    form: Format | None
+    """How to read answers; None for those that say nothing."""
+    asks_usage: bool = False
+    """Whether a stream has its usage only where it is asked for."""
+    takes_form: bool = False
+    """Whether the request is a multipart form."""
+
+    @property
+    def suffix(self) -> str:
+        """What is appended to the base URL of an upstream."""
+        return self.path.removeprefix("/v1")
+
+    def parse(self, body: bytes, content_type: str) -> Call:
+        """The call in a request body; raises Invalid."""
+        if self.takes_form:
+            return parse_form_call(body, content_type)
+        return parse_json_call(body)
+
+    def rewrite(self, call: Call, model: str) -> bytes:
+        """The body as the upstream is to have it."""
+        if self.takes_form:
+            return rewrite_form(call, model=model)
+        return rewrite_json(call, model=model, asks_usage=self.adds_usage(call))
+
+    def adds_usage(self, call: Call) -> bool:
+        """Whether the upstream is asked for a usage that the client did not ask for."""
+        return self.asks_usage and call.is_stream and not call.wants_usage
+
+    def reader(self, content_type: str, call: Call) -> AnswerReader:
+        """What reads an answer of a content type."""
+        if self.form is None:
+            return PassingReader()
+        if content_type.startswith("text/event-stream"):
+            return StreamReader(self.form, hides_usage=self.adds_usage(call))
+        return BodyReader(self.form)
+
+
+ENDPOINTS: Final[Mapping[str, Endpoint]] = {
+    endpoint.path: endpoint
+    for endpoint in (
+        Endpoint(
+            path="/v1/chat/completions",
+            operation="chat",
+            dialect=OPENAI,
+            form=CHAT,
+            asks_usage=True,
+        ),
+        Endpoint(
+            path="/v1/completions",
+            operation="text_completion",
+            dialect=OPENAI,
+            form=CHAT,
+            asks_usage=True,
+        ),
+        Endpoint(path="/v1/embeddings", operation="embeddings", dialect=OPENAI, form=CHAT),
+        Endpoint(path="/v1/responses", operation="responses", dialect=OPENAI, form=RESPONSES),
+        Endpoint(path="/v1/messages", operation="chat", dialect=ANTHROPIC, form=MESSAGES),
+        Endpoint(
+            path="/v1/messages/count_tokens",
+            operation="count_tokens",
+            dialect=ANTHROPIC,
+            form=COUNT_TOKENS,
+        ),
+        Endpoint(
+            path="/v1/images/generations",
+            operation="image_generation",
+            dialect=OPENAI,
+            form=MEDIA,
+        ),
+        Endpoint(
+            path="/v1/audio/transcriptions",
+            operation="transcription",
+            dialect=OPENAI,
+            form=MEDIA,
+            takes_form=True,
+        ),
+        Endpoint(path="/v1/audio/speech", operation="speech", dialect=OPENAI, form=None),
+    )
+}

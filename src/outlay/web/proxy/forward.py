@@ -1,0 +1,348 @@
+"""Relaying one request: let through, sent on, passed back piece by piece, put on record.
+
+The end of an answer is held back until the outcome is on disk: whoever has seen the end of an
+answer finds it in the ledger.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Final, TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
+from outlay.domain.event import Status
+from outlay.services.api_keys import ApiKeys
+from outlay.services.gateway import Ending, Exchange, Gateway
+from outlay.services.routing import Route
+from outlay.settings import ProxySettings
+from outlay.web.http.errors import status_of
+from outlay.web.proxy.client import BodyTooLarge, Client, ClientGone
+from outlay.web.proxy.credentials import credential_of, secret_header
+from outlay.web.proxy.endpoints import Endpoint
+from outlay.web.proxy.headers import (
+    error_headers,
+    listed_by,
+    request_headers,
+    response_headers,
+)
+from outlay.web.proxy.metrics import Metrics
+from outlay.web.proxy.patience import OutOfPatience, Patience, Sweeper
+from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure, UpstreamResponse
+from outlay.wire.answer import Answer
+from outlay.wire.call import MAX_BODY_BYTES, Call
+from outlay.wire.caller import Headers, read_caller
+from outlay.wire.reader import BodyReader, StreamReader
+
+_Result = TypeVar("_Result")
+
+OPERATOR_FAULTS: Final = frozenset({401, 403, 407, 408, 429})
+"""Upstream statuses below 500 that are not the client's doing: our credential, their capacity."""
+
+_REDIRECT: Final = UpstreamFailure(
+    "upstream-redirect",
+    "The provider answered with a redirect, which is not followed.",
+    is_unsent=True,
+)
+
+
+class Forwarder:
+    """Relays requests. Made in a running event loop."""
+
+    def __init__(
+        self,
+        *,
+        api_keys: ApiKeys,
+        gateway: Gateway,
+        upstreams: UpstreamClient,
+        settings: ProxySettings,
+        metrics: Metrics,
+    ) -> None:
+        self.api_keys = api_keys
+        self.gateway = gateway
+        self.upstreams = upstreams
+        self.settings = settings
+        self.metrics = metrics
+        self.sweeper = Sweeper()
+        self.draining = 0
+
+    async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        patience = Patience(self.sweeper)
+        client = Client(receive, send, patience, self.settings.client_seconds)
+        try:
+            await _Relay(self, endpoint, scope, client, patience).run()
+        except ClientGone:
+            pass
+        finally:
+            patience.end()
+
+
+class _Relay:
+    """One request on its way through."""
+
+    def __init__(
+        self,
+        forwarder: Forwarder,
+        endpoint: Endpoint,
+        scope: Scope,
+        client: Client,
+        patience: Patience,
+    ) -> None:
+        self._forwarder = forwarder
+        self._gateway = forwarder.gateway
+        self._settings = forwarder.settings
+        self._metrics = forwarder.metrics
+        self._endpoint = endpoint
+        self._scope = scope
+        self._client = client
+        self._patience = patience
+        self._started = time.monotonic()
+        self._waited = 0.0
+        """Seconds spent waiting for the upstream."""
+        self._answer: Answer | None = None
+        self._status: int | None = None
+        """What the client has been sent, once it has."""
+        self._first_token: float | None = None
+        self._drains_until: float | None = None
+        """When reading on without the client ends; None while it is there."""
+        self._drained_bytes = 0
+
+    async def run(self) -> None:
+        """Serve the request to its end."""
+        headers = dict(reversed(self._scope["headers"]))
+        try:
+            api_key = await self._forwarder.api_keys.authenticate(credential_of(headers))
+        except Unauthenticated as error:
+            await self._refuse(error)
+            return
+        exchange = self._gateway.begin(
+            api_key, read_caller(headers), self._endpoint.operation, started=self._started
+        )
+        self._metrics.in_flight.inc()
+        try:
+            await self._exchange(exchange, headers)
+        except asyncio.CancelledError:
+            # The process is about to end; what is known so far goes on record.
+            ending = self._ending(Status.GATEWAY_ERROR, "gateway-stopped")
+            self._gateway.finish_now(exchange, ending)
+            raise
+        finally:
+            self._metrics.in_flight.dec()
+            if self._drains_until is not None:
+                self._forwarder.draining -= 1
+                self._metrics.draining.dec()
+
+    # Letting through
+
+    async def _exchange(self, exchange: Exchange, headers: Headers) -> None:
+        try:
+            call = await self._read_call(headers)
+            route = await self._gateway.admit(exchange, call)
+        except ClientGone:
+            await self._finish(exchange, self._ending(Status.CANCELED, is_free=True))
+            raise
+        except Unavailable as error:
+            # What the ledger cannot take is refused, and so is no request of ours.
+            await self._refuse(error, exchange.request_id)
+        except OutlayError as error:
+            is_ours = status_of(error) >= 500
+            status = Status.GATEWAY_ERROR if is_ours else Status.CLIENT_ERROR
+            ending = self._ending(status, error.code, status_of(error), is_free=True)
+            await self._finish(exchange, ending)
+            await self._refuse(error, exchange.request_id)
+        else:
+            await self._relay(exchange, call, route, headers)
+
+    async def _read_call(self, headers: Headers) -> Call:
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise Invalid("send the body without a content encoding", code="encoded-body")
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+            raise BodyTooLarge(MAX_BODY_BYTES)
+        body = await self._client.read_body(MAX_BODY_BYTES)
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        return self._endpoint.parse(body, content_type)
+
+    async def _refuse(self, error: OutlayError, request_id: str = "") -> None:
+        """Answer with an error of our own."""
+        status = status_of(error)
+        retry_after = getattr(error, "retry_after", 2 if status == 503 else None)
+        await self._say(status, error.code, error.message, request_id, retry_after)
+
+    async def _say(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        request_id: str,
+        retry_after: int | None = None,
+    ) -> None:
+        """Answer with an error in the client's dialect."""
+        body = self._endpoint.dialect.error(status, code, message, request_id)
+        headers = error_headers(request_id, len(body), retry_after)
+        await self._put(status, headers, body, more=False)
+
+    # Sending on and passing back
+
+    async def _relay(self, exchange: Exchange, call: Call, route: Route, headers: Headers) -> None:
+        query = self._scope["query_string"].decode("latin-1")
+        connection = headers.get(b"connection")
+        response: UpstreamResponse | None = None
+        try:
+            sending = self._forwarder.upstreams.send(
+                route.upstream.base_url + self._endpoint.suffix + (f"?{query}" if query else ""),
+                request_headers(
+                    self._scope["headers"],
+                    listed_by(connection) if connection else frozenset(),
+                    secret_header(route, self._endpoint.dialect),
+                ),
+                self._endpoint.rewrite(call, route.model),
+            )
+            response = await self._from_upstream(sending, self._settings.answer_seconds)
+            if 300 <= response.status < 400:
+                await self._fail(exchange, _REDIRECT)
+            else:
+                await self._pass_back(exchange, call, response)
+        except UpstreamFailure as failure:
+            await self._fail(exchange, failure)
+        finally:
+            if response is not None:
+                response.close()
+
+    async def _pass_back(self, exchange: Exchange, call: Call, response: UpstreamResponse) -> None:
+        reader = self._endpoint.reader(response.content_type, call)
+        self._answer = answer = reader.answer
+        is_stream = isinstance(reader, StreamReader)
+        headers = response_headers(response.headers, exchange.request_id, has_length=not is_stream)
+        held = b""
+        while chunk := await self._next(response):
+            passed = reader.feed(chunk)
+            if not is_stream:
+                held, passed = passed, held
+            elif answer.is_complete:
+                await self._finish(exchange, self._outcome(response, reader))
+            if passed and self._is_there():
+                await self._put(response.status, headers, passed)
+        rest = reader.finish()
+        await self._finish(exchange, self._outcome(response, reader))
+        if self._is_there():
+            await self._put(response.status, headers, rest if is_stream else held, more=False)
+
+    async def _next(self, response: UpstreamResponse) -> bytes:
+        """The next bytes of the answer; raises UpstreamFailure when waiting for more is over."""
+        chunk = await self._from_upstream(response.read(), self._settings.idle_seconds)
+        now = time.monotonic()
+        if self._first_token is None:
+            self._first_token = now
+        if self._drains_until is not None:
+            self._drained_bytes += len(chunk)
+            if now > self._drains_until or self._drained_bytes > self._settings.drain_bytes:
+                raise UpstreamFailure("client-gone", "The client has gone.")
+        elif now > self._started + self._settings.total_seconds:
+            raise UpstreamFailure("upstream-timeout", "The answer took too long.", status=504)
+        return chunk
+
+    def _is_there(self) -> bool:
+        """Whether the client is still to be sent something; begins to drain when it is not."""
+        if self._drains_until is None and self._client.has_left():
+            self._begin_drain()
+        return self._drains_until is None
+
+    def _begin_drain(self) -> None:
+        """Go on reading without the client, for the usage; raises UpstreamFailure if not."""
+        if self._forwarder.draining >= self._settings.max_drains:
+            raise UpstreamFailure("client-gone", "The client has gone.")
+        self._forwarder.draining += 1
+        self._metrics.draining.inc()
+        self._drains_until = time.monotonic() + self._settings.drain_seconds
+
+    async def _put(
+        self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, *, more: bool = True
+    ) -> None:
+        """Send a piece to the client, after status and headers when it is the first."""
+        try:
+            if self._status is None:
+                self._status = status
+                await self._client.start(status, headers)
+            await self._client.write(body, more=more)
+        except ClientGone:
+            pass  # the client knows that it is gone, and so will whoever looks
+
+    async def _from_upstream(self, waiting: Awaitable[_Result], seconds: float) -> _Result:
+        """What the upstream says; raises UpstreamFailure when it takes too long."""
+        before = time.monotonic()
+        try:
+            return await self._patience.wait(waiting, seconds)
+        except OutOfPatience:
+            text = "The provider took too long."
+            raise UpstreamFailure("upstream-timeout", text, status=504) from None
+        finally:
+            self._waited += time.monotonic() - before
+
+    # Putting on record
+
+    def _ending(
+        self,
+        status: Status,
+        error_code: str = "",
+        http_status: int | None = None,
+        *,
+        is_free: bool = False,
+    ) -> Ending:
+        return Ending(
+            status=status,
+            http_status=self._status if http_status is None else http_status,
+            error_code=error_code,
+            answer=self._answer,
+            is_free=is_free,
+            first_token=self._first_token,
+        )
+
+    def _outcome(self, response: UpstreamResponse, reader: object) -> Ending:
+        """What became of an answer that has been read to its end."""
+        answer = self._answer
+        if answer is None:
+            raise AssertionError("an answer that has ended was begun")
+        code = response.status
+        if code >= 400:
+            is_client = code < 500 and code not in OPERATOR_FAULTS
+            status = Status.CLIENT_ERROR if is_client else Status.UPSTREAM_ERROR
+            return self._ending(status, f"upstream-{code}", code, is_free=True)
+        if answer.is_error:
+            is_free = not answer.text_bytes and answer.usage_so_far is None
+            return self._ending(Status.UPSTREAM_ERROR, "upstream-error", code, is_free=is_free)
+        if isinstance(reader, BodyReader) and not answer.is_complete:
+            self._answer = None
+            return self._ending(Status.UPSTREAM_ERROR, "upstream-garbled", code)
+        if self._client.has_left():
+            return self._ending(Status.CANCELED, "client-gone")
+        if not answer.is_complete and not answer.has_finished:
+            return self._ending(Status.UPSTREAM_ERROR, "upstream-cut-off", code)
+        return self._ending(Status.OK, http_status=code)
+
+    async def _finish(self, exchange: Exchange, ending: Ending) -> None:
+        """Put the outcome on record, once."""
+        if exchange.is_settled:
+            return
+        if self._first_token is not None:
+            added = time.monotonic() - self._started - self._waited
+            self._metrics.note_times(exchange.operation, self._waited, added)
+        self._metrics.note_end(exchange.operation, ending.status)
+        await self._gateway.finish(exchange, ending)
+
+    async def _fail(self, exchange: Exchange, failure: UpstreamFailure) -> None:
+        """The upstream did not answer to the end: tell the client, if it can still be told."""
+        if self._client.is_gone:
+            ending = self._ending(Status.CANCELED, "client-gone")
+        else:
+            http_status = self._status or failure.status
+            ending = self._ending(
+                Status.UPSTREAM_ERROR, failure.code, http_status, is_free=failure.is_unsent
+            )
+        await self._finish(exchange, ending)
+        if self._status is None and not self._client.is_gone:
+            await self._say(failure.status, failure.code, failure.message, exchange.request_id)
+        # Where the answer has begun, the server closes the connection in the middle of it: the
+        # only way to tell a client that it is not whole.

@@ -1,0 +1,181 @@
+"""Calling upstreams: the only place that knows the HTTP client."""
+
+import io
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, Protocol
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from typing_extensions import override
+from yarl import URL
+
+from outlay.services.upstreams import is_reachable_address
+
+DNS_SECONDS: Final = 60
+KEEPALIVE_SECONDS: Final = 30.0
+_LARGE_BYTES: Final = 512 * 1024
+"""From here on a body is sent piece by piece, so that other requests get their turn."""
+
+
+class UpstreamFailure(Exception):
+    """An upstream did not answer, or not to the end."""
+
+    def __init__(
+        self, code: str, message: str, *, status: int = 502, is_unsent: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        """What the client is answered, while that is still possible."""
+        self.is_unsent = is_unsent
+        """Whether the request surely never reached the upstream."""
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose body is still to be read."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers as they came."""
+        ...
+
+    @property
+    def content_type(self) -> str:
+        """The content type in lower case, empty when there is none."""
+        ...
+
+    async def read(self) -> bytes:
+        """The next bytes, empty at the end; raises UpstreamFailure when they break off."""
+        ...
+
+    def close(self) -> None:
+        """Break the connection off, unless the body was read to its end."""
+        ...
+
+
+class UpstreamClient:
+    """Connections to upstreams, kept open between requests. Made in a running event loop."""
+
+    def __init__(self, *, connect_seconds: float) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                ttl_dns_cache=DNS_SECONDS,
+                keepalive_timeout=KEEPALIVE_SECONDS,
+                resolver=_GuardedResolver(),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds),
+            skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+        )
+        self._urls: dict[str, URL] = {}
+
+    async def send(self, url: str, headers: dict[str, str], body: bytes | None) -> UpstreamResponse:
+        """POST a body, or GET without one; returns when the headers of the answer are there.
+
+        Raises UpstreamFailure. Redirects are not followed.
+        """
+        parsed = self._urls.get(url)
+        if parsed is None:
+            if len(self._urls) > 1_000:
+                self._urls.clear()
+            parsed = self._urls[url] = URL(url, encoded=True)
+        data = io.BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body
+        try:
+            response = await self._session.request(
+                "POST" if body is not None else "GET",
+                parsed,
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _failure(error) from error
+        return _Response(response)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+
+@dataclass(slots=True)
+class _Response:
+    """An answer of aiohttp."""
+
+    _response: aiohttp.ClientResponse
+
+    @property
+    def status(self) -> int:
+        return self._response.status
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        return self._response.raw_headers
+
+    @property
+    def content_type(self) -> str:
+        return self._response.headers.get("content-type", "").lower()
+
+    async def read(self) -> bytes:
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UpstreamFailure(
+                "upstream-cut-off", "The provider broke its answer off."
+            ) from error
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _GuardedResolver(AbstractResolver):
+    """The system's resolver without addresses that no upstream may have.
+
+    Checked where the connection is made, so a name cannot point elsewhere afterwards.
+    """
+
+    def __init__(self) -> None:
+        self._resolver = aiohttp.ThreadedResolver()
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        kept = [entry for entry in found if is_reachable_address(ip_address(entry["host"]))]
+        if not kept:
+            raise OSError(f"{host} has no address that may be called")
+        return kept
+
+    @override
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def _failure(error: Exception) -> UpstreamFailure:
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            text = "The provider could not be reached in time."
+            return UpstreamFailure("upstream-timeout", text, status=504, is_unsent=True)
+        case aiohttp.ClientConnectorDNSError():
+            text = "The provider's host name is not known."
+            return UpstreamFailure("upstream-unknown-host", text, is_unsent=True)
+        case aiohttp.ClientConnectorError():
+            text = "The provider cannot be reached."
+            return UpstreamFailure("upstream-unreachable", text, is_unsent=True)
+        case TimeoutError():
+            text = "The provider took too long."
+            return UpstreamFailure("upstream-timeout", text, status=504)
+        case _:
+            text = "The provider closed the connection instead of answering."
+            return UpstreamFailure("upstream-cut-off", text)

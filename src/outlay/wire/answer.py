@@ -1,0 +1,118 @@
+"""What an upstream's answer says about usage, gathered while its bytes pass by."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from outlay.domain.event import MAX_TEXT
+from outlay.domain.money import MAX_PUSD, parse_usd
+from outlay.domain.usage import MAX_TOKENS, TokenUsage
+
+Fields = Mapping[str, Any]
+"""A decoded JSON object."""
+
+STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_only"})
+"""Service tiers that are billed at the list price."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer as far as it has been read."""
+
+    usage: TokenUsage | None = None
+    """The last usable count; None while there is none."""
+    usage_so_far: TokenUsage | None = None
+    """What was counted when the answer began: its input is final, its output is not."""
+    counters: dict[str, Any] = field(default_factory=dict)
+    """The provider's own counters, where later events replace some of them."""
+    is_complete: bool = False
+    """Whether the provider has said that nothing follows."""
+    has_finished: bool = False
+    """Whether the provider has given a reason for the end of the text."""
+    is_error: bool = False
+    """Whether the provider has answered with an error, whatever the status."""
+    text_bytes: int = 0
+    """UTF-8 bytes of generated text, for an estimate where nobody counted."""
+    response_id: str = ""
+    response_model: str = ""
+    price_context: dict[str, str] = field(default_factory=dict)
+    reported_cost_pusd: int | None = None
+
+    def note_head(self, fields: Fields) -> None:
+        """Take id and model from an object that carries them."""
+        if not self.response_id:
+            self.response_id = text_of(fields.get("id"))
+        if not self.response_model:
+            self.response_model = text_of(fields.get("model"))
+
+    def note_tier(self, tier: object) -> None:
+        """Take the service tier that was used, where it has a price of its own."""
+        if isinstance(tier, str) and tier.lower() not in STANDARD_TIERS and len(tier) <= 64:
+            if tier.lower() == "batch":
+                self.price_context["processing"] = "batch"
+            else:
+                self.price_context["service_tier"] = tier.lower()
+
+    def note_cost(self, cost: object) -> None:
+        """Take a cost in USD that the provider reports beside the usage."""
+        if isinstance(cost, bool) or not isinstance(cost, int | float | str):
+            return
+        try:
+            pusd = parse_usd(Decimal(str(cost)))
+        except (ValueError, InvalidOperation):
+            return
+        if 0 <= pusd <= MAX_PUSD:
+            self.reported_cost_pusd = pusd
+
+    def note_text(self, text: object) -> None:
+        """Count generated text."""
+        if isinstance(text, str):
+            # UTF-8 length; the usual case needs no encoding to know it.
+            self.text_bytes += len(text) if text.isascii() else len(text.encode(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How to read the answers of one operation."""
+
+    read_event: Callable[[Answer, Fields], None]
+    """Takes what one event of a stream says."""
+    read_body: Callable[[Answer, Fields], None]
+    """Takes what a whole answer says."""
+
+
+def text_of(value: object) -> str:
+    """A label from a stranger: printable, at most MAX_TEXT characters, empty for anything else."""
+    if not isinstance(value, str):
+        return ""
+    if value.isascii() and value.isprintable():
+        return value[:MAX_TEXT]
+    kept = "".join(letter for letter in value if letter.isprintable())
+    return kept.encode(errors="ignore").decode()[:MAX_TEXT]
+
+
+def count_of(value: object) -> int | None:
+    """A token count; None for anything that cannot be one."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= MAX_TOKENS else None
+
+
+def part_of(fields: object, name: str) -> int:
+    """A count that is part of another, 0 where it is missing or cannot be one."""
+    return (count_of(fields.get(name)) or 0) if isinstance(fields, Mapping) else 0
+
+
+def object_of(fields: Fields, name: str) -> Fields:
+    """A nested object, empty where there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def list_of(fields: Fields, name: str) -> list[Any]:
+    """A nested list, empty where there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, list) else []

@@ -1,0 +1,85 @@
+"""Anthropic's Messages API.
+
+Its `input_tokens` leave out what was read from and written to the cache; ours include both. In a
+stream `message_start` has the input and `message_delta` the cumulative output, and may correct the
+input (docs: "Streaming messages").
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.wire.answer import Answer, Fields, Format, count_of, list_of, object_of, part_of
+
+
+def parse_usage(usage: Fields) -> TokenUsage | None:
+    """The counts of a `usage` object; None when its counts are unusable."""
+    uncached, output = count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens"))
+    if uncached is None or output is None:
+        return None
+    read = part_of(usage, "cache_read_input_tokens")
+    by_age = object_of(usage, "cache_creation")
+    hour = part_of(by_age, "ephemeral_1h_input_tokens")
+    written = part_of(usage, "cache_creation_input_tokens") or (
+        part_of(by_age, "ephemeral_5m_input_tokens") + hour
+    )
+    total = uncached + read + written
+    if total > MAX_TOKENS:
+        return None
+    return TokenUsage(
+        input_tokens=total,
+        output_tokens=output,
+        cache_read_input_tokens=read,
+        cache_write_input_tokens=written,
+        cache_write_1h_input_tokens=hour,
+        reasoning_output_tokens=part_of(
+            object_of(usage, "output_tokens_details"), "thinking_tokens"
+        ),
+    )
+
+
+def _note_counters(answer: Answer, usage: object) -> TokenUsage | None:
+    """The counts after an event's counters have replaced those of the same name."""
+    if not isinstance(usage, Mapping):
+        return None
+    answer.note_tier(usage.get("service_tier"))
+    present = {name: value for name, value in usage.items() if value is not None}
+    answer.counters.update(present)
+    return parse_usage(answer.counters)
+
+
+def _read_event(answer: Answer, fields: Fields) -> None:
+    match fields.get("type"):
+        case "message_start":
+            message = object_of(fields, "message")
+            answer.note_head(message)
+            answer.usage_so_far = _note_counters(answer, message.get("usage"))
+        case "content_block_delta":
+            delta = object_of(fields, "delta")
+            for name in ("text", "thinking", "partial_json"):
+                answer.note_text(delta.get(name))
+        case "message_delta":
+            answer.usage = _note_counters(answer, fields.get("usage")) or answer.usage
+        case "message_stop":
+            answer.is_complete = True
+        case "error":
+            answer.is_error = answer.is_complete = True
+
+
+def _read_body(answer: Answer, fields: Fields) -> None:
+    answer.note_head(fields)
+    if fields.get("type") == "error" or fields.get("error"):
+        answer.is_error = True
+    answer.usage = _note_counters(answer, fields.get("usage"))
+    for block in list_of(fields, "content"):
+        if isinstance(block, Mapping):
+            answer.note_text(block.get("text"))
+
+
+def _read_count(answer: Answer, _: Fields) -> None:
+    """The answer of count_tokens is a number, not a use of it."""
+    answer.usage = TokenUsage()
+
+
+MESSAGES: Final = Format(read_event=_read_event, read_body=_read_body)
+COUNT_TOKENS: Final = Format(read_event=_read_event, read_body=_read_count)

@@ -1,0 +1,199 @@
+"""What a client asks: the model, whether as a stream, at most how much; and the same, rerouted.
+
+Only what has to be is read, and only what has to be is rewritten: every other value of the body is
+passed on byte for byte, so numbers and escapes stay as the client wrote them.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from outlay.domain.errors import Invalid
+from outlay.wire.answer import text_of
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+
+
+class _Json(msgspec.Struct):
+    """The members of a request body that matter to us."""
+
+    model: Any = None
+    stream: Any = None
+    stream_options: Any = None
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
+    max_output_tokens: Any = None
+    n: Any = None
+    user: Any = None
+    safety_identifier: Any = None
+    metadata: Any = None
+
+
+_decode: Final = msgspec.json.Decoder(_Json).decode
+_decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+_DECIDING: Final = (b'"model"', b'"stream"', b'"stream_options"')
+
+_TEXT_MEMBERS: Final = ("messages", "input", "prompt", "system", "instructions", "tools")
+_MEDIA_MEMBERS: Final = frozenset({"data", "b64_json", "file_data", "image_url", "url", "source"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request body, understood as far as needed."""
+
+    body: bytes
+    content_type: str = "application/json"
+    model: str
+    is_stream: bool = False
+    max_output_tokens: int | None = None
+    """The most output tokens that the client allows, over all choices; None when unlimited."""
+    user: str = ""
+    """Whom the body names as its user."""
+    wants_usage: bool = True
+    """Whether a stream is to end with the usage, as the client asked."""
+    stream_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_json_call(body: bytes) -> Call:
+    """A JSON body; Invalid says what is wrong with it."""
+    try:
+        found = _decode(body)
+    except msgspec.ValidationError as error:
+        raise Invalid("the body must be a JSON object", code="invalid-body") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"the body is not valid JSON: {error}", code="malformed-json") from error
+    except RecursionError as error:
+        raise Invalid("the body is nested too deeply", code="malformed-json") from error
+    if any(body.count(name) > 1 for name in _DECIDING):
+        _refuse_duplicates(body)
+    if not isinstance(found.model, str) or not found.model:
+        raise Invalid("the body must name a model", code="model-required", field="model")
+    options = found.stream_options if isinstance(found.stream_options, dict) else {}
+    metadata = found.metadata if isinstance(found.metadata, dict) else {}
+    return Call(
+        body=body,
+        model=found.model,
+        is_stream=found.stream is True,
+        max_output_tokens=_max_output(found),
+        user=text_of(found.user)
+        or text_of(metadata.get("user_id"))
+        or text_of(found.safety_identifier),
+        wants_usage=options.get("include_usage") is True,
+        stream_options=options,
+    )
+
+
+def _max_output(found: _Json) -> int | None:
+    limits = (found.max_completion_tokens, found.max_output_tokens, found.max_tokens)
+    limit = next((value for value in limits if type(value) is int and value >= 0), None)
+    choices = found.n if type(found.n) is int and found.n > 0 else 1
+    return None if limit is None else limit * choices
+
+
+def _refuse_duplicates(body: bytes) -> None:
+    """Raise Invalid when a deciding member occurs twice: the upstream might read the other one."""
+
+    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {"": [name for name, _ in pairs]}
+
+    names = json.loads(body, object_pairs_hook=check)[""]
+    for name in ("model", "stream", "stream_options"):
+        if names.count(name) > 1:
+            raise Invalid(f"the body has {name!r} twice", code="duplicate-member", field=name)
+
+
+def rewrite_json(call: Call, *, model: str, asks_usage: bool) -> bytes:
+    """The body with another model, and asking for usage where it did not; else untouched."""
+    if model == call.model and not asks_usage:
+        return call.body
+    members = _decode_members(call.body)
+    if model != call.model:
+        members["model"] = msgspec.Raw(_encode(model))
+    if asks_usage:
+        options = {**call.stream_options, "include_usage": True}
+        members["stream_options"] = msgspec.Raw(_encode(options))
+    return _encode(members)
+
+
+_PART_HEAD: Final = re.compile(
+    rb"content-disposition:[^\r\n]*;\s*name=\"?(model|stream|user)\"?\s*(?:;[^\r\n]*)?\r\n",
+    re.IGNORECASE,
+)
+
+
+def parse_form_call(body: bytes, content_type: str) -> Call:
+    """A multipart form (RFC 7578), as transcriptions are asked for."""
+    parts = {name: body[start:end] for name, start, end in _form_parts(body, content_type)}
+    model = text_of(parts.get("model", b"").decode(errors="replace"))
+    if not model:
+        raise Invalid("the form must name a model", code="model-required", field="model")
+    return Call(
+        body=body,
+        content_type=content_type,
+        model=model,
+        is_stream=parts.get("stream", b"").strip().lower() == b"true",
+        user=text_of(parts.get("user", b"").decode(errors="replace")),
+    )
+
+
+def rewrite_form(call: Call, *, model: str) -> bytes:
+    """The form with another model; else untouched."""
+    if model == call.model:
+        return call.body
+    for name, start, end in _form_parts(call.body, call.content_type):
+        if name == "model":
+            return call.body[:start] + model.encode() + call.body[end:]
+    raise AssertionError("a form that was parsed has its model")
+
+
+def _form_parts(body: bytes, content_type: str) -> Iterator[tuple[str, int, int]]:
+    """Name, start and end of the values of those parts that matter to us."""
+    found = re.search(r'boundary="?([^";,\s]{1,70})"?', content_type, re.IGNORECASE)
+    if found is None:
+        raise Invalid("the form has no boundary", code="invalid-body")
+    delimiter = b"--" + found[1].encode("latin-1")
+    seen = set()
+    position = body.find(delimiter)
+    while position >= 0:
+        head = position + len(delimiter)
+        start = body.find(b"\r\n\r\n", head)
+        position = body.find(b"\r\n" + delimiter, head)
+        if start < 0 or position < 0 or start > position:
+            continue
+        if name := _PART_HEAD.search(body, head, start + 2):
+            label = name[1].decode().lower()
+            if label in seen:
+                raise Invalid(f"the form has {label!r} twice", code="duplicate-member")
+            seen.add(label)
+            yield label, start + 4, position
+        position += 2
+
+
+def text_bytes(call: Call) -> int:
+    """UTF-8 bytes of the text in a JSON body: what an estimate of its tokens is made of.
+
+    Base64 and links of pictures and files are left out: their tokens have nothing to do with it.
+    """
+    try:
+        body = msgspec.json.decode(call.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+    if not isinstance(body, dict):
+        return 0
+    size = 0
+    pending = [body.get(name) for name in _TEXT_MEMBERS]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            size += len(value.encode(errors="replace"))
+        elif isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, dict):
+            pending.extend(item for name, item in value.items() if name not in _MEDIA_MEMBERS)
+    return size

@@ -1,0 +1,51 @@
+"""Chat completions, completions, embeddings, images and transcriptions."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from outlay.wire.answer import Answer, Fields, Format, list_of, object_of
+from outlay.wire.openai.usage import parse_usage
+
+
+def _read(answer: Answer, fields: Fields) -> None:
+    """What an event says, and a whole body says in the same words."""
+    answer.note_head(fields)
+    if fields.get("error"):
+        answer.is_error = True
+    usage = fields.get("usage")
+    if usage is not None:
+        # The last usable one stands: some providers send running counts.
+        answer.usage = parse_usage(usage) or answer.usage
+        if isinstance(usage, Mapping):
+            answer.note_cost(usage.get("cost"))
+    answer.note_tier(fields.get("service_tier"))
+    for choice in list_of(fields, "choices"):
+        if isinstance(choice, Mapping):
+            _read_choice(answer, choice)
+    answer.note_text(fields.get("text"))
+
+
+def _read_choice(answer: Answer, choice: Fields) -> None:
+    answer.note_text(choice.get("text"))
+    if choice.get("finish_reason") is not None:
+        answer.has_finished = True
+    message = object_of(choice, "delta") or object_of(choice, "message")
+    for name in ("content", "reasoning_content", "reasoning", "refusal"):
+        answer.note_text(message.get(name))
+    for call in list_of(message, "tool_calls"):
+        if isinstance(call, Mapping):
+            function = object_of(call, "function")
+            answer.note_text(function.get("name"))
+            answer.note_text(function.get("arguments"))
+
+
+def _read_stream(answer: Answer, fields: Fields) -> None:
+    _read(answer, fields)
+    event = fields.get("type")
+    if isinstance(event, str) and event.endswith((".completed", ".done")):
+        # Images and transcriptions stream events with a type of their own.
+        answer.is_complete = True
+
+
+CHAT: Final = Format(read_event=_read, read_body=_read)
+MEDIA: Final = Format(read_event=_read_stream, read_body=_read)

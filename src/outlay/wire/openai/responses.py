@@ -1,0 +1,44 @@
+"""The Responses API."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from outlay.wire.answer import Answer, Fields, Format, list_of, object_of
+from outlay.wire.openai.usage import parse_usage
+
+_LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
+def _read_event(answer: Answer, fields: Fields) -> None:
+    event = fields.get("type")
+    if event == "error":
+        answer.is_error = answer.is_complete = True
+    elif isinstance(event, str) and event.endswith(".delta"):
+        answer.note_text(fields.get("delta"))
+    elif response := object_of(fields, "response"):
+        answer.note_head(response)
+        if event in _LAST_EVENTS:
+            answer.is_complete = True
+            _read_end(answer, response)
+
+
+def _read_body(answer: Answer, fields: Fields) -> None:
+    answer.note_head(fields)
+    _read_end(answer, fields)
+    for item in list_of(fields, "output"):
+        if isinstance(item, Mapping):
+            answer.note_text(item.get("arguments"))
+            for part in list_of(item, "content"):
+                if isinstance(part, Mapping):
+                    answer.note_text(part.get("text"))
+
+
+def _read_end(answer: Answer, response: Fields) -> None:
+    if response.get("error") or response.get("status") == "failed":
+        answer.is_error = True
+    answer.usage = parse_usage(response.get("usage")) or answer.usage
+    answer.note_cost(object_of(response, "usage").get("cost"))
+    answer.note_tier(response.get("service_tier"))
+
+
+RESPONSES: Final = Format(read_event=_read_event, read_body=_read_body)

@@ -1,0 +1,162 @@
+"""Reading an answer while it is relayed: bytes in, bytes to pass on, and what they said."""
+
+import json
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from outlay.wire.answer import Answer, Fields, Format
+from outlay.wire.sse import EventSplitter, event_data
+
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""Longer bodies are not kept; only their end is searched for the usage."""
+
+TAIL_BYTES: Final = 64 * 1024
+
+_DONE: Final = b"[DONE]"
+
+
+class _Body(msgspec.Struct):
+    """What we read of a body; everything else, such as vectors or images, is skipped."""
+
+    id: Any = None
+    type: Any = None
+    model: Any = None
+    usage: Any = None
+    error: Any = None
+    status: Any = None
+    choices: Any = None
+    output: Any = None
+    content: Any = None
+    text: Any = None
+    service_tier: Any = None
+
+
+_decode_body: Final = msgspec.json.Decoder(_Body).decode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class AnswerReader(Protocol):
+    """Looks at the bytes of an answer as they pass."""
+
+    answer: Answer
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes; returns those to pass on now."""
+        ...
+
+    def finish(self) -> bytes:
+        """The upstream has nothing more; returns what is still to be passed on."""
+        ...
+
+
+class StreamReader:
+    """Reads server-sent events."""
+
+    def __init__(self, form: Format, *, hides_usage: bool = False) -> None:
+        """`hides_usage` withholds the usage event that the client did not ask for."""
+        self.answer = Answer()
+        self._form = form
+        self._hides_usage = hides_usage
+        self._splitter = EventSplitter()
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes; returns those to pass on now."""
+        events = self._splitter.feed(chunk)
+        if not self._hides_usage:
+            for event in events:
+                self._read(event)
+            return chunk
+        return b"".join([event for event in events if not self._read(event)])
+
+    def finish(self) -> bytes:
+        """Read an event whose blank line never came; returns what is still to be passed on."""
+        rest = self._splitter.rest
+        is_hidden = self._read(rest) if rest else False
+        return rest if self._hides_usage and not is_hidden else b""
+
+    def _read(self, event: bytes) -> bool:
+        """Take what an event says; whether it is the usage event alone."""
+        data = event_data(event)
+        if not data:
+            return False
+        if data == _DONE:
+            self.answer.is_complete = True
+            return False
+        try:
+            fields = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        if not isinstance(fields, dict):
+            return False
+        self._form.read_event(self.answer, fields)
+        return fields.get("usage") is not None and fields.get("choices") == []
+
+
+class BodyReader:
+    """Reads a body that comes in one piece."""
+
+    def __init__(self, form: Format) -> None:
+        self.answer = Answer()
+        self._form = form
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes; returns them."""
+        self._size += len(chunk)
+        if self._size <= MAX_BODY_BYTES:
+            self._chunks.append(chunk)
+        else:
+            self._tail = (self._tail or b"".join(self._chunks)[-TAIL_BYTES:]) + chunk
+            self._tail = self._tail[-TAIL_BYTES:]
+            self._chunks = []
+        return chunk
+
+    def finish(self) -> bytes:
+        """Read the body; nothing is left to pass on."""
+        fields = _find_usage(self._tail) if self._tail else _read_body(b"".join(self._chunks))
+        self._chunks = []
+        if fields is not None:
+            self._form.read_body(self.answer, fields)
+            self.answer.is_complete = True
+        return b""
+
+
+class PassingReader:
+    """Reads nothing: for answers that say nothing of usage, such as sound."""
+
+    def __init__(self) -> None:
+        self.answer = Answer()
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Returns the bytes."""
+        return chunk
+
+    def finish(self) -> bytes:
+        """Nothing is left to pass on."""
+        self.answer.is_complete = True
+        return b""
+
+
+def _read_body(body: bytes) -> Fields | None:
+    try:
+        found = _decode_body(body.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return {name: getattr(found, name) for name in _Body.__struct_fields__}
+
+
+def _find_usage(tail: bytes) -> Fields | None:
+    """The last `usage` object near the end of a long body."""
+    text = tail.decode(errors="replace")
+    position = text.rfind('"usage"')
+    start = text.find("{", position)
+    if position < 0 or start < 0:
+        return None
+    try:
+        usage, _ = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return {"usage": usage}
