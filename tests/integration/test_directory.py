@@ -7,7 +7,9 @@ from pathlib import Path
 import pysqlite3
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.factories import NOW
@@ -23,9 +25,10 @@ from outlay.kit.clock import FixedClock, to_us
 from outlay.services.access import LOGIN_ATTEMPTS, SESSION_IDLE
 from outlay.services.bundle import Services
 from outlay.services.palette import SLOT_COUNT, distinct_slots, remember_slots
+from outlay.storage.directory import migrations
 from outlay.storage.directory.access_tokens import revoke_access_token
 from outlay.storage.directory.api_keys import create_api_key
-from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.engine import HEAD, Directory
 from outlay.storage.directory.groups import create_group, create_membership
 from outlay.storage.directory.members import delete_member
 from outlay.storage.directory.tables import Base
@@ -242,3 +245,11 @@ def test_up_to_eight_series_of_a_chart_have_different_colours(
     assert len(set(found.values())) == len(shown)
     first_with = {slot: key for key, slot in reversed(remembered.items())}
     assert all(found[key] == slot for slot, key in first_with.items())
+
+
+def test_the_newest_migration_is_the_one_that_a_start_looks_for() -> None:
+    location = Path(migrations.__file__).parent
+    config = Config()
+    config.set_main_option("script_location", str(location))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD

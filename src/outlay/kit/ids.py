@@ -10,9 +10,15 @@ _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 def uuid7(clock: Clock) -> str:
     """A UUIDv7 (RFC 9562): sorts by the time it was made."""
-    milliseconds = to_us(clock.now()) // 1000
-    value = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
-    value |= 0b10 << 62 | secrets.randbits(62)
+    return uuid7_at(to_us(clock.now()))
+
+
+def uuid7_at(us: int) -> str:
+    """A UUIDv7 that was made at an instant, in microseconds since the epoch."""
+    milliseconds = us // 1000
+    random = secrets.randbits(74)
+    value = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64
+    value |= 0b10 << 62 | random & (1 << 62) - 1
     digits = f"{value:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 

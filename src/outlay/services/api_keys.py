@@ -30,6 +30,7 @@ KEY_PREFIX: Final = "otl"
 _SHAPE: Final = re.compile(r"otl_([0-9a-z]{16})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII)
 _ID_PREFIX: Final = "key_"
 _HINT_LETTERS: Final = 4
+_MAX_RECOGNISED: Final = 100_000
 _NO_DIGEST: Final = digest_secret("")
 
 
@@ -54,16 +55,23 @@ class ApiKeys:
         self._directory = directory
         self._clock = clock
         self._credentials: Cache[str, tuple[ApiKey, bytes] | None] = Cache(self._read)
+        self._recognised: dict[bytes, ApiKey] = {}
+        """Keys that were found good since the directory changed, by digest of the whole key."""
 
     def refresh(self) -> None:
         """Read again what is known of the directory."""
         self._credentials.refresh()
+        self._recognised = {}
 
     async def authenticate(self, text: str | None) -> ApiKey:
         """The API key that a caller shows; Unauthenticated, always in the same words, for others.
 
         Known keys are answered from memory; others are looked up in a thread.
         """
+        whole = digest_secret(text or "")
+        known = self._recognised.get(whole)
+        if known is not None and self._is_usable(known):
+            return known
         parsed = parse_key(text) if text else None
         if parsed is None:
             raise Unauthenticated(
@@ -75,12 +83,15 @@ class ApiKeys:
             credential = self._credentials.get(api_key_id)
         else:
             credential = await asyncio.to_thread(self._credentials.get, api_key_id)
+        recognised = self._recognised
         api_key, digest = credential or (None, _NO_DIGEST)
         is_right = is_same_digest(digest, digest_secret(secret))
         if api_key is None or not is_right or not self._is_usable(api_key):
             raise Unauthenticated(
                 "The API key is unknown, expired or revoked.", code="invalid-api-key"
             )
+        if len(recognised) < _MAX_RECOGNISED:
+            recognised[whole] = api_key
         return api_key
 
     def _is_usable(self, api_key: ApiKey) -> bool:

@@ -6,7 +6,7 @@ finish  usage read or estimated · priced · outcome on disk in place of the int
 
 import time
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,7 @@ from outlay.domain.organization import ApiKey
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import Clock, to_us
-from outlay.kit.ids import uuid7
+from outlay.kit.ids import uuid7_at
 from outlay.pricing.book import PriceBook
 from outlay.services.journal import Journal
 from outlay.services.limits import Reservation, SpendLimits
@@ -41,8 +41,24 @@ _NO_USAGE: Final = TokenUsage()
 TEXT_OPERATIONS: Final = frozenset({"chat", "text_completion", "responses", "embeddings"})
 """What can be estimated from text; pictures and sound cannot."""
 
-_encode_report: Final = msgspec.msgpack.Encoder().encode
-_decode_report: Final = msgspec.msgpack.Decoder(UsageReport).decode
+
+class _Begun(NamedTuple):
+    """What is on record of a request until its outcome is."""
+
+    event_time_us: int
+    project_id: str
+    api_key_id: str
+    provider: str
+    mapping: str
+    operation: str
+    user: str
+    app: str
+    groups: tuple[str, ...]
+    is_stream: bool
+
+
+_encode_begun: Final = msgspec.msgpack.Encoder().encode
+_decode_begun: Final = msgspec.msgpack.Decoder(_Begun).decode
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,12 +120,13 @@ class Gateway:
 
     def begin(self, api_key: ApiKey, caller: Caller, operation: str, *, started: float) -> Exchange:
         """A request that has shown a good key. From here on it counts, whatever becomes of it."""
+        now_us = to_us(self._clock.now())
         return Exchange(
-            request_id=uuid7(self._clock),
+            request_id=uuid7_at(now_us),
             api_key=api_key,
             caller=caller,
             operation=operation,
-            event_time_us=to_us(self._clock.now()),
+            event_time_us=now_us,
             started=started,
             user=caller.user,
         )
@@ -129,9 +146,8 @@ class Gateway:
         if self._limits.are_set(exchange.api_key):
             amount = self._most_it_costs(exchange, call)
             exchange.reservation = await self._limits.reserve(exchange.api_key, amount)
-        report = _encode_report(_report(exchange, Status.GATEWAY_ERROR, None))
         try:
-            await self.journal.open(Intent(organization_id, exchange.request_id, report))
+            await self.journal.open(Intent(organization_id, exchange.request_id, _begun(exchange)))
         except BaseException:
             self._release(exchange)
             raise
@@ -178,7 +194,7 @@ class Gateway:
         return priced.cost_pusd
 
     def _event(self, exchange: Exchange, ending: Ending) -> UsageEvent:
-        report = _report(exchange, ending.status, ending)
+        report = _report(exchange, ending)
         organization_id = exchange.api_key.organization_id
         try:
             return self._recorder.event(organization_id, report, exchange.event_time_us)
@@ -196,23 +212,55 @@ def recover(ledger: SqliteLedger, recorder: Recorder) -> int:
     intents = ledger.intents()
     events = []
     for intent in intents:
-        report = replace(_decode_report(intent.report), error_code=INTERRUPTED)
-        events.append(recorder.event(intent.organization_id, report, report.event_time_us))
+        begun = _decode_begun(intent.begun)
+        report = UsageReport(
+            event_id=intent.event_id,
+            event_time_us=begun.event_time_us,
+            provider=begun.provider,
+            mapping=begun.mapping,
+            usage=None,
+            project_id=begun.project_id,
+            api_key_id=begun.api_key_id,
+            user_id=begun.user,
+            end_user=begun.user,
+            app=begun.app,
+            operation=begun.operation,
+            status=Status.GATEWAY_ERROR,
+            source=SOURCE,
+            groups=begun.groups,
+            is_stream=begun.is_stream,
+            error_code=INTERRUPTED,
+        )
+        events.append(recorder.event(intent.organization_id, report, begun.event_time_us))
     if events:
         settled = [(intent.organization_id, intent.event_id) for intent in intents]
         ledger.submit(events, settled=settled).result()
     return len(events)
 
 
-def _report(exchange: Exchange, status: Status, ending: Ending | None) -> UsageReport:
-    """What is to be recorded of an exchange, before it has ended and after."""
-    answer = ending.answer if ending else None
-    usage, source, duration_us, first_us = None, UsageSource.UNKNOWN, None, None
-    if ending is not None:
-        usage, source = _usage(exchange, ending)
-        duration_us = _microseconds(exchange.started, time.monotonic())
-        if ending.first_token is not None:
-            first_us = _microseconds(exchange.started, ending.first_token)
+def _begun(exchange: Exchange) -> bytes:
+    """What is on record of a request that has been let through."""
+    return _encode_begun(
+        _Begun(
+            exchange.event_time_us,
+            exchange.api_key.project_id,
+            exchange.api_key.api_key_id,
+            exchange.provider,
+            exchange.mapping,
+            exchange.operation,
+            exchange.user,
+            exchange.caller.app,
+            exchange.caller.groups,
+            exchange.call.is_stream if exchange.call else False,
+        )
+    )
+
+
+def _report(exchange: Exchange, ending: Ending) -> UsageReport:
+    """What is to be recorded of an exchange that has ended."""
+    answer = ending.answer
+    usage, source = _usage(exchange, ending)
+    first = ending.first_token
     return UsageReport(
         event_id=exchange.request_id,
         event_time_us=exchange.event_time_us,
@@ -225,16 +273,16 @@ def _report(exchange: Exchange, status: Status, ending: Ending | None) -> UsageR
         end_user=exchange.user,
         app=exchange.caller.app,
         operation=exchange.operation,
-        status=status,
+        status=ending.status,
         usage_source=source,
-        duration_us=duration_us,
-        time_to_first_token_us=first_us,
+        duration_us=_microseconds(exchange.started, time.monotonic()),
+        time_to_first_token_us=None if first is None else _microseconds(exchange.started, first),
         reported_cost_pusd=answer.reported_cost_pusd if answer else None,
         source=SOURCE,
         groups=exchange.caller.groups,
         is_stream=exchange.call.is_stream if exchange.call else False,
-        http_status=ending.http_status if ending else None,
-        error_code=ending.error_code if ending else "",
+        http_status=ending.http_status,
+        error_code=ending.error_code,
         response_id=answer.response_id if answer else "",
         response_model=answer.response_model if answer else "",
         price_context=answer.price_context if answer else {},

@@ -18,7 +18,7 @@ from outlay.storage.ledger.sqlite import Intent, SqliteLedger
 
 logger = logging.getLogger(__name__)
 
-MAX_IN_FLIGHT: Final = 2
+MAX_IN_FLIGHT: Final = 1
 """Transactions handed over at a time: one is written while the next waits at the door."""
 
 RETRY_SECONDS: Final = 1.0

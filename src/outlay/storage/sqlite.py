@@ -50,6 +50,7 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
         isolation_level=None,
         check_same_thread=False,
         timeout=10.0,
+        cached_statements=256,
     )
     if not read_only:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -63,8 +64,10 @@ def apply_pragmas(connection: Connection) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "busy_timeout=10000",
-        "cache_size=-32768",
+        "cache_size=-8192",
         "temp_store=MEMORY",
         "journal_size_limit=67108864",
+        # Copying the log back stalls the commit it falls to: seldom rather than often.
+        "wal_autocheckpoint=8000",
     ):
         connection.execute(f"PRAGMA {pragma}")

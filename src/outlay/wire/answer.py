@@ -1,6 +1,6 @@
 """What an upstream's answer says about usage, gathered while its bytes pass by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -9,7 +9,7 @@ from outlay.domain.event import MAX_TEXT
 from outlay.domain.money import MAX_PUSD, parse_usd
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 
-Fields = Mapping[str, Any]
+Fields = dict[str, Any]
 """A decoded JSON object."""
 
 STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_only"})
@@ -80,6 +80,9 @@ class Format:
     """Takes what one event of a stream says."""
     read_body: Callable[[Answer, Fields], None]
     """Takes what a whole answer says."""
+    read_usual: Callable[[Answer, bytes], bool] | None = None
+    """Takes what a whole answer says when it is as it should be; False, having taken nothing,
+    when it is not. Several times faster than taking nothing for granted."""
 
 
 def text_of(value: object) -> str:
@@ -103,13 +106,13 @@ def count_of(value: object) -> int | None:
 
 def part_of(fields: object, name: str) -> int:
     """A count that is part of another, 0 where it is missing or cannot be one."""
-    return (count_of(fields.get(name)) or 0) if isinstance(fields, Mapping) else 0
+    return (count_of(fields.get(name)) or 0) if isinstance(fields, dict) else 0
 
 
 def object_of(fields: Fields, name: str) -> Fields:
     """A nested object, empty where there is none."""
     value = fields.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def list_of(fields: Fields, name: str) -> list[Any]:

@@ -7,6 +7,7 @@ OpenRouter's. Nothing in here can make a request fail.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -91,6 +92,7 @@ def _site(headers: Headers) -> str:
         return ""
 
 
+@lru_cache(maxsize=4096)
 def _family(agent: str) -> str:
     for pattern, name in _AGENTS:
         if pattern.search(agent):

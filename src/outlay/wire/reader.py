@@ -116,8 +116,12 @@ class BodyReader:
 
     def finish(self) -> bytes:
         """Read the body; nothing is left to pass on."""
-        fields = _find_usage(self._tail) if self._tail else _read_body(b"".join(self._chunks))
+        body = b"".join(self._chunks)
         self._chunks = []
+        if self._form.read_usual and not self._tail and self._form.read_usual(self.answer, body):
+            self.answer.is_complete = True
+            return b""
+        fields = _find_usage(self._tail) if self._tail else _read_body(body)
         if fields is not None:
             self._form.read_body(self.answer, fields)
             self.answer.is_complete = True

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Final
 
 import pysqlite3 as driver
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, select, update
+from sqlalchemy import Engine, create_engine, event, inspect, select, text, update
 from sqlalchemy.orm import Session
 
-from outlay.domain.errors import Damaged
 from outlay.storage.directory.tables import DirectoryRevisionRow
 from outlay.storage.sqlite import apply_pragmas, check_sqlite_version
+
+HEAD: Final = "43c75358bfe8"
+"""The newest migration; a database that has it needs none."""
 
 
 class Directory:
@@ -32,23 +30,16 @@ class Directory:
 
     def _migrate(self) -> None:
         """Bring the tables to this version; Damaged when a newer version wrote them."""
-        with as_file(files("outlay.storage.directory.migrations")) as location:
-            config = Config()
-            config.set_main_option("script_location", str(location))
-            script = ScriptDirectory.from_config(config)
-            with self._engine.connect() as connection:
-                current = MigrationContext.configure(connection).get_current_revision()
-                known = {revision.revision for revision in script.walk_revisions()}
-                if current == script.get_current_head():
+        with self._engine.connect() as connection:
+            if inspect(connection).has_table("alembic_version"):
+                revision = text("SELECT version_num FROM alembic_version")
+                if connection.scalar(revision) == HEAD:
                     return
-                if current is not None and current not in known:
-                    raise Damaged(
-                        f"the directory was written by a newer Outlay (revision {current})",
-                        code="directory-too-new",
-                    )
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                connection.commit()
+            # Imported when there is something to migrate: it costs time and memory at every start.
+            from outlay.storage.directory.migrations import upgrade
+
+            upgrade(connection)
+            connection.commit()
 
     @contextmanager
     def unit(self) -> Iterator[Session]:

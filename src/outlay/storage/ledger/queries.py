@@ -1,24 +1,53 @@
 """The SQL of the ledger, one name per question."""
 
+from functools import cache
 from typing import Final
 
 from outlay.storage.ledger.rows import ROW_COLUMNS
 
 _COLUMNS: Final = ", ".join(ROW_COLUMNS)
 
-INSERT_EVENT: Final = (
-    f"INSERT INTO usage_event ({_COLUMNS}) VALUES ({', '.join('?' * len(ROW_COLUMNS))}) "  # noqa: S608 - column names are constants
-    "ON CONFLICT (organization_id, event_id) DO NOTHING"
-)
+MAX_ROWS: Final = 24
+"""Rows per statement. The driver lets go of the interpreter for each statement that it runs, and
+gets it back only in competition with the event loop: a statement per row would spend more time
+waiting for that than writing. Statements of every length stay prepared."""
+
+
+def _tuples(rows: int, columns: int) -> str:
+    one = f"({', '.join('?' * columns)})"
+    return ", ".join([one] * rows)
+
+
+@cache
+def insert_events(rows: int) -> str:
+    """Add events, leaving out those whose id is taken."""
+    return (
+        f"INSERT INTO usage_event ({_COLUMNS}) VALUES {_tuples(rows, len(ROW_COLUMNS))} "  # noqa: S608 - column names are constants
+        "ON CONFLICT (organization_id, event_id) DO NOTHING"
+    )
+
+
+@cache
+def insert_intents(rows: int) -> str:
+    """Put intents on record."""
+    columns = "organization_id, event_id, begun"
+    return f"INSERT INTO request_intent ({columns}) VALUES {_tuples(rows, 3)}"  # noqa: S608 - only placeholders
+
+
+@cache
+def delete_intents(rows: int) -> str:
+    """Take intents off record."""
+    return (
+        "DELETE FROM request_intent WHERE (organization_id, event_id) IN "  # noqa: S608 - only placeholders
+        f"(VALUES {_tuples(rows, 2)})"
+    )
+
+
 INSERT_BATCH: Final = (
     "INSERT INTO usage_batch (batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width) "
     "VALUES (?, ?, ?, ?, ?, ?)"
 )
-INSERT_INTENT: Final = (
-    "INSERT INTO request_intent (organization_id, event_id, report) VALUES (?, ?, ?)"
-)
-DELETE_INTENT: Final = "DELETE FROM request_intent WHERE organization_id = ? AND event_id = ?"
-INTENTS: Final = "SELECT organization_id, event_id, report FROM request_intent ORDER BY event_id"
+INTENTS: Final = "SELECT organization_id, event_id, begun FROM request_intent ORDER BY event_id"
 INSERT_CONFLICT: Final = (
     "INSERT INTO usage_conflict (recorded_at_us, organization_id, event_id, recorded_digest, "
     "offered_digest, offered_facts) VALUES (?, ?, ?, ?, ?, ?)"

@@ -72,7 +72,7 @@ CREATE INDEX IF NOT EXISTS "usage_event#organization_id#event_time_us"
 CREATE TABLE IF NOT EXISTS request_intent (
     organization_id  TEXT  NOT NULL,
     event_id         TEXT  NOT NULL,
-    report           BLOB  NOT NULL,              -- what is known so far, MessagePack
+    begun            BLOB  NOT NULL,              -- what is known so far, MessagePack
     PRIMARY KEY (organization_id, event_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pysqlite3 as driver
 
@@ -64,7 +65,8 @@ class Intent(NamedTuple):
 
     organization_id: str
     event_id: str
-    report: bytes
+    begun: bytes
+    """What is known of it, for whoever has to settle it in the end."""
 
 
 @dataclass(slots=True)
@@ -254,18 +256,15 @@ class SqliteLedger:
         ]
         outcomes = [Outcome.ACCEPTED] * len(rows)
         writer = self._writer
-        writer.execute("BEGIN IMMEDIATE")
         try:
-            if intents:
-                writer.executemany(queries.INSERT_INTENT, intents)
-            if settled:
-                writer.executemany(queries.DELETE_INTENT, settled)
+            self._begin(intents, settled)
             if rows:
-                writer.execute("SAVEPOINT optimistic")
                 before = writer.total_changes
-                writer.executemany(queries.INSERT_EVENT, rows)
+                self._run_in_chunks(queries.insert_events, rows)
                 if writer.total_changes - before != len(rows):
-                    writer.execute("ROLLBACK TO optimistic")
+                    # Some are known: start over and look at each.
+                    writer.execute("ROLLBACK")
+                    self._begin(intents, settled)
                     rows = self._insert_each(events, rows, outcomes)
             if rows:
                 checksum = batch_checksum(self._chain, rows)
@@ -283,6 +282,19 @@ class SqliteLedger:
             self._chain = checksum
             self._tell(rows)
         return outcomes
+
+    def _begin(self, intents: Sequence[Intent], settled: Sequence[tuple[str, str]]) -> None:
+        self._writer.execute("BEGIN IMMEDIATE")
+        self._run_in_chunks(queries.insert_intents, intents)
+        self._run_in_chunks(queries.delete_intents, settled)
+
+    def _run_in_chunks(
+        self, statement: Callable[[int], str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Run a statement over rows, as many at a time as it takes."""
+        for start in range(0, len(rows), queries.MAX_ROWS):
+            chunk = rows[start : start + queries.MAX_ROWS]
+            self._writer.execute(statement(len(chunk)), [*chain.from_iterable(chunk)])
 
     def _tell(self, rows: Sequence[EventRow]) -> None:
         for listener in self._listeners:
@@ -311,7 +323,7 @@ class SqliteLedger:
             if known is None:
                 seq += 1
                 kept.append((seq, *row[1:]))
-                self._writer.execute(queries.INSERT_EVENT, kept[-1])
+                self._writer.execute(queries.insert_events(1), kept[-1])
             elif known[0] == row[2]:
                 outcomes[index] = Outcome.DUPLICATE
             else:
@@ -369,8 +381,13 @@ class SqliteLedger:
         return self._last_seq
 
     def recent_batches(self, after_seq: int) -> list[Batch]:
-        """Batches after `after_seq` from memory; none when they go back further than it does."""
+        """Batches after `after_seq` from memory; none when they go back further than it does.
+
+        Those before are forgotten: whoever asks is past them.
+        """
         with self._lock:
+            while self._recent and self._recent[0].last_seq <= after_seq:
+                self._recent_events -= len(self._recent.popleft().rows)
             if not self._recent or self._recent[0].first_seq > after_seq + 1:
                 return []
             return [batch for batch in self._recent if batch.first_seq > after_seq]

@@ -1,15 +1,23 @@
 """HTTP/1.1 as uvicorn speaks it, with a bound on what a client may say before its body."""
 
+import asyncio
 import logging
 from typing import Final
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
 
 MAX_HEADERS: Final = 200
+
+_CONTINUE: Final = b"HTTP/1.1 100 "
 
 _log = logging.getLogger("outlay.http")
 
@@ -25,6 +33,45 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 _log.addFilter(_is_news)
+
+
+class _JoinedHead:
+    """A transport that writes the head of an answer together with the first piece of its body.
+
+    Uvicorn writes them one after the other, which would be two system calls for a short answer.
+    """
+
+    __slots__ = ("_head", "_is_new", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self._is_new = True
+
+    def write(self, data: bytes) -> None:
+        """Write, or hold back until there is more."""
+        if self._is_new and not data.startswith(_CONTINUE):
+            self._head, self._is_new = data, False
+        elif self._head:
+            data, self._head = self._head + data, b""
+            self._transport.write(data)
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+    def close(self) -> None:
+        """Close after all has been written."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -65,6 +112,19 @@ class BoundedProtocol(HttpToolsProtocol):
             + body
         )
         self.transport.close()
+
+    @override
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        joined = _JoinedHead(self.transport)
+        cycle.transport = joined  # type: ignore[assignment]  # as far as a cycle uses one
+        complete = cycle.on_response
+
+        def on_response() -> None:
+            joined.flush()  # an answer to HEAD has no body to go with
+            complete()
+
+        cycle.on_response = on_response
+        super()._start_asgi_task(cycle, app)
 
     def _count(self, size: int) -> None:
         self._head_bytes += size

@@ -29,6 +29,16 @@ class Proxy:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._metrics = Metrics()
+        self._metrics.add_gauge(
+            "outlay_ledger_lag_events",
+            "Events on record that are not in answers yet.",
+            lambda: services.projection.pending_events,
+        )
+        self._metrics.add_gauge(
+            "outlay_outcomes_overdue",
+            "Outcomes that wait for a ledger that cannot write.",
+            lambda: services.gateway.journal.overdue,
+        )
         self._forwarder: Forwarder | None = None
         self._models: ModelList | None = None
         self._is_closing = False
@@ -100,8 +110,6 @@ class Proxy:
         await _answer(send, 503 if fault else 200, f"{fault or 'ready'}\n".encode(), PLAIN)
 
     async def _render_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._metrics.ledger_lag.set(self._services.projection.pending_events)
-        self._metrics.overdue.set(self._services.gateway.journal.overdue)
         await _answer(send, 200, self._metrics.render(), CONTENT_TYPE)
 
 

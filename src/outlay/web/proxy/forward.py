@@ -65,7 +65,6 @@ class Forwarder:
         self.settings = settings
         self.metrics = metrics
         self.sweeper = Sweeper()
-        self.draining = 0
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -120,7 +119,7 @@ class _Relay:
         exchange = self._gateway.begin(
             api_key, read_caller(headers), self._endpoint.operation, started=self._started
         )
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         try:
             await self._exchange(exchange, headers)
         except asyncio.CancelledError:
@@ -129,10 +128,9 @@ class _Relay:
             self._gateway.finish_now(exchange, ending)
             raise
         finally:
-            self._metrics.in_flight.dec()
+            self._metrics.in_flight -= 1
             if self._drains_until is not None:
-                self._forwarder.draining -= 1
-                self._metrics.draining.dec()
+                self._metrics.draining -= 1
 
     # Letting through
 
@@ -227,7 +225,7 @@ class _Relay:
                 await self._put(response.status, headers, passed)
         rest = reader.finish()
         await self._finish(exchange, self._outcome(response, reader))
-        if self._is_there():
+        if not self._client.is_gone:
             await self._put(response.status, headers, rest if is_stream else held, more=False)
 
     async def _next(self, response: UpstreamResponse) -> bytes:
@@ -252,10 +250,9 @@ class _Relay:
 
     def _begin_drain(self) -> None:
         """Go on reading without the client, for the usage; raises UpstreamFailure if not."""
-        if self._forwarder.draining >= self._settings.max_drains:
+        if self._metrics.draining >= self._settings.max_drains:
             raise UpstreamFailure("client-gone", "The client has gone.")
-        self._forwarder.draining += 1
-        self._metrics.draining.inc()
+        self._metrics.draining += 1
         self._drains_until = time.monotonic() + self._settings.drain_seconds
 
     async def _put(

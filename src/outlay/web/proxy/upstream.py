@@ -1,5 +1,6 @@
 """Calling upstreams: the only place that knows the HTTP client."""
 
+import asyncio
 import io
 import socket
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Final, Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.helpers import TimerNoop
+from multidict import CIMultiDict
 from typing_extensions import override
 from yarl import URL
 
@@ -17,6 +20,13 @@ DNS_SECONDS: Final = 60
 KEEPALIVE_SECONDS: Final = 30.0
 _LARGE_BYTES: Final = 512 * 1024
 """From here on a body is sent piece by piece, so that other requests get their turn."""
+
+_BUFFER_BYTES: Final = 64 * 1024
+"""Read ahead of a slow client, per answer; twice that at most."""
+
+_MAX_URLS: Final = 1_000
+_NOT_ADDED: Final = ("User-Agent", "Accept", "Content-Type")
+_NO_TIMER: Final = TimerNoop()
 
 
 class UpstreamFailure(Exception):
@@ -62,21 +72,25 @@ class UpstreamResponse(Protocol):
 
 
 class UpstreamClient:
-    """Connections to upstreams, kept open between requests. Made in a running event loop."""
+    """Connections to upstreams, kept open between requests. Made in a running event loop.
+
+    It puts aiohttp's parts together itself: connector, request, response. A `ClientSession` would
+    look for cookies, proxies, redirects, credentials and traces on the way of every request, none
+    of which a gateway may have; leaving that out saves a fifth of the time per request.
+    """
 
     def __init__(self, *, connect_seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds)
+        self._connector = aiohttp.TCPConnector(
+            limit=0,
+            ttl_dns_cache=DNS_SECONDS,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            resolver=_GuardedResolver(),
+        )
+        # Whom answers refer to; it sends nothing.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                ttl_dns_cache=DNS_SECONDS,
-                keepalive_timeout=KEEPALIVE_SECONDS,
-                resolver=_GuardedResolver(),
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds),
-            skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+            connector=self._connector, cookie_jar=aiohttp.DummyCookieJar()
         )
         self._urls: dict[str, URL] = {}
 
@@ -85,23 +99,48 @@ class UpstreamClient:
 
         Raises UpstreamFailure. Redirects are not followed.
         """
-        parsed = self._urls.get(url)
-        if parsed is None:
-            if len(self._urls) > 1_000:
-                self._urls.clear()
-            parsed = self._urls[url] = URL(url, encoded=True)
-        data = io.BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body
         try:
-            response = await self._session.request(
-                "POST" if body is not None else "GET",
-                parsed,
-                data=data,
-                headers=headers,
-                allow_redirects=False,
-            )
+            return _Response(await self._send(url, headers, body))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _failure(error) from error
-        return _Response(response)
+
+    async def _send(
+        self, url: str, headers: dict[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        request = aiohttp.ClientRequest(
+            "GET" if body is None else "POST",
+            self._url(url),
+            headers=CIMultiDict(headers),
+            skip_auto_headers=_NOT_ADDED,
+            data=io.BytesIO(body) if body and len(body) > _LARGE_BYTES else body,
+            loop=self._loop,
+            session=self._session,
+            timer=_NO_TIMER,
+        )
+        try:
+            connection = await self._connector.connect(request, traces=[], timeout=self._timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        if connection.protocol is None:
+            raise aiohttp.ServerDisconnectedError
+        connection.protocol.set_response_params(
+            timer=_NO_TIMER, read_until_eof=True, auto_decompress=False, read_bufsize=_BUFFER_BYTES
+        )
+        try:
+            response = await request.send(connection)
+            await response.start(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return response
+
+    def _url(self, url: str) -> URL:
+        parsed = self._urls.get(url)
+        if parsed is None:
+            if len(self._urls) > _MAX_URLS:
+                self._urls.clear()
+            parsed = self._urls[url] = URL(url, encoded=True)
+        return parsed
 
     async def close(self) -> None:
         """Close all connections."""

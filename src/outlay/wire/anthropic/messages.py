@@ -5,7 +5,6 @@ stream `message_start` has the input and `message_delta` the cumulative output, 
 input (docs: "Streaming messages").
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
@@ -40,7 +39,7 @@ def parse_usage(usage: Fields) -> TokenUsage | None:
 
 def _note_counters(answer: Answer, usage: object) -> TokenUsage | None:
     """The counts after an event's counters have replaced those of the same name."""
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return None
     answer.note_tier(usage.get("service_tier"))
     present = {name: value for name, value in usage.items() if value is not None}
@@ -72,7 +71,7 @@ def _read_body(answer: Answer, fields: Fields) -> None:
         answer.is_error = True
     answer.usage = _note_counters(answer, fields.get("usage"))
     for block in list_of(fields, "content"):
-        if isinstance(block, Mapping):
+        if isinstance(block, dict):
             answer.note_text(block.get("text"))
 
 

@@ -1,10 +1,9 @@
 """Chat completions, completions, embeddings, images and transcriptions."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from outlay.wire.answer import Answer, Fields, Format, list_of, object_of
-from outlay.wire.openai.usage import parse_usage
+from outlay.wire.openai.usage import parse_usage, read_usual
 
 
 def _read(answer: Answer, fields: Fields) -> None:
@@ -16,11 +15,11 @@ def _read(answer: Answer, fields: Fields) -> None:
     if usage is not None:
         # The last usable one stands: some providers send running counts.
         answer.usage = parse_usage(usage) or answer.usage
-        if isinstance(usage, Mapping):
+        if isinstance(usage, dict):
             answer.note_cost(usage.get("cost"))
     answer.note_tier(fields.get("service_tier"))
     for choice in list_of(fields, "choices"):
-        if isinstance(choice, Mapping):
+        if isinstance(choice, dict):
             _read_choice(answer, choice)
     answer.note_text(fields.get("text"))
 
@@ -33,7 +32,7 @@ def _read_choice(answer: Answer, choice: Fields) -> None:
     for name in ("content", "reasoning_content", "reasoning", "refusal"):
         answer.note_text(message.get(name))
     for call in list_of(message, "tool_calls"):
-        if isinstance(call, Mapping):
+        if isinstance(call, dict):
             function = object_of(call, "function")
             answer.note_text(function.get("name"))
             answer.note_text(function.get("arguments"))
@@ -47,5 +46,5 @@ def _read_stream(answer: Answer, fields: Fields) -> None:
         answer.is_complete = True
 
 
-CHAT: Final = Format(read_event=_read, read_body=_read)
-MEDIA: Final = Format(read_event=_read_stream, read_body=_read)
+CHAT: Final = Format(read_event=_read, read_body=_read, read_usual=read_usual)
+MEDIA: Final = Format(read_event=_read_stream, read_body=_read, read_usual=read_usual)

@@ -1,10 +1,9 @@
 """The Responses API."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from outlay.wire.answer import Answer, Fields, Format, list_of, object_of
-from outlay.wire.openai.usage import parse_usage
+from outlay.wire.openai.usage import parse_usage, read_usual
 
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
@@ -26,10 +25,10 @@ def _read_body(answer: Answer, fields: Fields) -> None:
     answer.note_head(fields)
     _read_end(answer, fields)
     for item in list_of(fields, "output"):
-        if isinstance(item, Mapping):
+        if isinstance(item, dict):
             answer.note_text(item.get("arguments"))
             for part in list_of(item, "content"):
-                if isinstance(part, Mapping):
+                if isinstance(part, dict):
                     answer.note_text(part.get("text"))
 
 
@@ -41,4 +40,4 @@ def _read_end(answer: Answer, response: Fields) -> None:
     answer.note_tier(response.get("service_tier"))
 
 
-RESPONSES: Final = Format(read_event=_read_event, read_body=_read_body)
+RESPONSES: Final = Format(read_event=_read_event, read_body=_read_body, read_usual=read_usual)

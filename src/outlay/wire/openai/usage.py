@@ -5,45 +5,119 @@ images and transcriptions: input_tokens, output_tokens), DeepSeek (prompt_cache_
 OpenRouter (usage.cost), xAI and Gemini (reasoning tokens counted beside completion_tokens).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Final
 
-from outlay.domain.usage import TokenUsage
-from outlay.wire.answer import count_of, object_of, part_of
+import msgspec
+
+from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.wire.answer import Answer, Fields, count_of, text_of
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
+
+
+class _Usage(msgspec.Struct):
+    """A `usage` object whose counts are counts, in whichever words."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    total_tokens: Count | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: Count | None = None
+    cost: Any = None
+
+
+class _Body(msgspec.Struct):
+    """A whole answer without trouble; its text is skipped, as somebody has counted it."""
+
+    usage: _Usage
+    id: str = ""
+    model: str = ""
+    status: str = ""
+    error: None = None
+    service_tier: str | None = None
+
+
+_decode_body: Final = msgspec.json.Decoder(_Body).decode
+_NO_DETAILS: Final = _Details()
+
+
+def read_usual(answer: Answer, body: bytes) -> bool:
+    """Take what a whole answer says when it has a usage and no error; whether it had."""
+    try:
+        found = _decode_body(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    usage = _tokens(found.usage)
+    if usage is None or found.status == "failed":
+        return False
+    answer.usage = usage
+    answer.response_id = text_of(found.id)
+    answer.response_model = text_of(found.model)
+    answer.note_cost(found.usage.cost)
+    answer.note_tier(found.service_tier)
+    return True
 
 
 def parse_usage(usage: object) -> TokenUsage | None:
-    """The counts of a `usage` object; None when it is none or its counts are unusable."""
-    if not isinstance(usage, Mapping):
+    """The counts of a decoded `usage` object; None when it is none or its counts are unusable.
+
+    A count that is part of another and makes no sense is left out; one that is needed is not
+    replaced by a guess.
+    """
+    if not isinstance(usage, dict):
         return None
-    input_tokens = count_of(_first(usage, "prompt_tokens", "input_tokens"))
-    output_tokens = count_of(_first(usage, "completion_tokens", "output_tokens"))
-    if output_tokens is None and _first(usage, "completion_tokens", "output_tokens") is None:
+    try:
+        return _tokens(msgspec.convert(usage, _Usage))
+    except (msgspec.ValidationError, RecursionError):
+        return _tokens(msgspec.convert(_usable(usage), _Usage))
+
+
+def _usable(fields: Fields) -> Fields:
+    """Those counts that are counts, in details too."""
+    kept: Fields = {}
+    for name, value in fields.items():
+        if isinstance(value, dict) and name.endswith("_details"):
+            kept[name] = _usable(value)
+        elif (count := count_of(value)) is not None:
+            kept[name] = count
+    return kept
+
+
+def _tokens(usage: _Usage) -> TokenUsage | None:
+    incoming = usage.prompt_tokens_details or usage.input_tokens_details or _NO_DETAILS
+    outgoing = usage.completion_tokens_details or usage.output_tokens_details or _NO_DETAILS
+    input_tokens, output_tokens = usage.prompt_tokens, usage.completion_tokens
+    if input_tokens is None:
+        input_tokens = usage.input_tokens
+    if output_tokens is None:
+        output_tokens = usage.output_tokens
+    total = usage.total_tokens
+    if input_tokens is None:
+        return None
+    if output_tokens is None:
         # Embeddings have no output; they do have a total.
-        total = count_of(usage.get("total_tokens"))
-        output_tokens = 0 if total is None or input_tokens is None else max(0, total - input_tokens)
-    if input_tokens is None or output_tokens is None:
-        return None
-    incoming = object_of(usage, "prompt_tokens_details") or object_of(usage, "input_tokens_details")
-    outgoing = object_of(usage, "completion_tokens_details") or object_of(
-        usage, "output_tokens_details"
-    )
-    reasoning = part_of(outgoing, "reasoning_tokens")
-    total = count_of(usage.get("total_tokens"))
+        if total is None:
+            return None
+        output_tokens = max(0, total - input_tokens)
+    reasoning = outgoing.reasoning_tokens or 0
     if reasoning and total == input_tokens + output_tokens + reasoning:
         output_tokens += reasoning
     return TokenUsage(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cache_read_input_tokens=part_of(incoming, "cached_tokens")
-        or part_of(usage, "prompt_cache_hit_tokens"),
-        cache_write_input_tokens=part_of(incoming, "cache_write_tokens"),
-        reasoning_output_tokens=reasoning,
+        input_tokens,
+        output_tokens,
+        incoming.cached_tokens or usage.prompt_cache_hit_tokens or 0,
+        incoming.cache_write_tokens or 0,
+        0,
+        reasoning,
     )
-
-
-def _first(usage: Mapping[str, Any], *names: str) -> object:
-    for name in names:
-        if usage.get(name) is not None:
-            return usage[name]
-    return None
