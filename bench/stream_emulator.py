@@ -7,6 +7,7 @@ import asyncio
 import sys
 
 import uvloop
+from typing_extensions import override
 
 CHUNKS = 50
 
@@ -39,10 +40,12 @@ def _chunk(data: bytes) -> bytes:
 class Emulator(asyncio.Protocol):
     """Answers whatever comes; a body that says `stream` is streamed, a chunk per turn."""
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._data = b""
 
+    @override
     def data_received(self, data: bytes) -> None:
         self._data += data
         head, found, rest = self._data.partition(b"\r\n\r\n")

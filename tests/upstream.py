@@ -61,8 +61,8 @@ class Upstream:
         try:
             while await self._serve_one(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the other side has gone, or the upstream is being stopped
         finally:
             self.open_connections -= 1
             writer.close()
@@ -408,11 +408,12 @@ def _dump(body: dict[str, Any], script: dict[str, Any]) -> bytes:
     text = json.dumps(body, ensure_ascii=False)
     for old, new in script.get("replace", []):
         text = text.replace(old, new)
-    return script.get("prefix", "").encode("latin-1") + text.encode()
+    prefix: str = script.get("prefix", "")
+    return prefix.encode("latin-1") + text.encode()
 
 
 def _event(body: dict[str, Any], script: dict[str, Any]) -> bytes:
-    newline = script.get("newline", "\n").encode()
+    newline: bytes = script.get("newline", "\n").encode()
     return b"data: " + _dump(body, script) + newline + newline
 
 

@@ -39,6 +39,14 @@ _encode: Final = msgspec.json.Encoder().encode
 
 _DECIDING: Final = (b'"model"', b'"stream"', b'"stream_options"')
 
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
+)
+"""An escape in a JSON string; both halves of a surrogate pair are one."""
+
+_ESCAPE_BYTES: Final = 6
+_SURROGATES: Final = frozenset({b"d8", b"d9", b"da", b"db", b"dc", b"dd", b"de", b"df"})
+
 _TEXT_MEMBERS: Final = ("messages", "input", "prompt", "system", "instructions", "tools")
 _MEDIA_MEMBERS: Final = frozenset({"data", "b64_json", "file_data", "image_url", "url", "source"})
 
@@ -48,6 +56,8 @@ class Call:
     """A request body, understood as far as needed."""
 
     body: bytes
+    readable: bytes = b""
+    """The same, without what no JSON reader takes; for forms empty."""
     content_type: str = "application/json"
     model: str
     is_stream: bool = False
@@ -63,7 +73,7 @@ class Call:
 def parse_json_call(body: bytes) -> Call:
     """A JSON body; Invalid says what is wrong with it."""
     try:
-        found = _decode(body)
+        found, readable = _read(body)
     except msgspec.ValidationError as error:
         raise Invalid("the body must be a JSON object", code="invalid-body") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -71,13 +81,14 @@ def parse_json_call(body: bytes) -> Call:
     except RecursionError as error:
         raise Invalid("the body is nested too deeply", code="malformed-json") from error
     if any(body.count(name) > 1 for name in _DECIDING):
-        _refuse_duplicates(body)
+        _refuse_duplicates(readable)
     if not isinstance(found.model, str) or not found.model:
         raise Invalid("the body must name a model", code="model-required", field="model")
     options = found.stream_options if isinstance(found.stream_options, dict) else {}
     metadata = found.metadata if isinstance(found.metadata, dict) else {}
     return Call(
         body=body,
+        readable=readable,
         model=found.model,
         is_stream=found.stream is True,
         max_output_tokens=_max_output(found),
@@ -87,6 +98,27 @@ def parse_json_call(body: bytes) -> Call:
         wants_usage=options.get("include_usage") is True,
         stream_options=options,
     )
+
+
+def _read(body: bytes) -> tuple[_Json, bytes]:
+    """The members of a body, and the body as it could be read.
+
+    Half of a surrogate pair, as it is left by text that was cut in the middle of a character, is
+    read as U+FFFD; providers do not agree on it, and it is not for us to refuse it.
+    """
+    try:
+        return _decode(body), body
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if isinstance(error, msgspec.ValidationError) or b"\\u" not in body:
+            raise
+        mended = _ESCAPE.sub(_mend, body)
+        return _decode(mended), mended
+
+
+def _mend(found: re.Match[bytes]) -> bytes:
+    escape = found[0]
+    is_half = len(escape) == _ESCAPE_BYTES and escape[2:4].lower() in _SURROGATES
+    return b"\\ufffd" if is_half else escape
 
 
 def _max_output(found: _Json) -> int | None:
@@ -112,7 +144,7 @@ def rewrite_json(call: Call, *, model: str, asks_usage: bool) -> bytes:
     """The body with another model, and asking for usage where it did not; else untouched."""
     if model == call.model and not asks_usage:
         return call.body
-    members = _decode_members(call.body)
+    members = _decode_members(call.readable)
     if model != call.model:
         members["model"] = msgspec.Raw(_encode(model))
     if asks_usage:
@@ -181,7 +213,7 @@ def text_bytes(call: Call) -> int:
     Base64 and links of pictures and files are left out: their tokens have nothing to do with it.
     """
     try:
-        body = msgspec.json.decode(call.body)
+        body = msgspec.json.decode(call.readable)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0
     if not isinstance(body, dict):

@@ -1,0 +1,239 @@
+"""A real gateway on loopback in front of an upstream that keeps its own account."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from outlay.bootstrap import open_installation
+from outlay.cli.serving import server_config
+from outlay.domain.event import UsageEvent
+from outlay.domain.organization import ApiKey, Organization, Project
+from outlay.domain.usage import TokenUsage
+from outlay.services.bundle import Services
+from outlay.settings import ProxySettings, Settings
+from outlay.storage.ledger.rows import from_row
+from outlay.web.app import Application
+from tests.upstream import Served, Upstream, running_upstream
+
+PATIENCE = ProxySettings(
+    connect_seconds=2,
+    answer_seconds=1,
+    idle_seconds=1,
+    client_seconds=2,
+    drain_seconds=10,
+    grace_seconds=2,
+)
+MESSAGES = [{"role": "user", "content": "Hello there"}]
+
+
+@dataclass
+class Gate:
+    """A running gateway and what is on both sides of it."""
+
+    services: Services
+    upstream: Upstream
+    url: str
+    organization: Organization
+    project: Project
+    member_id: str
+    api_key: ApiKey
+    key: str
+    seen: int = 0
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What its requests carry."""
+        return {"authorization": f"Bearer {self.key}"}
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        return host, int(port)
+
+    def post(
+        self,
+        path: str = "/v1/chat/completions",
+        body: dict[str, Any] | None = None,
+        script: dict[str, Any] | None = None,
+        **headers: str,
+    ) -> httpx.Response:
+        """Send one request, telling the upstream what to do with it."""
+        sent = {**self.headers, "x-script": json.dumps(script or {}), **headers}
+        return self.http.post(self.url + path, json=body or chat_body(), headers=sent)
+
+    def events(self, count: int = 1) -> list[UsageEvent]:
+        """The next `count` events on record since the last look; fails unless that is all."""
+        deadline = time.monotonic() + 15
+        while self.services.ledger.last_seq < self.seen + count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        batches = self.services.ledger.read_batches(self.seen)
+        found = [from_row(row) for batch in batches for row in batch.rows]
+        self.seen += len(found)
+        assert len(found) == count, found
+        return found
+
+    def event(self) -> UsageEvent:
+        """The one event on record since the last look."""
+        return self.events()[0]
+
+    def create_key(self, **changes: Any) -> tuple[ApiKey, str]:
+        """Another API key."""
+        created = self.services.api_keys.create(
+            self.organization.organization_id,
+            project_id=changes.pop("project_id", self.project.project_id),
+            member_id=changes.pop("member_id", self.member_id),
+            description="another",
+            **changes,
+        )
+        self.services.watch.check()
+        return created
+
+
+def chat_body(
+    *, stream: bool = False, model: str = "openai/gpt-5.5", **more: Any
+) -> dict[str, Any]:
+    """A chat completion."""
+    body: dict[str, Any] = {"model": model, "messages": MESSAGES, **more}
+    return {**body, "stream": True} if stream else body
+
+
+def tokens_of(event: UsageEvent) -> TokenUsage:
+    """The token counts of an event."""
+    return TokenUsage(*(getattr(event, name) for name in TokenUsage._fields))
+
+
+def counted(served: Served) -> TokenUsage:
+    """What the upstream counted, in our terms."""
+    usage = served.usage or {}
+    if "prompt_tokens" in usage:
+        return TokenUsage(
+            usage["prompt_tokens"],
+            usage.get("completion_tokens", 0),
+            usage.get("prompt_tokens_details", {}).get("cached_tokens", 0),
+            0,
+            0,
+            usage.get("completion_tokens_details", {}).get("reasoning_tokens", 0),
+        )
+    if "cache_creation" in usage:
+        written = usage["cache_creation_input_tokens"]
+        read = usage["cache_read_input_tokens"]
+        hour = usage["cache_creation"]["ephemeral_1h_input_tokens"]
+        total = usage["input_tokens"] + written + read
+        return TokenUsage(total, usage["output_tokens"], read, written, hour, 0)
+    return TokenUsage(
+        usage["input_tokens"],
+        usage["output_tokens"],
+        usage.get("input_tokens_details", {}).get("cached_tokens", 0),
+        0,
+        0,
+        usage.get("output_tokens_details", {}).get("reasoning_tokens", 0),
+    )
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    """The upstream of all gateways."""
+    with running_upstream() as running:
+        yield running
+
+
+MakeGate = Callable[[ProxySettings], Gate]
+
+
+@pytest.fixture(scope="session")
+def running_gate(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Gate]:
+    """The gateway that the tests of this folder share."""
+    settings = Settings(data=tmp_path_factory.mktemp("gateway") / "data", proxy=PATIENCE)
+    with open_installation(settings) as services, serve(services) as url:
+        gate = set_up(services, url, upstream)
+        with gate.http:
+            yield gate
+
+
+@pytest.fixture
+def gate(running_gate: Gate, upstream: Upstream) -> Gate:
+    """The gateway, with nothing of earlier tests to be seen."""
+    running_gate.seen = running_gate.services.ledger.last_seq
+    upstream.served.clear()
+    return running_gate
+
+
+def set_up(services: Services, url: str, upstream: Upstream) -> Gate:
+    """An organization with a key and two upstreams, which are the same."""
+    organization = services.accounts.create_organization("Gate")
+    member = services.accounts.set_owner(organization, "me@example.test", "a long password!")
+    organization_id = organization.organization_id
+    project, _ = services.accounts.ensure_project(organization_id, "Production")
+    api_key, key = services.api_keys.create(
+        organization_id,
+        project_id=project.project_id,
+        member_id=member.member_id,
+        description="backend",
+    )
+    for provider in ("openai", "anthropic"):
+        services.upstreams.create(
+            organization_id,
+            provider=provider,
+            base_url=upstream.url,
+            secret=f"sk-{provider}-secret-0123456789",
+        )
+    services.watch.check()
+    return Gate(
+        services=services,
+        upstream=upstream,
+        url=url,
+        organization=organization,
+        project=project,
+        member_id=member.member_id,
+        api_key=api_key,
+        key=key,
+    )
+
+
+def serve(services: Services) -> "_Serving":
+    """Serve an installation on loopback; the context is its URL."""
+    return _Serving(services)
+
+
+class _Serving:
+    """A server in a thread."""
+
+    def __init__(self, services: Services) -> None:
+        grace = services.settings.proxy.grace_seconds
+        config = server_config(Application(services, "operator"), grace_seconds=grace)
+        self._server = uvicorn.Server(config)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._listener]}
+        )
+        self._services = services
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        self._services.watch.start()
+        deadline = time.monotonic() + 10
+        while not self._server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder for a gateway of one's own."""
+    return tmp_path / "data"
