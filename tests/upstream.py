@@ -75,10 +75,18 @@ class Upstream:
             for name, _, value in (entry.partition(":") for entry in lines)
         }
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        script = json.loads(headers.get("x-script", "{}"))
+        script = json.loads(headers.get("x-script", "{}")) or script_in(body)
         served = Served(len(self.served) + 1, line.split()[1], headers, body, script)
         self.served.append(served)
         return await answer(served, writer)
+
+
+def script_in(body: bytes) -> dict[str, Any]:
+    """The script in a body, where it is too long for a header."""
+    if b'"script"' not in body:
+        return {}
+    script: dict[str, Any] = json.loads(body).get("script", {})
+    return script
 
 
 async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
@@ -93,6 +101,8 @@ async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
         return False
     if "stall" in script and script["stall"] == "before":
         await asyncio.sleep(script.get("seconds", 3600))
+    if "flood" in script:
+        return await _flood(writer, script["flood"])
     if "raw" in script:
         writer.write(script["raw"].encode("latin-1"))
         await writer.drain()
@@ -108,6 +118,17 @@ async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
     if not kind.startswith("text/event-stream"):
         return await _write_body(writer, script, b"".join(pieces), kind, served)
     return await _write_stream(writer, script, pieces, kind, served)
+
+
+async def _flood(writer: asyncio.StreamWriter, size: int) -> bool:
+    """A stream of so many bytes that is never held in memory."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+    event = b"data: " + b"x" * 16_376 + b"\n\n"
+    for _ in range(size // len(event)):
+        writer.write(event)
+        await writer.drain()
+    writer.close()
+    return False
 
 
 async def _write_whole(

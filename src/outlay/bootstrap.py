@@ -16,10 +16,11 @@ from outlay.services.accounts import Accounts
 from outlay.services.analytics import Analytics
 from outlay.services.api_keys import ApiKeys
 from outlay.services.attribution import Attribution
-from outlay.services.bundle import Services
+from outlay.services.bundle import Administration, Services
 from outlay.services.directory_watch import DirectoryWatch
 from outlay.services.gateway import Gateway, recover
 from outlay.services.journal import Journal
+from outlay.services.limit_settings import LimitSettings
 from outlay.services.limits import SpendLimits
 from outlay.services.maintenance import Maintenance
 from outlay.services.projection import Projection, fill, remove_cube
@@ -110,6 +111,26 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         lock.release()
 
 
+@contextmanager
+def open_administration(settings: Settings, clock: Clock | None = None) -> Iterator[Administration]:
+    """What can be set up beside a running server, which notices within a quarter of a second."""
+    clock = clock or SystemClock()
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(settings, error) from error
+    directory = Directory(settings.database_path)
+    try:
+        yield Administration(
+            accounts=Accounts(directory, clock),
+            api_keys=ApiKeys(directory, clock),
+            limits=LimitSettings(directory, clock),
+            upstreams=Upstreams(directory, open_sealer(settings, directory), clock),
+        )
+    finally:
+        directory.close()
+
+
 def open_sealer(settings: Settings, directory: Directory) -> Sealer:
     """What seals and opens secrets, with the master key of the settings or the data folder.
 
@@ -143,9 +164,13 @@ def _lock(settings: Settings) -> LockFile:
             f"{settings.data} is in use by another Outlay process (pid {error.pid})"
         ) from error
     except OSError as error:
-        raise Unavailable(
-            f"{settings.data} cannot be written: {error.strerror or error}", code="data-unwritable"
-        ) from error
+        raise _unwritable(settings, error) from error
+
+
+def _unwritable(settings: Settings, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{settings.data} cannot be written: {error.strerror or error}", code="data-unwritable"
+    )
 
 
 def _open_cube(path: Path, ledger: SqliteLedger, create_cube: "partial[DuckDBCube]") -> DuckDBCube:

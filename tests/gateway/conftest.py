@@ -63,10 +63,10 @@ class Gate:
 
     def post(
         self,
-        path: str = "/v1/chat/completions",
-        body: dict[str, Any] | None = None,
-        script: dict[str, Any] | None = None,
-        **headers: str,
+        path: Any = "/v1/chat/completions",
+        body: Any = None,
+        script: Any = None,
+        **headers: Any,
     ) -> httpx.Response:
         """Send one request, telling the upstream what to do with it."""
         sent = {**self.headers, "x-script": json.dumps(script or {}), **headers}

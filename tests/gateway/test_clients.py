@@ -14,8 +14,9 @@ import openai
 import pytest
 
 from outlay.domain.event import Status, UsageSource
-from tests.gateway.conftest import MESSAGES, Gate, counted, tokens_of
+from tests.gateway.conftest import Gate, counted, tokens_of
 
+MESSAGES: Any = [{"role": "user", "content": "Hello there"}]
 NODE_CLIENT = Path(__file__).parents[2] / ".venv/node"
 
 
@@ -35,21 +36,21 @@ def check_recorded(gate: Gate, operation: str = "chat") -> None:
 
 
 @pytest.fixture
-def client(gate: Gate) -> Iterator[openai.OpenAI]:
+def client(gate: Gate) -> Iterator[Any]:
     """OpenAI's client with our address and key."""
     with openai.OpenAI(base_url=f"{gate.url}/v1", api_key=gate.key, max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
-def claude(gate: Gate) -> Iterator[anthropic.Anthropic]:
+def claude(gate: Gate) -> Iterator[Any]:
     """Anthropic's client with our address and key."""
     with anthropic.Anthropic(base_url=gate.url, api_key=gate.key, max_retries=0) as claude:
         yield claude
 
 
-def test_openai_chat(gate: Gate, client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model="gpt-5.5", messages=MESSAGES)  # type: ignore[arg-type]
+def test_openai_chat(gate: Gate, client: Any) -> None:
+    answer = client.chat.completions.create(model="gpt-5.5", messages=MESSAGES)
 
     assert answer.choices[0].message.content == "word1-0 word1-1 word1-2 word1-3 word1-4 "
     event_usage = answer.usage
@@ -59,9 +60,9 @@ def test_openai_chat(gate: Gate, client: openai.OpenAI) -> None:
 
 
 def test_openai_stream_without_usage_gets_what_it_would_get_without_us(
-    gate: Gate, client: openai.OpenAI
+    gate: Gate, client: Any
 ) -> None:
-    stream = client.chat.completions.create(model="gpt-5.5", messages=MESSAGES, stream=True)  # type: ignore[arg-type]
+    stream = client.chat.completions.create(model="gpt-5.5", messages=MESSAGES, stream=True)
     chunks = list(stream)
 
     assert "".join(c.choices[0].delta.content or "" for c in chunks).startswith("word1-0 ")
@@ -70,11 +71,11 @@ def test_openai_stream_without_usage_gets_what_it_would_get_without_us(
     check_recorded(gate)
 
 
-def test_openai_stream_with_usage_has_it(gate: Gate, client: openai.OpenAI) -> None:
+def test_openai_stream_with_usage_has_it(gate: Gate, client: Any) -> None:
     chunks = list(
         client.chat.completions.create(
             model="gpt-5.5",
-            messages=MESSAGES,  # type: ignore[arg-type]
+            messages=MESSAGES,
             stream=True,
             stream_options={"include_usage": True},
         )
@@ -85,21 +86,21 @@ def test_openai_stream_with_usage_has_it(gate: Gate, client: openai.OpenAI) -> N
     check_recorded(gate)
 
 
-def test_openai_tools(gate: Gate, client: openai.OpenAI) -> None:
-    function = {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}
+def test_openai_tools(gate: Gate, client: Any) -> None:
+    function: Any = {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}
     answer = client.chat.completions.create(
         model="gpt-5.5",
-        messages=MESSAGES,  # type: ignore[arg-type]
-        tools=[{"type": "function", "function": function}],  # type: ignore[list-item]
+        messages=MESSAGES,
+        tools=[{"type": "function", "function": function}],
     )
 
     calls = answer.choices[0].message.tool_calls
     assert calls is not None
-    assert calls[0].function.arguments == '{"city":"Paris"}'  # type: ignore[union-attr]
+    assert calls[0].function.arguments == '{"city":"Paris"}'
     check_recorded(gate)
 
 
-def test_openai_embeddings(gate: Gate, client: openai.OpenAI) -> None:
+def test_openai_embeddings(gate: Gate, client: Any) -> None:
     answer = client.embeddings.create(
         model="text-embedding-3-small", input="hello", encoding_format="float"
     )
@@ -110,12 +111,13 @@ def test_openai_embeddings(gate: Gate, client: openai.OpenAI) -> None:
 
 def check_recorded_embedding(gate: Gate) -> None:
     event = gate.event()
-    assert event.input_tokens == gate.upstream.last.usage["prompt_tokens"]  # type: ignore[index]
+    usage: Any = gate.upstream.last.usage
+    assert event.input_tokens == usage["prompt_tokens"]
     assert (event.output_tokens, event.operation) == (0, "embeddings")
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_openai_responses(gate: Gate, client: openai.OpenAI, is_stream: bool) -> None:
+def test_openai_responses(gate: Gate, client: Any, is_stream: bool) -> None:
     if is_stream:
         events = list(client.responses.create(model="gpt-5.5", input="hi", stream=True))
         assert events[-1].type == "response.completed"
@@ -125,7 +127,7 @@ def test_openai_responses(gate: Gate, client: openai.OpenAI, is_stream: bool) ->
     check_recorded(gate, "responses")
 
 
-def test_openai_completions_images_and_audio(gate: Gate, client: openai.OpenAI) -> None:
+def test_openai_completions_images_and_audio(gate: Gate, client: Any) -> None:
     client.completions.create(model="gpt-3.5-turbo-instruct", prompt="hi")
     check_recorded(gate, "text_completion")
     client.images.generate(model="gpt-image-1", prompt="a cat")
@@ -148,9 +150,9 @@ def test_openai_completions_images_and_audio(gate: Gate, client: openai.OpenAI) 
 def test_openai_async(gate: Gate) -> None:
     async def talk() -> str:
         async with openai.AsyncOpenAI(base_url=f"{gate.url}/v1", api_key=gate.key) as client:
-            stream = await client.chat.completions.create(
+            stream: Any = await client.chat.completions.create(
                 model="gpt-5.5",
-                messages=MESSAGES,  # type: ignore[arg-type]
+                messages=MESSAGES,
                 stream=True,
             )
             return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
@@ -159,7 +161,7 @@ def test_openai_async(gate: Gate) -> None:
     check_recorded(gate)
 
 
-def test_openai_models(client: openai.OpenAI, gate: Gate) -> None:
+def test_openai_models(client: Any, gate: Gate) -> None:
     assert {model.id for model in client.models.list()} == {
         f"{provider}/{model}"
         for provider in ("openai", "anthropic")
@@ -169,26 +171,26 @@ def test_openai_models(client: openai.OpenAI, gate: Gate) -> None:
 
 @pytest.mark.parametrize("credential", ["x-api-key", "bearer"])
 def test_anthropic_messages(gate: Gate, credential: str) -> None:
-    shown = {"api_key": gate.key} if credential == "x-api-key" else {"auth_token": gate.key}
-    with anthropic.Anthropic(base_url=gate.url, **shown) as claude:  # type: ignore[arg-type]
-        answer = claude.messages.create(
+    shown: Any = {"api_key": gate.key} if credential == "x-api-key" else {"auth_token": gate.key}
+    with anthropic.Anthropic(base_url=gate.url, **shown) as claude:
+        answer: Any = claude.messages.create(
             model="claude-sonnet-5",
             max_tokens=100,
-            messages=MESSAGES,  # type: ignore[arg-type]
+            messages=MESSAGES,
         )
 
-    assert answer.content[0].text.startswith("word1-0 ")  # type: ignore[union-attr]
+    assert answer.content[0].text.startswith("word1-0 ")
     assert gate.upstream.last.headers["x-api-key"] == "sk-anthropic-secret-0123456789"
     assert "authorization" not in gate.upstream.last.headers
     assert gate.upstream.last.headers["anthropic-version"].startswith("20")
     check_recorded(gate)
 
 
-def test_anthropic_stream(gate: Gate, claude: anthropic.Anthropic) -> None:
+def test_anthropic_stream(gate: Gate, claude: Any) -> None:
     with claude.messages.stream(
         model="claude-sonnet-5",
         max_tokens=100,
-        messages=MESSAGES,  # type: ignore[arg-type]
+        messages=MESSAGES,
     ) as stream:
         text = "".join(stream.text_stream)
 
@@ -196,10 +198,8 @@ def test_anthropic_stream(gate: Gate, claude: anthropic.Anthropic) -> None:
     check_recorded(gate)
 
 
-def test_anthropic_counting_tokens_is_a_request_that_uses_none(
-    gate: Gate, claude: anthropic.Anthropic
-) -> None:
-    counted_ = claude.messages.count_tokens(model="claude-sonnet-5", messages=MESSAGES)  # type: ignore[arg-type]
+def test_anthropic_counting_tokens_is_a_request_that_uses_none(gate: Gate, claude: Any) -> None:
+    counted_ = claude.messages.count_tokens(model="claude-sonnet-5", messages=MESSAGES)
 
     assert counted_.input_tokens == 42
     event = gate.event()
@@ -210,25 +210,25 @@ def test_anthropic_counting_tokens_is_a_request_that_uses_none(
 def test_anthropic_async(gate: Gate) -> None:
     async def talk() -> str:
         async with anthropic.AsyncAnthropic(base_url=gate.url, api_key=gate.key) as claude:
-            answer = await claude.messages.create(
+            answer: Any = await claude.messages.create(
                 model="claude-sonnet-5",
                 max_tokens=100,
-                messages=MESSAGES,  # type: ignore[arg-type]
+                messages=MESSAGES,
             )
-            return answer.id
+            return str(answer.id)
 
     assert in_loop(talk) == "msg_1"
     check_recorded(gate)
 
 
-def test_errors_are_those_of_the_library(gate: Gate, claude: anthropic.Anthropic) -> None:
-    stranger = openai.OpenAI(base_url=f"{gate.url}/v1", api_key="sk-unknown", max_retries=0)
+def test_errors_are_those_of_the_library(gate: Gate, claude: Any) -> None:
+    stranger: Any = openai.OpenAI(base_url=f"{gate.url}/v1", api_key="sk-unknown", max_retries=0)
     with stranger, pytest.raises(openai.AuthenticationError) as refused:
-        stranger.chat.completions.create(model="gpt-5.5", messages=MESSAGES)  # type: ignore[arg-type]
+        stranger.chat.completions.create(model="gpt-5.5", messages=MESSAGES)
     assert refused.value.code == "invalid_api_key"
 
     with pytest.raises(anthropic.NotFoundError) as unknown:
-        claude.messages.create(model="nobody-has-this", max_tokens=1, messages=MESSAGES)  # type: ignore[arg-type]
+        claude.messages.create(model="nobody-has-this", max_tokens=1, messages=MESSAGES)
     assert "openai/nobody-has-this" in str(unknown.value)
     event = gate.event()
     assert (event.status, event.error_code) == (Status.CLIENT_ERROR, "model-not-found")

@@ -11,16 +11,22 @@ from typing import Any
 
 import pysqlite3
 import pytest
-from tests.factories import make_event
+from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import FACTS, UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import FixedClock
 from outlay.storage.ledger import sqlite as ledger_module
-from outlay.storage.ledger.rows import EVENT_FIELDS, from_row
+from outlay.storage.ledger.rows import (
+    EVENT_FIELDS,
+    GENESIS,
+    ROW_COLUMNS,
+    batch_checksum,
+    from_row,
+)
 from outlay.storage.ledger.sqlite import SqliteLedger
-from outlay.storage.sqlite import check_sqlite_version
+from outlay.storage.sqlite import check_sqlite_version, connect
 
 
 @pytest.fixture
@@ -267,3 +273,35 @@ def test_a_missing_tail_is_refused_at_once(tmp_path: Path, clock: FixedClock) ->
     with pytest.raises(Damaged, match="restore it from a backup"):
         SqliteLedger(path, clock)
     assert os.path.exists(path)  # noqa: PTH110 - refusing leaves the file alone
+
+
+def test_a_ledger_of_the_first_schema_is_brought_up_and_still_verified(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ledger.sqlite3", FixedClock(NOW)
+    ledger = SqliteLedger(path, clock)
+    ledger.append([make_event(event_id="old")])
+    ledger.close()
+    go_back_to_schema_1(path)
+
+    for number in range(2):
+        ledger = SqliteLedger(path, clock)
+        ledger.append([make_event(event_id=f"new-{number}", http_status=200)])
+        found = stored(ledger)
+        ledger.close()
+
+    assert [event.event_id for event in found] == ["old", "new-0", "new-1"]
+    assert [event.http_status for event in found] == [None, 200, 200]
+
+
+def go_back_to_schema_1(path: Path) -> None:
+    """Make the tables what they were before there were details of requests."""
+    width = ROW_COLUMNS.index("is_stream")
+    with connect(path) as connection:
+        rows = connection.execute("SELECT * FROM usage_event ORDER BY seq").fetchall()
+        checksum = batch_checksum(GENESIS, [row[:width] for row in rows])
+        connection.execute("UPDATE usage_batch SET checksum = ?", (checksum,))
+        for column in ROW_COLUMNS[width:]:
+            connection.execute(f"ALTER TABLE usage_event DROP COLUMN {column}")
+        connection.execute("ALTER TABLE usage_batch DROP COLUMN row_width")
+        connection.execute("DROP TABLE request_intent")
+        connection.execute("UPDATE ledger_identity SET schema_version = 1")
+    assert width == 38

@@ -9,7 +9,8 @@ import typer
 from outlay.bootstrap import open_installation
 from outlay.cli.console import DataOption, out, say, show_progress
 from outlay.cli.serving import bind, run_server, url_of
-from outlay.demo.build import build_demo
+from outlay.demo.build import build_demo, open_gateway
+from outlay.demo.provider import PROVIDER
 from outlay.domain.actor import Scope
 from outlay.kit.secrets import new_secret
 from outlay.settings import read_settings
@@ -37,9 +38,11 @@ def demo(
             raise AssertionError("the demo has an organization")
         services.accounts.set_owner(organization, owner.email, password)
         token = services.accounts.create_access_token(owner.member_id, "Demo", list(Scope))
+        key = open_gateway(services, owner, url_of(listener))
         answer = {
             "url": url_of(listener),
             "accessToken": token,
+            "apiKey": key,
             "ownerEmail": owner.email,
             "ownerPassword": password,
         }
@@ -51,8 +54,19 @@ def demo(
             say(f"\n  [bold]Outlay[/] is serving {organization.name} at {answer['url']}\n")
             say(f"  Sign in with   {owner.email}")
             say(f"  Password       {password}")
-            say(f"  Access token   {token}\n")
+            say(f"  Access token   {token}")
+            say(f"  API key        {key}\n")
+            say("  Send a request, and look for it on the page:\n")
+            out.print(_curl(answer["url"], key), markup=False, highlight=False, soft_wrap=True)
             say("  Ctrl-C stops it; the data stays in " + str(settings.data))
 
-        run_server(services, listener, announce)
+        run_server(services, listener, announce, PROVIDER)
     out.print("Stopped.") if not json else None
+
+
+def _curl(url: str, key: str) -> str:
+    body = '{"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]}'
+    return (
+        f"  curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n"
+        f"    -H 'Content-Type: application/json' -d '{body}'\n"
+    )

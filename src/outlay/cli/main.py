@@ -9,9 +9,13 @@ from outlay.cli.console import fail
 from outlay.cli.demo import demo
 from outlay.cli.doctor import doctor
 from outlay.cli.import_ import import_file
+from outlay.cli.key import key
+from outlay.cli.limit import limit
+from outlay.cli.model import model
 from outlay.cli.owner import owner
 from outlay.cli.rebuild import rebuild
 from outlay.cli.serve import serve
+from outlay.cli.upstream import upstream
 from outlay.cli.verify import verify
 from outlay.domain.errors import OutlayError
 
@@ -30,6 +34,10 @@ app.command()(verify)
 app.command()(rebuild)
 app.command()(doctor)
 app.command()(owner)
+app.add_typer(key, name="key")
+app.add_typer(upstream, name="upstream")
+app.add_typer(model, name="model")
+app.add_typer(limit, name="limit")
 
 
 def run() -> None:

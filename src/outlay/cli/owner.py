@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap import open_administration
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.actor import Scope
 from outlay.settings import read_settings
@@ -30,8 +30,8 @@ def owner(
 ) -> None:
     """Create an owner, or change an owner's password, and print an access token for the API."""
     settings = read_settings(data=Path(data) if data else None)
-    with open_installation(settings) as services:
-        accounts = services.accounts
+    with open_administration(settings) as opened:
+        accounts = opened.accounts
         found = accounts.find_organization(organization) if accounts.organizations() else None
         if found is None:
             found = accounts.create_organization(organization or "My organization")

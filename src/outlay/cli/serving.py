@@ -5,10 +5,11 @@ import math
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import uvicorn
+from starlette.types import ASGIApp
 from typing_extensions import override
 
 from outlay.cli.installation import ServerInfo
@@ -48,10 +49,18 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run_server(services: Services, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered."""
+def run_server(
+    services: Services,
+    listener: socket.socket,
+    on_ready: Callable[[], None],
+    more: Mapping[str, ASGIApp] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered.
+
+    `more` are further paths and what answers them.
+    """
     token = new_secret()
-    server = _Server(Application(services, token), services.settings, on_ready)
+    server = _Server(Application(services, token, more), services.settings, on_ready)
     info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=token)
     path = services.settings.server_path
     path.touch(mode=0o600)

@@ -7,6 +7,7 @@ from random import Random
 
 from outlay.demo.cast import ORGANIZATION
 from outlay.demo.directory import DemoDirectory, create_demo_directory
+from outlay.demo.provider import PREFIX
 from outlay.demo.traffic import demo_reports
 from outlay.domain.actor import Role
 from outlay.domain.errors import Conflict, Invalid
@@ -17,6 +18,7 @@ from outlay.services.progress import Progress
 from outlay.storage.directory.members import list_members
 
 MAX_DAYS = 730
+VISITOR = "Your own requests"
 IN_FLIGHT = 4
 """Batches submitted ahead of the slowest one, so that making and writing overlap."""
 
@@ -46,6 +48,27 @@ def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress
     yield from services.projection.load_steps()
     services.projection.fold()
     yield demo.owner
+
+
+def open_gateway(services: Services, owner: Member, url: str) -> str:
+    """A fresh API key for the visitor, and an upstream that is this server itself."""
+    organization_id = owner.organization_id
+    for known in services.upstreams.of(organization_id):
+        services.upstreams.delete(organization_id, known.upstream_id)
+    services.upstreams.create(
+        organization_id, provider="openai", name="demo", base_url=url + PREFIX
+    )
+    for key in services.api_keys.of(organization_id):
+        if key.description == VISITOR and not key.is_revoked:
+            services.api_keys.revoke(organization_id, key.api_key_id)
+    project, _ = services.accounts.ensure_project(organization_id, "Playground")
+    _, text = services.api_keys.create(
+        organization_id,
+        project_id=project.project_id,
+        member_id=owner.member_id,
+        description=VISITOR,
+    )
+    return text
 
 
 def _record(

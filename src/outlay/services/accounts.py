@@ -17,6 +17,7 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import (
     create_member,
     find_login,
+    list_members,
     set_password,
 )
 from outlay.storage.directory.organizations import create_organization, list_organizations
@@ -106,6 +107,15 @@ class Accounts:
             )
             create_member(session, member, self._now_us(), password_hash)
         return member
+
+    def member_called(self, organization_id: str, email: str | None) -> Member:
+        """The present member with an e-mail address, or the first owner when none is given."""
+        with self._directory.unit() as session:
+            members = [m for m in list_members(session, organization_id) if not m.is_deleted]
+        for member in members:
+            if member.email.lower() == email.lower() if email else member.role is Role.OWNER:
+                return member
+        raise NotFound(f"there is no member {email}" if email else "there is no owner")
 
     def ensure_project(self, organization_id: str, name: str) -> tuple[Project, bool]:
         """The project with a name or id, created when there is none; the flag says so."""

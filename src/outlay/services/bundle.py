@@ -10,6 +10,7 @@ from outlay.services.api_keys import ApiKeys
 from outlay.services.attribution import Attribution
 from outlay.services.directory_watch import DirectoryWatch
 from outlay.services.gateway import Gateway
+from outlay.services.limit_settings import LimitSettings
 from outlay.services.limits import SpendLimits
 from outlay.services.maintenance import Maintenance
 from outlay.services.projection import Projection
@@ -19,6 +20,16 @@ from outlay.services.upstreams import Upstreams
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
 from outlay.storage.ledger.sqlite import SqliteLedger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administration:
+    """What sets up organizations, credentials and routes: the directory alone."""
+
+    accounts: Accounts
+    api_keys: ApiKeys
+    limits: LimitSettings
+    upstreams: Upstreams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

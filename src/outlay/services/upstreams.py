@@ -191,8 +191,8 @@ def check_base_url(text: str) -> str:
     Only what an operator can mean: HTTP or HTTPS, a host in its plain form, no credentials, no
     query. Addresses of the machine's own metadata service are refused here and when connecting.
     """
-    parts = urlsplit(text.strip())
     try:
+        parts = urlsplit(text.strip())
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise Invalid(f"the base URL is not well-formed: {error}", field="baseUrl") from error

@@ -1,12 +1,14 @@
 """The web application: what is served where, in which order it is wrapped."""
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outlay import __version__
 from outlay.domain.errors import OutlayError, Unauthenticated
@@ -23,17 +25,25 @@ from outlay.web.proxy.app import Proxy
 class Application:
     """Everything that is served: the gateway's paths as pure ASGI, the others by FastAPI."""
 
-    def __init__(self, services: Services, operator_token: str) -> None:
+    def __init__(
+        self,
+        services: Services,
+        operator_token: str,
+        more: Mapping[str, ASGIApp] | None = None,
+    ) -> None:
+        """`more` are further paths and what answers them."""
         self.pages = create_pages(services, operator_token)
         self._proxy = Proxy(services)
-        self._handlers = self._proxy.handlers
+        # By the path as it was written: another spelling of it is another path.
+        handlers = {**self._proxy.handlers, **(more or {})}
+        self._handlers = {path.encode(): handler for path, handler in handlers.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the start and end of the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if scope["type"] == "http" and (handler := self._handlers.get(scope["path"])):
+        if scope["type"] == "http" and (handler := self._handlers.get(scope["raw_path"])):
             await handler(scope, receive, send)
             return
         await self.pages(scope, receive, send)

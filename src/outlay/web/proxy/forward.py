@@ -126,7 +126,6 @@ class _Relay:
             # The process is about to end; what is known so far goes on record.
             ending = self._ending(Status.GATEWAY_ERROR, "gateway-stopped")
             self._gateway.finish_now(exchange, ending)
-            raise
         finally:
             self._metrics.in_flight -= 1
             if self._drains_until is not None:

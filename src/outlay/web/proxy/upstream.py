@@ -21,7 +21,7 @@ KEEPALIVE_SECONDS: Final = 30.0
 _LARGE_BYTES: Final = 512 * 1024
 """From here on a body is sent piece by piece, so that other requests get their turn."""
 
-_BUFFER_BYTES: Final = 64 * 1024
+_BUFFER_BYTES: Final = 16 * 1024
 """Read ahead of a slow client, per answer; twice that at most."""
 
 _MAX_URLS: Final = 1_000

@@ -87,8 +87,8 @@ def _usable(fields: Fields) -> Fields:
     """Those counts that are counts, in details too."""
     kept: Fields = {}
     for name, value in fields.items():
-        if isinstance(value, dict) and name.endswith("_details"):
-            kept[name] = _usable(value)
+        if name.endswith("_details"):
+            kept[name] = _usable(value) if isinstance(value, dict) else None
         elif (count := count_of(value)) is not None:
             kept[name] = count
     return kept

@@ -1,0 +1,77 @@
+"""`outlay limit`: what may be spent."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, administration
+from outlay.cli.console import DataOption, out, say
+from outlay.domain.errors import Invalid
+from outlay.domain.money import parse_usd, render_usd
+from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
+
+limit = typer.Typer(help="Spend limits of keys, projects and members.", no_args_is_help=True)
+
+ScopeArgument = Annotated[LimitScope, typer.Argument(help="Whose spend is limited.")]
+IdArgument = Annotated[str, typer.Argument(help="The id of the key, project or member.")]
+IntervalArgument = Annotated[LimitInterval, typer.Argument(help="How often it starts anew.")]
+
+
+@limit.command("set")
+def set_limit(
+    scope: ScopeArgument,
+    scope_id: IdArgument,
+    interval: IntervalArgument,
+    amount: Annotated[str, typer.Argument(help="USD.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Limit what may be spent per day, week or month of the organization's time zone."""
+    try:
+        amount_pusd = parse_usd(Decimal(amount))
+    except (ValueError, InvalidOperation) as error:
+        raise Invalid(f"{amount!r} is not an amount of USD", field="amount") from error
+    with administration(data, organization) as (opened, found):
+        wanted = SpendLimit(
+            organization_id=found.organization_id,
+            scope=scope,
+            scope_id=scope_id,
+            interval=interval,
+            amount_pusd=amount_pusd,
+        )
+        opened.limits.put(wanted)
+    say(f"{scope_id} may spend {render_usd(amount_pusd)} USD per {interval}.")
+
+
+@limit.command("list")
+def list_limits(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List the limits of an organization."""
+    table = Table("scope", "id", "per", "USD", box=None)
+    with administration(data, organization) as (opened, found):
+        for known in opened.limits.of(found.organization_id):
+            amount = render_usd(known.amount_pusd)
+            table.add_row(known.scope, known.scope_id, known.interval, amount)
+    out.print(table)
+
+
+@limit.command("remove")
+def remove(
+    scope: ScopeArgument,
+    scope_id: IdArgument,
+    interval: IntervalArgument,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Remove a limit."""
+    with administration(data, organization) as (opened, found):
+        unwanted = SpendLimit(
+            organization_id=found.organization_id,
+            scope=scope,
+            scope_id=scope_id,
+            interval=interval,
+            amount_pusd=0,
+        )
+        opened.limits.delete(unwanted)
+    say("The limit is removed.")

@@ -1,0 +1,55 @@
+"""`outlay model`: names of one's own for models of upstreams."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, administration
+from outlay.cli.console import DataOption, out, say
+from outlay.cli.upstream import find_upstream
+from outlay.domain.errors import Invalid
+
+model = typer.Typer(help="Names of your own for models of upstreams.", no_args_is_help=True)
+
+
+@model.command("map")
+def map_model(
+    name: Annotated[str, typer.Argument(help="What requests will name.")],
+    target: Annotated[str, typer.Argument(help="What is meant, as in openai/gpt-5.5-mini.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Give a model of an upstream another name, or a name another model."""
+    prefix, slash, rest = target.partition("/")
+    if not slash or not rest:
+        raise Invalid(f"write the model as upstream/model, not {target!r}", field="target")
+    with administration(data, organization) as (opened, found):
+        upstream = find_upstream(opened.upstreams.of(found.organization_id), prefix)
+        opened.upstreams.put_mapping(
+            found.organization_id, name=name, upstream_id=upstream.upstream_id, model=rest
+        )
+    say(f"{name} means {target}.")
+
+
+@model.command("list")
+def list_models(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List the names of an organization's own."""
+    table = Table("name", "means", box=None)
+    with administration(data, organization) as (opened, found):
+        names = {u.upstream_id: u.name for u in opened.upstreams.of(found.organization_id)}
+        for mapping in opened.upstreams.mappings_of(found.organization_id):
+            table.add_row(mapping.name, f"{names[mapping.upstream_id]}/{mapping.model}")
+    out.print(table)
+
+
+@model.command("unmap")
+def unmap(
+    name: Annotated[str, typer.Argument(help="The name to remove.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Remove a name."""
+    with administration(data, organization) as (opened, found):
+        opened.upstreams.delete_mapping(found.organization_id, name)
+    say(f"{name} is removed.")

@@ -1,0 +1,97 @@
+"""`outlay upstream`: where requests are sent."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, administration
+from outlay.cli.console import DataOption, out, say
+from outlay.domain.errors import NotFound
+from outlay.domain.upstream import Upstream
+
+upstream = typer.Typer(help="Upstreams: where requests are sent.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="The name that `outlay upstream list` shows.")]
+SecretOption = Annotated[
+    str,
+    typer.Option(
+        prompt="Secret (empty for none)",
+        hide_input=True,
+        envvar="OUTLAY_UPSTREAM_SECRET",
+        help="The provider's API key; asked for when not given.",
+    ),
+]
+
+
+@upstream.command("add")
+def add(
+    provider: Annotated[str, typer.Argument(help="Whose prices apply: openai, anthropic …")],
+    name: Annotated[
+        str | None, typer.Option(help="What callers put before the slash; the provider if empty.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Its address up to /v1; the provider's own if not given.")
+    ] = None,
+    secret: SecretOption = "",
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Add an upstream. Its secret is sealed and never shown again."""
+    with administration(data, organization) as (opened, found):
+        added = opened.upstreams.create(
+            found.organization_id,
+            provider=provider,
+            name=name,
+            base_url=base_url,
+            secret=secret or None,
+        )
+    say(f"Requests for {added.name}/… go to {added.base_url}")
+
+
+@upstream.command("list")
+def list_upstreams(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List the upstreams of an organization."""
+    table = Table("name", "provider", "base URL", "secret", box=None)
+    with administration(data, organization) as (opened, found):
+        for entry in opened.upstreams.of(found.organization_id):
+            hint = f"…{entry.hint}" if entry.hint else ""
+            table.add_row(entry.name, entry.provider, entry.base_url, hint)
+    out.print(table)
+
+
+@upstream.command("update")
+def update(
+    name: NameArgument,
+    base_url: Annotated[str | None, typer.Option(help="A new address; needs the secret.")] = None,
+    secret: SecretOption = "",
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Change address or secret of an upstream."""
+    with administration(data, organization) as (opened, found):
+        known = find_upstream(opened.upstreams.of(found.organization_id), name)
+        changed = opened.upstreams.update(
+            found.organization_id, known.upstream_id, base_url=base_url, secret=secret or None
+        )
+    say(f"Requests for {changed.name}/… go to {changed.base_url}")
+
+
+@upstream.command("remove")
+def remove(
+    name: NameArgument, organization: OrganizationOption = None, data: DataOption = None
+) -> None:
+    """Remove an upstream, its model names and its secret."""
+    with administration(data, organization) as (opened, found):
+        known = find_upstream(opened.upstreams.of(found.organization_id), name)
+        opened.upstreams.delete(found.organization_id, known.upstream_id)
+    say(f"{name} is removed.")
+
+
+def find_upstream(upstreams: list[Upstream], name: str) -> Upstream:
+    """The upstream with a name; raises NotFound, naming those there are."""
+    for known in upstreams:
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in upstreams) or "none yet"
+    raise NotFound(f"there is no upstream called {name!r}; there are: {names}")

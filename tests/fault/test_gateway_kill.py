@@ -1,0 +1,131 @@
+"""SIGKILL of the gateway under load: what a client has seen the end of is on record, once."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+from tests.gateway.conftest import chat_body, counted, tokens_of
+from tests.program import kill_group, run, start, wait_for_server
+from tests.upstream import Upstream, running_upstream
+
+from outlay.bootstrap import open_administration, open_installation
+from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.settings import Settings
+from outlay.storage.ledger.rows import from_row
+
+
+class Load:
+    """Clients that call without pause and remember which answers they saw the end of."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._key = key
+        self._stop = threading.Event()
+        self.finished: list[tuple[str, str]] = []
+        """Request id and response id."""
+        self._threads = [threading.Thread(target=self._run, args=(seed,)) for seed in range(6)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, seed: int) -> None:
+        random = Random(seed)
+        headers = {"authorization": f"Bearer {self._key}"}
+        with httpx.Client(timeout=20, headers=headers) as client:
+            while not self._stop.is_set():
+                try:
+                    self._call(client, is_stream=random.random() < 0.5)
+                except httpx.HTTPError:
+                    return  # the gateway is dead
+
+    def _call(self, client: httpx.Client, *, is_stream: bool) -> None:
+        body = chat_body(stream=is_stream)
+        script = json.dumps({"pause": 0.002} if is_stream else {})
+        with client.stream(
+            "POST", f"{self._url}/v1/chat/completions", json=body, headers={"x-script": script}
+        ) as answer:
+            text = answer.read().decode()
+        assert answer.status_code == 200, text
+        first: dict[str, Any] = json.loads(text.partition("\n\n")[0].removeprefix("data: "))
+        if not is_stream or "[DONE]" in text:
+            self.finished.append((answer.headers["x-outlay-request-id"], first["id"]))
+
+    def stop(self) -> list[tuple[str, str]]:
+        """End the clients; the answers that were seen to their end."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        return self.finished
+
+
+def set_up(data: Path, upstream: Upstream) -> str:
+    """An organization with a key and an upstream."""
+    run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    with open_administration(Settings(data=data)) as opened:
+        organization = opened.accounts.organizations()[0]
+        organization_id = organization.organization_id
+        member = opened.accounts.member_called(organization_id, None)
+        project, _ = opened.accounts.ensure_project(organization_id, "P")
+        opened.upstreams.create(organization_id, provider="openai", base_url=upstream.url)
+        _, key = opened.api_keys.create(
+            organization_id,
+            project_id=project.project_id,
+            member_id=member.member_id,
+            description="load",
+        )
+    return key
+
+
+def stored(data: Path) -> list[UsageEvent]:
+    """Everything on record."""
+    with open_installation(Settings(data=data)) as services:
+        found = [
+            from_row(row) for batch in services.ledger.read_batches(0, 10**6) for row in batch.rows
+        ]
+        assert services.ledger.intents() == []
+        return found
+
+
+@pytest.mark.parametrize(
+    "kills", [8, pytest.param(100, marks=pytest.mark.long)], ids=["a few", "a hundred"]
+)
+def test_killing_the_gateway_under_load_loses_and_doubles_nothing(
+    tmp_path: Path, kills: int
+) -> None:
+    data = tmp_path / "data"
+    random = Random(11)
+    finished: list[tuple[str, str]] = []
+    with running_upstream() as upstream:
+        key = set_up(data, upstream)
+        for _ in range(kills):
+            server = start("serve", "--data", data, "--port", "0")
+            load = Load(wait_for_server(data, server)["url"], key)
+            time.sleep(random.uniform(0.05, 0.6))
+            kill_group(server)
+            finished += load.stop()
+            verified = run("verify", "--data", data)
+            assert verified.returncode == 0, verified.stdout + verified.stderr
+        events = stored(data)
+
+    by_id = {event.event_id: event for event in events}
+    assert len(by_id) == len(events)
+    served = {entry.response_id: entry for entry in upstream.served}
+    assert len(finished) > 5 * kills
+    for request_id, response_id in finished:
+        event = by_id[request_id]
+        assert event.response_id == response_id
+        assert event.usage_source is UsageSource.PROVIDER
+        assert tokens_of(event) == counted(served[response_id])
+    # Each call of the upstream is one request on record: counted, or open when the process died.
+    known = [event.response_id for event in events if event.response_id]
+    assert len(known) == len(set(known))
+    interrupted = [event for event in events if event.error_code == "gateway-interrupted"]
+    assert len(known) + len(interrupted) >= len(served)
+    for event in interrupted:
+        assert (event.status, event.usage_source) == (Status.GATEWAY_ERROR, UsageSource.UNKNOWN)
+    unfinished = set(by_id) - {request_id for request_id, _ in finished}
+    assert len(unfinished) <= 6 * kills

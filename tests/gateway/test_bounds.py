@@ -1,0 +1,259 @@
+"""What the gateway does not let itself in for: floods, bombs, slow readers, malformed requests."""
+
+import gzip
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from outlay.bootstrap import open_installation
+from outlay.domain.event import Status
+from outlay.settings import Settings
+from outlay.wire.call import MAX_BODY_BYTES
+from tests.gateway.conftest import PATIENCE, Gate, chat_body, serve, set_up
+from tests.gateway.raw import connect, read_all, request_bytes
+from tests.upstream import Upstream
+
+MIB = 1024 * 1024
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process, which is the gateway's."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_body_beyond_the_bound_is_413_before_it_is_held(gate: Gate) -> None:
+    gate.post()
+    gate.event()
+    before = resident_bytes()
+    with connect(gate) as sock:
+        sock.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gate.key}"
+            f"\r\ncontent-length: {100 * MIB}\r\n\r\n".encode()
+        )
+        assert sock.recv(1000).startswith(b"HTTP/1.1 413")
+    assert (gate.event().status, gate.upstream.served[1:]) == (Status.CLIENT_ERROR, [])
+    with connect(gate) as sock:
+        sock.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gate.key}"
+            "\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+        )
+        piece = b"100000\r\n" + bytes(MIB) + b"\r\n"
+        try:
+            for _ in range(MAX_BODY_BYTES // MIB + 2):
+                sock.sendall(piece)
+        except OSError:
+            pass  # the gateway has hung up
+        assert sock.recv(1000).startswith(b"HTTP/1.1 413")
+    assert gate.event().error_code == "body-too-large"
+    assert resident_bytes() - before < 64 * MIB
+
+
+def test_compressed_bodies_are_not_opened(gate: Gate) -> None:
+    bomb = gzip.compress(bytes(64 * MIB))
+    headers = {**gate.headers, "content-encoding": "gzip"}
+    answer = gate.http.post(f"{gate.url}/v1/chat/completions", content=bomb, headers=headers)
+    assert answer.status_code == 415
+    assert gate.event().error_code == "encoded-body"
+
+
+def test_compressed_answers_pass_as_they_are(gate: Gate) -> None:
+    bomb = gzip.compress(bytes(32 * MIB))
+    raw = (
+        f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n"
+        f"content-length: {len(bomb)}\r\n\r\n"
+    ) + bomb.decode("latin-1")
+    script = {"raw": raw}
+    before = resident_bytes()
+    with connect(gate) as sock:
+        # Too long for a header: the upstream finds its script in the body.
+        sock.sendall(request_bytes(gate, {**chat_body(), "script": script}))
+        received = read_until(sock, len(bomb))
+    assert received.endswith(bomb)
+    assert resident_bytes() - before < 16 * MIB
+    assert gate.event().status is Status.UPSTREAM_ERROR
+
+
+def read_until(sock: socket.socket, length: int) -> bytes:
+    """The answer, once its body has so many bytes."""
+    received = b""
+    while len(received.partition(b"\r\n\r\n")[2]) < length:
+        received += sock.recv(65536)
+    return received
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "malformed_json"),
+        (b"{", "malformed_json"),
+        (b"[]", "invalid_body"),
+        (b'"x"', "invalid_body"),
+        (b"{}", "model_required"),
+        (b'{"model": ""}', "model_required"),
+        (b'{"model": 7}', "model_required"),
+        (b'{"model": "a", "model": "b"}', "duplicate_member"),
+        (b'{"model": "gpt-5.5", "stream": true, "stream": false}', "duplicate_member"),
+        (b"[" * 100_000, "invalid_body"),
+        (b'{"model": "gpt-5.5", "x": ' + b"[" * 100_000, "malformed_json"),
+        (b'{"model": "gpt-5.5", "messages": [{"model": "x"}, {"model": "y"}]}', None),
+    ],
+)
+def test_bodies_that_make_no_sense(gate: Gate, body: bytes, code: str | None) -> None:
+    started = time.monotonic()
+    answer = gate.http.post(f"{gate.url}/v1/chat/completions", content=body, headers=gate.headers)
+    assert time.monotonic() - started < 1
+    event = gate.event()
+    if code is None:
+        assert answer.status_code in {200, 400}
+        return
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == code
+    assert (event.status, event.http_status) == (Status.CLIENT_ERROR, 400)
+    assert gate.upstream.served == []
+
+
+@pytest.mark.parametrize("size", [70_000, 1_000_000])
+def test_headers_beyond_the_bound_are_431(gate: Gate, size: int) -> None:
+    with connect(gate) as sock:
+        with suppress(OSError):  # the gateway hangs up in the middle of it
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"a" * size + b"\r\n\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 431")
+
+
+def test_too_many_headers_are_431(gate: Gate) -> None:
+    many = b"".join(b"x-%d: 1\r\n" % number for number in range(300))
+    with connect(gate) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + many + b"\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 431")
+
+
+CORPUS = [
+    "content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    "content-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+    "content-length: -1\r\n\r\n",
+    "content-length: 5 5\r\n\r\nhello",
+    "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n",
+    "transfer-encoding: xchunked\r\n\r\n",
+    "bad header\r\n\r\n",
+    "x:\x00y\r\n\r\n",
+    " folded: 1\r\n more\r\n\r\n",
+    "x: 1\n\n",
+]
+
+
+@pytest.mark.parametrize("rest", CORPUS)
+def test_ambiguous_requests_get_one_answer_at_most_and_never_a_good_one(
+    gate: Gate, rest: str
+) -> None:
+    with connect(gate) as sock:
+        sock.settimeout(2)
+        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + rest.encode("latin-1"))
+        try:
+            received = read_all(sock)
+        except TimeoutError:
+            received = b""
+    assert received.count(b"HTTP/1.1 ") <= 1
+    assert b" 200 " not in received
+    assert gate.upstream.served == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat%2Fcompletions",
+        "/v1/../v1/chat/completions",
+        "/v1/chat/completions/",
+        "/v1//chat/completions",
+        "/v1/chat/completions;x",
+        "http://evil.example/v1/chat/completions",
+        "/V1/CHAT/COMPLETIONS",
+    ],
+)
+def test_only_the_path_itself_is_relayed(gate: Gate, path: str) -> None:
+    with connect(gate) as sock:
+        sock.sendall(request_bytes(gate, path=path))
+        status = sock.recv(100).split(b" ")[1]
+    if gate.upstream.served:
+        # An absolute form names us by another name: it is ours all the same, and goes nowhere else.
+        assert path.startswith("http://")
+        gate.event()
+    else:
+        assert status in {b"400", b"404", b"405"}
+
+
+def test_hundred_slow_readers_do_not_grow_memory(folder: Path, upstream: Upstream) -> None:
+    proxy = replace(
+        PATIENCE, client_seconds=30, idle_seconds=30, answer_seconds=30, drain_bytes=MIB
+    )
+    settings = Settings(data=folder, proxy=proxy)
+    with open_installation(settings) as services, serve(services) as url:
+        gate = set_up(services, url, upstream)
+        with gate.http:
+            gate.post()
+            gate.event()
+            readers = [connect(gate, receive_buffer=4096) for _ in range(100)]
+            before = resident_bytes()
+            # 10 MiB each, of which nobody reads more than 1 KiB at a time.
+            request = request_bytes(gate, chat_body(stream=True), {"flood": 10 * MIB})
+            for reader in readers:
+                reader.sendall(request)
+            peak = 0
+            for _ in range(15):
+                for reader in readers:
+                    assert reader.recv(1024)
+                peak = max(peak, resident_bytes() - before)
+            for reader in readers:
+                reader.close()
+            events = gate.events(100)
+
+    # Some 600 KiB are in buffers of each, the upstream's own included, which is in this process,
+    # too; without a bound it would be a gigabyte.
+    assert peak < 80 * MIB
+    assert {event.status for event in events} == {Status.CANCELED}
+
+
+def test_requests_beside_a_flood_of_bad_keys(gate: Gate) -> None:
+    statuses: list[int] = []
+
+    def knock() -> None:
+        sock = connect(gate)
+        for _ in range(100):
+            sock.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+                b"authorization: Bearer otl_aaaaaaaaaaaaaaaa_" + b"b" * 49 + b"\r\n"
+                b"content-length: 2\r\n\r\n{}"
+            )
+            statuses.append(int(sock.recv(2000).split(b" ")[1]))
+        sock.close()
+
+    threads = [threading.Thread(target=knock) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert gate.post().status_code == 200
+    for thread in threads:
+        thread.join()
+    assert statuses == [401] * 400
+    gate.event()
+
+
+def test_metrics_name_no_tenant(gate: Gate) -> None:
+    gate.post()
+    gate.event()
+    text = gate.http.get(f"{gate.url}/metrics").text
+    assert 'outlay_requests_total{operation="chat",status="ok"}' in text
+    assert "outlay_added_seconds_bucket" in text
+    for secret in (gate.key, gate.organization.organization_id, gate.project.project_id):
+        assert secret not in text
+
+
+def test_health(gate: Gate) -> None:
+    assert gate.http.get(f"{gate.url}/healthz").text == "ok\n"
+    assert gate.http.get(f"{gate.url}/readyz").text == "ready\n"
+    assert gate.http.get(f"{gate.url}/v1/chat/completions").status_code == 405

@@ -1,0 +1,233 @@
+"""Spend limits: what is held, what is spent, and who is told what."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import anthropic
+import httpx
+import openai
+import pytest
+
+from outlay.domain.event import Status
+from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.organization import ApiKey
+from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
+from outlay.storage.directory.spend_limits import delete_spend_limit, put_spend_limit
+from tests.gateway.conftest import Gate, chat_body
+
+# gpt-5.5 at 5 and 30 USD per million: what the upstream counts for n words is exact.
+OUTPUT_PUSD = 30_000_000
+
+
+MESSAGES = [{"role": "user", "content": "Hello there"}]
+
+
+def connected(library: Any, url: str, key: str) -> Any:
+    """A client of one of the libraries."""
+    return library(base_url=url, api_key=key, max_retries=0)
+
+
+@pytest.fixture
+def key(gate: Gate) -> tuple[ApiKey, str]:
+    """A key of its own, so that nothing has been spent."""
+    return gate.create_key()
+
+
+def limit_of(gate: Gate, api_key: ApiKey, pusd: int) -> SpendLimit:
+    """A daily limit of a key."""
+    return SpendLimit(
+        organization_id=gate.organization.organization_id,
+        scope=LimitScope.API_KEY,
+        scope_id=api_key.api_key_id,
+        interval=LimitInterval.DAY,
+        amount_pusd=pusd,
+    )
+
+
+def put(gate: Gate, limit: SpendLimit) -> None:
+    """Set a limit."""
+    with gate.services.directory.change() as session:
+        put_spend_limit(session, limit, 0)
+    gate.services.watch.check()
+
+
+@pytest.fixture(autouse=True)
+def no_limits_afterwards(gate: Gate) -> Iterator[None]:
+    """Leave no limit behind."""
+    yield
+    organization_id = gate.organization.organization_id
+    _, limits = gate.services.limits._limits.get(organization_id)
+    with gate.services.directory.change() as session:
+        for limit in limits:
+            delete_spend_limit(session, limit)
+    gate.services.watch.check()
+
+
+def test_a_limit_refuses_before_the_provider_is_called_and_says_why(
+    gate: Gate, key: tuple[ApiKey, str]
+) -> None:
+    api_key, text = key
+    put(gate, limit_of(gate, api_key, PUSD_PER_USD // 1_000_000))
+    with (
+        connected(openai.OpenAI, f"{gate.url}/v1", text) as client,
+        pytest.raises(openai.RateLimitError) as refused,
+    ):
+        client.chat.completions.create(model="gpt-5.5", messages=MESSAGES)
+
+    assert gate.upstream.served == []
+    assert refused.value.code == "spend_limit_reached"
+    assert "limit of 0.000001 USD per day" in str(refused.value)
+    assert 0 < int(refused.value.response.headers["retry-after"]) <= 86_400
+    event = gate.event()
+    assert (event.status, event.http_status) == (Status.CLIENT_ERROR, 429)
+    assert (event.error_code, event.cost_pusd) == ("spend-limit-reached", 0)
+
+
+def test_anthropic_clients_are_told_in_their_words(gate: Gate, key: tuple[ApiKey, str]) -> None:
+    api_key, text = key
+    put(gate, limit_of(gate, api_key, 1))
+    with (
+        connected(anthropic.Anthropic, gate.url, text) as client,
+        pytest.raises(anthropic.RateLimitError) as refused,
+    ):
+        client.messages.create(model="claude-sonnet-5", max_tokens=9, messages=MESSAGES)
+    assert "rate_limit_error" in str(refused.value.body)
+    gate.event()
+
+
+def test_what_was_spent_before_the_limit_was_set_counts(
+    gate: Gate, key: tuple[ApiKey, str]
+) -> None:
+    api_key, text = key
+    headers = {"authorization": f"Bearer {text}"}
+    for _ in range(3):
+        gate.post(**headers)
+    spent = sum(event.cost_pusd for event in gate.events(3))
+    limit = limit_of(gate, api_key, spent)
+    put(gate, limit)
+    assert gate.post(body=chat_body(max_tokens=1), **headers).status_code == 429
+    gate.event()
+    assert gate.services.limits.spent_pusd(limit) == spent
+
+
+@pytest.mark.parametrize("scope", list(LimitScope))
+def test_every_scope_is_held(gate: Gate, key: tuple[ApiKey, str], scope: LimitScope) -> None:
+    api_key, text = key
+    ids = {
+        LimitScope.API_KEY: api_key.api_key_id,
+        LimitScope.PROJECT: api_key.project_id,
+        LimitScope.MEMBER: api_key.member_id,
+    }
+    put(
+        gate,
+        SpendLimit(
+            organization_id=gate.organization.organization_id,
+            scope=scope,
+            scope_id=ids[scope],
+            interval=LimitInterval.MONTH,
+            amount_pusd=1,
+        ),
+    )
+    answer = gate.post(authorization=f"Bearer {text}")
+    assert answer.status_code == 429
+    assert "per month" in answer.json()["error"]["message"]
+    gate.event()
+
+
+def test_a_model_without_a_price_cannot_be_held_and_so_is_refused(
+    gate: Gate, key: tuple[ApiKey, str]
+) -> None:
+    api_key, text = key
+    put(gate, limit_of(gate, api_key, PUSD_PER_USD))
+    answer = gate.post(body=chat_body(model="openai/unheard-of"), authorization=f"Bearer {text}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "model_unpriced")
+    assert gate.upstream.served == []
+    gate.event()
+
+
+def test_two_hundred_at_once_never_pass_the_limit_when_they_state_their_most(
+    gate: Gate, key: tuple[ApiKey, str]
+) -> None:
+    api_key, text = key
+    words = 20
+    # Room for about ten of them.
+    limit = limit_of(gate, api_key, 10 * words * OUTPUT_PUSD + PUSD_PER_USD // 1000)
+    put(gate, limit)
+    body = chat_body(max_completion_tokens=words, stream=True)
+    headers = {
+        "authorization": f"Bearer {text}",
+        "x-script": f'{{"words": {words}, "pause": 0.005}}',
+    }
+
+    def one(_: int) -> int:
+        with httpx.Client(timeout=30) as client:
+            url = f"{gate.url}/v1/chat/completions"
+            return client.post(url, json=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(50) as threads:
+        statuses = list(threads.map(one, range(200)))
+
+    events = gate.events(200)
+    spent = sum(event.cost_pusd for event in events)
+    passed = statuses.count(200)
+    assert passed + statuses.count(429) == 200
+    assert 2 <= passed < 200
+    # The bound: no more than the inputs cost above their estimates (5 USD per million tokens).
+    excess = sum(max(0, event.input_tokens - 4) * 5_000_000 for event in events)
+    assert spent <= limit.amount_pusd + excess
+    assert gate.services.limits.spent_pusd(limit) == spent
+    # Nothing stays held once all have ended.
+    counters = gate.services.limits._counters.values()
+    assert sum(counter.reserved_pusd for counter in counters) == 0
+    assert sum(counter.spent_pusd for counter in counters if counter.spent_pusd) >= spent
+
+
+def test_a_canceled_or_failed_request_gives_its_reservation_back(
+    gate: Gate, key: tuple[ApiKey, str]
+) -> None:
+    api_key, text = key
+    limit = limit_of(gate, api_key, PUSD_PER_USD)
+    put(gate, limit)
+    headers = {"authorization": f"Bearer {text}"}
+    gate.post(script={"reset": "before"}, **headers)
+    gate.post(script={"status": 500}, **headers)
+    gate.post(body=chat_body(stream=True), script={"words": 2, "usage": "missing"}, **headers)
+    spent = sum(event.cost_pusd for event in gate.events(3))
+    counters = [c for c in gate.services.limits._counters.values() if c.spent_pusd == spent]
+    assert counters
+    assert all(counter.reserved_pusd == 0 for counter in counters)
+
+
+def test_the_counter_follows_the_ledger_while_it_is_being_read(
+    gate: Gate, key: tuple[ApiKey, str]
+) -> None:
+    """Requests that end while the first sum is taken are counted once."""
+    api_key, text = key
+    headers = {"authorization": f"Bearer {text}"}
+    limit = limit_of(gate, api_key, 1000 * PUSD_PER_USD)
+    barrier = threading.Barrier(9)
+
+    def work() -> None:
+        barrier.wait()
+        for _ in range(10):
+            with httpx.Client(timeout=30) as client:
+                client.post(f"{gate.url}/v1/chat/completions", json=chat_body(), headers=headers)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    put(gate, limit)
+    for thread in threads:
+        thread.join()
+    spent = sum(event.cost_pusd for event in gate.events(80))
+    gate.post(**headers)
+    spent += gate.event().cost_pusd
+    matching = [
+        counter.spent_pusd
+        for key_, counter in gate.services.limits._counters.items()
+        if key_[2] == api_key.api_key_id
+    ]
+    assert matching == [spent]

@@ -1,0 +1,57 @@
+"""Events come out whole and unchanged, wherever the bytes were cut."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlay.wire.sse import MAX_EVENT_BYTES, EventSplitter, event_data
+
+NEWLINES = st.sampled_from([b"\n", b"\r\n", b"\r"])
+DATA = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), min_size=1).map(str.encode)
+
+
+@given(st.lists(DATA, max_size=8), NEWLINES, st.data())
+def test_any_cut_gives_the_same_events(
+    contents: list[bytes], newline: bytes, data: st.DataObject
+) -> None:
+    stream = b"".join(b"data: " + content + newline + newline for content in contents)
+    splitter, events, position = EventSplitter(), [], 0
+    while position < len(stream):
+        size = data.draw(st.integers(1, 7))
+        events += splitter.feed(stream[position : position + size])
+        position += size
+
+    assert b"".join(events) + splitter.rest == stream
+    told = [found for event in [*events, splitter.rest] if (found := event_data(event))]
+    assert told == contents
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 9), min_size=1))
+def test_whatever_comes_nothing_is_lost(stream: bytes, sizes: list[int]) -> None:
+    splitter, events, position = EventSplitter(), [], 0
+    for size in sizes * (len(stream) + 1):
+        if position >= len(stream):
+            break
+        events += splitter.feed(stream[position : position + size])
+        position += size
+    assert b"".join(events) + splitter.rest == stream[:position]
+
+
+def test_only_cr_and_lf_end_lines() -> None:
+    odd = "a\u2028b\u0085c\x0bd".encode()
+    assert EventSplitter().feed(b"data: " + odd + b"\n\n") == [b"data: " + odd + b"\n\n"]
+    assert event_data(b"data: " + odd + b"\n\n") == odd
+
+
+def test_fields_of_an_event() -> None:
+    event = b"\xef\xbb\xbfevent: x\r\n: comment\r\ndata: one\r\ndata:two\r\nid: 7\r\n\r\n"
+    assert event_data(event) == b"one\ntwo"
+    assert event_data(b"event: ping\n\n") == b""
+
+
+def test_an_event_without_end_is_not_held_forever() -> None:
+    splitter = EventSplitter()
+    passed = sum(
+        len(event) for _ in range(20) for event in splitter.feed(b"x" * (MAX_EVENT_BYTES // 10))
+    )
+    assert passed > MAX_EVENT_BYTES
+    assert len(splitter.rest) <= MAX_EVENT_BYTES

@@ -1,0 +1,161 @@
+"""Token counts in every provider's words."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.wire.answer import Answer
+from outlay.wire.anthropic.messages import MESSAGES
+from outlay.wire.anthropic.messages import parse_usage as parse_anthropic
+from outlay.wire.openai.chat import CHAT
+from outlay.wire.openai.usage import parse_usage
+from outlay.wire.reader import MAX_BODY_BYTES, BodyReader, StreamReader
+
+OPENAI: list[tuple[dict[str, Any], TokenUsage | None]] = [
+    ({"prompt_tokens": 10, "completion_tokens": 5}, TokenUsage(10, 5)),
+    ({"input_tokens": 10, "output_tokens": 5}, TokenUsage(10, 5)),
+    ({"prompt_tokens": 10, "total_tokens": 10}, TokenUsage(10, 0)),
+    ({"prompt_tokens": 10}, None),
+    ({}, None),
+    ({"prompt_tokens": None, "completion_tokens": None}, None),
+    (
+        {
+            "prompt_tokens": 1200,
+            "completion_tokens": 300,
+            "prompt_tokens_details": {"cached_tokens": 1024, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 256},
+        },
+        TokenUsage(1200, 300, 1024, 0, 0, 256),
+    ),
+    (
+        {"prompt_tokens": 20, "completion_tokens": 5, "prompt_cache_hit_tokens": 16},
+        TokenUsage(20, 5, 16),
+    ),
+    (
+        # Counted beside the completion rather than in it: the total gives it away.
+        {
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "total_tokens": 115,
+            "completion_tokens_details": {"reasoning_tokens": 100},
+        },
+        TokenUsage(10, 105, 0, 0, 0, 100),
+    ),
+    ({"prompt_tokens": 10.0, "completion_tokens": 5}, TokenUsage(10, 5)),
+    ({"prompt_tokens": True, "completion_tokens": 5}, None),
+    ({"prompt_tokens": -1, "completion_tokens": 5}, None),
+    ({"prompt_tokens": MAX_TOKENS + 1, "completion_tokens": 5}, None),
+    (
+        # A part that makes no sense does not spoil the whole.
+        {
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "prompt_tokens_details": {"cached_tokens": "many"},
+        },
+        TokenUsage(10, 5),
+    ),
+    ({"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": 7}, TokenUsage(10, 5)),
+]
+
+
+@pytest.mark.parametrize(("usage", "expected"), OPENAI)
+def test_openai(usage: dict[str, Any], expected: TokenUsage | None) -> None:
+    assert parse_usage(usage) == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(
+    [
+        "prompt_tokens",
+        "completion_tokens",
+        "input_tokens",
+        "output_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+        "completion_tokens_details",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "cache_creation",
+    ]
+)
+
+
+@given(st.dictionaries(NAMES, JSON))
+def test_no_usage_makes_it_fail_or_go_out_of_range(usage: dict[str, Any]) -> None:
+    for found in (parse_usage(usage), parse_anthropic(usage)):
+        if found is not None:
+            assert all(type(count) is int and count >= 0 for count in found)
+            assert found.input_tokens <= MAX_TOKENS
+
+
+@given(JSON)
+def test_no_event_makes_a_reader_fail(fields: Any) -> None:
+    for form in (CHAT, MESSAGES):
+        for read in (form.read_event, form.read_body):
+            if isinstance(fields, dict):
+                read(Answer(), fields)
+    for kind in ("message_start", "message_delta", "content_block_delta", "error"):
+        MESSAGES.read_event(
+            Answer(), {"type": kind, "message": fields, "usage": fields, "delta": fields}
+        )
+    CHAT.read_event(Answer(), {"choices": fields, "usage": fields, "id": fields, "error": fields})
+
+
+def test_anthropic_counts_the_cache_into_the_input() -> None:
+    usage = {
+        "input_tokens": 7,
+        "cache_read_input_tokens": 100,
+        "cache_creation_input_tokens": 30,
+        "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 10},
+        "output_tokens": 4,
+    }
+    assert parse_anthropic(usage) == TokenUsage(137, 4, 100, 30, 10, 0)
+
+
+def test_anthropic_deltas_replace_what_was_counted_at_the_start() -> None:
+    reader = StreamReader(MESSAGES)
+    reader.feed(
+        b'data: {"type":"message_start","message":{"id":"m","model":"c","usage":'
+        b'{"input_tokens":10,"output_tokens":1,"cache_read_input_tokens":5}}}\n\n'
+    )
+    assert reader.answer.usage is None
+    assert reader.answer.usage_so_far == TokenUsage(15, 1, 5)
+    reader.feed(
+        b'data: {"type":"message_delta","usage":{"output_tokens":9,"input_tokens":12}}\n\n'
+        b'data: {"type":"message_stop"}\n\n'
+    )
+    assert reader.answer.usage == TokenUsage(17, 9, 5)
+    assert reader.answer.is_complete
+
+
+def test_a_usual_and_an_unusual_body_say_the_same() -> None:
+    usual = (
+        b'{"id":"x","model":"m","service_tier":"flex","choices":[{"message":{"content":"hi"}}],'
+        b'"usage":{"prompt_tokens":3,"completion_tokens":2,"cost":0.5}}'
+    )
+    unusual = usual.replace(b'"prompt_tokens":3', b'"prompt_tokens":3.0')
+    answers = []
+    for body in (usual, unusual):
+        reader = BodyReader(CHAT)
+        reader.feed(body)
+        reader.finish()
+        answers.append(reader.answer)
+    for name in ("usage", "response_id", "response_model", "price_context", "reported_cost_pusd"):
+        assert getattr(answers[0], name) == getattr(answers[1], name)
+    assert answers[0].usage == TokenUsage(3, 2)
+    assert answers[0].reported_cost_pusd == 500_000_000_000
+
+
+def test_the_usage_at_the_end_of_a_long_body_is_found() -> None:
+    reader = BodyReader(CHAT)
+    reader.feed(b'{"data":[' + b"0.5," * (MAX_BODY_BYTES // 4))
+    reader.feed(b'0.5],"usage":{"prompt_tokens":8,"total_tokens":8}}')
+    reader.finish()
+    assert reader.answer.usage == TokenUsage(8, 0)
