@@ -15,10 +15,12 @@ install: $(VENV)/.runtime
 
 test: lint
 	tools/ensure_chromium.sh
+	tools/ensure_node_clients.sh
 	$(BIN)/python -m pytest -m "not long"
 
-# Minutes, not seconds: 10,000 generated questions, 300 kills.
+# Minutes, not seconds: 10,000 generated questions, 100 kills of the gateway under load.
 test-long: $(VENV)/.dev
+	tools/ensure_node_clients.sh
 	OUTLAY_TEST_LONG=1 $(BIN)/python -m pytest -m long
 
 lint: $(VENV)/.dev
@@ -27,9 +29,10 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# Ratios against PostgreSQL (from the system) and SQLite; results go to bench/results/.
+# Ratios against PostgreSQL and SQLite, nginx, Portkey and LiteLLM; results go to bench/results/.
 bench: $(VENV)/.dev
 	tools/ensure_postgres.sh
+	PYTHON=$(PYTHON) tools/ensure_peers.sh
 	$(BIN)/python -m bench.run
 
 screenshots: $(VENV)/.dev

@@ -5,7 +5,7 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import ingest, pricing, queries, startup
+from bench import gateway, ingest, pricing, queries, startup
 
 RESULTS = Path("bench/results")
 
@@ -14,12 +14,13 @@ def main() -> None:
     """Run each benchmark in a process of its own, so that memory is its own."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000_000, help="rollup rows of the questions")
-    parser.add_argument("--only", choices=["queries", "ingest", "startup", "pricing"])
+    parser.add_argument("--only", choices=["queries", "ingest", "startup", "pricing", "gateway"])
     arguments = parser.parse_args()
     parts: dict[str, tuple[Callable[..., list[str]], tuple[int, ...]]] = {
         "pricing": (pricing.run, ()),
         "startup": (startup.run, ()),
         "ingest": (ingest.run, ()),
+        "gateway": (gateway.run, ()),
         "queries": (queries.run, (arguments.rows,)),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)

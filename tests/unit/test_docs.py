@@ -1,17 +1,22 @@
 """The documents name everything that there is, and nothing that is not."""
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+import typer
 
+from outlay import settings
 from outlay.cli.main import app
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import Status, UsageSource
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Preset
+from outlay.domain.upstream import BASE_URLS
 from outlay.pricing.overrides import read_overrides
 from outlay.web.http.params import FILTERS, QUERY
+from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.wire.native import NativeEvent, NativeTokens
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,13 +38,31 @@ def test_every_parameter_choice_and_field_is_documented() -> None:
 
 def test_every_command_is_documented() -> None:
     operate = (DOCS / "operate.md").read_text()
-    names = [
+    names = names_of(app)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            names += [f"{group.name} {name}" for name in names_of(group.typer_instance)]
+
+    assert [name for name in names if f"`outlay {name}" not in operate] == []
+
+
+def names_of(commands: typer.Typer) -> list[str]:
+    """The names of the commands of a group."""
+    return [
         command.name or command.callback.__name__
-        for command in app.registered_commands
+        for command in commands.registered_commands
         if command.callback is not None
     ]
 
-    assert [name for name in names if f"`outlay {name}" not in operate] == []
+
+def test_every_path_of_the_gateway_and_every_variable_is_documented() -> None:
+    gateway = (DOCS / "gateway.md").read_text()
+    operate = (DOCS / "operate.md").read_text()
+    variables = re.findall(r"OUTLAY_[A-Z_]+", inspect.getsource(settings))
+
+    assert [path for path in ENDPOINTS if f"`{path}`" not in gateway] == []
+    assert [provider for provider in BASE_URLS if f"`{provider}`" not in gateway] == []
+    assert [name for name in variables if f"`{name}`" not in operate] == []
 
 
 def test_the_example_of_a_price_file_is_one(tmp_path: Path) -> None:
