@@ -1,14 +1,15 @@
 """The gateway beside nginx (the limit), Portkey and LiteLLM (the peers), in one run."""
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from bench.load import Closed, closed_loop, open_loop
+from bench.load import AnswersErrors, Closed, closed_loop, open_loop
 from bench.sides import PEERS, Side, running_sides, streaming_upstream, whole_upstream
 
-SECONDS = 8
+SECONDS = 6
 RATE = 200
 
 
@@ -40,7 +41,11 @@ def run() -> list[str]:
 def _closed(sides: list[Side], *, is_stream: bool) -> list[str]:
     measured: dict[str, Closed] = {}
     for side in sides:
-        rounds = [closed_loop(side, seconds=SECONDS, is_stream=is_stream) for _ in range(3)]
+        try:
+            rounds = [closed_loop(side, seconds=SECONDS, is_stream=is_stream) for _ in range(3)]
+        except AnswersErrors as error:
+            print(error, file=sys.stderr)
+            continue
         measured[side.name] = sorted(rounds)[1]
     ours = measured["Outlay"]
     lines = [
@@ -58,6 +63,8 @@ def _closed(sides: list[Side], *, is_stream: bool) -> list[str]:
 def _open(direct: Side, sides: list[Side], *, is_stream: bool, rate: int = RATE) -> list[str]:
     lines = ["| | added p50 | added p99 |", "|---|---|---|"]
     for side in sides:
+        if is_stream and side.name not in {"nginx", "Outlay", "LiteLLM"}:
+            continue  # answers streams of this upstream with errors
         p50s, p99s = [], []
         for _ in range(3):
             bare = open_loop(direct, rate=rate, seconds=5, is_stream=is_stream)

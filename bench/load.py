@@ -24,6 +24,10 @@ MESSAGES = [
 ]
 
 
+class AnswersErrors(RuntimeError):
+    """A side does not answer with 200."""
+
+
 class Closed(NamedTuple):
     """What a closed loop measured."""
 
@@ -61,7 +65,7 @@ def closed_loop(side: Side, *, seconds: int, connections: int = 64, is_stream: b
         ).stdout
         cpu = side.cpu_seconds() - before
     if "Non-2xx" in found:
-        raise RuntimeError(f"{side.name} answered with errors:\n{found}")
+        raise AnswersErrors(f"{side.name} answers with errors")
     count = int(re.search(r"(\d+) requests in", found)[1])  # type: ignore[index]
     return Closed(
         float(re.search(r"Requests/sec:\s+([\d.]+)", found)[1]),  # type: ignore[index]

@@ -56,7 +56,10 @@ class Emulator(asyncio.Protocol):
         length = 0
         if start >= 0:
             length = int(lowered[start + 15 :].split(b"\r\n", 1)[0])
-        if len(rest) < length:
+        is_whole = len(rest) >= length
+        if b"transfer-encoding: chunked" in lowered:
+            is_whole, length = rest.endswith(b"0\r\n\r\n"), len(rest)
+        if not is_whole:
             return
         self._data = rest[length:]
         if b'"stream":true' in rest.replace(b" ", b""):

@@ -4,7 +4,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,17 +149,11 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
-MakeGate = Callable[[ProxySettings], Gate]
-
-
 @pytest.fixture(scope="session")
 def running_gate(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Gate]:
     """The gateway that the tests of this folder share."""
-    settings = Settings(data=tmp_path_factory.mktemp("gateway") / "data", proxy=PATIENCE)
-    with open_installation(settings) as services, serve(services) as url:
-        gate = set_up(services, url, upstream)
-        with gate.http:
-            yield gate
+    with open_gate(tmp_path_factory.mktemp("gateway") / "data", upstream) as gate:
+        yield gate
 
 
 @pytest.fixture
@@ -167,6 +162,18 @@ def gate(running_gate: Gate, upstream: Upstream) -> Gate:
     running_gate.seen = running_gate.services.ledger.last_seq
     upstream.served.clear()
     return running_gate
+
+
+@contextmanager
+def open_gate(data: Path, upstream: Upstream, proxy: ProxySettings = PATIENCE) -> Iterator[Gate]:
+    """A gateway of one's own."""
+    with (
+        open_installation(Settings(data=data, proxy=proxy)) as services,
+        serve(services) as url,
+    ):
+        gate = set_up(services, url, upstream)
+        with gate.http:
+            yield gate
 
 
 def set_up(services: Services, url: str, upstream: Upstream) -> Gate:

@@ -10,7 +10,16 @@ import pytest
 from outlay.bootstrap import open_installation
 from outlay.domain.event import Status, UsageSource
 from outlay.settings import Settings
-from tests.gateway.conftest import PATIENCE, Gate, chat_body, counted, serve, set_up, tokens_of
+from tests.gateway.conftest import (
+    PATIENCE,
+    Gate,
+    chat_body,
+    counted,
+    open_gate,
+    serve,
+    set_up,
+    tokens_of,
+)
 from tests.gateway.raw import connect, read_all, request_bytes, reset
 from tests.upstream import Upstream
 
@@ -82,12 +91,9 @@ def test_leaving_in_the_middle_of_the_request_calls_nobody(gate: Gate) -> None:
 
 def test_reading_on_is_bounded_by_count(folder: Path, upstream: Upstream) -> None:
     proxy = replace(PATIENCE, max_drains=0)
-    settings = Settings(data=folder, proxy=proxy)
-    with open_installation(settings) as services, serve(services) as url:
-        gate = set_up(services, url, upstream)
-        with gate.http:
-            leave_after(gate, 10, how="reset")
-            event = gate.event()
+    with open_gate(folder, upstream, proxy) as gate:
+        leave_after(gate, 10, how="reset")
+        event = gate.event()
 
     assert event.status is Status.CANCELED
     assert event.usage_source is UsageSource.ESTIMATED
@@ -96,16 +102,13 @@ def test_reading_on_is_bounded_by_count(folder: Path, upstream: Upstream) -> Non
 
 def test_reading_on_is_bounded_by_time(folder: Path, upstream: Upstream) -> None:
     proxy = replace(PATIENCE, drain_seconds=0.3)
-    settings = Settings(data=folder, proxy=proxy)
-    with open_installation(settings) as services, serve(services) as url:
-        gate = set_up(services, url, upstream)
-        with gate.http:
-            sock = connect(gate)
-            script = {"words": 5000, "pause": 0.01}
-            sock.sendall(request_bytes(gate, chat_body(stream=True), script))
-            sock.recv(100)
-            sock.close()
-            event = gate.event()
+    with open_gate(folder, upstream, proxy) as gate:
+        sock = connect(gate)
+        script = {"words": 5000, "pause": 0.01}
+        sock.sendall(request_bytes(gate, chat_body(stream=True), script))
+        sock.recv(100)
+        sock.close()
+        event = gate.event()
 
     assert (event.status, event.usage_source) == (Status.CANCELED, UsageSource.ESTIMATED)
     deadline = time.monotonic() + 5
@@ -116,15 +119,12 @@ def test_reading_on_is_bounded_by_time(folder: Path, upstream: Upstream) -> None
 
 def test_a_client_that_reads_nothing_counts_as_gone(folder: Path, upstream: Upstream) -> None:
     proxy = replace(PATIENCE, client_seconds=0.5)
-    settings = Settings(data=folder, proxy=proxy)
-    with open_installation(settings) as services, serve(services) as url:
-        gate = set_up(services, url, upstream)
-        with gate.http:
-            sock = connect(gate, receive_buffer=4096)
-            script = {"words": 40_000}
-            sock.sendall(request_bytes(gate, chat_body(stream=True), script))
-            event = gate.event()
-            sock.close()
+    with open_gate(folder, upstream, proxy) as gate:
+        sock = connect(gate, receive_buffer=4096)
+        script = {"words": 40_000}
+        sock.sendall(request_bytes(gate, chat_body(stream=True), script))
+        event = gate.event()
+        sock.close()
 
     assert event.status is Status.CANCELED
     assert tokens_of(event) == counted(upstream.last)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from outlay.domain.event import Status, UsageSource
+from outlay.web.proxy import endpoints
 from tests.gateway.conftest import Gate, chat_body, counted, tokens_of
 from tests.gateway.raw import body_of, connect, read_all, request_bytes
 
@@ -272,3 +273,24 @@ def test_odd_headers_never_reject(gate: Gate) -> None:
         received = sock.recv(65536)
     assert received.startswith(b"HTTP/1.1 200")
     assert gate.event().status is OK
+
+
+def test_a_mistake_of_ours_is_a_request_on_record_and_an_answer_in_their_words(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(endpoints, "rewrite_json", fail)
+    answer = gate.post()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    event = gate.event()
+    assert (event.status, event.error_code) == (Status.GATEWAY_ERROR, "internal")
+    assert gate.services.ledger.intents() == []
+
+
+def test_a_status_that_there_is_not(gate: Gate) -> None:
+    answer = gate.post(script={"status": 799})
+    assert answer.status_code == 502
+    assert gate.event().error_code == "upstream-garbled"

@@ -300,7 +300,9 @@ def _usage(exchange: Exchange, ending: Ending) -> tuple[TokenUsage | None, Usage
         return answer.usage, UsageSource.PROVIDER
     if ending.is_free:
         return _NO_USAGE, UsageSource.PROVIDER
-    if answer is None or exchange.call is None or exchange.operation not in TEXT_OPERATIONS:
+    if answer is None or answer.is_opaque or exchange.call is None:
+        return None, UsageSource.UNKNOWN
+    if exchange.operation not in TEXT_OPERATIONS:
         return None, UsageSource.UNKNOWN
     begun = answer.usage_so_far or TokenUsage(estimate_tokens(text_bytes(exchange.call)))
     output = max(begun.output_tokens, estimate_tokens(answer.text_bytes))

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 LOAD_EVENTS: Final = 20_000
 """Events per load: enough for sums to be fewer than events, few enough for half a second."""
 
-LOAD_PAUSE_SECONDS: Final = 0.25
+LOAD_PAUSE_SECONDS: Final = 0.5
 """Between loads, so that small commits are summed together; well inside the 2 s of freshness."""
 
 FOLD_SECONDS: Final = 30

@@ -32,6 +32,8 @@ class Answer:
     """Whether the provider has given a reason for the end of the text."""
     is_error: bool = False
     """Whether the provider has answered with an error, whatever the status."""
+    is_opaque: bool = False
+    """Whether it was not looked into, so that nothing is known of its text either."""
     text_bytes: int = 0
     """UTF-8 bytes of generated text, for an estimate where nobody counted."""
     response_id: str = ""

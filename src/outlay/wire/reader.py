@@ -132,7 +132,7 @@ class PassingReader:
     """Reads nothing: for answers that say nothing of usage, such as sound."""
 
     def __init__(self) -> None:
-        self.answer = Answer()
+        self.answer = Answer(is_opaque=True)
 
     def feed(self, chunk: bytes) -> bytes:
         """Returns the bytes."""

@@ -1,12 +1,15 @@
 """The client's side of a request: its body, whether it is still there, and what it is sent."""
 
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from starlette.types import Message, Receive, Send
 
 from outlay.domain.errors import Invalid
 from outlay.web.proxy.patience import OutOfPatience, Patience
+
+_NEVER_WAITED_FOR: Final = 32 * 1024
+"""So much fits the transport's buffer, whatever the client does."""
 
 
 class ClientGone(Exception):
@@ -25,7 +28,7 @@ class BodyTooLarge(Invalid):
 class Client:
     """One request's connection to its client."""
 
-    __slots__ = ("_has_body", "_patience", "_receive", "_seconds", "_send", "is_gone")
+    __slots__ = ("_has_body", "_patience", "_receive", "_seconds", "_send", "_written", "is_gone")
 
     def __init__(self, receive: Receive, send: Send, patience: Patience, seconds: float) -> None:
         self._receive = receive
@@ -33,6 +36,7 @@ class Client:
         self._patience = patience
         self._seconds = seconds
         self._has_body = False
+        self._written = 0
         self.is_gone = False
 
     async def read_body(self, limit: int) -> bytes:
@@ -80,9 +84,14 @@ class Client:
 
     async def write(self, body: bytes, *, more: bool) -> None:
         """Send a piece of the body; raises ClientGone."""
-        await self._put({"type": "http.response.body", "body": body, "more_body": more})
+        message = {"type": "http.response.body", "body": body, "more_body": more}
+        await self._put(message)
+        self._written += len(body)
 
     async def _put(self, message: dict[str, object]) -> None:
+        if self._written < _NEVER_WAITED_FOR:
+            await self._send(message)
+            return
         try:
             await self._patience.wait(self._send(message), self._seconds)
         except OutOfPatience:

@@ -48,9 +48,12 @@ class Endpoint:
         """Whether the upstream is asked for a usage that the client did not ask for."""
         return self.asks_usage and call.is_stream and not call.wants_usage
 
-    def reader(self, content_type: str, call: Call) -> AnswerReader:
-        """What reads an answer of a content type."""
-        if self.form is None:
+    def reader(self, content_type: str, encoding: str, call: Call) -> AnswerReader:
+        """What reads an answer of a content type and encoding.
+
+        Upstreams are asked for none; one that compresses all the same is not read, but relayed.
+        """
+        if self.form is None or encoding:
             return PassingReader()
         if content_type.startswith("text/event-stream"):
             return StreamReader(self.form, hides_usage=self.adds_usage(call))

@@ -5,6 +5,7 @@ answer finds it in the ledger.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable
 from typing import Final, TypeVar
@@ -35,6 +36,8 @@ from outlay.wire.call import MAX_BODY_BYTES, Call
 from outlay.wire.caller import Headers, read_caller
 from outlay.wire.reader import BodyReader, StreamReader
 
+logger = logging.getLogger(__name__)
+
 _Result = TypeVar("_Result")
 
 OPERATOR_FAULTS: Final = frozenset({401, 403, 407, 408, 429})
@@ -45,6 +48,7 @@ _REDIRECT: Final = UpstreamFailure(
     "The provider answered with a redirect, which is not followed.",
     is_unsent=True,
 )
+_NONSENSE: Final = UpstreamFailure("upstream-garbled", "The provider's status makes no sense.")
 
 
 class Forwarder:
@@ -72,8 +76,6 @@ class Forwarder:
         client = Client(receive, send, patience, self.settings.client_seconds)
         try:
             await _Relay(self, endpoint, scope, client, patience).run()
-        except ClientGone:
-            pass
         finally:
             patience.end()
 
@@ -126,6 +128,14 @@ class _Relay:
             # The process is about to end; what is known so far goes on record.
             ending = self._ending(Status.GATEWAY_ERROR, "gateway-stopped")
             self._gateway.finish_now(exchange, ending)
+        except ClientGone:
+            pass
+        except Exception:
+            logger.exception("a request was not relayed")
+            await self._finish(exchange, self._ending(Status.GATEWAY_ERROR, "internal", 500))
+            if self._status is None:
+                text = "Something went wrong in the gateway; its log has the details."
+                await self._say(500, "internal", text, exchange.request_id)
         finally:
             self._metrics.in_flight -= 1
             if self._drains_until is not None:
@@ -200,6 +210,8 @@ class _Relay:
             response = await self._from_upstream(sending, self._settings.answer_seconds)
             if 300 <= response.status < 400:
                 await self._fail(exchange, _REDIRECT)
+            elif not 200 <= response.status < 600:
+                await self._fail(exchange, _NONSENSE)
             else:
                 await self._pass_back(exchange, call, response)
         except UpstreamFailure as failure:
@@ -209,7 +221,7 @@ class _Relay:
                 response.close()
 
     async def _pass_back(self, exchange: Exchange, call: Call, response: UpstreamResponse) -> None:
-        reader = self._endpoint.reader(response.content_type, call)
+        reader = self._endpoint.reader(response.content_type, response.content_encoding, call)
         self._answer = answer = reader.answer
         is_stream = isinstance(reader, StreamReader)
         headers = response_headers(response.headers, exchange.request_id, has_length=not is_stream)

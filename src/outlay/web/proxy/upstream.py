@@ -62,6 +62,11 @@ class UpstreamResponse(Protocol):
         """The content type in lower case, empty when there is none."""
         ...
 
+    @property
+    def content_encoding(self) -> str:
+        """The content encoding in lower case, empty when there is none."""
+        ...
+
     async def read(self) -> bytes:
         """The next bytes, empty at the end; raises UpstreamFailure when they break off."""
         ...
@@ -164,6 +169,11 @@ class _Response:
     @property
     def content_type(self) -> str:
         return self._response.headers.get("content-type", "").lower()
+
+    @property
+    def content_encoding(self) -> str:
+        encoding = self._response.headers.get("content-encoding", "").lower()
+        return "" if encoding == "identity" else encoding
 
     async def read(self) -> bytes:
         try:
