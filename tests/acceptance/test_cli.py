@@ -1,7 +1,9 @@
 """The command line: imports that add up, and errors that say what to mend."""
 
 import json
+import re
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import duckdb
 import httpx
 import pytest
 from tests.program import kill_group, run, serving, start, wait_for_server, write_trace
+from tests.upstream import running_upstream
 
 ROWS = [
     (f"2023-11-16 18:{15 + number // 60:02d}:{number % 60:02d}.1234567", 100 + number, number % 9)
@@ -256,12 +259,92 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert "cannot be written" in found.stderr
 
 
+def try_the_demo(url: str, key: str) -> int:
+    """Call its provider as a visitor would: whole, streamed, and in Anthropic's words."""
+    headers = {"Authorization": f"Bearer {key}"}
+    body = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]}
+    chat = f"{url}/v1/chat/completions"
+    answers = [
+        httpx.post(chat, json=body, headers=headers),
+        httpx.post(chat, json={**body, "stream": True}, headers=headers),
+        httpx.post(f"{url}/v1/messages", json={**body, "max_tokens": 9}, headers=headers),
+    ]
+    assert answers[0].json()["usage"]["total_tokens"] > 0
+    assert answers[1].text.endswith("data: [DONE]\n\n")
+    assert '"usage":{' not in answers[1].text
+    assert answers[2].json()["content"][0]["text"]
+    return sum(answer.status_code == 200 for answer in answers)
+
+
+def test_commands_set_up_what_a_running_server_uses(tmp_path: Path) -> None:
+    run("owner", "me@example.test", "--data", tmp_path, env_password="a long password!")
+    with serving(tmp_path) as server:
+        url = wait_for_server(tmp_path, server)["url"]
+        made = run("key", "create", "--project", "P", "--description", "d", "--data", tmp_path)
+        key = made.stdout.strip()
+        chat = f"{url}/v1/chat/completions"
+        body = {"model": "fast", "messages": []}
+        headers = {"Authorization": f"Bearer {key}"}
+        assert httpx.post(chat, json=body, headers=headers).status_code == 404
+        with running_upstream() as upstream:
+            for command in (
+                ("upstream", "add", "openai", "--base-url", upstream.url, "--secret", "sk-1"),
+                ("model", "map", "fast", "openai/gpt-5.5-mini"),
+            ):
+                assert run(*command, "--data", tmp_path).returncode == 0
+            time.sleep(0.6)
+            assert httpx.post(chat, json=body, headers=headers).status_code == 200
+            assert upstream.last.json["model"] == "gpt-5.5-mini"
+            listed = run("key", "list", "--data", tmp_path).stdout
+            key_id = re.search(r"key_\w+", listed)
+            assert key_id is not None
+            assert run("limit", "set", "apiKey", key_id[0], "day", "0", "--data", tmp_path)
+            time.sleep(0.6)
+            assert httpx.post(chat, json=body, headers=headers).status_code == 429
+            assert "day" in run("limit", "list", "--data", tmp_path).stdout
+            revoked = run("key", "revoke", key_id[0], "--data", tmp_path)
+            assert revoked.returncode == 0
+            time.sleep(0.6)
+            assert httpx.post(chat, json=body, headers=headers).status_code == 401
+        removed = run("upstream", "remove", "openai", "--data", tmp_path)
+        assert removed.returncode == 0
+        assert (
+            "there are: none yet" in run("upstream", "remove", "openai", "--data", tmp_path).stderr
+        )
+    for wrong in (
+        ("limit", "set", "apiKey", "key_x", "day", "1"),
+        ("limit", "set", "apiKey", "key_x", "day", "much"),
+        ("model", "map", "a", "b"),
+        ("upstream", "add", "nobody", "--secret", ""),
+        ("key", "create", "--project", "P", "--description", "d", "--member", "x@y.z"),
+    ):
+        found = run(*wrong, "--data", tmp_path)
+        assert found.returncode == 2, wrong
+        assert found.stderr.startswith("Error: ")
+
+
+def test_a_lost_master_key_is_noticed_at_the_start(tmp_path: Path) -> None:
+    run("owner", "me@example.test", "--data", tmp_path, env_password="a long password!")
+    added = run("upstream", "add", "openai", "--secret", "sk-1", "--data", tmp_path)
+    assert added.returncode == 0, added.stderr
+    key = (tmp_path / "master.key").read_text()
+    (tmp_path / "master.key").unlink()
+    refused = run("serve", "--data", tmp_path)
+    assert refused.returncode == 2
+    assert "master.key is missing" in refused.stderr
+    (tmp_path / "master.key").write_text("00" * 32)
+    assert "another master key" in run("serve", "--data", tmp_path).stderr
+    (tmp_path / "master.key").write_text(key)
+    assert run("upstream", "list", "--data", tmp_path).returncode == 0
+
+
 def test_the_demo_announces_itself_in_one_line_of_json_and_serves(tmp_path: Path) -> None:
     process = start("demo", "--port", "0", "--data", tmp_path, "--days", "3", "--json")
     try:
         assert process.stdout is not None
         found = json.loads(process.stdout.readline())
-        assert set(found) == {"url", "accessToken", "ownerEmail", "ownerPassword"}
+        assert set(found) == {"url", "accessToken", "apiKey", "ownerEmail", "ownerPassword"}
+        requests_answered = try_the_demo(found["url"], found["apiKey"])
         headers = {"Authorization": f"Bearer {found['accessToken']}"}
         answer = httpx.get(f"{found['url']}/analytics/activity", headers=headers)
         signed_in = httpx.post(
@@ -272,6 +355,7 @@ def test_the_demo_announces_itself_in_one_line_of_json_and_serves(tmp_path: Path
         kill_group(process, signal.SIGTERM)
 
     assert answer.json()["totals"]["requestCount"] > 1_000
+    assert requests_answered == 3
     assert signed_in.status_code == 303
     assert run("verify", "--data", tmp_path).returncode == 0
     assert process.returncode == 0
