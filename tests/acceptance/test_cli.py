@@ -289,16 +289,17 @@ def test_commands_set_up_what_a_running_server_uses(tmp_path: Path) -> None:
         with running_upstream() as upstream:
             for command in (
                 ("upstream", "add", "openai", "--base-url", upstream.url, "--secret", "sk-1"),
-                ("model", "map", "fast", "openai/gpt-5.5-mini"),
+                ("model", "map", "fast", "openai/gpt-5.4-mini"),
             ):
                 assert run(*command, "--data", tmp_path).returncode == 0
             time.sleep(0.6)
             assert httpx.post(chat, json=body, headers=headers).status_code == 200
-            assert upstream.last.json["model"] == "gpt-5.5-mini"
+            assert upstream.last.json["model"] == "gpt-5.4-mini"
             listed = run("key", "list", "--data", tmp_path).stdout
             key_id = re.search(r"key_\w+", listed)
             assert key_id is not None
-            assert run("limit", "set", "apiKey", key_id[0], "day", "0", "--data", tmp_path)
+            limited = run("limit", "set", "apiKey", key_id[0], "day", "0", "--data", tmp_path)
+            assert limited.returncode == 0
             time.sleep(0.6)
             assert httpx.post(chat, json=body, headers=headers).status_code == 429
             assert "day" in run("limit", "list", "--data", tmp_path).stdout

@@ -16,7 +16,7 @@ model = typer.Typer(help="Names of your own for models of upstreams.", no_args_i
 @model.command("map")
 def map_model(
     name: Annotated[str, typer.Argument(help="What requests will name.")],
-    target: Annotated[str, typer.Argument(help="What is meant, as in openai/gpt-5.5-mini.")],
+    target: Annotated[str, typer.Argument(help="What is meant, as in openai/gpt-5.4-mini.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:

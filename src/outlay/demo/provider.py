@@ -82,7 +82,7 @@ async def messages(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def models(scope: Scope, receive: Receive, send: Send) -> None:
     """`GET /models`."""
-    listed = [{"id": name} for name in ("gpt-5.5", "gpt-5.5-mini", "claude-sonnet-5")]
+    listed = [{"id": name} for name in ("gpt-5.5", "gpt-5.4-mini", "claude-sonnet-5")]
     answer = Response(orjson.dumps({"data": listed}), media_type="application/json")
     await answer(scope, receive, send)
 
