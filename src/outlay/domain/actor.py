@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""Who asks, and with which credential."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,20 +25,47 @@ class Scope(StrEnum):
 
     USAGE_READ = "usage:read"
     USAGE_WRITE = "usage:write"
+    DIRECTORY_READ = "directory:read"
+    DIRECTORY_WRITE = "directory:write"
+    AUDIT_READ = "audit:read"
+
+
+ALL_SCOPES = frozenset(Scope)
+
+
+class Channel(StrEnum):
+    """The way by which somebody acts."""
+
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105 - a way, not a secret
+    COMMAND_LINE = "command-line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """An authenticated member; the organization of every question comes from here, never a URL."""
+    """Somebody who may act in one organization, which always comes from here, never from a URL.
+
+    A member with a session or an access token, or the operator at the command line.
+    """
 
     organization_id: str
     organization_name: str
     plan: Plan
     timezone: str
     """The organization's time zone, used where a request names none."""
-    project_count: int
-    member_id: str
-    member_name: str
-    email: str
-    role: Role
-    scopes: frozenset[Scope]
+    member_id: str = ""
+    """Empty for the operator."""
+    member_name: str = "Operator"
+    email: str = ""
+    role: Role = Role.OWNER
+    scopes: frozenset[Scope] = ALL_SCOPES
+    channel: Channel = Channel.COMMAND_LINE
+    credential_id: str = ""
+    """Which access token, where it is one."""
+    request_id: str = ""
+    """The HTTP request that this is about."""
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether this is the person who runs the installation, who may do anything."""
+        return self.channel is Channel.COMMAND_LINE

@@ -5,7 +5,7 @@ Deleted things keep their rows, so that names survive in reports; `is_deleted` m
 
 from dataclasses import dataclass
 
-from outlay.domain.actor import Plan, Role
+from outlay.domain.actor import Actor, Plan, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,8 @@ class Organization:
     name: str
     plan: Plan
     timezone: str
+    slug: str = ""
+    """Its name in addresses: lower-case letters, digits and dashes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +29,22 @@ class Member:
     name: str
     email: str
     role: Role
+    has_password: bool = False
+    created_at_us: int = 0
     is_deleted: bool = False
     """The person has left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """A place in an organization for whoever has the link."""
+
+    invitation_id: str
+    organization_id: str
+    email: str
+    role: Role
+    created_at_us: int
+    expires_at_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +54,7 @@ class Project:
     project_id: str
     organization_id: str
     name: str
+    created_at_us: int = 0
     is_deleted: bool = False
 
 
@@ -55,9 +72,18 @@ class ApiKey:
     trusts_caller: bool = False
     """Whether the user and groups that a request names are believed."""
     expires_at_us: int | None = None
+    created_at_us: int = 0
     is_revoked: bool = False
     """Calls with it are refused; it stays in lists, unlike a deleted one."""
     is_deleted: bool = False
+
+    def status_at(self, us: int) -> str:
+        """`active`, `revoked`, `expired`, or `reported`: known from reports alone."""
+        if self.is_revoked:
+            return "revoked"
+        if self.expires_at_us is not None and self.expires_at_us <= us:
+            return "expired"
+        return "active" if self.hint else "reported"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +93,7 @@ class UserGroup:
     group_id: str
     organization_id: str
     name: str
+    created_at_us: int = 0
     is_deleted: bool = False
 
 
@@ -78,3 +105,13 @@ class GroupMembership:
     member_id: str
     valid_from_us: int
     valid_to_us: int | None = None
+
+
+def operator_of(organization: Organization) -> Actor:
+    """The person who runs the installation, acting in an organization."""
+    return Actor(
+        organization_id=organization.organization_id,
+        organization_name=organization.name,
+        plan=organization.plan,
+        timezone=organization.timezone,
+    )

@@ -1,6 +1,6 @@
 """The one door to the time of day."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 MICROSECONDS: Final = 1_000_000
@@ -41,8 +41,12 @@ class FixedClock:
 
 def to_us(instant: datetime) -> int:
     """Microseconds since the epoch of an aware `instant`, exactly (no float on the way)."""
-    delta = instant - EPOCH
-    return (delta.days * 86_400 + delta.seconds) * MICROSECONDS + delta.microseconds
+    return in_us(instant - EPOCH)
+
+
+def in_us(span: timedelta) -> int:
+    """A span of time in microseconds."""
+    return (span.days * 86_400 + span.seconds) * MICROSECONDS + span.microseconds
 
 
 def from_us(us: int) -> datetime:

@@ -50,16 +50,16 @@ class Sealer:
             raise SealBroken("it was sealed for another place, or damaged") from error
 
 
-def read_master_key(path: Path) -> bytes | None:
+def read_key(path: Path) -> bytes | None:
     """The master key in a file, None when there is no file; ValueError when it is not one."""
     try:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
-    return parse_master_key(text)
+    return parse_key(text)
 
 
-def parse_master_key(text: str) -> bytes:
+def parse_key(text: str) -> bytes:
     """The master key written as 64 hexadecimal digits; ValueError for anything else."""
     key = bytes.fromhex(text)
     if len(key) != KEY_BYTES:
@@ -67,7 +67,7 @@ def parse_master_key(text: str) -> bytes:
     return key
 
 
-def create_master_key(path: Path) -> bytes:
+def create_key(path: Path) -> bytes:
     """A new master key, written to a file that only its owner can read."""
     key = secrets.token_bytes(KEY_BYTES)
     path.touch(mode=0o600, exist_ok=False)

@@ -7,7 +7,7 @@ milliseconds. Unknown fields are refused, so that a misspelt one is never silent
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -64,6 +64,26 @@ class NativeEvent(
     reported_cost: Decimal | None = None
     price_context: dict[Name, Label] = {}
 
+
+def _events_schema() -> dict[str, Any]:
+    """JSON Schema of a body, without references so that it can stand anywhere."""
+    schema = msgspec.json.schema(NativeEvent)
+    definitions = schema["$defs"]
+
+    def resolved(part: Any) -> Any:
+        if isinstance(part, list):
+            return [resolved(entry) for entry in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return resolved(definitions[part["$ref"].rpartition("/")[2]])
+        return {name: resolved(value) for name, value in part.items() if name != "$defs"}
+
+    return {"type": "array", "maxItems": MAX_EVENTS, "items": resolved(schema)}
+
+
+EVENTS_SCHEMA: Final = _events_schema()
+"""What `parse_events` takes; it asks a little more, as that times are in range."""
 
 _decoder: Final = msgspec.json.Decoder(list[NativeEvent])
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")

@@ -1,0 +1,149 @@
+"""The audit trail: what somebody changed, chained so that nothing of it can be altered unnoticed.
+
+Each entry of an organization carries SHA-256(digest of the entry before ‖ canonical form), where
+the canonical form is JSON with sorted keys, no white space and no floats. What identifies a person
+is not in it: there stands SHA-256(nonce ‖ value), and the value is kept apart, to be destroyed when
+the person is erased without breaking the chain.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+Value = str | int | bool | None | list[str] | dict[str, str]
+"""What an entry may say of a field; no floats, whose text differs between writers."""
+
+GENESIS: Final = bytes(32)
+"""What the first entry is chained to."""
+
+
+class Action(StrEnum):
+    """What can be done to the directory; `noun.verb`."""
+
+    ORGANIZATION_CREATE = "organization.create"
+    ORGANIZATION_UPDATE = "organization.update"
+    MEMBER_CREATE = "member.create"
+    MEMBER_UPDATE = "member.update"
+    MEMBER_REMOVE = "member.remove"
+    MEMBER_ERASE = "member.erase"
+    INVITATION_CREATE = "invitation.create"
+    INVITATION_ACCEPT = "invitation.accept"
+    INVITATION_REVOKE = "invitation.revoke"
+    PASSWORD_LINK_CREATE = "password_link.create"  # noqa: S105 - an action
+    PASSWORD_UPDATE = "password.update"  # noqa: S105 - an action
+    SESSION_CREATE = "session.create"
+    SESSION_DELETE = "session.delete"
+    PROJECT_CREATE = "project.create"
+    PROJECT_UPDATE = "project.update"
+    PROJECT_DELETE = "project.delete"
+    API_KEY_CREATE = "api_key.create"
+    API_KEY_UPDATE = "api_key.update"
+    API_KEY_REVOKE = "api_key.revoke"
+    API_KEY_DELETE = "api_key.delete"
+    GROUP_CREATE = "group.create"
+    GROUP_UPDATE = "group.update"
+    GROUP_DELETE = "group.delete"
+    GROUP_JOIN = "group.join"
+    GROUP_LEAVE = "group.leave"
+    UPSTREAM_CREATE = "upstream.create"
+    UPSTREAM_UPDATE = "upstream.update"
+    UPSTREAM_DELETE = "upstream.delete"
+    MODEL_PUT = "model.put"
+    MODEL_DELETE = "model.delete"
+    PRICE_CREATE = "price.create"
+    PRICE_DELETE = "price.delete"
+    LIMIT_PUT = "limit.put"
+    LIMIT_DELETE = "limit.delete"
+    TOKEN_CREATE = "token.create"  # noqa: S105 - an action
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105 - an action
+    SSO_PUT = "sso.put"
+    SSO_DELETE = "sso.delete"
+    RETENTION_APPLY = "retention.apply"
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """A value that identifies a person: an entry holds its digest alone."""
+
+    subject_id: str
+    """The member or invitation with whom it is erased."""
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries are wanted; all conditions that are set must hold."""
+
+    author_id: str | None = None
+    actions: tuple[str, ...] = ()
+    target: str | None = None
+    from_us: int | None = None
+    until_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One thing that was done."""
+
+    organization_id: str
+    number: int
+    """1, 2, 3 … within the organization."""
+    time_us: int
+    channel: str
+    """A Channel."""
+    author_id: str
+    """The member who did it, empty for the operator."""
+    credential_id: str
+    """The access token it was done with, empty for others."""
+    request_id: str
+    action: str
+    """An Action."""
+    target: str
+    """The id of what it was done to."""
+    before: Mapping[str, Value] | None
+    """The fields that changed, as they were; None for what did not exist."""
+    after: Mapping[str, Value] | None
+    """The same fields afterwards; None for what is gone."""
+    digest: bytes = b""
+
+    def digest_after(self, previous: bytes) -> bytes:
+        """The digest of this entry behind another."""
+        return hashlib.sha256(previous + canonical_form(self)).digest()
+
+
+def canonical_form(entry: AuditEntry) -> bytes:
+    """The bytes of an entry that its digest covers."""
+    content = {
+        "organization": entry.organization_id,
+        "number": entry.number,
+        "time": entry.time_us,
+        "channel": str(entry.channel),
+        "author": entry.author_id,
+        "credential": entry.credential_id,
+        "request": entry.request_id,
+        "action": str(entry.action),
+        "target": entry.target,
+        "before": entry.before,
+        "after": entry.after,
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def personal_digest(nonce: bytes, value: str) -> str:
+    """What stands in an entry in place of a personal value."""
+    return hashlib.sha256(nonce + value.encode()).hexdigest()
+
+
+PERSONAL_MARK: Final = "#"
+"""Ends the names of fields whose value is kept apart: `email#` holds the digest of an address."""
+
+
+def changes_between(
+    before: Mapping[str, "Value | Personal"], after: Mapping[str, "Value | Personal"]
+) -> tuple[dict[str, "Value | Personal"], dict[str, "Value | Personal"]]:
+    """The fields that differ, as they were and as they are."""
+    names = [name for name in after if before.get(name) != after[name]]
+    return {name: before.get(name) for name in names}, {name: after[name] for name in names}

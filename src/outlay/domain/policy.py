@@ -1,0 +1,152 @@
+"""Who may do what: one table of permissions, one function that decides.
+
+A permission asks for a scope of the credential, a role of the member and a plan of the
+organization. Roles named in `own` are let through for what is theirs alone; whoever answers them
+leaves out, as if it did not exist, what is not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.errors import NotPermitted
+
+
+class Permission(StrEnum):
+    """Something that may be allowed; each route declares one."""
+
+    ORGANIZATION_USAGE = "organization usage"
+    OWN_USAGE = "own usage"
+    USAGE_RECORD = "recording usage"
+    ACCOUNT_READ = "own account"
+    ACCOUNT_WRITE = "changing the own account"
+    ORGANIZATION_READ = "organization"
+    ORGANIZATION_WRITE = "changing the organization"
+    MEMBERS_READ = "members"
+    MEMBERS_WRITE = "changing members"
+    MEMBERS_ERASE = "erasing members"
+    PROJECTS_READ = "projects"
+    PROJECTS_WRITE = "changing projects"
+    KEYS_READ = "API keys"
+    KEYS_WRITE = "changing API keys"
+    GROUPS_READ = "user groups"
+    GROUPS_WRITE = "changing user groups"
+    UPSTREAMS_READ = "upstreams"
+    UPSTREAMS_WRITE = "changing upstreams"
+    PRICES_READ = "prices"
+    PRICES_WRITE = "changing prices"
+    LIMITS_READ = "spend limits"
+    LIMITS_WRITE = "changing spend limits"
+    TOKENS_READ = "access tokens"
+    TOKENS_WRITE = "changing access tokens"
+    SSO_READ = "single sign-on"
+    SSO_WRITE = "changing single sign-on"
+    AUDIT_READ = "the audit trail"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a permission takes."""
+
+    scope: Scope
+    roles: frozenset[Role]
+    plans: frozenset[Plan] = frozenset(Plan)
+    own: frozenset[Role] = frozenset()
+    """Roles that have it for their own things only."""
+
+
+_ANYBODY: Final = frozenset(Role)
+_LEADERS: Final = frozenset({Role.OWNER, Role.ADMIN})
+_OWNERS: Final = frozenset({Role.OWNER})
+_DEVELOPERS: Final = frozenset({Role.DEVELOPER})
+_ENTERPRISE: Final = frozenset({Plan.ENTERPRISE})
+
+POLICY: Final[Mapping[Permission, Rule]] = {
+    Permission.ORGANIZATION_USAGE: Rule(Scope.USAGE_READ, _LEADERS, _ENTERPRISE),
+    Permission.OWN_USAGE: Rule(Scope.USAGE_READ, _ANYBODY, own=_ANYBODY),
+    Permission.USAGE_RECORD: Rule(Scope.USAGE_WRITE, _LEADERS),
+    Permission.ACCOUNT_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY, own=_ANYBODY),
+    Permission.ACCOUNT_WRITE: Rule(Scope.DIRECTORY_WRITE, _ANYBODY, own=_ANYBODY),
+    Permission.ORGANIZATION_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY),
+    Permission.ORGANIZATION_WRITE: Rule(Scope.DIRECTORY_WRITE, _OWNERS),
+    Permission.MEMBERS_READ: Rule(Scope.DIRECTORY_READ, _LEADERS),
+    Permission.MEMBERS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
+    Permission.MEMBERS_ERASE: Rule(Scope.DIRECTORY_WRITE, _OWNERS),
+    Permission.PROJECTS_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY),
+    Permission.PROJECTS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
+    Permission.KEYS_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY, own=_DEVELOPERS),
+    Permission.KEYS_WRITE: Rule(Scope.DIRECTORY_WRITE, _ANYBODY, own=_DEVELOPERS),
+    Permission.GROUPS_READ: Rule(Scope.DIRECTORY_READ, _LEADERS, _ENTERPRISE),
+    Permission.GROUPS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS, _ENTERPRISE),
+    Permission.UPSTREAMS_READ: Rule(Scope.DIRECTORY_READ, _LEADERS),
+    Permission.UPSTREAMS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
+    Permission.PRICES_READ: Rule(Scope.DIRECTORY_READ, _LEADERS),
+    Permission.PRICES_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
+    Permission.LIMITS_READ: Rule(Scope.DIRECTORY_READ, _LEADERS),
+    Permission.LIMITS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
+    Permission.TOKENS_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY, own=_DEVELOPERS),
+    Permission.TOKENS_WRITE: Rule(Scope.DIRECTORY_WRITE, _ANYBODY, own=_DEVELOPERS),
+    Permission.SSO_READ: Rule(Scope.DIRECTORY_READ, _OWNERS, _ENTERPRISE),
+    Permission.SSO_WRITE: Rule(Scope.DIRECTORY_WRITE, _OWNERS, _ENTERPRISE),
+    Permission.AUDIT_READ: Rule(Scope.AUDIT_READ, _LEADERS),
+}
+
+
+def permit(actor: Actor, permission: Permission) -> None:
+    """Raise NotPermitted, saying what is missing, unless the actor has a permission."""
+    rule = POLICY[permission]
+    if actor.is_operator:
+        return
+    if rule.scope not in actor.scopes:
+        raise NotPermitted(
+            f"This access token may not be used for {permission}; it needs the scope {rule.scope}.",
+            code="scope-required",
+        )
+    if actor.plan not in rule.plans:
+        raise NotPermitted(
+            f"Your organization's plan does not include {permission}; "
+            f"{_either(rule.plans).capitalize()} does.",
+            code="plan-required",
+        )
+    if actor.role not in rule.roles:
+        raise NotPermitted(
+            f"Your role does not include {permission}; it takes {_either(rule.roles)}.",
+            code="role-required",
+        )
+
+
+def has(actor: Actor, permission: Permission) -> bool:
+    """Whether an actor has a permission."""
+    try:
+        permit(actor, permission)
+    except NotPermitted:
+        return False
+    return True
+
+
+def is_limited(actor: Actor, permission: Permission) -> bool:
+    """Whether an actor has a permission for their own things only."""
+    return not actor.is_operator and actor.role in POLICY[permission].own
+
+
+def grantable_scopes(actor: Actor) -> frozenset[Scope]:
+    """The scopes that an actor may give to an access token: those that they can use themselves."""
+    return frozenset(
+        rule.scope
+        for rule in POLICY.values()
+        if rule.scope in actor.scopes and actor.role in rule.roles
+    )
+
+
+_RANK: Final = {Role.DEVELOPER: 0, Role.ADMIN: 1, Role.OWNER: 2}
+
+
+def may_manage(actor: Actor, role: Role) -> bool:
+    """Whether an actor may make, change or remove somebody of a role: never one above their own."""
+    return actor.is_operator or _RANK[role] <= _RANK[actor.role]
+
+
+def _either(values: frozenset[Plan] | frozenset[Role]) -> str:
+    return " or ".join(value.value for value in type(next(iter(values))) if value in values)
