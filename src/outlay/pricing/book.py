@@ -8,6 +8,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD, render_usd
 from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import FOREVER_US
 from outlay.pricing.canonical import canonical_model, resolve_alias
 from outlay.pricing.overrides import Overrides, find_override, read_overrides
 from outlay.pricing.rates import TieredRates, cost_of
@@ -30,7 +31,8 @@ class PricedUsage(NamedTuple):
     output_cost_pusd: int
     cost_source: CostSource
     price_ref: str
-    """`genai-prices:<version>/<provider>/<model>`, `override:<number>`, empty for unpriced."""
+    """`genai-prices:<version>/<provider>/<model>`, `override:<number>` of the operator's file, the
+    id of an organization's own price, empty for unpriced."""
 
 
 UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
@@ -51,21 +53,27 @@ class _Applied(NamedTuple):
 class PriceBook:
     """Dated list prices, the operator's overrides on top. Thread-safe: races only repeat work."""
 
-    def __init__(self, overrides: Overrides | None = None) -> None:
-        self._overrides = overrides or Overrides()
+    def __init__(self, *overrides: Overrides) -> None:
+        """`overrides` in layers, the one that comes first wins; names are aliased by the last."""
+        self._layers = overrides or (Overrides(),)
+        self._aliases = self._layers[-1].aliases
         self._models: dict[str, str] = {}
         self._applied: dict[_Key, tuple[_Applied, ...]] = {}
 
     @classmethod
     def load(cls, overrides: Path | None = None) -> "PriceBook":
         """A book with the overrides of a file; Invalid names every fault in it."""
-        return cls(read_overrides(overrides) if overrides else None)
+        return cls(read_overrides(overrides)) if overrides else cls()
+
+    def beneath(self, overrides: Overrides) -> "PriceBook":
+        """A book with further overrides on top of this one's."""
+        return PriceBook(overrides, *self._layers)
 
     def canonical_model(self, mapping: str) -> str:
         """The underlying model of a mapping, whatever the route."""
         known = self._models.get(mapping)
         if known is None:
-            known = canonical_model(mapping, self._overrides.aliases)
+            known = canonical_model(mapping, self._aliases)
             if len(self._models) >= MAX_CACHED:
                 self._models = {}
             self._models[mapping] = known
@@ -119,14 +127,16 @@ class PriceBook:
     def _find(
         self, provider: str, mapping: str, at_us: int, context: Mapping[str, str]
     ) -> _Applied:
-        target = resolve_alias(mapping, self._overrides.aliases)
+        target = resolve_alias(mapping, self._aliases)
         names = (mapping, target, mapping.partition("/")[2], self.canonical_model(mapping))
-        override, from_us, until_us = find_override(
-            self._overrides, provider, names, at_us, context
-        )
-        if override is not None:
-            ref = f"override:{override.number}"
-            return _Applied(from_us, until_us, override.rates, CostSource.OVERRIDE, ref)
+        from_us, until_us = -FOREVER_US, FOREVER_US
+        for layer in self._layers:
+            override, since_us, before_us = find_override(layer, provider, names, at_us, context)
+            from_us, until_us = max(from_us, since_us), min(until_us, before_us)
+            if override is not None:
+                return _Applied(
+                    from_us, until_us, override.rates, CostSource.OVERRIDE, override.ref
+                )
         # Imported when first needed: the list takes a fifth of a second to load.
         from outlay.pricing.seed import find_list_price
 

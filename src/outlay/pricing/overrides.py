@@ -49,6 +49,8 @@ class PriceOverride:
 
     number: int
     """Its place in the file, from 1."""
+    ref: str
+    """What events that it prices refer to."""
     model: str
     """Lower case: a mapping or a canonical model."""
     provider: str
@@ -125,16 +127,38 @@ def read_overrides(path: Path) -> Overrides:
     if not _is_tables(entries):
         faults.append("price: write each price as a table that begins with [[price]]")
         entries = []
-    prices = [
-        override
-        for number, entry in enumerate(entries, 1)
-        if (override := _EntryReader(number, entry, faults).read()) is not None
-    ]
-    _check_overlaps(prices, faults)
+    numbered = [(number, f"override:{number}", entry) for number, entry in enumerate(entries, 1)]
+    prices = _read_prices(numbered, faults)
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise Invalid(f"{path} has mistakes:{listed}", code="invalid-prices")
-    return Overrides(aliases=aliases, prices=tuple(prices))
+    return Overrides(aliases=aliases, prices=prices)
+
+
+def read_entries(
+    entries: Sequence[tuple[int, str, Mapping[str, Any]]],
+) -> tuple[PriceOverride, ...]:
+    """The overrides that `[[price]]` tables mean, each with its number and what refers to it.
+
+    One Invalid names every fault and how to mend it.
+    """
+    faults: list[str] = []
+    prices = _read_prices(entries, faults)
+    if faults:
+        raise Invalid("; ".join(faults), code="invalid-prices")
+    return prices
+
+
+def _read_prices(
+    entries: Sequence[tuple[int, str, Mapping[str, Any]]], faults: list[str]
+) -> tuple[PriceOverride, ...]:
+    prices = [
+        override
+        for number, ref, entry in entries
+        if (override := _EntryReader(number, ref, entry, faults).read()) is not None
+    ]
+    _check_overlaps(prices, faults)
+    return tuple(prices)
 
 
 def _is_tables(value: object) -> bool:
@@ -174,8 +198,9 @@ def _is_circular(name: str, aliases: Mapping[str, str]) -> bool:
 class _EntryReader:
     """Reads one [[price]] entry, collecting its faults."""
 
-    def __init__(self, number: int, entry: Mapping[str, Any], faults: list[str]) -> None:
+    def __init__(self, number: int, ref: str, entry: Mapping[str, Any], faults: list[str]) -> None:
         self._number = number
+        self._ref = ref
         self._entry = entry
         self._faults = faults
         self._known_faults = len(faults)
@@ -201,6 +226,7 @@ class _EntryReader:
             return None
         return PriceOverride(
             number=self._number,
+            ref=self._ref,
             model=model,
             provider=provider,
             context=context,

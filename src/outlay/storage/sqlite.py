@@ -66,6 +66,8 @@ def apply_pragmas(connection: Connection) -> None:
         "busy_timeout=10000",
         "cache_size=-8192",
         "temp_store=MEMORY",
+        # Whoever is erased must not stay in free space, where earlier deletions left them either.
+        "secure_delete=ON",
         "journal_size_limit=67108864",
         # Copying the log back stalls the commit it falls to: seldom rather than often.
         "wal_autocheckpoint=8000",

@@ -55,6 +55,9 @@ class CubeReader(Protocol):
 class Cube(Protocol):
     """The derived rollups: written by one thread, read by many, recreated at any time."""
 
+    edition: str
+    """The edition of the ledger that it was made of."""
+
     def read(self) -> AbstractContextManager[CubeReader]:
         """A snapshot."""
         ...

@@ -1,36 +1,23 @@
 """Reading and writing access tokens."""
 
-from dataclasses import dataclass
-
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from outlay.domain.access_token import AccessToken
 from outlay.domain.actor import Scope
-from outlay.storage.directory.tables import AccessTokenRow
+from outlay.storage.directory.tables import AccessTokenRow, MemberRow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredToken:
-    """An access token as it is kept: without its secret."""
-
-    token_id: str
-    member_id: str
-    description: str
-    digest: bytes
-    scopes: frozenset[Scope]
-    expires_at_us: int | None = None
-    is_revoked: bool = False
-
-
-def create_access_token(session: Session, token: StoredToken, created_at_us: int) -> None:
-    """Add an access token."""
+def create_access_token(session: Session, token: AccessToken, digest: bytes) -> None:
+    """Add an access token, its secret as a digest."""
     session.add(
         AccessTokenRow(
             token_id=token.token_id,
             member_id=token.member_id,
             description=token.description,
-            digest=token.digest,
+            digest=digest,
             scopes=" ".join(sorted(token.scopes)),
-            created_at_us=created_at_us,
+            created_at_us=token.created_at_us,
             expires_at_us=token.expires_at_us,
             revoked_at_us=None,
         )
@@ -38,24 +25,48 @@ def create_access_token(session: Session, token: StoredToken, created_at_us: int
     session.flush()
 
 
-def find_access_token(session: Session, token_id: str) -> StoredToken | None:
-    """An access token by id, revoked and expired ones included."""
+def find_access_token(session: Session, token_id: str) -> tuple[AccessToken, bytes] | None:
+    """An access token and the digest of its secret, revoked and expired ones included."""
     row = session.get(AccessTokenRow, token_id)
-    if row is None:
-        return None
-    return StoredToken(
-        token_id=row.token_id,
-        member_id=row.member_id,
-        description=row.description,
-        digest=row.digest,
-        scopes=frozenset(Scope(scope) for scope in row.scopes.split()),
-        expires_at_us=row.expires_at_us,
-        is_revoked=row.revoked_at_us is not None,
+    return (_from_row(row), row.digest) if row else None
+
+
+def list_access_tokens(session: Session, organization_id: str) -> list[AccessToken]:
+    """Access tokens of an organization's members, revoked ones included, oldest first."""
+    rows = session.scalars(
+        select(AccessTokenRow)
+        .join(MemberRow, MemberRow.member_id == AccessTokenRow.member_id)
+        .where(MemberRow.organization_id == organization_id)
+        .order_by(AccessTokenRow.created_at_us, AccessTokenRow.token_id)
     )
+    return [_from_row(row) for row in rows]
 
 
 def revoke_access_token(session: Session, token_id: str, revoked_at_us: int) -> None:
     """Make an access token useless from now on."""
-    row = session.get(AccessTokenRow, token_id)
-    if row is not None and row.revoked_at_us is None:
-        row.revoked_at_us = revoked_at_us
+    session.execute(
+        update(AccessTokenRow)
+        .where(AccessTokenRow.token_id == token_id, AccessTokenRow.revoked_at_us.is_(None))
+        .values(revoked_at_us=revoked_at_us)
+    )
+
+
+def revoke_tokens_of(session: Session, member_id: str, revoked_at_us: int) -> None:
+    """Make all access tokens of a member useless from now on."""
+    session.execute(
+        update(AccessTokenRow)
+        .where(AccessTokenRow.member_id == member_id, AccessTokenRow.revoked_at_us.is_(None))
+        .values(revoked_at_us=revoked_at_us)
+    )
+
+
+def _from_row(row: AccessTokenRow) -> AccessToken:
+    return AccessToken(
+        token_id=row.token_id,
+        member_id=row.member_id,
+        description=row.description,
+        scopes=frozenset(Scope(scope) for scope in row.scopes.split()),
+        created_at_us=row.created_at_us,
+        expires_at_us=row.expires_at_us,
+        is_revoked=row.revoked_at_us is not None,
+    )

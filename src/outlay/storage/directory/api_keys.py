@@ -4,7 +4,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from outlay.domain.organization import ApiKey
-from outlay.storage.directory.tables import ApiKeyRow
+from outlay.storage.directory.tables import ApiKeyRow, ProjectRow
 
 
 def create_api_key(
@@ -29,6 +29,19 @@ def create_api_key(
     session.flush()
 
 
+def update_api_key(session: Session, api_key: ApiKey) -> None:
+    """Replace description, trust and expiry of an API key."""
+    session.execute(
+        update(ApiKeyRow)
+        .where(ApiKeyRow.api_key_id == api_key.api_key_id)
+        .values(
+            description=api_key.description,
+            trusts_caller=api_key.trusts_caller,
+            expires_at_us=api_key.expires_at_us,
+        )
+    )
+
+
 def delete_api_key(session: Session, api_key_id: str, deleted_at_us: int) -> None:
     """Mark an API key as deleted; the description stays for reports."""
     session.execute(
@@ -48,9 +61,15 @@ def revoke_api_key(session: Session, api_key_id: str, revoked_at_us: int) -> Non
 
 
 def find_credential(session: Session, api_key_id: str) -> tuple[ApiKey, bytes] | None:
-    """The API key with an id and the digest of its secret, revoked and expired ones included."""
+    """The API key with an id and the digest of its secret, revoked and expired ones included.
+
+    None for a key of a deleted project.
+    """
     row = session.get(ApiKeyRow, api_key_id)
     if row is None or row.secret_digest is None:
+        return None
+    project = session.get(ProjectRow, row.project_id)
+    if project is None or project.deleted_at_us is not None:
         return None
     return _from_row(row), row.secret_digest
 
@@ -75,6 +94,7 @@ def _from_row(row: ApiKeyRow) -> ApiKey:
         hint=row.hint,
         trusts_caller=row.trusts_caller,
         expires_at_us=row.expires_at_us,
+        created_at_us=row.created_at_us,
         is_revoked=row.revoked_at_us is not None,
         is_deleted=row.deleted_at_us is not None,
     )

@@ -1,6 +1,6 @@
 """Reading and writing user groups and their memberships."""
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from outlay.domain.organization import GroupMembership, UserGroup
@@ -34,6 +34,24 @@ def create_membership(session: Session, membership: GroupMembership) -> None:
     session.flush()
 
 
+def end_membership(session: Session, group_id: str, member_id: str, at_us: int) -> None:
+    """End a member's time in a group at an instant; a time that began then, never was."""
+    of_member = (
+        GroupMembershipRow.group_id == group_id,
+        GroupMembershipRow.member_id == member_id,
+        or_(GroupMembershipRow.valid_to_us.is_(None), GroupMembershipRow.valid_to_us > at_us),
+    )
+    session.execute(
+        delete(GroupMembershipRow).where(*of_member, GroupMembershipRow.valid_from_us >= at_us)
+    )
+    session.execute(update(GroupMembershipRow).where(*of_member).values(valid_to_us=at_us))
+
+
+def rename_group(session: Session, group_id: str, name: str) -> None:
+    """Give a group another name."""
+    session.execute(update(UserGroupRow).where(UserGroupRow.group_id == group_id).values(name=name))
+
+
 def delete_group(session: Session, group_id: str, deleted_at_us: int) -> None:
     """Mark a group as deleted; the name stays for reports."""
     session.execute(
@@ -55,6 +73,7 @@ def list_groups(session: Session, organization_id: str) -> list[UserGroup]:
             group_id=row.group_id,
             organization_id=row.organization_id,
             name=row.name,
+            created_at_us=row.created_at_us,
             is_deleted=row.deleted_at_us is not None,
         )
         for row in rows

@@ -27,8 +27,17 @@ def create_member(
     session.flush()
 
 
-def set_password(session: Session, member_id: str, password_hash: str) -> None:
-    """Replace a member's password."""
+def update_member(session: Session, member: Member) -> None:
+    """Replace name, address and role of a member."""
+    session.execute(
+        update(MemberRow)
+        .where(MemberRow.member_id == member.member_id)
+        .values(name=member.name, email=member.email, role=member.role.value)
+    )
+
+
+def set_password(session: Session, member_id: str, password_hash: str | None) -> None:
+    """Replace a member's password, or take it away."""
     session.execute(
         update(MemberRow)
         .where(MemberRow.member_id == member_id)
@@ -78,5 +87,7 @@ def _from_row(row: MemberRow) -> Member:
         name=row.name,
         email=row.email,
         role=Role(row.role),
+        has_password=row.password_hash is not None,
+        created_at_us=row.created_at_us,
         is_deleted=row.deleted_at_us is not None,
     )

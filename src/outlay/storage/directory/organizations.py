@@ -1,6 +1,6 @@
 """Reading and creating organizations."""
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from outlay.domain.actor import Plan
@@ -16,10 +16,25 @@ def create_organization(session: Session, organization: Organization, created_at
             name=organization.name,
             plan=organization.plan.value,
             timezone=organization.timezone,
+            slug=organization.slug,
             created_at_us=created_at_us,
         )
     )
     session.flush()
+
+
+def update_organization(session: Session, organization: Organization) -> None:
+    """Replace everything but the id."""
+    session.execute(
+        update(OrganizationRow)
+        .where(OrganizationRow.organization_id == organization.organization_id)
+        .values(
+            name=organization.name,
+            plan=organization.plan.value,
+            timezone=organization.timezone,
+            slug=organization.slug,
+        )
+    )
 
 
 def list_organizations(session: Session) -> list[Organization]:
@@ -40,4 +55,5 @@ def _from_row(row: OrganizationRow) -> Organization:
         name=row.name,
         plan=Plan(row.plan),
         timezone=row.timezone,
+        slug=row.slug,
     )

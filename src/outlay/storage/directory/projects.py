@@ -21,6 +21,11 @@ def create_project(session: Session, project: Project, created_at_us: int) -> No
     session.flush()
 
 
+def rename_project(session: Session, project_id: str, name: str) -> None:
+    """Give a project another name."""
+    session.execute(update(ProjectRow).where(ProjectRow.project_id == project_id).values(name=name))
+
+
 def delete_project(session: Session, project_id: str, deleted_at_us: int) -> None:
     """Mark a project as deleted; the name stays for reports."""
     session.execute(
@@ -42,6 +47,7 @@ def list_projects(session: Session, organization_id: str) -> list[Project]:
             project_id=row.project_id,
             organization_id=row.organization_id,
             name=row.name,
+            created_at_us=row.created_at_us,
             is_deleted=row.deleted_at_us is not None,
         )
         for row in rows

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from outlay.storage.directory.tables import SessionRow
@@ -48,6 +48,26 @@ def touch_session(session: Session, digest: bytes, seen_at_us: int) -> None:
     """Note that a session was used."""
     session.execute(
         update(SessionRow).where(SessionRow.digest == digest).values(seen_at_us=seen_at_us)
+    )
+
+
+def delete_sessions_of(session: Session, member_id: str, but: bytes = b"") -> int:
+    """End the sessions of a member, except the one with a digest; how many there were."""
+    doomed = (SessionRow.member_id == member_id, SessionRow.digest != but)
+    count = session.scalar(select(func.count()).where(*doomed)) or 0
+    session.execute(delete(SessionRow).where(*doomed))
+    return count
+
+
+def delete_ended_sessions(session: Session, created_before_us: int, seen_before_us: int) -> None:
+    """Drop the sessions that began or were last used before an instant."""
+    session.execute(
+        delete(SessionRow).where(
+            or_(
+                SessionRow.created_at_us < created_before_us,
+                SessionRow.seen_at_us < seen_before_us,
+            )
+        )
     )
 
 

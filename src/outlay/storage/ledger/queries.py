@@ -60,8 +60,8 @@ LAST_BATCH: Final = (
 )
 LAST_SEQ_OF_EVENTS: Final = "SELECT coalesce(max(seq), 0) FROM usage_event"
 BATCHES_AFTER: Final = (
-    "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width FROM usage_batch "
-    "WHERE first_seq > ? ORDER BY batch_id LIMIT ?"
+    "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width, restated "
+    "FROM usage_batch WHERE first_seq > ? ORDER BY batch_id LIMIT ?"
 )
 CHECKSUM_BEFORE: Final = "SELECT checksum FROM usage_batch WHERE batch_id = ? - 1"
 EVENTS_BETWEEN: Final = f"SELECT {_COLUMNS} FROM usage_event WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - column names are constants
@@ -69,6 +69,26 @@ EVENTS_OF_WINDOW: Final = (
     f"SELECT {_COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us >= ? "  # noqa: S608 - column names are constants
     "AND event_time_us < ? AND seq <= ?"
 )
+CLAIMED_EVENTS: Final = (
+    "SELECT seq FROM usage_event WHERE organization_id = ? "
+    "AND (lower(end_user) = ? OR lower(user_id) = ?) ORDER BY seq"
+)
+CLAIMS_BEFORE: Final = (
+    "SELECT seq FROM usage_event WHERE organization_id = ? AND event_time_us < ? "
+    "AND end_user <> '' ORDER BY seq LIMIT ?"
+)
+REPLACE_CLAIM: Final = (
+    "UPDATE usage_event SET end_user = CASE WHEN lower(end_user) = ? THEN ? ELSE end_user END, "
+    "user_id = CASE WHEN lower(user_id) = ? THEN ? ELSE user_id END WHERE seq = ?"
+)
+DROP_CLAIM: Final = "UPDATE usage_event SET end_user = '' WHERE seq = ?"
+BATCH_OF: Final = (
+    "SELECT batch_id, first_seq, last_seq, row_width FROM usage_batch "
+    "WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1"
+)
+RESTATE: Final = "UPDATE usage_batch SET restated = ? WHERE batch_id = ?"
+CONFLICTS: Final = "SELECT rowid, offered_facts FROM usage_conflict WHERE organization_id = ?"
+REPLACE_OFFERED: Final = "UPDATE usage_conflict SET offered_facts = ? WHERE rowid = ?"
 FIRST_EVENT_TIME: Final = "SELECT min(event_time_us) FROM usage_event WHERE organization_id = ?"
 LAST_EVENT_TIME: Final = "SELECT max(event_time_us) FROM usage_event WHERE organization_id = ?"
 ORGANIZATIONS: Final = "SELECT DISTINCT organization_id FROM usage_event"
@@ -77,4 +97,8 @@ COUNT_CONFLICTS: Final = "SELECT count(*) FROM usage_conflict"
 IDENTITY: Final = "SELECT ledger_id, schema_version FROM ledger_identity"
 RAISE_SCHEMA: Final = "UPDATE ledger_identity SET schema_version = ?"
 HAS_IDENTITY: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'ledger_identity'"
-INSERT_IDENTITY: Final = "INSERT INTO ledger_identity VALUES (?, ?, ?)"
+INSERT_IDENTITY: Final = (
+    "INSERT INTO ledger_identity (ledger_id, schema_version, created_at_us) VALUES (?, ?, ?)"
+)
+COUNT_REWRITE: Final = "UPDATE ledger_identity SET rewrites = rewrites + 1 RETURNING rewrites"
+REWRITES: Final = "SELECT rewrites FROM ledger_identity"

@@ -53,6 +53,17 @@ def facts_json(event: UsageEvent) -> str:
     return msgspec.json.encode(dict(zip(FACTS, _facts_of(event), strict=True))).decode()
 
 
+def replace_in_facts(facts: str, claim: str, instead: str) -> str:
+    """Readable facts with another identity in the place of one, which is in lower case."""
+    values = msgspec.json.decode(facts)
+    if not isinstance(values, dict):
+        return facts
+    for name, value in values.items():
+        if isinstance(value, str) and value.lower() == claim:
+            values[name] = instead
+    return msgspec.json.encode(values).decode()
+
+
 def to_row(event: UsageEvent, seq: int, recorded_at_us: int, digest: bytes) -> EventRow:
     """The row that stores `event`."""
     return (seq, recorded_at_us, digest, *_fields_of(event))

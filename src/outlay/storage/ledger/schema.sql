@@ -1,9 +1,11 @@
--- The truth: append-only usage events in checksummed, chained batches. Rows are never updated.
+-- The truth: append-only usage events in checksummed, chained batches. Rows are never updated but
+-- to erase who somebody was.
 
 CREATE TABLE IF NOT EXISTS ledger_identity (
     ledger_id       TEXT    NOT NULL PRIMARY KEY,
     schema_version  INTEGER NOT NULL,
-    created_at_us   INTEGER NOT NULL
+    created_at_us   INTEGER NOT NULL,
+    rewrites        INTEGER NOT NULL DEFAULT 0    -- how often identities in rows were erased
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS usage_batch (
@@ -12,7 +14,8 @@ CREATE TABLE IF NOT EXISTS usage_batch (
     last_seq        INTEGER NOT NULL CHECK (last_seq >= first_seq),
     recorded_at_us  INTEGER NOT NULL,
     checksum        BLOB    NOT NULL,             -- over the previous checksum and all rows
-    row_width       INTEGER NOT NULL DEFAULT 38   -- columns per row that the checksum covers
+    row_width       INTEGER NOT NULL DEFAULT 38,  -- columns per row that the checksum covers
+    restated        BLOB                          -- checksum of the rows since identities were erased
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS usage_event (

@@ -32,13 +32,16 @@ from outlay.storage.ledger.rows import (
     batch_checksum,
     facts_digest,
     facts_json,
+    replace_in_facts,
     to_row,
 )
 from outlay.storage.sqlite import Connection, connect
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+FORGET_EVENTS: Final = 5_000
+"""Events rewritten in one transaction when claims of end users are dropped."""
 MAX_COMMIT_EVENTS: Final = 5_000
 """Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
 
@@ -96,6 +99,8 @@ class SqliteLedger:
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._pending = 0
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        """Held while the writer connection is in a transaction."""
         self._closing = False
         self._failure: str | None = None
         self._committed = threading.Condition()
@@ -118,6 +123,8 @@ class SqliteLedger:
             self._writer.execute(queries.INSERT_IDENTITY, (*identity, now_us))
         self._writer.execute("COMMIT")
         self.ledger_id: str = identity[0]
+        self._rewrites: int
+        (self._rewrites,) = self._writer.execute(queries.REWRITES).fetchone()
         last = self._writer.execute(queries.LAST_BATCH).fetchone()
         self._last_batch_id: int
         self._last_seq: int
@@ -207,11 +214,12 @@ class SqliteLedger:
     def _serve(self, work: list[_Submission], count: int) -> None:
         """Commit the submissions together; on failure refuse each of them."""
         try:
-            outcomes = self._commit(
-                [event for part in work for event in part.events],
-                [intent for part in work for intent in part.intents],
-                [pair for part in work for pair in part.settled],
-            )
+            with self._writing:
+                outcomes = self._commit(
+                    [event for part in work for event in part.events],
+                    [intent for part in work for intent in part.intents],
+                    [pair for part in work for pair in part.settled],
+                )
         except Exception as error:
             refusal = self._refusal(error)
             for part in work:
@@ -353,6 +361,84 @@ class SqliteLedger:
             reader.close()
         self._writer.close()
 
+    # Erasing
+
+    @property
+    def edition(self) -> str:
+        """Which ledger, and in which wording of its rows: what a cube is made of."""
+        return f"{self.ledger_id}.{self._rewrites}"
+
+    def forget(self, organization_id: str, identity: str, instead: str) -> int:
+        """Put `instead` in the place of an identity, in any case, wherever requests claimed it.
+
+        Returns the number of events that changed. All else, numbers above all, stays as it is; the
+        batches concerned get a second checksum.
+        """
+        claim = identity.lower()
+
+        def replace_claims(writer: Connection) -> list[int]:
+            found = writer.execute(queries.CLAIMED_EVENTS, (organization_id, claim, claim))
+            sequences = [seq for (seq,) in found]
+            for seq in sequences:
+                writer.execute(queries.REPLACE_CLAIM, (claim, instead, claim, instead, seq))
+            for rowid, facts in writer.execute(queries.CONFLICTS, (organization_id,)).fetchall():
+                told = replace_in_facts(facts, claim, instead)
+                if told != facts:
+                    writer.execute(queries.REPLACE_OFFERED, (told, rowid))
+            return sequences
+
+        return self._rewrite(replace_claims)
+
+    def forget_end_users(self, organization_id: str, before_us: int) -> int:
+        """Drop claimed end users of events before an instant; of how many events.
+
+        So many at a time that nobody waits long for the ledger: call it until there are none.
+        """
+
+        def drop_claims(writer: Connection) -> list[int]:
+            which = (organization_id, before_us, FORGET_EVENTS)
+            sequences = [seq for (seq,) in writer.execute(queries.CLAIMS_BEFORE, which)]
+            writer.executemany(queries.DROP_CLAIM, [(seq,) for seq in sequences])
+            return sequences
+
+        return self._rewrite(drop_claims)
+
+    def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
+        """Change rows between commits, and restate the batches that they are in."""
+        with self._writing:
+            writer = self._writer
+            writer.execute("BEGIN IMMEDIATE")
+            try:
+                sequences = change(writer)
+                rewrites = self._rewrites
+                if sequences:
+                    (rewrites,) = writer.execute(queries.COUNT_REWRITE).fetchone()
+                restated_to = 0
+                for seq in sequences:
+                    if seq > restated_to:
+                        restated_to = self._restate_batch_of(seq)
+                writer.execute("COMMIT")
+            except BaseException:
+                writer.execute("ROLLBACK")
+                raise
+            self._rewrites = rewrites
+            with self._lock:
+                self._recent.clear()
+                self._recent_events = 0
+            # What was there before must not stay in the log either.
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return len(sequences)
+
+    def _restate_batch_of(self, seq: int) -> int:
+        """Give the batch of an event the checksum of its rows as they are; its last sequence."""
+        writer = self._writer
+        batch_id, first_seq, last_seq, width = writer.execute(queries.BATCH_OF, (seq,)).fetchone()
+        before = writer.execute(queries.CHECKSUM_BEFORE, (batch_id,)).fetchone()
+        rows = writer.execute(queries.EVENTS_BETWEEN, (first_seq, last_seq)).fetchall()
+        checksum = batch_checksum(before[0] if before else GENESIS, [row[:width] for row in rows])
+        writer.execute(queries.RESTATE, (checksum, batch_id))
+        return int(last_seq)
+
     # Reading
 
     def _reader(self) -> Connection:
@@ -401,14 +487,14 @@ class SqliteLedger:
         heads = reader.execute(queries.BATCHES_AFTER, (after_seq, limit)).fetchall()
         previous: bytes | None = None
         expected = after_seq + 1
-        for batch_id, first_seq, last_seq, recorded_at_us, checksum, width in heads:
+        for batch_id, first_seq, last_seq, recorded_at_us, checksum, width, restated in heads:
             if previous is None:
                 found = reader.execute(queries.CHECKSUM_BEFORE, (batch_id,)).fetchone()
                 previous = found[0] if found else GENESIS
             rows = reader.execute(queries.EVENTS_BETWEEN, (first_seq, last_seq)).fetchall()
             intact = first_seq == expected and len(rows) == last_seq - first_seq + 1
             covered = rows if width == len(ROW_COLUMNS) else [row[:width] for row in rows]
-            if not intact or batch_checksum(previous, covered) != checksum:
+            if not intact or batch_checksum(previous, covered) != (restated or checksum):
                 raise Damaged(
                     f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not "
                     "match its checksum; restore it from a backup",

@@ -130,8 +130,8 @@ def step_edges(query: UsageQuery) -> str:
 class DuckDBCube:
     """The rollups of one ledger in one DuckDB file."""
 
-    def __init__(self, path: Path, ledger_id: str, *, memory_limit: str = MEMORY_LIMIT) -> None:
-        """Open or create; raises CubeMismatch when the file is damaged or of another ledger."""
+    def __init__(self, path: Path, edition: str, *, memory_limit: str = MEMORY_LIMIT) -> None:
+        """Open or create; raises CubeMismatch when the file is damaged or of another edition."""
         is_new = not path.exists()
         try:
             self._database = duckdb.connect(
@@ -148,19 +148,20 @@ class DuckDBCube:
             )
             self._database.execute("SET enable_progress_bar = false")
             if is_new:
-                self._create(ledger_id)
+                self._create(edition)
             state = self._database.execute(
-                "SELECT ledger_id, schema_version FROM cube_state"
+                "SELECT edition, schema_version FROM cube_state"
             ).fetchone()
         except duckdb.Error as error:
             raise CubeMismatch(f"the cube cannot be opened: {error}") from error
-        if state != (ledger_id, CUBE_SCHEMA_VERSION):
+        if state != (edition, CUBE_SCHEMA_VERSION):
             self._database.close()
-            raise CubeMismatch("the cube belongs to another ledger or version")
+            raise CubeMismatch("the cube was made of other rows or by another version")
+        self.edition = edition
         self._write_lock = threading.Lock()
         self._cursors = threading.local()
 
-    def _create(self, ledger_id: str) -> None:
+    def _create(self, edition: str) -> None:
         database = self._database
         database.execute("BEGIN")
         for spec in ROLLUPS:
@@ -169,11 +170,9 @@ class DuckDBCube:
         database.execute("CREATE TABLE group_set (groups VARCHAR, group_id VARCHAR)")
         database.execute("CREATE TABLE changed_month (month DATE)")
         database.execute(
-            "CREATE TABLE cube_state (ledger_id VARCHAR, schema_version INTEGER, loaded_seq BIGINT)"
+            "CREATE TABLE cube_state (edition VARCHAR, schema_version INTEGER, loaded_seq BIGINT)"
         )
-        database.execute(
-            "INSERT INTO cube_state VALUES (?, ?, 0)", [ledger_id, CUBE_SCHEMA_VERSION]
-        )
+        database.execute("INSERT INTO cube_state VALUES (?, ?, 0)", [edition, CUBE_SCHEMA_VERSION])
         database.execute("COMMIT")
 
     # Reading

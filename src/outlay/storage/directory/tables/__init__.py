@@ -2,32 +2,50 @@
 
 from outlay.storage.directory.tables.access_token import AccessTokenRow
 from outlay.storage.directory.tables.api_key import ApiKeyRow
+from outlay.storage.directory.tables.audit_entry import AuditEntryRow
 from outlay.storage.directory.tables.base import Base
 from outlay.storage.directory.tables.directory_revision import DirectoryRevisionRow
 from outlay.storage.directory.tables.group_membership import GroupMembershipRow
+from outlay.storage.directory.tables.invitation import InvitationRow
 from outlay.storage.directory.tables.member import MemberRow
 from outlay.storage.directory.tables.model_mapping import ModelMappingRow
 from outlay.storage.directory.tables.organization import OrganizationRow
 from outlay.storage.directory.tables.palette_slot import PaletteSlotRow
+from outlay.storage.directory.tables.password_link import PasswordLinkRow
+from outlay.storage.directory.tables.personal_value import PersonalValueRow
+from outlay.storage.directory.tables.price_override import PriceOverrideRow
 from outlay.storage.directory.tables.project import ProjectRow
 from outlay.storage.directory.tables.session import SessionRow
+from outlay.storage.directory.tables.sign_in_failure import SignInFailureRow
 from outlay.storage.directory.tables.spend_limit import SpendLimitRow
+from outlay.storage.directory.tables.sso import SsoRow
+from outlay.storage.directory.tables.sso_attempt import SsoAttemptRow
+from outlay.storage.directory.tables.sso_identity import SsoIdentityRow
 from outlay.storage.directory.tables.upstream import UpstreamRow
 from outlay.storage.directory.tables.user_group import UserGroupRow
 
 __all__ = [
     "AccessTokenRow",
     "ApiKeyRow",
+    "AuditEntryRow",
     "Base",
     "DirectoryRevisionRow",
     "GroupMembershipRow",
+    "InvitationRow",
     "MemberRow",
     "ModelMappingRow",
     "OrganizationRow",
     "PaletteSlotRow",
+    "PasswordLinkRow",
+    "PersonalValueRow",
+    "PriceOverrideRow",
     "ProjectRow",
     "SessionRow",
+    "SignInFailureRow",
     "SpendLimitRow",
+    "SsoAttemptRow",
+    "SsoIdentityRow",
+    "SsoRow",
     "UpstreamRow",
     "UserGroupRow",
 ]

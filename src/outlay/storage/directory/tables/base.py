@@ -1,6 +1,6 @@
 """What all directory tables share."""
 
-from sqlalchemy import MetaData
+from sqlalchemy import BigInteger, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -16,3 +16,5 @@ class Base(DeclarativeBase):
             "pk": "%(table_name)s#primary",
         }
     )
+    # Instants are microseconds since the epoch: too large for PostgreSQL's INTEGER.
+    type_annotation_map = {int: BigInteger}  # noqa: RUF012 - SQLAlchemy's way of declaring it

@@ -12,6 +12,7 @@ class OrganizationRow(Base):
 
     organization_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
+    slug: Mapped[str] = mapped_column(unique=True)
     plan: Mapped[str]
     timezone: Mapped[str]
     created_at_us: Mapped[int]

@@ -1,6 +1,6 @@
 """Table of spend limits."""
 
-from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from outlay.storage.directory.tables.base import Base
@@ -17,5 +17,5 @@ class SpendLimitRow(Base):
     scope: Mapped[str] = mapped_column(primary_key=True)
     scope_id: Mapped[str] = mapped_column(primary_key=True)
     interval: Mapped[str] = mapped_column(primary_key=True)
-    amount_pusd: Mapped[int] = mapped_column(BigInteger)
+    amount_pusd: Mapped[int]
     created_at_us: Mapped[int]

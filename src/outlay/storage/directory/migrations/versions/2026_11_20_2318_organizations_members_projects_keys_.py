@@ -17,7 +17,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('plan', sa.String(), nullable=False),
     sa.Column('timezone', sa.String(), nullable=False),
-    sa.Column('created_at_us', sa.Integer(), nullable=False),
+    sa.Column('created_at_us', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('organization_id', name=op.f('organization#primary')),
     sa.UniqueConstraint('name', name=op.f('organization#name#unique'))
     )
@@ -28,8 +28,8 @@ def upgrade() -> None:
     sa.Column('email', sa.String(), nullable=False),
     sa.Column('role', sa.String(), nullable=False),
     sa.Column('password_hash', sa.String(), nullable=True),
-    sa.Column('created_at_us', sa.Integer(), nullable=False),
-    sa.Column('deleted_at_us', sa.Integer(), nullable=True),
+    sa.Column('created_at_us', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at_us', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['organization_id'], ['organization.organization_id'], name=op.f('member#organization_id#organization')),
     sa.PrimaryKeyConstraint('member_id', name=op.f('member#primary')),
     sa.UniqueConstraint('email', name=op.f('member#email#unique'))
@@ -41,7 +41,7 @@ def upgrade() -> None:
     sa.Column('organization_id', sa.String(), nullable=False),
     sa.Column('dimension', sa.String(), nullable=False),
     sa.Column('key', sa.String(), nullable=False),
-    sa.Column('slot', sa.Integer(), nullable=False),
+    sa.Column('slot', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['organization_id'], ['organization.organization_id'], name=op.f('palette_slot#organization_id#organization')),
     sa.PrimaryKeyConstraint('organization_id', 'dimension', 'key', name=op.f('palette_slot#primary'))
     )
@@ -49,8 +49,8 @@ def upgrade() -> None:
     sa.Column('project_id', sa.String(), nullable=False),
     sa.Column('organization_id', sa.String(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
-    sa.Column('created_at_us', sa.Integer(), nullable=False),
-    sa.Column('deleted_at_us', sa.Integer(), nullable=True),
+    sa.Column('created_at_us', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at_us', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['organization_id'], ['organization.organization_id'], name=op.f('project#organization_id#organization')),
     sa.PrimaryKeyConstraint('project_id', name=op.f('project#primary'))
     )
@@ -61,8 +61,8 @@ def upgrade() -> None:
     sa.Column('group_id', sa.String(), nullable=False),
     sa.Column('organization_id', sa.String(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
-    sa.Column('created_at_us', sa.Integer(), nullable=False),
-    sa.Column('deleted_at_us', sa.Integer(), nullable=True),
+    sa.Column('created_at_us', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at_us', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['organization_id'], ['organization.organization_id'], name=op.f('user_group#organization_id#organization')),
     sa.PrimaryKeyConstraint('group_id', name=op.f('user_group#primary'))
     )
@@ -75,9 +75,9 @@ def upgrade() -> None:
     sa.Column('description', sa.String(), nullable=False),
     sa.Column('digest', sa.LargeBinary(), nullable=False),
     sa.Column('scopes', sa.String(), nullable=False),
-    sa.Column('created_at_us', sa.Integer(), nullable=False),
-    sa.Column('expires_at_us', sa.Integer(), nullable=True),
-    sa.Column('revoked_at_us', sa.Integer(), nullable=True),
+    sa.Column('created_at_us', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at_us', sa.BigInteger(), nullable=True),
+    sa.Column('revoked_at_us', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['member_id'], ['member.member_id'], name=op.f('access_token#member_id#member')),
     sa.PrimaryKeyConstraint('token_id', name=op.f('access_token#primary'))
     )
@@ -90,8 +90,8 @@ def upgrade() -> None:
     sa.Column('project_id', sa.String(), nullable=False),
     sa.Column('member_id', sa.String(), nullable=False),
     sa.Column('description', sa.String(), nullable=False),
-    sa.Column('created_at_us', sa.Integer(), nullable=False),
-    sa.Column('deleted_at_us', sa.Integer(), nullable=True),
+    sa.Column('created_at_us', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at_us', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['member_id'], ['member.member_id'], name=op.f('api_key#member_id#member')),
     sa.ForeignKeyConstraint(['organization_id'], ['organization.organization_id'], name=op.f('api_key#organization_id#organization')),
     sa.ForeignKeyConstraint(['project_id'], ['project.project_id'], name=op.f('api_key#project_id#project')),
@@ -105,8 +105,8 @@ def upgrade() -> None:
     op.create_table('group_membership',
     sa.Column('group_id', sa.String(), nullable=False),
     sa.Column('member_id', sa.String(), nullable=False),
-    sa.Column('valid_from_us', sa.Integer(), nullable=False),
-    sa.Column('valid_to_us', sa.Integer(), nullable=True),
+    sa.Column('valid_from_us', sa.BigInteger(), nullable=False),
+    sa.Column('valid_to_us', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['group_id'], ['user_group.group_id'], name=op.f('group_membership#group_id#user_group')),
     sa.ForeignKeyConstraint(['member_id'], ['member.member_id'], name=op.f('group_membership#member_id#member')),
     sa.PrimaryKeyConstraint('group_id', 'member_id', 'valid_from_us', name=op.f('group_membership#primary'))
@@ -114,8 +114,8 @@ def upgrade() -> None:
     op.create_table('session',
     sa.Column('digest', sa.LargeBinary(), nullable=False),
     sa.Column('member_id', sa.String(), nullable=False),
-    sa.Column('created_at_us', sa.Integer(), nullable=False),
-    sa.Column('seen_at_us', sa.Integer(), nullable=False),
+    sa.Column('created_at_us', sa.BigInteger(), nullable=False),
+    sa.Column('seen_at_us', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['member_id'], ['member.member_id'], name=op.f('session#member_id#member')),
     sa.PrimaryKeyConstraint('digest', name=op.f('session#primary'))
     )

@@ -1,0 +1,168 @@
+"""Reading and writing the audit trail."""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.orm import Session
+
+from outlay.domain.audit import (
+    GENESIS,
+    PERSONAL_MARK,
+    AuditEntry,
+    AuditFilter,
+    Personal,
+    Value,
+    personal_digest,
+)
+from outlay.storage.directory.tables import AuditEntryRow, PersonalValueRow
+
+Fields = Mapping[str, Value | Personal]
+
+
+def append_entry(
+    session: Session, entry: AuditEntry, before: Fields | None, after: Fields | None
+) -> AuditEntry:
+    """Add an entry behind the last one; it gets its number, its digest and its fields here."""
+    last = session.scalars(
+        select(AuditEntryRow)
+        .where(AuditEntryRow.organization_id == entry.organization_id)
+        .order_by(AuditEntryRow.number.desc())
+        .limit(1)
+    ).first()
+    numbered = replace(
+        entry,
+        number=last.number + 1 if last else 1,
+        before=_set_aside(session, before),
+        after=_set_aside(session, after),
+    )
+    complete = replace(numbered, digest=numbered.digest_after(last.digest if last else GENESIS))
+    session.add(
+        AuditEntryRow(
+            organization_id=complete.organization_id,
+            number=complete.number,
+            time_us=complete.time_us,
+            channel=str(complete.channel),
+            author_id=complete.author_id,
+            credential_id=complete.credential_id,
+            request_id=complete.request_id,
+            action=str(complete.action),
+            target=complete.target,
+            before=_dump(complete.before),
+            after=_dump(complete.after),
+            digest=complete.digest,
+        )
+    )
+    session.flush()
+    return complete
+
+
+def _set_aside(session: Session, fields: Fields | None) -> dict[str, Value] | None:
+    """The fields as an entry holds them, what identifies a person kept apart."""
+    if fields is None:
+        return None
+    kept: dict[str, Value] = {}
+    for name, value in fields.items():
+        if not isinstance(value, Personal):
+            kept[name] = value
+            continue
+        nonce = secrets.token_bytes(16)
+        digest = personal_digest(nonce, value.value)
+        row = PersonalValueRow(
+            digest=digest, subject_id=value.subject_id, nonce=nonce, value=value.value
+        )
+        session.add(row)
+        kept[name + PERSONAL_MARK] = digest
+    return kept
+
+
+def list_entries(
+    session: Session,
+    organization_id: str,
+    wanted: AuditFilter | None = None,
+    *,
+    before_number: int | None = None,
+    limit: int,
+) -> list[AuditEntry]:
+    """Up to `limit` entries, newest first, that come before a number."""
+    conditions = [AuditEntryRow.organization_id == organization_id, *_conditions(wanted)]
+    if before_number is not None:
+        conditions.append(AuditEntryRow.number < before_number)
+    rows = session.scalars(
+        select(AuditEntryRow).where(*conditions).order_by(AuditEntryRow.number.desc()).limit(limit)
+    )
+    return [_from_row(row) for row in rows]
+
+
+def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
+    if wanted is None:
+        return []
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.author_id is not None:
+        conditions.append(AuditEntryRow.author_id == wanted.author_id)
+    if wanted.actions:
+        conditions.append(AuditEntryRow.action.in_(wanted.actions))
+    if wanted.target is not None:
+        conditions.append(AuditEntryRow.target == wanted.target)
+    if wanted.from_us is not None:
+        conditions.append(AuditEntryRow.time_us >= wanted.from_us)
+    if wanted.until_us is not None:
+        conditions.append(AuditEntryRow.time_us < wanted.until_us)
+    return conditions
+
+
+def read_chain(session: Session, organization_id: str) -> Iterator[tuple[int, AuditEntry | None]]:
+    """Every entry of an organization by number, oldest first; None for one that is not readable."""
+    rows = session.scalars(
+        select(AuditEntryRow)
+        .where(AuditEntryRow.organization_id == organization_id)
+        .order_by(AuditEntryRow.number)
+        .execution_options(yield_per=1_000)
+    )
+    for row in rows:
+        try:
+            yield row.number, _from_row(row)
+        except ValueError:
+            yield row.number, None
+
+
+def chained_organizations(session: Session) -> list[str]:
+    """Ids of the organizations that have entries."""
+    return list(session.scalars(select(AuditEntryRow.organization_id).distinct()))
+
+
+def personal_values(session: Session, digests: list[str]) -> dict[str, tuple[bytes, str]]:
+    """Nonce and value by digest, of those that are still kept."""
+    rows = session.scalars(select(PersonalValueRow).where(PersonalValueRow.digest.in_(digests)))
+    return {row.digest: (row.nonce, row.value) for row in rows}
+
+
+def destroy_personal_values(session: Session, subject_ids: list[str]) -> list[str]:
+    """Destroy what the trail says of persons; the digests that stay behind, in order."""
+    condition = PersonalValueRow.subject_id.in_(subject_ids)
+    digests = session.scalars(select(PersonalValueRow.digest).where(condition)).all()
+    session.execute(delete(PersonalValueRow).where(condition))
+    return sorted(digests)
+
+
+def _dump(fields: Mapping[str, Value] | None) -> str | None:
+    return None if fields is None else json.dumps(fields, ensure_ascii=False)
+
+
+def _from_row(row: AuditEntryRow) -> AuditEntry:
+    return AuditEntry(
+        organization_id=row.organization_id,
+        number=row.number,
+        time_us=row.time_us,
+        channel=row.channel,
+        author_id=row.author_id,
+        credential_id=row.credential_id,
+        request_id=row.request_id,
+        action=row.action,
+        target=row.target,
+        before=None if row.before is None else json.loads(row.before),
+        after=None if row.after is None else json.loads(row.after),
+        digest=row.digest,
+    )

@@ -1,0 +1,97 @@
+"""Reading and writing invitations."""
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from outlay.domain.actor import Role
+from outlay.domain.organization import Invitation
+from outlay.storage.directory.tables import InvitationRow
+
+
+def create_invitation(session: Session, invitation: Invitation, digest: bytes) -> None:
+    """Add an invitation, the secret of its link as a digest."""
+    session.add(
+        InvitationRow(
+            invitation_id=invitation.invitation_id,
+            organization_id=invitation.organization_id,
+            email=invitation.email,
+            role=invitation.role.value,
+            digest=digest,
+            created_at_us=invitation.created_at_us,
+            expires_at_us=invitation.expires_at_us,
+            member_id=None,
+            revoked_at_us=None,
+        )
+    )
+    session.flush()
+
+
+def find_invitation(session: Session, digest: bytes) -> Invitation | None:
+    """The open invitation whose link carries a secret, expired ones included."""
+    row = session.scalars(
+        select(InvitationRow).where(InvitationRow.digest == digest, *_open())
+    ).first()
+    return _from_row(row) if row else None
+
+
+def list_invitations(session: Session, organization_id: str) -> list[Invitation]:
+    """Open invitations of an organization, oldest first."""
+    rows = session.scalars(
+        select(InvitationRow)
+        .where(InvitationRow.organization_id == organization_id, *_open())
+        .order_by(InvitationRow.created_at_us, InvitationRow.invitation_id)
+    )
+    return [_from_row(row) for row in rows]
+
+
+def close_invitation(
+    session: Session, invitation_id: str, *, member_id: str | None = None, at_us: int | None = None
+) -> None:
+    """Mark an invitation as taken by a member, or as revoked at an instant."""
+    session.execute(
+        update(InvitationRow)
+        .where(InvitationRow.invitation_id == invitation_id)
+        .values(member_id=member_id, revoked_at_us=at_us)
+    )
+
+
+def invitations_taken_by(session: Session, member_id: str) -> list[str]:
+    """Ids of the invitations that a member came by."""
+    found = select(InvitationRow.invitation_id).where(InvitationRow.member_id == member_id)
+    return list(session.scalars(found))
+
+
+def delete_untaken(session: Session, organization_id: str, before_us: int) -> list[str]:
+    """Drop the invitations that expired before an instant without being taken; their ids."""
+    doomed = (
+        InvitationRow.organization_id == organization_id,
+        InvitationRow.member_id.is_(None),
+        InvitationRow.expires_at_us < before_us,
+    )
+    ids = list(session.scalars(select(InvitationRow.invitation_id).where(*doomed)))
+    session.execute(delete(InvitationRow).where(*doomed))
+    return ids
+
+
+def forget_address(session: Session, email: str, instead: str) -> None:
+    """Replace an address, in any case, in all invitations that are not open."""
+    session.execute(
+        update(InvitationRow)
+        .where(func.lower(InvitationRow.email) == email.lower())
+        .values(email=instead)
+    )
+
+
+def _open() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return InvitationRow.member_id.is_(None), InvitationRow.revoked_at_us.is_(None)
+
+
+def _from_row(row: InvitationRow) -> Invitation:
+    return Invitation(
+        invitation_id=row.invitation_id,
+        organization_id=row.organization_id,
+        email=row.email,
+        role=Role(row.role),
+        created_at_us=row.created_at_us,
+        expires_at_us=row.expires_at_us,
+    )

@@ -1,0 +1,62 @@
+"""Reading and writing the price overrides of organizations."""
+
+import json
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from outlay.domain.organization_price import OrganizationPrice
+from outlay.storage.directory.tables import PriceOverrideRow
+
+
+def create_price_override(session: Session, price: OrganizationPrice, created_at_us: int) -> None:
+    """Add a price."""
+    session.add(
+        PriceOverrideRow(
+            price_id=price.price_id,
+            organization_id=price.organization_id,
+            number=price.number,
+            entry=json.dumps(price.entry),
+            created_at_us=created_at_us,
+            deleted_at_us=None,
+        )
+    )
+    session.flush()
+
+
+def next_number(session: Session, organization_id: str) -> int:
+    """The number of an organization's next price: none is used twice."""
+    found = select(func.max(PriceOverrideRow.number)).where(
+        PriceOverrideRow.organization_id == organization_id
+    )
+    return (session.scalar(found) or 0) + 1
+
+
+def delete_price_override(session: Session, price_id: str, deleted_at_us: int) -> None:
+    """Mark a price as deleted; events keep referring to it."""
+    session.execute(
+        update(PriceOverrideRow)
+        .where(PriceOverrideRow.price_id == price_id)
+        .values(deleted_at_us=deleted_at_us)
+    )
+
+
+def list_price_overrides(session: Session, organization_id: str) -> list[OrganizationPrice]:
+    """Prices of an organization that apply, oldest first."""
+    rows = session.scalars(
+        select(PriceOverrideRow)
+        .where(
+            PriceOverrideRow.organization_id == organization_id,
+            PriceOverrideRow.deleted_at_us.is_(None),
+        )
+        .order_by(PriceOverrideRow.number)
+    )
+    return [
+        OrganizationPrice(
+            price_id=row.price_id,
+            organization_id=row.organization_id,
+            number=row.number,
+            entry=json.loads(row.entry),
+        )
+        for row in rows
+    ]

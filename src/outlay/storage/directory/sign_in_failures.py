@@ -1,0 +1,33 @@
+"""Reading and writing failed sign-ins."""
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from outlay.kit.secrets import new_secret
+from outlay.storage.directory.tables import SignInFailureRow
+
+
+def create_failures(
+    session: Session, sources: tuple[bytes, ...], at_us: int, forget_before_us: int
+) -> None:
+    """Note a failure of each source, and forget those of long ago."""
+    session.execute(delete(SignInFailureRow).where(SignInFailureRow.at_us < forget_before_us))
+    session.add_all(
+        SignInFailureRow(failure_id=new_secret(), source=source, at_us=at_us) for source in sources
+    )
+
+
+def count_failures(session: Session, source: bytes, since_us: int) -> int:
+    """Failures of a source since an instant."""
+    found = select(func.count()).where(
+        SignInFailureRow.source == source, SignInFailureRow.at_us >= since_us
+    )
+    return session.scalar(found) or 0
+
+
+def delete_failures(session: Session, source: bytes, at_us: int | None = None) -> None:
+    """Forget the failures of a source, or those at one instant."""
+    doomed = [SignInFailureRow.source == source]
+    if at_us is not None:
+        doomed.append(SignInFailureRow.at_us == at_us)
+    session.execute(delete(SignInFailureRow).where(*doomed))

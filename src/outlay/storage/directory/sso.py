@@ -1,0 +1,142 @@
+"""Reading and writing single sign-on: providers, identities and sign-ins under way."""
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from outlay.domain.sso import SingleSignOn
+from outlay.storage.directory.tables import SsoAttemptRow, SsoIdentityRow, SsoRow
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSso:
+    """Single sign-on with its secret as it is kept: sealed, None when it has none."""
+
+    sso: SingleSignOn
+    sealed_secret: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsoAttempt:
+    """What a browser was sent to the provider with."""
+
+    organization_id: str
+    nonce: str
+    verifier: str
+    target: str
+    """The page to go to afterwards."""
+    created_at_us: int
+
+
+def put_sso(session: Session, stored: StoredSso, created_at_us: int) -> None:
+    """Set an organization's single sign-on."""
+    sso = stored.sso
+    session.merge(
+        SsoRow(
+            organization_id=sso.organization_id,
+            issuer=sso.issuer,
+            client_id=sso.client_id,
+            sealed_secret=stored.sealed_secret,
+            domains=" ".join(sso.domains),
+            group_claim=sso.group_claim,
+            groups=json.dumps(dict(sso.groups)),
+            created_at_us=created_at_us,
+        )
+    )
+    session.flush()
+
+
+def find_sso(session: Session, organization_id: str) -> StoredSso | None:
+    """An organization's single sign-on."""
+    row = session.get(SsoRow, organization_id)
+    return _from_row(row) if row else None
+
+
+def find_sealed_sso(session: Session) -> StoredSso | None:
+    """Some single sign-on with a secret: the master key must open it."""
+    row = session.scalars(select(SsoRow).where(SsoRow.sealed_secret.is_not(None)).limit(1)).first()
+    return _from_row(row) if row else None
+
+
+def list_sso(session: Session) -> list[SingleSignOn]:
+    """The single sign-on of all organizations that have it."""
+    return [_from_row(row).sso for row in session.scalars(select(SsoRow))]
+
+
+def delete_sso(session: Session, organization_id: str) -> None:
+    """Remove an organization's single sign-on; identities stay for when it comes back."""
+    session.execute(delete(SsoRow).where(SsoRow.organization_id == organization_id))
+
+
+def find_identity(session: Session, organization_id: str, issuer: str, subject: str) -> str | None:
+    """The member whom a provider means by a subject."""
+    row = session.get(SsoIdentityRow, (issuer, subject, organization_id))
+    return row.member_id if row else None
+
+
+def put_identity(
+    session: Session, organization_id: str, issuer: str, subject: str, member_id: str, at_us: int
+) -> None:
+    """Remember whom a provider means by a subject."""
+    session.merge(
+        SsoIdentityRow(
+            issuer=issuer,
+            subject=subject,
+            organization_id=organization_id,
+            member_id=member_id,
+            created_at_us=at_us,
+        )
+    )
+    session.flush()
+
+
+def delete_identities(session: Session, member_id: str) -> None:
+    """Forget by what subjects a member is known."""
+    session.execute(delete(SsoIdentityRow).where(SsoIdentityRow.member_id == member_id))
+
+
+def create_attempt(
+    session: Session, digest: bytes, attempt: SsoAttempt, forget_before_us: int
+) -> None:
+    """Remember what a browser is sent away with, and forget those that never came back."""
+    session.execute(delete(SsoAttemptRow).where(SsoAttemptRow.created_at_us < forget_before_us))
+    session.add(
+        SsoAttemptRow(
+            digest=digest,
+            organization_id=attempt.organization_id,
+            nonce=attempt.nonce,
+            verifier=attempt.verifier,
+            target=attempt.target,
+            created_at_us=attempt.created_at_us,
+        )
+    )
+    session.flush()
+
+
+def take_attempt(session: Session, digest: bytes) -> SsoAttempt | None:
+    """What a browser was sent away with; it cannot be taken twice."""
+    row = session.get(SsoAttemptRow, digest)
+    if row is None:
+        return None
+    session.delete(row)
+    return SsoAttempt(
+        organization_id=row.organization_id,
+        nonce=row.nonce,
+        verifier=row.verifier,
+        target=row.target,
+        created_at_us=row.created_at_us,
+    )
+
+
+def _from_row(row: SsoRow) -> StoredSso:
+    sso = SingleSignOn(
+        organization_id=row.organization_id,
+        issuer=row.issuer,
+        client_id=row.client_id,
+        domains=tuple(row.domains.split()),
+        group_claim=row.group_claim,
+        groups=json.loads(row.groups),
+    )
+    return StoredSso(sso, row.sealed_secret)

@@ -1,0 +1,25 @@
+"""Table of invitations."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class InvitationRow(Base):
+    """A place in an organization for whoever has the link, which is kept as a digest."""
+
+    __tablename__ = "invitation"
+
+    invitation_id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organization.organization_id"), index=True
+    )
+    email: Mapped[str]
+    role: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    created_at_us: Mapped[int]
+    expires_at_us: Mapped[int]
+    member_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
+    """Who took it; None while it is open."""
+    revoked_at_us: Mapped[int | None]

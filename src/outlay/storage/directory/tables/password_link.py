@@ -1,0 +1,17 @@
+"""Table of links to set a password with."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class PasswordLinkRow(Base):
+    """A link that works once, kept as a digest."""
+
+    __tablename__ = "password_link"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
+    created_at_us: Mapped[int]
+    expires_at_us: Mapped[int]

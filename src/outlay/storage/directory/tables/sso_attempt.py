@@ -1,0 +1,19 @@
+"""Table of sign-ins under way at OpenID Connect providers."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class SsoAttemptRow(Base):
+    """What a browser was sent away with, by the digest of its state; used once."""
+
+    __tablename__ = "sso_attempt"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.organization_id"))
+    nonce: Mapped[str]
+    verifier: Mapped[str]
+    target: Mapped[str]
+    created_at_us: Mapped[int]

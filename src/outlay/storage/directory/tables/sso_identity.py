@@ -1,0 +1,20 @@
+"""Table of identities at OpenID Connect providers."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class SsoIdentityRow(Base):
+    """Whom a provider means by a subject."""
+
+    __tablename__ = "sso_identity"
+
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organization.organization_id"), primary_key=True
+    )
+    member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
+    created_at_us: Mapped[int]
