@@ -1,37 +1,52 @@
 """The composition root: settings → stores → services. The only place that names an engine."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
 from outlay.kit.clock import Clock, SystemClock
 from outlay.kit.lockfile import LockFile, LockHeld
-from outlay.kit.sealing import Sealer, create_master_key, parse_master_key, read_master_key
+from outlay.kit.sealing import Sealer, create_key, parse_key, read_key
 from outlay.pricing.book import PriceBook
 from outlay.services.access import Access
-from outlay.services.accounts import Accounts
 from outlay.services.analytics import Analytics
 from outlay.services.api_keys import ApiKeys
 from outlay.services.attribution import Attribution
+from outlay.services.audit import Audit
 from outlay.services.bundle import Administration, Services
 from outlay.services.directory_watch import DirectoryWatch
+from outlay.services.erasure import Erasure
 from outlay.services.gateway import Gateway, recover
+from outlay.services.groups import Groups
 from outlay.services.journal import Journal
+from outlay.services.key_settings import KeySettings
 from outlay.services.limit_settings import LimitSettings
 from outlay.services.limits import SpendLimits
 from outlay.services.maintenance import Maintenance
+from outlay.services.members import Members
+from outlay.services.organizations import Organizations
+from outlay.services.passwords import Passwords
+from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import Projection, fill, remove_cube
+from outlay.services.projects import Projects
 from outlay.services.recording import Recorder
+from outlay.services.retention import Retention
 from outlay.services.routing import Router
+from outlay.services.sign_in import SignIn
+from outlay.services.sso import Sso
+from outlay.services.sso_settings import SsoSettings
+from outlay.services.tokens import Tokens
+from outlay.services.trail import Trail
 from outlay.services.upstreams import Upstreams
 from outlay.services.verification import Verification
 from outlay.settings import Settings
+from outlay.storage.checkpoints import CheckpointFile
 from outlay.storage.cube.duckdb.store import CubeMismatch, DuckDBCube
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
 from outlay.storage.ledger.sqlite import SqliteLedger
 
@@ -48,20 +63,26 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
     clock = clock or SystemClock()
     lock = _lock(settings)
     try:
-        prices = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
+        base = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
         ledger = SqliteLedger(settings.database_path, clock)
         directory = Directory(settings.database_path)
-        create_cube = partial(DuckDBCube, ledger_id=ledger.ledger_id)
+
+        def create_cube(path: Path) -> DuckDBCube:
+            return DuckDBCube(path, ledger.edition)
+
         slot = CubeSlot(_open_cube(settings.cube_path, ledger, create_cube))
         projection = Projection(ledger, slot, clock)
         verification = Verification(ledger, slot, projection, clock)
+        prices = PriceBooks(directory, base)
         attribution = Attribution(directory)
         recorder = Recorder(ledger, prices, attribution, clock)
         recover(ledger, recorder)
         access = Access(directory, clock)
         api_keys = ApiKeys(directory, clock)
-        upstreams = Upstreams(directory, open_sealer(settings, directory), clock)
-        router = Router(directory, upstreams, prices)
+        passwords = Passwords()
+        trail = Trail(directory, open_checkpoints(settings), clock)
+        administration = _administer(settings, directory, trail, passwords, clock)
+        router = Router(directory, administration.upstreams, base)
         limits = SpendLimits(directory, ledger, slot, clock)
         gateway = Gateway(
             router=router,
@@ -71,8 +92,23 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             journal=Journal(ledger),
             clock=clock,
         )
-        caches = (attribution.refresh, api_keys.refresh, router.refresh, limits.refresh)
+        maintenance = Maintenance(projection, verification, settings.cube_path, create_cube)
+        caches = (
+            attribution.refresh,
+            api_keys.refresh,
+            router.refresh,
+            limits.refresh,
+            prices.refresh,
+        )
         watch = DirectoryWatch(directory, caches)
+        retention = Retention(
+            directory,
+            trail,
+            ledger,
+            maintenance,
+            clock,
+            end_user_days=settings.end_user_days,
+        )
         try:
             yield Services(
                 settings=settings,
@@ -80,7 +116,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 directory=directory,
                 ledger=ledger,
                 access=access,
-                accounts=Accounts(directory, clock),
+                administration=administration,
                 api_keys=api_keys,
                 analytics=Analytics(
                     ledger=ledger,
@@ -93,19 +129,22 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 attribution=attribution,
                 gateway=gateway,
                 limits=limits,
-                maintenance=Maintenance(projection, verification, settings.cube_path, create_cube),
+                erasure=Erasure(directory, trail, ledger, maintenance),
+                maintenance=maintenance,
                 projection=projection,
                 recorder=recorder,
+                retention=retention,
                 router=router,
-                upstreams=upstreams,
+                sso=Sso(directory, administration.sso, trail, clock),
                 watch=watch,
             )
         finally:
+            retention.stop()
             watch.stop()
             ledger.close()
             projection.stop()
             projection.release()
-            access.close()
+            passwords.close()
             directory.close()
     finally:
         lock.release()
@@ -120,15 +159,58 @@ def open_administration(settings: Settings, clock: Clock | None = None) -> Itera
     except OSError as error:
         raise _unwritable(settings, error) from error
     directory = Directory(settings.database_path)
+    passwords = Passwords()
     try:
-        yield Administration(
-            accounts=Accounts(directory, clock),
-            api_keys=ApiKeys(directory, clock),
-            limits=LimitSettings(directory, clock),
-            upstreams=Upstreams(directory, open_sealer(settings, directory), clock),
-        )
+        trail = Trail(directory, open_checkpoints(settings), clock)
+        yield _administer(settings, directory, trail, passwords, clock)
     finally:
+        passwords.close()
         directory.close()
+
+
+def _administer(
+    settings: Settings, directory: Directory, trail: Trail, passwords: Passwords, clock: Clock
+) -> Administration:
+    sealer = open_sealer(settings, directory)
+    organizations = Organizations(directory, trail)
+    return Administration(
+        audit=Audit(directory, settings.checkpoints_path, open_checkpoints(settings).public_key),
+        groups=Groups(directory, trail),
+        keys=KeySettings(directory, trail),
+        limits=LimitSettings(directory, trail),
+        members=Members(directory, trail),
+        organizations=organizations,
+        prices=Prices(directory, trail),
+        projects=Projects(directory, trail),
+        sign_in=SignIn(directory, trail, organizations, passwords, clock),
+        sso=SsoSettings(directory, sealer, trail),
+        tokens=Tokens(directory, trail),
+        upstreams=Upstreams(directory, sealer, trail),
+    )
+
+
+def open_checkpoints(settings: Settings) -> CheckpointFile:
+    """The file of signed checkpoints, with the signing key of the settings or the data folder.
+
+    The key is made when nothing has been signed yet. Raises Damaged when it is missing, Invalid
+    when it is malformed.
+    """
+    path = settings.checkpoints_path
+    try:
+        if settings.audit_key:
+            return CheckpointFile(path, parse_key(settings.audit_key))
+        key = read_key(settings.audit_key_path)
+    except ValueError as error:
+        raise Invalid(f"the audit key is malformed: {error}", code="audit-key") from error
+    if key is None:
+        if path.exists():
+            raise Damaged(
+                f"{settings.audit_key_path} is missing, and the audit trail is signed with it; put "
+                "it back or set OUTLAY_AUDIT_KEY",
+                code="audit-key",
+            )
+        key = create_key(settings.audit_key_path)
+    return CheckpointFile(path, key)
 
 
 def open_sealer(settings: Settings, directory: Directory) -> Sealer:
@@ -139,19 +221,19 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
     """
     try:
         if settings.master_key:
-            return Sealer(parse_master_key(settings.master_key))
-        key = read_master_key(settings.master_key_path)
+            return Sealer(parse_key(settings.master_key))
+        key = read_key(settings.master_key_path)
     except ValueError as error:
         raise Invalid(f"the master key is malformed: {error}", code="master-key") from error
     if key is None:
         with directory.unit() as session:
-            if find_sealed(session) is not None:
+            if find_sealed(session) is not None or find_sealed_sso(session) is not None:
                 raise Damaged(
                     f"{settings.master_key_path} is missing, and secrets are sealed with it; put "
                     "it back or set OUTLAY_MASTER_KEY",
                     code="master-key",
                 )
-        key = create_master_key(settings.master_key_path)
+        key = create_key(settings.master_key_path)
     return Sealer(key)
 
 
@@ -173,7 +255,9 @@ def _unwritable(settings: Settings, error: OSError) -> Unavailable:
     )
 
 
-def _open_cube(path: Path, ledger: SqliteLedger, create_cube: "partial[DuckDBCube]") -> DuckDBCube:
+def _open_cube(
+    path: Path, ledger: SqliteLedger, create_cube: Callable[[Path], DuckDBCube]
+) -> DuckDBCube:
     """The cube of this ledger; rebuilt when it is missing, damaged, foreign or ahead."""
     try:
         cube = create_cube(path)

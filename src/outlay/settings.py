@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from outlay.domain.errors import Invalid
 
@@ -43,6 +44,14 @@ class Settings:
     """0 takes a free one."""
     master_key: str = field(default="", repr=False)
     """Hexadecimal; empty means the file in the data folder."""
+    audit_key: str = field(default="", repr=False)
+    """Hexadecimal; empty means the file in the data folder."""
+    audit_checkpoints: Path | None = None
+    """Where the signed checkpoints go, unless into the data folder."""
+    public_url: str = ""
+    """How browsers reach the server, `https://outlay.example.com`; empty: as they say they do."""
+    end_user_days: int = 0
+    """How long the end users that requests claim are kept; 0 for good."""
     proxy: ProxySettings = ProxySettings()
 
     @property
@@ -66,6 +75,16 @@ class Settings:
         return self.data / "master.key"
 
     @property
+    def audit_key_path(self) -> Path:
+        """What the checkpoints of the audit trail are signed with; made when there is none."""
+        return self.data / "audit.key"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """The signed checkpoints of the audit trail."""
+        return self.audit_checkpoints or self.data / "audit-checkpoints.jsonl"
+
+    @property
     def lock_path(self) -> Path:
         """Held by the one process that has the folder open."""
         return self.data / "outlay.lock"
@@ -85,17 +104,23 @@ def read_settings(
 ) -> Settings:
     """Settings from arguments, then from the environment, then defaults.
 
-    Variables: `OUTLAY_DATA`, `OUTLAY_HOST`, `OUTLAY_PORT`, `OUTLAY_MASTER_KEY` and, in seconds,
-    `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`.
+    Variables: `OUTLAY_DATA`, `OUTLAY_HOST`, `OUTLAY_PORT`, `OUTLAY_PUBLIC_URL`,
+    `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`
+    and, in seconds, `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`.
     """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
     chosen_port = port if port is not None else _port(variables.get("OUTLAY_PORT"))
     folder = data or Path(variables.get("OUTLAY_DATA") or "outlay-data")
+    checkpoints = variables.get("OUTLAY_AUDIT_CHECKPOINTS")
     return Settings(
         data=folder.expanduser().absolute(),
         host=host or variables.get("OUTLAY_HOST") or "127.0.0.1",
         port=chosen_port,
         master_key=variables.get("OUTLAY_MASTER_KEY") or "",
+        audit_key=variables.get("OUTLAY_AUDIT_KEY") or "",
+        audit_checkpoints=Path(checkpoints).expanduser().absolute() if checkpoints else None,
+        public_url=_public_url(variables.get("OUTLAY_PUBLIC_URL")),
+        end_user_days=_days(variables, "OUTLAY_END_USER_DAYS"),
         proxy=ProxySettings(
             answer_seconds=_seconds(variables, "OUTLAY_ANSWER_TIMEOUT", 600.0),
             idle_seconds=_seconds(variables, "OUTLAY_IDLE_TIMEOUT", 120.0),
@@ -115,6 +140,24 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     if not 0 < seconds <= 86_400:
         raise Invalid(f"{name} must be a number of seconds from 0 to 86400, not {text!r}")
     return seconds
+
+
+def _days(variables: Mapping[str, str], name: str) -> int:
+    text = variables.get(name) or "0"
+    if not text.isdecimal() or int(text) > 36_500:
+        raise Invalid(f"{name} must be a number of days, 0 for good, not {text!r}")
+    return int(text)
+
+
+def _public_url(text: str | None) -> str:
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        raise Invalid(
+            f"OUTLAY_PUBLIC_URL must be like https://outlay.example.com, without path, not {text!r}"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _port(text: str | None) -> int:

@@ -1,4 +1,4 @@
-"""API keys: made, recognised and revoked.
+"""API keys: recognised, or not.
 
 A key reads `otl_<id>_<secret><checksum>`: 16 characters that name it, 43 that carry 256 bits, and
 six of a CRC-32 over all before, so that malformed keys are refused without a look at the database.
@@ -6,30 +6,19 @@ six of a CRC-32 over all before, so that malformed keys are refused without a lo
 
 import asyncio
 import re
-from datetime import datetime
 from typing import Final
 
-from outlay.domain.errors import Invalid, NotFound, Unauthenticated
+from outlay.domain.errors import Unauthenticated
 from outlay.domain.organization import ApiKey
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
-from outlay.kit.ids import new_id
-from outlay.kit.secrets import checksum_of, digest_secret, is_same_digest, new_secret
-from outlay.services.accounts import check_name
-from outlay.storage.directory.api_keys import (
-    create_api_key,
-    find_credential,
-    list_api_keys,
-    revoke_api_key,
-)
+from outlay.kit.secrets import checksum_of, digest_secret, is_same_digest
+from outlay.storage.directory.api_keys import find_credential
 from outlay.storage.directory.engine import Directory
-from outlay.storage.directory.members import list_members
-from outlay.storage.directory.projects import list_projects
 
 KEY_PREFIX: Final = "otl"
 _SHAPE: Final = re.compile(r"otl_([0-9a-z]{16})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII)
 _ID_PREFIX: Final = "key_"
-_HINT_LETTERS: Final = 4
 _MAX_RECOGNISED: Final = 100_000
 _NO_DIGEST: Final = digest_secret("")
 
@@ -103,54 +92,3 @@ class ApiKeys:
     def _read(self, api_key_id: str) -> tuple[ApiKey, bytes] | None:
         with self._directory.unit() as session:
             return find_credential(session, api_key_id)
-
-    def create(
-        self,
-        organization_id: str,
-        *,
-        project_id: str,
-        member_id: str,
-        description: str,
-        trusts_caller: bool = False,
-        expires_at: datetime | None = None,
-    ) -> tuple[ApiKey, str]:
-        """A new key of a project, and the only sight of its secret form."""
-        secret = new_secret()
-        api_key_id = new_id("key")
-        text = render_key(api_key_id, secret)
-        api_key = ApiKey(
-            api_key_id=api_key_id,
-            organization_id=organization_id,
-            project_id=project_id,
-            member_id=member_id,
-            description=check_name(description),
-            hint=text[-_HINT_LETTERS:],
-            trusts_caller=trusts_caller,
-            expires_at_us=to_us(expires_at) if expires_at else None,
-        )
-        now_us = to_us(self._clock.now())
-        if api_key.expires_at_us is not None and api_key.expires_at_us <= now_us:
-            raise Invalid("the key would have expired already", field="expiresAt")
-        with self._directory.change() as session:
-            projects = list_projects(session, organization_id)
-            if not any(p.project_id == project_id and not p.is_deleted for p in projects):
-                raise NotFound("there is no such project", code="project-not-found")
-            members = list_members(session, organization_id)
-            if not any(m.member_id == member_id and not m.is_deleted for m in members):
-                raise NotFound("there is no such member", code="member-not-found")
-            create_api_key(session, api_key, now_us, digest_secret(secret))
-        return api_key, text
-
-    def of(self, organization_id: str) -> list[ApiKey]:
-        """The organization's keys, without deleted ones, by description."""
-        with self._directory.unit() as session:
-            keys = list_api_keys(session, organization_id)
-        return [key for key in keys if not key.is_deleted]
-
-    def revoke(self, organization_id: str, api_key_id: str) -> None:
-        """Refuse a key from now on; raises NotFound for one that is not the organization's."""
-        with self._directory.change() as session:
-            keys = list_api_keys(session, organization_id)
-            if not any(key.api_key_id == api_key_id and not key.is_deleted for key in keys):
-                raise NotFound("there is no such API key")
-            revoke_api_key(session, api_key_id, to_us(self._clock.now()))

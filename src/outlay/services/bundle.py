@@ -2,20 +2,34 @@
 
 from dataclasses import dataclass
 
-from outlay.kit.clock import Clock
+from outlay.domain.errors import NotFound
+from outlay.domain.organization import operator_of
+from outlay.kit.clock import Clock, to_us
 from outlay.services.access import Access
-from outlay.services.accounts import Accounts
 from outlay.services.analytics import Analytics
 from outlay.services.api_keys import ApiKeys
 from outlay.services.attribution import Attribution
+from outlay.services.audit import Audit
 from outlay.services.directory_watch import DirectoryWatch
+from outlay.services.erasure import Erasure, ErasureReport
 from outlay.services.gateway import Gateway
+from outlay.services.groups import Groups
+from outlay.services.key_settings import KeySettings
 from outlay.services.limit_settings import LimitSettings
 from outlay.services.limits import SpendLimits
 from outlay.services.maintenance import Maintenance
+from outlay.services.members import Members
+from outlay.services.organizations import Organizations
+from outlay.services.prices import Prices
 from outlay.services.projection import Projection
+from outlay.services.projects import Projects
 from outlay.services.recording import Recorder
+from outlay.services.retention import Retention
 from outlay.services.routing import Router
+from outlay.services.sign_in import SignIn
+from outlay.services.sso import Sso
+from outlay.services.sso_settings import SsoSettings
+from outlay.services.tokens import Tokens
 from outlay.services.upstreams import Upstreams
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
@@ -24,11 +38,19 @@ from outlay.storage.ledger.sqlite import SqliteLedger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
-    """What sets up organizations, credentials and routes: the directory alone."""
+    """What is set up: the directory alone, every change of it on the audit trail."""
 
-    accounts: Accounts
-    api_keys: ApiKeys
+    audit: Audit
+    groups: Groups
+    keys: KeySettings
     limits: LimitSettings
+    members: Members
+    organizations: Organizations
+    prices: Prices
+    projects: Projects
+    sign_in: SignIn
+    sso: SsoSettings
+    tokens: Tokens
     upstreams: Upstreams
 
 
@@ -41,15 +63,29 @@ class Services:
     directory: Directory
     ledger: SqliteLedger
     access: Access
-    accounts: Accounts
+    administration: Administration
     api_keys: ApiKeys
     analytics: Analytics
     attribution: Attribution
+    erasure: Erasure
     gateway: Gateway
     limits: SpendLimits
     maintenance: Maintenance
     projection: Projection
     recorder: Recorder
+    retention: Retention
     router: Router
-    upstreams: Upstreams
+    sso: Sso
     watch: DirectoryWatch
+
+    def now_us(self) -> int:
+        """The present instant in µs since the epoch."""
+        return to_us(self.clock.now())
+
+
+def erase_member(services: Services, organization: str | None, who: str) -> ErasureReport:
+    """Erase a member on behalf of the operator."""
+    found = services.administration.organizations.called(organization)
+    if found is None:
+        raise NotFound("There is no organization yet.")
+    return services.erasure.erase(operator_of(found), who)

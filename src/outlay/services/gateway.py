@@ -17,9 +17,9 @@ from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7_at
-from outlay.pricing.book import PriceBook
 from outlay.services.journal import Journal
 from outlay.services.limits import Reservation, SpendLimits
+from outlay.services.prices import PriceBooks
 from outlay.services.recording import Recorder
 from outlay.services.routing import Route, Router
 from outlay.storage.ledger.sqlite import Intent, SqliteLedger
@@ -107,7 +107,7 @@ class Gateway:
         router: Router,
         limits: SpendLimits,
         recorder: Recorder,
-        prices: PriceBook,
+        prices: PriceBooks,
         journal: Journal,
         clock: Clock,
     ) -> None:
@@ -179,7 +179,7 @@ class Gateway:
         """Pico-USD that a request may cost at most, as far as that can be told beforehand."""
         most = call.max_output_tokens
         output = DEFAULT_MAX_OUTPUT if most is None else min(most, MAX_TOKENS)
-        priced = self._prices.price(
+        priced = self._prices.of(exchange.api_key.organization_id).price(
             provider=exchange.provider,
             mapping=exchange.mapping,
             at_us=exchange.event_time_us,

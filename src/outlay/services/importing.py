@@ -3,19 +3,56 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import UsageSource
+from outlay.domain.organization import operator_of
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
-from outlay.kit.clock import from_us, to_us
+from outlay.kit.clock import from_us, in_us, to_us
+from outlay.services.bundle import Administration
 from outlay.services.recording import check_time
 from outlay.wire.azure_llm_trace import TraceRow, parse_trace
 
 BATCH_EVENTS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportTarget:
+    """Where imported usage goes."""
+
+    organization_id: str
+    organization_name: str
+    project_id: str
+    project_name: str
+    created: tuple[str, ...]
+    """What did not exist before: `organization`, `project`."""
+
+
+def import_target(
+    administration: Administration, organization_name: str | None, project_name: str
+) -> ImportTarget:
+    """The organization and project that an import goes to, created where there is none."""
+    created = []
+    organizations = administration.organizations
+    known = organizations.all()
+    organization = organizations.called(organization_name) if known else None
+    if organization is None:
+        organization = organizations.create(organization_name or "My organization")
+        created.append("organization")
+    project, is_new = administration.projects.ensure(operator_of(organization), project_name)
+    if is_new:
+        created.append("project")
+    return ImportTarget(
+        organization_id=organization.organization_id,
+        organization_name=organization.name,
+        project_id=project.project_id,
+        project_name=project.name,
+        created=tuple(created),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,4 +173,4 @@ def _shift_us(first_us: int, shift_to: date | None) -> int:
     first_date = from_us(first_us).date()
     start = datetime.combine(first_date, datetime.min.time(), UTC)
     target = datetime.combine(shift_to, datetime.min.time(), UTC)
-    return (target - start) // timedelta(microseconds=1)
+    return in_us(target - start)

@@ -1,13 +1,17 @@
 """Which spend limits there are; `limits` enforces them."""
 
+from sqlalchemy.orm import Session
+
+from outlay.domain.actor import Actor
+from outlay.domain.audit import Action
 from outlay.domain.errors import Invalid, NotFound
-from outlay.domain.money import MAX_PUSD
-from outlay.domain.spend_limit import LimitScope, SpendLimit
-from outlay.kit.clock import Clock, to_us
+from outlay.domain.money import MAX_PUSD, render_usd
+from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
+from outlay.services.members import present_members
+from outlay.services.projects import present_projects
+from outlay.services.trail import Trail
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
-from outlay.storage.directory.members import list_members
-from outlay.storage.directory.projects import list_projects
 from outlay.storage.directory.spend_limits import (
     delete_spend_limit,
     list_spend_limits,
@@ -16,42 +20,94 @@ from outlay.storage.directory.spend_limits import (
 
 
 class LimitSettings:
-    """Sets and removes the limits of organizations."""
+    """Sets and removes the limits of an actor's organization."""
 
-    def __init__(self, directory: Directory, clock: Clock) -> None:
+    def __init__(self, directory: Directory, trail: Trail) -> None:
         self._directory = directory
-        self._clock = clock
+        self._trail = trail
 
-    def put(self, limit: SpendLimit) -> None:
-        """Set a limit, in place of the one for the same scope and interval."""
-        if not 0 <= limit.amount_pusd <= MAX_PUSD:
-            raise Invalid("the amount must be between 0 and 9000000 USD", field="amount")
-        organization_id = limit.organization_id
-        with self._directory.change() as session:
-            match limit.scope:
-                case LimitScope.API_KEY:
-                    keys = list_api_keys(session, organization_id)
-                    known = {key.api_key_id for key in keys if not key.is_deleted}
-                case LimitScope.PROJECT:
-                    projects = list_projects(session, organization_id)
-                    known = {project.project_id for project in projects if not project.is_deleted}
-                case LimitScope.MEMBER:
-                    members = list_members(session, organization_id)
-                    known = {member.member_id for member in members if not member.is_deleted}
-            if limit.scope_id not in known:
-                raise NotFound(f"there is no such {limit.scope}: {limit.scope_id}")
-            put_spend_limit(session, limit, to_us(self._clock.now()))
-
-    def delete(self, limit: SpendLimit) -> None:
-        """Remove the limit for a scope and interval, whatever its amount."""
-        same = (limit.scope, limit.scope_id, limit.interval)
-        with self._directory.change() as session:
-            limits = list_spend_limits(session, limit.organization_id)
-            if not any((known.scope, known.scope_id, known.interval) == same for known in limits):
-                raise NotFound("there is no such limit")
-            delete_spend_limit(session, limit)
-
-    def of(self, organization_id: str) -> list[SpendLimit]:
-        """The limits of an organization."""
+    def of(self, actor: Actor) -> list[SpendLimit]:
+        """The limits there are."""
         with self._directory.unit() as session:
-            return list_spend_limits(session, organization_id)
+            return list_spend_limits(session, actor.organization_id)
+
+    def put(
+        self,
+        actor: Actor,
+        scope: LimitScope,
+        scope_id: str,
+        interval: LimitInterval,
+        amount_pusd: int,
+    ) -> SpendLimit:
+        """Set a limit, in place of the one for the same scope and interval."""
+        if not 0 <= amount_pusd <= MAX_PUSD:
+            raise Invalid("the amount must be between 0 and 9000000 USD", field="amount")
+        limit = SpendLimit(
+            organization_id=actor.organization_id,
+            scope=scope,
+            scope_id=scope_id,
+            interval=interval,
+            amount_pusd=amount_pusd,
+        )
+        with self._trail.change(actor) as change:
+            if scope_id not in _known_ids(change.session, actor, scope):
+                raise NotFound(f"There is no such {scope}.", field="scopeId")
+            before = _find(change.session, limit)
+            if before == limit:
+                change.cancel()
+                return limit
+            put_spend_limit(change.session, limit, change.now_us)
+            change.note(
+                Action.LIMIT_PUT,
+                _name(limit),
+                before={"amountUsd": render_usd(before.amount_pusd)} if before else None,
+                after={"amountUsd": render_usd(limit.amount_pusd)},
+            )
+        return limit
+
+    def delete(
+        self, actor: Actor, scope: LimitScope, scope_id: str, interval: LimitInterval
+    ) -> None:
+        """Remove a limit."""
+        wanted = SpendLimit(
+            organization_id=actor.organization_id,
+            scope=scope,
+            scope_id=scope_id,
+            interval=interval,
+            amount_pusd=0,
+        )
+        with self._trail.change(actor) as change:
+            limit = _find(change.session, wanted)
+            if limit is None:
+                raise NotFound("There is no such limit.")
+            delete_spend_limit(change.session, limit)
+            change.note(
+                Action.LIMIT_DELETE,
+                _name(limit),
+                before={"amountUsd": render_usd(limit.amount_pusd)},
+            )
+
+
+def _known_ids(session: Session, actor: Actor, scope: LimitScope) -> set[str]:
+    """What a limit can be set for."""
+    match scope:
+        case LimitScope.API_KEY:
+            keys = list_api_keys(session, actor.organization_id)
+            return {key.api_key_id for key in keys if not key.is_deleted}
+        case LimitScope.PROJECT:
+            return {project.project_id for project in present_projects(session, actor)}
+        case LimitScope.MEMBER:
+            return {member.member_id for member in present_members(session, actor)}
+
+
+def _find(session: Session, wanted: SpendLimit) -> SpendLimit | None:
+    """The limit for the same scope and interval, whatever its amount."""
+    for known in list_spend_limits(session, wanted.organization_id):
+        if _name(known) == _name(wanted):
+            return known
+    return None
+
+
+def _name(limit: SpendLimit) -> str:
+    """What the audit trail calls a limit."""
+    return f"{limit.scope_id}/{limit.interval}"

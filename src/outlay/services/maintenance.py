@@ -1,4 +1,4 @@
-"""What operators ask of an installation: prove it, rebuild it."""
+"""Long work on a whole installation: prove it, rebuild it, erase what its rows say of people."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -38,10 +38,22 @@ class Maintenance:
         with self._alone():
             yield from self._projection.rebuild(self._cube_path, self._create_cube)
 
+    def rewrite(self, change: Callable[[], int]) -> int:
+        """Let `change` rewrite rows of the ledger, and make the cube anew; what `change` returned.
+
+        The cube is made anew, too, when this was interrupted before.
+        """
+        with self._alone():
+            changed = change()
+            if self._projection.is_outdated:
+                for _ in self._projection.rebuild(self._cube_path, self._create_cube):
+                    pass
+        return changed
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         if not self._busy.acquire(blocking=False):
-            raise Unavailable("another verify or rebuild is running", code="busy")
+            raise Unavailable("a verification, rebuild or erasure is running", code="busy")
         try:
             yield
         finally:

@@ -138,6 +138,11 @@ class Projection:
 
     # Starting over
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether rows of the ledger were rewritten since the present cube was made."""
+        return self._slot.cube.edition != self._ledger.edition
+
     def rebuild(self, path: Path, create: Callable[[Path], Cube]) -> Iterator[Progress]:
         """Recreate the cube at `path` from the ledger beside the present one, then exchange them.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from datetime import timedelta
 from typing import Final
 
 from outlay.domain.errors import Invalid
@@ -17,13 +16,14 @@ from outlay.domain.organization import ApiKey
 from outlay.domain.outcome import Outcome
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage, check_tokens, settle_tokens
-from outlay.kit.clock import Clock, to_us
-from outlay.pricing.book import PriceBook, PricedUsage
+from outlay.kit.clock import Clock, in_us, to_us
+from outlay.pricing.book import PricedUsage
 from outlay.services.attribution import Attribution
+from outlay.services.prices import PriceBooks
 from outlay.storage.ledger.sqlite import SqliteLedger
 
 _EARLIEST_US: Final = to_us(EARLIEST_EVENT)
-_MAX_FUTURE_US: Final = MAX_FUTURE // timedelta(microseconds=1)
+_MAX_FUTURE_US: Final = in_us(MAX_FUTURE)
 _NOTHING: Final = TokenUsage()
 _UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
 _FREE: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.COMPUTED, "")
@@ -34,7 +34,7 @@ class Recorder:
     """Turns what sources report into events of the ledger."""
 
     def __init__(
-        self, ledger: SqliteLedger, prices: PriceBook, attribution: Attribution, clock: Clock
+        self, ledger: SqliteLedger, prices: PriceBooks, attribution: Attribution, clock: Clock
     ) -> None:
         self._ledger = ledger
         self._prices = prices
@@ -69,7 +69,7 @@ class Recorder:
         usage, is_adjusted = _NOTHING, False
         if report.usage is not None:
             usage, is_adjusted = settle_tokens(check_tokens(report.usage))
-        priced = self._price(report, usage)
+        priced = self._price(organization_id, report, usage)
         key = self._attribution.key(organization_id, report.api_key_id)
         user_id, groups = self._user(organization_id, report, key)
         return UsageEvent(
@@ -99,7 +99,7 @@ class Recorder:
             member_id=key.member_id if key else "",
             user_id=user_id,
             groups=groups,
-            model=self._prices.canonical_model(report.mapping),
+            model=self._prices.base.canonical_model(report.mapping),
             adjusted=int(is_adjusted),
             cost_source=priced.cost_source,
             cost_pusd=priced.cost_pusd,
@@ -135,11 +135,11 @@ class Recorder:
         groups = self._attribution.groups_at(organization_id, user_id, report.event_time_us)
         return user_id, groups
 
-    def _price(self, report: UsageReport, usage: TokenUsage) -> PricedUsage:
+    def _price(self, organization_id: str, report: UsageReport, usage: TokenUsage) -> PricedUsage:
         """The cost at the price book; a reported cost stands in where the book has no price."""
         priced = _UNPRICED
         if report.usage is not None:
-            priced = self._prices.price(
+            priced = self._prices.of(organization_id).price(
                 provider=report.provider,
                 mapping=report.mapping,
                 at_us=report.event_time_us,

@@ -6,12 +6,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound
+from outlay.domain.actor import Actor
+from outlay.domain.audit import Action, Value
+from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
-from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.sealing import SealBroken, Sealer
+from outlay.services.checks import pick
+from outlay.services.trail import Trail
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.upstreams import (
     StoredUpstream,
@@ -35,11 +38,11 @@ _HIDDEN_BELOW: Final = 12
 class Upstreams:
     """Where requests may be sent, and with which secret. Secrets go in and never come out."""
 
-    def __init__(self, directory: Directory, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, directory: Directory, sealer: Sealer, trail: Trail) -> None:
         """Raises Damaged when the master key does not open the secrets that are kept."""
         self._directory = directory
         self._sealer = sealer
-        self._clock = clock
+        self._trail = trail
         with directory.unit() as session:
             stored = find_sealed(session)
         if stored is not None:
@@ -47,7 +50,7 @@ class Upstreams:
 
     def create(
         self,
-        organization_id: str,
+        actor: Actor,
         *,
         provider: str,
         name: str | None = None,
@@ -64,20 +67,23 @@ class Upstreams:
             )
         upstream = Upstream(
             upstream_id=new_id("ups"),
-            organization_id=organization_id,
+            organization_id=actor.organization_id,
             name=_check_label(name or provider, "name"),
             provider=_check_label(provider, "provider"),
             base_url=check_base_url(chosen),
             hint=_hint(secret),
         )
-        with self._directory.change() as session:
-            _check_free(upstream, list_upstreams(session, organization_id))
-            create_upstream(session, self._seal(upstream, secret), to_us(self._clock.now()))
+        with self._trail.change(actor) as change:
+            _check_free(upstream, list_upstreams(change.session, actor.organization_id))
+            create_upstream(change.session, self._seal(upstream, secret), change.now_us)
+            change.note(
+                Action.UPSTREAM_CREATE, upstream.upstream_id, after=_describe(upstream, "set")
+            )
         return upstream
 
     def update(
         self,
-        organization_id: str,
+        actor: Actor,
         upstream_id: str,
         *,
         name: str | None = None,
@@ -85,11 +91,9 @@ class Upstreams:
         secret: str | None = None,
     ) -> Upstream:
         """Change an upstream. A new address needs the secret again, which was meant for the old."""
-        with self._directory.change() as session:
-            known = list_upstreams(session, organization_id)
-            stored = next((s for s in known if s.upstream.upstream_id == upstream_id), None)
-            if stored is None:
-                raise NotFound("there is no such upstream")
+        with self._trail.change(actor) as change:
+            known = list_upstreams(change.session, actor.organization_id)
+            stored = _pick(known, upstream_id)
             before = stored.upstream
             address = check_base_url(base_url) if base_url else before.base_url
             if address != before.base_url and stored.sealed_secret and secret is None:
@@ -106,55 +110,71 @@ class Upstreams:
             )
             _check_free(after, known)
             if secret is None:
-                update_upstream(session, StoredUpstream(after, stored.sealed_secret))
+                update_upstream(change.session, StoredUpstream(after, stored.sealed_secret))
             else:
-                update_upstream(session, self._seal(after, secret))
+                update_upstream(change.session, self._seal(after, secret))
+            change.note_update(
+                Action.UPSTREAM_UPDATE,
+                upstream_id,
+                _describe(before, "kept"),
+                _describe(after, "kept" if secret is None else "replaced"),
+            )
         return after
 
-    def delete(self, organization_id: str, upstream_id: str) -> None:
+    def delete(self, actor: Actor, upstream_id: str) -> None:
         """Stop using an upstream, its mappings included, and forget its secret."""
-        with self._directory.change() as session:
-            known = list_upstreams(session, organization_id)
-            if not any(s.upstream.upstream_id == upstream_id for s in known):
-                raise NotFound("there is no such upstream")
-            for mapping in list_model_mappings(session, organization_id):
+        with self._trail.change(actor) as change:
+            session = change.session
+            stored = _pick(list_upstreams(session, actor.organization_id), upstream_id)
+            for mapping in list_model_mappings(session, actor.organization_id):
                 if mapping.upstream_id == upstream_id:
-                    delete_model_mapping(session, organization_id, mapping.name)
-            delete_upstream(session, upstream_id, to_us(self._clock.now()))
+                    delete_model_mapping(session, actor.organization_id, mapping.name)
+            delete_upstream(session, upstream_id, change.now_us)
+            change.note(
+                Action.UPSTREAM_DELETE, upstream_id, before=_describe(stored.upstream, "forgotten")
+            )
 
-    def of(self, organization_id: str) -> list[Upstream]:
+    def of(self, actor: Actor) -> list[Upstream]:
         """The upstreams in use, oldest first."""
         with self._directory.unit() as session:
-            return [stored.upstream for stored in list_upstreams(session, organization_id)]
+            return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
 
-    def put_mapping(
-        self, organization_id: str, *, name: str, upstream_id: str, model: str
-    ) -> ModelMapping:
+    def put_mapping(self, actor: Actor, *, name: str, upstream_id: str, model: str) -> ModelMapping:
         """Give a model of an upstream a name of the organization's own."""
         for text, label in ((name, "name"), (model, "model")):
             if not text or len(text) > MAX_TEXT or not text.isprintable() or text != text.strip():
                 raise Invalid(f"a {label} is 1 to {MAX_TEXT} printable characters", field=label)
         mapping = ModelMapping(
-            organization_id=organization_id, name=name, upstream_id=upstream_id, model=model
+            organization_id=actor.organization_id, name=name, upstream_id=upstream_id, model=model
         )
-        with self._directory.change() as session:
-            known = list_upstreams(session, organization_id)
-            if not any(s.upstream.upstream_id == upstream_id for s in known):
-                raise NotFound("there is no such upstream")
-            put_model_mapping(session, mapping, to_us(self._clock.now()))
+        with self._trail.change(actor) as change:
+            _pick(list_upstreams(change.session, actor.organization_id), upstream_id)
+            known = list_model_mappings(change.session, actor.organization_id)
+            before = next((m for m in known if m.name == name), None)
+            if before == mapping:
+                change.cancel()
+                return mapping
+            put_model_mapping(change.session, mapping, change.now_us)
+            change.note(
+                Action.MODEL_PUT,
+                name,
+                before=_describe_mapping(before) if before else None,
+                after=_describe_mapping(mapping),
+            )
         return mapping
 
-    def delete_mapping(self, organization_id: str, name: str) -> None:
+    def delete_mapping(self, actor: Actor, name: str) -> None:
         """Remove a name; raises NotFound when there is none."""
-        with self._directory.change() as session:
-            if not any(m.name == name for m in list_model_mappings(session, organization_id)):
-                raise NotFound("there is no such model mapping")
-            delete_model_mapping(session, organization_id, name)
+        with self._trail.change(actor) as change:
+            known = list_model_mappings(change.session, actor.organization_id)
+            mapping = pick(known, lambda m: m.name == name, "model mapping")
+            delete_model_mapping(change.session, actor.organization_id, name)
+            change.note(Action.MODEL_DELETE, name, before=_describe_mapping(mapping))
 
-    def mappings_of(self, organization_id: str) -> list[ModelMapping]:
+    def mappings_of(self, actor: Actor) -> list[ModelMapping]:
         """The organization's own model names."""
         with self._directory.unit() as session:
-            return list_model_mappings(session, organization_id)
+            return list_model_mappings(session, actor.organization_id)
 
     def open_secret(self, stored: StoredUpstream) -> str:
         """The secret of an upstream, for the one who sends it there; empty when it has none."""
@@ -178,11 +198,33 @@ class Upstreams:
         return StoredUpstream(upstream, self._sealer.seal(secret, upstream.place))
 
 
+def _pick(known: list[StoredUpstream], upstream_id: str) -> StoredUpstream:
+    return pick(known, lambda stored: stored.upstream.upstream_id == upstream_id, "upstream")
+
+
+def _describe(upstream: Upstream, secret: str) -> dict[str, Value]:
+    """What the audit trail says of an upstream; of its secret, only what became of it."""
+    return {
+        "name": upstream.name,
+        "provider": upstream.provider,
+        "baseUrl": upstream.base_url,
+        "secret": secret,
+    }
+
+
+def _describe_mapping(mapping: ModelMapping) -> dict[str, Value]:
+    return {"upstream": mapping.upstream_id, "model": mapping.model}
+
+
 def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
     """Raise Conflict when another upstream has the name."""
     for other in (stored.upstream for stored in known):
         if other.name == upstream.name and other.upstream_id != upstream.upstream_id:
-            raise Conflict(f"there is an upstream called {upstream.name!r} already")
+            raise Conflict(
+                f"There is an upstream called {upstream.name!r} already.",
+                code="name-taken",
+                field="name",
+            )
 
 
 def check_base_url(text: str) -> str:

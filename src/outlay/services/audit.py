@@ -1,0 +1,238 @@
+"""The audit trail: read by people, verified by whoever does not trust them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from outlay.domain.actor import Actor, Channel
+from outlay.domain.audit import (
+    GENESIS,
+    PERSONAL_MARK,
+    Action,
+    AuditEntry,
+    AuditFilter,
+    Value,
+    personal_digest,
+)
+from outlay.domain.errors import Invalid
+from outlay.storage.checkpoints import Checkpoint, read_checkpoints
+from outlay.storage.directory.audit import (
+    chained_organizations,
+    list_entries,
+    personal_values,
+    read_chain,
+)
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.members import list_members
+
+ERASED: Final = "(erased)"
+MAX_FAULTS: Final = 100
+"""Faults that a report names; there may be more."""
+_PAGE: Final = 500
+_DESTROYING: Final = frozenset({Action.MEMBER_ERASE, Action.RETENTION_APPLY})
+"""What may destroy personal values, and says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEntry:
+    """An entry as people read it."""
+
+    entry: AuditEntry
+    author: str
+    """The name of who did it."""
+    before: Mapping[str, Value] | None
+    after: Mapping[str, Value] | None
+
+
+@dataclass(slots=True)
+class AuditReport:
+    """What a verification found."""
+
+    entries: int = 0
+    organizations: int = 0
+    checkpoints: int = 0
+    unsigned: int = 0
+    """Entries that no checkpoint covers yet."""
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether everything is as it was recorded."""
+        return not self.faults
+
+    def blame(self, fault: str) -> None:
+        """Note a fault."""
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(fault)
+
+
+class Audit:
+    """Reads and verifies the trail."""
+
+    def __init__(self, directory: Directory, checkpoints: Path, public_key: str) -> None:
+        """`public_key` is what the checkpoints in the file must be signed for, hexadecimal."""
+        self._directory = directory
+        self._checkpoints = checkpoints
+        self.public_key = public_key
+
+    # Reading
+
+    def page(
+        self, actor: Actor, wanted: AuditFilter, *, before_number: int | None, limit: int
+    ) -> list[ShownEntry]:
+        """Up to `limit` entries of the actor's organization, newest first, before a number."""
+        with self._directory.unit() as session:
+            entries = list_entries(
+                session,
+                actor.organization_id,
+                wanted,
+                before_number=before_number,
+                limit=limit,
+            )
+            return _readable(session, actor, entries)
+
+    def all(self, actor: Actor, wanted: AuditFilter) -> Iterator[ShownEntry]:
+        """Every entry that is wanted, newest first."""
+        before: int | None = None
+        while page := self.page(actor, wanted, before_number=before, limit=_PAGE):
+            yield from page
+            before = page[-1].entry.number
+
+    # Verifying
+
+    def verify(self, public_key: str | None = None) -> AuditReport:
+        """Check every chain against itself, its personal values and the signed checkpoints."""
+        report = AuditReport()
+        signed = self._read_checkpoints(public_key or self.public_key, report)
+        with self._directory.unit() as session:
+            organizations = sorted({*chained_organizations(session), *signed})
+            report.organizations = len(organizations)
+            for organization_id in organizations:
+                _verify_chain(session, organization_id, signed.get(organization_id, {}), report)
+        return report
+
+    def _read_checkpoints(
+        self, public_key: str, report: AuditReport
+    ) -> dict[str, dict[int, Checkpoint]]:
+        signed: dict[str, dict[int, Checkpoint]] = {}
+        try:
+            for line, checkpoint in read_checkpoints(self._checkpoints, public_key):
+                if checkpoint is None:
+                    report.blame(f"checkpoint {line} is not what was signed")
+                    continue
+                report.checkpoints += 1
+                known = signed.setdefault(checkpoint.organization_id, {})
+                earlier = known.setdefault(checkpoint.number, checkpoint)
+                if earlier.digest != checkpoint.digest:
+                    report.blame(
+                        f"checkpoint {line} contradicts an earlier one of entry {checkpoint.number}"
+                    )
+        except FileNotFoundError:
+            pass  # nothing has been signed: said of each chain that has entries
+        except ValueError as error:
+            raise Invalid("the public key is 64 hexadecimal digits", field="publicKey") from error
+        return signed
+
+
+def _verify_chain(
+    session: Session,
+    organization_id: str,
+    signed: Mapping[int, Checkpoint],
+    report: AuditReport,
+) -> None:
+    previous, expected = GENESIS, 1
+    named: dict[str, int] = {}
+    erased: set[str] = set()
+    for number, entry in read_chain(session, organization_id):
+        place = f"{organization_id}, entry {number}"
+        if number != expected:
+            report.blame(f"{organization_id}, entry {expected} is missing")
+        expected = number + 1
+        report.entries += 1
+        if entry is None:
+            report.blame(f"{place} is not readable")
+            continue
+        if entry.digest_after(previous) != entry.digest:
+            report.blame(f"{place} is not what was recorded, or what came before it is not")
+        checkpoint = signed.get(number)
+        if checkpoint is not None and checkpoint.digest != entry.digest:
+            report.blame(f"{place} is not what a checkpoint was signed for")
+        previous = entry.digest
+        for digest in _personal_digests(entry):
+            named[digest] = number
+        if entry.action in _DESTROYING and entry.after:
+            destroyed = entry.after.get("destroyed")
+            erased.update(destroyed if isinstance(destroyed, list) else ())
+    last = expected - 1
+    covered = max(signed, default=0)
+    if covered > last:
+        report.blame(f"{organization_id}, entries {last + 1} to {covered} are missing")
+    if last and not signed:
+        report.blame(f"{organization_id} has {last} entries and no signed checkpoint")
+    report.unsigned += max(0, last - covered)
+    _verify_personal(session, organization_id, named, erased, report)
+
+
+def _verify_personal(
+    session: Session,
+    organization_id: str,
+    named: Mapping[str, int],
+    erased: set[str],
+    report: AuditReport,
+) -> None:
+    digests = [*named]
+    for start in range(0, len(digests), _PAGE):
+        part = digests[start : start + _PAGE]
+        kept = personal_values(session, part)
+        for digest in part:
+            place = f"{organization_id}, entry {named[digest]}"
+            if digest not in kept and digest not in erased:
+                report.blame(f"{place}: a personal value is missing that nobody erased")
+            elif digest in kept and personal_digest(*kept[digest]) != digest:
+                report.blame(f"{place}: a personal value is not what was recorded")
+
+
+def _personal_digests(entry: AuditEntry) -> Iterator[str]:
+    for fields in (entry.before, entry.after):
+        for name, value in (fields or {}).items():
+            if name.endswith(PERSONAL_MARK) and isinstance(value, str):
+                yield value
+
+
+def _readable(session: Session, actor: Actor, entries: list[AuditEntry]) -> list[ShownEntry]:
+    digests = [digest for entry in entries for digest in _personal_digests(entry)]
+    values = personal_values(session, digests)
+    names = {
+        member.member_id: member.name for member in list_members(session, actor.organization_id)
+    }
+    return [
+        ShownEntry(
+            entry=entry,
+            author=(
+                "Operator"
+                if entry.channel == Channel.COMMAND_LINE
+                else names.get(entry.author_id, entry.author_id)
+            ),
+            before=_resolved(entry.before, values),
+            after=_resolved(entry.after, values),
+        )
+        for entry in entries
+    ]
+
+
+def _resolved(
+    fields: Mapping[str, Value] | None, values: Mapping[str, tuple[bytes, str]]
+) -> dict[str, Value] | None:
+    """The fields with personal values in their places."""
+    if fields is None:
+        return None
+    resolved: dict[str, Value] = {}
+    for name, value in fields.items():
+        if name.endswith(PERSONAL_MARK) and isinstance(value, str):
+            resolved[name.removesuffix(PERSONAL_MARK)] = values.get(value, (b"", ERASED))[1]
+        else:
+            resolved[name] = value
+    return resolved

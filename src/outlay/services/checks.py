@@ -1,0 +1,57 @@
+"""What texts that people type must be like."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from outlay.domain.errors import Invalid, NotFound
+
+MAX_NAME: Final = 100
+MAX_EMAIL: Final = 254
+"""RFC 5321, section 4.5.3.1.3, less its angle brackets."""
+
+_EMAIL: Final = re.compile(r"[^@\s\"(),:;<>\[\\\]]{1,64}@[^@\s\"(),:;<>\[\\\]]+")
+_SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+T = TypeVar("T")
+
+
+def check_name(name: str, field: str = "name") -> str:
+    """`name` without white space around it; Invalid when it is empty, too long or not printable."""
+    text = name.strip()
+    if not text or len(text) > MAX_NAME or not text.isprintable():
+        raise Invalid(f"a {field} is 1 to {MAX_NAME} printable characters", field=field)
+    return text
+
+
+def check_email(email: str) -> str:
+    """`email` without white space around it; Invalid when it is no address."""
+    text = email.strip()
+    if len(text) > MAX_EMAIL or not text.isprintable() or not _EMAIL.fullmatch(text):
+        raise Invalid(
+            f"{text[:MAX_EMAIL]!r} is not an e-mail address such as dana@example.com", field="email"
+        )
+    return text
+
+
+def check_slug(slug: str) -> str:
+    """`slug` itself; Invalid when it cannot stand in an address."""
+    if len(slug) > 63 or not _SLUG.fullmatch(slug):
+        raise Invalid(
+            "a slug is 1 to 63 lower-case letters and digits, with single dashes in between",
+            field="slug",
+        )
+    return slug
+
+
+def slug_of(name: str) -> str:
+    """A slug made of a name; empty when it has no letter or digit of ASCII."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].strip("-")
+
+
+def pick(things: Iterable[T], is_it: Callable[[T], bool], noun: str) -> T:
+    """The one that is meant; NotFound, in the same words for unknown and foreign ones."""
+    for thing in things:
+        if is_it(thing):
+            return thing
+    raise NotFound(f"There is no such {noun}.")

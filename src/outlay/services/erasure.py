@@ -1,0 +1,107 @@
+"""Erasing who a person was: their identity goes, everywhere and for good; every total stays.
+
+What was theirs is told by a surrogate, the member id, from the start. So it is enough to destroy
+what ties that id to a person, and the claims of it that requests carried.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from outlay.domain.actor import Actor, Role
+from outlay.domain.audit import Action
+from outlay.domain.errors import NotFound
+from outlay.domain.organization import Member
+from outlay.services.maintenance import Maintenance
+from outlay.services.members import check_manages, check_other_owner, release_member
+from outlay.services.trail import Trail
+from outlay.storage.directory.audit import destroy_personal_values
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.invitations import forget_address, invitations_taken_by
+from outlay.storage.directory.members import list_members, set_password, update_member
+from outlay.storage.directory.sso import delete_identities
+from outlay.storage.ledger.sqlite import SqliteLedger
+
+ERASED_NAME: Final = "Erased member"
+_ERASED_DOMAIN: Final = "@erased.invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureReport:
+    """What an erasure did."""
+
+    member_id: str
+    """What remains: a number that nobody can tie to the person any more."""
+    events: int
+    """Events that claimed the person's address."""
+    values: int
+    """Values of the audit trail that are destroyed."""
+
+
+class Erasure:
+    """Erases members. May be repeated when it was interrupted: the directory comes last."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        trail: Trail,
+        ledger: SqliteLedger,
+        maintenance: Maintenance,
+    ) -> None:
+        self._directory = directory
+        self._trail = trail
+        self._ledger = ledger
+        self._maintenance = maintenance
+
+    def erase(self, actor: Actor, who: str) -> ErasureReport:
+        """Erase a present or former member, named by id or by e-mail address.
+
+        Raises NotFound for somebody who is not there or erased already, Conflict for the last
+        owner, and Unavailable while the cube is being verified or rebuilt.
+        """
+        with self._directory.unit() as session:
+            member = _find(session, actor, who)
+            _check(session, actor, member)
+        # The cube groups by end user: made anew, it has the surrogate, too.
+        events = self._maintenance.rewrite(
+            lambda: self._ledger.forget(actor.organization_id, member.email, member.member_id)
+        )
+        with self._trail.change(actor) as change:
+            session = change.session
+            member = _find(session, actor, member.member_id)
+            _check(session, actor, member)
+            if not member.is_deleted:
+                release_member(session, member, change.now_us)
+            invitations = invitations_taken_by(session, member.member_id)
+            destroyed = destroy_personal_values(session, [member.member_id, *invitations])
+            forget_address(session, member.email, member.member_id + _ERASED_DOMAIN)
+            delete_identities(session, member.member_id)
+            set_password(session, member.member_id, None)
+            update_member(
+                session,
+                replace(member, name=ERASED_NAME, email=member.member_id + _ERASED_DOMAIN),
+            )
+            change.note(
+                Action.MEMBER_ERASE,
+                member.member_id,
+                after={"destroyed": destroyed, "events": events},
+            )
+        self._directory.truncate_log()
+        return ErasureReport(member_id=member.member_id, events=events, values=len(destroyed))
+
+
+def _find(session: Session, actor: Actor, who: str) -> Member:
+    """The member that is meant; a present one before those who left with the same address."""
+    members = list_members(session, actor.organization_id)
+    for member in sorted(members, key=lambda member: member.is_deleted):
+        is_meant = who == member.member_id or who.lower() == member.email.lower()
+        if is_meant and not member.email.endswith(_ERASED_DOMAIN):
+            return member
+    raise NotFound("There is no such member.")
+
+
+def _check(session: Session, actor: Actor, member: Member) -> None:
+    check_manages(actor, member.role)
+    if not member.is_deleted and member.role is Role.OWNER:
+        check_other_owner(session, actor, member)

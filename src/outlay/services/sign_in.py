@@ -1,0 +1,340 @@
+"""Signing in and out: passwords, links that work once, the first owner."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role
+from outlay.domain.audit import Action, Personal
+from outlay.domain.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable
+from outlay.domain.organization import Invitation, Member, Organization, operator_of
+from outlay.kit.clock import Clock, in_us, to_us
+from outlay.kit.ids import new_id
+from outlay.kit.secrets import digest_secret, new_secret
+from outlay.services.access import actor_for
+from outlay.services.checks import check_email, check_name
+from outlay.services.members import describe_member, find_present_member
+from outlay.services.organizations import Organizations
+from outlay.services.passwords import Passwords, check_password
+from outlay.services.trail import Change, Trail
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.invitations import close_invitation, find_invitation
+from outlay.storage.directory.members import (
+    create_member,
+    find_login,
+    find_member,
+    set_password,
+)
+from outlay.storage.directory.organizations import find_organization, list_organizations
+from outlay.storage.directory.password_links import delete_password_links, find_password_link
+from outlay.storage.directory.sessions import (
+    StoredSession,
+    create_session,
+    delete_session,
+    delete_sessions_of,
+    find_session,
+)
+from outlay.storage.directory.sign_in_failures import (
+    count_failures,
+    create_failures,
+    delete_failures,
+)
+
+ATTEMPTS: Final = 10
+"""Failures of one account within the window."""
+ATTEMPTS_OF_ADDRESS: Final = 100
+"""Failures from one address: behind a proxy it may be the address of everybody."""
+ATTEMPT_WINDOW: Final = timedelta(minutes=15)
+
+
+class SignIn:
+    """Opens and ends browser sessions. Each kept as the digest of its cookie."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        trail: Trail,
+        organizations: Organizations,
+        passwords: Passwords,
+        clock: Clock,
+    ) -> None:
+        self._directory = directory
+        self._trail = trail
+        self._organizations = organizations
+        self._passwords = passwords
+        self._clock = clock
+
+    # With a password
+
+    async def sign_in(self, email: str, password: str, remote: str, request_id: str) -> str:
+        """A session token for the right e-mail address and password.
+
+        Raises Unauthenticated for a wrong pair, without saying which of the two is wrong, and
+        Unavailable after too many failures of the account or from the address.
+        """
+        account = digest_secret(f"account {email.strip().lower()}")
+        address = digest_secret(f"address {remote}")
+        at_us = self._count_attempt({account: ATTEMPTS, address: ATTEMPTS_OF_ADDRESS})
+        with self._directory.unit() as session:
+            login = find_login(session, email.strip())
+        member, password_hash = login or (None, None)
+        if not await self._passwords.verify_soon(password_hash, password) or member is None:
+            raise Unauthenticated("This e-mail address and password do not match an account.")
+        with self._directory.write() as session:
+            delete_failures(session, account)
+            delete_failures(session, address, at_us)
+        return self._open(member.member_id, request_id, method="password")
+
+    def _count_attempt(self, limits: Mapping[bytes, int]) -> int:
+        """Note an attempt of sources before it is made, so that many at once count, too; when.
+
+        `limits` is how many failures of each source there may be.
+        """
+        now_us = to_us(self._clock.now())
+        since_us = now_us - in_us(ATTEMPT_WINDOW)
+        with self._directory.write() as session:
+            if any(
+                count_failures(session, source, since_us) >= limit
+                for source, limit in limits.items()
+            ):
+                raise Unavailable(
+                    "Too many failed sign-ins. Try again in a quarter of an hour.",
+                    code="too-many-attempts",
+                )
+            create_failures(session, tuple(limits), now_us, since_us)
+        return now_us
+
+    def _open(self, member_id: str, request_id: str, method: str) -> str:
+        with self._directory.unit() as session:
+            actor = actor_for(
+                session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
+            )
+        if actor is None:
+            raise Unauthenticated("This account has been removed.")
+        with self._trail.change(actor) as change:
+            find_present_member(change.session, actor, member_id)
+            token = open_session(change, member_id)
+            change.note(Action.SESSION_CREATE, member_id, after={"method": method})
+        return token
+
+    def sign_out(self, token: str, request_id: str) -> None:
+        """End the session of a token; unknown tokens are nothing to end."""
+        digest = digest_secret(token)
+        with self._directory.unit() as session:
+            stored = find_session(session, digest)
+            if stored is None:
+                return
+            actor = actor_for(
+                session, stored.member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
+            )
+        if actor is None:
+            return
+        with self._trail.change(actor) as change:
+            delete_session(change.session, digest)
+            change.note(Action.SESSION_DELETE, stored.member_id, before={"sessions": 1})
+
+    def sign_out_others(self, actor: Actor, token: str | None) -> int:
+        """End all sessions of the actor but the one of a token; how many there were."""
+        with self._trail.change(actor) as change:
+            kept = digest_secret(token) if token else b""
+            ended = delete_sessions_of(change.session, actor.member_id, kept)
+            if ended:
+                change.note(Action.SESSION_DELETE, actor.member_id, before={"sessions": ended})
+            else:
+                change.cancel()
+        return ended
+
+    def change_password(self, actor: Actor, current: str, password: str, token: str | None) -> None:
+        """Replace the actor's own password and end their other sessions."""
+        check_password(password, field="password")
+        self._count_attempt({digest_secret(f"account {actor.email.lower()}"): ATTEMPTS})
+        with self._directory.unit() as session:
+            login = find_login(session, actor.email)
+        if login is None or not self._passwords.verify(login[1], current):
+            raise Invalid("This is not your present password.", field="current")
+        password_hash = self._passwords.hash(password)
+        with self._trail.change(actor) as change:
+            find_present_member(change.session, actor, actor.member_id)
+            set_password(change.session, actor.member_id, password_hash)
+            delete_failures(change.session, digest_secret(f"account {actor.email.lower()}"))
+            delete_sessions_of(
+                change.session, actor.member_id, digest_secret(token) if token else b""
+            )
+            change.note(Action.PASSWORD_UPDATE, actor.member_id)
+
+    # With a link
+
+    def invitation(self, secret: str) -> tuple[Invitation, Organization]:
+        """What a link invites to; raises NotFound when it is unknown, used or has expired."""
+        with self._directory.unit() as session:
+            found = find_invitation(session, digest_secret(secret))
+            organization = find_organization(session, found.organization_id) if found else None
+        if found is None or organization is None or self._is_over(found.expires_at_us):
+            raise NotFound("This invitation has been used, was revoked or has expired.")
+        return found, organization
+
+    def accept(self, secret: str, name: str, password: str, request_id: str) -> str:
+        """Become a member by a link; a session token."""
+        invitation, organization = self.invitation(secret)
+        check_password(password)
+        member = Member(
+            member_id=new_id("mem"),
+            organization_id=invitation.organization_id,
+            name=check_name(name),
+            email=invitation.email,
+            role=invitation.role,
+        )
+        password_hash = self._passwords.hash(password)
+        actor = _first_steps(organization, member, request_id)
+        with self._trail.change(actor) as change:
+            # Once more: two may have followed the link.
+            if find_invitation(change.session, digest_secret(secret)) is None:
+                raise NotFound("This invitation has been used, was revoked or has expired.")
+            if find_login(change.session, member.email) is not None:
+                raise Conflict("There is an account with this e-mail address already.")
+            create_member(change.session, member, change.now_us, password_hash)
+            close_invitation(change.session, invitation.invitation_id, member_id=member.member_id)
+            token = open_session(change, member.member_id)
+            change.note(
+                Action.INVITATION_ACCEPT,
+                invitation.invitation_id,
+                after={"member": member.member_id, **describe_member(member)},
+            )
+        return token
+
+    def member_of_link(self, secret: str) -> Member:
+        """Whose password a link sets; raises NotFound when it is unknown, used or has expired."""
+        now_us = to_us(self._clock.now())
+        with self._directory.unit() as session:
+            member_id = find_password_link(session, digest_secret(secret), now_us)
+            member = find_member(session, member_id) if member_id else None
+        if member is None or member.is_deleted:
+            raise NotFound("This link has been used or has expired.")
+        return member
+
+    def set_password(self, secret: str, password: str, request_id: str) -> str:
+        """Set a password by a link and end all sessions; a new session token."""
+        member = self.member_of_link(secret)
+        check_password(password)
+        password_hash = self._passwords.hash(password)
+        with self._directory.unit() as session:
+            actor = actor_for(
+                session, member.member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
+            )
+        if actor is None:
+            raise NotFound("This link has been used or has expired.")
+        with self._trail.change(actor) as change:
+            digest = digest_secret(secret)
+            if find_password_link(change.session, digest, change.now_us) != member.member_id:
+                raise NotFound("This link has been used or has expired.")
+            delete_password_links(change.session, member.member_id)
+            set_password(change.session, member.member_id, password_hash)
+            delete_sessions_of(change.session, member.member_id)
+            token = open_session(change, member.member_id)
+            change.note(Action.PASSWORD_UPDATE, member.member_id)
+        return token
+
+    # The first owner
+
+    def is_new(self) -> bool:
+        """Whether there is no organization yet."""
+        with self._directory.unit() as session:
+            return not list_organizations(session)
+
+    def set_up(
+        self,
+        *,
+        organization: str,
+        timezone: str,
+        name: str,
+        email: str,
+        password: str,
+        request_id: str,
+    ) -> str:
+        """The first organization and its owner; a session token. Conflict when there is one."""
+        check_password(password)
+        drafted = self._organizations.draft(organization, plan=Plan.ENTERPRISE, timezone=timezone)
+        member = Member(
+            member_id=new_id("mem"),
+            organization_id=drafted.organization_id,
+            name=check_name(name),
+            email=check_email(email),
+            role=Role.OWNER,
+        )
+        password_hash = self._passwords.hash(password)
+        with self._trail.change(_first_steps(drafted, member, request_id)) as change:
+            if list_organizations(change.session):
+                raise Conflict("Outlay has been set up already; sign in.", code="set-up-already")
+            self._organizations.add(change.session, drafted, change.now_us)
+            create_member(change.session, member, change.now_us, password_hash)
+            token = open_session(change, member.member_id)
+            change.note(
+                Action.ORGANIZATION_CREATE,
+                drafted.organization_id,
+                after={
+                    "name": drafted.name,
+                    "slug": drafted.slug,
+                    "plan": drafted.plan.value,
+                    "timezone": drafted.timezone,
+                    "owner": Personal(member.member_id, member.email),
+                },
+            )
+        return token
+
+    def set_owner(self, organization: Organization, email: str, password: str) -> Member:
+        """Make an address an owner with a password, or set that member's password: the operator."""
+        check_password(password)
+        address = check_email(email)
+        password_hash = self._passwords.hash(password)
+        with self._trail.change(operator_of(organization)) as change:
+            login = find_login(change.session, address)
+            if login is not None:
+                member = login[0]
+                if member.organization_id != organization.organization_id:
+                    raise Conflict(f"{address} belongs to another organization")
+                set_password(change.session, member.member_id, password_hash)
+                delete_sessions_of(change.session, member.member_id)
+                change.note(Action.PASSWORD_UPDATE, member.member_id)
+                return member
+            member = Member(
+                member_id=new_id("mem"),
+                organization_id=organization.organization_id,
+                name=address.partition("@")[0],
+                email=address,
+                role=Role.OWNER,
+            )
+            create_member(change.session, member, change.now_us, password_hash)
+            change.note(Action.MEMBER_CREATE, member.member_id, after=describe_member(member))
+        return member
+
+    def _is_over(self, expires_at_us: int) -> bool:
+        return expires_at_us <= to_us(self._clock.now())
+
+
+def open_session(change: Change, member_id: str) -> str:
+    """A new session of a member, and the only sight of its token."""
+    token = new_secret()
+    create_session(
+        change.session,
+        StoredSession(
+            digest=digest_secret(token),
+            member_id=member_id,
+            created_at_us=change.now_us,
+            seen_at_us=change.now_us,
+        ),
+    )
+    return token
+
+
+def _first_steps(organization: Organization, member: Member, request_id: str) -> Actor:
+    """Somebody who becomes a member by what they do."""
+    return replace(
+        operator_of(organization),
+        member_id=member.member_id,
+        member_name=member.name,
+        email=member.email,
+        role=member.role,
+        channel=Channel.SESSION,
+        request_id=request_id,
+    )

@@ -1,0 +1,111 @@
+"""Changes to the directory, each on record: one transaction, one entry of the audit trail."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session
+
+from outlay.domain.actor import Actor
+from outlay.domain.audit import Action, AuditEntry, changes_between
+from outlay.kit.clock import Clock, to_us
+from outlay.storage.checkpoints import Checkpoint, CheckpointFile
+from outlay.storage.directory.audit import Fields, append_entry
+from outlay.storage.directory.engine import Directory
+
+logger = logging.getLogger(__name__)
+
+
+class Change:
+    """A transaction under way, and what it does."""
+
+    def __init__(self, session: Session, now_us: int) -> None:
+        self.session = session
+        self.now_us = now_us
+        """When it happens, in µs since the epoch."""
+        self._noted: tuple[Action, str, Fields | None, Fields | None] | None = None
+        self._is_void = False
+
+    def note(
+        self,
+        action: Action,
+        target: str,
+        *,
+        before: Fields | None = None,
+        after: Fields | None = None,
+    ) -> None:
+        """Say what is done to what; once, or the change is refused as a mistake of ours."""
+        if self._noted is not None:
+            raise RuntimeError("a change is one action")
+        self._noted = (action, target, before, after)
+
+    def note_update(self, action: Action, target: str, before: Fields, after: Fields) -> None:
+        """Say which fields of something change; a change of nothing is not recorded."""
+        old, new = changes_between(before, after)
+        if new:
+            self.note(action, target, before=old, after=new)
+        else:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """There is nothing to change: undo what was done here and record nothing."""
+        self._is_void = True
+
+    @property
+    def noted(self) -> tuple[Action, str, Fields | None, Fields | None] | None:
+        """What was said, None when the change was cancelled."""
+        if self._is_void:
+            return None
+        if self._noted is None:
+            raise RuntimeError("a change must say what it does")
+        return self._noted
+
+
+class Trail:
+    """The only door to changing the directory on somebody's behalf."""
+
+    def __init__(self, directory: Directory, checkpoints: CheckpointFile, clock: Clock) -> None:
+        self._directory = directory
+        self._checkpoints = checkpoints
+        self._clock = clock
+
+    @contextmanager
+    def change(self, actor: Actor) -> Iterator[Change]:
+        """One transaction of one actor in their organization; the entry is part of it.
+
+        Undone when the block raises or says nothing of what it does. The signed checkpoint
+        follows the commit.
+        """
+        with self._directory.change() as session:
+            change = Change(session, to_us(self._clock.now()))
+            yield change
+            noted = change.noted
+            if noted is None:
+                session.rollback()
+                return
+            action, target, before, after = noted
+            entry = append_entry(
+                session,
+                AuditEntry(
+                    organization_id=actor.organization_id,
+                    number=0,
+                    time_us=change.now_us,
+                    channel=actor.channel,
+                    author_id=actor.member_id,
+                    credential_id=actor.credential_id,
+                    request_id=actor.request_id,
+                    action=action,
+                    target=target,
+                    before=None,
+                    after=None,
+                ),
+                before,
+                after,
+            )
+        try:
+            self._checkpoints.append(
+                Checkpoint(entry.organization_id, entry.number, entry.digest, entry.time_us)
+            )
+        except OSError:
+            # The change is on disk and chained; the next checkpoint covers it, too.
+            logger.exception("the checkpoint of audit entry %s could not be written", entry.number)
