@@ -1,8 +1,10 @@
 """The web application: what is served where, in which order it is wrapped."""
 
 from collections.abc import Mapping
+from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -13,13 +15,51 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from outlay import __version__
 from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.services.bundle import Services
-from outlay.web.api import analytics, exports, operations
+from outlay.web.api import (
+    account,
+    analytics,
+    audit,
+    exports,
+    groups,
+    keys,
+    limits,
+    members,
+    operations,
+    organization,
+    prices,
+    projects,
+    sso,
+    tokens,
+    upstreams,
+)
 from outlay.web.dashboard import routes as dashboard
 from outlay.web.dashboard.pages import render_error
+from outlay.web.http.auth import Open
 from outlay.web.http.errors import TITLES, problem, status_of, wants_html
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
+from outlay.web.http.openapi import describe
 from outlay.web.ingest import events
 from outlay.web.proxy.app import Proxy
+
+ROUTERS: Final = (
+    analytics.router,
+    exports.router,
+    audit.router,
+    account.router,
+    organization.router,
+    members.router,
+    projects.router,
+    keys.router,
+    groups.router,
+    upstreams.router,
+    prices.router,
+    limits.router,
+    tokens.router,
+    sso.router,
+    events.router,
+    operations.router,
+    dashboard.router,
+)
 
 
 class Application:
@@ -30,9 +70,13 @@ class Application:
         services: Services,
         operator_token: str,
         more: Mapping[str, ASGIApp] | None = None,
+        setup_secret: str = "",
     ) -> None:
-        """`more` are further paths and what answers them."""
-        self.pages = create_pages(services, operator_token)
+        """`more` are further paths and what answers them.
+
+        `setup_secret` ends the address under which the first owner sets up; empty: nowhere.
+        """
+        self.pages = create_pages(services, operator_token, setup_secret)
         self._proxy = Proxy(services)
         # By the path as it was written: another spelling of it is another path.
         handlers = {**self._proxy.handlers, **(more or {})}
@@ -57,13 +101,14 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def create_pages(services: Services, operator_token: str) -> FastAPI:
+def create_pages(services: Services, operator_token: str, setup_secret: str = "") -> FastAPI:
     """Dashboard, JSON API and ingest over the services of one installation."""
     app = FastAPI(
         title="Outlay",
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(SameOriginWrites),
@@ -72,14 +117,20 @@ def create_pages(services: Services, operator_token: str) -> FastAPI:
     )
     app.state.services = services
     app.state.operator_token = operator_token
+    app.state.setup_secret = setup_secret
 
-    app.include_router(analytics.router)
-    app.include_router(exports.router)
-    app.include_router(events.router)
-    app.include_router(operations.router)
-    app.include_router(dashboard.router)
+    for router in ROUTERS:
+        app.include_router(router)
+
+    @app.get(
+        "/openapi.json", include_in_schema=False, dependencies=[Depends(Open("documentation"))]
+    )
+    def get_openapi() -> dict[str, Any]:
+        """The description of the JSON API."""
+        return describe(app)
 
     app.add_exception_handler(OutlayError, _on_outlay_error)
+    app.add_exception_handler(RequestValidationError, _on_malformed)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_bug)
     return app
@@ -100,6 +151,18 @@ def _on_outlay_error(request: Request, error: Exception) -> Response:
         )
         return RedirectResponse(f"/login?{target.query}", 303)
     return render_error(request, status, TITLES.get(status, "Error"), error.message, error.code)
+
+
+def _on_malformed(request: Request, error: Exception) -> Response:
+    """Say of a body or parameter what is wrong with it, and where."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    kind, *place = first["loc"]
+    name = ".".join(map(str, place))
+    detail = str(first["msg"]).removeprefix("Value error, ")
+    where = f"{name}: " if name else f"{kind}: "
+    return problem(400, "invalid", where + detail, field=name or str(kind), request=request)
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:

@@ -13,25 +13,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from outlay.domain.errors import Invalid, OutlayError, Unauthenticated
-from outlay.kit.secrets import digest_secret, is_same_digest
+from outlay.domain.errors import Invalid, OutlayError
+from outlay.services.bundle import erase_member
+from outlay.services.importing import import_target
 from outlay.services.progress import Progress
 from outlay.services.verification import VerifyReport
-from outlay.web.http.auth import bearer_token, services_of
+from outlay.web.http.auth import OperatorOnly, services_of
 from outlay.web.ingest.events import outcome_response, read_body
 from outlay.wire.native import parse_events
 
-
-def require_operator(request: Request) -> None:
-    """Raise Unauthenticated unless the request carries the operator token of this process."""
-    offered = digest_secret(bearer_token(request) or "")
-    expected = digest_secret(request.app.state.operator_token)
-    if not is_same_digest(expected, offered):
-        raise Unauthenticated("This needs the operator token from the data directory.")
-
-
 router = APIRouter(
-    prefix="/operations", include_in_schema=False, dependencies=[Depends(require_operator)]
+    prefix="/operations", include_in_schema=False, dependencies=[Depends(OperatorOnly())]
 )
 
 
@@ -54,7 +46,7 @@ async def post_target(request: Request) -> Response:
     wanted = orjson.loads(await read_body(request))
 
     def resolve() -> bytes:
-        target = services.accounts.import_target(wanted["organization"], wanted["project"])
+        target = import_target(services.administration, wanted["organization"], wanted["project"])
         return orjson.dumps(asdict(target))
 
     return Response(await run_in_threadpool(resolve), media_type="application/json")
@@ -65,7 +57,7 @@ async def post_events(request: Request, organization: str, source: Annotated[str
     """Record events of an import into an organization."""
     services = services_of(request)
     body = await read_body(request)
-    known = {entry.organization_id for entry in services.accounts.organizations()}
+    known = {entry.organization_id for entry in services.administration.organizations.all()}
     if organization not in known:
         raise Invalid("unknown organization", field="organization")
 
@@ -74,6 +66,18 @@ async def post_events(request: Request, organization: str, source: Annotated[str
         return outcome_response(reports, services.recorder.record(organization, reports))
 
     return await run_in_threadpool(record)
+
+
+@router.post("/erase")
+async def post_erase(request: Request) -> Response:
+    """Erase a member on behalf of the operator."""
+    services = services_of(request)
+    wanted = orjson.loads(await read_body(request))
+
+    def erase() -> bytes:
+        return orjson.dumps(asdict(erase_member(services, wanted["organization"], wanted["who"])))
+
+    return Response(await run_in_threadpool(erase), media_type="application/json")
 
 
 def _stream(items: Iterable[Progress | VerifyReport]) -> StreamingResponse:

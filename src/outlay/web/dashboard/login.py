@@ -3,14 +3,23 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from outlay.domain.actor import Actor
 from outlay.domain.errors import OutlayError, Unauthenticated, Unavailable
+from outlay.domain.policy import Permission, has
+from outlay.kit.secrets import digest_secret, is_same_digest
+from outlay.services.sso import CALLBACK
 from outlay.web.dashboard.pages import THEME_COOKIE, THEMES, render_page
 from outlay.web.http.auth import (
+    Open,
+    SignedIn,
+    base_url,
     clear_session,
+    is_secure,
+    request_id_of,
     services_of,
     session_actor,
     session_token,
@@ -20,23 +29,31 @@ from outlay.web.http.errors import status_of
 
 router = APIRouter(include_in_schema=False)
 
-HOME = "/organization/analytics"
+STATE_COOKIE = "outlay_sso"
+
+HOME = "/"
+SIGNING_IN = Open("there is no other way to sign in")
 
 
-@router.get("/login")
+@router.get("/")
+def get_root(actor: Annotated[Actor, Depends(SignedIn())]) -> Response:
+    """The first page that one may see."""
+    may_see_all = has(actor, Permission.ORGANIZATION_USAGE)
+    return RedirectResponse("/organization/analytics" if may_see_all else "/me/usage", 303)
+
+
+@router.get("/login", dependencies=[Depends(SIGNING_IN)])
 def get_login(request: Request) -> Response:
     """The form; whoever is signed in already goes on."""
     target = safe_target(request.query_params.get("next"))
     try:
         session_actor(request)
     except OutlayError:
-        return render_page(
-            request, "login.html", actor=None, title="Sign in", next=target, email="", error=None
-        )
+        return _form(request, target)
     return RedirectResponse(target, 303)
 
 
-@router.post("/login")
+@router.post("/login", dependencies=[Depends(SIGNING_IN)])
 async def post_login(
     request: Request,
     email: Annotated[str, Form()] = "",
@@ -47,34 +64,93 @@ async def post_login(
     target = safe_target(next)
     remote = request.client.host if request.client else "unknown"
     try:
-        token = await services_of(request).access.sign_in(email[:254], password[:1024], remote)
-    except (Unauthenticated, Unavailable) as error:
-        return render_page(
-            request,
-            "login.html",
-            actor=None,
-            status=status_of(error),
-            title="Sign in",
-            next=target,
-            email=email[:254],
-            error=error.message,
+        token = await services_of(request).administration.sign_in.sign_in(
+            email[:254], password[:1024], remote, request_id_of(request)
         )
+    except (Unauthenticated, Unavailable) as error:
+        return _form(request, target, error, email[:254])
     response = RedirectResponse(target, 303)
     set_session(response, token, request)
     return response
 
 
-@router.post("/logout")
+def _form(
+    request: Request, target: str, error: OutlayError | None = None, email: str = ""
+) -> Response:
+    services = services_of(request)
+    return render_page(
+        request,
+        "login.html",
+        actor=None,
+        status=status_of(error) if error else 200,
+        title="Sign in",
+        next=target,
+        email=email,
+        error=error.message if error else None,
+        is_new=services.administration.sign_in.is_new(),
+        sso=services.sso.organizations(),
+    )
+
+
+@router.get("/login/sso", dependencies=[Depends(SIGNING_IN)])
+async def get_sso(request: Request, organization: str = "", next: str = HOME) -> Response:
+    """Send the browser to the identity provider of an organization."""
+    try:
+        departure = await services_of(request).sso.depart(
+            organization, safe_target(next), base_url(request) + CALLBACK
+        )
+    except OutlayError as error:
+        return _form(request, safe_target(next), error)
+    response = RedirectResponse(departure.url, 303)
+    response.set_cookie(
+        STATE_COOKIE,
+        departure.state,
+        max_age=600,
+        path="/login/sso",
+        httponly=True,
+        secure=is_secure(request),
+        samesite="lax",
+    )
+    return response
+
+
+@router.get(CALLBACK, dependencies=[Depends(SIGNING_IN)])
+async def get_sso_callback(
+    request: Request, state: str = "", code: str = "", error: str = ""
+) -> Response:
+    """Take the browser back from the identity provider."""
+    held = request.cookies.get(STATE_COOKIE, "")
+    try:
+        if not state or not is_same_digest(digest_secret(held), digest_secret(state)):
+            raise Unauthenticated("This sign-in was not begun in this browser; start again.")
+        if error or not code:
+            raise Unauthenticated("The identity provider did not sign you in.")
+        token, target = await services_of(request).sso.arrive(
+            state=state,
+            code=code,
+            redirect_uri=base_url(request) + CALLBACK,
+            request_id=request_id_of(request),
+        )
+    except OutlayError as refusal:
+        response = _form(request, HOME, refusal)
+    else:
+        response = RedirectResponse(safe_target(target), 303)
+        set_session(response, token, request)
+    response.delete_cookie(STATE_COOKIE, path="/login/sso")
+    return response
+
+
+@router.post("/logout", dependencies=[Depends(SIGNING_IN)])
 def post_logout(request: Request) -> Response:
     """End the session."""
     if token := session_token(request):
-        services_of(request).access.sign_out(token)
+        services_of(request).administration.sign_in.sign_out(token, request_id_of(request))
     response = RedirectResponse("/login", 303)
     clear_session(response)
     return response
 
 
-@router.post("/theme")
+@router.post("/theme", dependencies=[Depends(Open("a choice of colours"))])
 def post_theme(
     theme: Annotated[str, Form()] = "system",
     next: Annotated[str, Form()] = HOME,

@@ -1,7 +1,7 @@
 """Organization analytics: what the whole organization spends, on what, and what changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -14,6 +14,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, Preset, parse_zone
+from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison, EntryKind, Freshness
 from outlay.services.bundle import Services
@@ -37,7 +38,7 @@ from outlay.web.dashboard.ranking import (
     rank_entries,
 )
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
-from outlay.web.http.auth import services_of, session_actor
+from outlay.web.http.auth import OnPage, base_url, services_of
 from outlay.web.http.params import FILTERS, QUERY, check_names, read_query
 from outlay.web.http.rendering import render_series
 
@@ -112,17 +113,41 @@ class FilterChip:
     remove_url: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whose usage a page is about."""
+
+    title: str
+    crumb: str
+    lede: str
+    export: str
+    """The path of the same numbers as CSV."""
+    groupings: Mapping[Dimension, str] = field(default_factory=lambda: GROUPINGS)
+
+
+ORGANIZATION: Final = Subject(
+    title="Organization analytics",
+    crumb="Organization",
+    lede="Cost, requests and tokens across every project, exact in any time zone.",
+    export="/exports/activity.csv",
+)
+
+
 @router.get("/organization/analytics")
 def get_organization_analytics(
-    request: Request, actor: Annotated[Actor, Depends(session_actor)]
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
     """The page."""
     services = services_of(request)
-    services.access.permit_organization_analytics(actor)
-    params = request.query_params
-    check_names(params, QUERY | {"metric"})
-    metric = _metric(params.get("metric"))
-    asked = read_query(params, actor, services.analytics)
+    check_names(request.query_params, QUERY | {"metric"})
+    query = read_query(request.query_params, actor, services.analytics)
+    return render_usage(request, actor, query, ORGANIZATION)
+
+
+def render_usage(request: Request, actor: Actor, asked: UsageQuery, subject: Subject) -> Response:
+    """The page of an answer: totals, what moved them, charts and ranking."""
+    services = services_of(request)
+    metric = _metric(request.query_params.get("metric"))
     query = replace(asked, top=SHOWN, ranks=tuple(Rank))
     links = Links.of(request)
     if not services.analytics.has_events(actor.organization_id):
@@ -130,14 +155,17 @@ def get_organization_analytics(
             request,
             "organization_analytics_empty.html",
             actor=actor,
-            title="Organization analytics",
-            base_url=str(request.base_url).rstrip("/"),
+            title=subject.title,
+            subject=subject,
+            base_url=base_url(request),
+            may_set_up=has(actor, Permission.UPSTREAMS_WRITE),
         )
     return render_page(
         request,
         "organization_analytics.html",
         actor=actor,
-        title="Organization analytics",
+        title=subject.title,
+        subject=subject,
         metric=metric,
         links=links,
         **_view(services, query, links),
@@ -165,7 +193,6 @@ def _view(services: Services, query: UsageQuery, links: Links) -> dict[str, Any]
     return {
         "metrics": METRICS,
         "frozen_metric": frozenset({"metric"}),
-        "groupings": GROUPINGS,
         "presets": PRESETS,
         "group_by": group_by,
         "noun": group_by.noun,
@@ -281,6 +308,8 @@ def _driver(comparison: Comparison) -> Driver | None:
 def _chips(services: Services, query: UsageQuery, links: Links) -> list[FilterChip]:
     chips: list[FilterChip] = []
     for name, dimension in FILTERS.items():
+        if name not in dict(links.items):
+            continue
         values = query.filters.get(dimension, ())
         if not values:
             continue

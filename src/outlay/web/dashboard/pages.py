@@ -10,8 +10,9 @@ from starlette.responses import HTMLResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import OutlayError
+from outlay.domain.policy import has
 from outlay.web.dashboard import formatting
-from outlay.web.dashboard.navigation import NAVIGATION
+from outlay.web.dashboard.navigation import NAVIGATION, NavSection
 from outlay.web.dashboard.static_files import static_url
 from outlay.web.http.auth import session_actor
 
@@ -54,11 +55,26 @@ def render_page(
         theme=theme if theme in THEMES else "system",
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        navigation=NAVIGATION,
+        navigation=_navigation(actor) if actor else (),
         base="fragment.html" if request.headers.get(FRAGMENT_HEADER) == "page" else "layout.html",
         **context,
     )
     return HTMLResponse(body, status, headers={"Vary": "X-Fragment"})
+
+
+def _navigation(actor: Actor) -> list[NavSection]:
+    """The sidebar, without what is closed to the actor for good."""
+    return [
+        NavSection(
+            section.title,
+            tuple(
+                item
+                for item in section.items
+                if item.permission is None or has(actor, item.permission)
+            ),
+        )
+        for section in NAVIGATION
+    ]
 
 
 def render_error(

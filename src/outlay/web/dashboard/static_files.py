@@ -8,11 +8,12 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.errors import NotFound
+from outlay.web.http.auth import Open
 
 MEDIA_TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -74,7 +75,9 @@ def static_url(path: str) -> str:
     return f"/static/{release_digest()}/{path}"
 
 
-@router.get("/static/{release}/{path:path}")
+@router.get(
+    "/static/{release}/{path:path}", dependencies=[Depends(Open("styles and scripts hold no data"))]
+)
 def get_static(request: Request, release: str, path: str) -> Response:
     """A file; the release in its address makes it immutable."""
     entry = static_files().get(path)

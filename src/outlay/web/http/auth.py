@@ -1,16 +1,94 @@
-"""From request to actor: browser session or access token."""
+"""What a route demands of whoever asks, declared on each route."""
+
+from dataclasses import dataclass, replace
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from outlay.domain.actor import Actor
+from outlay.domain.actor import Actor, Channel
 from outlay.domain.errors import Unauthenticated
+from outlay.domain.policy import Permission, permit
+from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.access import SESSION_LIFETIME
 from outlay.services.bundle import Services
 
-SECURE_COOKIE = "__Host-outlay_session"
-PLAIN_COOKIE = "outlay_session"
+SECURE_COOKIE: Final = "__Host-outlay_session"
+PLAIN_COOKIE: Final = "outlay_session"
 """Over plain HTTP on loopback, where browsers refuse the `__Host-` prefix."""
+
+_BOTH: Final = frozenset({Channel.SESSION, Channel.TOKEN})
+
+
+class Policy:
+    """What a route demands; each declares exactly one, or the tests fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requires(Policy):
+    """A permission, by session or access token: the actor who has it."""
+
+    permission: Permission
+    channels: frozenset[Channel] = _BOTH
+
+    def __call__(self, request: Request) -> Actor:
+        """The actor; raises Unauthenticated or NotPermitted."""
+        actor = self._actor(request)
+        permit(actor, self.permission)
+        return replace(actor, request_id=request_id_of(request))
+
+    def _actor(self, request: Request) -> Actor:
+        if Channel.TOKEN not in self.channels:
+            return session_actor(request)
+        if Channel.SESSION not in self.channels or bearer_token(request) is not None:
+            return token_actor(request)
+        return session_actor(request)
+
+
+@dataclass(frozen=True, slots=True)
+class OnPage(Requires):
+    """A permission, by session: pages are for people."""
+
+    channels: frozenset[Channel] = frozenset({Channel.SESSION})
+
+
+@dataclass(frozen=True, slots=True)
+class ByToken(Requires):
+    """A permission, by access token: for what browsers have no business with."""
+
+    channels: frozenset[Channel] = frozenset({Channel.TOKEN})
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn(Policy):
+    """Anybody with a session, for what is not about data."""
+
+    def __call__(self, request: Request) -> Actor:
+        """The actor; raises Unauthenticated."""
+        return replace(session_actor(request), request_id=request_id_of(request))
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Policy):
+    """Nothing: the route is for everybody."""
+
+    reason: str
+    """Why."""
+
+    def __call__(self) -> None:
+        """Let everybody pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorOnly(Policy):
+    """The operator token of this process, which lies in the data directory."""
+
+    def __call__(self, request: Request) -> None:
+        """Raise Unauthenticated for others."""
+        offered = digest_secret(bearer_token(request) or "")
+        expected = digest_secret(request.app.state.operator_token)
+        if not is_same_digest(expected, offered):
+            raise Unauthenticated("This needs the operator token from the data directory.")
 
 
 def services_of(request: Request) -> Services:
@@ -19,10 +97,25 @@ def services_of(request: Request) -> Services:
     return services
 
 
+def request_id_of(request: Request) -> str:
+    """The id that the answer and the audit trail carry."""
+    request_id: str = request.scope["request_id"]
+    return request_id
+
+
+def base_url(request: Request) -> str:
+    """How browsers reach this server, without a slash at the end."""
+    return services_of(request).settings.public_url or str(request.base_url).rstrip("/")
+
+
+def is_secure(request: Request) -> bool:
+    """Whether browsers reach this server over TLS."""
+    return base_url(request).startswith("https:")
+
+
 def session_token(request: Request) -> str | None:
     """The session cookie of a request."""
-    name = SECURE_COOKIE if request.url.scheme == "https" else PLAIN_COOKIE
-    return request.cookies.get(name)
+    return request.cookies.get(SECURE_COOKIE if is_secure(request) else PLAIN_COOKIE)
 
 
 def session_actor(request: Request) -> Actor:
@@ -47,23 +140,15 @@ def token_actor(request: Request) -> Actor:
     return services_of(request).access.actor_of_token(token)
 
 
-def reading_actor(request: Request) -> Actor:
-    """Who reads: by access token where one is sent, else by session."""
-    if bearer_token(request) is not None:
-        return token_actor(request)
-    return session_actor(request)
-
-
 def set_session(response: Response, token: str, request: Request) -> None:
     """Put a session into the browser."""
-    is_secure = request.url.scheme == "https"
     response.set_cookie(
-        SECURE_COOKIE if is_secure else PLAIN_COOKIE,
+        SECURE_COOKIE if is_secure(request) else PLAIN_COOKIE,
         token,
         max_age=int(SESSION_LIFETIME.total_seconds()),
         path="/",
         httponly=True,
-        secure=is_secure,
+        secure=is_secure(request),
         samesite="lax",
     )
 

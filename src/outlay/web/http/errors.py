@@ -71,6 +71,7 @@ def problem(
         body["field"] = field
     if request is not None:
         body["instance"] = request.url.path
+        body["requestId"] = request.scope.get("request_id", "")
     headers = {"Cache-Control": "no-store"}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -1,11 +1,14 @@
-"""Security headers on every response, and refusal of cross-site writes. Pure ASGI."""
+"""Security headers and an id on every response, and refusal of cross-site writes. Pure ASGI."""
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from outlay.kit.ids import new_id
+from outlay.web.http.auth import base_url, is_secure
 from outlay.web.http.errors import problem
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -47,13 +50,16 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
 
+        scope["request_id"] = request_id = new_id("req")
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
                 for name, value in HEADERS.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
-                if scope.get("scheme") == "https":
+                if is_secure(Request(scope)):
                     headers["Strict-Transport-Security"] = "max-age=63072000"
             await send(message)
 
@@ -74,7 +80,8 @@ class SameOriginWrites:
         """Serve one connection."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
             headers = Headers(scope=scope)
-            if not is_same_origin(headers):
+            host = urlsplit(base_url(Request(scope))).netloc
+            if not is_same_origin(headers, host):
                 refusal = problem(
                     403,
                     "cross-site",
@@ -86,10 +93,13 @@ class SameOriginWrites:
         await self._app(scope, receive, send)
 
 
-def is_same_origin(headers: Headers) -> bool:
-    """Whether a request's own headers say that this site, or no browser, made it."""
+def is_same_origin(headers: Headers, host: str) -> bool:
+    """Whether a request's own headers say that this site, or no browser, made it.
+
+    `host` is what browsers reach this server as.
+    """
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}
     origin = headers.get("origin")
-    return origin is None or origin.partition("://")[2] == headers.get("host")
+    return origin is None or origin.partition("://")[2] == host

@@ -1,6 +1,7 @@
 """Query strings → UsageQuery, for endpoints, exports and pages alike."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -33,6 +34,9 @@ FILTERS: Final[Mapping[str, Dimension]] = {
 
 COMMON: Final = frozenset({"from", "to", "preset", "timezone", *FILTERS})
 QUERY: Final = COMMON | {"groupBy", "bucket", "top", "rankBy"}
+
+OWN_QUERY: Final = QUERY - {"userId", "memberId", "groupId"}
+"""Of questions about one's own usage."""
 
 DEFAULT_TOP: Final = 10
 
@@ -86,6 +90,12 @@ def read_query(
         top=_top(params),
         ranks=(rank,),
     )
+
+
+def read_own_query(params: QueryParams, actor: Actor, analytics: Analytics) -> UsageQuery:
+    """The question of a query string about the actor's own usage: what is put down to them."""
+    query = read_query(params, actor, analytics)
+    return replace(query, filters={**query.filters, Dimension.USER: (actor.member_id,)})
 
 
 def read_filters(params: QueryParams) -> Mapping[Dimension, tuple[str, ...]]:

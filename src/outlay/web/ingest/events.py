@@ -13,24 +13,27 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
 from outlay.domain.outcome import Outcome
+from outlay.domain.policy import Permission
 from outlay.domain.report import UsageReport
-from outlay.web.http.auth import services_of, token_actor
-from outlay.wire.native import parse_events
+from outlay.web.http.auth import ByToken, services_of
+from outlay.web.http.openapi import json_body
+from outlay.wire.native import EVENTS_SCHEMA, parse_events
 
 router = APIRouter(tags=["ingest"])
 
 MAX_BODY: Final = 32 * 1024 * 1024
 
 
-@router.post("/v1/usage/events")
-async def post_events(request: Request, actor: Annotated[Actor, Depends(token_actor)]) -> Response:
+@router.post("/v1/usage/events", openapi_extra={"requestBody": json_body(EVENTS_SCHEMA)})
+async def post_events(
+    request: Request, actor: Annotated[Actor, Depends(ByToken(Permission.USAGE_RECORD))]
+) -> Response:
     """Record a JSON array of events; every one is stored, known already, or a conflict.
 
     Nothing is stored when any event is malformed. A conflict (an id that was used for other
     content) makes the answer a 409, with the others stored; each result says which it is.
     """
     services = services_of(request)
-    services.access.permit_ingest(actor)
     body = await read_body(request)
 
     def record() -> tuple[Sequence[UsageReport], list[Outcome]]:

@@ -2,6 +2,7 @@
 import { announce, parseFragment } from "./dom.js";
 import "./area.js";
 import "./daterange.js";
+import "./forms.js";
 
 let loading = /** @type {AbortController|null} */ (null);
 
@@ -102,11 +103,19 @@ function offerZones() {
 
 /** @param {HTMLElement} button */
 async function copy(button) {
-  const text = document.getElementById(button.dataset.copy ?? "")?.textContent ?? "";
-  await navigator.clipboard.writeText(text);
+  const source = document.getElementById(button.dataset.copy ?? "");
+  if (!source) return;
+  let said = "Copied";
+  try {
+    await navigator.clipboard.writeText(source.textContent ?? "");
+  } catch {
+    // Not allowed, or not there at all, as on plain HTTP beyond this machine.
+    getSelection()?.selectAllChildren(source);
+    said = "Selected: press Ctrl+C";
+  }
   const label = /** @type {HTMLElement} */ (button.querySelector("span"));
-  label.textContent = "Copied";
-  announce("Copied");
+  label.textContent = said;
+  announce(said);
 }
 
 function toggleTable() {
@@ -209,6 +218,11 @@ for (const [type, isLit] of /** @type {[string, boolean][]} */ ([["pointerover",
     if (row) /** @type {any} */ (document.querySelector("usage-area"))?.light(isLit ? row.dataset.key : null);
   });
 }
+
+document.addEventListener("refresh", async (event) => {
+  await go(location.href, false);
+  announce(/** @type {CustomEvent} */ (event).detail);
+});
 
 addEventListener("popstate", () => go(location.href, false));
 prepare();

@@ -1,0 +1,111 @@
+"""`/groups`: user groups and who is in them, from when to when."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+
+from outlay.domain.actor import Actor
+from outlay.domain.organization import GroupMembership, UserGroup
+from outlay.domain.policy import Permission
+from outlay.web.api.models import Answer, Body, Instant, render_us
+from outlay.web.http.auth import Requires, services_of
+
+router = APIRouter(prefix="/groups", tags=["user groups"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.GROUPS_READ))]
+Writer = Annotated[Actor, Depends(Requires(Permission.GROUPS_WRITE))]
+
+
+class GroupBody(Body):
+    """A user group to be."""
+
+    name: str
+
+
+class MembershipBody(Body):
+    """Since when; now if not given."""
+
+    since: Instant | None = None
+
+
+class MembershipAnswer(Answer):
+    """A member's time in a group, the end exclusive."""
+
+    member_id: str
+    since: str | None
+    until: str | None
+
+
+class GroupAnswer(Answer):
+    """A user group with its memberships, past ones included."""
+
+    group_id: str
+    name: str
+    created_at: str | None
+    memberships: list[MembershipAnswer]
+
+
+class GroupList(Answer):
+    """User groups by name."""
+
+    groups: list[GroupAnswer]
+
+
+def _render(group: UserGroup, memberships: list[GroupMembership]) -> GroupAnswer:
+    return GroupAnswer(
+        group_id=group.group_id,
+        name=group.name,
+        created_at=render_us(group.created_at_us),
+        memberships=[_render_membership(m) for m in memberships if m.group_id == group.group_id],
+    )
+
+
+def _render_membership(membership: GroupMembership) -> MembershipAnswer:
+    return MembershipAnswer(
+        member_id=membership.member_id,
+        since=render_us(membership.valid_from_us),
+        until=render_us(membership.valid_to_us),
+    )
+
+
+@router.get("")
+def get_groups(request: Request, actor: Reader) -> GroupList:
+    """The user groups of the organization."""
+    groups = services_of(request).administration.groups
+    memberships = groups.memberships(actor)
+    return GroupList(groups=[_render(group, memberships) for group in groups.of(actor)])
+
+
+@router.post("", status_code=201)
+def post_group(request: Request, body: GroupBody, actor: Writer) -> GroupAnswer:
+    """A new user group."""
+    return _render(services_of(request).administration.groups.create(actor, body.name), [])
+
+
+@router.patch("/{group_id}")
+def patch_group(request: Request, group_id: str, body: GroupBody, actor: Writer) -> GroupAnswer:
+    """Give a user group another name."""
+    groups = services_of(request).administration.groups
+    return _render(groups.rename(actor, group_id, body.name), groups.memberships(actor))
+
+
+@router.delete("/{group_id}", status_code=204)
+def delete_group(request: Request, group_id: str, actor: Writer) -> None:
+    """Remove a user group: its memberships end, its past stays in every number."""
+    services_of(request).administration.groups.delete(actor, group_id)
+
+
+@router.put("/{group_id}/members/{member_id}")
+def put_member(
+    request: Request, group_id: str, member_id: str, body: MembershipBody, actor: Writer
+) -> MembershipAnswer:
+    """Put a member into a group. Requests on record keep the groups they were recorded with."""
+    groups = services_of(request).administration.groups
+    return _render_membership(groups.join(actor, group_id, member_id, body.since))
+
+
+@router.delete("/{group_id}/members/{member_id}", status_code=204)
+def delete_member(request: Request, group_id: str, member_id: str, actor: Writer) -> None:
+    """Take a member out of a group, from now on."""
+    services_of(request).administration.groups.leave(actor, group_id, member_id)

@@ -1,0 +1,86 @@
+"""`/limits`: what keys, projects and members may spend."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import StringConstraints
+from starlette.requests import Request
+
+from outlay.domain.actor import Actor
+from outlay.domain.money import parse_usd, render_usd
+from outlay.domain.policy import Permission
+from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
+from outlay.web.api.models import Answer, Body
+from outlay.web.http.auth import Requires, services_of
+
+router = APIRouter(prefix="/limits", tags=["spend limits"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.LIMITS_READ))]
+Writer = Annotated[Actor, Depends(Requires(Permission.LIMITS_WRITE))]
+
+
+class LimitBody(Body):
+    """A limit to be."""
+
+    scope: LimitScope
+    scope_id: str
+    interval: LimitInterval
+    amount_usd: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}(\.[0-9]{1,12})?$")]
+
+
+class LimitAnswer(Answer):
+    """What may be spent within one interval of the organization's time zone."""
+
+    scope: LimitScope
+    scope_id: str
+    interval: LimitInterval
+    amount_usd: str
+
+
+class LimitList(Answer):
+    """The limits there are."""
+
+    limits: list[LimitAnswer]
+
+
+def _render(limit: SpendLimit) -> LimitAnswer:
+    return LimitAnswer(
+        scope=limit.scope,
+        scope_id=limit.scope_id,
+        interval=limit.interval,
+        amount_usd=render_usd(limit.amount_pusd),
+    )
+
+
+@router.get("")
+def get_limits(request: Request, actor: Reader) -> LimitList:
+    """The spend limits of the organization."""
+    found = services_of(request).administration.limits.of(actor)
+    return LimitList(limits=[_render(limit) for limit in found])
+
+
+@router.put("")
+def put_limit(request: Request, body: LimitBody, actor: Writer) -> LimitAnswer:
+    """Set a limit, in place of the one for the same scope and interval."""
+    return _render(
+        services_of(request).administration.limits.put(
+            actor,
+            body.scope,
+            body.scope_id,
+            body.interval,
+            parse_usd(Decimal(body.amount_usd)),
+        )
+    )
+
+
+@router.delete("", status_code=204)
+def delete_limit(
+    request: Request,
+    scope: LimitScope,
+    scopeId: str,
+    interval: LimitInterval,
+    actor: Writer,
+) -> None:
+    """Remove a limit."""
+    services_of(request).administration.limits.delete(actor, scope, scopeId, interval)

@@ -1,0 +1,174 @@
+"""`/members` and `/invitations`: the people of an organization."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+
+from outlay.domain.actor import Actor, Role
+from outlay.domain.organization import Invitation, Member
+from outlay.domain.policy import Permission
+from outlay.web.api.models import Answer, Body, given, render_us
+from outlay.web.http.auth import Requires, base_url, services_of
+
+router = APIRouter(tags=["members"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.MEMBERS_READ))]
+Writer = Annotated[Actor, Depends(Requires(Permission.MEMBERS_WRITE))]
+
+
+class MemberChange(Body):
+    """What is to be different."""
+
+    name: str | None = None
+    role: Role | None = None
+
+
+class MemberAnswer(Answer):
+    """A member."""
+
+    member_id: str
+    name: str
+    email: str
+    role: Role
+    created_at: str | None
+
+
+class MemberList(Answer):
+    """Members by name."""
+
+    members: list[MemberAnswer]
+
+
+class InvitationBody(Body):
+    """Somebody to be invited."""
+
+    email: str
+    role: Role = Role.DEVELOPER
+
+
+class InvitationAnswer(Answer):
+    """An open invitation."""
+
+    invitation_id: str
+    email: str
+    role: Role
+    created_at: str | None
+    expires_at: str | None
+
+
+class NewInvitationAnswer(InvitationAnswer):
+    """An invitation with its link, which is shown this once: hand it to whom it is for."""
+
+    url: str
+
+
+class InvitationList(Answer):
+    """Open invitations, oldest first."""
+
+    invitations: list[InvitationAnswer]
+
+
+class LinkAnswer(Answer):
+    """A link that works once, shown this once."""
+
+    url: str
+
+
+class ErasureAnswer(Answer):
+    """What an erasure did."""
+
+    member_id: str
+    events: int
+    values: int
+
+
+def render_member(member: Member) -> MemberAnswer:
+    """A member as it is answered."""
+    return MemberAnswer(
+        member_id=member.member_id,
+        name=member.name,
+        email=member.email,
+        role=member.role,
+        created_at=render_us(member.created_at_us),
+    )
+
+
+def _render_invitation(invitation: Invitation) -> InvitationAnswer:
+    return InvitationAnswer(
+        invitation_id=invitation.invitation_id,
+        email=invitation.email,
+        role=invitation.role,
+        created_at=render_us(invitation.created_at_us),
+        expires_at=render_us(invitation.expires_at_us),
+    )
+
+
+@router.get("/members")
+def get_members(request: Request, actor: Reader) -> MemberList:
+    """The members of the organization."""
+    found = services_of(request).administration.members.of(actor)
+    return MemberList(members=[render_member(member) for member in found])
+
+
+@router.get("/members/{member_id}")
+def get_member(request: Request, member_id: str, actor: Reader) -> MemberAnswer:
+    """One member."""
+    return render_member(services_of(request).administration.members.find(actor, member_id))
+
+
+@router.patch("/members/{member_id}")
+def patch_member(
+    request: Request, member_id: str, body: MemberChange, actor: Writer
+) -> MemberAnswer:
+    """Change name or role; another role signs the member out."""
+    members = services_of(request).administration.members
+    return render_member(members.update(actor, member_id, **given(body)))
+
+
+@router.delete("/members/{member_id}", status_code=204)
+def delete_member(request: Request, member_id: str, actor: Writer) -> None:
+    """Let a member go; API keys that they created keep working."""
+    services_of(request).administration.members.remove(actor, member_id)
+
+
+@router.post("/members/{member_id}/password-link", status_code=201)
+def post_password_link(request: Request, member_id: str, actor: Writer) -> LinkAnswer:
+    """A link by which a member sets a new password, once, within a day."""
+    secret = services_of(request).administration.members.create_password_link(actor, member_id)
+    return LinkAnswer(url=f"{base_url(request)}/password/{secret}")
+
+
+@router.post("/members/{member_id}/erase")
+def post_erase(
+    request: Request,
+    member_id: str,
+    actor: Annotated[Actor, Depends(Requires(Permission.MEMBERS_ERASE))],
+) -> ErasureAnswer:
+    """Destroy who a present or former member is, for good. Totals stay as they are."""
+    report = services_of(request).erasure.erase(actor, member_id)
+    return ErasureAnswer(member_id=report.member_id, events=report.events, values=report.values)
+
+
+@router.get("/invitations")
+def get_invitations(request: Request, actor: Reader) -> InvitationList:
+    """Invitations that nobody has taken yet."""
+    found = services_of(request).administration.members.invitations(actor)
+    return InvitationList(invitations=[_render_invitation(entry) for entry in found])
+
+
+@router.post("/invitations", status_code=201)
+def post_invitation(request: Request, body: InvitationBody, actor: Writer) -> NewInvitationAnswer:
+    """Invite somebody; the link is in this answer and nowhere else."""
+    members = services_of(request).administration.members
+    invitation, secret = members.invite(actor, body.email, body.role)
+    return NewInvitationAnswer(
+        url=f"{base_url(request)}/invitation/{secret}",
+        **_render_invitation(invitation).model_dump(),
+    )
+
+
+@router.delete("/invitations/{invitation_id}", status_code=204)
+def delete_invitation(request: Request, invitation_id: str, actor: Writer) -> None:
+    """Make the link of an invitation useless."""
+    services_of(request).administration.members.revoke_invitation(actor, invitation_id)

@@ -1,0 +1,54 @@
+"""What bodies and answers of the directory's endpoints have in common."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from outlay.kit.clock import from_us
+
+
+class Body(BaseModel):
+    """What is sent: camelCase, and nothing that nobody reads."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=False, extra="forbid")
+
+
+class Answer(BaseModel):
+    """What is answered: camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+def _parse_instant(value: object) -> datetime:
+    """Raises ValueError unless `value` is a date and time with an offset (RFC 3339)."""
+    if not isinstance(value, str) or len(value) > 40:
+        raise ValueError("expected a date and time with an offset, 2026-11-21T09:00:00Z")
+    try:
+        instant = datetime.fromisoformat(value)
+        return from_us(0) + (instant - from_us(0))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError("expected a date and time with an offset, 2026-11-21T09:00:00Z") from error
+
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_parse_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
+]
+"""An instant as it is sent, in UTC."""
+
+Flag = Annotated[bool, Strict()]
+"""True or false, and no word for it."""
+
+
+def render_us(us: int | None) -> str | None:
+    """An instant in microseconds since the epoch as RFC 3339, None for none."""
+    return None if us is None else from_us(us).isoformat().replace("+00:00", "Z")
+
+
+def given(body: BaseModel) -> Mapping[str, Any]:
+    """The fields of a body that were sent, by their names in Python."""
+    return {name: getattr(body, name) for name in body.model_fields_set}

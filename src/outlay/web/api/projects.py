@@ -1,0 +1,74 @@
+"""`/projects`: what API keys belong to."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+
+from outlay.domain.actor import Actor
+from outlay.domain.organization import Project
+from outlay.domain.policy import Permission
+from outlay.web.api.models import Answer, Body, render_us
+from outlay.web.http.auth import Requires, services_of
+
+router = APIRouter(prefix="/projects", tags=["projects"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.PROJECTS_READ))]
+Writer = Annotated[Actor, Depends(Requires(Permission.PROJECTS_WRITE))]
+
+
+class ProjectBody(Body):
+    """A project to be."""
+
+    name: str
+
+
+class ProjectAnswer(Answer):
+    """A project."""
+
+    project_id: str
+    name: str
+    created_at: str | None
+
+
+class ProjectList(Answer):
+    """Projects by name."""
+
+    projects: list[ProjectAnswer]
+
+
+def _render(project: Project) -> ProjectAnswer:
+    return ProjectAnswer(
+        project_id=project.project_id,
+        name=project.name,
+        created_at=render_us(project.created_at_us),
+    )
+
+
+@router.get("")
+def get_projects(request: Request, actor: Reader) -> ProjectList:
+    """The projects of the organization."""
+    found = services_of(request).administration.projects.of(actor)
+    return ProjectList(projects=[_render(project) for project in found])
+
+
+@router.post("", status_code=201)
+def post_project(request: Request, body: ProjectBody, actor: Writer) -> ProjectAnswer:
+    """A new project."""
+    return _render(services_of(request).administration.projects.create(actor, body.name))
+
+
+@router.patch("/{project_id}")
+def patch_project(
+    request: Request, project_id: str, body: ProjectBody, actor: Writer
+) -> ProjectAnswer:
+    """Give a project another name."""
+    return _render(
+        services_of(request).administration.projects.rename(actor, project_id, body.name)
+    )
+
+
+@router.delete("/{project_id}", status_code=204)
+def delete_project(request: Request, project_id: str, actor: Writer) -> None:
+    """Remove a project: its keys are refused from now on, its past stays in every number."""
+    services_of(request).administration.projects.delete(actor, project_id)

@@ -1,0 +1,84 @@
+"""`/tokens`: what programs use this API with."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+
+from outlay.domain.access_token import AccessToken
+from outlay.domain.actor import Actor, Scope
+from outlay.domain.policy import Permission
+from outlay.web.api.models import Answer, Body, Instant, render_us
+from outlay.web.http.auth import Requires, services_of
+
+router = APIRouter(prefix="/tokens", tags=["access tokens"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.TOKENS_READ))]
+Writer = Annotated[Actor, Depends(Requires(Permission.TOKENS_WRITE))]
+
+
+class TokenBody(Body):
+    """An access token to be; its scopes cannot be more than the caller's own."""
+
+    description: str
+    scopes: list[Scope]
+    expires_at: Instant | None = None
+
+
+class TokenAnswer(Answer):
+    """An access token, without its secret."""
+
+    token_id: str
+    member_id: str
+    description: str
+    scopes: list[Scope]
+    created_at: str | None
+    expires_at: str | None
+
+
+class NewTokenAnswer(TokenAnswer):
+    """An access token with its secret, which is shown this once."""
+
+    token: str
+
+
+class TokenList(Answer):
+    """Access tokens, oldest first."""
+
+    tokens: list[TokenAnswer]
+
+
+def _render(token: AccessToken) -> TokenAnswer:
+    return TokenAnswer(
+        token_id=token.token_id,
+        member_id=token.member_id,
+        description=token.description,
+        scopes=sorted(token.scopes),
+        created_at=render_us(token.created_at_us),
+        expires_at=render_us(token.expires_at_us),
+    )
+
+
+@router.get("")
+def get_tokens(request: Request, actor: Reader) -> TokenList:
+    """The access tokens of the organization; a developer's own for a developer."""
+    found = services_of(request).administration.tokens.of(actor)
+    return TokenList(tokens=[_render(token) for token in found])
+
+
+@router.post("", status_code=201)
+def post_token(request: Request, body: TokenBody, actor: Writer) -> NewTokenAnswer:
+    """A new access token of the caller; its secret is in this answer and nowhere else."""
+    token, text = services_of(request).administration.tokens.create(
+        actor,
+        description=body.description,
+        scopes=body.scopes,
+        expires_at=body.expires_at,
+    )
+    return NewTokenAnswer(token=text, **_render(token).model_dump())
+
+
+@router.delete("/{token_id}", status_code=204)
+def delete_token(request: Request, token_id: str, actor: Writer) -> None:
+    """Refuse an access token from now on."""
+    services_of(request).administration.tokens.revoke(actor, token_id)

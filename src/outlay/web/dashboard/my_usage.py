@@ -1,0 +1,38 @@
+"""My usage: what is put down to whoever looks."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.policy import Permission
+from outlay.web.dashboard.organization_analytics import GROUPINGS, Subject, render_usage
+from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.params import OWN_QUERY, check_names, read_own_query
+
+router = APIRouter(include_in_schema=False)
+
+ME: Final = Subject(
+    title="My usage",
+    crumb="Monitoring",
+    lede="What your own requests cost, by model, project and key.",
+    export="/exports/me.csv",
+    groupings={
+        dimension: title
+        for dimension, title in GROUPINGS.items()
+        if dimension not in {Dimension.USER, Dimension.GROUP}
+    },
+)
+
+
+@router.get("/me/usage")
+def get_my_usage(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.OWN_USAGE))]
+) -> Response:
+    """The page."""
+    check_names(request.query_params, OWN_QUERY | {"metric"})
+    query = read_own_query(request.query_params, actor, services_of(request).analytics)
+    return render_usage(request, actor, query, ME)

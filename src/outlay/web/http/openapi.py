@@ -1,0 +1,70 @@
+"""The OpenAPI description: how to authenticate, and that every error is one shape."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+PROBLEM: Final = {
+    "type": "object",
+    "description": "An error (RFC 9457).",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable, for programs."},
+        "detail": {"type": "string", "description": "What is wrong and how to mend it."},
+        "field": {"type": "string", "description": "The parameter or field at fault."},
+        "instance": {"type": "string"},
+        "requestId": {"type": "string", "description": "As in the audit trail."},
+    },
+}
+
+ANSWERS: Final = {
+    "400": "The request is wrong; `field` says where.",
+    "401": "No credential, or one that is unknown, expired or revoked.",
+    "403": "Code `plan-required`, `role-required` or `scope-required` says what is missing.",
+    "404": "There is no such thing, or it belongs to somebody else.",
+    "409": "It contradicts what there is.",
+    "413": "The body is too large.",
+    "429": "Too many attempts.",
+    "503": "Not now; try again.",
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The description of an application's JSON API."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    schema = get_openapi(
+        title=app.title,
+        version=app.version,
+        description="Usage analytics of an LLM gateway.",
+        routes=app.routes,
+    )
+    components = schema.setdefault("components", {})
+    components["securitySchemes"] = {
+        "accessToken": {"type": "http", "scheme": "bearer", "description": "`ota_…`"}
+    }
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(unused, None)
+    for path in schema["paths"].values():
+        for operation in path.values():
+            operation["security"] = [{"accessToken": []}]
+            operation["responses"].pop("422", None)
+            for status, meaning in ANSWERS.items():
+                operation["responses"].setdefault(status, _problem(meaning))
+    app.openapi_schema = schema
+    return schema
+
+
+def json_body(schema: dict[str, Any]) -> dict[str, Any]:
+    """A request body of a route that parses its JSON itself."""
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    reference = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {"description": description, "content": {"application/problem+json": reference}}

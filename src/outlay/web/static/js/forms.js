@@ -1,0 +1,210 @@
+// Forms and buttons that call the JSON API: one way to send, to say what is wrong, to confirm.
+import { announce } from "./dom.js";
+
+/** What a form says, as the API wants it. @param {HTMLFormElement} form */
+function readBody(form) {
+  /** @type {Record<string, unknown>} */
+  const body = {};
+  for (const node of form.elements) {
+    const input = /** @type {HTMLInputElement} */ (node);
+    if (!input.name || input.disabled || input.closest("fieldset:disabled")) continue;
+    const kind = input.dataset.kind;
+    if (kind === "flag") body[input.name] = input.checked;
+    else if (kind === "list") {
+      const list = /** @type {string[]} */ (body[input.name] ??= []);
+      if (input.checked) list.push(input.value);
+    } else if (kind === "words") body[input.name] = input.value.split(/[\s,]+/).filter(Boolean);
+    else if (kind === "map") body[input.name] = readMap(input.value);
+    else if (input.value === "" && !input.required) continue;
+    else if (kind === "instant") body[input.name] = `${input.value}T00:00:00Z`;
+    else body[input.name] = input.value;
+    const scope = input.closest("[data-scope]") && /** @type {any} */ (input).selectedOptions?.[0]?.closest("optgroup");
+    if (scope) body.scope = scope.dataset.scope;
+  }
+  return body;
+}
+
+/** Lines of `name = value`. @param {string} text */
+function readMap(text) {
+  const pairs = text.split("\n").map((line) => line.split("=")).filter((parts) => parts.length > 1);
+  return Object.fromEntries(pairs.map(([name, ...rest]) => [name.trim(), rest.join("=").trim()]));
+}
+
+/** Takes what was wrong off a form. @param {ParentNode} form */
+function clearErrors(form) {
+  for (const node of form.querySelectorAll(".field-error")) node.remove();
+  for (const node of form.querySelectorAll("[aria-invalid]")) {
+    node.removeAttribute("aria-invalid");
+    node.removeAttribute("aria-describedby");
+  }
+  const summary = /** @type {HTMLElement|null} */ (form.querySelector(".form-error"));
+  if (summary) summary.hidden = true;
+}
+
+/** Says what is wrong at its field, or above the form. @param {ParentNode} form @param {string} message @param {string} [field] */
+function showError(form, message, field) {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  const name = (field ?? "").split(".").filter((part) => part !== "body")[0];
+  const input = name ? /** @type {HTMLElement|null} */ (form.querySelector(`[name="${CSS.escape(name)}"]`)) : null;
+  if (input) {
+    const note = document.createElement("span");
+    note.className = "field-error";
+    note.id = `${input.closest("dialog")?.id ?? "form"}-${name}-error`;
+    note.textContent = text;
+    (input.closest(".field") ?? input).append(note);
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", note.id);
+    input.focus();
+  } else {
+    const summary = /** @type {HTMLElement|null} */ (form.querySelector(".form-error"));
+    if (summary) {
+      summary.textContent = text;
+      summary.hidden = false;
+    }
+  }
+  announce(text);
+}
+
+/** Whether everything that a form needs is there, saying so if not. @param {HTMLFormElement} form */
+function isComplete(form) {
+  for (const node of form.elements) {
+    const input = /** @type {HTMLInputElement} */ (node);
+    if (input.willValidate && !input.validity.valid) {
+      const message = input.validity.valueMissing ? "This is needed." : input.validationMessage;
+      showError(form, message, input.name);
+      return false;
+    }
+  }
+  return true;
+}
+
+/**
+ * Calls the API. @param {string} method @param {string} path @param {unknown} [body]
+ * @returns {Promise<{ok: boolean, answer: any}>}
+ */
+async function call(method, path, body) {
+  try {
+    const response = await fetch(path, {
+      method,
+      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const answer = response.status === 204 ? {} : await response.json();
+    return { ok: response.ok, answer };
+  } catch {
+    return { ok: false, answer: { detail: "The server could not be reached. Try again." } };
+  }
+}
+
+/** @param {string} id */
+const dialogOf = (id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
+
+/** Shows the page as it is now. @param {HTMLElement} source @param {any} answer */
+function finish(source, answer) {
+  source.closest("dialog")?.close();
+  const secret = source.dataset.secret;
+  if (secret) {
+    /** @type {HTMLElement} */ (document.getElementById("secret-value")).textContent = answer[secret];
+    const dialog = dialogOf("secret");
+    dialog.addEventListener("close", () => {
+      /** @type {HTMLElement} */ (document.getElementById("secret-value")).textContent = "";
+      refresh(source);
+    }, { once: true });
+    dialog.showModal();
+  } else refresh(source);
+}
+
+/** @param {HTMLElement} source */
+function refresh(source) {
+  if ("reload" in source.dataset) {
+    location.reload();
+    return;
+  }
+  document.dispatchEvent(new CustomEvent("refresh", { detail: source.dataset.done ?? "Done" }));
+}
+
+/** @param {HTMLElement} opener */
+function openDialog(opener) {
+  const dialog = dialogOf(opener.dataset.dialog ?? "");
+  const form = /** @type {HTMLFormElement} */ (dialog.querySelector("form"));
+  form.reset();
+  clearErrors(form);
+  if (opener.dataset.path) form.dataset.path = opener.dataset.path;
+  for (const [name, value] of Object.entries(JSON.parse(opener.dataset.fill ?? "{}"))) {
+    const input = /** @type {HTMLInputElement|null} */ (form.elements.namedItem(name));
+    if (input?.type === "checkbox") input.checked = Boolean(value);
+    else if (input) input.value = String(value);
+  }
+  dialog.showModal();
+}
+
+/** @param {HTMLElement} button */
+async function act(button) {
+  const { method = "POST", path = "", confirm } = button.dataset;
+  if (!confirm) {
+    const { ok, answer } = await call(method, path);
+    if (ok) finish(button, answer);
+    else {
+      ask(button, answer.detail);
+      return;
+    }
+  } else ask(button, confirm);
+}
+
+/** Asks whether an action is meant, and does it. @param {HTMLElement} button @param {string} text */
+function ask(button, text) {
+  const { method = "POST", path = "", confirm, verb = "Close" } = button.dataset;
+  const dialog = dialogOf("confirm");
+  const sure = /** @type {HTMLButtonElement} */ (document.getElementById("confirm-button"));
+  clearErrors(dialog);
+  /** @type {HTMLElement} */ (document.getElementById("confirm-title")).textContent = confirm ? "Are you sure?" : "This did not work";
+  /** @type {HTMLElement} */ (document.getElementById("confirm-text")).textContent = text;
+  sure.textContent = verb;
+  sure.hidden = !confirm;
+  sure.onclick = async () => {
+    sure.disabled = true;
+    const { ok, answer } = await call(method, path);
+    sure.disabled = false;
+    if (!ok) {
+      showError(dialog, answer.detail);
+      return;
+    }
+    dialog.close();
+    finish(button, answer);
+  };
+  dialog.showModal();
+}
+
+/** @param {HTMLFormElement} form */
+async function submit(form) {
+  clearErrors(form);
+  if (!isComplete(form)) return;
+  const { method = "POST", path = "" } = form.dataset;
+  const appended = /** @type {HTMLSelectElement|null} */ (form.querySelector("[data-append]"));
+  const button = /** @type {HTMLButtonElement|null} */ (form.querySelector("button:not([type=button])"));
+  if (button) button.disabled = true;
+  const { ok, answer } = await call(method, path + (appended ? encodeURIComponent(appended.value) : ""), readBody(form));
+  if (button) button.disabled = false;
+  if (!ok) {
+    showError(form, answer.detail, answer.field);
+    return;
+  }
+  if ("clear" in form.dataset) form.reset();
+  finish(form, answer);
+}
+
+document.addEventListener("submit", (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (!form.dataset.method) return;
+  event.preventDefault();
+  submit(form);
+});
+
+document.addEventListener("click", (event) => {
+  const target = /** @type {Element} */ (event.target);
+  const opener = /** @type {HTMLElement|null} */ (target.closest("[data-dialog]"));
+  const action = /** @type {HTMLElement|null} */ (target.closest("button[data-method]"));
+  if (opener) openDialog(opener);
+  else if (action) act(action);
+  else if (target.closest("[data-close]")) target.closest("dialog")?.close();
+});
