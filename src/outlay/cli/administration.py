@@ -2,33 +2,54 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from outlay.bootstrap import open_administration
-from outlay.domain.errors import NotFound
-from outlay.domain.organization import Organization
+from outlay.domain.actor import Actor
+from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.organization import operator_of
 from outlay.services.bundle import Administration
 from outlay.settings import read_settings
 
 OrganizationOption = Annotated[
     str | None,
-    typer.Option("--organization", help="Its name or id; needed when there are several."),
+    typer.Option("--organization", help="Its name, slug or id; needed when there are several."),
 ]
+
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask whether this is meant.")]
 
 
 @contextmanager
 def administration(
     data: str | None, organization: str | None
-) -> Iterator[tuple[Administration, Organization]]:
-    """The administration of a data directory, and the organization that is meant."""
+) -> Iterator[tuple[Administration, Actor]]:
+    """What sets up a data directory, and the operator in the organization that is meant."""
     settings = read_settings(data=Path(data) if data else None)
     with open_administration(settings) as opened:
-        found = opened.accounts.find_organization(organization)
+        found = opened.organizations.called(organization)
         if found is None:
             raise NotFound(
-                f"{settings.data} has no organization yet; create one with `outlay owner`"
+                f"{settings.data} has no organization yet; create one with `outlay org create`"
             )
-        yield opened, found
+        yield opened, operator_of(found)
+
+
+def confirm(question: str, is_sure: bool) -> None:
+    """Ask before something is destroyed; stops the command unless it is meant."""
+    if not is_sure:
+        typer.confirm(question, abort=True)
+
+
+def parse_instant(text: str | None, field: str) -> datetime | None:
+    """A date or instant as people type it, UTC without an offset; Invalid for anything else."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(f"{text!r} is not a date such as 2026-12-31", field=field) from error
+    return instant.replace(tzinfo=instant.tzinfo or UTC)

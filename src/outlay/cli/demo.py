@@ -12,6 +12,7 @@ from outlay.cli.serving import bind, run_server, url_of
 from outlay.demo.build import build_demo, open_gateway
 from outlay.demo.provider import PROVIDER
 from outlay.domain.actor import Scope
+from outlay.domain.organization import operator_of
 from outlay.kit.secrets import new_secret
 from outlay.settings import read_settings
 
@@ -33,11 +34,17 @@ def demo(
         listener = bind(settings)
         (owner,) = show_progress(build_demo(services, seed=seed, days=days))
         password = new_secret(20)
-        organization = services.accounts.find_organization(owner.organization_id)
+        administration = services.administration
+        organization = administration.organizations.called(owner.organization_id)
         if organization is None:
             raise AssertionError("the demo has an organization")
-        services.accounts.set_owner(organization, owner.email, password)
-        token = services.accounts.create_access_token(owner.member_id, "Demo", list(Scope))
+        administration.sign_in.set_owner(organization, owner.email, password)
+        _, token = administration.tokens.create(
+            operator_of(organization),
+            description="Demo",
+            scopes=Scope,
+            member_id=owner.member_id,
+        )
         key = open_gateway(services, owner, url_of(listener))
         answer = {
             "url": url_of(listener),

@@ -13,8 +13,9 @@ from outlay.bootstrap import open_installation
 from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
 from outlay.domain.outcome import Outcome
 from outlay.domain.report import UsageReport
-from outlay.services.accounts import ImportTarget
-from outlay.services.bundle import Services
+from outlay.services.bundle import Services, erase_member
+from outlay.services.erasure import ErasureReport
+from outlay.services.importing import ImportTarget, import_target
 from outlay.services.progress import Progress
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
@@ -40,6 +41,10 @@ class Installation(Protocol):
         """Store reports; returns once they are on disk."""
         ...
 
+    def erase(self, organization: str | None, who: str) -> ErasureReport:
+        """Erase a member of an organization."""
+        ...
+
 
 class LocalInstallation:
     """The data directory opened by this command."""
@@ -57,11 +62,15 @@ class LocalInstallation:
 
     def import_target(self, organization: str | None, project: str) -> ImportTarget:
         """Where an import goes, created where there is none."""
-        return self._services.accounts.import_target(organization, project)
+        return import_target(self._services.administration, organization, project)
 
     def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         return self._services.recorder.record(organization_id, reports)
+
+    def erase(self, organization: str | None, who: str) -> ErasureReport:
+        """Erase a member of an organization."""
+        return erase_member(self._services, organization, who)
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
@@ -107,6 +116,11 @@ class RemoteInstallation:
         )
         answer = self._read(self._send(path, render_events(reports)))
         return [Outcome(result["outcome"]) for result in answer["results"]]
+
+    def erase(self, organization: str | None, who: str) -> ErasureReport:
+        """Erase a member of an organization."""
+        body = orjson.dumps({"organization": organization, "who": who})
+        return msgspec.convert(self._read(self._send("/operations/erase", body)), ErasureReport)
 
     def _send(self, path: str, body: bytes = b"") -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=600)

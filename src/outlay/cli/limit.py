@@ -10,7 +10,7 @@ from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.errors import Invalid
 from outlay.domain.money import parse_usd, render_usd
-from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
+from outlay.domain.spend_limit import LimitInterval, LimitScope
 
 limit = typer.Typer(help="Spend limits of keys, projects and members.", no_args_is_help=True)
 
@@ -33,15 +33,8 @@ def set_limit(
         amount_pusd = parse_usd(Decimal(amount))
     except (ValueError, InvalidOperation) as error:
         raise Invalid(f"{amount!r} is not an amount of USD", field="amount") from error
-    with administration(data, organization) as (opened, found):
-        wanted = SpendLimit(
-            organization_id=found.organization_id,
-            scope=scope,
-            scope_id=scope_id,
-            interval=interval,
-            amount_pusd=amount_pusd,
-        )
-        opened.limits.put(wanted)
+    with administration(data, organization) as (opened, operator):
+        opened.limits.put(operator, scope, scope_id, interval, amount_pusd)
     say(f"{scope_id} may spend {render_usd(amount_pusd)} USD per {interval}.")
 
 
@@ -49,8 +42,8 @@ def set_limit(
 def list_limits(organization: OrganizationOption = None, data: DataOption = None) -> None:
     """List the limits of an organization."""
     table = Table("scope", "id", "per", "USD", box=None)
-    with administration(data, organization) as (opened, found):
-        for known in opened.limits.of(found.organization_id):
+    with administration(data, organization) as (opened, operator):
+        for known in opened.limits.of(operator):
             amount = render_usd(known.amount_pusd)
             table.add_row(known.scope, known.scope_id, known.interval, amount)
     out.print(table)
@@ -65,13 +58,6 @@ def remove(
     data: DataOption = None,
 ) -> None:
     """Remove a limit."""
-    with administration(data, organization) as (opened, found):
-        unwanted = SpendLimit(
-            organization_id=found.organization_id,
-            scope=scope,
-            scope_id=scope_id,
-            interval=interval,
-            amount_pusd=0,
-        )
-        opened.limits.delete(unwanted)
+    with administration(data, organization) as (opened, operator):
+        opened.limits.delete(operator, scope, scope_id, interval)
     say("The limit is removed.")

@@ -5,16 +5,24 @@ import sys
 
 import typer
 
+from outlay.cli.audit import audit
 from outlay.cli.console import fail
 from outlay.cli.demo import demo
 from outlay.cli.doctor import doctor
+from outlay.cli.group import group
 from outlay.cli.import_ import import_file
 from outlay.cli.key import key
 from outlay.cli.limit import limit
+from outlay.cli.member import member
 from outlay.cli.model import model
+from outlay.cli.org import org
 from outlay.cli.owner import owner
+from outlay.cli.price import price
+from outlay.cli.project import project
 from outlay.cli.rebuild import rebuild
 from outlay.cli.serve import serve
+from outlay.cli.sso import sso
+from outlay.cli.token import token
 from outlay.cli.upstream import upstream
 from outlay.cli.verify import verify
 from outlay.domain.errors import OutlayError
@@ -34,10 +42,18 @@ app.command()(verify)
 app.command()(rebuild)
 app.command()(doctor)
 app.command()(owner)
+app.add_typer(org, name="org")
+app.add_typer(member, name="member")
+app.add_typer(project, name="project")
 app.add_typer(key, name="key")
+app.add_typer(group, name="group")
 app.add_typer(upstream, name="upstream")
 app.add_typer(model, name="model")
+app.add_typer(price, name="price")
 app.add_typer(limit, name="limit")
+app.add_typer(token, name="token")
+app.add_typer(sso, name="sso")
+app.add_typer(audit, name="audit")
 
 
 def run() -> None:

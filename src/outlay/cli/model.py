@@ -24,10 +24,10 @@ def map_model(
     prefix, slash, rest = target.partition("/")
     if not slash or not rest:
         raise Invalid(f"write the model as upstream/model, not {target!r}", field="target")
-    with administration(data, organization) as (opened, found):
-        upstream = find_upstream(opened.upstreams.of(found.organization_id), prefix)
+    with administration(data, organization) as (opened, operator):
+        upstream = find_upstream(opened.upstreams.of(operator), prefix)
         opened.upstreams.put_mapping(
-            found.organization_id, name=name, upstream_id=upstream.upstream_id, model=rest
+            operator, name=name, upstream_id=upstream.upstream_id, model=rest
         )
     say(f"{name} means {target}.")
 
@@ -36,9 +36,9 @@ def map_model(
 def list_models(organization: OrganizationOption = None, data: DataOption = None) -> None:
     """List the names of an organization's own."""
     table = Table("name", "means", box=None)
-    with administration(data, organization) as (opened, found):
-        names = {u.upstream_id: u.name for u in opened.upstreams.of(found.organization_id)}
-        for mapping in opened.upstreams.mappings_of(found.organization_id):
+    with administration(data, organization) as (opened, operator):
+        names = {u.upstream_id: u.name for u in opened.upstreams.of(operator)}
+        for mapping in opened.upstreams.mappings_of(operator):
             table.add_row(mapping.name, f"{names[mapping.upstream_id]}/{mapping.model}")
     out.print(table)
 
@@ -50,6 +50,6 @@ def unmap(
     data: DataOption = None,
 ) -> None:
     """Remove a name."""
-    with administration(data, organization) as (opened, found):
-        opened.upstreams.delete_mapping(found.organization_id, name)
+    with administration(data, organization) as (opened, operator):
+        opened.upstreams.delete_mapping(operator, name)
     say(f"{name} is removed.")

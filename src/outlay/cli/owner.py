@@ -8,6 +8,7 @@ import typer
 from outlay.bootstrap import open_administration
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.actor import Scope
+from outlay.domain.organization import operator_of
 from outlay.settings import read_settings
 
 
@@ -31,12 +32,17 @@ def owner(
     """Create an owner, or change an owner's password, and print an access token for the API."""
     settings = read_settings(data=Path(data) if data else None)
     with open_administration(settings) as opened:
-        accounts = opened.accounts
-        found = accounts.find_organization(organization) if accounts.organizations() else None
+        organizations = opened.organizations
+        found = organizations.called(organization) if organizations.all() else None
         if found is None:
-            found = accounts.create_organization(organization or "My organization")
+            found = organizations.create(organization or "My organization")
             say(f"Created the organization {found.name!r}.")
-        member = accounts.set_owner(found, email, password)
-        token = accounts.create_access_token(member.member_id, "Command line", list(Scope))
+        member = opened.sign_in.set_owner(found, email, password)
+        _, token = opened.tokens.create(
+            operator_of(found),
+            description="Command line",
+            scopes=Scope,
+            member_id=member.member_id,
+        )
     say(f"{email} can sign in as owner of {found.name!r}. Access token, shown this once:")
     out.print(token)

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from outlay.bootstrap import open_installation
-from outlay.cli.console import DataOption, say
+from outlay.cli.console import DataOption, out, say
 from outlay.cli.serving import bind, run_server, url_of
+from outlay.kit.secrets import new_secret
 from outlay.settings import read_settings
 
 
@@ -26,15 +27,13 @@ def serve(
     settings = read_settings(data=Path(data) if data else None, host=host, port=port)
     with open_installation(settings) as services:
         listener = bind(settings)
-        organizations = services.accounts.organizations()
-        run_server(
-            services, listener, lambda: say(f"Outlay serves {settings.data} at {url_of(listener)}")
-        ) if organizations else _explain(settings.data)
+        url = settings.public_url or url_of(listener)
+        setup_secret = new_secret() if services.administration.sign_in.is_new() else ""
 
+        def announce() -> None:
+            say(f"Outlay serves {settings.data} at {url_of(listener)}")
+            if setup_secret:
+                say("There is no organization yet. Set it up, once, at")
+                out.print(f"{url}/setup/{setup_secret}")
 
-def _explain(data: Path) -> None:
-    say(
-        f"{data} has no organization yet. Create one and its owner with\n"
-        f"  outlay owner you@example.com --data {data}"
-    )
-    raise typer.Exit(2)
+        run_server(services, listener, announce, setup_secret=setup_secret)

@@ -54,19 +54,21 @@ def run_server(
     listener: socket.socket,
     on_ready: Callable[[], None],
     more: Mapping[str, ASGIApp] | None = None,
+    setup_secret: str = "",
 ) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered.
 
-    `more` are further paths and what answers them.
+    `more` are further paths and what answers them; `setup_secret` lets the first owner in.
     """
     token = new_secret()
-    server = _Server(Application(services, token, more), services.settings, on_ready)
+    server = _Server(Application(services, token, more, setup_secret), services.settings, on_ready)
     info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=token)
     path = services.settings.server_path
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(info))
     services.projection.start()
     services.watch.start()
+    services.retention.start()
     gc.freeze()  # what was loaded to start with stays; no need to look at it for garbage again
     gc.set_threshold(GC_THRESHOLD)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -38,9 +38,9 @@ def add(
     data: DataOption = None,
 ) -> None:
     """Add an upstream. Its secret is sealed and never shown again."""
-    with administration(data, organization) as (opened, found):
+    with administration(data, organization) as (opened, operator):
         added = opened.upstreams.create(
-            found.organization_id,
+            operator,
             provider=provider,
             name=name,
             base_url=base_url,
@@ -53,8 +53,8 @@ def add(
 def list_upstreams(organization: OrganizationOption = None, data: DataOption = None) -> None:
     """List the upstreams of an organization."""
     table = Table("name", "provider", "base URL", "secret", box=None)
-    with administration(data, organization) as (opened, found):
-        for entry in opened.upstreams.of(found.organization_id):
+    with administration(data, organization) as (opened, operator):
+        for entry in opened.upstreams.of(operator):
             hint = f"…{entry.hint}" if entry.hint else ""
             table.add_row(entry.name, entry.provider, entry.base_url, hint)
     out.print(table)
@@ -69,10 +69,10 @@ def update(
     data: DataOption = None,
 ) -> None:
     """Change address or secret of an upstream."""
-    with administration(data, organization) as (opened, found):
-        known = find_upstream(opened.upstreams.of(found.organization_id), name)
+    with administration(data, organization) as (opened, operator):
+        known = find_upstream(opened.upstreams.of(operator), name)
         changed = opened.upstreams.update(
-            found.organization_id, known.upstream_id, base_url=base_url, secret=secret or None
+            operator, known.upstream_id, base_url=base_url, secret=secret or None
         )
     say(f"Requests for {changed.name}/… go to {changed.base_url}")
 
@@ -82,9 +82,9 @@ def remove(
     name: NameArgument, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
     """Remove an upstream, its model names and its secret."""
-    with administration(data, organization) as (opened, found):
-        known = find_upstream(opened.upstreams.of(found.organization_id), name)
-        opened.upstreams.delete(found.organization_id, known.upstream_id)
+    with administration(data, organization) as (opened, operator):
+        known = find_upstream(opened.upstreams.of(operator), name)
+        opened.upstreams.delete(operator, known.upstream_id)
     say(f"{name} is removed.")
 
 

@@ -10,8 +10,8 @@ from outlay.demo.directory import DemoDirectory, create_demo_directory
 from outlay.demo.provider import PREFIX
 from outlay.demo.traffic import demo_reports
 from outlay.domain.actor import Role
-from outlay.domain.errors import Conflict, Invalid
-from outlay.domain.organization import Member
+from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.organization import Member, operator_of
 from outlay.domain.outcome import Outcome
 from outlay.services.bundle import Services
 from outlay.services.progress import Progress
@@ -31,7 +31,7 @@ def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress
     """
     if not 1 <= days <= MAX_DAYS:
         raise Invalid(f"--days must be between 1 and {MAX_DAYS}", field="days")
-    known = services.accounts.organizations()
+    known = services.administration.organizations.all()
     if known:
         if known[0].name != ORGANIZATION:
             raise Conflict(
@@ -52,18 +52,20 @@ def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress
 
 def open_gateway(services: Services, owner: Member, url: str) -> str:
     """A fresh API key for the visitor, and an upstream that is this server itself."""
-    organization_id = owner.organization_id
-    for known in services.upstreams.of(organization_id):
-        services.upstreams.delete(organization_id, known.upstream_id)
-    services.upstreams.create(
-        organization_id, provider="openai", name="demo", base_url=url + PREFIX
-    )
-    for key in services.api_keys.of(organization_id):
+    administration = services.administration
+    organization = administration.organizations.called(owner.organization_id)
+    if organization is None:
+        raise NotFound("the demo has no organization")
+    operator = operator_of(organization)
+    for known in administration.upstreams.of(operator):
+        administration.upstreams.delete(operator, known.upstream_id)
+    administration.upstreams.create(operator, provider="openai", name="demo", base_url=url + PREFIX)
+    for key in administration.keys.of(operator):
         if key.description == VISITOR and not key.is_revoked:
-            services.api_keys.revoke(organization_id, key.api_key_id)
-    project, _ = services.accounts.ensure_project(organization_id, "Playground")
-    _, text = services.api_keys.create(
-        organization_id,
+            administration.keys.revoke(operator, key.api_key_id)
+    project, _ = administration.projects.ensure(operator, "Playground")
+    _, text = administration.keys.create(
+        operator,
         project_id=project.project_id,
         member_id=owner.member_id,
         description=VISITOR,

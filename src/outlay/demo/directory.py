@@ -54,7 +54,11 @@ def create_demo_directory(
         return f"{prefix}_" + "".join(random.choices(_ID_LETTERS, k=16))
 
     organization = Organization(
-        organization_id=new_id("org"), name=ORGANIZATION, plan=Plan.ENTERPRISE, timezone="UTC"
+        organization_id=new_id("org"),
+        name=ORGANIZATION,
+        slug="acme",
+        plan=Plan.ENTERPRISE,
+        timezone="UTC",
     )
     members = _members(organization.organization_id, new_id)
     demo = DemoDirectory(organization=organization, owner=members[0])

@@ -1,0 +1,56 @@
+"""`outlay audit`: who changed what, and whether it is all still there."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.bootstrap import open_administration
+from outlay.cli.administration import OrganizationOption, administration
+from outlay.cli.console import DataOption, fail, out
+from outlay.domain.audit import AuditFilter
+from outlay.kit.clock import from_us
+from outlay.settings import read_settings
+
+audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
+
+
+@audit.command("verify")
+def verify(
+    public_key: Annotated[
+        str | None,
+        typer.Option(help="What the checkpoints must be signed for; the installation's own key."),
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Check every entry against its chain and the signed checkpoints; exit code 1 on a fault."""
+    with open_administration(read_settings(data=Path(data) if data else None)) as opened:
+        report = opened.audit.verify(public_key)
+        key = public_key or opened.audit.public_key
+    if not report.is_intact:
+        for fault in report.faults:
+            fail(fault)
+        raise typer.Exit(1)
+    unsigned = f", {report.unsigned} of them not signed yet" if report.unsigned else ""
+    out.print(
+        f"Verified: {report.entries:,} entries of {report.organizations:,} organizations{unsigned} "
+        f"and {report.checkpoints:,} checkpoints, signed for {key}."
+    )
+
+
+@audit.command("list")
+def list_entries(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """List the newest entries of an organization."""
+    table = Table("no.", "time (UTC)", "who", "action", "target", box=None)
+    with administration(data, organization) as (opened, operator):
+        found = opened.audit.page(operator, AuditFilter(), before_number=None, limit=limit)
+        for shown in found:
+            entry = shown.entry
+            time = f"{from_us(entry.time_us):%Y-%m-%d %H:%M:%S}"
+            table.add_row(str(entry.number), time, shown.author, entry.action, entry.target)
+    out.print(table)

@@ -1,0 +1,123 @@
+"""`outlay group`: named sets of people for reporting."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import (
+    OrganizationOption,
+    YesOption,
+    administration,
+    confirm,
+    parse_instant,
+)
+from outlay.cli.console import DataOption, out, say
+from outlay.domain.actor import Actor
+from outlay.domain.organization import UserGroup
+from outlay.services.bundle import Administration
+from outlay.services.checks import pick
+
+group = typer.Typer(help="User groups: named sets of people.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="Its name or id.")]
+EmailArgument = Annotated[str, typer.Argument(help="E-mail address of the member.")]
+
+
+@group.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What it is called.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Create a user group and print its id."""
+    with administration(data, organization) as (opened, operator):
+        out.print(opened.groups.create(operator, name).group_id)
+
+
+@group.command("list")
+def list_groups(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List the user groups and who is in them."""
+    table = Table("id", "name", "members", box=None)
+    with administration(data, organization) as (opened, operator):
+        names = {m.member_id: m.email for m in opened.members.of(operator)}
+        memberships = opened.groups.memberships(operator)
+        for entry in opened.groups.of(operator):
+            inside = [
+                names[m.member_id]
+                for m in memberships
+                if m.group_id == entry.group_id and not m.valid_to_us and m.member_id in names
+            ]
+            table.add_row(entry.group_id, entry.name, ", ".join(inside))
+    out.print(table)
+
+
+@group.command("rename")
+def rename(
+    group: NameArgument,
+    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Give a user group another name."""
+    with administration(data, organization) as (opened, operator):
+        known = _find(opened, operator, group)
+        opened.groups.rename(operator, known.group_id, name)
+    say(f"{known.name!r} is now called {name!r}.")
+
+
+@group.command("add")
+def add(
+    group: NameArgument,
+    email: EmailArgument,
+    since: Annotated[
+        str | None, typer.Option(help="Date or instant, UTC; now if not given.")
+    ] = None,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Put a member into a user group. Requests on record keep the groups they have."""
+    with administration(data, organization) as (opened, operator):
+        known = _find(opened, operator, group)
+        member = opened.members.called(operator, email)
+        start = parse_instant(since, "since")
+        opened.groups.join(operator, known.group_id, member.member_id, start)
+    say(f"{member.name} is in {known.name!r}.")
+
+
+@group.command("take")
+def take(
+    group: NameArgument,
+    email: EmailArgument,
+    until: Annotated[
+        str | None, typer.Option(help="Date or instant, UTC; now if not given.")
+    ] = None,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Take a member out of a user group."""
+    with administration(data, organization) as (opened, operator):
+        known = _find(opened, operator, group)
+        member = opened.members.called(operator, email)
+        end = parse_instant(until, "until")
+        opened.groups.leave(operator, known.group_id, member.member_id, end)
+    say(f"{member.name} is out of {known.name!r}.")
+
+
+@group.command("delete")
+def delete(
+    group: NameArgument,
+    yes: YesOption = False,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Remove a user group: its memberships end, its past stays in every number."""
+    confirm(f"Delete {group}?", yes)
+    with administration(data, organization) as (opened, operator):
+        known = _find(opened, operator, group)
+        opened.groups.delete(operator, known.group_id)
+    say(f"{known.name!r} is deleted.")
+
+
+def _find(opened: Administration, operator: Actor, name: str) -> UserGroup:
+    return pick(opened.groups.of(operator), lambda g: name in {g.name, g.group_id}, "user group")

@@ -1,0 +1,126 @@
+"""`outlay member`: the people of an organization."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
+from outlay.cli.console import DataOption, out, say
+from outlay.cli.installation import find_server, use_installation
+from outlay.domain.actor import Role
+from outlay.settings import Settings, read_settings
+
+member = typer.Typer(help="The people of an organization.", no_args_is_help=True)
+
+EmailArgument = Annotated[str, typer.Argument(help="E-mail address.")]
+
+
+@member.command("invite")
+def invite(
+    email: EmailArgument,
+    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.DEVELOPER,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Print a link by which somebody becomes a member, once, within seven days."""
+    with administration(data, organization) as (opened, operator):
+        _, secret = opened.members.invite(operator, email, role)
+    say(f"Hand this to {email}:")
+    out.print(f"{_base_url(data)}/invitation/{secret}")
+
+
+@member.command("list")
+def list_members(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List the members of an organization and those who are invited."""
+    table = Table("id", "name", "e-mail address", "role", box=None)
+    with administration(data, organization) as (opened, operator):
+        for entry in opened.members.of(operator):
+            table.add_row(entry.member_id, entry.name, entry.email, entry.role.value)
+        for invitation in opened.members.invitations(operator):
+            table.add_row(
+                invitation.invitation_id, "(invited)", invitation.email, invitation.role.value
+            )
+    out.print(table)
+
+
+@member.command("update")
+def update(
+    email: EmailArgument,
+    name: Annotated[str | None, typer.Option(help="What they are called.")] = None,
+    role: Annotated[Role | None, typer.Option(help="What they may do.")] = None,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Change name or role; another role signs them out."""
+    with administration(data, organization) as (opened, operator):
+        known = opened.members.called(operator, email)
+        changed = opened.members.update(operator, known.member_id, name=name, role=role)
+    say(f"{changed.name} is {changed.role}.")
+
+
+@member.command("password-link")
+def password_link(
+    email: EmailArgument, organization: OrganizationOption = None, data: DataOption = None
+) -> None:
+    """Print a link by which a member sets a new password, once, within a day."""
+    with administration(data, organization) as (opened, operator):
+        known = opened.members.called(operator, email)
+        secret = opened.members.create_password_link(operator, known.member_id)
+    say(f"Hand this to {known.email}:")
+    out.print(f"{_base_url(data)}/password/{secret}")
+
+
+@member.command("remove")
+def remove(
+    email: EmailArgument,
+    yes: YesOption = False,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Let a member go: signed out, tokens revoked. API keys that they created keep working."""
+    confirm(f"Remove {email}?", yes)
+    with administration(data, organization) as (opened, operator):
+        opened.members.remove(operator, opened.members.called(operator, email).member_id)
+    say(f"{email} is removed.")
+
+
+@member.command("revoke-invitation")
+def revoke_invitation(
+    invitation_id: Annotated[str, typer.Argument(help="The id that `outlay member list` shows.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Make the link of an invitation useless."""
+    with administration(data, organization) as (opened, operator):
+        opened.members.revoke_invitation(operator, invitation_id)
+    say("The invitation is revoked.")
+
+
+@member.command("erase")
+def erase(
+    who: Annotated[str, typer.Argument(help="E-mail address, or the id of a former member.")],
+    yes: YesOption = False,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Destroy who somebody is, everywhere and for good. Totals stay as they are."""
+    confirm(f"Erase {who}? Name and address are destroyed for good.", yes)
+    with use_installation(_settings(data)) as installation:
+        report = installation.erase(organization, who)
+    say(
+        f"Erased: {report.events:,} events and {report.values:,} values of the audit trail no "
+        f"longer say who it was. What remains is {report.member_id}."
+    )
+
+
+def _settings(data: str | None) -> Settings:
+    return read_settings(data=Path(data) if data else None)
+
+
+def _base_url(data: str | None) -> str:
+    """How browsers reach the server, as far as can be told."""
+    settings = _settings(data)
+    server = find_server(settings)
+    return settings.public_url or (server.url if server else "http://127.0.0.1:4100")

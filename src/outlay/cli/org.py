@@ -1,0 +1,61 @@
+"""`outlay org`: organizations."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.bootstrap import open_administration
+from outlay.cli.administration import OrganizationOption, administration
+from outlay.cli.console import DataOption, out, say
+from outlay.domain.actor import Plan
+from outlay.settings import read_settings
+
+org = typer.Typer(help="Organizations.", no_args_is_help=True)
+
+
+@org.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What it is called.")],
+    plan: Annotated[Plan, typer.Option(help="What it has bought.")] = Plan.ENTERPRISE,
+    timezone: Annotated[str, typer.Option(help="Whose midnight its days begin at.")] = "UTC",
+    slug: Annotated[
+        str | None, typer.Option(help="Its name in addresses; made of the name if not given.")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Create an organization. `outlay owner` or `outlay member invite` let somebody in."""
+    with open_administration(read_settings(data=Path(data) if data else None)) as opened:
+        created = opened.organizations.create(name, plan=plan, timezone=timezone, slug=slug)
+    say(f"Created {created.name!r}:")
+    out.print(created.organization_id)
+
+
+@org.command("list")
+def list_organizations(data: DataOption = None) -> None:
+    """List the organizations."""
+    table = Table("id", "name", "slug", "plan", "time zone", box=None)
+    with open_administration(read_settings(data=Path(data) if data else None)) as opened:
+        for entry in opened.organizations.all():
+            table.add_row(
+                entry.organization_id, entry.name, entry.slug, entry.plan.value, entry.timezone
+            )
+    out.print(table)
+
+
+@org.command("update")
+def update(
+    name: Annotated[str | None, typer.Option(help="What it is called.")] = None,
+    plan: Annotated[Plan | None, typer.Option(help="What it has bought.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Whose midnight its days begin at.")] = None,
+    slug: Annotated[str | None, typer.Option(help="Its name in addresses.")] = None,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Change name, plan, time zone or slug."""
+    with administration(data, organization) as (opened, operator):
+        changed = opened.organizations.update(
+            operator, name=name, plan=plan, timezone=timezone, slug=slug
+        )
+    say(f"{changed.name!r}: plan {changed.plan}, time zone {changed.timezone}.")

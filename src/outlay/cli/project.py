@@ -1,0 +1,68 @@
+"""`outlay project`: what API keys belong to."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
+from outlay.cli.console import DataOption, out, say
+from outlay.services.checks import pick
+
+project = typer.Typer(help="Projects: what API keys belong to.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="Its name or id.")]
+
+
+@project.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What it is called.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Create a project and print its id."""
+    with administration(data, organization) as (opened, operator):
+        out.print(opened.projects.create(operator, name).project_id)
+
+
+@project.command("list")
+def list_projects(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List the projects of an organization."""
+    table = Table("id", "name", box=None)
+    with administration(data, organization) as (opened, operator):
+        for entry in opened.projects.of(operator):
+            table.add_row(entry.project_id, entry.name)
+    out.print(table)
+
+
+@project.command("rename")
+def rename(
+    project: NameArgument,
+    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Give a project another name."""
+    with administration(data, organization) as (opened, operator):
+        known = pick(
+            opened.projects.of(operator), lambda p: project in {p.name, p.project_id}, "project"
+        )
+        opened.projects.rename(operator, known.project_id, name)
+    say(f"{known.name!r} is now called {name!r}.")
+
+
+@project.command("delete")
+def delete(
+    project: NameArgument,
+    yes: YesOption = False,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Remove a project: its keys are refused from now on, its past stays in every number."""
+    confirm(f"Delete {project}? Its API keys are refused at once.", yes)
+    with administration(data, organization) as (opened, operator):
+        known = pick(
+            opened.projects.of(operator), lambda p: project in {p.name, p.project_id}, "project"
+        )
+        opened.projects.delete(operator, known.project_id)
+    say(f"{known.name!r} is deleted.")

@@ -1,0 +1,89 @@
+"""`outlay sso`: single sign-on of an organization."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
+from outlay.cli.console import DataOption, out, say
+from outlay.domain.errors import Invalid
+from outlay.services.checks import pick
+
+sso = typer.Typer(help="Single sign-on by OpenID Connect.", no_args_is_help=True)
+
+
+@sso.command("set")
+def set_provider(
+    issuer: Annotated[str, typer.Argument(help="Exactly as in the provider's tokens.")],
+    client_id: Annotated[str, typer.Argument(help="What the provider calls Outlay.")],
+    secret: Annotated[
+        str,
+        typer.Option(
+            prompt="Client secret (empty for none)",
+            hide_input=True,
+            envvar="OUTLAY_SSO_SECRET",
+            help="Sealed; asked for when not given.",
+        ),
+    ] = "",
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(help="Mail domain whose people become developers; repeatable."),
+    ] = None,
+    group_claim: Annotated[str, typer.Option(help="The claim that names groups.")] = "groups",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="As in engineers=Engineering: claim and user group; repeatable."),
+    ] = None,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Set the identity provider that people sign in with."""
+    with administration(data, organization) as (opened, operator):
+        known = opened.groups.of(operator)
+        groups = {}
+        for text in group or []:
+            name, sign, wanted = text.partition("=")
+            if not (name and sign and wanted):
+                raise Invalid(f"write a group as claim=group, not {text!r}", field="group")
+            found = pick(known, lambda g, w=wanted: w in {g.name, g.group_id}, "user group")  # type: ignore[misc]
+            groups[name] = found.group_id
+        opened.sso.put(
+            operator,
+            issuer=issuer,
+            client_id=client_id,
+            secret=secret or None,
+            domains=domain or [],
+            group_claim=group_claim,
+            groups=groups,
+        )
+    say(f"People can sign in with {issuer}; let it send them back to …/login/sso/callback")
+
+
+@sso.command("show")
+def show(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """Show the identity provider."""
+    table = Table(show_header=False, box=None)
+    with administration(data, organization) as (opened, operator):
+        found = opened.sso.find(operator)
+    if found is None:
+        say("There is no single sign-on.")
+        return
+    table.add_row("issuer", found.issuer)
+    table.add_row("client id", found.client_id)
+    table.add_row("mail domains", " ".join(found.domains))
+    table.add_row("group claim", found.group_claim)
+    for name, group_id in found.groups.items():
+        table.add_row("group", f"{name} = {group_id}")
+    out.print(table)
+
+
+@sso.command("remove")
+def remove(
+    yes: YesOption = False, organization: OrganizationOption = None, data: DataOption = None
+) -> None:
+    """Sign in with passwords alone from now on."""
+    confirm("Turn single sign-on off?", yes)
+    with administration(data, organization) as (opened, operator):
+        opened.sso.delete(operator)
+    say("Single sign-on is off.")

@@ -1,0 +1,66 @@
+"""`outlay token`: access tokens for the JSON API."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, administration, parse_instant
+from outlay.cli.console import DataOption, out, say
+from outlay.domain.actor import Scope
+
+token = typer.Typer(help="Access tokens for the JSON API.", no_args_is_help=True)
+
+
+@token.command("create")
+def create(
+    description: Annotated[str, typer.Option(help="What it is for.")],
+    member: Annotated[
+        str | None,
+        typer.Option(help="E-mail address of whose it is; the first owner if not given."),
+    ] = None,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it may be used for; repeatable.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="Date or instant from which it is refused.")
+    ] = None,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Create an access token and print it, this once. What it allows is its member's role."""
+    with administration(data, organization) as (opened, operator):
+        owner = opened.members.called(operator, member)
+        _, text = opened.tokens.create(
+            operator,
+            description=description,
+            scopes=scope or [Scope.USAGE_READ],
+            expires_at=parse_instant(expires, "expires"),
+            member_id=owner.member_id,
+        )
+    say(f"Access token of {owner.email}, shown this once:")
+    out.print(text)
+
+
+@token.command("list")
+def list_tokens(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List the access tokens of an organization."""
+    table = Table("id", "description", "member", "scopes", box=None)
+    with administration(data, organization) as (opened, operator):
+        names = {member.member_id: member.email for member in opened.members.of(operator)}
+        for entry in opened.tokens.of(operator):
+            scopes = " ".join(sorted(entry.scopes))
+            table.add_row(entry.token_id, entry.description, names.get(entry.member_id, ""), scopes)
+    out.print(table)
+
+
+@token.command("revoke")
+def revoke(
+    token_id: Annotated[str, typer.Argument(help="The id that `outlay token list` shows.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Refuse an access token from now on."""
+    with administration(data, organization) as (opened, operator):
+        opened.tokens.revoke(operator, token_id)
+    say(f"{token_id} is revoked.")
