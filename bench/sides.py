@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.stream_emulator import BODY
 from outlay.bootstrap import open_installation
+from outlay.domain.organization import operator_of
 from outlay.settings import Settings
 
 PEERS = Path("bench/.peers")
@@ -160,17 +161,21 @@ def outlay_side(folder: Path, upstream: int) -> Iterator[Side]:
     """Outlay, recording everything durably."""
     settings = Settings(data=folder)
     with open_installation(settings) as services:
-        organization = services.accounts.create_organization("Bench")
-        member = services.accounts.set_owner(organization, "me@example.test", "a" * 20)
-        project, _ = services.accounts.ensure_project(organization.organization_id, "Bench")
-        _, key = services.api_keys.create(
-            organization.organization_id,
+        administration = services.administration
+        organization = administration.organizations.create("Bench")
+        operator = operator_of(organization)
+        member = administration.sign_in.set_owner(
+            organization, "me@example.test", "measured side by side"
+        )
+        project, _ = administration.projects.ensure(operator, "Bench")
+        _, key = administration.keys.create(
+            operator,
             project_id=project.project_id,
             member_id=member.member_id,
             description="bench",
         )
-        services.upstreams.create(
-            organization.organization_id,
+        administration.upstreams.create(
+            operator,
             provider="openai",
             base_url=f"http://127.0.0.1:{upstream}/v1",
             secret="sk-not-a-secret-0000",

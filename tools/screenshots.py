@@ -50,7 +50,7 @@ def demo_server(given: str | None) -> Iterator[dict[str, Any]]:
             folder,
             "--json",
         ]
-        with subprocess.Popen([*command, folder], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
                 yield json.loads(process.stdout.readline())

@@ -14,7 +14,7 @@ from tests.factories import NOW
 from outlay.bootstrap import open_installation
 from outlay.cli.serving import server_config
 from outlay.domain.actor import Plan, Role, Scope
-from outlay.domain.organization import Member, Organization
+from outlay.domain.organization import Member, Organization, operator_of
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Services
@@ -57,7 +57,11 @@ class Server:
         """A new organization with one member."""
         number = new_id("x")
         organization = Organization(
-            organization_id=new_id("org"), name=f"Org {number}", plan=plan, timezone=timezone
+            organization_id=new_id("org"),
+            name=f"Org {number}",
+            slug=number.replace("_", "-"),
+            plan=plan,
+            timezone=timezone,
         )
         member = Member(
             member_id=new_id("mem"),
@@ -70,7 +74,12 @@ class Server:
         with self.services.directory.unit() as session:
             create_organization(session, organization, now_us)
             create_member(session, member, now_us)
-        token = self.services.accounts.create_access_token(member.member_id, "Test", scopes)
+        _, token = self.services.administration.tokens.create(
+            operator_of(organization),
+            description="Test",
+            scopes=scopes,
+            member_id=member.member_id,
+        )
         return Tenant(organization, member, token)
 
 

@@ -13,8 +13,8 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.latency import RELATIVE_ERROR
-from outlay.kit.clock import to_us
-from outlay.web.api.exports import safe_cell
+from outlay.domain.organization import operator_of
+from outlay.web.http.csv import safe_cell
 
 READS = ["/analytics/activity", "/analytics/summary", "/exports/activity.csv"]
 
@@ -358,14 +358,10 @@ def test_percentiles_are_within_their_stated_error(server: Server) -> None:
 
 def test_what_is_deleted_keeps_its_name(server: Server) -> None:
     tenant = server.tenant()
-    project, _ = server.services.accounts.ensure_project(
-        tenant.organization.organization_id, "Old project"
-    )
+    operator = operator_of(tenant.organization)
+    project, _ = server.services.administration.projects.ensure(operator, "Old project")
     record(server, tenant, [event_body(projectId=project.project_id)])
-    from outlay.storage.directory.projects import delete_project
-
-    with server.services.directory.unit() as session:
-        delete_project(session, project.project_id, to_us(NOW))
+    server.services.administration.projects.delete(operator, project.project_id)
 
     answer = server.http.get(
         "/analytics/activity", params={"groupBy": "project"}, headers=tenant.headers

@@ -211,11 +211,36 @@ def test_an_acknowledged_event_shows_without_being_asked_for(data: Path) -> None
     assert found == 1
 
 
-def test_serve_without_an_organization_says_how_to_make_one(data: Path) -> None:
-    found = run("serve", "--data", data)
+def test_the_first_owner_sets_up_by_a_link_that_works_once(data: Path) -> None:
+    form = {
+        "organization": "Acme",
+        "timezone": "Asia/Kathmandu",
+        "name": "Dana",
+        "email": "dana@example.test",
+        "password": "several words are best",
+    }
+    with serving(data) as process:
+        assert process.stdout is not None
+        url = wait_for_server(data, process)["url"]
+        link = process.stdout.readline().strip()
+        assert link.startswith(f"{url}/setup/")
+        with httpx.Client(headers={"Accept": "text/html"}) as http:
+            assert "server printed" in http.get(f"{url}/login").text
+            assert http.get(f"{url}/setup/guessed").status_code == 404
+            short = http.post(link, data={**form, "password": "short"})
+            assert (short.status_code, "15" in short.text) == (400, True)
+            assert http.post(link, data=form).status_code == 303
+            found = http.get(f"{url}/me", headers={"Accept": "application/json"}).json()
+        again = httpx.post(link, data={**form, "organization": "Other"})
 
-    assert found.returncode == 2
-    assert "outlay owner" in found.stderr
+    assert (found["member"]["role"], found["organization"]["timezone"]) == (
+        "owner",
+        "Asia/Kathmandu",
+    )
+    assert again.status_code == 404
+    entries = run("audit", "list", "--data", data).stdout
+    assert "organization.create" in entries
+    assert run("audit", "verify", "--data", data).returncode == 0
 
 
 def test_a_port_in_use_is_one_clear_line(data: Path) -> None:

@@ -15,6 +15,7 @@ from tests.upstream import Upstream, running_upstream
 
 from outlay.bootstrap import open_administration, open_installation
 from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.domain.organization import operator_of
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row
 
@@ -66,13 +67,12 @@ def set_up(data: Path, upstream: Upstream) -> str:
     """An organization with a key and an upstream."""
     run("owner", "me@example.test", "--data", data, env_password="a long password!")
     with open_administration(Settings(data=data)) as opened:
-        organization = opened.accounts.organizations()[0]
-        organization_id = organization.organization_id
-        member = opened.accounts.member_called(organization_id, None)
-        project, _ = opened.accounts.ensure_project(organization_id, "P")
-        opened.upstreams.create(organization_id, provider="openai", base_url=upstream.url)
-        _, key = opened.api_keys.create(
-            organization_id,
+        operator = operator_of(opened.organizations.all()[0])
+        member = opened.members.called(operator, None)
+        project, _ = opened.projects.ensure(operator, "P")
+        opened.upstreams.create(operator, provider="openai", base_url=upstream.url)
+        _, key = opened.keys.create(
+            operator,
             project_id=project.project_id,
             member_id=member.member_id,
             description="load",

@@ -8,6 +8,7 @@ import pytest
 from tests.gateway.conftest import Gate, chat_body, counted, open_gate, tokens_of
 from tests.upstream import running_upstream
 
+from outlay.domain.actor import Scope
 from outlay.storage.ledger.sqlite import SqliteLedger
 
 
@@ -55,7 +56,7 @@ def check_refused(gate: Gate) -> None:
 
 
 def check_reads(gate: Gate) -> None:
-    token = gate.services.accounts.create_access_token(gate.member_id, "t", ["usage:read"])  # type: ignore[list-item]
+    token = gate.access_token([Scope.USAGE_READ])
     headers = {"authorization": f"Bearer {token}"}
     answer = gate.http.get(f"{gate.url}/analytics/summary", headers=headers)
     assert answer.status_code == 200

@@ -16,10 +16,11 @@ import uvicorn
 
 from outlay.bootstrap import open_installation
 from outlay.cli.serving import server_config
+from outlay.domain.actor import Actor, Scope
 from outlay.domain.event import UsageEvent
-from outlay.domain.organization import ApiKey, Organization, Project
+from outlay.domain.organization import ApiKey, Organization, Project, operator_of
 from outlay.domain.usage import TokenUsage
-from outlay.services.bundle import Services
+from outlay.services.bundle import Administration, Services
 from outlay.settings import ProxySettings, Settings
 from outlay.storage.ledger.rows import from_row
 from outlay.web.app import Application
@@ -50,6 +51,23 @@ class Gate:
     key: str
     seen: int = 0
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+
+    @property
+    def administration(self) -> Administration:
+        """What sets it up."""
+        return self.services.administration
+
+    @property
+    def operator(self) -> Actor:
+        """Who sets it up."""
+        return operator_of(self.organization)
+
+    def access_token(self, scopes: list[Scope]) -> str:
+        """An access token of the owner."""
+        _, token = self.administration.tokens.create(
+            self.operator, description="t", scopes=scopes, member_id=self.member_id
+        )
+        return token
 
     @property
     def headers(self) -> dict[str, str]:
@@ -90,8 +108,8 @@ class Gate:
 
     def create_key(self, **changes: Any) -> tuple[ApiKey, str]:
         """Another API key."""
-        created = self.services.api_keys.create(
-            self.organization.organization_id,
+        created = self.administration.keys.create(
+            self.operator,
             project_id=changes.pop("project_id", self.project.project_id),
             member_id=changes.pop("member_id", self.member_id),
             description="another",
@@ -178,19 +196,20 @@ def open_gate(data: Path, upstream: Upstream, proxy: ProxySettings = PATIENCE) -
 
 def set_up(services: Services, url: str, upstream: Upstream) -> Gate:
     """An organization with a key and two upstreams, which are the same."""
-    organization = services.accounts.create_organization("Gate")
-    member = services.accounts.set_owner(organization, "me@example.test", "a long password!")
-    organization_id = organization.organization_id
-    project, _ = services.accounts.ensure_project(organization_id, "Production")
-    api_key, key = services.api_keys.create(
-        organization_id,
+    administration = services.administration
+    organization = administration.organizations.create("Gate")
+    operator = operator_of(organization)
+    member = administration.sign_in.set_owner(organization, "me@example.test", "a long password!")
+    project, _ = administration.projects.ensure(operator, "Production")
+    api_key, key = administration.keys.create(
+        operator,
         project_id=project.project_id,
         member_id=member.member_id,
         description="backend",
     )
     for provider in ("openai", "anthropic"):
-        services.upstreams.create(
-            organization_id,
+        administration.upstreams.create(
+            operator,
             provider=provider,
             base_url=upstream.url,
             secret=f"sk-{provider}-secret-0123456789",

@@ -76,14 +76,12 @@ def test_an_upstream_that_is_not_there(gate: Gate) -> None:
         ("gone", f"http://127.0.0.1:{port}/v1", "upstream_unreachable"),
         ("nowhere", "http://no-such-host.invalid/v1", "upstream_unknown_host"),
     ):
-        upstream = gate.services.upstreams.create(
-            gate.organization.organization_id, provider=name, base_url=url
-        )
+        upstream = gate.administration.upstreams.create(gate.operator, provider=name, base_url=url)
         gate.services.watch.check()
         try:
             answer = gate.post(body=chat_body(model=f"{name}/llama"))
         finally:
-            gate.services.upstreams.delete(gate.organization.organization_id, upstream.upstream_id)
+            gate.administration.upstreams.delete(gate.operator, upstream.upstream_id)
             gate.services.watch.check()
         assert (answer.status_code, answer.json()["error"]["code"]) == (502, code)
         event = gate.event()

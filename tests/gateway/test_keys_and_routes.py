@@ -1,13 +1,14 @@
 """Who may call, what goes where, and to whom it is attributed."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from outlay.domain.actor import Role
+from outlay.domain.actor import Role, Scope
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import Status
 from outlay.domain.organization import GroupMembership, Member, UserGroup
@@ -32,7 +33,7 @@ def test_a_revoked_key_is_refused_within_a_second(gate: Gate) -> None:
     api_key, key = gate.create_key()
     assert call(gate, key) == 200
     gate.event()
-    gate.services.api_keys.revoke(gate.organization.organization_id, api_key.api_key_id)
+    gate.administration.keys.revoke(gate.operator, api_key.api_key_id)
     revoked = time.monotonic()
     while call(gate, key) == 200:
         gate.event()
@@ -72,7 +73,7 @@ def test_keys_with_a_right_checksum_and_a_wrong_secret_are_refused(gate: Gate) -
 
 
 def test_access_tokens_do_not_call_models_and_keys_do_not_read_usage(gate: Gate) -> None:
-    token = gate.services.accounts.create_access_token(gate.member_id, "t", [])
+    token = gate.access_token(list(Scope))
     assert call(gate, token) == 401
     answer = gate.http.get(f"{gate.url}/analytics/summary", headers=gate.headers)
     assert answer.status_code == 401
@@ -100,10 +101,10 @@ def test_secrets_of_upstreams_are_nowhere_in_the_files(gate: Gate) -> None:
     ],
 )
 def test_names_of_models(gate: Gate, model: str, sent: str, mapping: str) -> None:
-    organization_id = gate.organization.organization_id
-    openai = next(u for u in gate.services.upstreams.of(organization_id) if u.name == "openai")
-    gate.services.upstreams.put_mapping(
-        organization_id, name="fast", upstream_id=openai.upstream_id, model="gpt-5.5-mini"
+    upstreams = gate.administration.upstreams
+    openai = next(u for u in upstreams.of(gate.operator) if u.name == "openai")
+    upstreams.put_mapping(
+        gate.operator, name="fast", upstream_id=openai.upstream_id, model="gpt-5.5-mini"
     )
     gate.services.watch.check()
 
@@ -123,31 +124,31 @@ def test_a_model_that_nobody_has(gate: Gate) -> None:
 def test_upstreams_are_write_only_and_want_the_secret_again_for_another_address(
     gate: Gate,
 ) -> None:
-    upstreams, organization_id = gate.services.upstreams, gate.organization.organization_id
+    upstreams, operator = gate.administration.upstreams, gate.operator
     created = upstreams.create(
-        organization_id, provider="groq", secret="gsk-0123456789abcdef", name="groq-eu"
+        operator, provider="groq", secret="gsk-0123456789abcdef", name="groq-eu"
     )
     assert created.base_url == "https://api.groq.com/openai/v1"
     assert (created.hint, "0123" in repr(created)) == ("cdef", False)
     with pytest.raises(Conflict):
-        upstreams.create(organization_id, provider="groq", name="groq-eu")
+        upstreams.create(operator, provider="groq", name="groq-eu")
     with pytest.raises(Invalid) as caught:
-        upstreams.update(organization_id, created.upstream_id, base_url="https://evil.example/v1")
+        upstreams.update(operator, created.upstream_id, base_url="https://evil.example/v1")
     assert (caught.value.code, caught.value.field) == ("secret-required", "secret")
-    renamed = upstreams.update(organization_id, created.upstream_id, name="groq-2")
+    renamed = upstreams.update(operator, created.upstream_id, name="groq-2")
     assert (renamed.name, renamed.hint) == ("groq-2", "cdef")
     moved = upstreams.update(
-        organization_id,
+        operator,
         created.upstream_id,
         base_url="https://eu.example/v1/",
         secret="gsk-another-secret",
     )
     assert moved.base_url == "https://eu.example/v1"
     with pytest.raises(NotFound):
-        upstreams.delete("org_other", created.upstream_id)
-    upstreams.delete(organization_id, created.upstream_id)
+        upstreams.delete(replace(operator, organization_id="org_other"), created.upstream_id)
+    upstreams.delete(operator, created.upstream_id)
     with pytest.raises(NotFound):
-        upstreams.delete(organization_id, created.upstream_id)
+        upstreams.delete(operator, created.upstream_id)
 
 
 REFUSED_URLS = [
@@ -224,12 +225,12 @@ def test_a_name_that_points_at_a_metadata_service_is_not_connected_to(
         return [{"hostname": "x", "host": "169.254.169.254", "port": 80, "family": 2}]
 
     monkeypatch.setattr(aiohttp.resolver.ThreadedResolver, "resolve", resolve)
-    upstream = gate.services.upstreams.create(
-        gate.organization.organization_id, provider="meta", base_url="http://rebound.test/v1"
+    upstream = gate.administration.upstreams.create(
+        gate.operator, provider="meta", base_url="http://rebound.test/v1"
     )
     gate.services.watch.check()
     answer = gate.post(body=chat_body(model="meta/x"))
-    gate.services.upstreams.delete(gate.organization.organization_id, upstream.upstream_id)
+    gate.administration.upstreams.delete(gate.operator, upstream.upstream_id)
     assert answer.status_code == 502
     assert gate.event().error_code == "upstream-unknown-host"
 

@@ -302,6 +302,8 @@ def go_back_to_schema_1(path: Path) -> None:
         for column in ROW_COLUMNS[width:]:
             connection.execute(f"ALTER TABLE usage_event DROP COLUMN {column}")
         connection.execute("ALTER TABLE usage_batch DROP COLUMN row_width")
+        connection.execute("ALTER TABLE usage_batch DROP COLUMN restated")
+        connection.execute("ALTER TABLE ledger_identity DROP COLUMN rewrites")
         connection.execute("DROP TABLE request_intent")
         connection.execute("UPDATE ledger_identity SET schema_version = 1")
     assert width == 38

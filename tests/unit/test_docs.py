@@ -9,12 +9,18 @@ import typer
 
 from outlay import settings
 from outlay.cli.main import app
+from outlay.domain.actor import Plan, Role
+from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import Status, UsageSource
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Preset
+from outlay.domain.policy import POLICY
 from outlay.domain.upstream import BASE_URLS
 from outlay.pricing.overrides import read_overrides
+from outlay.services.bundle import Services
+from outlay.web.app import create_pages
+from outlay.web.http.openapi import describe
 from outlay.web.http.params import FILTERS, QUERY
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.wire.native import NativeEvent, NativeTokens
@@ -83,3 +89,38 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in (*root.glob("*.md"), *DOCS.rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
             assert (document.parent / target).exists(), (document, target)
+
+
+def test_the_table_of_rights_is_the_policy() -> None:
+    text = (DOCS / "access.md").read_text()
+    for permission, rule in POLICY.items():
+        limited = rule.own if rule.own != frozenset(Role) else ()
+        roles = [
+            "" if role not in rule.roles else "own" if role in limited else "yes" for role in Role
+        ]
+        plan = "any" if rule.plans == frozenset(Plan) else " or ".join(sorted(rule.plans))
+        cells = [permission.value, f"`{rule.scope}`", *roles, plan]
+        assert f"| {' | '.join(cells)} |".replace("  ", " ") in text
+
+
+def test_every_endpoint_is_documented(services: Services) -> None:
+    described = describe(create_pages(services, "operator"))
+    wanted = [
+        f"`{method.upper()} {path}`"
+        for path, methods in described["paths"].items()
+        for method in methods
+    ]
+    fields = [
+        f"`{name}`"
+        for kind, schema in described["components"]["schemas"].items()
+        if kind.endswith(("Body", "Change"))
+        for name in schema["properties"]
+    ]
+
+    assert [entry for entry in (*wanted, *fields) if entry not in API] == []
+
+
+def test_every_action_of_the_audit_trail_is_documented() -> None:
+    text = (DOCS / "audit.md").read_text()
+
+    assert [action for action in Action if f"`{action}`" not in text] == []

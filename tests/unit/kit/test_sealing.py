@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from outlay.kit.sealing import (
     SealBroken,
     Sealer,
-    create_master_key,
-    parse_master_key,
-    read_master_key,
+    create_key,
+    parse_key,
+    read_key,
 )
 
 SEALER = Sealer(bytes(range(32)))
@@ -47,15 +47,15 @@ def test_a_changed_byte_is_noticed() -> None:
 
 def test_the_key_file_is_for_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
-    assert read_master_key(path) is None
-    key = create_master_key(path)
-    assert read_master_key(path) == key
+    assert read_key(path) is None
+    key = create_key(path)
+    assert read_key(path) == key
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(FileExistsError):
-        create_master_key(path)
+        create_key(path)
 
 
 @pytest.mark.parametrize("text", ["", "xyz", "00" * 31, "00" * 33])
 def test_what_is_no_key(text: str) -> None:
     with pytest.raises(ValueError, match=r"hex|digits"):
-        parse_master_key(text)
+        parse_key(text)

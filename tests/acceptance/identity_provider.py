@@ -1,0 +1,131 @@
+"""An OpenID Connect provider on loopback, strict about what it is sent."""
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from tests.factories import NOW
+from typing_extensions import override
+
+CLIENT, SECRET = "outlay", "very:secret value"
+
+
+@dataclass
+class IdentityProvider:
+    """Whom it signs in, and what it was asked."""
+
+    issuer: str = ""
+    claims: dict[str, Any] = field(default_factory=dict)
+    """Of the next ID token, on top of what every good one has."""
+    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    key_reads: int = 0
+    redeemed: list[dict[str, str]] = field(default_factory=list)
+
+    def authorize(self, query: dict[str, str]) -> str:
+        """Where the browser goes next: back, with a code."""
+        assert query["response_type"] == "code"
+        assert query["client_id"] == CLIENT
+        assert query["code_challenge_method"] == "S256"
+        assert set(query["scope"].split()) >= {"openid", "email"}
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = query
+        back = urlencode({"code": code, "state": query["state"]})
+        return f"{query['redirect_uri']}?{back}"
+
+    def redeem(self, form: dict[str, str], authorization: str) -> dict[str, str] | None:
+        """The answer of the token endpoint, None for a refusal."""
+        query = self.codes.pop(form["code"], None)
+        expected = base64.b64encode(f"{CLIENT}:{quote_plus(SECRET)}".encode()).decode()
+        if query is None or authorization != f"Basic {expected}":
+            return None
+        challenge = base64.urlsafe_b64encode(
+            hashlib.sha256(form["code_verifier"].encode()).digest()
+        )
+        if challenge.decode().rstrip("=") != query["code_challenge"]:
+            return None
+        if form["redirect_uri"] != query["redirect_uri"]:
+            return None
+        self.redeemed.append(form)
+        now = int(NOW.timestamp())
+        payload = {
+            "iss": self.issuer,
+            "aud": CLIENT,
+            "nonce": query["nonce"],
+            "iat": now,
+            "exp": now + 300,
+            "email_verified": True,
+            **self.claims,
+        }
+        header = {"alg": "RS256", "kid": self.key.kid}
+        token = jwt.encode(header, payload, self.key)
+        return {"access_token": "unused", "token_type": "Bearer", "id_token": token}
+
+
+@contextmanager
+def running_provider() -> Iterator[IdentityProvider]:
+    """The provider, answering."""
+    provider = IdentityProvider()
+
+    class Handler(BaseHTTPRequestHandler):
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+        def send(self, status: int, body: Any = None, location: str = "") -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            if location:
+                self.send_header("Location", location)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            if path == "/.well-known/openid-configuration":
+                self.send(200, provider.metadata)
+            elif path == "/keys":
+                provider.key_reads += 1
+                self.send(200, {"keys": [provider.key.as_dict(private=False)]})
+            else:
+                flat = {name: values[0] for name, values in parse_qs(query).items()}
+                self.send(302, {}, provider.authorize(flat))
+
+        def do_POST(self) -> None:
+            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            flat = {name: values[0] for name, values in parse_qs(text).items()}
+            answer = provider.redeem(flat, self.headers.get("Authorization", ""))
+            self.send(200 if answer else 401, answer or {"error": "invalid_grant"})
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    provider.issuer = f"http://127.0.0.1:{server.server_address[1]}"
+    provider.metadata = {
+        "issuer": provider.issuer,
+        "authorization_endpoint": f"{provider.issuer}/authorize",
+        "token_endpoint": f"{provider.issuer}/token",
+        "jwks_uri": f"{provider.issuer}/keys",
+    }
+    try:
+        yield provider
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def query_of(url: str) -> dict[str, str]:
+    """The query of an address."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}

@@ -1,0 +1,471 @@
+"""Every route × every principal × own and foreign things × every plan."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from fastapi.routing import RouteContext, iter_route_contexts
+from tests.acceptance.conftest import Server
+from tests.acceptance.world import PASSWORD, Person, World, make_world
+from tests.factories import NOW
+
+from outlay.domain.actor import Plan, Role, Scope
+from outlay.web.app import ROUTERS, Application, create_pages
+from outlay.web.http.auth import ByToken, OnPage, Open, OperatorOnly, Policy, Requires, SignedIn
+
+
+class Rule(NamedTuple):
+    """Who may, as the design says it; written down here apart from the code."""
+
+    roles: str
+    plans: str = "any"
+    body: Any = None
+    query: str = ""
+
+
+ALL, LEADERS, OWNERS = "owner admin developer", "owner admin", "owner"
+ENTERPRISE = "enterprise"
+NEW = "{new}"
+"""In bodies and queries: a name of the organization's own that is not taken."""
+
+RULES: dict[str, Rule] = {
+    "GET /analytics/activity": Rule(LEADERS, ENTERPRISE),
+    "GET /analytics/summary": Rule(LEADERS, ENTERPRISE),
+    "GET /analytics/me": Rule(ALL),
+    "GET /exports/activity.csv": Rule(LEADERS, ENTERPRISE),
+    "GET /exports/me.csv": Rule(ALL),
+    "GET /audit": Rule(LEADERS),
+    "GET /exports/audit.csv": Rule(LEADERS),
+    "GET /me": Rule(ALL),
+    "PATCH /me": Rule(ALL, body={"name": NEW}),
+    "PUT /me/password": Rule(ALL, body={"current": PASSWORD, "password": PASSWORD + "!"}),
+    "DELETE /me/sessions": Rule(ALL),
+    "GET /organization": Rule(ALL),
+    "PATCH /organization": Rule(OWNERS, body={"name": NEW}),
+    "GET /members": Rule(LEADERS),
+    "GET /members/{member_id}": Rule(LEADERS),
+    "PATCH /members/{member_id}": Rule(LEADERS, body={"name": NEW}),
+    "DELETE /members/{member_id}": Rule(LEADERS),
+    "POST /members/{member_id}/password-link": Rule(LEADERS),
+    "POST /members/{member_id}/erase": Rule(OWNERS),
+    "GET /invitations": Rule(LEADERS),
+    "POST /invitations": Rule(LEADERS, body={"email": "{mail}"}),
+    "DELETE /invitations/{invitation_id}": Rule(LEADERS),
+    "GET /projects": Rule(ALL),
+    "POST /projects": Rule(LEADERS, body={"name": NEW}),
+    "PATCH /projects/{project_id}": Rule(LEADERS, body={"name": NEW}),
+    "DELETE /projects/{project_id}": Rule(LEADERS),
+    "GET /api-keys": Rule(ALL),
+    "POST /api-keys": Rule(ALL, body={"projectId": "{project}", "description": NEW}),
+    "GET /api-keys/{api_key_id}": Rule(ALL),
+    "PATCH /api-keys/{api_key_id}": Rule(ALL, body={"description": NEW}),
+    "POST /api-keys/{api_key_id}/revoke": Rule(ALL),
+    "DELETE /api-keys/{api_key_id}": Rule(ALL),
+    "GET /groups": Rule(LEADERS, ENTERPRISE),
+    "POST /groups": Rule(LEADERS, ENTERPRISE, body={"name": NEW}),
+    "PATCH /groups/{group_id}": Rule(LEADERS, ENTERPRISE, body={"name": NEW}),
+    "DELETE /groups/{group_id}": Rule(LEADERS, ENTERPRISE),
+    "PUT /groups/{group_id}/members/{member_id}": Rule(LEADERS, ENTERPRISE, body={}),
+    "DELETE /groups/{group_id}/members/{member_id}": Rule(LEADERS, ENTERPRISE),
+    "GET /upstreams": Rule(LEADERS),
+    "POST /upstreams": Rule(LEADERS, body={"provider": "openai", "name": "{slug}"}),
+    "PATCH /upstreams/{upstream_id}": Rule(LEADERS, body={"name": "{slug}"}),
+    "DELETE /upstreams/{upstream_id}": Rule(LEADERS),
+    "GET /model-mappings": Rule(LEADERS),
+    "PUT /model-mappings": Rule(
+        LEADERS, body={"name": NEW, "upstreamId": "{upstream}", "model": "m"}
+    ),
+    "DELETE /model-mappings": Rule(LEADERS, query="name={mapping}"),
+    "GET /prices": Rule(LEADERS),
+    "POST /prices": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
+    "DELETE /prices/{price_id}": Rule(LEADERS),
+    "GET /limits": Rule(LEADERS),
+    "PUT /limits": Rule(
+        LEADERS,
+        body={"scope": "project", "scopeId": "{project}", "interval": "day", "amountUsd": "1"},
+    ),
+    "DELETE /limits": Rule(LEADERS, query="scope=project&interval=month&scopeId={limit}"),
+    "GET /tokens": Rule(ALL),
+    "POST /tokens": Rule(ALL, body={"description": NEW, "scopes": ["usage:read"]}),
+    "DELETE /tokens/{token_id}": Rule(ALL),
+    "PUT /sso": Rule(OWNERS, ENTERPRISE, body={"issuer": "https://id.test", "clientId": NEW}),
+    "GET /sso": Rule(OWNERS, ENTERPRISE),
+    "DELETE /sso": Rule(OWNERS, ENTERPRISE),
+    "POST /v1/usage/events": Rule(LEADERS, body=[]),
+}
+PAGES: dict[str, Rule] = {
+    "/organization/analytics": Rule(LEADERS, ENTERPRISE),
+    "/me/usage": Rule(ALL),
+    "/monitoring/audit": Rule(LEADERS),
+    "/settings/account": Rule(ALL),
+    "/settings/organization": Rule(ALL),
+    "/settings/members": Rule(LEADERS),
+    "/settings/projects": Rule(ALL),
+    "/settings/keys": Rule(ALL),
+    "/settings/groups": Rule(LEADERS, ENTERPRISE),
+    "/settings/upstreams": Rule(LEADERS),
+    "/settings/prices": Rule(LEADERS),
+    "/settings/limits": Rule(LEADERS),
+    "/settings/tokens": Rule(ALL),
+    "/settings/sso": Rule(OWNERS, ENTERPRISE),
+}
+SIGNED_IN = {"GET /", "GET /settings"}
+OPEN = {
+    "GET /openapi.json",
+    "GET /static/{release}/{path:path}",
+    "GET /login",
+    "POST /login",
+    "GET /login/sso",
+    "GET /login/sso/callback",
+    "POST /logout",
+    "POST /theme",
+    "GET /setup/{secret}",
+    "POST /setup/{secret}",
+    "GET /invitation/{secret}",
+    "POST /invitation/{secret}",
+    "GET /password/{secret}",
+    "POST /password/{secret}",
+}
+
+
+@pytest.fixture(scope="module")
+def worlds(server: Server) -> dict[Plan, World]:
+    """An organization of each plan."""
+    return {plan: make_world(server, plan) for plan in Plan}
+
+
+@pytest.fixture(scope="module")
+def stranger(server: Server) -> World:
+    """Somebody else's organization."""
+    return make_world(server)
+
+
+def routes(server: Server) -> Iterator[tuple[str, RouteContext]]:
+    """Every route that FastAPI answers, as `GET /path`."""
+    for route in iter_route_contexts(create_pages(server.services, "operator").routes):
+        assert route.methods
+        for method in route.methods:
+            yield f"{method} {route.path}", route
+
+
+def policies(route: RouteContext) -> list[Policy]:
+    """The policies that a route declares, its routers' included."""
+    found: list[Policy] = []
+    waiting = [*route.dependant.dependencies]
+    while waiting:
+        dependency = waiting.pop()
+        if isinstance(dependency.call, Policy):
+            found.append(dependency.call)
+        waiting += dependency.dependencies
+    return found
+
+
+def test_every_route_declares_one_policy_and_is_in_the_tables_above(server: Server) -> None:
+    seen = set()
+    for name, route in routes(server):
+        (policy,) = set(policies(route))
+        seen.add(name)
+        method, _, path = name.partition(" ")
+        match policy:
+            case OnPage():
+                assert method == "GET"
+                assert path in PAGES, name
+            case Requires():
+                assert name in RULES, name
+            case SignedIn():
+                assert name in SIGNED_IN, name
+            case Open():
+                assert name in OPEN, name
+            case OperatorOnly():
+                assert path.startswith("/operations/"), name
+            case _:
+                raise AssertionError(name)
+    written = {*RULES, *SIGNED_IN, *OPEN, *(f"GET {path}" for path in PAGES)}
+    assert written <= seen
+    assert len(ROUTERS) > 10
+
+
+def fill(value: Any, world: World) -> Any:
+    """A body or query with things of an organization in it."""
+    if isinstance(value, dict):
+        return {name: fill(part, world) for name, part in value.items()}
+    if not isinstance(value, str):
+        return value
+    makers = {
+        "{new}": world.name,
+        "{mail}": lambda: f"{world.name().replace(' ', '')}@example.test",
+        "{slug}": lambda: world.name().lower().replace(" ", "-"),
+        "{project}": world.project,
+        "{upstream}": world.upstream,
+        "{mapping}": world.mapping,
+        "{limit}": world.limit,
+    }
+    for mark, make in makers.items():
+        if mark in value:
+            value = value.replace(mark, make())
+    return value
+
+
+def ask(
+    name: str, rule: Rule, headers: dict[str, str], world: World, things: World, person: Person
+) -> httpx.Response:
+    """Ask a route, with the ids of an organization's things in its path, body and query."""
+    method, _, path = name.partition(" ")
+    owner = person if things is world else things.people[Role.OWNER]
+    for kind in re.findall(r"{(\w+)}", path):
+        path = path.replace(f"{{{kind}}}", things.make(kind, owner.member))
+    if name == "DELETE /groups/{group_id}/members/{member_id}":
+        group_id, member_id = path.split("/")[2], path.split("/")[4]
+        things.administration.groups.join(things.operator, group_id, member_id)
+    if name == "DELETE /sso":
+        things.sso()
+    foreign_body = {"{new}", "{mail}", "{slug}"}
+    body = rule.body
+    if isinstance(body, dict):
+        body = {
+            field: fill(part, world if part in foreign_body else things)
+            if isinstance(part, str)
+            else part
+            for field, part in body.items()
+        }
+    query = fill(rule.query, things)
+    url = world.server.url + path + (f"?{query}" if query else "")
+    extra = {} if body is None else {"json": body}
+    return httpx.request(method, url, headers=headers, timeout=60, **extra)
+
+
+def expected(rule: Rule, role: Role, plan: Plan) -> int:
+    """The status of a refusal, 200 for what is allowed."""
+    allowed = role.value in rule.roles.split() and rule.plans in {"any", plan.value}
+    return 200 if allowed else 403
+
+
+def names_something(name: str, rule: Rule) -> bool:
+    """Whether a request says which thing is meant."""
+    marks = ("{project}", "{upstream}", "{mapping}", "{limit}")
+    said = f"{name.partition(' ')[2]} {rule.query} {rule.body or ''}"
+    return bool(re.search(r"{(\w+)_id}", said)) or any(mark in said for mark in marks)
+
+
+@pytest.mark.parametrize("plan", list(Plan))
+@pytest.mark.parametrize("role", list(Role))
+def test_every_endpoint_for_every_role_and_plan(
+    worlds: dict[Plan, World], stranger: World, role: Role, plan: Plan
+) -> None:
+    world = worlds[plan]
+    for name, rule in RULES.items():
+        # Somebody new each time: requests may change password, name or sessions of who asks.
+        person = world.add_person(role)
+        wanted = expected(rule, role, plan)
+        own = ask(name, rule, person.bearer, world, world, person)
+        assert (own.status_code if wanted == 403 else own.is_success) == (
+            403 if wanted == 403 else True
+        ), (name, own.status_code, own.text)
+        if wanted == 403:
+            code = own.json()["code"]
+            is_plan = rule.plans == ENTERPRISE and plan is not Plan.ENTERPRISE
+            assert code == ("plan-required" if is_plan else "role-required"), (name, own.text)
+        assert stranger.canary not in own.text, name
+        if not names_something(name, rule):
+            continue
+        foreign = ask(name, rule, person.bearer, world, stranger, person)
+        assert foreign.status_code == (404 if wanted == 200 else 403), (name, foreign.text)
+        assert stranger.canary not in foreign.text, name
+        if wanted == 200 and "_id}" in name:
+            unknown = httpx.request(
+                name.partition(" ")[0],
+                world.server.url + re.sub(r"{\w+}", "nobody_knows_it", name.partition(" ")[2]),
+                headers=person.bearer,
+                **({} if rule.body is None else {"json": fill(rule.body, world)}),
+            )
+            assert told(unknown) == told(foreign), name
+
+
+def told(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
+    """What an answer says, without where and when."""
+    body = answer.json()
+    return answer.status_code, {
+        name: value for name, value in body.items() if name not in {"instance", "requestId"}
+    }
+
+
+@pytest.mark.parametrize("plan", list(Plan))
+@pytest.mark.parametrize("role", list(Role))
+def test_every_page_for_every_role_and_plan(
+    worlds: dict[Plan, World], stranger: World, role: Role, plan: Plan
+) -> None:
+    world = worlds[plan]
+    person = world.people[role]
+    for path, rule in PAGES.items():
+        answer = httpx.get(world.server.url + path, headers=person.cookie)
+        assert answer.status_code == expected(rule, role, plan), path
+        assert stranger.canary not in answer.text, path
+        assert answer.headers["cache-control"] == "no-store", path
+        if answer.status_code == 403:
+            is_plan = rule.plans == ENTERPRISE and plan is not Plan.ENTERPRISE
+            assert ("plan-required" if is_plan else "role-required") in answer.text, path
+        by_token = httpx.get(world.server.url + path, headers=person.bearer)
+        assert by_token.status_code in {401, 403}, path
+
+
+def test_nobody_gets_anything_without_a_good_credential(server: Server) -> None:
+    world = make_world(server)
+    person = world.people[Role.OWNER]
+    _, key = world.key(person.member)
+    revoked, expired, gone = (world.add_person(Role.OWNER) for _ in range(3))
+    for token in world.administration.tokens.of(world.operator):
+        if token.member_id == revoked.member.member_id:
+            world.administration.tokens.revoke(world.operator, token.token_id)
+    _, short = world.administration.tokens.create(
+        world.operator,
+        description="short",
+        scopes=Scope,
+        member_id=expired.member.member_id,
+        expires_at=NOW + timedelta(seconds=1),
+    )
+    world.administration.members.remove(world.operator, gone.member.member_id)
+    bad = {
+        "anonymous": {},
+        "malformed": {"Authorization": "Bearer nonsense"},
+        "wrong secret": {"Authorization": f"Bearer {person.token[:-1]}_"},
+        "gateway key": {"Authorization": f"Bearer {key}"},
+        "revoked": revoked.bearer,
+        "removed": gone.bearer,
+        "removed session": {"Cookie": gone.cookie["Cookie"]},
+        "wrong session": {"Cookie": "outlay_session=nonsense"},
+    }
+    names = [*RULES, *(f"GET {path}" for path in PAGES), *SIGNED_IN]
+    for who, headers in bad.items():
+        for name in names:
+            check_refused(world, name, headers, who)
+    clock = server.services.clock
+    clock.instant = NOW + timedelta(seconds=2)  # type: ignore[attr-defined]
+    try:
+        for name in names:
+            check_refused(world, name, {"Authorization": f"Bearer {short}"}, "expired")
+    finally:
+        clock.instant = NOW  # type: ignore[attr-defined]
+
+
+def check_refused(world: World, name: str, headers: dict[str, str], who: str) -> None:
+    method, _, path = name.partition(" ")
+    url = world.server.url + re.sub(r"{\w+}", "x", path)
+    answer = world.server.http.request(method, url, headers=headers, json={})
+    assert answer.status_code == 401, (who, name, answer.status_code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert world.canary not in answer.text
+
+
+def test_the_gateways_paths_are_not_for_access_tokens_and_its_keys_not_for_the_api(
+    server: Server,
+) -> None:
+    world = make_world(server)
+    person = world.people[Role.OWNER]
+    free = {b"/healthz", b"/readyz", b"/metrics"}
+    paths = set(Application(server.services, "operator")._handlers)
+    assert free <= paths
+    for path in paths - free:
+        method = "GET" if path.endswith(b"/models") else "POST"
+        for headers in ({}, person.bearer, {"x-api-key": person.token}):
+            answer = httpx.request(
+                method, server.url + path.decode(), headers=headers, json={"model": "m"}
+            )
+            assert answer.status_code == 401, path
+
+
+def test_a_token_may_do_no_more_than_its_scopes(server: Server) -> None:
+    world = make_world(server)
+    owner = world.people[Role.OWNER]
+    needs = {
+        "GET /analytics/summary": Scope.USAGE_READ,
+        "POST /v1/usage/events": Scope.USAGE_WRITE,
+        "GET /projects": Scope.DIRECTORY_READ,
+        "POST /projects": Scope.DIRECTORY_WRITE,
+        "GET /audit": Scope.AUDIT_READ,
+    }
+    for scope in Scope:
+        _, token = world.administration.tokens.create(
+            world.operator,
+            description="one scope",
+            scopes=[scope],
+            member_id=owner.member.member_id,
+        )
+        for name, needed in needs.items():
+            bearer = {"Authorization": f"Bearer {token}"}
+            answer = ask(name, RULES[name], bearer, world, world, owner)
+            if scope is needed:
+                assert answer.is_success, (name, answer.text)
+            else:
+                assert (answer.status_code, answer.json()["code"]) == (403, "scope-required")
+
+
+def test_by_token_only_means_no_session(server: Server) -> None:
+    world = make_world(server)
+    cookie = {"Cookie": world.people[Role.OWNER].cookie["Cookie"]}
+    answer = httpx.post(f"{server.url}/v1/usage/events", headers=cookie, json=[])
+
+    assert answer.status_code == 401
+    assert isinstance(ByToken, type)
+
+
+def test_a_developer_has_to_do_with_their_own_things_alone(server: Server) -> None:
+    world = make_world(server)
+    developer, other = world.people[Role.DEVELOPER], world.add_person(Role.DEVELOPER)
+    key_id, token_id = world.api_key(other.member), world.token(other.member)
+    own_key, own_token = world.api_key(developer.member), world.token(developer.member)
+
+    def ask_as_developer(method: str, path: str, body: Any = None) -> httpx.Response:
+        url = server.url + path
+        return httpx.request(method, url, headers=developer.bearer, json=body)
+
+    listed = ask_as_developer("GET", "/api-keys").json()["apiKeys"]
+    assert [key["apiKeyId"] for key in listed] == [own_key]
+    tokens = ask_as_developer("GET", "/tokens").json()["tokens"]
+    assert {token["memberId"] for token in tokens} == {developer.member.member_id}
+    assert own_token in {token["tokenId"] for token in tokens}
+    for method, path, body in (
+        ("GET", f"/api-keys/{key_id}", None),
+        ("PATCH", f"/api-keys/{key_id}", {"description": "mine now"}),
+        ("POST", f"/api-keys/{key_id}/revoke", None),
+        ("DELETE", f"/api-keys/{key_id}", None),
+        ("DELETE", f"/tokens/{token_id}", None),
+    ):
+        assert ask_as_developer(method, path, body).status_code == 404, (method, path)
+    refused: tuple[dict[str, Any], ...] = (
+        {"memberId": other.member.member_id},
+        {"trustsCaller": True},
+    )
+    for more in refused:
+        wanted = {"projectId": world.project(), "description": "x", **more}
+        answer = ask_as_developer("POST", "/api-keys", wanted)
+        assert (answer.status_code, answer.json()["code"]) == (403, "role-required")
+    answer = ask_as_developer("PATCH", f"/api-keys/{own_key}", {"trustsCaller": True})
+    assert answer.status_code == 403
+
+
+def test_foreign_ids_in_bodies_and_second_places_are_unknown(server: Server) -> None:
+    world, stranger = make_world(server), make_world(server)
+    owner, victim = world.people[Role.OWNER], stranger.people[Role.DEVELOPER]
+    group = world.group()
+    for method, path, body in (
+        ("PUT", f"/groups/{group}/members/{victim.member.member_id}", {}),
+        (
+            "POST",
+            "/api-keys",
+            {
+                "projectId": world.project(),
+                "description": "x",
+                "memberId": victim.member.member_id,
+            },
+        ),
+        (
+            "PUT",
+            "/sso",
+            {"issuer": "https://id.test", "clientId": "c", "groups": {"a": stranger.group()}},
+        ),
+    ):
+        answer = httpx.request(method, server.url + path, headers=owner.bearer, json=body)
+        assert answer.status_code == 404, (path, answer.text)

@@ -1,0 +1,196 @@
+"""Organizations with people of every role, each with every credential, and one of everything."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from tests.acceptance.conftest import Server
+from tests.factories import NOW
+
+from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.organization import Member, Organization, operator_of
+from outlay.domain.spend_limit import LimitInterval, LimitScope
+from outlay.kit.clock import to_us
+from outlay.kit.ids import new_id
+from outlay.services.bundle import Administration
+from outlay.storage.directory.members import create_member
+
+PASSWORD = "several words are best"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Person:
+    """A member with what they can show."""
+
+    member: Member
+    token: str
+    session: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """Headers with the access token."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        """Headers with the session, as a browser sends them."""
+        return {"Cookie": f"outlay_session={self.session}", "Accept": "text/html"}
+
+
+@dataclass
+class World:
+    """An organization; whatever it has is named after `canary`."""
+
+    server: Server
+    organization: Organization
+    canary: str
+    people: dict[Role, Person] = field(default_factory=dict)
+
+    @property
+    def administration(self) -> Administration:
+        """What sets it up."""
+        return self.server.services.administration
+
+    @property
+    def operator(self) -> Actor:
+        """Who sets it up."""
+        return operator_of(self.organization)
+
+    def name(self) -> str:
+        """A name that no other thing has."""
+        return f"{self.canary} {next(_numbers)}"
+
+    def add_person(self, role: Role, email: str | None = None) -> Person:
+        """Another member."""
+        number = next(_numbers)
+        member = Member(
+            member_id=new_id("mem"),
+            organization_id=self.organization.organization_id,
+            name=f"{self.canary} {role} {number}",
+            email=email or f"{role}{number}@{self.canary.lower()}.test",
+            role=role,
+        )
+        services = self.server.services
+        password_hash = services.administration.sign_in._passwords.hash(PASSWORD)
+        with services.directory.change() as session:
+            create_member(session, member, to_us(NOW), password_hash)
+        _, token = self.administration.tokens.create(
+            self.operator, description=self.name(), scopes=Scope, member_id=member.member_id
+        )
+        signing = self.administration.sign_in.sign_in(member.email, PASSWORD, new_id("ip"), "req")
+        with ThreadPoolExecutor(1) as pool:
+            session_token = pool.submit(asyncio.run, signing).result()
+        return Person(member, token, session_token)
+
+    def actor(self, person: Person) -> Actor:
+        """A member as an actor, as a session has it."""
+        return self.server.services.access.actor_of_session(person.session)
+
+    # One of each kind, new at every call: the id
+
+    def make(self, kind: str, owner: Member) -> str:
+        """A thing of a kind that belongs to a member, where it belongs to anybody."""
+        makers: dict[str, Callable[[Member], str]] = {
+            "project_id": lambda _: self.project(),
+            "api_key_id": self.api_key,
+            "member_id": lambda _: self.add_person(Role.DEVELOPER).member.member_id,
+            "group_id": lambda _: self.group(),
+            "invitation_id": lambda _: self.invitation(),
+            "upstream_id": lambda _: self.upstream(),
+            "price_id": lambda _: self.price(),
+            "token_id": self.token,
+        }
+        return makers[kind](owner)
+
+    def project(self) -> str:
+        """A project."""
+        return self.administration.projects.create(self.operator, self.name()).project_id
+
+    def api_key(self, owner: Member) -> str:
+        """An API key."""
+        return self.key(owner)[0]
+
+    def key(self, owner: Member) -> tuple[str, str]:
+        """An API key and its text."""
+        created, text = self.administration.keys.create(
+            self.operator,
+            project_id=self.project(),
+            description=self.name(),
+            member_id=owner.member_id,
+        )
+        return created.api_key_id, text
+
+    def group(self) -> str:
+        """A user group."""
+        return self.administration.groups.create(self.operator, self.name()).group_id
+
+    def invitation(self) -> str:
+        """An invitation."""
+        email = f"new{next(_numbers)}@{self.canary.lower()}.test"
+        return self.administration.members.invite(self.operator, email, Role.DEVELOPER)[
+            0
+        ].invitation_id
+
+    def upstream(self) -> str:
+        """An upstream."""
+        return self.administration.upstreams.create(
+            self.operator,
+            provider="openai",
+            name=f"{self.canary.lower()}-{next(_numbers)}",
+            base_url=f"http://{self.canary.lower()}.test/v1",
+        ).upstream_id
+
+    def mapping(self) -> str:
+        """A model mapping; its name."""
+        return self.administration.upstreams.put_mapping(
+            self.operator, name=self.name(), upstream_id=self.upstream(), model="gpt-5.5"
+        ).name
+
+    def price(self) -> str:
+        """A price."""
+        entry = {"model": self.name(), "input": "1"}
+        return self.administration.prices.create(self.operator, entry).price_id
+
+    def limit(self) -> str:
+        """A monthly limit of a project; the project."""
+        project_id = self.project()
+        self.administration.limits.put(
+            self.operator, LimitScope.PROJECT, project_id, LimitInterval.MONTH, 10**12
+        )
+        return project_id
+
+    def token(self, owner: Member) -> str:
+        """An access token."""
+        created, _ = self.administration.tokens.create(
+            self.operator,
+            description=self.name(),
+            scopes=[Scope.USAGE_READ],
+            member_id=owner.member_id,
+        )
+        return created.token_id
+
+    def sso(self) -> None:
+        """Single sign-on."""
+        self.administration.sso.put(
+            self.operator, issuer=f"https://{self.canary.lower()}.test", client_id=self.canary
+        )
+
+
+def make_world(server: Server, plan: Plan = Plan.ENTERPRISE) -> World:
+    """A new organization with one member of each role and one of everything."""
+    canary = f"Canary{next(_numbers)}x"
+    organization = server.services.administration.organizations.create(canary, plan=plan)
+    world = World(server, organization, canary)
+    for role in Role:
+        world.people[role] = world.add_person(role)
+    owner = world.people[Role.OWNER].member
+    for kind in ("project_id", "api_key_id", "group_id", "invitation_id", "upstream_id"):
+        world.make(kind, owner)
+    world.mapping()
+    world.price()
+    world.limit()
+    world.sso()
+    return world

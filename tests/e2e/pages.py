@@ -1,0 +1,39 @@
+"""What every test of pages does with a page."""
+
+import re
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+
+def check_access(page: Page) -> None:
+    """No violation of accessibility rules on what is shown."""
+    page.wait_for_timeout(250)  # dialogs and toasts fade in; colours in between are nobody's
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
+
+
+def fill_in(page: Page, button: str, **fields: str) -> None:
+    """Open a dialog, fill it in and send it; `_` in a label stands for any character."""
+    page.get_by_role("button", name=button, exact=True).first.click()
+    dialog = page.locator("dialog[open]")
+    for label, value in fields.items():
+        control = dialog.get_by_label(re.compile(f"^{label.replace('_', '.')}"))
+        if control.evaluate("node => node.tagName") == "SELECT":
+            control.select_option(label=value)
+        else:
+            control.fill(value)
+    dialog.locator("button:not([type=button])").click()
+
+
+def take_secret(page: Page) -> str:
+    """What is shown once, copied with the button."""
+    expect(page.locator("#secret")).to_be_visible()
+    secret = page.locator("#secret-value").text_content()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    page.get_by_role("button", name="Done").click()
+    assert secret
+    expect(page.locator("#secret-value")).to_have_text("")
+    return secret

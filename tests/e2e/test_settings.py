@@ -1,0 +1,229 @@
+"""Settings, the audit trail and my usage: every form by hand, every screen, hostile names."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.acceptance.conftest import Server, server
+from tests.acceptance.world import PASSWORD, World, make_world
+from tests.e2e.conftest import Demo
+from tests.e2e.pages import check_access, fill_in, take_secret
+from tests.e2e.test_organization_analytics import SIZES
+
+from outlay.domain.actor import Role, Scope
+from outlay.domain.organization import Member
+from outlay.web.dashboard.navigation import SETTINGS
+from outlay.wire.native import parse_events
+
+__all__ = ["server"]
+
+OTHERS = ("/me/usage", "/monitoring/audit", "/organization/analytics")
+ACTIVE = "iframe, script:not([src]):not([type='application/json']), [onerror], [onload]"
+HOSTILE = (
+    "<script>window.pwned=1</script>",
+    '"><img src=x onerror="window.pwned=1">',
+    "' onfocus=window.pwned=1 autofocus='",
+    "</textarea><svg onload=window.pwned=1>",
+    "javascript:window.pwned=1",
+    "{{7*7}}${7*7}<%=7*7%>",
+    "<iframe srcdoc='<script>parent.pwned=1</script>'>",
+    "</title><style>*{display:none}</style>",
+    "'; DROP TABLE member; --",
+)
+
+
+@pytest.fixture
+def world(server: Server) -> World:
+    """An organization with one of everything."""
+    return make_world(server)
+
+
+@pytest.fixture
+def visit(browser: Browser, world: World) -> Iterator[Page]:
+    """Its owner, signed in; what must not happen fails the test."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
+    )
+    context.add_cookies(
+        [
+            {
+                "name": "outlay_session",
+                "value": world.people[Role.OWNER].session,
+                "url": world.server.url,
+            }
+        ]
+    )
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
+    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    yield page
+    context.close()
+    assert [text for text in troubles if "status of 40" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [{"viewport": size, "color_scheme": scheme} for size in SIZES for scheme in ("light", "dark")],
+    indirect=True,
+    ids=lambda options: f"{options['viewport']['width']}-{options['color_scheme']}",
+)
+def test_every_page_can_be_used_by_everybody_and_fits(watched: Any, demo: Demo) -> None:
+    for path in (*(item.path for item in SETTINGS), "/me/usage", "/monitoring/audit"):
+        watched.page.goto(demo.url + path)
+        expect(watched.page.get_by_role("heading", level=1)).to_be_visible()
+        check_access(watched.page)
+        width = watched.page.viewport_size["width"]
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for opener in watched.page.locator("button[data-dialog]:not([disabled])").all()[:4]:
+            opener.click()
+            dialog = watched.page.locator("dialog[open]")
+            expect(dialog).to_be_visible()
+            check_access(watched.page)
+            box = dialog.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            watched.page.keyboard.press("Escape")
+            expect(dialog).to_have_count(0)
+
+
+def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world: World) -> None:
+    page, url = visit, world.server.url
+    developer = world.people[Role.DEVELOPER].member
+
+    page.goto(f"{url}/settings/groups")
+    fill_in(page, "New group", Name="Data science")
+    expect(page.get_by_role("heading", name="Data science")).to_be_visible()
+    card = page.get_by_role("region", name="Data science")
+    card.get_by_role("button", name="Add member").click()
+    page.locator("dialog[open] select").select_option(label=developer.name)
+    page.locator("dialog[open]").get_by_role("button", name="Add").click()
+    expect(card.get_by_text("1 member")).to_be_visible()
+    card.get_by_role("button", name="Take out").click()
+    page.locator("#confirm-button").click()
+    expect(card.get_by_text("0 members")).to_be_visible()
+
+    page.goto(f"{url}/settings/prices")
+    fill_in(page, "New price", Model="openai/gpt-5.5", Input="a lot")
+    expect(page.locator("dialog[open] .field-error")).to_be_visible()
+    page.locator("dialog[open]").get_by_label("Input").fill("4.25")
+    page.locator("dialog[open]").get_by_role("button", name="Create").click()
+    expect(page.get_by_role("cell", name="$4.25")).to_be_visible()
+    page.get_by_role("row", name="$4.25").get_by_role("button", name="Delete").click()
+    page.locator("#confirm-button").click()
+    expect(page.get_by_role("cell", name="$4.25")).to_have_count(0)
+
+    page.goto(f"{url}/settings/limits")
+    fill_in(page, "New limit", For=developer.name, USD="12.50", Per="day")
+    row = page.get_by_role("row", name=developer.name)
+    expect(row).to_contain_text("$12.5")
+    row.get_by_role("button", name="Remove").click()
+    page.locator("#confirm-button").click()
+    expect(row).to_have_count(0)
+
+    page.goto(f"{url}/settings/tokens")
+    fill_in(page, "New token", Description="Chargeback")
+    token = take_secret(page)
+    assert world.server.services.access.actor_of_token(token).role is Role.OWNER
+    page.get_by_role("row", name="Chargeback").get_by_role("button", name="Revoke").click()
+    page.locator("#confirm-button").click()
+    expect(page.get_by_role("row", name="Chargeback")).to_have_count(0)
+
+
+def test_single_sign_on_the_organization_and_the_account(visit: Page, world: World) -> None:
+    page, url = visit, world.server.url
+
+    page.goto(f"{url}/settings/sso")
+    page.get_by_label("Issuer").fill("http://id.example.test")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".field-error")).to_contain_text("https")
+    page.get_by_label("Issuer").fill("https://id.example.test")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".field-error")).to_have_count(0)
+    page.get_by_role("button", name="Turn off").click()
+    page.locator("#confirm-button").click()
+    expect(page.get_by_role("button", name="Turn off")).to_have_count(0)
+
+    page.goto(f"{url}/settings/organization")
+    page.get_by_label("Time zone").fill("Europe/Nowhere")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".field-error")).to_contain_text("Europe/Nowhere")
+    page.get_by_label("Time zone").fill("Asia/Kathmandu")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Time zone")).to_have_value("Asia/Kathmandu")
+
+    page.goto(f"{url}/settings/account")
+    page.get_by_label("Present password").fill("not this one, I think")
+    page.get_by_label("New password").fill("quite another password")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.locator(".field-error")).to_contain_text("not your present password")
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_label("Present password")).to_have_value("")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Account")
+
+
+def test_hostile_names_are_only_ever_text(visit: Page, world: World) -> None:
+    plant(world)
+
+    for path in (*(item.path for item in SETTINGS), *OTHERS, "/organization/analytics?groupBy=app"):
+        visit.goto(world.server.url + path)
+        for summary in visit.locator(".trail summary").all()[:40]:
+            summary.click()
+        for opener in visit.locator("button[data-fill], button[data-confirm]").all()[:30]:
+            opener.click()
+            visit.keyboard.press("Escape")
+        assert visit.evaluate("window.pwned") is None, path
+        assert visit.locator(ACTIVE).count() == 0, path
+        expect(visit.get_by_role("heading", level=1)).to_be_visible()
+    visit.goto(world.server.url + "/settings/projects")
+    for name in HOSTILE:
+        expect(visit.get_by_role("rowheader").get_by_text(name, exact=True)).to_be_visible()
+
+
+def plant(world: World) -> None:
+    """Put hostile text wherever people or requests can."""
+    administration, operator = world.administration, world.operator
+    owner: Member = world.people[Role.OWNER].member
+    events = []
+    for number, text in enumerate(HOSTILE):
+        project = administration.projects.create(operator, text)
+        administration.keys.create(
+            operator,
+            project_id=project.project_id,
+            description=text,
+            member_id=owner.member_id,
+        )
+        administration.groups.create(operator, text)
+        administration.tokens.create(
+            operator, description=text, scopes=[Scope.USAGE_READ], member_id=owner.member_id
+        )
+        administration.upstreams.put_mapping(
+            operator, name=text, upstream_id=world.upstream(), model=text
+        )
+        administration.prices.create(operator, {"model": text, "input": "1"})
+        member = world.add_person(Role.DEVELOPER).member
+        administration.members.update(operator, member.member_id, name=text)
+        events.append(
+            {
+                "eventId": f"evt-{number}",
+                "eventTime": "2026-11-20T10:00:00Z",
+                "provider": "openai",
+                "model": text,
+                "app": text,
+                "endUser": text,
+                "userId": owner.member_id,
+                "projectId": project.project_id,
+                "usage": {"inputTokens": 10, "outputTokens": 10},
+            }
+        )
+    services = world.server.services
+    services.recorder.record(world.organization.organization_id, parse_events(orjson.dumps(events)))
+    services.projection.catch_up()
