@@ -25,6 +25,9 @@ MAX_WAITING: Final = 64
 _hasher: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
+_LOOKALIKES: Final = str.maketrans("013457@$", "oleastas")
+
+
 @cache
 def _hash_of_nobody() -> str:
     """Checked when there is no such account, so that unknown addresses take as long as known."""
@@ -39,9 +42,20 @@ def check_password(password: str, *, field: str = "password") -> str:
             field=field,
         )
     plain = "".join(password.lower().split())
-    if len(set(plain)) < 5 or any(plain == word * (len(plain) // len(word)) for word in _common()):
+    letters = "".join(filter(str.isalpha, plain))
+    spelt_out = "".join(filter(str.isalpha, plain.translate(_LOOKALIKES)))
+    if len(set(plain)) < 5 or any(map(_is_made_of_common, (plain, letters, spelt_out))):
         raise Invalid("This password is too easily guessed.", field=field)
     return password
+
+
+def _is_made_of_common(text: str) -> bool:
+    """Whether a text is nothing but common passwords, one after the other."""
+    ends = {0}
+    for end in range(1, len(text) + 1):
+        if any(end - len(word) in ends and text.endswith(word, 0, end) for word in _common()):
+            ends.add(end)
+    return bool(text) and len(text) in ends
 
 
 @cache

@@ -1,0 +1,287 @@
+"""Coming in: links that work once, doors that close, cookies that others cannot have."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+from tests.acceptance.conftest import Server
+from tests.acceptance.world import PASSWORD, World, make_world
+from tests.factories import NOW
+
+from outlay.bootstrap import open_installation
+from outlay.domain.actor import Role
+from outlay.kit.clock import FixedClock
+from outlay.services.sign_in import ATTEMPTS, ATTEMPTS_OF_ADDRESS
+from outlay.settings import Settings
+from outlay.web.app import create_pages
+
+HTML = {"Accept": "text/html"}
+EMAIL = re.compile(r"[-a-z0-9]+@example\.test")
+OTHER = "another handful of words"
+
+
+@pytest.fixture
+def world(server: Server) -> World:
+    """An organization."""
+    return make_world(server)
+
+
+@pytest.fixture
+def clock(server: Server) -> Iterator[FixedClock]:
+    """The server's clock; it goes back to where it stood."""
+    running: Any = server.services.clock
+    yield running
+    running.instant = NOW
+
+
+def sign_in(world: World, email: str, password: str) -> int:
+    form = {"email": email, "password": password}
+    return httpx.post(f"{world.server.url}/login", data=form).status_code
+
+
+def invite(world: World, role: Role = Role.DEVELOPER, by: Role = Role.OWNER) -> str:
+    """The path of a new invitation's link."""
+    email = f"{world.name().replace(' ', '-').lower()}@example.test"
+    answer = httpx.post(
+        f"{world.server.url}/invitations",
+        headers=world.people[by].bearer,
+        json={"email": email, "role": role},
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["url"]).removeprefix(world.server.url)
+
+
+def password_link(world: World, role: Role) -> str:
+    """The path of a new link that sets somebody's password."""
+    member_id = world.people[role].member.member_id
+    answer = httpx.post(
+        f"{world.server.url}/members/{member_id}/password-link",
+        headers=world.people[Role.OWNER].bearer,
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["url"]).removeprefix(world.server.url)
+
+
+def test_an_invitation_works_once_and_says_what_is_wrong_where_it_is(world: World) -> None:
+    http, path = world.server.http, invite(world)
+
+    wrong = http.post(path, data={"name": "New", "password": "short"}, headers=HTML)
+    assert (wrong.status_code, 'id="password-error"' in wrong.text) == (400, True)
+    assert "short" not in wrong.text
+    right = httpx.post(world.server.url + path, data={"name": "New", "password": OTHER})
+    assert right.status_code == 303
+    again = http.post(path, data={"name": "Other", "password": OTHER}, headers=HTML)
+    assert again.status_code == http.get(path, headers=HTML).status_code == 404
+
+
+def test_of_many_who_follow_one_link_at_once_one_gets_in(world: World) -> None:
+    path = world.server.url + invite(world)
+
+    def follow(number: int) -> int:
+        return httpx.post(
+            path, data={"name": f"N{number}", "password": OTHER}, timeout=30
+        ).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = sorted(pool.map(follow, range(8)))
+
+    assert statuses.count(303) == 1
+    assert set(statuses) <= {303, 404, 409}
+
+
+def test_links_end_with_their_time_and_when_they_are_revoked(
+    world: World, clock: FixedClock
+) -> None:
+    http = world.server.http
+    invitation, link = invite(world), password_link(world, Role.DEVELOPER)
+    clock.instant = NOW + timedelta(hours=23)
+    assert http.get(link, headers=HTML).status_code == 200
+    clock.instant = NOW + timedelta(days=1)
+    assert http.get(link, headers=HTML).status_code == 404
+    assert http.post(link, data={"password": OTHER}, headers=HTML).status_code == 404
+    assert http.get(invitation, headers=HTML).status_code == 200
+    clock.instant = NOW + timedelta(days=7)
+    assert http.get(invitation, headers=HTML).status_code == 404
+    clock.instant = NOW
+    revoked = invite(world)
+    for entry in world.administration.members.invitations(world.operator):
+        world.administration.members.revoke_invitation(world.operator, entry.invitation_id)
+    assert http.get(revoked, headers=HTML).status_code == 404
+
+
+def test_a_password_link_sets_the_password_once_and_ends_sessions(world: World) -> None:
+    link, person = password_link(world, Role.ADMIN), world.people[Role.ADMIN]
+
+    answer = httpx.post(world.server.url + link, data={"password": OTHER})
+
+    assert answer.status_code == 303
+    assert httpx.post(world.server.url + link, data={"password": PASSWORD}).status_code == 404
+    assert httpx.get(f"{world.server.url}/me", headers=person.cookie).status_code in {303, 401}
+    assert sign_in(world, person.member.email, PASSWORD) == 401
+    assert sign_in(world, person.member.email, OTHER) == 303
+
+
+def test_a_newer_password_link_replaces_the_one_before(world: World) -> None:
+    first, second = password_link(world, Role.ADMIN), password_link(world, Role.ADMIN)
+
+    assert world.server.http.get(first, headers=HTML).status_code == 404
+    assert world.server.http.get(second, headers=HTML).status_code == 200
+
+
+def test_a_link_made_for_a_developer_does_not_open_the_account_of_an_owner(world: World) -> None:
+    link, member = password_link(world, Role.DEVELOPER), world.people[Role.DEVELOPER].member
+    world.administration.members.update(world.operator, member.member_id, role=Role.OWNER)
+
+    answer = httpx.post(world.server.url + link, data={"password": OTHER})
+
+    assert answer.status_code == 404
+    assert sign_in(world, member.email, PASSWORD) == 303
+
+
+def test_an_invitation_cannot_take_an_address_that_has_an_account(world: World) -> None:
+    path, other = invite(world), make_world(world.server)
+    email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
+    assert email is not None
+    taken = httpx.post(
+        f"{world.server.url}/invitations",
+        headers=other.people[Role.OWNER].bearer,
+        json={"email": email[0], "role": "owner"},
+    ).json()["url"]
+    assert httpx.post(taken, data={"name": "There", "password": OTHER}).status_code == 303
+
+    answer = httpx.post(world.server.url + path, data={"name": "Here", "password": OTHER})
+
+    assert answer.status_code == 409
+    assert sign_in(world, email[0], OTHER) == 303
+
+
+# Guessing
+
+
+def test_wrong_guesses_at_once_are_counted_like_others(world: World) -> None:
+    email = world.people[Role.DEVELOPER].member.email
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(lambda n: sign_in(world, email, f"guess {n} of many"), range(30)))
+
+    assert statuses.count(401) <= ATTEMPTS
+    assert sign_in(world, email, PASSWORD) == 429
+    other = world.people[Role.ADMIN].member.email
+    assert sign_in(world, other, PASSWORD) == 303
+
+
+def test_the_door_stays_closed_across_restarts_and_opens_after_a_while(tmp_path: Path) -> None:
+    settings, clock = Settings(data=tmp_path / "data"), FixedClock(NOW)
+
+    def attempt(email: str, password: str) -> int:
+        with (
+            open_installation(settings, clock) as services,
+            TestClient(create_pages(services, "x"), follow_redirects=False) as http,
+        ):
+            answer: Any = http.post("/login", data={"email": email, "password": password})
+            return int(answer.status_code)
+
+    with open_installation(settings, clock) as services:
+        organization = services.administration.organizations.create("Acme")
+        services.administration.sign_in.set_owner(organization, "me@example.test", PASSWORD)
+        with TestClient(create_pages(services, "x"), follow_redirects=False) as http:
+            form = {"email": "ME@example.test", "password": "wrong"}
+            statuses: list[Any] = [http.post("/login", data=form) for _ in range(ATTEMPTS)]
+            assert {answer.status_code for answer in statuses} == {401}
+    assert attempt("me@example.test", PASSWORD) == 429
+    clock.instant += timedelta(minutes=16)
+    assert attempt("me@example.test", PASSWORD) == 303
+
+
+def test_an_address_may_fail_more_often_and_success_does_not_count(tmp_path: Path) -> None:
+    with open_installation(Settings(data=tmp_path / "data"), FixedClock(NOW)) as services:
+        organization = services.administration.organizations.create("Acme")
+        services.administration.sign_in.set_owner(organization, "me@example.test", PASSWORD)
+        with TestClient(create_pages(services, "x"), follow_redirects=False) as http:
+
+            def attempt(email: str, password: str) -> int:
+                answer: Any = http.post("/login", data={"email": email, "password": password})
+                return int(answer.status_code)
+
+            assert {attempt("me@example.test", PASSWORD) for _ in range(ATTEMPTS + 2)} == {303}
+            guesses = [attempt(f"n{n}@example.test", "x") for n in range(ATTEMPTS_OF_ADDRESS + 1)]
+            assert guesses == [401] * ATTEMPTS_OF_ADDRESS + [429]
+            assert attempt("me@example.test", PASSWORD) == 429
+
+
+# Behind TLS
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> Iterator[Any]:
+    """A server that browsers reach as https://outlay.example.test."""
+    settings = Settings(data=tmp_path / "data", public_url="https://outlay.example.test")
+    with open_installation(settings, FixedClock(NOW)) as services:
+        organization = services.administration.organizations.create("Acme")
+        services.administration.sign_in.set_owner(organization, "me@example.test", PASSWORD)
+        pages = create_pages(services, "x")
+        with TestClient(pages, follow_redirects=False, base_url="http://127.0.0.1") as http:
+            yield http
+
+
+def test_over_tls_the_cookie_is_bound_to_this_host(public: Any) -> None:
+    form = {"email": "me@example.test", "password": PASSWORD}
+    answer = public.post("/login", data=form)
+    cookie = answer.headers["set-cookie"]
+    name, _, rest = cookie.partition("=")
+    value = rest.partition(";")[0]
+
+    assert name == "__Host-outlay_session"
+    attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert {"secure", "httponly", "path=/", "samesite=lax"} <= attributes
+    assert not any(part.startswith("domain") for part in attributes)
+    assert "max-age" in answer.headers["strict-transport-security"]
+    public.cookies.clear()
+    strict = {"Accept": "application/json"}
+    assert (
+        public.get("/me", headers={**strict, "Cookie": f"outlay_session={value}"}).status_code
+        == 401
+    )
+    good = {**strict, "Cookie": f"__Host-outlay_session={value}"}
+    assert public.get("/me", headers=good).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://outlay.example.test", 401),
+        ("https://outlay.example.test.evil.test", 403),
+        ("http://127.0.0.1", 403),
+        ("https://evil.test", 403),
+        ("null", 403),
+    ],
+)
+def test_writes_must_come_from_the_public_address(public: Any, origin: str, status: int) -> None:
+    form = {"email": "me@example.test", "password": "wrong"}
+    answer = public.post("/login", data=form, headers={"Origin": origin, **HTML})
+
+    assert answer.status_code == status
+
+
+def test_links_are_made_for_the_public_address(public: Any) -> None:
+    public.post("/login", data={"email": "me@example.test", "password": PASSWORD})
+    cookie = {"Cookie": f"__Host-outlay_session={session_of(public)}"}
+    answer = public.post(
+        "/invitations",
+        json={"email": "new@example.test"},
+        headers={**cookie, "Host": "evil.test", "Sec-Fetch-Site": "same-origin"},
+    )
+
+    assert answer.json()["url"].startswith("https://outlay.example.test/invitation/")
+
+
+def session_of(http: Any) -> str:
+    """The session that the last sign-in opened."""
+    found = [cookie.value for cookie in http.cookies.jar]
+    http.cookies.clear()
+    return str(found[0])
