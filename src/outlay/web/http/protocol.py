@@ -26,6 +26,10 @@ class _HeadTooLarge(Exception):
     """The head of a request is larger than is taken."""
 
 
+class _NotOneHost(Exception):
+    """A request names no host, or several."""
+
+
 def _is_news(record: logging.LogRecord) -> bool:
     """Not what a relayed answer that breaks off looks like, nor a client that makes no sense."""
     message = str(record.msg)
@@ -75,9 +79,14 @@ class _JoinedHead:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 431 to a head that is too large, and closes the connection."""
+    """Answers 431 to a head that is too large, and closes the connection.
+
+    A request without exactly one Host is answered 400 (RFC 9112, section 3.2): somebody in between
+    might have meant another one.
+    """
 
     _head_bytes = 0
+    _hosts = 0
     _is_too_large = False
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -87,6 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_message_begin(self) -> None:
         self._head_bytes = 0
+        self._hosts = 0
         super().on_message_begin()
 
     @override
@@ -97,7 +107,16 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value))
+        if len(name) == len(b"host") and name.lower() == b"host":
+            self._hosts += 1
         super().on_header(name, value)
+
+    @override
+    def on_headers_complete(self) -> None:
+        is_old = self.parser.get_http_version() == "1.0"
+        if self._hosts > 1 or not (self._hosts or is_old):
+            raise _NotOneHost
+        super().on_headers_complete()
 
     @override
     def send_400_response(self, msg: str) -> None:

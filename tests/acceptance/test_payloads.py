@@ -1,0 +1,212 @@
+"""Text that is meant to be more than text: SQL, formulas, headers. Wherever people can put it."""
+
+import csv
+import io
+import socket
+from typing import Any
+
+import httpx
+import pytest
+from tests.acceptance.conftest import Server
+from tests.acceptance.world import World, make_world
+
+from outlay.domain.actor import Role
+
+SQL = (
+    "' OR '1'='1",
+    "'; DROP TABLE member; --",
+    '" OR ""="',
+    "1; ATTACH DATABASE 'x' AS y; --",
+    "' UNION SELECT secret FROM access_token --",
+    "%' AND 1=1 --",
+    "_%",
+    "x') OR ('1'='1",
+    "$$; SELECT 1; $$",
+    "\\'; --",
+)
+FORMULAS = (
+    "=1+1",
+    '=HYPERLINK("http://evil.test","x")',
+    "+cmd|' /C calc'!A0",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(A1:A9)",
+    '=cmd|"/c calc"!A1',
+    "＝1+1",
+    '"=1+1"',
+    "a\u00a0=b,c;d",
+)
+HEADERS = (
+    "x\r\nSet-Cookie: outlay_session=evil",
+    "x\nLocation: http://evil.test",
+    "x\r\n\r\n<script>alert(1)</script>",
+    "x%0d%0aSet-Cookie:%20a=b",
+    "x\u2028y",
+    "x\x00y",
+)
+
+
+@pytest.fixture(scope="module")
+def world(server: Server) -> World:
+    """An organization."""
+    return make_world(server)
+
+
+def bodies(text: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Requests that put a text wherever there is room for one."""
+    return [
+        ("POST", "/projects", {"name": text}),
+        ("POST", "/groups", {"name": text}),
+        ("POST", "/tokens", {"description": text, "scopes": ["usage:read"]}),
+        ("POST", "/prices", {"model": text, "input": "1"}),
+        ("POST", "/prices", {"model": "m", "input": "1", "context": {text: text}}),
+        ("POST", "/invitations", {"email": text}),
+        ("POST", "/upstreams", {"provider": text}),
+        ("POST", "/upstreams", {"provider": "openai", "name": text}),
+        ("POST", "/upstreams", {"provider": "openai", "name": "n", "baseUrl": text}),
+        ("POST", "/api-keys", {"projectId": text, "description": text}),
+        ("PUT", "/limits", limit_of(text)),
+        ("PUT", "/sso", {"issuer": "https://id.test", "clientId": text, "secret": "s"}),
+        ("PATCH", "/me", {"name": text}),
+        ("PATCH", "/organization", {"slug": text}),
+        ("PATCH", "/organization", {"timezone": text}),
+    ]
+
+
+def limit_of(text: str) -> dict[str, str]:
+    return {"scope": "project", "scopeId": text, "interval": "day", "amountUsd": "1"}
+
+
+@pytest.mark.parametrize("text", [*SQL, *FORMULAS, *HEADERS], ids=ascii)
+def test_it_is_kept_as_it_is_or_refused(world: World, text: str) -> None:
+    http, headers = world.server.http, world.people[Role.OWNER].bearer
+    before = counts(world)
+
+    for method, path, body in bodies(text):
+        answer = http.request(method, path, json=body, headers=headers)
+        assert answer.status_code in {200, 201, 400, 404, 409}, (path, answer.text)
+        if answer.is_success and "name" in answer.json():
+            assert answer.json()["name"] in {text, text.strip()}
+        assert "set-cookie" not in answer.headers
+        assert "location" not in answer.headers
+        if answer.status_code == 400:
+            assert answer.json()["field"]
+    for kind, count in counts(world).items():
+        assert count >= before[kind], kind
+
+
+def counts(world: World) -> dict[str, int]:
+    """How many there are of each kind: nothing may get lost on the way."""
+    http, headers = world.server.http, world.people[Role.OWNER].bearer
+    return {
+        kind: len(next(iter(http.get(f"/{kind}", headers=headers).json().values())))
+        for kind in ("projects", "groups", "tokens", "prices", "members", "api-keys", "upstreams")
+    }
+
+
+@pytest.mark.parametrize("text", [*SQL, *FORMULAS, *HEADERS], ids=ascii)
+def test_as_an_id_or_filter_it_means_nothing(world: World, text: str) -> None:
+    http, headers = world.server.http, world.people[Role.OWNER].bearer
+    escaped = httpx.QueryParams({"x": text})["x"]
+
+    for path in ("/members", "/api-keys"):
+        url = httpx.URL(f"{world.server.url}{path}").join(
+            f"{path}/" + "".join(f"%{byte:02x}" for byte in escaped.encode())
+        )
+        assert http.get(url, headers=headers).status_code in {404, 405}
+    found = http.get("/audit", params={"target": text}, headers=headers)
+    assert (found.status_code, found.json().get("entries")) == (200, [])
+    assert http.get("/audit", params={"action": text}, headers=headers).status_code == 400
+    assert (
+        http.get("/exports/audit.csv", params={"actor": text}, headers=headers).text.count("\n")
+        == 1
+    )
+    for gone in ("/model-mappings", "/limits"):
+        params = {"name": text, "scope": "project", "scopeId": text, "interval": "day"}
+        assert http.delete(gone, params=params, headers=headers).status_code == 404
+
+
+def test_no_cell_of_the_audit_export_is_a_formula(world: World) -> None:
+    http, headers = world.server.http, world.people[Role.OWNER].bearer
+    for number, text in enumerate(FORMULAS):
+        created = http.post("/projects", json={"name": f"p{number}"}, headers=headers).json()
+        http.patch(f"/projects/{created['projectId']}", json={"name": text}, headers=headers)
+        http.patch("/me", json={"name": text}, headers=headers)
+
+    rows = list(csv.reader(io.StringIO(http.get("/exports/audit.csv", headers=headers).text)))
+
+    assert len(rows) > 2 * len(FORMULAS)
+    assert [cell for row in rows for cell in row if cell[:1] in {"=", "+", "-", "@", "\t"}] == []
+    assert any("HYPERLINK" in cell for row in rows for cell in row)
+
+
+HIDDEN = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+"""Somebody else's request, if a proxy in front takes the ambiguous one before it for longer."""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /me HTTP/1.1\r\nHost: x\r\nContent-Length: 70\r\nTransfer-Encoding: chunked",
+        "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 70",
+        "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity",
+        "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked",
+        "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: +5",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 5",
+        "GET /me HTTP/1.1\r\nHost: x\r\nX-A: b\r\n Content-Length: 70",
+        "GET /me HTTP/1.1\r\nHost: x\r\nX-A\x00B: c",
+        "GET /me HTTP/1.1\r\nHost: x\nContent-Length: 70",
+        "GET /me HTTP/1.1\r\nHost: x\r\nHost: y",
+        "GET /me HTTP/1.1\r\nX-A: b",
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("body", [b"", b"0\r\n\r\n", b"5\r\nabcde\r\n0\r\n\r\n"], ids=ascii)
+def test_one_request_is_not_taken_for_two(server: Server, head: str, body: bytes) -> None:
+    answer = exchange(server, head.encode("latin-1") + b"\r\n\r\n" + body + HIDDEN)
+
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 501 "))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b'"openapi"' not in answer
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/login?next=/%0d%0aSet-Cookie:%20a=b",
+        "/organization/analytics?preset=%0d%0aSet-Cookie:%20a=b",
+        "/monitoring/audit?target=%0d%0aLocation:%20http://evil.test",
+        "/%0d%0aSet-Cookie:%20a=b",
+        "/settings/%0d%0a%0d%0a<script>",
+    ],
+)
+def test_what_is_asked_for_does_not_get_into_the_head_of_the_answer(
+    server: Server, target: str
+) -> None:
+    request = f"GET {target} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+    head = exchange(server, request.encode()).partition(b"\r\n\r\n")[0].lower()
+
+    names = {line.partition(b":")[0] for line in head.split(b"\r\n")[1:]}
+    assert b"set-cookie" not in names
+    assert b"evil.test" not in head.replace(b"%3a", b":").partition(b"location: /login")[0]
+
+
+def exchange(server: Server, request: bytes) -> bytes:
+    """Everything that comes back for some bytes."""
+    address = ("127.0.0.1", httpx.URL(server.url).port or 0)
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(request)
+        connection.settimeout(1)
+        return read_all(connection)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """What comes until nothing more does."""
+    received = b""
+    try:
+        while chunk := connection.recv(65_536):
+            received += chunk
+    except TimeoutError:
+        pass
+    return received
