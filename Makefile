@@ -15,6 +15,7 @@ install: $(VENV)/.runtime
 
 test: lint
 	tools/ensure_chromium.sh
+	tools/ensure_postgres.sh
 	tools/ensure_node_clients.sh
 	$(BIN)/python -m pytest -m "not long"
 

@@ -1,16 +1,13 @@
 """The same questions in plain PostgreSQL and SQLite, over the same rows."""
 
 import contextlib
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 import pysqlite3
+from tests.postgres import USER, running_postgres
 
 from bench.data import ORGANIZATION
 from outlay.domain.period import Interval, Period, steps_of
@@ -48,39 +45,25 @@ def postgres_type(column: str) -> str:
 @contextlib.contextmanager
 def postgres(csv: Path) -> Iterator[psycopg.Connection[Any]]:
     """A private PostgreSQL with the rows, indexed and analysed; gone afterwards."""
-    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"))
-    folder = Path(tempfile.mkdtemp(prefix="outlay-bench-pg-"))
-    folder.chmod(0o777)
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    cluster = folder / "cluster"
-
-    def run(*command: str) -> None:
-        subprocess.run([*as_user, *command], check=True, stdout=subprocess.DEVNULL)
-
-    run(str(binaries / "initdb"), "-D", str(cluster), "-A", "trust", "-U", "bench")
     options = (
-        f"-c listen_addresses='' -c unix_socket_directories={folder} -c shared_buffers=4GB "
-        "-c work_mem=256MB -c maintenance_work_mem=1GB -c jit=off -c max_wal_size=8GB "
-        "-c max_parallel_workers_per_gather=2 -c fsync=off"
+        "-c shared_buffers=4GB -c work_mem=256MB -c maintenance_work_mem=1GB -c jit=off "
+        "-c max_wal_size=8GB -c max_parallel_workers_per_gather=2"
     )
-    control = str(binaries / "pg_ctl")
-    run(control, "-D", str(cluster), "-w", "-o", options, "-l", str(folder / "log"), "start")
-    try:
-        with psycopg.connect(
-            f"host={folder} user=bench dbname=postgres", autocommit=True
-        ) as connection:
-            columns = ", ".join(f"{name} {postgres_type(name)}" for name in USAGE.columns)
-            connection.execute(f"CREATE TABLE usage_rollup ({columns})")
-            copying = connection.cursor().copy("COPY usage_rollup FROM STDIN (FORMAT csv)")
-            with copying as copy, csv.open("rb") as rows:
-                while chunk := rows.read(1 << 20):
-                    copy.write(chunk)
-            connection.execute("CREATE INDEX ON usage_rollup (organization_id, bucket)")
-            connection.execute("VACUUM ANALYZE usage_rollup")
-            yield connection
-    finally:
-        run(control, "-D", str(cluster), "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        running_postgres(options) as folder,
+        psycopg.connect(
+            f"host={folder} user={USER} dbname=postgres", autocommit=True
+        ) as connection,
+    ):
+        columns = ", ".join(f"{name} {postgres_type(name)}" for name in USAGE.columns)
+        connection.execute(f"CREATE TABLE usage_rollup ({columns})")
+        copying = connection.cursor().copy("COPY usage_rollup FROM STDIN (FORMAT csv)")
+        with copying as copy, csv.open("rb") as rows:
+            while chunk := rows.read(1 << 20):
+                copy.write(chunk)
+        connection.execute("CREATE INDEX ON usage_rollup (organization_id, bucket)")
+        connection.execute("VACUUM ANALYZE usage_rollup")
+        yield connection
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The server that the benchmarks compare with: whatever PostgreSQL is there, else Debian's.
+# The server that a test and the benchmarks use: whatever PostgreSQL is there, else Debian's.
 set -eu
 if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -7,5 +7,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
   exit 0
 fi
-echo "The benchmarks need PostgreSQL; on Debian: apt-get install postgresql" >&2
+echo "Tests and benchmarks need PostgreSQL; on Debian: apt-get install postgresql" >&2
 exit 1

@@ -97,7 +97,7 @@ class Settings:
 
 def read_settings(
     *,
-    data: Path | None = None,
+    data: Path | str | None = None,
     host: str | None = None,
     port: int | None = None,
     environment: Mapping[str, str] | None = None,
@@ -110,7 +110,7 @@ def read_settings(
     """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
     chosen_port = port if port is not None else _port(variables.get("OUTLAY_PORT"))
-    folder = data or Path(variables.get("OUTLAY_DATA") or "outlay-data")
+    folder = Path(data or variables.get("OUTLAY_DATA") or "outlay-data")
     checkpoints = variables.get("OUTLAY_AUDIT_CHECKPOINTS")
     return Settings(
         data=folder.expanduser().absolute(),

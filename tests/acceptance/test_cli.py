@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import duckdb
 import httpx
 import pytest
-from tests.program import kill_group, run, serving, start, wait_for_server, write_trace
+from tests.program import OUTLAY, kill_group, run, serving, start, wait_for_server, write_trace
 from tests.upstream import running_upstream
 
 ROWS = [
@@ -385,3 +386,75 @@ def test_the_demo_announces_itself_in_one_line_of_json_and_serves(tmp_path: Path
     assert signed_in.status_code == 303
     assert run("verify", "--data", tmp_path).returncode == 0
     assert process.returncode == 0
+
+
+def test_people_and_all_they_have_are_set_up_beside_a_running_server(tmp_path: Path) -> None:
+    def do(*command: str) -> str:
+        found = run(*command, "--data", tmp_path)
+        assert found.returncode == 0, (command, found.stderr)
+        return found.stdout.strip()
+
+    do("org", "create", "Acme Corp", "--timezone", "Europe/Berlin")
+    with serving(tmp_path) as server:
+        url = wait_for_server(tmp_path, server)["url"]
+        link = do("member", "invite", "Ada.Canary@example.test", "--role", "owner")
+        assert link.startswith(f"{url}/invitation/")
+        form = {"name": "Ada Canary", "password": "several words are best"}
+        assert httpx.post(link, data=form).status_code == 303
+        other = do("member", "invite", "bob@example.test", "--role", "owner")
+        assert httpx.post(other, data={**form, "name": "Bob"}).status_code == 303
+        assert "Ada Canary" in do("member", "list")
+        do("member", "update", "bob@example.test", "--role", "admin")
+        assert do("member", "password-link", "bob@example.test").startswith(f"{url}/password/")
+        do("project", "create", "Checkout")
+        do("project", "rename", "Checkout", "Payments")
+        assert "Payments" in do("project", "list")
+        do("group", "create", "Engineering")
+        do("group", "add", "Engineering", "bob@example.test", "--since", "2026-01-01")
+        assert "bob@example.test" in do("group", "list")
+        do("group", "take", "Engineering", "bob@example.test")
+        price = do("price", "add", "openai/gpt-5.5", "--input", "4.25")
+        assert "4.25" in do("price", "list")
+        do("price", "delete", price)
+        bobs = ("--description", "t", "--member", "bob@example.test", "--scope", "directory:read")
+        token = do("token", "create", *bobs)
+        headers = {"Authorization": f"Bearer {token}"}
+        assert httpx.get(f"{url}/me", headers=headers).json()["member"]["name"] == "Bob"
+        token_id = token.split("_")[1]
+        assert token_id in do("token", "list")
+        do("token", "revoke", token_id)
+        assert httpx.get(f"{url}/me", headers=headers).status_code == 401
+        do("sso", "set", "https://id.example.test", "outlay", "--secret", "s")
+        assert "/login/sso/callback" in do("sso", "show")
+        do("sso", "remove", "--yes")
+        do("org", "update", "--plan", "free", "--name", "Acme")
+        assert "free" in do("org", "list")
+
+        refused = run("member", "remove", "Ada.Canary@example.test", "--yes", "--data", tmp_path)
+        assert (refused.returncode, "owner" in refused.stderr) == (2, True)
+        do("member", "update", "bob@example.test", "--role", "owner")
+        do("member", "erase", "ada.canary@EXAMPLE.test", "--yes")
+        for path in tmp_path.iterdir():
+            assert b"canary" not in path.read_bytes().lower(), path
+        assert "Ada" not in do("member", "list")
+        assert "member.erase" in do("audit", "list")
+        assert "checkpoints, signed for" in do("audit", "verify")
+        do("verify")
+        do("project", "delete", "Payments", "--yes")
+        do("group", "delete", "Engineering", "--yes")
+    do("audit", "verify")
+
+
+def test_what_destroys_asks_first(tmp_path: Path) -> None:
+    run("org", "create", "Acme", "--data", tmp_path)
+    run("project", "create", "P", "--data", tmp_path)
+    found = subprocess.run(
+        [*OUTLAY, "project", "delete", "P", "--data", str(tmp_path)],
+        input="n\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert found.returncode != 0
+    assert "P" in run("project", "list", "--data", tmp_path).stdout

@@ -4,17 +4,21 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pysqlite3
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 from tests.factories import NOW
 
+from outlay.bootstrap import open_installation
 from outlay.domain.actor import Role, Scope
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound, Unauthenticated, Unavailable
@@ -23,10 +27,14 @@ from outlay.domain.report import UsageReport
 from outlay.domain.result import ZERO, Entry, EntryKind
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.secrets import digest_secret
 from outlay.services.access import SESSION_IDLE
 from outlay.services.bundle import Services
+from outlay.services.checks import check_slug
 from outlay.services.palette import SLOT_COUNT, distinct_slots, remember_slots
+from outlay.services.passwords import hash_password
 from outlay.services.sign_in import ATTEMPTS
+from outlay.settings import Settings
 from outlay.storage.directory import migrations
 from outlay.storage.directory.access_tokens import revoke_access_token
 from outlay.storage.directory.api_keys import create_api_key
@@ -272,3 +280,80 @@ def test_the_newest_migration_is_the_one_that_a_start_looks_for() -> None:
     config.set_main_option("script_location", str(location))
 
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+# The version before
+
+
+def rows_of_before(connection: Any, now_us: int) -> None:
+    """What an installation had before members had invitations, and organizations slugs."""
+    for organization_id, name in (
+        ("org_a", "Acme Corp"),
+        ("org_b", "acme-corp"),
+        ("org_c", "日本"),
+    ):
+        connection.execute(
+            "INSERT INTO organization (organization_id, name, plan, timezone, created_at_us) "
+            "VALUES (?, ?, 'enterprise', 'UTC', ?)",
+            (organization_id, name, now_us),
+        )
+    connection.execute(
+        "INSERT INTO member (member_id, organization_id, name, email, role, password_hash, "
+        "created_at_us) VALUES ('mem_a', 'org_a', 'Me', 'me@example.test', 'owner', ?, ?)",
+        (hash_password(PASSWORD), now_us),
+    )
+    connection.execute(
+        "INSERT INTO member (member_id, organization_id, name, email, role, created_at_us, "
+        "deleted_at_us) VALUES ('mem_b', 'org_a', 'Gone', 'gone@example.test', 'admin', ?, ?)",
+        (now_us, now_us),
+    )
+    connection.execute(
+        "INSERT INTO project (project_id, organization_id, name, created_at_us) "
+        "VALUES ('prj_a', 'org_a', 'Checkout', ?)",
+        (now_us,),
+    )
+    connection.execute(
+        "INSERT INTO access_token (token_id, member_id, description, digest, scopes, created_at_us)"
+        " VALUES ('tok', 'mem_a', 'mine', ?, 'usage:read', ?)",
+        (digest_secret("secret"), now_us),
+    )
+
+
+def test_an_installation_of_the_version_before_is_brought_up_with_all_it_has(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    path = tmp_path / "outlay.sqlite3"
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    before = ScriptDirectory.from_config(config).get_revision(HEAD).down_revision
+    engine = create_engine(f"sqlite:///{path}", module=pysqlite3)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, str(before))
+        connection.commit()
+    engine.dispose()
+    raw = pysqlite3.connect(path)
+    rows_of_before(raw, to_us(NOW))
+    raw.commit()
+    raw.close()
+
+    with open_installation(Settings(data=tmp_path), clock) as services:
+        administration = services.administration
+        slugs = {o.organization_id: o.slug for o in administration.organizations.all()}
+        found = administration.organizations.called("Acme Corp")
+        assert found is not None
+        acme = operator_of(found)
+        assert sign_in(services)
+        token = services.access.actor_of_token("ota_tok_secret")
+        members = administration.members.of(acme)
+        projects = administration.projects.of(acme)
+        # An address of somebody who left may be invited again.
+        administration.members.invite(acme, "gone@example.test", Role.DEVELOPER)
+        report = administration.audit.verify()
+
+    assert len(set(slugs.values())) == 3
+    assert all(check_slug(slug) for slug in slugs.values())
+    assert (token.member_id, token.role) == ("mem_a", Role.OWNER)
+    assert [member.member_id for member in members] == ["mem_a"]
+    assert [project.name for project in projects] == ["Checkout"]
+    assert report.faults == []

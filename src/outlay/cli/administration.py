@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from outlay.bootstrap import open_administration
+from outlay.cli.installation import find_server
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.organization import operator_of
@@ -28,7 +28,7 @@ def administration(
     data: str | None, organization: str | None
 ) -> Iterator[tuple[Administration, Actor]]:
     """What sets up a data directory, and the operator in the organization that is meant."""
-    settings = read_settings(data=Path(data) if data else None)
+    settings = read_settings(data=data)
     with open_administration(settings) as opened:
         found = opened.organizations.called(organization)
         if found is None:
@@ -36,6 +36,13 @@ def administration(
                 f"{settings.data} has no organization yet; create one with `outlay org create`"
             )
         yield opened, operator_of(found)
+
+
+def base_url_of(data: str | None) -> str:
+    """How browsers reach the server of a data directory, as far as can be told."""
+    settings = read_settings(data=data)
+    server = find_server(settings)
+    return settings.public_url or (server.url if server else f"http://127.0.0.1:{settings.port}")
 
 
 def confirm(question: str, is_sure: bool) -> None:

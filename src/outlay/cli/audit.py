@@ -1,6 +1,5 @@
 """`outlay audit`: who changed what, and whether it is all still there."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +24,7 @@ def verify(
     data: DataOption = None,
 ) -> None:
     """Check every entry against its chain and the signed checkpoints; exit code 1 on a fault."""
-    with open_administration(read_settings(data=Path(data) if data else None)) as opened:
+    with open_administration(read_settings(data=data)) as opened:
         report = opened.audit.verify(public_key)
         key = public_key or opened.audit.public_key
     if not report.is_intact:

@@ -1,6 +1,5 @@
 """`outlay demo`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -29,7 +28,7 @@ def demo(
     ] = False,
 ) -> None:
     """Serve a made-up organization with its own data directory."""
-    settings = read_settings(data=Path(data or "demo-data"), port=port)
+    settings = read_settings(data=data or "demo-data", port=port)
     with open_installation(settings) as services:
         listener = bind(settings)
         (owner,) = show_progress(build_demo(services, seed=seed, days=days))

@@ -6,7 +6,6 @@ import sys
 import zoneinfo
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 
 import typer
 
@@ -23,7 +22,7 @@ MIN_FREE_BYTES = 1 << 30
 
 def doctor(data: DataOption = None) -> None:
     """Check what the product stands on; exit code 1 when something needs mending."""
-    settings = read_settings(data=Path(data) if data else None)
+    settings = read_settings(data=data)
     failed = False
     for name, check in CHECKS.items():
         try:

@@ -47,7 +47,7 @@ def import_file(
 
     The whole file is checked first: a malformed line means that nothing is written.
     """
-    settings = read_settings(data=Path(data) if data else None)
+    settings = read_settings(data=data)
     job = TraceImport(
         path=file, mapping=model, project_id="", app=app, shift_to=_parse_date(shift_to)
     )

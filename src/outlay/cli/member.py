@@ -1,16 +1,21 @@
 """`outlay member`: the people of an organization."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
+from outlay.cli.administration import (
+    OrganizationOption,
+    YesOption,
+    administration,
+    base_url_of,
+    confirm,
+)
 from outlay.cli.console import DataOption, out, say
-from outlay.cli.installation import find_server, use_installation
+from outlay.cli.installation import use_installation
 from outlay.domain.actor import Role
-from outlay.settings import Settings, read_settings
+from outlay.settings import read_settings
 
 member = typer.Typer(help="The people of an organization.", no_args_is_help=True)
 
@@ -28,7 +33,7 @@ def invite(
     with administration(data, organization) as (opened, operator):
         _, secret = opened.members.invite(operator, email, role)
     say(f"Hand this to {email}:")
-    out.print(f"{_base_url(data)}/invitation/{secret}")
+    out.print(f"{base_url_of(data)}/invitation/{secret}")
 
 
 @member.command("list")
@@ -69,7 +74,7 @@ def password_link(
         known = opened.members.called(operator, email)
         secret = opened.members.create_password_link(operator, known.member_id)
     say(f"Hand this to {known.email}:")
-    out.print(f"{_base_url(data)}/password/{secret}")
+    out.print(f"{base_url_of(data)}/password/{secret}")
 
 
 @member.command("remove")
@@ -107,20 +112,9 @@ def erase(
 ) -> None:
     """Destroy who somebody is, everywhere and for good. Totals stay as they are."""
     confirm(f"Erase {who}? Name and address are destroyed for good.", yes)
-    with use_installation(_settings(data)) as installation:
+    with use_installation(read_settings(data=data)) as installation:
         report = installation.erase(organization, who)
     say(
         f"Erased: {report.events:,} events and {report.values:,} values of the audit trail no "
         f"longer say who it was. What remains is {report.member_id}."
     )
-
-
-def _settings(data: str | None) -> Settings:
-    return read_settings(data=Path(data) if data else None)
-
-
-def _base_url(data: str | None) -> str:
-    """How browsers reach the server, as far as can be told."""
-    settings = _settings(data)
-    server = find_server(settings)
-    return settings.public_url or (server.url if server else "http://127.0.0.1:4100")

@@ -1,6 +1,5 @@
 """`outlay org`: organizations."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +25,7 @@ def create(
     data: DataOption = None,
 ) -> None:
     """Create an organization. `outlay owner` or `outlay member invite` let somebody in."""
-    with open_administration(read_settings(data=Path(data) if data else None)) as opened:
+    with open_administration(read_settings(data=data)) as opened:
         created = opened.organizations.create(name, plan=plan, timezone=timezone, slug=slug)
     say(f"Created {created.name!r}:")
     out.print(created.organization_id)
@@ -36,7 +35,7 @@ def create(
 def list_organizations(data: DataOption = None) -> None:
     """List the organizations."""
     table = Table("id", "name", "slug", "plan", "time zone", box=None)
-    with open_administration(read_settings(data=Path(data) if data else None)) as opened:
+    with open_administration(read_settings(data=data)) as opened:
         for entry in opened.organizations.all():
             table.add_row(
                 entry.organization_id, entry.name, entry.slug, entry.plan.value, entry.timezone

@@ -1,6 +1,5 @@
 """`outlay owner`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,7 +29,7 @@ def owner(
     ] = "",
 ) -> None:
     """Create an owner, or change an owner's password, and print an access token for the API."""
-    settings = read_settings(data=Path(data) if data else None)
+    settings = read_settings(data=data)
     with open_administration(settings) as opened:
         organizations = opened.organizations
         found = organizations.called(organization) if organizations.all() else None

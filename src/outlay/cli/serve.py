@@ -1,6 +1,5 @@
 """`outlay serve`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the dashboard and the API from a data directory until stopped."""
-    settings = read_settings(data=Path(data) if data else None, host=host, port=port)
+    settings = read_settings(data=data, host=host, port=port)
     with open_installation(settings) as services:
         listener = bind(settings)
         url = settings.public_url or url_of(listener)

@@ -5,10 +5,17 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
+from outlay.cli.administration import (
+    OrganizationOption,
+    YesOption,
+    administration,
+    base_url_of,
+    confirm,
+)
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.errors import Invalid
 from outlay.services.checks import pick
+from outlay.services.sso import CALLBACK
 
 sso = typer.Typer(help="Single sign-on by OpenID Connect.", no_args_is_help=True)
 
@@ -57,7 +64,7 @@ def set_provider(
             group_claim=group_claim,
             groups=groups,
         )
-    say(f"People can sign in with {issuer}; let it send them back to …/login/sso/callback")
+    say(f"People can sign in with {issuer}. It must send them back to {_callback(data)}")
 
 
 @sso.command("show")
@@ -73,6 +80,7 @@ def show(organization: OrganizationOption = None, data: DataOption = None) -> No
     table.add_row("client id", found.client_id)
     table.add_row("mail domains", " ".join(found.domains))
     table.add_row("group claim", found.group_claim)
+    table.add_row("redirect to", _callback(data))
     for name, group_id in found.groups.items():
         table.add_row("group", f"{name} = {group_id}")
     out.print(table)
@@ -87,3 +95,8 @@ def remove(
     with administration(data, organization) as (opened, operator):
         opened.sso.delete(operator)
     say("Single sign-on is off.")
+
+
+def _callback(data: str | None) -> str:
+    """What the provider must allow as the address to send people back to."""
+    return base_url_of(data) + CALLBACK

@@ -1,7 +1,5 @@
 """`outlay verify`."""
 
-from pathlib import Path
-
 import typer
 from rich.table import Table
 
@@ -14,7 +12,7 @@ from outlay.settings import read_settings
 
 def verify(data: DataOption = None) -> None:
     """Prove that ledger and cube agree to the last pico-USD; exit code 1 when they do not."""
-    settings = read_settings(data=Path(data) if data else None)
+    settings = read_settings(data=data)
     with use_installation(settings) as installation:
         reports = list(show_progress(installation.verify()))
     report = reports[-1]

@@ -1,0 +1,125 @@
+"""The directory's tables and statements are PostgreSQL's, too."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+from tests.factories import NOW
+from tests.postgres import USER, running_postgres
+
+from outlay.bootstrap import _administer, open_checkpoints
+from outlay.domain.actor import Plan, Role, Scope
+from outlay.domain.audit import AuditFilter
+from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.organization import operator_of
+from outlay.domain.spend_limit import LimitInterval, LimitScope
+from outlay.kit.clock import FixedClock, to_us
+from outlay.services.access import Access
+from outlay.services.bundle import Administration
+from outlay.services.passwords import Passwords
+from outlay.services.trail import Trail
+from outlay.settings import Settings
+from outlay.storage.directory.audit import destroy_personal_values
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.invitations import delete_untaken
+from outlay.storage.directory.migrations import upgrade
+from outlay.storage.directory.sessions import delete_ended_sessions
+from outlay.storage.directory.tables import Base
+
+PASSWORD = "several words are best"
+
+
+class OnPostgres(Directory):
+    """A directory on PostgreSQL, without what only one machine with one file needs."""
+
+    def __init__(self, folder: Path) -> None:
+        url = f"postgresql+psycopg://{USER}@/postgres?host={folder}"
+        self._engine = create_engine(url, isolation_level="SERIALIZABLE")
+        self._writes = self._engine.execution_options()
+        with self._engine.connect() as connection:
+            upgrade(connection)
+            connection.commit()
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Directory]:
+    """The tables, made by the migrations."""
+    with running_postgres() as folder:
+        opened = OnPostgres(folder)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def administration(directory: Directory, tmp_path: Path) -> Iterator[Administration]:
+    """What sets it up."""
+    settings, clock, passwords = Settings(data=tmp_path), FixedClock(NOW), Passwords()
+    trail = Trail(directory, open_checkpoints(settings), clock)
+    yield _administer(settings, directory, trail, passwords, clock)
+    passwords.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*expression-based index.*")
+def test_the_migrations_make_exactly_the_mapped_tables(directory: Directory) -> None:
+    with directory._engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_an_organization_is_run_as_on_sqlite(
+    directory: Directory, administration: Administration
+) -> None:
+    a, access = administration, Access(directory, FixedClock(NOW))
+    organization = a.organizations.create("Acme", plan=Plan.ENTERPRISE)
+    with pytest.raises(Conflict):
+        a.organizations.create("Acme")
+    operator = operator_of(organization)
+    a.sign_in.set_owner(organization, "boss@example.test", PASSWORD)
+    _, secret = a.members.invite(operator, "Ada@example.test", Role.DEVELOPER)
+    session = a.sign_in.accept(secret, "Ada", PASSWORD, "req")
+    ada = access.actor_of_session(session)
+    assert (ada.role, ada.email) == (Role.DEVELOPER, "Ada@example.test")
+    with pytest.raises(NotFound):
+        a.sign_in.accept(secret, "Ada", PASSWORD, "req")
+    with pytest.raises(Conflict):
+        a.members.invite(operator, "ADA@example.test", Role.DEVELOPER)
+    a.members.create_password_link(operator, ada.member_id)
+    a.members.update(operator, ada.member_id, name="Ada L.", role=Role.ADMIN)
+    project = a.projects.create(operator, "Checkout")
+    key, _ = a.keys.create(
+        operator, project_id=project.project_id, description="k", member_id=ada.member_id
+    )
+    a.keys.revoke(operator, key.api_key_id)
+    group = a.groups.create(operator, "Analysts")
+    a.groups.join(operator, group.group_id, ada.member_id, NOW - timedelta(days=1))
+    a.groups.leave(operator, group.group_id, ada.member_id)
+    upstream = a.upstreams.create(operator, provider="openai", secret="sk-secret")
+    a.upstreams.put_mapping(
+        operator, name="fast", upstream_id=upstream.upstream_id, model="gpt-5.5"
+    )
+    a.prices.create(operator, {"model": "openai/gpt-5.5", "input": "4.25", "output": "1"})
+    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**12)
+    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**13)
+    assert [limit.amount_pusd for limit in a.limits.of(operator)] == [10**13]
+    _, token = a.tokens.create(
+        operator, description="t", scopes=[Scope.USAGE_READ], member_id=ada.member_id
+    )
+    assert access.actor_of_token(token).role is Role.ADMIN
+    a.sso.put(operator, issuer="https://id.example.test", client_id="c", secret="s")
+    with pytest.raises(Invalid):
+        a.sso.put(operator, issuer="http://id.example.test", client_id="c")
+    a.members.remove(operator, ada.member_id)
+    _, secret = a.members.invite(operator, "ada@example.test", Role.DEVELOPER)
+    a.sign_in.accept(secret, "Ada again", PASSWORD, "req")
+
+    numbers = [shown.entry.number for shown in a.audit.all(operator, AuditFilter())]
+    assert numbers == list(range(len(numbers), 0, -1))
+    assert a.audit.verify().faults == []
+    with directory.write() as work:
+        assert destroy_personal_values(work, [ada.member_id])
+        delete_untaken(work, organization.organization_id, to_us(NOW) + 10**15)
+        delete_ended_sessions(work, 0, 0)
