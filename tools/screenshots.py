@@ -17,6 +17,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser import launch
 
+from outlay.web.dashboard.navigation import SETTINGS
+
 OUT = Path("screenshots")
 ANALYTICS = "/organization/analytics"
 PAGES = {
@@ -28,6 +30,9 @@ PAGES = {
     "filtered": f"{ANALYTICS}?provider=anthropic&app=claude-code",
     "empty-period": f"{ANALYTICS}?from=2024-01-01&to=2024-01-31",
     "bad-zone": f"{ANALYTICS}?timezone=Mars/Olympus",
+    "my-usage": "/me/usage",
+    "audit-trail": "/monitoring/audit",
+    **{f"settings-{item.path.rpartition('/')[2]}": item.path for item in SETTINGS},
     "not-found": "/nowhere",
 }
 

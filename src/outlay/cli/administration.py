@@ -20,6 +20,10 @@ OrganizationOption = Annotated[
     typer.Option("--organization", help="Its name, slug or id; needed when there are several."),
 ]
 
+ExpiresOption = Annotated[
+    str | None, typer.Option(help="Date or instant, UTC, from which it is refused.")
+]
+
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask whether this is meant.")]
 
 

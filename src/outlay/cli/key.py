@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from outlay.cli.administration import (
+    ExpiresOption,
     OrganizationOption,
     YesOption,
     administration,
@@ -32,9 +33,7 @@ def create(
         bool,
         typer.Option("--trusts-caller", help="Believe the user and groups that requests name."),
     ] = False,
-    expires: Annotated[
-        str | None, typer.Option(help="Date or instant from which it is refused.")
-    ] = None,
+    expires: ExpiresOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:

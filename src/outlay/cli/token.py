@@ -5,7 +5,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from outlay.cli.administration import OrganizationOption, administration, parse_instant
+from outlay.cli.administration import (
+    ExpiresOption,
+    OrganizationOption,
+    administration,
+    parse_instant,
+)
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.actor import Scope
 
@@ -22,9 +27,7 @@ def create(
     scope: Annotated[
         list[Scope] | None, typer.Option(help="What it may be used for; repeatable.")
     ] = None,
-    expires: Annotated[
-        str | None, typer.Option(help="Date or instant from which it is refused.")
-    ] = None,
+    expires: ExpiresOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:

@@ -132,7 +132,7 @@ def _memberships(
     now: datetime,
 ) -> list[GroupMembership]:
     """Everybody is in a group, some in two or three, and every fifth moves mid-window."""
-    long_ago = to_us(start - timedelta(days=3650))
+    long_ago = to_us(start - timedelta(days=30))
     memberships = []
     for position, member in enumerate(members):
         home, second, third = random.sample(groups, 3)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from outlay.kit.worker import Worker
 from outlay.storage.directory.engine import Directory
 
 logger = logging.getLogger(__name__)
@@ -19,19 +20,15 @@ class DirectoryWatch:
         self._directory = directory
         self._refresh = refresh
         self._revision = directory.revision()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._worker = Worker("directory-watch", self._run)
 
     def start(self) -> None:
         """Look in the background until stopped."""
-        self._thread = threading.Thread(target=self._run, name="directory-watch", daemon=True)
-        self._thread.start()
+        self._worker.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._worker.stop()
 
     def check(self) -> None:
         """Refresh if the directory has changed since the last look."""
@@ -41,8 +38,8 @@ class DirectoryWatch:
                 refresh()
             self._revision = revision
 
-    def _run(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.wait(POLL_SECONDS):
             try:
                 self.check()
             except Exception:

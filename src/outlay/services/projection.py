@@ -15,6 +15,7 @@ from typing import Final
 from outlay.domain.errors import Damaged
 from outlay.domain.period import bucket_at
 from outlay.kit.clock import Clock
+from outlay.kit.worker import Worker
 from outlay.services.progress import Progress
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.cube.slot import CubeSlot
@@ -45,8 +46,7 @@ class Projection:
         self._slot = slot
         self._clock = clock
         self._loading = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._worker = Worker("cube-loader", self._run)
         self._failure: str | None = None
         self._unfolded = 0
         self._last_fold = clock.now()
@@ -74,17 +74,14 @@ class Projection:
 
     def start(self) -> None:
         """Load in the background until stopped."""
-        self._thread = threading.Thread(target=self._run, name="cube-loader", daemon=True)
-        self._thread.start()
+        self._worker.start()
 
     def stop(self) -> None:
         """Finish the load under way and end the thread."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._worker.stop()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
             try:
                 self._ledger.wait_for_commit(self._loaded_seq, timeout=1.0)
                 self._work()
@@ -92,10 +89,10 @@ class Projection:
                 # The ledger goes on accepting; pages show how far the data reaches.
                 self._failure = str(error)
                 logger.exception("loading the cube failed; trying again in 5 s")
-                self._stop.wait(5.0)
+                stop.wait(5.0)
             else:
                 self._failure = None
-                self._stop.wait(LOAD_PAUSE_SECONDS)
+                stop.wait(LOAD_PAUSE_SECONDS)
 
     def _work(self) -> None:
         if self.pending_events:

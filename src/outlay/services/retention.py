@@ -15,6 +15,7 @@ from outlay.domain.audit import Action
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import BUCKET_US
 from outlay.kit.clock import Clock, in_us, to_us
+from outlay.kit.worker import Worker
 from outlay.services.access import SESSION_IDLE, SESSION_LIFETIME
 from outlay.services.maintenance import Maintenance
 from outlay.services.trail import Trail
@@ -64,27 +65,23 @@ class Retention:
         self._maintenance = maintenance
         self._clock = clock
         self._end_user_days = end_user_days
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._worker = Worker("retention", self._run)
 
     def start(self) -> None:
         """Apply now and then once a day, in the background, until stopped."""
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
-        self._thread.start()
+        self._worker.start()
 
     def stop(self) -> None:
-        """End the thread."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        """Finish what is under way and end the thread."""
+        self._worker.stop()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
             try:
                 self.apply()
             except Exception:
                 logger.exception("retention could not be applied; trying again in a day")
-            self._stop.wait(RUN_EVERY / timedelta(seconds=1))
+            stop.wait(RUN_EVERY / timedelta(seconds=1))
 
     def apply(self) -> list[RetentionReport]:
         """Drop what has served its time; what was dropped of organizations.

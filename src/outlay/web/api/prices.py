@@ -24,10 +24,9 @@ Usd = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}(\.[0-9]{1,12})?$")]
 Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
 
-class TierBody(Body):
-    """What changes for the whole request when its input has more tokens."""
+class RatesBody(Body):
+    """What a million tokens cost; what is left out costs what its tokens are part of."""
 
-    above: Annotated[int, Field(strict=True, gt=0, le=1_000_000_000)]
     input: Usd | None = None
     output: Usd | None = None
     cache_read: Usd | None = None
@@ -36,19 +35,19 @@ class TierBody(Body):
     reasoning: Usd | None = None
 
 
-class PriceBody(Body):
+class TierBody(RatesBody):
+    """What changes for the whole request when its input has more tokens."""
+
+    above: Annotated[int, Field(strict=True, gt=0, le=1_000_000_000)]
+
+
+class PriceBody(RatesBody):
     """A price to be: USD per million tokens, `perRequest` in USD per request."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     provider: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
     effective_from: Day | None = None
     effective_to: Day | None = None
-    input: Usd | None = None
-    output: Usd | None = None
-    cache_read: Usd | None = None
-    cache_write: Usd | None = None
-    cache_write_1h: Annotated[Usd | None, Field(alias="cacheWrite1h")] = None
-    reasoning: Usd | None = None
     per_request: Usd | None = None
     context: dict[str, str] | None = None
     tier: Annotated[list[TierBody], Field(max_length=10)] | None = None

@@ -77,6 +77,7 @@ function showMetric(metric) {
 
 /** What a fresh page needs once. */
 function prepare() {
+  document.querySelector(".subnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const local = /** @type {HTMLAnchorElement|null} */ (document.querySelector("[data-local-zone]"));
   const field = /** @type {HTMLInputElement|null} */ (document.querySelector("[name=timezone]"));
