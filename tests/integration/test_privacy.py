@@ -21,7 +21,7 @@ from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services.bundle import Services
+from outlay.services.bundle import Services, erase_member
 from outlay.services.erasure import ERASED_NAME
 from outlay.services.retention import end_users_kept_from
 from outlay.services.verification import VerifyReport
@@ -183,6 +183,32 @@ def test_an_erased_person_is_let_out_and_cannot_be_erased_again(place: Place) ->
     with pytest.raises(NotFound):
         services.erasure.erase(place.operator, "nobody@example.test")
     services.administration.members.invite(place.operator, ADDRESS, Role.DEVELOPER)
+
+
+def test_whoever_was_only_claimed_or_invited_can_be_erased(place: Place, data: Path) -> None:
+    services = place.services
+    organization_id = place.operator.organization_id
+    claims = [
+        make_event(organization_id=organization_id, end_user="Canary.Ada@elsewhere.test"),
+        make_event(organization_id=organization_id, user_id="canary.ada@ELSEWHERE.test"),
+    ]
+    services.erasure.erase(place.operator, ADDRESS)
+    assert traces(data) == []
+    services.ledger.append(claims)
+    services.administration.members.invite(
+        place.operator, "canary.ada@elsewhere.test", Role.DEVELOPER
+    )
+    before = place.totals()
+
+    report = erase_member(services, None, "canary.ada@elsewhere.test")
+
+    assert traces(data) == []
+    assert (report.events, report.values) == (2, 1)
+    assert place.totals() == before
+    assert services.administration.members.invitations(place.operator) == []
+    place.prove()
+    with pytest.raises(NotFound, match="Nothing here"):
+        erase_member(services, None, "canary.ada@elsewhere.test")
 
 
 def test_a_former_member_can_be_erased_and_the_last_owner_cannot(place: Place, data: Path) -> None:

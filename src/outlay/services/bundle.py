@@ -84,8 +84,12 @@ class Services:
 
 
 def erase_member(services: Services, organization: str | None, who: str) -> ErasureReport:
-    """Erase a member on behalf of the operator."""
+    """Erase a person on behalf of the operator: a member, or who else is named somewhere."""
     found = services.administration.organizations.called(organization)
     if found is None:
         raise NotFound("There is no organization yet.")
-    return services.erasure.erase(operator_of(found), who)
+    operator = operator_of(found)
+    try:
+        return services.erasure.erase(operator, who)
+    except NotFound:
+        return services.erasure.erase_outsider(operator, who)

@@ -13,12 +13,17 @@ from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action
 from outlay.domain.errors import NotFound
 from outlay.domain.organization import Member
+from outlay.kit.ids import new_id
 from outlay.services.maintenance import Maintenance
 from outlay.services.members import check_manages, check_other_owner, release_member
 from outlay.services.trail import Trail
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
-from outlay.storage.directory.invitations import forget_address, invitations_taken_by
+from outlay.storage.directory.invitations import (
+    delete_untaken_of,
+    forget_address,
+    invitations_taken_by,
+)
 from outlay.storage.directory.members import list_members, set_password, update_member
 from outlay.storage.directory.sso import delete_identities
 from outlay.storage.ledger.sqlite import SqliteLedger
@@ -32,7 +37,7 @@ class ErasureReport:
     """What an erasure did."""
 
     member_id: str
-    """What remains: a number that nobody can tie to the person any more."""
+    """What remains: an id that nobody can tie to the person any more."""
     events: int
     """Events that claimed the person's address."""
     values: int
@@ -89,6 +94,26 @@ class Erasure:
             )
         self._directory.truncate_log()
         return ErasureReport(member_id=member.member_id, events=events, values=len(destroyed))
+
+    def erase_outsider(self, actor: Actor, who: str) -> ErasureReport:
+        """Erase somebody who never was a member: claimed by requests, or invited in vain.
+
+        Raises NotFound when nothing says so, and Unavailable as `erase` does.
+        """
+        surrogate = new_id("gone")
+        events = self._maintenance.rewrite(
+            lambda: self._ledger.forget(actor.organization_id, who, surrogate)
+        )
+        with self._trail.change(actor) as change:
+            invitations = delete_untaken_of(change.session, actor.organization_id, who)
+            if not events and not invitations:
+                raise NotFound(f"Nothing here names {who}.")
+            destroyed = destroy_personal_values(change.session, invitations)
+            change.note(
+                Action.MEMBER_ERASE, surrogate, after={"destroyed": destroyed, "events": events}
+            )
+        self._directory.truncate_log()
+        return ErasureReport(member_id=surrogate, events=events, values=len(destroyed))
 
 
 def _find(session: Session, actor: Actor, who: str) -> Member:

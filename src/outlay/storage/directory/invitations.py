@@ -63,10 +63,23 @@ def invitations_taken_by(session: Session, member_id: str) -> list[str]:
 
 def delete_untaken(session: Session, organization_id: str, before_us: int) -> list[str]:
     """Drop the invitations that expired before an instant without being taken; their ids."""
+    return _delete_untaken(session, organization_id, InvitationRow.expires_at_us < before_us)
+
+
+def delete_untaken_of(session: Session, organization_id: str, email: str) -> list[str]:
+    """Drop the invitations of an address, in any case, that were not taken; their ids."""
+    return _delete_untaken(
+        session, organization_id, func.lower(InvitationRow.email) == email.lower()
+    )
+
+
+def _delete_untaken(
+    session: Session, organization_id: str, which: ColumnElement[bool]
+) -> list[str]:
     doomed = (
         InvitationRow.organization_id == organization_id,
         InvitationRow.member_id.is_(None),
-        InvitationRow.expires_at_us < before_us,
+        which,
     )
     ids = list(session.scalars(select(InvitationRow.invitation_id).where(*doomed)))
     session.execute(delete(InvitationRow).where(*doomed))
