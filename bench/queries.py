@@ -16,7 +16,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, period_of_dates
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.storage.cube.duckdb import statements
+from outlay.storage.cube.duckdb import questions
 from outlay.storage.cube.duckdb.store import DuckDBCube, step_edges
 
 FROM: Final = date(2025, 11, 21)
@@ -66,11 +66,11 @@ def ours(cube: DuckDBCube) -> Timings:
     timings: Timings = {}
     for name, query in QUESTIONS.items():
         with cube.read() as reader:
-            edges = step_edges(query)
+            edges = step_edges(query.period, query.interval)
             if query.group_by is None:
-                text, parameters = statements.totals(query, edges)
+                text, parameters = questions.totals(query, edges)
             else:
-                text, parameters = statements.breakdown(query, edges)
+                text, parameters = questions.breakdown(query, edges)
             cursor = reader._cursor
 
             def answer(query: UsageQuery = query, reader: Any = reader) -> None:

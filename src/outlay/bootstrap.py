@@ -32,6 +32,8 @@ from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import Projection, fill, remove_cube
 from outlay.services.projects import Projects
 from outlay.services.recording import Recorder
+from outlay.services.reports import Reports
+from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
 from outlay.services.sign_in import SignIn
@@ -40,9 +42,11 @@ from outlay.services.sso_settings import SsoSettings
 from outlay.services.tokens import Tokens
 from outlay.services.trail import Trail
 from outlay.services.upstreams import Upstreams
+from outlay.services.usage_tables import UsageTables
 from outlay.services.verification import Verification
 from outlay.settings import Settings
 from outlay.storage.checkpoints import CheckpointFile
+from outlay.storage.cube.duckdb.parquet import write_parquet
 from outlay.storage.cube.duckdb.store import CubeMismatch, DuckDBCube
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.directory.engine import Directory
@@ -92,6 +96,14 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             journal=Journal(ledger),
             clock=clock,
         )
+        analytics = Analytics(
+            ledger=ledger,
+            slot=slot,
+            directory=directory,
+            projection=projection,
+            verification=verification,
+            clock=clock,
+        )
         maintenance = Maintenance(projection, verification, settings.cube_path, create_cube)
         caches = (
             attribution.refresh,
@@ -118,14 +130,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 access=access,
                 administration=administration,
                 api_keys=api_keys,
-                analytics=Analytics(
-                    ledger=ledger,
-                    slot=slot,
-                    directory=directory,
-                    projection=projection,
-                    verification=verification,
-                    clock=clock,
-                ),
+                analytics=analytics,
                 attribution=attribution,
                 gateway=gateway,
                 limits=limits,
@@ -133,9 +138,12 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 maintenance=maintenance,
                 projection=projection,
                 recorder=recorder,
+                reports=Reports(analytics, write_parquet),
+                request_log=RequestLog(analytics, ledger),
                 retention=retention,
                 router=router,
                 sso=Sso(directory, administration.sso, trail, clock),
+                usage_tables=UsageTables(analytics, directory),
                 watch=watch,
             )
         finally:

@@ -14,7 +14,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.latency import RELATIVE_ERROR
 from outlay.domain.organization import operator_of
-from outlay.web.http.csv import safe_cell
+from outlay.wire.tables.csv_text import safe_cell
 
 READS = ["/analytics/activity", "/analytics/summary", "/exports/activity.csv"]
 

@@ -119,6 +119,8 @@ def test_no_server_error_and_no_accepted_violation(
         @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
         @given(case=strategy)
         def ask(case: Any) -> None:
+            # What is refused before it is a request (a Content-Length that is none) is plain text.
+            case.headers = {}
             case.call_and_validate(headers=headers, checks=CHECKS)
 
         ask()

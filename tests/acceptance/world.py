@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from tests.acceptance.conftest import Server
-from tests.factories import NOW
+from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
 from outlay.domain.organization import Member, Organization, operator_of
@@ -102,6 +102,8 @@ class World:
             "upstream_id": lambda _: self.upstream(),
             "price_id": lambda _: self.price(),
             "token_id": self.token,
+            "user_id": lambda _: self.add_person(Role.DEVELOPER).member.member_id,
+            "event_id": self.event,
         }
         return makers[kind](owner)
 
@@ -172,6 +174,17 @@ class World:
         )
         return created.token_id
 
+    def event(self, user: Member) -> str:
+        """A request that is put down to a member; its id."""
+        event = make_event(
+            organization_id=self.organization.organization_id,
+            user_id=user.member_id,
+            app=self.canary,
+        )
+        self.server.services.ledger.append([event])
+        self.server.services.projection.catch_up()
+        return event.event_id
+
     def sso(self) -> None:
         """Single sign-on."""
         self.administration.sso.put(
@@ -193,4 +206,5 @@ def make_world(server: Server, plan: Plan = Plan.ENTERPRISE) -> World:
     world.price()
     world.limit()
     world.sso()
+    world.event(owner)
     return world

@@ -20,6 +20,7 @@ from outlay.domain.errors import Invalid
 BUCKET_SECONDS: Final = 900
 BUCKET_US: Final = BUCKET_SECONDS * 1_000_000
 BUCKETS_PER_HOUR: Final = 4
+BUCKETS_PER_DAY: Final = 96
 
 FIRST_DATE: Final = date(2000, 1, 1)
 LAST_DATE: Final = date(2099, 12, 31)
@@ -315,6 +316,40 @@ def _next_date(day: date, interval: Interval) -> date:
     if interval is Interval.WEEK:
         return day + timedelta(days=7 - day.weekday())
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+class Compare(StrEnum):
+    """What a period is set beside."""
+
+    PREVIOUS = "previous"
+    YEAR = "year"
+    CUSTOM = "custom"
+
+
+def compared_period(period: Period, compare: Compare, since: date | None = None) -> Period:
+    """The equally long period that `compare` means; CUSTOM begins on `since`."""
+    if compare is Compare.PREVIOUS:
+        return earlier_period(period)
+    if compare is Compare.CUSTOM:
+        if since is None:
+            raise Invalid("compare=custom needs compareFrom", field="compareFrom")
+        first = since
+    else:
+        first = _months_before(period.from_date, 12)
+    if first < FIRST_DATE:
+        raise Invalid(f"dates must lie after {FIRST_DATE}", field="compareFrom")
+    if period.preset is Preset.LAST_24_HOURS:
+        shift = (period.from_date - first).days * BUCKETS_PER_DAY
+        return Period(
+            start_bucket=period.start_bucket - shift,
+            end_bucket=period.end_bucket - shift,
+            timezone=period.timezone,
+        )
+    return Period(
+        start_bucket=day_start(first, period.timezone),
+        end_bucket=day_start(first + timedelta(days=period.days), period.timezone),
+        timezone=period.timezone,
+    )
 
 
 def earlier_period(period: Period) -> Period:

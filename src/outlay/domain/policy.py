@@ -19,6 +19,9 @@ class Permission(StrEnum):
 
     ORGANIZATION_USAGE = "organization usage"
     OWN_USAGE = "own usage"
+    PROJECT_USAGE = "usage of projects"
+    KEY_USAGE = "usage of API keys"
+    REQUESTS_READ = "single requests"
     USAGE_RECORD = "recording usage"
     ACCOUNT_READ = "own account"
     ACCOUNT_WRITE = "changing the own account"
@@ -66,6 +69,9 @@ _ENTERPRISE: Final = frozenset({Plan.ENTERPRISE})
 POLICY: Final[Mapping[Permission, Rule]] = {
     Permission.ORGANIZATION_USAGE: Rule(Scope.USAGE_READ, _LEADERS, _ENTERPRISE),
     Permission.OWN_USAGE: Rule(Scope.USAGE_READ, _ANYBODY, own=_ANYBODY),
+    Permission.PROJECT_USAGE: Rule(Scope.USAGE_READ, _ANYBODY, own=_DEVELOPERS),
+    Permission.KEY_USAGE: Rule(Scope.USAGE_READ, _ANYBODY, own=_DEVELOPERS),
+    Permission.REQUESTS_READ: Rule(Scope.USAGE_READ, _ANYBODY, own=_DEVELOPERS),
     Permission.USAGE_RECORD: Rule(Scope.USAGE_WRITE, _LEADERS),
     Permission.ACCOUNT_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY, own=_ANYBODY),
     Permission.ACCOUNT_WRITE: Rule(Scope.DIRECTORY_WRITE, _ANYBODY, own=_ANYBODY),

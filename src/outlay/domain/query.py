@@ -51,6 +51,8 @@ class UsageQuery:
     """Names of the measures wanted; the others read 0 in the answer. Fewer are faster."""
     interval: Interval = Interval.TOTAL
     group_by: Dimension | None = None
+    then_by: Dimension | None = None
+    """Breaks each group down once more, ranked and cut within the group."""
     filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
     top: int = MAX_TOP
     ranks: tuple[Rank, ...] = (Rank.COST,)
@@ -64,13 +66,47 @@ class UsageQuery:
             raise Invalid("measures must include the core ones", field="measures")
         if not self.ranks:
             raise Invalid("at least one rank is needed", field="rankBy")
-        for dimension, values in self.filters.items():
-            if not 1 <= len(values) <= MAX_FILTER_VALUES:
-                raise Invalid(
-                    f"a filter takes 1 to {MAX_FILTER_VALUES:,} values", field=dimension.value
-                )
-            for value in values:
-                _check_text(value, dimension.value)
+        if self.then_by is not None and self.then_by in {self.group_by, None}:
+            raise Invalid("the two levels of groupBy must be different", field="groupBy")
+        if self.then_by is not None and self.group_by is None:
+            raise Invalid("a second level of groupBy needs a first one", field="groupBy")
+        _check_filters(self.filters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowQuery:
+    """Measures by period step and any combination of dimensions, every combination a row.
+
+    Nothing is ranked, cut or summed as Other; events without a value have an empty key. With
+    Dimension.GROUP an event stands in the row of each group of its user.
+    """
+
+    organization_id: str
+    period: Period
+    measures: tuple[str, ...] = ALL_MEASURES
+    interval: Interval = Interval.TOTAL
+    group_by: tuple[Dimension, ...] = ()
+    filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
+    after: tuple[int, tuple[str, ...]] | None = None
+    """Step and keys of a row: only what follows it."""
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.group_by)) != len(self.group_by):
+            raise Invalid("a dimension can be given once only", field="groupBy")
+        if not self.measures or not set(self.measures) <= set(ALL_MEASURES):
+            raise Invalid("give measures of the catalogue", field="measures")
+        _check_filters(self.filters)
+
+
+def _check_filters(filters: Mapping[Dimension, tuple[str, ...]]) -> None:
+    for dimension, values in filters.items():
+        if not 1 <= len(values) <= MAX_FILTER_VALUES:
+            raise Invalid(
+                f"a filter takes 1 to {MAX_FILTER_VALUES:,} values", field=dimension.value
+            )
+        for value in values:
+            _check_text(value, dimension.value)
 
 
 def _check_text(value: str, name: str) -> None:

@@ -97,6 +97,8 @@ class Entry:
     """Step index → measures; steps without usage are absent."""
     members: int = 1
     """How many values it stands for; more than one only for Other."""
+    parts: "tuple[Entry, ...]" = ()
+    """The same broken down once more, where the question has a second level."""
 
     def at(self, step: int) -> Totals:
         """The measures of a step, zeros where nothing happened."""

@@ -1,9 +1,11 @@
 """Answers to usage questions: one way from a UsageQuery to numbers, for every page and endpoint."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 
+from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.latency import quantile_us
 from outlay.domain.period import (
@@ -17,7 +19,7 @@ from outlay.domain.period import (
     same_part,
     steps_of,
 )
-from outlay.domain.query import QUALITY_MEASURES, UsageQuery
+from outlay.domain.query import ALL_MEASURES, QUALITY_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import (
     ZERO,
     Breakdown,
@@ -28,7 +30,7 @@ from outlay.domain.result import (
     Totals,
     sum_totals,
 )
-from outlay.kit.clock import Clock, from_us
+from outlay.kit.clock import Clock, from_us, to_us
 from outlay.services.labels import read_labels
 from outlay.services.projection import Projection
 from outlay.services.verification import Verification
@@ -38,6 +40,26 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.ledger.sqlite import SqliteLedger
 
 PERCENTILES = (0.5, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyValue:
+    """Latency of one value of a dimension."""
+
+    key: str
+    """Empty for requests without a value."""
+    totals: Totals
+    quantiles: Mapping[float, float | None]
+    """Quantile → µs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyBreakdown:
+    """Latency in all and value by value."""
+
+    total: Totals
+    quantiles: Mapping[float, float | None]
+    values: Sequence[LatencyValue]
 
 
 class Analytics:
@@ -83,6 +105,10 @@ class Analytics:
             raise Invalid("from and to go together; one of them is missing", field=missing)
         return period_of_dates(from_date, to_date, timezone)
 
+    def now_us(self) -> int:
+        """The present instant in µs since the epoch."""
+        return to_us(self._clock.now())
+
     def has_events(self, organization_id: str) -> bool:
         """Whether the organization has ever had a request."""
         return self._ledger.event_time_range(organization_id) is not None
@@ -90,18 +116,22 @@ class Analytics:
     def breakdown(self, query: UsageQuery) -> Breakdown:
         """Measures by step and group, with Other and Unattributed, from one snapshot."""
         with self._slot.read() as reader:
-            return self._breakdown(reader, query)
+            return self.breakdown_in(reader, query)
 
-    def compare(self, query: UsageQuery) -> Comparison:
-        """The breakdown of a query beside the equally long period before, from one snapshot."""
+    def compare(self, query: UsageQuery, earlier: Period | None = None) -> Comparison:
+        """The breakdown of a query beside an equally long period, from one snapshot.
+
+        `earlier` is the period just before unless another is given.
+        """
         period = query.period
         elapsed = elapsed_part(period, self._clock.now())
-        earlier = earlier_period(period)
+        earlier = earlier or earlier_period(period)
         earlier_part = same_part(earlier, period, elapsed)
         with self._slot.read() as reader:
-            current = self._breakdown(reader, query)
-            before = reader.totals(replace(query, period=earlier, group_by=None))
-            part = replace(query, period=earlier_part, interval=Interval.TOTAL)
+            current = self.breakdown_in(reader, query)
+            plain = replace(query, then_by=None)
+            before = reader.totals(replace(plain, period=earlier, group_by=None))
+            part = replace(plain, period=earlier_part, interval=Interval.TOTAL)
             entries, part_total = self._earlier_entries(reader, part, current)
         return Comparison(
             period=period,
@@ -116,11 +146,64 @@ class Analytics:
             earlier_entries=entries,
         )
 
+    @contextmanager
+    def read(self) -> Iterator[CubeReader]:
+        """One snapshot for several questions, whose answers then agree."""
+        with self._slot.read() as reader:
+            yield reader
+
+    def labels(self, organization_id: str, dimension: Dimension) -> Mapping[str, str]:
+        """What to call the values of a dimension."""
+        return read_labels(self._directory, organization_id, dimension)
+
     def percentiles(self, query: UsageQuery) -> Mapping[float, float | None]:
         """Latency quantiles in microseconds, within the histogram's error; None without any."""
         with self._slot.read() as reader:
-            bins = reader.latency_bins(query)
-        return {q: quantile_us(bins, q) for q in PERCENTILES}
+            return _quantiles(reader.latency_bins(query))
+
+    def latency(self, query: UsageQuery, dimension: Dimension) -> LatencyBreakdown:
+        """Latency in all and by value of a dimension, most requests first, from one snapshot."""
+        whole = replace(query, group_by=None, then_by=None, interval=Interval.TOTAL)
+        whole = replace(whole, measures=ALL_MEASURES)
+        rows = RowQuery(
+            organization_id=query.organization_id,
+            period=query.period,
+            group_by=(dimension,),
+            filters=query.filters,
+        )
+        with self._slot.read() as reader:
+            bins = reader.latency_by(whole, dimension)
+            values = [
+                LatencyValue(
+                    key=row.keys[0],
+                    totals=row.measures,
+                    quantiles=_quantiles(bins.get(row.keys[0], {})),
+                )
+                for row in reader.rows(rows)
+            ]
+            total = reader.totals(whole).get(0, ZERO)
+            quantiles = _quantiles(reader.latency_bins(whole))
+        values.sort(key=lambda value: (-value.totals.requests, value.key))
+        return LatencyBreakdown(total=total, quantiles=quantiles, values=values)
+
+    def unpriced(self, query: UsageQuery) -> list[tuple[str, int]]:
+        """Mappings that had requests without a price, and how many, most first."""
+        rows = RowQuery(
+            organization_id=query.organization_id,
+            period=query.period,
+            measures=("unpriced_requests",),
+            group_by=(Dimension.MAPPING,),
+            filters=query.filters,
+        )
+        with self._slot.read() as reader:
+            found = [(row.keys[0], row.measures.unpriced_requests) for row in reader.rows(rows)]
+        return sorted(
+            ((key, count) for key, count in found if count), key=lambda pair: (-pair[1], pair[0])
+        )
+
+    def elapsed_beside(self, period: Period, beside: Period) -> Period:
+        """The part of `beside` that matches what of `period` can have happened by now."""
+        return same_part(beside, period, elapsed_part(period, self._clock.now()))
 
     def freshness(self) -> Freshness:
         """How complete answers are now."""
@@ -134,10 +217,12 @@ class Analytics:
 
     # From rows to entries
 
-    def _breakdown(self, reader: CubeReader, query: UsageQuery) -> Breakdown:
+    def breakdown_in(self, reader: CubeReader, query: UsageQuery) -> Breakdown:
+        """The same from a snapshot that several questions share."""
         overall = replace(
             query,
             group_by=None,
+            then_by=None,
             interval=Interval.TOTAL,
             measures=tuple(dict.fromkeys((*query.measures, *QUALITY_MEASURES))),
         )
@@ -148,16 +233,34 @@ class Analytics:
             rows = reader.breakdown(query)
             labels = read_labels(self._directory, query.organization_id, query.group_by)
             entries = _entries(rows, query, labels)
+            if query.then_by is not None:
+                entries = self._with_parts(reader, query, entries)
             if query.group_by.is_single_valued:
                 by_step = _sum_by_step(rows)
             else:
-                by_step = reader.totals(query)
+                by_step = reader.totals(replace(query, group_by=None, then_by=None))
         return Breakdown(
             group_by=query.group_by,
             steps=steps_of(query.period, query.interval),
             total=reader.totals(overall).get(0, ZERO),
             by_step=by_step,
             entries=entries,
+        )
+
+    def _with_parts(
+        self, reader: CubeReader, query: UsageQuery, entries: tuple[Entry, ...]
+    ) -> tuple[Entry, ...]:
+        """The entries, each broken down by the second level."""
+        if query.then_by is None:
+            return entries
+        named = tuple(entry.key for entry in entries if entry.kind is EntryKind.VALUE)
+        labels = read_labels(self._directory, query.organization_id, query.then_by)
+        parts: dict[tuple[str, str], list[BreakdownRow]] = {}
+        for row in reader.nested(query, named):
+            parts.setdefault((row.kind, row.key or row.kind), []).append(row.part)
+        return tuple(
+            replace(entry, parts=_entries(parts.get((entry.kind, entry.key), []), query, labels))
+            for entry in entries
         )
 
     def _earlier_entries(
@@ -171,6 +274,10 @@ class Analytics:
         rows = reader.breakdown(replace(query, named=named))
         before = {row.key or row.kind: row.measures for row in rows}
         return {entry.key: before.get(entry.key, ZERO) for entry in current.entries}, total
+
+
+def _quantiles(bins: Mapping[int, int]) -> dict[float, float | None]:
+    return {q: quantile_us(bins, q) for q in PERCENTILES}
 
 
 def _sum_by_step(rows: list[BreakdownRow]) -> dict[int, Totals]:

@@ -24,6 +24,8 @@ from outlay.services.prices import Prices
 from outlay.services.projection import Projection
 from outlay.services.projects import Projects
 from outlay.services.recording import Recorder
+from outlay.services.reports import Reports
+from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
 from outlay.services.sign_in import SignIn
@@ -31,6 +33,7 @@ from outlay.services.sso import Sso
 from outlay.services.sso_settings import SsoSettings
 from outlay.services.tokens import Tokens
 from outlay.services.upstreams import Upstreams
+from outlay.services.usage_tables import UsageTables
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
 from outlay.storage.ledger.sqlite import SqliteLedger
@@ -73,9 +76,12 @@ class Services:
     maintenance: Maintenance
     projection: Projection
     recorder: Recorder
+    reports: Reports
+    request_log: RequestLog
     retention: Retention
     router: Router
     sso: Sso
+    usage_tables: UsageTables
     watch: DirectoryWatch
 
     def now_us(self) -> int:

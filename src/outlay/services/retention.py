@@ -13,7 +13,7 @@ from typing import Final
 
 from outlay.domain.audit import Action
 from outlay.domain.organization import Organization, operator_of
-from outlay.domain.period import BUCKET_US
+from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.worker import Worker
 from outlay.services.access import SESSION_IDLE, SESSION_LIFETIME
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 RUN_EVERY: Final = timedelta(days=1)
 UNTAKEN_INVITATIONS: Final = timedelta(days=30)
 """After its last day an invitation that nobody took is forgotten, with the address."""
-_WEEK_BUCKETS: Final = 7 * 96
+_WEEK_BUCKETS: Final = 7 * BUCKETS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from outlay.domain.errors import Damaged
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, split_groups
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
-from outlay.domain.period import BUCKET_US, Interval, Period, bucket_start
+from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, Interval, Period, bucket_start
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Reconciliation, Totals
 from outlay.kit.clock import Clock
@@ -28,7 +28,6 @@ from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.ledger.sqlite import SqliteLedger
 
-BUCKETS_PER_DAY: Final = 96
 ANSWER_DAYS: Final = 31
 """Days per question asked through the query model."""
 EVER: Final = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")

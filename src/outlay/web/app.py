@@ -27,10 +27,13 @@ from outlay.web.api import (
     operations,
     organization,
     prices,
+    profiles,
     projects,
+    requests,
     sso,
     tokens,
     upstreams,
+    usage_tables,
 )
 from outlay.web.dashboard import routes as dashboard
 from outlay.web.dashboard.pages import render_error
@@ -43,6 +46,9 @@ from outlay.web.proxy.app import Proxy
 
 ROUTERS: Final = (
     analytics.router,
+    usage_tables.router,
+    profiles.router,
+    requests.router,
     exports.router,
     audit.router,
     account.router,

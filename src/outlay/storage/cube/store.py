@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from outlay.domain.query import UsageQuery
+from outlay.domain.dimension import Dimension
+from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.storage.cube.aggregation import Deltas, Key
 from outlay.storage.cube.rollups import RollupSpec
@@ -19,6 +20,24 @@ class BreakdownRow(NamedTuple):
     """Empty for Other and Unattributed."""
     others: int
     """How many values Other stands for, in every row."""
+    measures: Totals
+
+
+class NestedRow(NamedTuple):
+    """One value of a second dimension within one group of the first, in one step."""
+
+    kind: str
+    key: str
+    """Of the first dimension; empty for Other and Unattributed."""
+    part: BreakdownRow
+
+
+class Row(NamedTuple):
+    """One combination of dimension values in one step."""
+
+    step: int
+    keys: tuple[str, ...]
+    """One per dimension; empty where an event has no value."""
     measures: Totals
 
 
@@ -37,8 +56,30 @@ class CubeReader(Protocol):
         """Measures per step index and group, the top kept and the rest as `other`."""
         ...
 
+    def nested(self, query: UsageQuery, named: tuple[str, ...]) -> list[NestedRow]:
+        """The second level under the `named` values of the first; the others are one together."""
+        ...
+
+    def rows(self, query: RowQuery) -> Iterator[Row]:
+        """Every combination of dimension values per step, in that order."""
+        ...
+
+    def distinct(
+        self, query: UsageQuery, dimensions: tuple[Dimension, ...]
+    ) -> dict[int, tuple[int, ...]]:
+        """How many values of each dimension had usage, per step; steps without are absent."""
+        ...
+
+    def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
+        """The buckets in which something matches, newest first, with their requests."""
+        ...
+
     def latency_bins(self, query: UsageQuery) -> dict[int, int]:
         """Requests per latency bin."""
+        ...
+
+    def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
+        """Requests per latency bin of each value of a dimension; empty without one."""
         ...
 
     def cells(

@@ -5,7 +5,7 @@ from typing import Final
 
 from outlay.storage.ledger.rows import ROW_COLUMNS
 
-_COLUMNS: Final = ", ".join(ROW_COLUMNS)
+COLUMNS: Final = ", ".join(ROW_COLUMNS)
 
 MAX_ROWS: Final = 24
 """Rows per statement. The driver lets go of the interpreter for each statement that it runs, and
@@ -22,7 +22,7 @@ def _tuples(rows: int, columns: int) -> str:
 def insert_events(rows: int) -> str:
     """Add events, leaving out those whose id is taken."""
     return (
-        f"INSERT INTO usage_event ({_COLUMNS}) VALUES {_tuples(rows, len(ROW_COLUMNS))} "  # noqa: S608 - column names are constants
+        f"INSERT INTO usage_event ({COLUMNS}) VALUES {_tuples(rows, len(ROW_COLUMNS))} "  # noqa: S608 - column names are constants
         "ON CONFLICT (organization_id, event_id) DO NOTHING"
     )
 
@@ -64,11 +64,12 @@ BATCHES_AFTER: Final = (
     "FROM usage_batch WHERE first_seq > ? ORDER BY batch_id LIMIT ?"
 )
 CHECKSUM_BEFORE: Final = "SELECT checksum FROM usage_batch WHERE batch_id = ? - 1"
-EVENTS_BETWEEN: Final = f"SELECT {_COLUMNS} FROM usage_event WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - column names are constants
+EVENTS_BETWEEN: Final = f"SELECT {COLUMNS} FROM usage_event WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - column names are constants
 EVENTS_OF_WINDOW: Final = (
-    f"SELECT {_COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us >= ? "  # noqa: S608 - column names are constants
+    f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us >= ? "  # noqa: S608 - column names are constants
     "AND event_time_us < ? AND seq <= ?"
 )
+EVENT: Final = f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_id = ?"  # noqa: S608 - column names are constants
 CLAIMED_EVENTS: Final = (
     "SELECT seq FROM usage_event WHERE organization_id = ? "
     "AND (lower(end_user) = ? OR lower(user_id) = ?) ORDER BY seq"

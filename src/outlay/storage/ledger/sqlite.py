@@ -25,6 +25,7 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.log import LogFilter, LoggedEvent, log_statement, logged
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
@@ -511,6 +512,16 @@ class SqliteLedger:
             queries.EVENTS_OF_WINDOW, (organization_id, start_us, end_us, through_seq)
         )
         yield from found
+
+    def read_log(self, wanted: LogFilter, limit: int) -> list[LoggedEvent]:
+        """Events that are wanted, newest first."""
+        text, values = log_statement(wanted, queries.COLUMNS)
+        return [logged(row) for row in self._reader().execute(text, [*values, limit])]
+
+    def find_event(self, organization_id: str, event_id: str) -> LoggedEvent | None:
+        """The event with an id, None when there is none."""
+        found = self._reader().execute(queries.EVENT, (organization_id, event_id)).fetchone()
+        return logged(found) if found else None
 
     def intents(self) -> list[Intent]:
         """Requests without an outcome, oldest first."""

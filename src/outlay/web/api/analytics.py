@@ -8,30 +8,38 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
-from outlay.domain.period import Interval
+from outlay.domain.measure import MEASURES
+from outlay.domain.period import Interval, Period
 from outlay.domain.policy import Permission
-from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.bundle import Services
 from outlay.services.palette import distinct_slots, remember_slots
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import (
     COMMON,
+    COMPARE,
     OWN_QUERY,
     QUERY,
     check_names,
+    read_comparison,
     read_own_query,
     read_query,
 )
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
     Json,
+    json_answer,
     render_activity,
+    render_instant,
+    render_latency,
     render_meta,
+    render_period,
     render_series,
+    render_summary,
     render_totals,
-    to_json,
 )
 
 router = APIRouter(tags=["analytics"])
@@ -42,80 +50,160 @@ SHAPES: Final = frozenset({"breakdown", "series"})
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
 
-@router.get("/analytics/activity", openapi_extra=documented(QUERY | {"shape"}))
+@router.get("/analytics/activity", openapi_extra=documented(QUERY | COMPARE | {"shape"}))
 def get_activity(request: Request, actor: OrganizationReader) -> Response:
     """Cost, requests and tokens per step of a period, broken down by one dimension."""
     services = services_of(request)
     params = request.query_params
-    check_names(params, QUERY | {"shape"})
+    check_names(params, QUERY | COMPARE | {"shape"})
     shape = params.get("shape", "breakdown")
     if shape not in SHAPES:
         raise Invalid("shape must be breakdown or series", field="shape")
-    query = read_query(params, actor, services.analytics)
+    query = read_query(params, actor, services.analytics, levels=2)
+    beside = read_comparison(params, query.period)
     freshness = services.analytics.freshness()
     if shape == "series" and query.group_by is not None:
-        comparison = services.analytics.compare(query)
+        comparison = services.analytics.compare(query, beside)
         remembered = remember_slots(
             services.directory, actor.organization_id, query.group_by, comparison.current.entries
         )
         palette = distinct_slots(tuple(remembered), remembered)
-        return _json(render_series(query, comparison, palette, freshness))
-    return _json(render_activity(query, services.analytics.breakdown(query), freshness))
+        return json_answer(render_series(query, comparison, palette, freshness))
+    return json_answer(activity_of(services, query, beside))
 
 
-@router.get("/analytics/me", openapi_extra=documented(OWN_QUERY))
+def activity_of(services: Services, query: UsageQuery, beside: Period | None) -> Json:
+    """The answer of an activity question, beside another period where one is given."""
+    freshness = services.analytics.freshness()
+    if beside is None:
+        return render_activity(query, services.analytics.breakdown(query), freshness)
+    comparison = services.analytics.compare(query, beside)
+    return render_activity(query, comparison.current, freshness, comparison)
+
+
+@router.get("/analytics/me", openapi_extra=documented(OWN_QUERY | COMPARE))
 def get_own(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))]
 ) -> Response:
     """The usage that is put down to whoever asks: totals, and steps as in `activity`."""
     services = services_of(request)
     params = request.query_params
-    check_names(params, OWN_QUERY)
-    query = read_own_query(params, actor, services.analytics)
-    freshness = services.analytics.freshness()
-    return _json(
+    check_names(params, OWN_QUERY | COMPARE)
+    query = read_own_query(params, actor, services.analytics, levels=2)
+    return json_answer(
         {
             "member": {"memberId": actor.member_id, "name": actor.member_name},
             "summary": _summary(services, query)[0],
-            **render_activity(query, services.analytics.breakdown(query), freshness),
+            **activity_of(services, query, read_comparison(params, query.period)),
         }
     )
 
 
-@router.get("/analytics/summary", openapi_extra=documented(COMMON))
+@router.get("/analytics/summary", openapi_extra=documented(COMMON | COMPARE))
 def get_summary(request: Request, actor: OrganizationReader) -> Response:
     """The totals of a period, with latency percentiles."""
     services = services_of(request)
     params = request.query_params
-    check_names(params, COMMON)
+    check_names(params, COMMON | COMPARE)
     query = read_query(params, actor, services.analytics, group_by=None)
+    beside = read_comparison(params, query.period)
     freshness = services.analytics.freshness()
     summary, total = _summary(services, query)
-    return _json(
+    meta = render_meta(replace(query, interval=Interval.TOTAL), total, freshness)
+    answer: Json = {"summary": summary, "meta": meta}
+    if beside is not None:
+        elapsed = services.analytics.elapsed_beside(query.period, beside)
+        answer["earlier"] = _summary(services, replace(query, period=elapsed))[0]
+        meta["earlier"], meta["earlierPart"] = render_period(beside), render_period(elapsed)
+    return json_answer(answer)
+
+
+@router.get("/analytics/latency", openapi_extra=documented(COMMON | {"groupBy", "top"}))
+def get_latency(request: Request, actor: OrganizationReader) -> Response:
+    """Averages and percentiles of latency, in all and by the values of a dimension."""
+    services = services_of(request)
+    params = request.query_params
+    check_names(params, COMMON | {"groupBy", "top"})
+    query = read_query(params, actor, services.analytics)
+    dimension = query.group_by or Dimension.MODEL
+    freshness = services.analytics.freshness()
+    found = services.analytics.latency(query, dimension)
+    labels = services.analytics.labels(query.organization_id, dimension)
+    query = replace(query, interval=Interval.TOTAL)
+    named = [value for value in found.values if value.key][: query.top]
+    return json_answer(
         {
-            "summary": summary,
-            "meta": render_meta(replace(query, interval=Interval.TOTAL), total, freshness),
+            "groupBy": dimension.value,
+            "latency": [
+                {
+                    "key": value.key,
+                    "label": labels.get(value.key, value.key),
+                    **render_latency(value.totals, value.quantiles),
+                }
+                for value in named
+            ],
+            "unattributed": next(
+                (
+                    render_latency(value.totals, value.quantiles)
+                    for value in found.values
+                    if not value.key
+                ),
+                None,
+            ),
+            "totals": render_latency(found.total, found.quantiles),
+            "valueCount": sum(1 for value in found.values if value.key),
+            "meta": render_meta(query, found.total, freshness),
         }
     )
+
+
+@router.get("/analytics/health", openapi_extra=documented(COMMON))
+def get_health(request: Request, actor: OrganizationReader) -> Response:
+    """How fresh and how certain the numbers of a period are."""
+    services = services_of(request)
+    params = request.query_params
+    check_names(params, COMMON)
+    query = replace(
+        read_query(params, actor, services.analytics, group_by=None),
+        interval=Interval.TOTAL,
+        measures=ALL_MEASURES,
+    )
+    freshness = services.analytics.freshness()
+    total = services.analytics.breakdown(query).total
+    unpriced = services.analytics.unpriced(query)
+    return json_answer(
+        {
+            "freshness": {
+                "asOf": render_instant(freshness.data_through),
+                "pendingEventCount": freshness.pending_events,
+                "failure": freshness.failure,
+            },
+            "quality": {
+                measure.api_name: {
+                    "count": getattr(total, measure.name),
+                    "share": getattr(total, measure.name) / total.requests
+                    if total.requests
+                    else None,
+                }
+                for measure in MEASURES
+                if measure.name in _DOUBTS
+            },
+            "unpricedModels": [{"mapping": key, "requestCount": count} for key, count in unpriced],
+            "reconciliation": {
+                "state": freshness.reconciled.value,
+                "at": freshness.reconciled_at and render_instant(freshness.reconciled_at),
+            },
+            "totals": render_totals(total, QUALITY_MEASURES),
+            "meta": render_meta(query, total, freshness),
+        }
+    )
+
+
+_DOUBTS: Final = frozenset(QUALITY_MEASURES) - frozenset(CORE_MEASURES)
 
 
 def _summary(services: Services, query: UsageQuery) -> tuple[Json, Totals]:
     """All measures of a question without its grouping, and the latency."""
     whole = replace(query, group_by=None, measures=ALL_MEASURES, interval=Interval.TOTAL)
     total = services.analytics.breakdown(whole).total
-    percentiles = services.analytics.percentiles(whole)
-    summary: Json = {
-        **render_totals(total, ALL_MEASURES),
-        "averageLatencyMs": (
-            total.duration_us / total.timed_requests / 1000 if total.timed_requests else None
-        ),
-        "latencyMs": {
-            f"p{round(q * 100)}": value and round(value / 1000, 3)
-            for q, value in percentiles.items()
-        },
-    }
-    return summary, total
-
-
-def _json(body: object) -> Response:
-    return Response(to_json(body), media_type="application/json")
+    return render_summary(total, services.analytics.percentiles(whole)), total

@@ -18,8 +18,8 @@ from outlay.kit.clock import to_us
 from outlay.services.audit import ShownEntry
 from outlay.web.api.models import Answer, render_us
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.csv import render_line
 from outlay.web.http.params import check_names
+from outlay.wire.tables.csv_text import render_line
 
 router = APIRouter(tags=["audit"])
 
@@ -116,7 +116,7 @@ def get_audit(
     ] = None,
 ) -> AuditPage:
     """Entries of the audit trail, newest first, a page at a time."""
-    check_names(request.query_params, FILTER_NAMES | {"limit", "before"})
+    check_names(request.query_params, FILTER_NAMES | PAGE_NAMES, ONCE | PAGE_NAMES)
     audit = services_of(request).administration.audit
     found = audit.page(actor, params.filter(actor), before_number=before, limit=limit)
     return AuditPage(
@@ -127,6 +127,8 @@ def get_audit(
 
 COLUMNS: Final = tuple(AuditEntryAnswer.model_fields)
 FILTER_NAMES: Final = frozenset({"actor", "action", "target", "from", "to", "timezone"})
+ONCE: Final = FILTER_NAMES - {"action"}
+PAGE_NAMES: Final = frozenset({"limit", "before"})
 
 
 @router.get(
@@ -138,7 +140,7 @@ def get_audit_csv(
     request: Request, actor: Reader, params: Annotated[AuditFilterParams, Depends()]
 ) -> StreamingResponse:
     """Every entry that is wanted, newest first, as CSV."""
-    check_names(request.query_params, FILTER_NAMES)
+    check_names(request.query_params, FILTER_NAMES, ONCE)
     shown = services_of(request).administration.audit.all(actor, params.filter(actor))
     return StreamingResponse(
         _csv(_render(entry) for entry in shown),

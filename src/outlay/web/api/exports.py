@@ -1,33 +1,54 @@
 """`GET /exports/…`: the same answers as files."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import IO, Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from outlay.domain.actor import Actor
+from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES, Unit
 from outlay.domain.money import render_usd
+from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
-from outlay.domain.query import ALL_MEASURES, MAX_TOP, UsageQuery
+from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.domain.result import Breakdown, Totals
+from outlay.services.reports import MAX_LIMIT, TOTAL_TOKENS, Report, ReportFormat
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.csv import render_line
 from outlay.web.http.params import (
+    COMMON,
     OWN_QUERY,
     QUERY,
     check_names,
+    read_choice,
+    read_filters,
+    read_group_by,
+    read_interval,
+    read_number,
     read_own_query,
+    read_period,
     read_query,
+    read_text,
 )
 from outlay.web.http.query_parameters import documented
+from outlay.web.http.rendering import render_meta
+from outlay.wire.tables.csv_text import render_line
 
 router = APIRouter(tags=["exports"])
 
 
+REPORT: Final = COMMON | {"groupBy", "bucket", "format", "metrics", "limit", "cursor"}
+_REPORT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "A file. `Repr-Digest` is that of the whole file (RFC 9530), and "
+        "`Outlay-Next-Cursor` the cursor of the next page.",
+        "content": {kind.media_type.partition(";")[0]: {} for kind in ReportFormat},
+    }
+}
 _CSV: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
 }
@@ -37,7 +58,7 @@ _CSV: Final[dict[int | str, dict[str, Any]]] = {
     "/exports/activity.csv",
     response_class=StreamingResponse,
     responses=_CSV,
-    openapi_extra=documented(QUERY | {"metric"}),
+    openapi_extra=documented(QUERY),
 )
 def get_activity_csv(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
@@ -52,7 +73,7 @@ def get_activity_csv(
     "/exports/me.csv",
     response_class=StreamingResponse,
     responses=_CSV,
-    openapi_extra=documented(OWN_QUERY | {"metric"}),
+    openapi_extra=documented(OWN_QUERY),
 )
 def get_own_csv(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))]
@@ -61,6 +82,85 @@ def get_own_csv(
     params = request.query_params
     check_names(params, OWN_QUERY | {"metric"})
     return _export(request, read_own_query(params, actor, services_of(request).analytics))
+
+
+@router.get(
+    "/exports/report",
+    response_class=StreamingResponse,
+    responses=_REPORT,
+    openapi_extra=documented(REPORT),
+)
+def get_report(
+    request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
+) -> StreamingResponse:
+    """Any combination of dimensions and measures, as a file that proves itself complete."""
+    services, params = services_of(request), request.query_params
+    check_names(params, REPORT)
+    period = read_period(params, actor, services.analytics, Preset.LAST_30_DAYS)
+    file_format = read_choice(params, "format", ReportFormat) or ReportFormat.CSV
+    report = Report(
+        organization_id=actor.organization_id,
+        period=period,
+        interval=read_interval(params, period) if read_text(params, "bucket") else Interval.TOTAL,
+        group_by=read_group_by(params),
+        measures=_metrics(read_text(params, "metrics")),
+        filters=read_filters(params),
+        limit=read_number(params, "limit", None, most=MAX_LIMIT),
+        cursor=read_text(params, "cursor"),
+    )
+    whole = UsageQuery(
+        organization_id=actor.organization_id,
+        period=period,
+        interval=report.interval,
+        filters=report.filters,
+    )
+    freshness = services.analytics.freshness()
+    total = services.analytics.breakdown(whole).total
+    head = {
+        "groupBy": [dimension.value for dimension in report.group_by],
+        "meta": render_meta(whole, total, freshness),
+    }
+    written = services.reports.write(report, file_format, head)
+    name = f"outlay-report-{period.from_date}-{period.to_date}.{file_format}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Length": str(written.size),
+        # The digest is of what is sent: it must not be compressed on the way.
+        "Content-Encoding": "identity",
+        "Repr-Digest": f"sha-256=:{b64encode(written.digest).decode()}:",
+        "Outlay-Row-Count": str(written.trailer["rowCount"]),
+        "Outlay-Rows-Sha256": str(written.trailer["sha256"]),
+    }
+    if written.following:
+        headers["Outlay-Next-Cursor"] = written.following
+    return StreamingResponse(
+        _pieces(written.file), media_type=file_format.media_type, headers=headers
+    )
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(1 << 16):
+            yield piece
+
+
+def _metrics(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return (*CORE_MEASURES, TOTAL_TOKENS)
+    names = []
+    for part in text.split(","):
+        if part not in METRICS:
+            raise Invalid(
+                f"metrics are {', '.join(METRICS)}; there is no {part[:40]!r}", field="metrics"
+            )
+        names.append(METRICS[part])
+    if len(set(names)) != len(names):
+        raise Invalid("a metric can be given once only", field="metrics")
+    return tuple(names)
+
+
+METRICS: Final = {**{m.api_name: m.name for m in MEASURES}, "totalTokens": TOTAL_TOKENS}
+"""Names in JSON → names of measures."""
 
 
 def _export(request: Request, query: UsageQuery) -> StreamingResponse:

@@ -13,6 +13,7 @@ from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.web.api.models import Answer, Body
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.params import check_names
 
 router = APIRouter(prefix="/limits", tags=["spend limits"])
 
@@ -83,4 +84,6 @@ def delete_limit(
     actor: Writer,
 ) -> None:
     """Remove a limit."""
+    names = frozenset({"scope", "scopeId", "interval"})
+    check_names(request.query_params, names, names)
     services_of(request).administration.limits.delete(actor, scope, scopeId, interval)

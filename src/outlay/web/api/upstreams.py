@@ -10,6 +10,7 @@ from outlay.domain.policy import Permission
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.web.api.models import Answer, Body, given
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.params import check_names
 
 router = APIRouter(tags=["upstreams"])
 
@@ -142,4 +143,5 @@ def put_mapping(request: Request, body: MappingBody, actor: Writer) -> MappingAn
 @router.delete("/model-mappings", status_code=204)
 def delete_mapping(request: Request, name: str, actor: Writer) -> None:
     """Remove a name."""
+    check_names(request.query_params, frozenset({"name"}), frozenset({"name"}))
     services_of(request).administration.upstreams.delete_mapping(actor, name)

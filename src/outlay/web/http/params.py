@@ -1,8 +1,10 @@
 """Query strings → UsageQuery, for endpoints, exports and pages alike."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -13,7 +15,15 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
-from outlay.domain.period import Interval, Period, Preset, choose_interval
+from outlay.domain.money import parse_usd
+from outlay.domain.period import (
+    Compare,
+    Interval,
+    Period,
+    Preset,
+    choose_interval,
+    compared_period,
+)
 from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.services.analytics import Analytics
 
@@ -33,6 +43,7 @@ FILTERS: Final[Mapping[str, Dimension]] = {
 """Repeatable filters: values of one are alternatives, different ones must all hold."""
 
 COMMON: Final = frozenset({"from", "to", "preset", "timezone", *FILTERS})
+COMPARE: Final = frozenset({"compare", "compareFrom"})
 QUERY: Final = COMMON | {"groupBy", "bucket", "top", "rankBy"}
 
 OWN_QUERY: Final = QUERY - {"userId", "memberId", "groupId"}
@@ -43,8 +54,13 @@ DEFAULT_TOP: Final = 10
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-def check_names(params: QueryParams, allowed: frozenset[str]) -> None:
-    """Raise Invalid for parameters nobody reads: a misspelt filter must not widen an answer."""
+def check_names(
+    params: QueryParams, allowed: frozenset[str], once: frozenset[str] = frozenset()
+) -> None:
+    """Raise Invalid for parameters nobody reads: a misspelt filter must not widen an answer.
+
+    Those in `once` may not be repeated, either.
+    """
     for name in params:
         if name not in allowed:
             raise Invalid(
@@ -52,17 +68,19 @@ def check_names(params: QueryParams, allowed: frozenset[str]) -> None:
                 code="unknown-parameter",
                 field=name,
             )
+    for name in once:
+        read_text(params, name)
 
 
 def read_period(params: QueryParams, actor: Actor, analytics: Analytics, default: Preset) -> Period:
     """The period that `preset`, or `from` and `to`, mean in `timezone`."""
     from_date, to_date = _date(params, "from"), _date(params, "to")
-    preset = _choice(params, "preset", Preset)
+    preset = read_choice(params, "preset", Preset)
     if preset is None and from_date is None and to_date is None:
         preset = default
     return analytics.resolve_period(
         actor.organization_id,
-        timezone=_single(params, "timezone") or actor.timezone,
+        timezone=read_text(params, "timezone") or actor.timezone,
         preset=preset,
         from_date=from_date,
         to_date=to_date,
@@ -76,25 +94,58 @@ def read_query(
     *,
     default_preset: Preset = Preset.LAST_30_DAYS,
     group_by: Dimension | None = Dimension.MODEL,
+    levels: int = 1,
 ) -> UsageQuery:
-    """The question of a query string; `group_by` is the default. Invalid says what to mend."""
+    """The question of a query string; `group_by` is the default. Invalid says what to mend.
+
+    `levels` is how many dimensions it may be grouped by, one or two.
+    """
     period = read_period(params, actor, analytics, default_preset)
-    rank = _choice(params, "rankBy", Rank) or Rank.COST
+    rank = read_choice(params, "rankBy", Rank) or Rank.COST
+    dimensions = read_group_by(params)
+    if len(dimensions) > levels:
+        raise Invalid(
+            f"groupBy takes at most {levels} here; /exports/report takes any number of dimensions",
+            field="groupBy",
+        )
     return UsageQuery(
         organization_id=actor.organization_id,
         period=period,
         measures=CORE_MEASURES,
-        interval=_interval(params, period),
-        group_by=_choice(params, "groupBy", Dimension) or group_by,
+        interval=read_interval(params, period),
+        group_by=dimensions[0] if dimensions else group_by,
+        then_by=dimensions[1] if len(dimensions) > 1 else None,
         filters=read_filters(params),
-        top=_top(params),
+        top=read_number(params, "top", DEFAULT_TOP, most=MAX_TOP) or DEFAULT_TOP,
         ranks=(rank,),
     )
 
 
-def read_own_query(params: QueryParams, actor: Actor, analytics: Analytics) -> UsageQuery:
+def read_group_by(params: QueryParams) -> tuple[Dimension, ...]:
+    """The dimensions of `groupBy`, separated by commas; none when it is not given."""
+    text = read_text(params, "groupBy")
+    return tuple(
+        _parse_choice(part, "groupBy", Dimension) for part in (text or "").split(",") if text
+    )
+
+
+def read_comparison(params: QueryParams, period: Period) -> Period | None:
+    """What a period is to be set beside, None when nothing is asked for."""
+    compare, since = read_choice(params, "compare", Compare), _date(params, "compareFrom")
+    if compare is None:
+        if since is not None:
+            raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
+        return None
+    if since is not None and compare is not Compare.CUSTOM:
+        raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
+    return compared_period(period, compare, since)
+
+
+def read_own_query(
+    params: QueryParams, actor: Actor, analytics: Analytics, *, levels: int = 1
+) -> UsageQuery:
     """The question of a query string about the actor's own usage: what is put down to them."""
-    query = read_query(params, actor, analytics)
+    query = read_query(params, actor, analytics, levels=levels)
     return replace(query, filters={**query.filters, Dimension.USER: (actor.member_id,)})
 
 
@@ -110,25 +161,41 @@ def read_filters(params: QueryParams) -> Mapping[Dimension, tuple[str, ...]]:
     return filters
 
 
-def _interval(params: QueryParams, period: Period) -> Interval:
-    if _single(params, "bucket") in {None, "auto"}:
+def read_interval(params: QueryParams, period: Period) -> Interval:
+    """The step that `bucket` asks for; one that fits the period when it asks for none."""
+    if read_text(params, "bucket") in {None, "auto"}:
         return choose_interval(period)
-    interval = _choice(params, "bucket", Interval)
+    interval = read_choice(params, "bucket", Interval)
     if interval is None or interval is Interval.TOTAL:
         raise Invalid("bucket must be one of auto, hour, day, week, month", field="bucket")
     return interval
 
 
-def _top(params: QueryParams) -> int:
-    text = _single(params, "top")
+def read_number(
+    params: QueryParams, name: str, default: int | None, *, least: int = 1, most: int
+) -> int | None:
+    """A whole number; Invalid when it is none, or too small or large."""
+    text = read_text(params, name)
     if text is None:
-        return DEFAULT_TOP
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= MAX_TOP):
-        raise Invalid(f"top must be a whole number from 1 to {MAX_TOP}", field="top")
+        return default
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    if not is_number or not least <= int(text) <= most:
+        raise Invalid(f"{name} must be a whole number from {least} to {most:,}", field=name)
     return int(text)
 
 
-def _single(params: QueryParams, name: str) -> str | None:
+def read_usd(params: QueryParams, name: str) -> int | None:
+    """An amount of USD in pico-USD."""
+    text = read_text(params, name)
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,12})?", text):
+        raise Invalid(f"{name} must be an amount of USD such as 0.25", field=name)
+    return parse_usd(Decimal(text))
+
+
+def read_text(params: QueryParams, name: str) -> str | None:
+    """A parameter that is given at most once; None when it is left out or empty."""
     values = params.getlist(name)
     if len(values) > 1:
         raise Invalid(f"{name} may be given once only", field=name)
@@ -136,7 +203,7 @@ def _single(params: QueryParams, name: str) -> str | None:
 
 
 def _date(params: QueryParams, name: str) -> date | None:
-    text = _single(params, name)
+    text = read_text(params, name)
     if text is None:
         return None
     try:
@@ -156,8 +223,9 @@ def _bad_date(name: str, text: str) -> Invalid:
     )
 
 
-def _choice(params: QueryParams, name: str, kind: type[_Choice]) -> _Choice | None:
-    text = _single(params, name)
+def read_choice(params: QueryParams, name: str, kind: type[_Choice]) -> _Choice | None:
+    """One of a few words; Invalid names them."""
+    text = read_text(params, name)
     return None if text is None else _parse_choice(text, name, kind)
 
 

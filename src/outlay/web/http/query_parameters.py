@@ -6,10 +6,14 @@ from typing import Any, Final
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
-from outlay.domain.period import Interval, Preset
+from outlay.domain.period import Compare, Interval, Preset
 from outlay.domain.query import MAX_TOP
+from outlay.services.reports import ReportFormat
+from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort
 from outlay.web.http.params import DEFAULT_TOP, FILTERS
 
+_DIMENSIONS: Final = "|".join(Dimension)
+_MANY: Final = {"type": "array", "items": {"type": "string"}}
 _DAY: Final = {"type": "string", "format": "date"}
 _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "from": (_DAY, "First local day, instead of `preset`."),
@@ -20,8 +24,14 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     ),
     "timezone": ({"type": "string"}, "IANA name; the organization's if not given."),
     "groupBy": (
-        {"type": "string", "enum": [*Dimension], "default": Dimension.MODEL},
-        "What the answer is broken down by.",
+        {
+            "type": "string",
+            "pattern": f"^({_DIMENSIONS})(,({_DIMENSIONS}))*$",
+            "default": Dimension.MODEL,
+            "example": "user,model",
+        },
+        "What the answer is broken down by, "
+        f"one or two of {', '.join(Dimension)}; reports take any number.",
     ),
     "bucket": (
         {
@@ -36,11 +46,36 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         "How many entries stand for themselves; the rest is Other.",
     ),
     "rankBy": ({"type": "string", "enum": [*Rank], "default": Rank.COST}, "What decides who is."),
+    "compare": (
+        {"type": "string", "enum": [*Compare]},
+        "Sets another period of the same length beside this one, step by step.",
+    ),
+    "compareFrom": (_DAY, "First local day of that period, with compare=custom."),
     "shape": (
         {"type": "string", "enum": ["breakdown", "series"], "default": "breakdown"},
         "By step, or one array per entry with the period before beside it.",
     ),
-    "metric": ({"type": "string"}, "What a page showed; the file has every measure."),
+    "sort": ({"type": "string", "enum": [*UserSort], "default": UserSort.COST}, "The column."),
+    "order": ({"type": "string", "enum": ["asc", "desc"], "default": "desc"}, "Its direction."),
+    "search": ({"type": "string"}, "Part of a name, address or id."),
+    "page": ({"type": "integer", "minimum": 1, "default": 1}, "Which page."),
+    "pageSize": (
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": 50},
+        "Rows per page.",
+    ),
+    "selected": (_MANY, "Ids of users whose totals are wanted, whatever the page; repeatable."),
+    "limit": ({"type": "integer", "minimum": 1}, "Most entries of a page."),
+    "cursor": ({"type": "string"}, "`next` of the page before."),
+    "minLatencyMs": ({"type": "integer", "minimum": 0}, "Only what took at least so long."),
+    "minCost": (
+        {"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,12})?$"},
+        "Only what cost at least so much, USD.",
+    ),
+    "format": (
+        {"type": "string", "enum": [*ReportFormat], "default": ReportFormat.CSV},
+        "What the file is.",
+    ),
+    "metrics": ({"type": "string"}, "Measures by their names in JSON, separated by commas."),
 }
 
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from starlette.responses import Response
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import MEASURES_BY_NAME, Rank, Unit
 from outlay.domain.money import render_usd
 from outlay.domain.period import Period
-from outlay.domain.query import CORE_MEASURES, QUALITY_MEASURES, UsageQuery
+from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import (
     ZERO,
     Breakdown,
@@ -27,6 +28,11 @@ Json = dict[str, Any]
 def to_json(value: object) -> bytes:
     """The bytes of a JSON answer."""
     return orjson.dumps(value)
+
+
+def json_answer(value: object) -> Response:
+    """A JSON answer."""
+    return Response(to_json(value), media_type="application/json")
 
 
 def render_money(pusd: int) -> orjson.Fragment:
@@ -50,6 +56,28 @@ def render_totals(totals: Totals, measures: Sequence[str]) -> Json:
     return body
 
 
+def render_latency(totals: Totals, quantiles: Mapping[float, float | None]) -> Json:
+    """Averages and percentiles in milliseconds; None where nothing was timed."""
+    timed, streamed = totals.timed_requests, totals.streamed_requests
+    return {
+        "timedRequestCount": timed,
+        "averageLatencyMs": totals.duration_us / timed / 1000 if timed else None,
+        "latencyMs": {
+            f"p{round(q * 100)}": None if value is None else round(value / 1000, 3)
+            for q, value in quantiles.items()
+        },
+        "streamedRequestCount": streamed,
+        "averageTimeToFirstTokenMs": (
+            totals.time_to_first_token_us / streamed / 1000 if streamed else None
+        ),
+    }
+
+
+def render_summary(totals: Totals, quantiles: Mapping[float, float | None]) -> Json:
+    """All measures, and latency."""
+    return {**render_totals(totals, ALL_MEASURES), **render_latency(totals, quantiles)}
+
+
 def render_meta(
     query: UsageQuery, total: Totals, freshness: Freshness, entries: Sequence[Entry] = ()
 ) -> Json:
@@ -59,6 +87,7 @@ def render_meta(
         **render_period(period),
         "interval": query.interval.value,
         "currency": "USD",
+        "asOf": render_instant(freshness.data_through),
         "dataThrough": render_instant(freshness.data_through),
         "unpricedRequestCount": total.unpriced_requests,
         "estimatedRequestCount": total.estimated_requests,
@@ -82,38 +111,73 @@ def render_period(period: Period) -> Json:
     }
 
 
-def render_activity(query: UsageQuery, result: Breakdown, freshness: Freshness) -> Json:
-    """The answer of `/analytics/activity`: one item per step, each with its breakdown."""
+def render_activity(
+    query: UsageQuery,
+    result: Breakdown,
+    freshness: Freshness,
+    comparison: Comparison | None = None,
+) -> Json:
+    """The answer of `/analytics/activity`: one item per step, each with its breakdown.
+
+    With a comparison every item, the totals and their entries have `earlier` beside them.
+    """
     activity = [
         {
             **point,
             **render_totals(result.at(index), CORE_MEASURES),
             "breakdown": [
-                render_entry(entry, entry.at(index))
-                for entry in result.entries
-                if index in entry.by_step
+                render_entry(entry, index) for entry in result.entries if index in entry.by_step
             ],
+            **_earlier_step(comparison, index),
         }
-        for index, point in enumerate(_points(query, result, freshness))
+        for index, point in enumerate(render_points(query, result, freshness))
     ]
     meta = render_meta(query, result.total, freshness, result.entries)
+    totals = {
+        **render_totals(result.total, QUALITY_MEASURES),
+        "breakdown": [
+            {**render_entry(entry), **_earlier_entry(comparison, entry)} for entry in result.entries
+        ],
+    }
+    if comparison is not None:
+        meta["earlier"] = render_period(comparison.earlier_period)
+        meta["earlierPart"] = render_period(comparison.earlier_part)
+        totals["earlier"] = render_totals(comparison.earlier_total, CORE_MEASURES)
+    levels = (result.group_by, query.then_by)
     return {
-        "groupBy": result.group_by and result.group_by.value,
+        "groupBy": ",".join(level.value for level in levels if level) or None,
         "activity": activity,
-        "totals": {
-            **render_totals(result.total, QUALITY_MEASURES),
-            "breakdown": [render_entry(entry, entry.total) for entry in result.entries],
-        },
+        "totals": totals,
         "meta": meta,
     }
 
 
-def render_entry(entry: Entry, totals: Totals) -> Json:
-    """One group: what it is and its main measures."""
+def _earlier_step(comparison: Comparison | None, index: int) -> Json:
+    if comparison is None:
+        return {}
+    steps = comparison.earlier_steps
+    found = render_totals(steps[index], CORE_MEASURES) if index < len(steps) else None
+    return {"earlier": found}
+
+
+def _earlier_entry(comparison: Comparison | None, entry: Entry) -> Json:
+    if comparison is None:
+        return {}
+    earlier = comparison.earlier_entries.get(entry.key, ZERO)
+    return {"earlier": render_totals(earlier, CORE_MEASURES)}
+
+
+def render_entry(entry: Entry, step: int | None = None) -> Json:
+    """One group, in a step or over the whole period: what it is and its main measures."""
     body: Json = {"key": entry.key, "label": entry.label, "kind": entry.kind.value}
     if entry.kind is EntryKind.OTHER:
         body["memberCount"] = entry.members
+    totals = entry.total if step is None else entry.at(step)
     body.update(render_totals(totals, CORE_MEASURES))
+    if entry.parts:
+        body["breakdown"] = [
+            render_entry(part, step) for part in entry.parts if step is None or step in part.by_step
+        ]
     return body
 
 
@@ -132,7 +196,7 @@ def render_series(
     return {
         "groupBy": result.group_by and result.group_by.value,
         "interval": query.interval.value,
-        "points": _points(query, result, freshness),
+        "points": render_points(query, result, freshness),
         "series": [
             {
                 "key": entry.key,
@@ -156,7 +220,7 @@ def render_series(
     }
 
 
-def _points(query: UsageQuery, result: Breakdown, freshness: Freshness) -> list[Json]:
+def render_points(query: UsageQuery, result: Breakdown, freshness: Freshness) -> list[Json]:
     """When each step is, and whether it is still filling in."""
     points = []
     for index, step in enumerate(result.steps):

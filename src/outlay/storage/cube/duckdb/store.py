@@ -14,12 +14,13 @@ from typing import Final
 import duckdb
 import orjson
 
+from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Damaged
-from outlay.domain.period import bucket_at, bucket_start, steps_of
-from outlay.domain.query import UsageQuery
+from outlay.domain.period import Interval, Period, bucket_at, bucket_start, steps_of
+from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.storage.cube.aggregation import Deltas, Key
-from outlay.storage.cube.duckdb import statements
+from outlay.storage.cube.duckdb import questions, statements
 from outlay.storage.cube.rollups import (
     CUBE_SCHEMA_VERSION,
     LATENCY,
@@ -28,7 +29,7 @@ from outlay.storage.cube.rollups import (
     USAGE,
     RollupSpec,
 )
-from outlay.storage.cube.store import BreakdownRow
+from outlay.storage.cube.store import BreakdownRow, NestedRow, Row
 
 MEMORY_LIMIT: Final = "384MB"
 """DuckDB's buffer limit: more is not faster below 50 M rows, and the process stays small."""
@@ -58,20 +59,20 @@ class DuckDBReader:
 
     def totals(self, query: UsageQuery) -> dict[int, Totals]:
         """Measures per step index, each event once; steps without usage are absent."""
-        edges = step_edges(query)
+        edges = step_edges(query.period, query.interval)
         if not edges:
             return {}
-        text, parameters = statements.totals(query, edges)
+        text, parameters = questions.totals(query, edges)
         make = _totals_maker(query.measures)
         rows = self._cursor.execute(text, parameters).fetchall()
         return {row[0]: make(row[1:]) for row in rows if row[1] is not None}
 
     def breakdown(self, query: UsageQuery) -> list[BreakdownRow]:
         """Measures per step index and group, the top kept and the rest as `other`."""
-        edges = step_edges(query)
+        edges = step_edges(query.period, query.interval)
         if not edges:
             return []
-        text, parameters = statements.breakdown(query, edges)
+        text, parameters = questions.breakdown(query, edges)
         make = _totals_maker(query.measures)
         return [
             BreakdownRow(row[0], row[1], row[2], row[3], make(row[_FIRST_MEASURE:]))
@@ -80,8 +81,57 @@ class DuckDBReader:
 
     def latency_bins(self, query: UsageQuery) -> dict[int, int]:
         """Requests per latency bin."""
-        text, parameters = statements.latency_bins(query)
+        text, parameters = questions.latency_bins(query)
         return dict(self._cursor.execute(text, parameters).fetchall())
+
+    def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
+        """Requests per latency bin of each value of a dimension; empty without one."""
+        text, parameters = questions.latency_by(query, dimension)
+        bins: dict[str, dict[int, int]] = {}
+        for value, latency_bin, requests in self._cursor.execute(text, parameters).fetchall():
+            bins.setdefault(value, {})[latency_bin] = requests
+        return bins
+
+    def nested(self, query: UsageQuery, named: tuple[str, ...]) -> list[NestedRow]:
+        """The second level under the `named` values of the first; the others are one together."""
+        edges = step_edges(query.period, query.interval)
+        if not edges:
+            return []
+        text, parameters = questions.nested(query, edges, named)
+        make = _totals_maker(query.measures)
+        return [
+            NestedRow(row[1], row[2], BreakdownRow(row[0], row[3], row[4], row[5], make(row[6:])))
+            for row in self._cursor.execute(text, parameters).fetchall()
+        ]
+
+    def rows(self, query: RowQuery) -> Iterator[Row]:
+        """Every combination of dimension values per step, in that order."""
+        edges = step_edges(query.period, query.interval)
+        if not edges:
+            return
+        text, parameters = questions.rows(query, edges)
+        make = _totals_maker(query.measures)
+        width = 1 + len(query.group_by)
+        found = self._cursor.execute(text, parameters)
+        while batch := found.fetchmany(10_000):
+            for row in batch:
+                if row[width] is not None:  # nothing at all, where nothing is grouped by
+                    yield Row(row[0], row[1:width], make(row[width:]))
+
+    def distinct(
+        self, query: UsageQuery, dimensions: tuple[Dimension, ...]
+    ) -> dict[int, tuple[int, ...]]:
+        """How many values of each dimension had usage, per step; steps without are absent."""
+        edges = step_edges(query.period, query.interval)
+        if not edges:
+            return {}
+        text, parameters = questions.distinct(query, edges, dimensions)
+        return {row[0]: row[1:] for row in self._cursor.execute(text, parameters).fetchall()}
+
+    def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
+        """The buckets in which something matches, newest first, with their requests."""
+        text, parameters = questions.buckets(query)
+        return list(self._cursor.execute(text, parameters).fetchall())
 
     def cells(
         self, spec: RollupSpec, organization_id: str, start: int, end: int
@@ -119,9 +169,9 @@ def _totals_maker(measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Tota
     return make
 
 
-def step_edges(query: UsageQuery) -> str:
+def step_edges(period: Period, interval: Interval) -> str:
     """Start bucket of every step and the end of the last, comma-joined; empty for no steps."""
-    steps = steps_of(query.period, query.interval)
+    steps = steps_of(period, interval)
     if not steps:
         return ""
     return ",".join([*(str(step.start_bucket) for step in steps), str(steps[-1].end_bucket)])

@@ -1,0 +1,283 @@
+"""Reports for chargeback and BI: any combination of dimensions and measures, as a file.
+
+A file is written whole before its first byte is sent: it comes from one snapshot of the cube, a
+slow reader holds nothing up, and what is wrong is known before it is too late to say so.
+"""
+
+import base64
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import IO, Any, Final
+
+import msgspec
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid
+from outlay.domain.measure import MEASURES_BY_NAME, Unit
+from outlay.domain.period import Interval, Period, steps_of
+from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
+from outlay.domain.result import ZERO, Totals
+from outlay.services.analytics import Analytics
+from outlay.storage.cube.store import Row
+from outlay.wire.tables.table import Cell, Column, ColumnKind, Table, number
+from outlay.wire.tables.writers import (
+    WriteParquet,
+    Writer,
+    parquet_writer,
+    write_csv,
+    write_json,
+    write_ndjson,
+    write_xlsx,
+)
+
+MAX_LIMIT: Final = 100_000
+SPOOL_BYTES: Final = 4 * 1024 * 1024
+"""A file is in memory up to this size, on disk beyond."""
+TOTAL_TOKENS: Final = "total_tokens"
+"""Not a measure of the cube, but the sum of two."""
+
+
+class ReportFormat(StrEnum):
+    """What a report is written as."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+
+    @property
+    def media_type(self) -> str:
+        """For the Content-Type of an answer."""
+        return _MEDIA_TYPES[self]
+
+
+_MEDIA_TYPES: Final = {
+    ReportFormat.JSON: "application/json",
+    ReportFormat.NDJSON: "application/x-ndjson",
+    ReportFormat.CSV: "text/csv; charset=utf-8",
+    ReportFormat.PARQUET: "application/vnd.apache.parquet",
+    ReportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page ended, in the window that the first page had."""
+
+    start_bucket: int
+    end_bucket: int
+    timezone: str
+    step: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A question whose answer is a file."""
+
+    organization_id: str
+    period: Period
+    interval: Interval
+    group_by: tuple[Dimension, ...]
+    measures: tuple[str, ...]
+    """Names of measures, and `total_tokens`, in the order of the columns."""
+    filters: Mapping[Dimension, tuple[str, ...]]
+    limit: int | None = None
+    """Most rows; a page then says how to go on."""
+    cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and not 1 <= self.limit <= MAX_LIMIT:
+            raise Invalid(f"limit must be from 1 to {MAX_LIMIT:,}", field="limit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFile:
+    """A report that has been written."""
+
+    file: IO[bytes]
+    """At its start; whoever has it closes it."""
+    size: int
+    digest: bytes
+    """SHA-256 of the whole file."""
+    trailer: Mapping[str, Any]
+    following: str | None
+    """The cursor of the next page, None at the end."""
+
+
+class Reports:
+    """Writes reports."""
+
+    def __init__(self, analytics: Analytics, write_parquet: WriteParquet) -> None:
+        self._analytics = analytics
+        self._writers: Mapping[ReportFormat, Writer] = {
+            ReportFormat.JSON: write_json,
+            ReportFormat.NDJSON: write_ndjson,
+            ReportFormat.CSV: write_csv,
+            ReportFormat.XLSX: write_xlsx,
+            ReportFormat.PARQUET: parquet_writer(write_parquet),
+        }
+
+    def write(
+        self, report: Report, file_format: ReportFormat, head: Mapping[str, Any]
+    ) -> ReportFile:
+        """Write a report; `head` is what its file says of the question."""
+        cursor = _read_cursor(report)
+        if cursor is not None:
+            period = Period(
+                start_bucket=cursor.start_bucket,
+                end_bucket=cursor.end_bucket,
+                timezone=cursor.timezone,
+            )
+            report = replace(report, period=period)
+        labels = {
+            dimension: self._analytics.labels(report.organization_id, dimension)
+            for dimension in report.group_by
+        }
+        paging = _Paging(report.limit)
+        file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - handed on
+        try:
+            with self._analytics.read() as reader:
+                whole = UsageQuery(
+                    organization_id=report.organization_id,
+                    period=report.period,
+                    filters=report.filters,
+                )
+                total = reader.totals(whole).get(0, ZERO)
+                rows = paging.over(
+                    reader.rows(
+                        RowQuery(
+                            organization_id=report.organization_id,
+                            period=report.period,
+                            measures=_needed(report.measures),
+                            interval=report.interval,
+                            group_by=report.group_by,
+                            filters=report.filters,
+                            after=(cursor.step, cursor.keys) if cursor else None,
+                            limit=report.limit + 1 if report.limit else None,
+                        )
+                    )
+                )
+                columns = _columns(report)
+                table = Table(
+                    columns=columns,
+                    rows=_cells(report, rows, labels),
+                    head=head,
+                    foot=_foot(report, total, columns),
+                )
+                trailer = self._writers[file_format](file, table)
+            size = file.tell()
+            file.seek(0)
+            digest = hashlib.sha256()
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return ReportFile(
+            file=file,
+            size=size,
+            digest=digest.digest(),
+            trailer=trailer,
+            following=_write_cursor(report, paging.last) if paging.has_more else None,
+        )
+
+
+class _Paging:
+    """Passes on a page of rows, and knows whether there would be more."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self.last: Row | None = None
+        self.has_more = False
+
+    def over(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows of the page."""
+        for index, row in enumerate(rows):
+            if index == self._limit:
+                self.has_more = True
+                return
+            self.last = row
+            yield row
+
+
+def _needed(measures: Sequence[str]) -> tuple[str, ...]:
+    """The measures to read from the cube."""
+    wanted = {*measures}
+    if TOTAL_TOKENS in wanted:
+        wanted |= {"input_tokens", "output_tokens"}
+    return tuple(name for name in ALL_MEASURES if name in wanted)
+
+
+def _columns(report: Report) -> list[Column]:
+    columns = [] if report.interval is Interval.TOTAL else [Column("date"), Column("start")]
+    for dimension in report.group_by:
+        columns += [Column(dimension.value), Column(f"{dimension.value}Label")]
+    for name in report.measures:
+        if name == TOTAL_TOKENS:
+            columns.append(Column("totalTokens", ColumnKind.COUNT))
+        else:
+            measure = MEASURES_BY_NAME[name]
+            is_money = measure.unit is Unit.PUSD
+            kind = ColumnKind.MONEY if is_money else ColumnKind.COUNT
+            columns.append(Column(measure.api_name, kind))
+    return columns
+
+
+def _cells(
+    report: Report, rows: Iterable[Row], labels: Mapping[Dimension, Mapping[str, str]]
+) -> Iterator[list[Cell]]:
+    steps = steps_of(report.period, report.interval)
+    for row in rows:
+        cells: list[Cell] = []
+        if report.interval is not Interval.TOTAL:
+            step = steps[row.step]
+            cells += [step.label, step.start.isoformat()]
+        for dimension, key in zip(report.group_by, row.keys, strict=True):
+            cells += [key, labels[dimension].get(key, key) if key else "Unattributed"]
+        yield [*cells, *(getattr(row.measures, name) for name in report.measures)]
+
+
+def _foot(report: Report, total: Totals, columns: Sequence[Column]) -> dict[str, Any]:
+    """The totals of the window, every request once, as the columns name them."""
+    numbers = [column for column in columns if column.kind is not ColumnKind.TEXT]
+    return {
+        "totals": {
+            column.name: number(column, getattr(total, name))
+            for column, name in zip(numbers, report.measures, strict=True)
+        },
+        "groupsOverlap": Dimension.GROUP in report.group_by,
+    }
+
+
+def _read_cursor(report: Report) -> _Cursor | None:
+    if report.cursor is None:
+        return None
+    try:
+        cursor = msgspec.json.decode(base64.urlsafe_b64decode(report.cursor), type=_Cursor)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise Invalid("this is not a cursor of ours", field="cursor") from error
+    is_of_this = (
+        len(cursor.keys) == len(report.group_by)
+        and 0 <= cursor.start_bucket <= cursor.end_bucket < 2**31
+    )
+    if not is_of_this:
+        raise Invalid("the cursor belongs to another question", field="cursor")
+    return cursor
+
+
+def _write_cursor(report: Report, last: Row | None) -> str | None:
+    if last is None:
+        return None
+    cursor = _Cursor(
+        report.period.start_bucket,
+        report.period.end_bucket,
+        report.period.timezone,
+        last.step,
+        last.keys,
+    )
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode()

@@ -1,0 +1,243 @@
+"""Usage of everybody and everything of a kind: the directory's things beside their numbers.
+
+Things without usage are there with zeros; what is gone from the directory, or never was in it, is
+there when it has usage. The rows and what is unattributed sum to the total, for groups excepted.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid
+from outlay.domain.organization import ApiKey, Member, Project, UserGroup
+from outlay.domain.period import Interval
+from outlay.domain.query import RowQuery, UsageQuery
+from outlay.domain.result import ZERO, Totals, sum_totals
+from outlay.services.analytics import Analytics
+from outlay.storage.cube.store import CubeReader
+from outlay.storage.directory.api_keys import list_api_keys
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.groups import list_groups, list_memberships
+from outlay.storage.directory.members import list_members
+from outlay.storage.directory.projects import list_projects
+
+MAX_PAGE_SIZE: Final = 500
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow(Generic[T]):
+    """One thing and what it used."""
+
+    key: str
+    """The dimension value."""
+    thing: T | None
+    """What the directory knows of it, None when it knows nothing."""
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageTable(Generic[T]):
+    """Rows by cost, descending, ties by key; and what surrounds them."""
+
+    rows: Sequence[UsageRow[T]]
+    unattributed: Totals
+    """Requests without a value."""
+    total: Totals
+    """Every request once."""
+
+
+class UserSort(StrEnum):
+    """What the table of users is sorted by; its value is the word used in the API."""
+
+    NAME = "name"
+    COST = "cost"
+    REQUESTS = "requestCount"
+    INPUT = "inputTokens"
+    OUTPUT = "outputTokens"
+    TOKENS = "totalTokens"
+    LATENCY = "averageLatencyMs"
+    ERRORS = "errorCount"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserView:
+    """Which part of the table of users is looked at."""
+
+    sort: UserSort = UserSort.COST
+    is_descending: bool = True
+    search: str = ""
+    page: int = 1
+    page_size: int = 50
+    selected: tuple[str, ...] = ()
+    """Users whose totals are asked for, on whatever page they are."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.page_size <= MAX_PAGE_SIZE:
+            raise Invalid(f"pageSize must be from 1 to {MAX_PAGE_SIZE}", field="pageSize")
+        if self.page < 1:
+            raise Invalid("page must be at least 1", field="page")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPage:
+    """A page of the table of users."""
+
+    rows: Sequence[UsageRow[Member]]
+    user_count: int
+    """Users that match the search, on all pages."""
+    page_count: int
+    matching: Totals
+    """Totals of those."""
+    selection: Totals
+    unattributed: Totals
+    total: Totals
+
+
+class UsageTables:
+    """Joins what the cube knows with what the directory knows."""
+
+    def __init__(self, analytics: Analytics, directory: Directory) -> None:
+        self._analytics = analytics
+        self._directory = directory
+
+    def members(self, query: UsageQuery) -> tuple[UsageTable[Member], Mapping[str, int]]:
+        """Usage by the member who created the API key, and how many present keys each has."""
+        with self._directory.unit() as session:
+            members = list_members(session, query.organization_id)
+            keys = list_api_keys(session, query.organization_id)
+        counts = Counter(key.member_id for key in keys if not key.is_deleted)
+        table = self._table(query, Dimension.MEMBER, {m.member_id: m for m in members})
+        return table, counts
+
+    def projects(self, query: UsageQuery) -> UsageTable[Project]:
+        """Usage by project."""
+        with self._directory.unit() as session:
+            projects = list_projects(session, query.organization_id)
+        return self._table(query, Dimension.PROJECT, {p.project_id: p for p in projects})
+
+    def groups(self, query: UsageQuery) -> tuple[UsageTable[UserGroup], Mapping[str, int]]:
+        """Usage by user group, and how many members each has now; sums may exceed the total."""
+        now_us = self._analytics.now_us()
+        with self._directory.unit() as session:
+            groups = list_groups(session, query.organization_id)
+            memberships = list_memberships(session, query.organization_id)
+        counts = Counter(
+            membership.group_id
+            for membership in memberships
+            if membership.valid_from_us <= now_us
+            and (membership.valid_to_us is None or now_us < membership.valid_to_us)
+        )
+        return self._table(query, Dimension.GROUP, {g.group_id: g for g in groups}), counts
+
+    # One of a kind, gone ones included
+
+    def member(self, organization_id: str, member_id: str) -> Member | None:
+        """A present or former member."""
+        with self._directory.unit() as session:
+            members = list_members(session, organization_id)
+        return next((member for member in members if member.member_id == member_id), None)
+
+    def project(self, organization_id: str, project_id: str) -> Project | None:
+        """A project, also a deleted one."""
+        with self._directory.unit() as session:
+            projects = list_projects(session, organization_id)
+        return next((project for project in projects if project.project_id == project_id), None)
+
+    def key(self, organization_id: str, api_key_id: str) -> ApiKey | None:
+        """An API key, also a deleted one."""
+        with self._directory.unit() as session:
+            keys = list_api_keys(session, organization_id)
+        return next((key for key in keys if key.api_key_id == api_key_id), None)
+
+    def own_keys(self, actor: Actor) -> tuple[str, ...]:
+        """Ids of the API keys that an actor created, deleted ones included."""
+        with self._directory.unit() as session:
+            keys = list_api_keys(session, actor.organization_id)
+        return tuple(key.api_key_id for key in keys if key.member_id == actor.member_id)
+
+    # Everybody
+
+    def users(self, query: UsageQuery, view: UserView) -> UserPage:
+        """A page of usage by user."""
+        with self._directory.unit() as session:
+            known = {m.member_id: m for m in list_members(session, query.organization_id)}
+        table = self._table(query, Dimension.USER, known)
+        wanted = view.search.casefold()
+        matching = [row for row in table.rows if wanted in _searchable(row)]
+        matching.sort(key=lambda row: (_user_name(row), row.key))
+        if view.sort is not UserSort.NAME:
+            value = _USER_VALUES[view.sort]
+            matching.sort(key=lambda row: value(row.totals), reverse=view.is_descending)
+        elif view.is_descending:
+            matching.reverse()
+        start = (view.page - 1) * view.page_size
+        selected = frozenset(view.selected)
+        return UserPage(
+            rows=matching[start : start + view.page_size],
+            user_count=len(matching),
+            page_count=max(1, -(-len(matching) // view.page_size)),
+            matching=sum_totals([row.totals for row in matching]),
+            selection=sum_totals([row.totals for row in table.rows if row.key in selected]),
+            unattributed=table.unattributed,
+            total=table.total,
+        )
+
+    def _table(
+        self, query: UsageQuery, dimension: Dimension, known: Mapping[str, T]
+    ) -> UsageTable[T]:
+        whole = replace(query, group_by=None, then_by=None, interval=Interval.TOTAL)
+        with self._analytics.read() as reader:
+            used = by_value(reader, whole, dimension)
+            total = reader.totals(whole).get(0, ZERO)
+        present = {key for key, thing in known.items() if not getattr(thing, "is_deleted", False)}
+        rows = [
+            UsageRow(key, known.get(key), used.get(key, ZERO))
+            for key in (present | used.keys()) - {""}
+        ]
+        rows.sort(key=lambda row: (-row.totals.cost_pusd, row.key))
+        return UsageTable(rows=rows, unattributed=used.get("", ZERO), total=total)
+
+
+def by_value(reader: CubeReader, query: UsageQuery, dimension: Dimension) -> dict[str, Totals]:
+    """Totals of a window by value of a dimension; under the empty key what has none."""
+    rows = reader.rows(
+        RowQuery(
+            organization_id=query.organization_id,
+            period=query.period,
+            measures=query.measures,
+            group_by=(dimension,),
+            filters=query.filters,
+        )
+    )
+    return {row.keys[0]: row.measures for row in rows}
+
+
+def average_latency_us(totals: Totals) -> float | None:
+    """Mean duration in µs, None without a timed request."""
+    return totals.duration_us / totals.timed_requests if totals.timed_requests else None
+
+
+_USER_VALUES: Final[Mapping[UserSort, Callable[[Totals], float]]] = {
+    UserSort.COST: lambda totals: totals.cost_pusd,
+    UserSort.REQUESTS: lambda totals: totals.requests,
+    UserSort.INPUT: lambda totals: totals.input_tokens,
+    UserSort.OUTPUT: lambda totals: totals.output_tokens,
+    UserSort.TOKENS: lambda totals: totals.total_tokens,
+    UserSort.LATENCY: lambda totals: average_latency_us(totals) or -1,
+    UserSort.ERRORS: lambda totals: totals.errors,
+}
+
+
+def _user_name(row: UsageRow[Member]) -> str:
+    return (row.thing.name if row.thing else row.key).casefold()
+
+
+def _searchable(row: UsageRow[Member]) -> str:
+    known = f"{row.thing.name}\n{row.thing.email}\n" if row.thing else ""
+    return f"{known}{row.key}".casefold()

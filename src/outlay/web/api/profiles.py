@@ -1,0 +1,136 @@
+"""`/analytics/members/{userId}`, `/keys/{apiKeyId}` and `/projects/{projectId}`: one of a kind."""
+
+from dataclasses import replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import NotFound
+from outlay.domain.policy import Permission, is_limited
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import ZERO, Entry
+from outlay.services.labels import mark_deleted
+from outlay.services.usage_profiles import read_profile
+from outlay.services.usage_tables import UsageRow
+from outlay.web.api.usage_tables import own_keys_only, render_member
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.params import COMMON, check_names, read_query
+from outlay.web.http.query_parameters import documented
+from outlay.web.http.rendering import (
+    Json,
+    json_answer,
+    render_activity,
+    render_entry,
+    render_summary,
+)
+
+router = APIRouter(prefix="/analytics", tags=["analytics"])
+
+PROFILE: Final = COMMON | {"bucket"}
+KeyReader = Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))]
+ProjectReader = Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))]
+OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
+
+
+@router.get("/members/{user_id}", openapi_extra=documented(PROFILE))
+def get_member(request: Request, user_id: str, actor: OrganizationReader) -> Response:
+    """One member, present or former: what was put down to them, and where it went."""
+    services = services_of(request)
+    query = _read(request, actor, Dimension.MEMBER, user_id)
+    row = services.usage_tables.member(actor.organization_id, user_id)
+    if row is None:
+        raise NotFound("There is no such member.")
+    return _profile(request, query, {"member": render_member(UsageRow(user_id, row, ZERO))})
+
+
+@router.get("/keys/{api_key_id}", openapi_extra=documented(PROFILE))
+def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
+    """One API key, also a deleted one; for developers one of their own."""
+    services = services_of(request)
+    query = _read(request, actor, Dimension.API_KEY, api_key_id)
+    key = services.usage_tables.key(actor.organization_id, api_key_id)
+    is_foreign = is_limited(actor, Permission.KEY_USAGE) and (
+        key is not None and key.member_id != actor.member_id
+    )
+    if key is None or is_foreign:
+        raise NotFound("There is no such API key.")
+    return _profile(
+        request,
+        query,
+        {
+            "apiKey": {
+                "apiKeyId": key.api_key_id,
+                "description": key.description,
+                "label": mark_deleted(key.description, key),
+                "projectId": key.project_id,
+                "userId": key.member_id,
+                "status": key.status_at(services.now_us()),
+                "isDeleted": key.is_deleted,
+            }
+        },
+    )
+
+
+@router.get("/projects/{project_id}", openapi_extra=documented(PROFILE))
+def get_project(request: Request, project_id: str, actor: ProjectReader) -> Response:
+    """One project, also a deleted one; for developers the usage of their own keys in it."""
+    services = services_of(request)
+    query = own_keys_only(
+        services,
+        actor,
+        _read(request, actor, Dimension.PROJECT, project_id),
+        Permission.PROJECT_USAGE,
+    )
+    project = services.usage_tables.project(actor.organization_id, project_id)
+    if project is None:
+        raise NotFound("There is no such project.")
+    return _profile(
+        request,
+        query,
+        {
+            "project": {
+                "projectId": project.project_id,
+                "name": project.name,
+                "label": mark_deleted(project.name, project),
+                "isDeleted": project.is_deleted,
+            }
+        },
+    )
+
+
+def _read(request: Request, actor: Actor, dimension: Dimension, value: str) -> UsageQuery:
+    """The question of a query string about one value, beside whatever else it filters by."""
+    check_names(request.query_params, PROFILE)
+    query = read_query(request.query_params, actor, services_of(request).analytics)
+    asked = query.filters.get(dimension)
+    kept = value if asked is None or value in asked else "-"
+    return replace(query, filters={**query.filters, dimension: (kept,)})
+
+
+def _profile(request: Request, query: UsageQuery, subject: Json) -> Response:
+    services = services_of(request)
+    freshness = services.analytics.freshness()
+    profile = read_profile(services.analytics, query)
+    activity = render_activity(query, profile.activity, freshness)
+    return json_answer(
+        {
+            **subject,
+            "summary": render_summary(profile.total, profile.latency),
+            "mostUsed": {
+                dimension.value: entry and render_entry(entry)
+                for dimension, entry in profile.most_used.items()
+            },
+            "costByModel": _entries(profile.top[Dimension.MODEL]),
+            "topProviders": _entries(profile.top[Dimension.PROVIDER]),
+            "topApps": _entries(profile.top[Dimension.APP]),
+            **activity,
+        }
+    )
+
+
+def _entries(entries: tuple[Entry, ...]) -> list[Json]:
+    return [render_entry(entry) for entry in entries]

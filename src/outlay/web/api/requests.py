@@ -1,0 +1,178 @@
+"""`/requests`: the log of single requests, and one of them in detail."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Final
+
+import msgspec
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.event import UsageEvent, split_groups
+from outlay.domain.period import Interval
+from outlay.domain.policy import Permission, is_limited
+from outlay.domain.query import QUALITY_MEASURES, UsageQuery
+from outlay.kit.clock import from_us
+from outlay.services.bundle import Services
+from outlay.services.request_log import MAX_LIMIT
+from outlay.storage.ledger.log import LoggedEvent, LogPosition
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.params import COMMON, check_names, read_number, read_query, read_text, read_usd
+from outlay.web.http.query_parameters import documented
+from outlay.web.http.rendering import (
+    Json,
+    json_answer,
+    render_instant,
+    render_meta,
+    render_money,
+    render_totals,
+)
+
+router = APIRouter(prefix="/requests", tags=["requests"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
+LOG: Final = COMMON | {"limit", "cursor", "minLatencyMs", "minCost"}
+MAX_LATENCY_MS: Final = 86_400_000
+Labels = Mapping[Dimension, Mapping[str, str]]
+
+
+@router.get("", openapi_extra=documented(LOG))
+def get_requests(request: Request, actor: Reader) -> Response:
+    """Requests of a period, newest first, a page at a time; for developers their own."""
+    services = services_of(request)
+    params = request.query_params
+    check_names(params, LOG)
+    query = _own_only(actor, read_query(params, actor, services.analytics, group_by=None))
+    latency_ms = read_number(params, "minLatencyMs", None, least=0, most=MAX_LATENCY_MS)
+    freshness = services.analytics.freshness()
+    page = services.request_log.page(
+        query,
+        before=_read_cursor(read_text(params, "cursor")),
+        limit=read_number(params, "limit", 50, most=MAX_LIMIT) or 50,
+        min_duration_us=None if latency_ms is None else latency_ms * 1000,
+        min_cost_pusd=read_usd(params, "minCost"),
+    )
+    labels = _labels(services, actor.organization_id)
+    query = replace(query, interval=Interval.TOTAL)
+    total = services.analytics.breakdown(query).total
+    return json_answer(
+        {
+            "requests": [_render(entry, labels) for entry in page.entries],
+            "totals": render_totals(total, QUALITY_MEASURES),
+            "next": page.following and _write_cursor(page.following),
+            "meta": render_meta(query, total, freshness),
+        }
+    )
+
+
+@router.get("/{event_id}")
+def get_request(request: Request, event_id: str, actor: Reader) -> Response:
+    """One request: its tokens by kind, what each part cost, its timing and its attribution."""
+    services = services_of(request)
+    found = services.request_log.find(actor.organization_id, event_id)
+    if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
+        raise NotFound("There is no such request.")
+    labels = _labels(services, actor.organization_id)
+    return json_answer({**_render(found, labels), **_details(found.event)})
+
+
+def _own_only(actor: Actor, query: UsageQuery) -> UsageQuery:
+    if not is_limited(actor, Permission.REQUESTS_READ):
+        return query
+    asked = query.filters.get(Dimension.USER)
+    own = actor.member_id if asked is None or actor.member_id in asked else "-"
+    return replace(query, filters={**query.filters, Dimension.USER: (own,)})
+
+
+def _labels(services: Services, organization_id: str) -> Labels:
+    return {
+        dimension: services.analytics.labels(organization_id, dimension)
+        for dimension in (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER, Dimension.GROUP)
+    }
+
+
+def _render(entry: LoggedEvent, labels: Labels) -> Json:
+    event = entry.event
+
+    def named(dimension: Dimension, key: str) -> Json | None:
+        return {"id": key, "label": labels[dimension].get(key, key)} if key else None
+
+    return {
+        "eventId": event.event_id,
+        "time": render_instant(from_us(event.event_time_us)),
+        "status": event.status.value,
+        "httpStatus": event.http_status,
+        "model": event.model,
+        "mapping": event.mapping,
+        "provider": event.provider,
+        "operation": event.operation,
+        "project": named(Dimension.PROJECT, event.project_id),
+        "apiKey": named(Dimension.API_KEY, event.api_key_id),
+        "user": named(Dimension.USER, event.user_id),
+        "groups": [named(Dimension.GROUP, key) for key in split_groups(event.groups)],
+        "endUser": event.end_user or None,
+        "app": event.app or None,
+        "inputTokens": event.input_tokens,
+        "outputTokens": event.output_tokens,
+        "totalTokens": event.input_tokens + event.output_tokens,
+        "cost": render_money(event.cost_pusd),
+        "costSource": event.cost_source.value,
+        "usageSource": event.usage_source.value,
+        "latencyMs": _milliseconds(event.duration_us),
+        "timeToFirstTokenMs": _milliseconds(event.time_to_first_token_us),
+        "isStream": bool(event.is_stream),
+        "recordedAt": render_instant(from_us(entry.recorded_at_us)),
+    }
+
+
+def _details(event: UsageEvent) -> Json:
+    reported = event.reported_cost_pusd
+    return {
+        "memberId": event.member_id or None,
+        "source": event.source,
+        "errorCode": event.error_code or None,
+        "responseId": event.response_id or None,
+        "responseModel": event.response_model or None,
+        "priceRef": event.price_ref or None,
+        "priceContext": event.price_context or None,
+        "isAdjusted": bool(event.adjusted),
+        "tokens": {
+            "uncachedInput": event.input_tokens
+            - event.cache_read_input_tokens
+            - event.cache_write_input_tokens,
+            "cacheRead": event.cache_read_input_tokens,
+            "cacheWrite": event.cache_write_input_tokens,
+            "cacheWrite1h": event.cache_write_1h_input_tokens,
+            "reasoning": event.reasoning_output_tokens,
+            "output": event.output_tokens,
+        },
+        "costs": {
+            "input": render_money(event.input_cost_pusd),
+            "cacheRead": render_money(event.cache_read_cost_pusd),
+            "cacheWrite": render_money(event.cache_write_cost_pusd),
+            "output": render_money(event.output_cost_pusd),
+            "reported": None if reported is None else render_money(reported),
+        },
+    }
+
+
+def _milliseconds(us: int | None) -> float | None:
+    return None if us is None else us / 1000
+
+
+def _read_cursor(text: str | None) -> LogPosition | None:
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=LogPosition)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise Invalid("this is not a cursor of ours", field="cursor") from error
+
+
+def _write_cursor(position: LogPosition) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()

@@ -1,0 +1,290 @@
+"""`/analytics/members`, `/users`, `/projects`, `/groups` and both of the last together."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid
+from outlay.domain.measure import Rank
+from outlay.domain.money import divide_half_even
+from outlay.domain.organization import Member
+from outlay.domain.period import Interval
+from outlay.domain.policy import Permission, is_limited
+from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.domain.result import Breakdown, Entry, EntryKind, Totals
+from outlay.services.bundle import Services
+from outlay.services.usage_tables import MAX_PAGE_SIZE, UsageRow, UsageTable, UserSort, UserView
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.params import (
+    COMMON,
+    check_names,
+    read_choice,
+    read_number,
+    read_query,
+    read_text,
+)
+from outlay.web.http.query_parameters import documented
+from outlay.web.http.rendering import (
+    Json,
+    json_answer,
+    render_entry,
+    render_meta,
+    render_money,
+    render_points,
+    render_totals,
+)
+
+router = APIRouter(prefix="/analytics", tags=["analytics"])
+
+OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
+
+USERS: Final = COMMON | {"sort", "order", "search", "page", "pageSize", "selected"}
+STEPPED: Final = COMMON | {"bucket"}
+TOP_BY_COST: Final = 10
+TOP_BY_REQUESTS: Final = 20
+
+
+@router.get("/members", openapi_extra=documented(COMMON))
+def get_members(request: Request, actor: OrganizationReader) -> Response:
+    """Usage of every member, put down to who created the API key."""
+    services = services_of(request)
+    query = _whole(request, actor)
+    table, key_counts = services.usage_tables.members(query)
+    rows = [
+        {**render_member(row), "apiKeyCount": key_counts.get(row.key, 0), **_numbers(row.totals)}
+        for row in table.rows
+    ]
+    return _answer(services, query, table, {"members": rows})
+
+
+@router.get("/projects", openapi_extra=documented(COMMON))
+def get_projects(
+    request: Request, actor: Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))]
+) -> Response:
+    """Usage of every project; for developers that of their own API keys in it."""
+    services = services_of(request)
+    query = own_keys_only(services, actor, _whole(request, actor), Permission.PROJECT_USAGE)
+    table = services.usage_tables.projects(query)
+    rows = [
+        {
+            "projectId": row.key,
+            "name": row.thing.name if row.thing else row.key,
+            "isDeleted": row.thing is None or row.thing.is_deleted,
+            **_numbers(row.totals),
+        }
+        for row in table.rows
+    ]
+    return _answer(services, query, table, {"projects": rows})
+
+
+@router.get("/groups", openapi_extra=documented(COMMON))
+def get_groups(request: Request, actor: OrganizationReader) -> Response:
+    """Usage of every user group; a request counts in each group of its user."""
+    services = services_of(request)
+    query = _whole(request, actor)
+    table, member_counts = services.usage_tables.groups(query)
+    rows = [
+        {
+            "groupId": row.key,
+            "name": row.thing.name if row.thing else row.key,
+            "isDeleted": row.thing is None or row.thing.is_deleted,
+            "memberCount": member_counts.get(row.key, 0),
+            **_numbers(row.totals),
+        }
+        for row in table.rows
+    ]
+    return _answer(services, query, table, {"groups": rows}, overlap=True)
+
+
+@router.get("/users", openapi_extra=documented(USERS))
+def get_users(request: Request, actor: OrganizationReader) -> Response:
+    """The table of users: sorted, searched, a page at a time, with the totals of a selection."""
+    services = services_of(request)
+    params = request.query_params
+    query = _whole(request, actor, USERS)
+    order = read_text(params, "order") or "desc"
+    if order not in {"asc", "desc"}:
+        raise Invalid("order must be asc or desc", field="order")
+    view = UserView(
+        sort=read_choice(params, "sort", UserSort) or UserSort.COST,
+        is_descending=order == "desc",
+        search=read_text(params, "search") or "",
+        page=read_number(params, "page", 1, most=1_000_000) or 1,
+        page_size=read_number(params, "pageSize", 50, most=MAX_PAGE_SIZE) or 50,
+        selected=tuple(params.getlist("selected")),
+    )
+    freshness = services.analytics.freshness()
+    page = services.usage_tables.users(query, view)
+    return json_answer(
+        {
+            "users": [{**render_member(row), **_numbers(row.totals)} for row in page.rows],
+            "page": view.page,
+            "pageSize": view.page_size,
+            "pageCount": page.page_count,
+            "userCount": page.user_count,
+            "matching": _numbers(page.matching),
+            "selection": _numbers(page.selection) if view.selected else None,
+            "unattributed": _numbers(page.unattributed),
+            "totals": _numbers(page.total),
+            "meta": render_meta(query, page.total, freshness),
+        }
+    )
+
+
+@router.get("/users-and-groups", openapi_extra=documented(STEPPED))
+def get_users_and_groups(request: Request, actor: OrganizationReader) -> Response:
+    """What the page Users & Groups shows: tiles, rankings, and series of both."""
+    services = services_of(request)
+    check_names(request.query_params, STEPPED)
+    query = read_query(request.query_params, actor, services.analytics, group_by=None)
+    whole = replace(query, interval=Interval.TOTAL)
+    freshness = services.analytics.freshness()
+    dimensions = (Dimension.USER, Dimension.PROJECT, Dimension.GROUP)
+    with services.analytics.read() as reader:
+        active = reader.distinct(whole, dimensions).get(0, (0, 0, 0))
+        users_by_step = reader.distinct(query, (Dimension.USER,))
+        users = services.analytics.breakdown_in(
+            reader,
+            replace(
+                whole,
+                group_by=Dimension.USER,
+                top=TOP_BY_REQUESTS,
+                ranks=(Rank.COST, Rank.REQUESTS),
+            ),
+        )
+        groups = services.analytics.breakdown_in(
+            reader, replace(query, group_by=Dimension.GROUP, top=TOP_BY_COST)
+        )
+    tiles: Json = render_totals(groups.total, ("requests", "cost_pusd"))
+    tiles |= dict(
+        zip(("activeUserCount", "activeProjectCount", "activeGroupCount"), active, strict=True)
+    )
+    meta = render_meta(query, groups.total, freshness, groups.entries)
+    active_users = [users_by_step.get(index, (0,))[0] for index in range(len(groups.steps))]
+    return json_answer(
+        {
+            "tiles": tiles,
+            "topUsersByCost": _top(users, Rank.COST, TOP_BY_COST),
+            "topUsersByRequests": _top(users, Rank.REQUESTS, TOP_BY_REQUESTS),
+            "userSeries": _user_series(groups, active_users),
+            "groups": [_group_series(groups, entry) for entry in groups.entries],
+            "points": render_points(query, groups, freshness),
+            "totals": _numbers(groups.total),
+            "meta": meta | {"groupsOverlap": True},
+        }
+    )
+
+
+def _top(users: Breakdown, rank: Rank, count: int) -> list[Json]:
+    named = [entry for entry in users.entries if entry.kind is EntryKind.VALUE]
+    named.sort(key=lambda entry: (-entry.total.rank_value(rank), entry.key))
+    return [render_entry(entry) for entry in named[:count]]
+
+
+def _user_series(result: Breakdown, active_users: list[int]) -> Json:
+    """Spend per request and tokens per active user, step by step."""
+    steps = [result.at(index) for index in range(len(result.steps))]
+    return {
+        "activeUserCount": active_users,
+        "costPerRequest": [_cost_per_request(totals) for totals in steps],
+        "tokensPerUser": [
+            totals.total_tokens / users if users else None
+            for totals, users in zip(steps, active_users, strict=True)
+        ],
+    }
+
+
+def _group_series(result: Breakdown, entry: Entry) -> Json:
+    steps = [entry.at(index) for index in range(len(result.steps))]
+    return {
+        **render_entry(entry),
+        "series": {
+            "cost": [render_money(totals.cost_pusd) for totals in steps],
+            "requestCount": [totals.requests for totals in steps],
+            "totalTokens": [totals.total_tokens for totals in steps],
+            "costPerRequest": [_cost_per_request(totals) for totals in steps],
+        },
+    }
+
+
+def _cost_per_request(totals: Totals) -> object:
+    if not totals.requests:
+        return None
+    return render_money(divide_half_even(totals.cost_pusd, totals.requests))
+
+
+def own_keys_only(
+    services: Services, actor: Actor, query: UsageQuery, permission: Permission
+) -> UsageQuery:
+    """The question, cut to the actor's own API keys where that is all they may see."""
+    if not is_limited(actor, permission):
+        return query
+    own = services.usage_tables.own_keys(actor)
+    asked = query.filters.get(Dimension.API_KEY)
+    allowed = tuple(key for key in own if asked is None or key in asked)
+    return replace(query, filters={**query.filters, Dimension.API_KEY: allowed or ("-",)})
+
+
+def render_member(row: UsageRow[Member]) -> Json:
+    """Who a row is about."""
+    member = row.thing
+    return {
+        "userId": row.key,
+        "name": member.name if member else row.key,
+        "email": member.email if member and not member.is_deleted else None,
+        "role": member.role.value if member else None,
+        "isFormer": member is not None and member.is_deleted,
+        "isMember": member is not None and not member.is_deleted,
+    }
+
+
+def _whole(request: Request, actor: Actor, names: frozenset[str] = COMMON) -> UsageQuery:
+    """The question of a query string over the whole window, with all measures."""
+    check_names(request.query_params, names)
+    query = read_query(request.query_params, actor, services_of(request).analytics, group_by=None)
+    return replace(query, interval=Interval.TOTAL, measures=ALL_MEASURES)
+
+
+def _numbers(totals: Totals) -> Json:
+    timed = totals.timed_requests
+    return {
+        **render_totals(totals, _SHOWN),
+        "averageLatencyMs": totals.duration_us / timed / 1000 if timed else None,
+    }
+
+
+_SHOWN: Final = (
+    "cost_pusd",
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "errors",
+    "client_errors",
+    "unpriced_requests",
+)
+
+
+def _answer(
+    services: Services,
+    query: UsageQuery,
+    table: UsageTable[Any],
+    rows: Mapping[str, list[Json]],
+    *,
+    overlap: bool = False,
+) -> Response:
+    meta = render_meta(query, table.total, services.analytics.freshness())
+    return json_answer(
+        {
+            **rows,
+            "unattributed": _numbers(table.unattributed),
+            "totals": _numbers(table.total),
+            "meta": meta | {"groupsOverlap": overlap},
+        }
+    )
