@@ -40,6 +40,15 @@ FROM (
 """
 
 
+LATENCY_SQL: Final = """
+INSERT INTO latency_rollup
+SELECT organization_id, bucket, project_id, api_key_id, member_id, user_id, groups, end_user, app,
+    provider, mapping, model, status, CAST(400 + hash(rowid) % 350 AS SMALLINT), requests
+FROM usage_rollup
+"""
+"""A bin for each of those rows."""
+
+
 def fill_cube(cube: DuckDBCube, rows: int) -> None:
     """Put `rows` generated rows into the folded usage rollup, in order of time."""
     parameters = {

@@ -5,7 +5,7 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import gateway, ingest, pricing, queries, startup
+from bench import analytics, gateway, ingest, pricing, queries, startup
 
 RESULTS = Path("bench/results")
 
@@ -14,7 +14,9 @@ def main() -> None:
     """Run each benchmark in a process of its own, so that memory is its own."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000_000, help="rollup rows of the questions")
-    parser.add_argument("--only", choices=["queries", "ingest", "startup", "pricing", "gateway"])
+    parser.add_argument(
+        "--only", choices=["queries", "ingest", "startup", "pricing", "gateway", "analytics"]
+    )
     arguments = parser.parse_args()
     parts: dict[str, tuple[Callable[..., list[str]], tuple[int, ...]]] = {
         "pricing": (pricing.run, ()),
@@ -22,6 +24,7 @@ def main() -> None:
         "ingest": (ingest.run, ()),
         "gateway": (gateway.run, ()),
         "queries": (queries.run, (arguments.rows,)),
+        "analytics": (analytics.run, (arguments.rows,)),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name, (run, given) in parts.items():

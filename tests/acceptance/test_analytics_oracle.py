@@ -19,6 +19,7 @@ from tests.oracle import KEYS, add_up, local_time, step_of
 
 from outlay.domain.event import Status, UsageEvent
 from outlay.domain.latency import RELATIVE_ERROR
+from outlay.domain.organization import operator_of
 
 EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 60
 Question = dict[str, Any]
@@ -102,10 +103,11 @@ def check_table(answer: Mapping[str, Any], name: str, key: str, expected: Any) -
 @settings(max_examples=EXAMPLES)
 def check_tables(server: Server, asked: Asked, durations: list[int]) -> None:
     events, question = asked
+    tenant = server.tenant()
     for index, event in enumerate(events):
         object.__setattr__(event, "duration_us", durations[index % len(durations)] or None)
-        object.__setattr__(event, "member_id", ["mem_a", "mem_b", ""][index % 3])
-    tenant = server.tenant()
+        someone = ["mem_a", tenant.member.member_id, ""][index % 3]
+        object.__setattr__(event, "member_id", someone)
     store(server, tenant, events)
     params = common(question)
     wanted = kept(events, question)
@@ -119,9 +121,33 @@ def check_tables(server: Server, asked: Asked, durations: list[int]) -> None:
         answer = get(server, tenant, f"/analytics/{path}", params)
         check_table(answer, name, key, by(wanted, keys))
         assert numbers(answer["totals"]) == total
+    check_profile(server, tenant, params, wanted)
     check_users(server, tenant, params, wanted)
     check_page(server, tenant, {**params, "bucket": question["bucket"]}, wanted)
     check_latency(server, tenant, {**params, "groupBy": "app"}, wanted)
+
+
+def check_profile(
+    server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]
+) -> None:
+    project = server.services.administration.projects.create(
+        operator_of(tenant.organization), "Of the profile"
+    )
+    path = f"/analytics/projects/{project.project_id}"
+    assert numbers(get(server, tenant, path, params)["summary"]) == add_up([])
+    member = get(server, tenant, f"/analytics/members/{tenant.member.member_id}", params)
+    mine = [event for event in wanted if event.member_id == tenant.member.member_id]
+    assert numbers(member["summary"]) == add_up(mine) == numbers(member["totals"])
+    check_percentiles(member["summary"], mine)
+    for name, dimension in (("costByModel", "model"), ("topApps", "app")):
+        expected = by(mine, KEYS[dimension])
+        assert add(member[name]) == add_up(mine)
+        for entry in member[name]:
+            if entry["kind"] == "value":
+                assert numbers(entry) == add_up(expected[entry["key"]])
+    used = by(mine, KEYS["app"])
+    most = max((len(found) for key, found in used.items() if key), default=0)
+    assert (member["mostUsed"]["app"] or {"requestCount": 0})["requestCount"] == most
 
 
 def check_users(server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]) -> None:

@@ -26,6 +26,13 @@ CORE_MEASURES = (
 )
 """What breakdowns show: enough for every ranking, share and rate."""
 
+LATENCY_MEASURES = (
+    "duration_us",
+    "timed_requests",
+    "time_to_first_token_us",
+    "streamed_requests",
+)
+
 QUALITY_MEASURES = (
     *CORE_MEASURES,
     "unpriced_requests",

@@ -1,5 +1,6 @@
 """Answers to usage questions: one way from a UsageQuery to numbers, for every page and endpoint."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from datetime import date
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.latency import quantile_us
+from outlay.domain.measure import Rank
 from outlay.domain.period import (
     Interval,
     Period,
@@ -19,7 +21,13 @@ from outlay.domain.period import (
     same_part,
     steps_of,
 )
-from outlay.domain.query import ALL_MEASURES, QUALITY_MEASURES, RowQuery, UsageQuery
+from outlay.domain.query import (
+    CORE_MEASURES,
+    LATENCY_MEASURES,
+    QUALITY_MEASURES,
+    RowQuery,
+    UsageQuery,
+)
 from outlay.domain.result import (
     ZERO,
     Breakdown,
@@ -129,22 +137,45 @@ class Analytics:
         earlier_part = same_part(earlier, period, elapsed)
         with self._slot.read() as reader:
             current = self.breakdown_in(reader, query)
-            plain = replace(query, then_by=None)
-            before = reader.totals(replace(plain, period=earlier, group_by=None))
-            part = replace(plain, period=earlier_part, interval=Interval.TOTAL)
-            entries, part_total = self._earlier_entries(reader, part, current)
+            named = tuple(entry.key for entry in current.entries if entry.kind is EntryKind.VALUE)
+            plain = replace(query, then_by=None, named=named)
+            before = self.breakdown_in(reader, replace(plain, period=earlier))
+            part_total, part_entries = self._part(reader, plain, before, earlier_part)
         return Comparison(
             period=period,
             elapsed=elapsed,
             current=current,
             earlier_period=earlier,
             earlier_part=earlier_part,
-            earlier_steps=tuple(
-                before.get(index, ZERO) for index in range(len(steps_of(earlier, query.interval)))
-            ),
+            earlier_steps=tuple(before.at(index) for index in range(len(before.steps))),
             earlier_total=part_total,
-            earlier_entries=entries,
+            earlier_entries={
+                entry.key: part_entries.get(entry.key, ZERO) for entry in current.entries
+            },
         )
+
+    def _part(
+        self, reader: CubeReader, query: UsageQuery, whole: Breakdown, part: Period
+    ) -> tuple[Totals, dict[str, Totals]]:
+        """Totals and those of each entry over the first part of an answer's period.
+
+        Whole steps are summed from the answer; only the one that is cut is asked for again.
+        """
+        ends = [step.end_bucket for step in whole.steps]
+        full = sum(end <= part.end_bucket for end in ends)
+        total = sum_totals([whole.at(index) for index in range(full)])
+        entries = {
+            entry.key: sum_totals([entry.at(index) for index in range(full)])
+            for entry in whole.entries
+        }
+        start = ends[full - 1] if full else part.start_bucket
+        if start < part.end_bucket:
+            rest = replace(part, start_bucket=start)
+            cut = self.breakdown_in(reader, replace(query, period=rest, interval=Interval.TOTAL))
+            total = total.plus(cut.total)
+            for entry in cut.entries:
+                entries[entry.key] = entries.get(entry.key, ZERO).plus(entry.total)
+        return total, entries
 
     @contextmanager
     def read(self) -> Iterator[CubeReader]:
@@ -163,28 +194,28 @@ class Analytics:
 
     def latency(self, query: UsageQuery, dimension: Dimension) -> LatencyBreakdown:
         """Latency in all and by value of a dimension, most requests first, from one snapshot."""
-        whole = replace(query, group_by=None, then_by=None, interval=Interval.TOTAL)
-        whole = replace(whole, measures=ALL_MEASURES)
-        rows = RowQuery(
-            organization_id=query.organization_id,
-            period=query.period,
-            group_by=(dimension,),
-            filters=query.filters,
+        whole = replace(
+            query,
+            group_by=None,
+            then_by=None,
+            interval=Interval.TOTAL,
+            measures=_with_quality((*CORE_MEASURES, *LATENCY_MEASURES)),
         )
         with self._slot.read() as reader:
             bins = reader.latency_by(whole, dimension)
-            values = [
-                LatencyValue(
-                    key=row.keys[0],
-                    totals=row.measures,
-                    quantiles=_quantiles(bins.get(row.keys[0], {})),
-                )
-                for row in reader.rows(rows)
-            ]
-            total = reader.totals(whole).get(0, ZERO)
-            quantiles = _quantiles(reader.latency_bins(whole))
+            used = by_value(reader, whole, dimension)
+            if dimension.is_single_valued:
+                total = sum_totals(list(used.values()))
+                all_bins: Mapping[int, int] = sum(map(Counter, bins.values()), Counter())
+            else:
+                total = reader.totals(whole).get(0, ZERO)
+                all_bins = reader.latency_bins(whole)
+        values = [
+            LatencyValue(key=key, totals=totals, quantiles=_quantiles(bins.get(key, {})))
+            for key, totals in used.items()
+        ]
         values.sort(key=lambda value: (-value.totals.requests, value.key))
-        return LatencyBreakdown(total=total, quantiles=quantiles, values=values)
+        return LatencyBreakdown(total=total, quantiles=_quantiles(all_bins), values=values)
 
     def unpriced(self, query: UsageQuery) -> list[tuple[str, int]]:
         """Mappings that had requests without a price, and how many, most first."""
@@ -219,30 +250,22 @@ class Analytics:
 
     def breakdown_in(self, reader: CubeReader, query: UsageQuery) -> Breakdown:
         """The same from a snapshot that several questions share."""
-        overall = replace(
-            query,
-            group_by=None,
-            then_by=None,
-            interval=Interval.TOTAL,
-            measures=tuple(dict.fromkeys((*query.measures, *QUALITY_MEASURES))),
-        )
-        if query.group_by is None:
-            by_step = reader.totals(query)
-            entries: tuple[Entry, ...] = ()
-        else:
+        query = replace(query, measures=_with_quality(query.measures))
+        entries: tuple[Entry, ...] = ()
+        if query.group_by is not None:
             rows = reader.breakdown(query)
             labels = read_labels(self._directory, query.organization_id, query.group_by)
             entries = _entries(rows, query, labels)
             if query.then_by is not None:
                 entries = self._with_parts(reader, query, entries)
-            if query.group_by.is_single_valued:
-                by_step = _sum_by_step(rows)
-            else:
-                by_step = reader.totals(replace(query, group_by=None, then_by=None))
+        if query.group_by is not None and query.group_by.is_single_valued:
+            by_step = _sum_by_step(rows)
+        else:
+            by_step = reader.totals(replace(query, group_by=None, then_by=None))
         return Breakdown(
             group_by=query.group_by,
             steps=steps_of(query.period, query.interval),
-            total=reader.totals(overall).get(0, ZERO),
+            total=sum_totals(list(by_step.values())),
             by_step=by_step,
             entries=entries,
         )
@@ -263,21 +286,28 @@ class Analytics:
             for entry in entries
         )
 
-    def _earlier_entries(
-        self, reader: CubeReader, query: UsageQuery, current: Breakdown
-    ) -> tuple[Mapping[str, Totals], Totals]:
-        """Totals before by entry key of `current`, and of everything; Other is the remainder."""
-        total = reader.totals(replace(query, group_by=None)).get(0, ZERO)
-        if query.group_by is None:
-            return {}, total
-        named = tuple(entry.key for entry in current.entries if entry.kind is EntryKind.VALUE)
-        rows = reader.breakdown(replace(query, named=named))
-        before = {row.key or row.kind: row.measures for row in rows}
-        return {entry.key: before.get(entry.key, ZERO) for entry in current.entries}, total
+
+def _with_quality(measures: tuple[str, ...]) -> tuple[str, ...]:
+    """The measures, and those that say how far totals can be trusted."""
+    return tuple(dict.fromkeys((*measures, *QUALITY_MEASURES)))
 
 
 def _quantiles(bins: Mapping[int, int]) -> dict[float, float | None]:
     return {q: quantile_us(bins, q) for q in PERCENTILES}
+
+
+def by_value(reader: CubeReader, query: UsageQuery, dimension: Dimension) -> dict[str, Totals]:
+    """Totals of a window by value of a dimension; under the empty key what has none."""
+    rows = reader.rows(
+        RowQuery(
+            organization_id=query.organization_id,
+            period=query.period,
+            measures=query.measures,
+            group_by=(dimension,),
+            filters=query.filters,
+        )
+    )
+    return {row.keys[0]: row.measures for row in rows}
 
 
 def _sum_by_step(rows: list[BreakdownRow]) -> dict[int, Totals]:
@@ -286,6 +316,37 @@ def _sum_by_step(rows: list[BreakdownRow]) -> dict[int, Totals]:
         known = by_step.get(row.step)
         by_step[row.step] = row.measures if known is None else known.plus(row.measures)
     return by_step
+
+
+def cut_entries(
+    values: Mapping[str, Totals], top: int, ranks: tuple[Rank, ...]
+) -> tuple[Entry, ...]:
+    """Entries of totals by value: the `top` by any rank, then Other and Unattributed."""
+    kept: set[str] = set()
+    for rank in ranks:
+        placed = sorted(
+            (key for key in values if key), key=lambda key: (-values[key].rank_value(rank), key)
+        )
+        kept.update(placed[:top])
+    named = sorted(kept, key=lambda key: (-values[key].rank_value(ranks[0]), key))
+    entries = [_whole_entry(EntryKind.VALUE, key, values[key]) for key in named]
+    rest = [values[key] for key in values if key and key not in kept]
+    if rest:
+        entries.append(_whole_entry(EntryKind.OTHER, "other", sum_totals(rest), len(rest)))
+    if "" in values:
+        entries.append(_whole_entry(EntryKind.UNATTRIBUTED, "unattributed", values[""]))
+    return tuple(entries)
+
+
+def _whole_entry(kind: EntryKind, key: str, totals: Totals, members: int = 1) -> Entry:
+    return Entry(
+        kind=kind,
+        key=key,
+        label=key if kind is EntryKind.VALUE else key.capitalize(),
+        total=totals,
+        by_step={0: totals},
+        members=members,
+    )
 
 
 def _entries(

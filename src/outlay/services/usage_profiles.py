@@ -1,6 +1,6 @@
 """Everything about the usage of one member, API key or project, from one snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,9 +8,10 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.latency import quantile_us
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval
-from outlay.domain.query import ALL_MEASURES, UsageQuery
-from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind, Totals
-from outlay.services.analytics import PERCENTILES, Analytics
+from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
+from outlay.domain.result import Breakdown, Entry, EntryKind, Totals, sum_totals
+from outlay.services.analytics import PERCENTILES, Analytics, cut_entries
+from outlay.storage.cube.store import Row
 
 TOP: Final = 10
 USED: Final = (Dimension.MODEL, Dimension.PROVIDER, Dimension.APP)
@@ -38,32 +39,40 @@ def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
         query, group_by=None, then_by=None, interval=Interval.TOTAL, measures=ALL_MEASURES
     )
     with analytics.read() as reader:
-        total = reader.totals(whole).get(0, ZERO)
+        # One scan for all that is not told step by step: few combinations are left of a filter.
+        rows = list(
+            reader.rows(
+                RowQuery(
+                    organization_id=query.organization_id,
+                    period=query.period,
+                    group_by=USED,
+                    filters=query.filters,
+                )
+            )
+        )
         bins = reader.latency_bins(whole)
         activity = analytics.breakdown_in(
             reader, replace(query, group_by=Dimension.MODEL, then_by=None, top=TOP)
         )
-        ranked = {
-            dimension: analytics.breakdown_in(
-                reader,
-                replace(
-                    query,
-                    group_by=dimension,
-                    then_by=None,
-                    interval=Interval.TOTAL,
-                    top=TOP,
-                    ranks=(Rank.COST, Rank.REQUESTS),
-                ),
-            ).entries
-            for dimension in USED
-        }
+    ranked = {
+        dimension: cut_entries(_values(rows, index), TOP, (Rank.COST, Rank.REQUESTS))
+        for index, dimension in enumerate(USED)
+    }
     return UsageProfile(
-        total=total,
+        total=sum_totals([row.measures for row in rows]),
         latency={q: quantile_us(bins, q) for q in PERCENTILES},
         activity=activity,
         top=ranked,
         most_used={dimension: _most_used(entries) for dimension, entries in ranked.items()},
     )
+
+
+def _values(rows: Sequence[Row], index: int) -> dict[str, Totals]:
+    """Totals by one of the keys of rows."""
+    parts: dict[str, list[Totals]] = {}
+    for row in rows:
+        parts.setdefault(row.keys[index], []).append(row.measures)
+    return {key: sum_totals(found) for key, found in parts.items()}
 
 
 def _most_used(entries: tuple[Entry, ...]) -> Entry | None:

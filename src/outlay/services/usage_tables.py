@@ -15,10 +15,9 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import Interval
-from outlay.domain.query import RowQuery, UsageQuery
+from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, sum_totals
-from outlay.services.analytics import Analytics
-from outlay.storage.cube.store import CubeReader
+from outlay.services.analytics import Analytics, by_value
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups, list_memberships
@@ -194,7 +193,10 @@ class UsageTables:
         whole = replace(query, group_by=None, then_by=None, interval=Interval.TOTAL)
         with self._analytics.read() as reader:
             used = by_value(reader, whole, dimension)
-            total = reader.totals(whole).get(0, ZERO)
+            if dimension.is_single_valued:
+                total = sum_totals(list(used.values()))
+            else:
+                total = reader.totals(whole).get(0, ZERO)
         present = {key for key, thing in known.items() if not getattr(thing, "is_deleted", False)}
         rows = [
             UsageRow(key, known.get(key), used.get(key, ZERO))
@@ -202,20 +204,6 @@ class UsageTables:
         ]
         rows.sort(key=lambda row: (-row.totals.cost_pusd, row.key))
         return UsageTable(rows=rows, unattributed=used.get("", ZERO), total=total)
-
-
-def by_value(reader: CubeReader, query: UsageQuery, dimension: Dimension) -> dict[str, Totals]:
-    """Totals of a window by value of a dimension; under the empty key what has none."""
-    rows = reader.rows(
-        RowQuery(
-            organization_id=query.organization_id,
-            period=query.period,
-            measures=query.measures,
-            group_by=(dimension,),
-            filters=query.filters,
-        )
-    )
-    return {row.keys[0]: row.measures for row in rows}
 
 
 def average_latency_us(totals: Totals) -> float | None:

@@ -16,7 +16,7 @@ from outlay.domain.money import divide_half_even
 from outlay.domain.organization import Member
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
-from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.domain.query import QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Breakdown, Entry, EntryKind, Totals
 from outlay.services.bundle import Services
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UsageRow, UsageTable, UserSort, UserView
@@ -248,7 +248,7 @@ def _whole(request: Request, actor: Actor, names: frozenset[str] = COMMON) -> Us
     """The question of a query string over the whole window, with all measures."""
     check_names(request.query_params, names)
     query = read_query(request.query_params, actor, services_of(request).analytics, group_by=None)
-    return replace(query, interval=Interval.TOTAL, measures=ALL_MEASURES)
+    return replace(query, interval=Interval.TOTAL, measures=_READ)
 
 
 def _numbers(totals: Totals) -> Json:
@@ -269,6 +269,9 @@ _SHOWN: Final = (
     "client_errors",
     "unpriced_requests",
 )
+
+
+_READ: Final = (*dict.fromkeys((*_SHOWN, *QUALITY_MEASURES, "duration_us", "timed_requests")),)
 
 
 def _answer(

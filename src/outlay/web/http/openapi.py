@@ -1,7 +1,9 @@
 """The OpenAPI description: how to authenticate, and that every error is one shape."""
 
+from importlib.resources import files
 from typing import Any, Final
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -50,14 +52,30 @@ def describe(app: FastAPI) -> dict[str, Any]:
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
-    for path in schema["paths"].values():
-        for operation in path.values():
+    for name, path in schema["paths"].items():
+        for method, operation in path.items():
+            example = read_example(method, name)
+            if example is not None:
+                answers = operation["responses"]["200"].setdefault("content", {})
+                answers["application/json"] = {"schema": {"type": "object"}, "example": example}
             operation["security"] = [{"accessToken": []}]
             operation["responses"].pop("422", None)
             for status, meaning in ANSWERS.items():
                 operation["responses"].setdefault(status, _problem(meaning))
     app.openapi_schema = schema
     return schema
+
+
+def example_name(method: str, path: str) -> str:
+    """The name of the file with an endpoint's example."""
+    words = path.replace("{", "").replace("}", "").replace("-", "_").strip("/").split("/")
+    return "_".join([method.lower(), *words]) + ".json"
+
+
+def read_example(method: str, path: str) -> Any:
+    """The example of an endpoint, None when there is none."""
+    file = files("outlay.web.http.examples").joinpath(example_name(method, path))
+    return orjson.loads(file.read_bytes()) if file.is_file() else None
 
 
 def json_body(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,262 @@
+"""Every analytics endpoint over HTTP on ten million rollup rows: alone, and while events arrive."""
+
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import orjson
+from tests.program import serving, wait_for_server
+
+from bench.data import FIRST_BUCKET, LATENCY_SQL, ORGANIZATION, ROWS_SQL, YEAR_BUCKETS
+from outlay.bootstrap import open_installation
+from outlay.domain.actor import Plan, Role, Scope
+from outlay.domain.event import UsageEvent
+from outlay.domain.organization import ApiKey, Member, Organization, Project, UserGroup, operator_of
+from outlay.services.bundle import Services
+from outlay.settings import Settings
+from outlay.storage.directory.api_keys import create_api_key
+from outlay.storage.directory.groups import create_group
+from outlay.storage.directory.members import create_member
+from outlay.storage.directory.organizations import create_organization
+from outlay.storage.directory.projects import create_project
+
+LOGGED: Final = 200_000
+"""Events of the ledger, for the log of requests."""
+RUNS: Final = 15
+CLIENTS: Final = 8
+EVENTS_PER_SECOND: Final = 500
+LOAD_SECONDS: Final = 20
+
+ENDPOINTS: Final = {
+    "activity by model": "/analytics/activity?groupBy=model&shape=series",
+    "activity by user, daily": "/analytics/activity?groupBy=user&bucket=day&shape=series",
+    "activity by group": "/analytics/activity?groupBy=group&shape=series",
+    "activity by project and model": "/analytics/activity?groupBy=project,model&top=5",
+    "activity, filtered": "/analytics/activity?projectId=prj_3&app=app_2&shape=series",
+    "summary": "/analytics/summary",
+    "summary beside the year before": "/analytics/summary?compare=year",
+    "members": "/analytics/members",
+    "one member": "/analytics/members/mem_3",
+    "one API key": "/analytics/keys/key_3",
+    "one project": "/analytics/projects/prj_3",
+    "users": "/analytics/users?sort=averageLatencyMs",
+    "users and groups": "/analytics/users-and-groups",
+    "groups": "/analytics/groups",
+    "projects": "/analytics/projects",
+    "me": "/analytics/me",
+    "latency by model": "/analytics/latency?groupBy=model",
+    "health": "/analytics/health",
+    "requests": "/requests?limit=50",
+    "requests of one user": "/requests?limit=50&userId=mem_77",
+    "report by user and model": "/exports/report?groupBy=user,model&format=json",
+}
+WINDOWS: Final = {"a year": ("2025-11-21", "2026-11-18"), "30 days": ("2026-10-20", "2026-11-18")}
+
+
+def fill(services: Services, rows: int) -> str:
+    """An organization with everything that the rows name; its access token."""
+    with services.directory.change() as session:
+        organization = Organization(
+            organization_id=ORGANIZATION,
+            name="Bench",
+            plan=Plan.ENTERPRISE,
+            timezone="UTC",
+            slug="b",
+        )
+        create_organization(session, organization, 0)
+        for n in range(200):
+            member = Member(
+                member_id=f"mem_{n}",
+                organization_id=ORGANIZATION,
+                name=f"Member {n}",
+                email=f"m{n}@example.test",
+                role=Role.OWNER if n == 0 else Role.DEVELOPER,
+            )
+            create_member(session, member, 0)
+        for n in range(51):
+            create_project(
+                session,
+                Project(project_id=f"prj_{n}", organization_id=ORGANIZATION, name=f"Project {n}"),
+                0,
+            )
+        for n in range(501):
+            key = ApiKey(
+                api_key_id=f"key_{n}",
+                organization_id=ORGANIZATION,
+                project_id=f"prj_{n // 10}",
+                member_id=f"mem_{n % 200}",
+                description=f"Key {n}",
+            )
+            create_api_key(session, key, 0)
+        for n in range(20):
+            group = UserGroup(group_id=f"grp_{n}", organization_id=ORGANIZATION, name=f"Group {n}")
+            create_group(session, group, 0)
+    _, token = services.administration.tokens.create(
+        operator_of(organization), description="b", scopes=Scope, member_id="mem_0"
+    )
+    generator = random.Random(7)
+    for start in range(0, LOGGED, 5_000):
+        services.ledger.append([logged(generator, start + n) for n in range(5_000)])
+    services.projection.catch_up()
+    services.projection.fold()
+    database: Any = services.projection._slot.cube
+    parameters = {
+        "organization": ORGANIZATION,
+        "first": FIRST_BUCKET,
+        "buckets": YEAR_BUCKETS,
+        "rows": rows,
+    }
+    database._database.execute(ROWS_SQL, parameters)
+    database._database.execute(LATENCY_SQL)
+    database._database.execute(
+        "INSERT INTO group_set SELECT DISTINCT groups, groups FROM usage_rollup "
+        "WHERE groups <> '' AND groups NOT IN (SELECT groups FROM group_set)"
+    )
+    database._database.execute("CHECKPOINT")
+    return token
+
+
+def logged(generator: random.Random, number: int) -> UsageEvent:
+    """An event somewhere in the year."""
+    key = generator.randrange(500)
+    at = (FIRST_BUCKET + generator.randrange(YEAR_BUCKETS)) * 900 * 1_000_000
+    return UsageEvent(
+        event_id=f"evt-{number}",
+        organization_id=ORGANIZATION,
+        event_time_us=at,
+        project_id=f"prj_{key // 10}",
+        api_key_id=f"key_{key}",
+        member_id=f"mem_{key % 200}",
+        user_id=f"mem_{key % 200}",
+        groups=f"grp_{key % 20}",
+        app=f"app_{key % 30}",
+        provider="provider_1",
+        mapping="provider_1/model-1",
+        model="model-1",
+        input_tokens=1000,
+        output_tokens=100,
+        cost_pusd=10**9,
+        duration_us=500_000,
+    )
+
+
+def p95_ms(taken: list[float]) -> float:
+    """The 95th percentile of seconds, in ms."""
+    return sorted(taken)[max(0, -(-95 * len(taken) // 100) - 1)] * 1000
+
+
+def timed(http: httpx.Client, url: str) -> float:
+    """Seconds of one answer, read to its end."""
+    begin = time.perf_counter()
+    answer = http.get(url)
+    taken = time.perf_counter() - begin
+    if answer.status_code != 200:
+        raise RuntimeError(f"{url}: {answer.status_code} {answer.text[:300]}")
+    return taken
+
+
+@contextmanager
+def events_arriving(url: str, token: str) -> Iterator[None]:
+    """So many events per second, in ten posts."""
+    stop = threading.Event()
+
+    def send() -> None:
+        number, begun = 0, time.time_ns()
+        with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30) as http:
+            while not stop.wait(0.1):
+                now = datetime.now(UTC) - timedelta(seconds=1)
+                body = [
+                    {
+                        "eventId": f"live-{begun}-{number + n}",
+                        "eventTime": now.isoformat(),
+                        "model": "openai/gpt-5.5",
+                        "apiKeyId": f"key_{n}",
+                        "usage": {"inputTokens": 10, "outputTokens": 10},
+                    }
+                    for n in range(EVENTS_PER_SECOND // 10)
+                ]
+                number += len(body)
+                http.post(f"{url}/v1/usage/events", content=orjson.dumps(body)).raise_for_status()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def run(rows: int) -> list[str]:
+    """The table, as lines of Markdown."""
+    folder = Path(tempfile.mkdtemp(prefix="outlay-bench-"))
+    try:
+        with open_installation(Settings(data=folder)) as services:
+            token = fill(services, rows)
+        with serving(folder) as process:
+            return _measure(str(wait_for_server(folder, process)["url"]), token, rows)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measure(url: str, token: str, rows: int) -> list[str]:
+    headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
+    lines = [
+        f"p95 over HTTP on {rows:,} usage and as many latency rows; alone, then {CLIENTS} clients",
+        f"at a time while {EVENTS_PER_SECOND} events/s arrive.",
+        "",
+        "| endpoint | a year | 30 days | bytes (a year, gzip) |",
+        "|---|---|---|---|",
+    ]
+    worst = dict.fromkeys(WINDOWS, 0.0)
+    with httpx.Client(base_url=url, headers=headers, timeout=120) as http:
+        for name, path in ENDPOINTS.items():
+            cells = []
+            for window, (first, last) in WINDOWS.items():
+                target = f"{path}{'&' if '?' in path else '?'}from={first}&to={last}"
+                timed(http, target)
+                found = p95_ms([timed(http, target) for _ in range(RUNS)])
+                worst[window] = max(worst[window], found)
+                cells.append(f"{found:.0f} ms")
+            first, last = WINDOWS["a year"]
+            answer = http.get(f"{path}{'&' if '?' in path else '?'}from={first}&to={last}")
+            lines.append(f"| {name} | {' | '.join(cells)} | {answer.num_bytes_downloaded:,} |")
+    lines.append(f"| **slowest** | {worst['a year']:.0f} ms | {worst['30 days']:.0f} ms | |")
+    for window, (first, last) in WINDOWS.items():
+        alone, loaded = _dashboards(url, headers, token, f"from={first}&to={last}")
+        lines.append(
+            f"| all in turn, {CLIENTS} clients, {window} | p95 {loaded:.0f} ms | "
+            f"{loaded / alone:.1f}x one client's | |"
+        )
+    return lines
+
+
+def _dashboards(url: str, headers: dict[str, str], token: str, window: str) -> tuple[float, float]:
+    """p95 of one client, and of several while events arrive."""
+    paths = [f"{path}{'&' if '?' in path else '?'}{window}" for path in ENDPOINTS.values()]
+
+    def look(seed: int, seconds: float) -> list[float]:
+        taken: list[float] = []
+        end = time.monotonic() + seconds
+        with httpx.Client(base_url=url, headers=headers, timeout=120) as http:
+            for path in cycle(random.Random(seed).sample(paths, len(paths))):
+                if time.monotonic() > end:
+                    return taken
+                taken.append(timed(http, path))
+        return taken
+
+    alone = p95_ms(look(0, LOAD_SECONDS / 2))
+    with events_arriving(url, token), ThreadPoolExecutor(CLIENTS) as pool:
+        parts = list(pool.map(lambda seed: look(seed, LOAD_SECONDS), range(CLIENTS)))
+    together = [taken for part in parts for taken in part]
+    return alone, p95_ms(together)

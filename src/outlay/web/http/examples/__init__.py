@@ -1,0 +1,1 @@
+"""Answers as JSON, one file per endpoint: what the OpenAPI description shows."""

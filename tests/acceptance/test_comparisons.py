@@ -1,0 +1,273 @@
+"""Another period beside the present one, and days that zones make odd."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.acceptance.conftest import Server, Tenant
+from tests.acceptance.test_activity_oracle import store
+from tests.factories import NOW, make_event
+
+from outlay.domain.actor import Role
+from outlay.domain.event import UsageEvent
+from outlay.domain.organization import operator_of
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import to_us
+
+
+def ask(server: Server, tenant: Tenant, path: str, **params: Any) -> dict[str, Any]:
+    answer = server.http.get(path, params=params, headers=tenant.headers)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = json.loads(answer.text, parse_float=Decimal)
+    return found
+
+
+def hourly(start: datetime, hours: int, **changes: Any) -> list[UsageEvent]:
+    """One request per hour of UTC, each a pico-dollar dearer than the one before."""
+    return [
+        make_event(event_time_us=to_us(start + timedelta(hours=n)), cost_pusd=10**9 + n, **changes)
+        for n in range(hours)
+    ]
+
+
+@pytest.fixture(scope="module")
+def years(server: Server) -> tuple[Tenant, list[UsageEvent]]:
+    """Two years of requests, one per hour."""
+    tenant = server.tenant(timezone="Europe/Berlin")
+    start = datetime(2024, 11, 20, tzinfo=UTC)
+    events = hourly(start, 2 * 365 * 24, model="gpt-5.5")
+    for index, event in enumerate(events):
+        object.__setattr__(event, "app", ["web", "cli", "batch"][index % 3])
+    store(server, tenant, events)
+    return tenant, events
+
+
+def summed(events: list[UsageEvent], first: date, days: int, zone: str) -> tuple[Decimal, int]:
+    """Cost and requests of some local days, by looking at each event."""
+    wanted = {first + timedelta(days=n) for n in range(days)}
+    kept = [
+        event
+        for event in events
+        if datetime.fromtimestamp(event.event_time_us / 1e6, ZoneInfo(zone)).date() in wanted
+    ]
+    cost = sum((Decimal(event.cost_pusd).scaleb(-12) for event in kept), Decimal(0))
+    return cost.normalize(), len(kept)
+
+
+def told(item: dict[str, Any]) -> tuple[Decimal, int]:
+    return Decimal(item["cost"]).normalize(), item["requestCount"]
+
+
+@pytest.mark.parametrize(
+    ("compare", "since", "first"),
+    [
+        ("previous", None, date(2026, 9, 19)),
+        ("year", None, date(2025, 10, 10)),
+        ("custom", "2025-03-20", date(2025, 3, 20)),
+    ],
+)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kathmandu", "America/Santiago"])
+def test_the_earlier_window_stands_beside_step_by_step(
+    server: Server,
+    years: tuple[Tenant, list[UsageEvent]],
+    compare: str,
+    since: str | None,
+    first: date,
+    zone: str,
+) -> None:
+    tenant, events = years
+    params = {"from": "2026-10-10", "to": "2026-10-27", "timezone": zone, "groupBy": "app"}
+    more = {"compare": compare, **({"compareFrom": since} if since else {})}
+    answer = ask(server, tenant, "/analytics/activity", **params, **more, top=2)
+
+    assert answer["meta"]["earlier"]["from"] == first.isoformat()
+    assert len(answer["activity"]) == 18
+    for number, item in enumerate(answer["activity"]):
+        assert told(item) == summed(events, date(2026, 10, 10) + timedelta(days=number), 1, zone)
+        assert told(item["earlier"]) == summed(events, first + timedelta(days=number), 1, zone)
+    totals = answer["totals"]
+    assert told(totals["earlier"]) == summed(events, first, 18, zone)
+    parts = [entry["earlier"] for entry in totals["breakdown"]]
+    assert sum(part["requestCount"] for part in parts) == totals["earlier"]["requestCount"]
+    assert sum(part["cost"] for part in parts) == totals["earlier"]["cost"]
+    summary = ask(
+        server,
+        tenant,
+        "/analytics/summary",
+        **{key: value for key, value in params.items() if key != "groupBy"},
+        **more,
+    )
+    assert told(summary["earlier"]) == told(totals["earlier"])
+
+
+def test_a_period_that_fills_in_is_measured_against_the_same_part(
+    server: Server, years: tuple[Tenant, list[UsageEvent]]
+) -> None:
+    tenant, events = years
+    answer = ask(
+        server, tenant, "/analytics/activity", preset="mtd", compare="previous", timezone="UTC"
+    )
+    part = answer["meta"]["earlierPart"]
+    begin, end = (datetime.fromisoformat(part[name]) for name in ("start", "end"))
+
+    assert (end - begin) == (NOW - datetime(2026, 11, 1, tzinfo=UTC)) + timedelta(minutes=15)
+    expected = [e for e in events if to_us(begin) <= e.event_time_us < to_us(end)]
+    assert answer["totals"]["earlier"]["requestCount"] == len(expected)
+    assert answer["activity"][-1]["incomplete"] is True
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"compare": "custom"}, "compareFrom"),
+        ({"compare": "previous", "compareFrom": "2026-01-01"}, "compareFrom"),
+        ({"compareFrom": "2026-01-01"}, "compareFrom"),
+        ({"compare": "next"}, "compare"),
+        ({"compare": "custom", "compareFrom": "1999-01-01"}, "compareFrom"),
+    ],
+)
+def test_comparisons_that_cannot_be(
+    server: Server, years: tuple[Tenant, list[UsageEvent]], params: dict[str, str], field: str
+) -> None:
+    for path in ("/analytics/activity", "/analytics/summary", "/analytics/me"):
+        answer = server.http.get(path, params=params, headers=years[0].headers)
+        assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+ODD_DAYS = [
+    ("America/Santiago", "2026-04-04", 25),
+    ("America/Santiago", "2025-09-07", 23),
+    ("America/Havana", "2026-03-08", 23),
+    ("America/New_York", "2025-11-02", 25),
+    ("America/New_York", "2026-11-01", 25),
+    ("Asia/Kathmandu", "2026-06-01", 24),
+    ("Asia/Kolkata", "2026-02-28", 24),
+    ("America/St_Johns", "2026-03-08", 23),
+    ("Australia/Lord_Howe", "2026-04-05", 24.5),
+    ("Australia/Lord_Howe", "2025-10-05", 23.5),
+]
+
+
+@pytest.mark.parametrize(("zone", "day", "hours"), ODD_DAYS)
+def test_odd_days_are_as_long_as_they_are(
+    server: Server, zone: str, day: str, hours: float
+) -> None:
+    tenant = server.tenant(timezone=zone)
+    first = date.fromisoformat(day)
+    start = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=2)
+    events = [
+        make_event(event_time_us=to_us(start + timedelta(minutes=15 * n)), cost_pusd=n)
+        for n in range(5 * 96)
+    ]
+    store(server, tenant, events)
+
+    for bucket in ("day", "hour"):
+        answer = ask(
+            server, tenant, "/analytics/activity", **{"from": day, "to": day}, bucket=bucket
+        )
+        assert answer["totals"]["requestCount"] == hours * 4
+        if bucket == "hour":
+            starts = [item["start"] for item in answer["activity"]]
+            assert len(starts) == len(set(starts)) == -(-int(hours * 2) // 2)
+    assert summed(events, first, 1, zone) == told(answer["totals"])
+    for path in ("/analytics/summary", "/requests", "/analytics/users"):
+        found = ask(server, tenant, path, **{"from": day, "to": day})
+        whole = found["summary"] if "summary" in found else found["totals"]
+        assert whole["requestCount"] == hours * 4
+
+
+def test_all_reaches_back_to_the_first_event(server: Server) -> None:
+    tenant = server.tenant()
+    store(server, tenant, [make_event(event_time_us=to_us(datetime(2020, 1, 2, tzinfo=UTC)))])
+
+    for path in ("/analytics/activity", "/analytics/members", "/analytics/users-and-groups"):
+        answer = ask(server, tenant, path, preset="all")
+        assert answer["meta"]["from"] == "2020-01-02"
+        assert answer["totals"]["requestCount"] == 1
+
+
+def test_whoever_left_and_whatever_was_deleted_keeps_numbers_and_names(server: Server) -> None:
+    tenant = server.tenant()
+    services, operator = server.services, operator_of(tenant.organization)
+    administration = services.administration
+    _, secret = administration.members.invite(
+        operator, f"{tenant.token[-9:]}@x.test", Role.DEVELOPER
+    )
+    session = administration.sign_in.accept(secret, "Gone Person", "several words are best", "r")
+    member_id = services.access.actor_of_session(session).member_id
+    project = administration.projects.create(operator, "Gone Project")
+    key, _ = administration.keys.create(
+        operator, project_id=project.project_id, description="Gone Key", member_id=member_id
+    )
+    events = hourly(
+        NOW - timedelta(hours=30),
+        20,
+        member_id=member_id,
+        user_id=member_id,
+        project_id=project.project_id,
+        api_key_id=key.api_key_id,
+    )
+    store(server, tenant, events)
+    administration.keys.delete(operator, key.api_key_id)
+    administration.projects.delete(operator, project.project_id)
+    administration.members.remove(operator, member_id)
+
+    members = ask(server, tenant, "/analytics/members")["members"]
+    projects = ask(server, tenant, "/analytics/projects")["projects"]
+    users = ask(server, tenant, "/analytics/users", search="gone person")["users"]
+    profile = ask(server, tenant, f"/analytics/keys/{key.api_key_id}")
+    one = ask(server, tenant, f"/analytics/members/{member_id}")
+
+    former = next(row for row in members if row["userId"] == member_id)
+    assert (former["isFormer"], former["email"], former["requestCount"]) == (True, None, 20)
+    assert former["apiKeyCount"] == 0
+    assert [(row["name"], row["isDeleted"]) for row in projects] == [("Gone Project", True)]
+    assert [row["userId"] for row in users] == [member_id]
+    assert profile["apiKey"]["label"] == "Gone Key (deleted)"
+    assert profile["summary"]["requestCount"] == one["summary"]["requestCount"] == 20
+    assert one["mostUsed"]["model"]["key"] == "gpt-5.5"
+    assert sum(item["requestCount"] for item in one["activity"]) == 20
+
+
+def test_a_user_who_moves_between_three_groups_is_counted_where_they_were(server: Server) -> None:
+    tenant = server.tenant()
+    services, operator = server.services, operator_of(tenant.organization)
+    groups = [services.administration.groups.create(operator, f"G{n}") for n in range(3)]
+    member_id, start = tenant.member.member_id, NOW - timedelta(days=9)
+    for number, group in enumerate(groups):
+        since, until = start + timedelta(days=2 * number), start + timedelta(days=2 * number + 4)
+        services.administration.groups.join(operator, group.group_id, member_id, since)
+        services.administration.groups.leave(operator, group.group_id, member_id, until)
+    project = services.administration.projects.create(operator, "P")
+    key, _ = services.administration.keys.create(
+        operator, project_id=project.project_id, description="k", member_id=member_id
+    )
+    services.watch.check()
+    reports = [
+        UsageReport(
+            event_id=f"e{n}",
+            event_time_us=to_us(start + timedelta(hours=12 * n, minutes=1)),
+            provider="openai",
+            mapping="openai/gpt-5.5",
+            api_key_id=key.api_key_id,
+            usage=TokenUsage(input_tokens=1000, output_tokens=0),
+        )
+        for n in range(17)
+    ]
+    services.recorder.record(tenant.organization.organization_id, reports)
+    services.projection.catch_up()
+
+    answer = ask(server, tenant, "/analytics/groups")
+    counts = {row["name"]: row["requestCount"] for row in answer["groups"]}
+
+    assert counts == {"G0": 8, "G1": 8, "G2": 8}
+    assert answer["unattributed"]["requestCount"] == 1
+    assert answer["totals"]["requestCount"] == 17
+    assert answer["meta"]["groupsOverlap"] is True
+    by_user = ask(server, tenant, "/analytics/activity", groupBy="group,user")
+    for entry in by_user["totals"]["breakdown"]:
+        assert sum(part["requestCount"] for part in entry["breakdown"]) == entry["requestCount"]

@@ -1,0 +1,113 @@
+"""The examples of the OpenAPI description have the shape of real answers.
+
+`OUTLAY_WRITE_EXAMPLES=1` writes them anew.
+"""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.acceptance.conftest import Server, Tenant
+from tests.acceptance.test_activity_oracle import store
+from tests.factories import NOW, make_event
+
+from outlay.domain.organization import operator_of
+from outlay.kit.clock import to_us
+from outlay.web.http import examples
+from outlay.web.http.openapi import example_name
+
+FOLDER = Path(examples.__file__).parent
+WINDOW = "from=2026-11-19&to=2026-11-20"
+ENDPOINTS = {
+    "/analytics/activity": f"{WINDOW}&groupBy=user,model&compare=previous",
+    "/analytics/summary": WINDOW,
+    "/analytics/me": WINDOW,
+    "/analytics/latency": f"{WINDOW}&groupBy=provider",
+    "/analytics/health": WINDOW,
+    "/analytics/members": WINDOW,
+    "/analytics/members/{user_id}": WINDOW,
+    "/analytics/keys/{api_key_id}": WINDOW,
+    "/analytics/projects": WINDOW,
+    "/analytics/projects/{project_id}": WINDOW,
+    "/analytics/groups": WINDOW,
+    "/analytics/users": f"{WINDOW}&selected=mem_x",
+    "/analytics/users-and-groups": WINDOW,
+    "/requests": f"{WINDOW}&limit=1",
+    "/requests/{event_id}": "",
+}
+
+
+@pytest.fixture(scope="module")
+def place(server: Server) -> tuple[Tenant, dict[str, str]]:
+    """An organization with one of everything, and the ids of each."""
+    tenant = server.tenant()
+    administration = server.services.administration
+    operator, member_id = operator_of(tenant.organization), tenant.member.member_id
+    project = administration.projects.create(operator, "Checkout")
+    key, _ = administration.keys.create(
+        operator, project_id=project.project_id, description="prod", member_id=member_id
+    )
+    group = administration.groups.create(operator, "Platform")
+    events = [
+        make_event(
+            event_time_us=to_us(NOW - timedelta(hours=9 * number + 1)),
+            project_id=project.project_id,
+            api_key_id=key.api_key_id,
+            member_id=member_id,
+            user_id=member_id,
+            groups=group.group_id,
+            app="web",
+            input_tokens=1200,
+            output_tokens=300,
+            cost_pusd=84_190_000_000,
+            duration_us=1_250_000,
+            time_to_first_token_us=320_000,
+            is_stream=1,
+        )
+        for number in range(9)
+    ]
+    store(server, tenant, events)
+    ids = {
+        "user_id": member_id,
+        "api_key_id": key.api_key_id,
+        "project_id": project.project_id,
+        "event_id": events[0].event_id,
+    }
+    return tenant, ids
+
+
+def shape(value: Any) -> Any:
+    """The names in an answer, without its values; lists by their first element."""
+    if isinstance(value, dict):
+        return {name: shape(part) for name, part in sorted(value.items())}
+    return [shape(value[0])] if isinstance(value, list) and value else None
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_an_example_has_the_shape_of_the_answer(
+    server: Server, place: tuple[Tenant, dict[str, str]], path: str
+) -> None:
+    tenant, ids = place
+    url = f"{server.url}{path.format(**ids)}?{ENDPOINTS[path]}"
+    answer = httpx.get(url, headers=tenant.headers)
+    assert answer.status_code == 200, answer.text
+    file = FOLDER / example_name("get", path)
+    if os.environ.get("OUTLAY_WRITE_EXAMPLES"):
+        file.write_text(json.dumps(answer.json(), indent=1, ensure_ascii=False) + "\n")
+
+    assert shape(json.loads(file.read_text())) == shape(answer.json())
+
+
+def test_every_analytics_endpoint_has_an_example(server: Server) -> None:
+    described = httpx.get(f"{server.url}/openapi.json").json()["paths"]
+    wanted = {path for path in described if path.startswith(("/analytics", "/requests"))}
+
+    assert wanted == set(ENDPOINTS)
+    for path in wanted:
+        assert (
+            "example" in described[path]["get"]["responses"]["200"]["content"]["application/json"]
+        )

@@ -1,0 +1,199 @@
+"""Reports: every format has the same rows, says so, and proves that it is complete."""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import duckdb
+import pytest
+from tests.acceptance.conftest import Server, Tenant
+from tests.acceptance.test_activity_oracle import store
+from tests.factories import NOW, make_event
+
+from outlay.kit.clock import to_us
+from outlay.services.reports import ReportFormat
+
+WINDOW = {"from": "2026-11-01", "to": "2026-11-30", "timezone": "Asia/Kathmandu"}
+PARTS = {"groupBy": "user,app", "bucket": "day", "metrics": "cost,requestCount,totalTokens"}
+SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+@pytest.fixture(scope="module")
+def tenant(server: Server) -> Tenant:
+    """An organization with costs of many digits and names that are formulas."""
+    opened = server.tenant()
+    events = [
+        make_event(
+            event_time_us=to_us(NOW) - number * 7_200_000_000,
+            user_id=["mem_a", "=1+1", "", '日本, "x"\n'][number % 4],
+            app=["web", "-cli", "'quoted"][number % 3],
+            cost_pusd=123_456_789_012_345_678 + number,
+            input_tokens=number,
+        )
+        for number in range(150)
+    ]
+    store(server, opened, events)
+    return opened
+
+
+def fetch(server: Server, tenant: Tenant, **params: Any) -> Any:
+    answer = server.http.get(
+        "/exports/report", params={**WINDOW, **PARTS, **params}, headers=tenant.headers
+    )
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def rows_of(server: Server, tenant: Tenant, **params: Any) -> list[dict[str, Any]]:
+    """The rows, from lines of JSON."""
+    lines = fetch(server, tenant, format="ndjson", **params).text.splitlines()[:-1]
+    return [json.loads(line, parse_float=Decimal) for line in lines]
+
+
+@pytest.mark.parametrize("kind", list(ReportFormat))
+def test_every_format_says_the_same_of_the_same_rows(
+    server: Server, tenant: Tenant, kind: ReportFormat
+) -> None:
+    answer = fetch(server, tenant, format=kind)
+    lines = fetch(server, tenant, format="ndjson")
+    digest = base64.b64encode(hashlib.sha256(answer.content).digest()).decode()
+
+    assert answer.headers["content-type"].startswith(kind.media_type.partition(";")[0])
+    assert answer.headers["repr-digest"] == f"sha-256=:{digest}:"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert answer.headers["outlay-rows-sha256"] == lines.headers["outlay-rows-sha256"]
+    assert f'.{kind}"' in answer.headers["content-disposition"]
+    body, _, _ = lines.content.rpartition(b'{"trailer"')
+    assert hashlib.sha256(body).hexdigest() == answer.headers["outlay-rows-sha256"]
+
+
+def test_csv_comes_back_as_it_went(server: Server, tenant: Tenant) -> None:
+    rows = rows_of(server, tenant)
+    head, *cells, last = csv.reader(io.StringIO(fetch(server, tenant, format="csv").text))
+
+    assert head == list(rows[0])
+    read = [{n: c.removeprefix("'") for n, c in zip(head, line, strict=True)} for line in cells]
+    assert [row["user"] for row in read] == [row["user"] for row in rows]
+    assert [Decimal(row["cost"]) for row in read] == [row["cost"] for row in rows]
+    assert all(not cell.startswith(("=", "+", "-", "@")) for line in cells for cell in line)
+    assert last[0] == "#trailer"
+    trailer = json.loads(last[1], parse_float=Decimal)
+    assert trailer["rowCount"] == len(rows)
+    assert trailer["totals"] == trailer["rowTotals"]
+    assert trailer["totals"]["requestCount"] == 150
+    assert trailer["totals"]["cost"] == sum(row["cost"] for row in rows)
+
+
+def test_parquet_is_exact_decimals(server: Server, tenant: Tenant, tmp_path: Path) -> None:
+    path = tmp_path / "report.parquet"
+    path.write_bytes(fetch(server, tenant, format="parquet").content)
+    rows = rows_of(server, tenant)
+
+    found = duckdb.sql(f"SELECT * FROM '{path}'").fetchall()
+    types = duckdb.sql(f"SELECT typeof(cost), typeof(totalTokens) FROM '{path}' LIMIT 1").fetchone()
+    told = duckdb.sql(f"SELECT key, value FROM parquet_kv_metadata('{path}')").fetchall()
+
+    assert [tuple(row.values()) for row in rows] == [tuple(row) for row in found]
+    assert types == ("DECIMAL(38,12)", "DECIMAL(38,0)")
+    metadata = {key.decode(): json.loads(value) for key, value in told}
+    assert metadata["outlay"]["rowCount"] == len(rows)
+    assert metadata["outlay"]["meta"]["timezone"] == "Asia/Kathmandu"
+
+
+def test_a_spreadsheet_has_the_rows_and_all_digits_of_the_totals(
+    server: Server, tenant: Tenant
+) -> None:
+    book = zipfile.ZipFile(io.BytesIO(fetch(server, tenant, format="xlsx").content))
+    rows = rows_of(server, tenant)
+    first, second = (sheet(book, number) for number in (1, 2))
+
+    assert first[0] == list(rows[0])
+    assert len(first) == len(rows) + 1
+    for line, row in zip(first[1:], rows, strict=True):
+        assert line[2:6] == [row["user"], row["userLabel"], row["app"], row["appLabel"]]
+        assert float(line[6]) == pytest.approx(float(row["cost"]), rel=1e-15)
+    proof = {line[0]: line[1] for line in second}
+    assert Decimal(proof["rowTotals.cost"]) == sum(row["cost"] for row in rows)
+    assert proof["rowCount"] == str(len(rows))
+    names = [name for name in book.namelist() if name.startswith("xl/worksheets/sheet")]
+    assert all(b"<f>" not in book.read(name) for name in names)
+
+
+def sheet(book: zipfile.ZipFile, number: int) -> list[list[str]]:
+    """The texts of a sheet, inline or shared."""
+    shared: list[str] = []
+    if "xl/sharedStrings.xml" in book.namelist():
+        root = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))  # noqa: S314 - our own
+        shared = ["".join(t.text or "" for t in item.iter(f"{SHEET}t")) for item in root]
+    root = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))  # noqa: S314
+    lines = []
+    for row in root.iter(f"{SHEET}row"):
+        cells = []
+        for cell in row:
+            if cell.get("t") == "inlineStr":
+                cells.append("".join(t.text or "" for t in cell.iter(f"{SHEET}t")))
+            else:
+                value = cell.find(f"{SHEET}v")
+                text = "" if value is None else value.text or ""
+                cells.append(shared[int(text)] if cell.get("t") == "s" else text)
+        lines.append(cells)
+    return lines
+
+
+def test_pages_hold_together_while_events_come_in(server: Server, tenant: Tenant) -> None:
+    rows = rows_of(server, tenant)
+    paged: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = fetch(server, tenant, format="json", limit=7, **cursor)
+        page = json.loads(answer.text, parse_float=Decimal)
+        paged += page["rows"]
+        assert page["trailer"]["rowCount"] == len(page["rows"]) <= 7
+        if "outlay-next-cursor" not in answer.headers:
+            break
+        cursor = {"cursor": answer.headers["outlay-next-cursor"]}
+
+    assert paged == rows
+    for wrong in ("x", base64.urlsafe_b64encode(b'[1,2,"UTC",0,["a"]]').decode()):
+        bad = server.http.get(
+            "/exports/report",
+            params={**WINDOW, **PARTS, "cursor": wrong},
+            headers=tenant.headers,
+        )
+        assert (bad.status_code, bad.json()["field"]) == (400, "cursor")
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"groupBy": "user,user"}, "groupBy"),
+        ({"groupBy": "user,colour"}, "groupBy"),
+        ({"metrics": "cost,cost"}, "metrics"),
+        ({"metrics": "beauty"}, "metrics"),
+        ({"format": "pdf"}, "format"),
+        ({"limit": "0"}, "limit"),
+        ({"limit": "100001"}, "limit"),
+        ({"bucket": "fortnight"}, "bucket"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_bad_questions_are_refused(
+    server: Server, tenant: Tenant, params: dict[str, str], field: str
+) -> None:
+    answer = server.http.get("/exports/report", params={**WINDOW, **params}, headers=tenant.headers)
+
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+def test_without_dimensions_a_report_is_one_row_or_none(server: Server, tenant: Tenant) -> None:
+    (row,) = rows_of(server, tenant, groupBy="", bucket="", metrics="requestCount")
+    assert row == {"requestCount": 150}
+    nothing = {"from": "2024-01-01", "to": "2024-01-31", "bucket": "", "groupBy": ""}
+    assert rows_of(server, tenant, **nothing) == []
