@@ -17,13 +17,21 @@ import httpx
 import orjson
 from tests.program import serving, wait_for_server
 
-from bench.data import FIRST_BUCKET, LATENCY_SQL, ORGANIZATION, ROWS_SQL, YEAR_BUCKETS
+from bench.data import (
+    FIRST_BUCKET,
+    LATENCY_SQL,
+    ORGANIZATION,
+    ROWS_SQL,
+    YEAR_BUCKETS,
+    fill_narrow,
+)
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.event import UsageEvent
 from outlay.domain.organization import ApiKey, Member, Organization, Project, UserGroup, operator_of
 from outlay.services.bundle import Services
 from outlay.settings import Settings
+from outlay.storage.cube.rollups import NARROWS
 from outlay.storage.directory.api_keys import create_api_key
 from outlay.storage.directory.groups import create_group
 from outlay.storage.directory.members import create_member
@@ -122,7 +130,9 @@ def fill(services: Services, rows: int) -> str:
         "INSERT INTO group_set SELECT DISTINCT groups, groups FROM usage_rollup "
         "WHERE groups <> '' AND groups NOT IN (SELECT groups FROM group_set)"
     )
-    database._database.execute("CHECKPOINT")
+    for narrow in NARROWS:  # what the events made; all is made anew
+        database._database.execute(f"DELETE FROM {narrow.table}")
+    fill_narrow(database)
     return token
 
 

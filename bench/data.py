@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Final
 
+from outlay.storage.cube.duckdb.statements import cells_of_narrow
 from outlay.storage.cube.duckdb.store import DuckDBCube
-from outlay.storage.cube.rollups import USAGE
+from outlay.storage.cube.rollups import NARROWS, USAGE
 
 ORGANIZATION: Final = "org_bench"
 FIRST_BUCKET: Final = 1_763_596_800 // 900
@@ -59,6 +60,19 @@ def fill_cube(cube: DuckDBCube, rows: int) -> None:
     }
     cube._database.execute(ROWS_SQL, parameters)
     cube._database.execute("INSERT INTO group_set SELECT DISTINCT groups, groups FROM usage_rollup")
+    fill_narrow(cube)
+
+
+def fill_narrow(cube: DuckDBCube) -> None:
+    """Make the narrow rollups of what was put into the others."""
+    for narrow in NARROWS:
+        names = ", ".join(narrow.shape.dimensions)
+        sums = ", ".join(f"sum({name})" for name in narrow.shape.measures)
+        cube._database.execute(
+            f"INSERT INTO {narrow.table} SELECT {names}, {sums} FROM "
+            f"(SELECT {cells_of_narrow(narrow)}, {', '.join(narrow.shape.measures)} "
+            f"FROM {narrow.source.tables[0]}) GROUP BY {names} ORDER BY organization_id, bucket"
+        )
     cube._database.execute("CHECKPOINT")
 
 

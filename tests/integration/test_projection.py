@@ -22,7 +22,9 @@ from outlay.services.bundle import Services
 from outlay.services.progress import Progress
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
+from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.duckdb.store import CubeMismatch, DuckDBCube
+from outlay.storage.cube.rollups import NARROWS, USAGE, NarrowSpec
 
 EVER = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
 
@@ -288,3 +290,42 @@ def test_a_query_refuses_what_it_cannot_mean() -> None:
     for text in ("\0", "\ud800", "x" * 300):
         with pytest.raises(Invalid):
             UsageQuery(organization_id="o", period=EVER, filters={Dimension.APP: (text,)})
+
+
+@pytest.mark.parametrize("narrow", NARROWS, ids=lambda narrow: narrow.shape.name)
+def test_a_narrow_rollup_that_differs_from_its_source_is_found(
+    services: Services, narrow: NarrowSpec
+) -> None:
+    services.ledger.append(random_events(400))
+    services.projection.catch_up()
+    services.projection.fold()
+    assert verify(services).is_proven
+    cube = services.projection._slot.cube
+    assert isinstance(cube, DuckDBCube)
+    measure = narrow.shape.measures[0]
+    cube._database.execute(f"UPDATE {narrow.table} SET {measure} = {measure} + 1 WHERE rowid = 3")
+
+    report = verify(services)
+
+    assert {difference.where for difference in report.differences} >= {
+        f"rollup {narrow.shape.name}"
+    }
+    list(services.maintenance.rebuild())
+    assert verify(services).is_proven
+
+
+def test_narrow_rollups_have_fewer_rows_and_are_read_for_whole_cells_alone() -> None:
+    day = [96 * 20_000, 96 * 20_001]
+    cut = [day[0] + 1, day[1] - 1]
+
+    whole = source(USAGE, {"model"}, ("requests",), day)
+    edges = source(USAGE, {"model"}, ("requests",), cut)
+    many = source(USAGE, {"model", "app"}, ("requests",), day)
+    stepped = source(USAGE, {"model"}, ("requests",), [day[0], day[0] + 23, day[1]])
+
+    assert "usage_route_rollup" in whole
+    assert " usage_rollup" not in whole
+    assert "usage_delta" in whole
+    assert f"bucket >= {day[0] + 4} AND bucket < {day[1] - 4}" in edges
+    assert edges.count(" usage_rollup") == 2
+    assert "route" not in many + stepped

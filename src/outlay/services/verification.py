@@ -134,6 +134,8 @@ class Verification:
             found = reader.totals(ever).get(0, ZERO)
             _compare_totals(report, f"{organization_id}, all time", sums.ever, found)
             counted += sums.ever.requests
+        for name, cells in reader.narrow_differences().items():
+            report.add(f"rollup {name}", "cells that differ", ledger=0, cube=cells)
         report.add(
             "all events up to the cube's position",
             "requests",

@@ -69,8 +69,52 @@ LATENCY: Final = RollupSpec(
 
 ROLLUPS: Final = (USAGE, LATENCY)
 
+
+@dataclass(frozen=True, slots=True)
+class NarrowSpec:
+    """A rollup of a rollup: fewer dimensions, longer cells, and so fewer rows to read.
+
+    It holds what is folded, no more and no less than its source does. A question that needs no
+    other dimension reads it for whole cells, and the source for what its window cuts.
+    """
+
+    shape: RollupSpec
+    source: RollupSpec
+    grain: int
+    """Buckets per cell; cells begin at multiples of it."""
+
+    @property
+    def table(self) -> str:
+        """The name of its only table."""
+        return self.shape.tables[0]
+
+
+def _narrow(name: str, source: RollupSpec, grain: int, *dimensions: str) -> NarrowSpec:
+    shape = RollupSpec(
+        name=f"{source.name}_{name}",
+        dimensions=("organization_id", "bucket", *dimensions),
+        measures=source.measures,
+    )
+    return NarrowSpec(shape, source, grain)
+
+
+HOUR: Final = 4
+DAY: Final = 96
+
+NARROWS: Final = (
+    _narrow("whole", USAGE, HOUR),
+    _narrow("status", USAGE, HOUR, "status"),
+    _narrow("app", USAGE, HOUR, "app"),
+    _narrow("route", USAGE, HOUR, "provider", "mapping", "model"),
+    _narrow("people", USAGE, HOUR, "user_id", "groups"),
+    _narrow("key", USAGE, HOUR, "project_id", "api_key_id", "member_id"),
+    _narrow("whole", LATENCY, DAY, "latency_bin"),
+    _narrow("route", LATENCY, DAY, "provider", "mapping", "model", "latency_bin"),
+)
+"""From the fewest rows to the most: the first that will do is taken."""
+
 MAX_MEASURE: Final = 2**63 - 1
 """The largest value of a measure in one row."""
 
-CUBE_SCHEMA_VERSION: Final = 1
+CUBE_SCHEMA_VERSION: Final = 2
 """Raised whenever tables change; a cube of another version is rebuilt from the ledger."""

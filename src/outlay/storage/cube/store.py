@@ -88,6 +88,10 @@ class CubeReader(Protocol):
         """Every cell of a rollup in buckets [start, end)."""
         ...
 
+    def narrow_differences(self) -> dict[str, int]:
+        """Per narrow rollup, in how many cells it differs from what it is made of."""
+        ...
+
     def row_counts(self) -> dict[str, int]:
         """Rows per table, for `doctor`."""
         ...

@@ -7,8 +7,9 @@ from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.sqlfiles import load_sql
+from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.duckdb.statements import PACKAGE
-from outlay.storage.cube.rollups import USAGE
+from outlay.storage.cube.rollups import LATENCY, USAGE
 
 _RANK_EXPRESSION = {
     Rank.COST: "sum(cost_pusd)",
@@ -36,6 +37,7 @@ def breakdown(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
         column=query.group_by.column,
         stepped=_BY_GROUP.format(sums=_sums(query.measures)) if is_group else _BY_LABEL,
         place=_place(query, parameters),
+        source=_source(query, edges, query.group_by),
         sums=_sums(query.measures),
         stepped_sums=_sums(query.measures, "stepped."),
         filters=filters,
@@ -61,6 +63,7 @@ def nested(query: UsageQuery, edges: str, named: tuple[str, ...]) -> tuple[str, 
         second_value=second,
         second_join=second_join,
         named=", ".join(f"${name}" for name in names) or "NULL",
+        source=_source(query, edges, query.group_by, query.then_by),
         rank=_RANK_EXPRESSION[query.ranks[0]],
         sums=_sums(query.measures),
         placed_sums=_sums(query.measures, "placed."),
@@ -97,6 +100,7 @@ def rows(query: RowQuery, edges: str) -> tuple[str, Parameters]:
         ),
         values="".join(f", {value}" for value in values),
         group_join=group_join,
+        source=_source(query, edges, *query.group_by),
         sums=_sums(query.measures),
         filters=filters,
         **_steps(query.interval),
@@ -108,20 +112,15 @@ def rows(query: RowQuery, edges: str) -> tuple[str, Parameters]:
     }
 
 
-def distinct(
-    query: UsageQuery, edges: str, dimensions: tuple[Dimension, ...]
-) -> tuple[str, Parameters]:
-    """The statement and parameters that count the values of dimensions which had usage."""
+def distinct(query: UsageQuery, edges: str, dimension: Dimension) -> tuple[str, Parameters]:
+    """The statement and parameters that count the values of a dimension which had usage."""
     filters, parameters = _filters(query.filters)
-    counts, group_join = [], ""
-    for dimension in dimensions:
-        value, join = _expanded(dimension, f"cell.{dimension.column}", "group_set")
-        counts.append(f"count(DISTINCT nullif({value}, ''))")
-        group_join += join
+    value, group_join = _expanded(dimension, f"cell.{dimension.column}", "group_set")
     text = load_sql(PACKAGE, "usage.distinct").format(
-        columns=", ".join(dimension.column for dimension in dimensions),
-        counts=", ".join(counts),
+        columns=dimension.column,
+        counts=f"count(DISTINCT nullif({value}, ''))",
         group_join=group_join,
+        source=_source(query, edges, dimension, measures=()),
         filters=filters,
         **_steps(query.interval),
     )
@@ -132,7 +131,9 @@ def distinct(
 def buckets(query: UsageQuery) -> tuple[str, Parameters]:
     """The statement and parameters that find where something matches."""
     filters, parameters = _filters(query.filters)
-    text = load_sql(PACKAGE, "usage.buckets").format(filters=filters)
+    rollup, delta = USAGE.tables
+    every = f"SELECT * FROM {rollup} UNION ALL SELECT * FROM {delta}"  # noqa: S608 - constants
+    text = load_sql(PACKAGE, "usage.buckets").format(source=every, filters=filters)
     return text, {**_window(query.organization_id, query.period), **parameters}
 
 
@@ -140,7 +141,10 @@ def totals(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
     """The statement and parameters of the ungrouped question."""
     filters, parameters = _filters(query.filters)
     text = load_sql(PACKAGE, "usage.totals").format(
-        sums=_sums(query.measures), filters=filters, **_steps(query.interval)
+        source=_source(query, edges),
+        sums=_sums(query.measures),
+        filters=filters,
+        **_steps(query.interval),
     )
     window = _window(query.organization_id, query.period)
     return text, {**window, **parameters, "edges": edges}
@@ -149,7 +153,7 @@ def totals(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
 def latency_bins(query: UsageQuery) -> tuple[str, Parameters]:
     """The statement and parameters that read the latency histogram of a question's window."""
     filters, parameters = _filters(query.filters)
-    text = load_sql(PACKAGE, "latency.bins").format(filters=filters)
+    text = load_sql(PACKAGE, "latency.bins").format(source=_bins(query), filters=filters)
     return text, {**_window(query.organization_id, query.period), **parameters}
 
 
@@ -158,9 +162,32 @@ def latency_by(query: UsageQuery, dimension: Dimension) -> tuple[str, Parameters
     filters, parameters = _filters(query.filters)
     value, join = _expanded(dimension, "label", "group_set")
     text = load_sql(PACKAGE, "latency.by").format(
-        column=dimension.column, value=value, join=join, filters=filters
+        column=dimension.column,
+        value=value,
+        join=join,
+        source=_bins(query, dimension),
+        filters=filters,
     )
     return text, {**_window(query.organization_id, query.period), **parameters}
+
+
+def _source(
+    query: UsageQuery | RowQuery,
+    edges: str,
+    *dimensions: Dimension,
+    measures: tuple[str, ...] | None = None,
+) -> str:
+    """Where usage by some dimensions is read from; the question's measures unless others are."""
+    columns = {dimension.column for dimension in (*dimensions, *query.filters)}
+    wanted = query.measures if measures is None else measures
+    return source(USAGE, columns, wanted, [int(mark) for mark in edges.split(",")])
+
+
+def _bins(query: UsageQuery, *dimensions: Dimension) -> str:
+    """Where latency by some dimensions is read from."""
+    columns = {dimension.column for dimension in (*dimensions, *query.filters)} | {"latency_bin"}
+    marks = (query.period.start_bucket, query.period.end_bucket)
+    return source(LATENCY, columns, LATENCY.measures, marks)
 
 
 def _expanded(dimension: Dimension, label: str, alias: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from functools import cache
 
 from outlay.kit.sqlfiles import load_sql
-from outlay.storage.cube.rollups import MAX_MEASURE, RollupSpec
+from outlay.storage.cube.rollups import MAX_MEASURE, NarrowSpec, RollupSpec
 
 PACKAGE = "outlay.storage.cube.duckdb.sql"
 
@@ -36,6 +36,58 @@ def fold(spec: RollupSpec) -> tuple[str, str]:
         sums=_cast_sums(spec),
     )
     return text, f"DELETE FROM {delta}"  # noqa: S608 - table names are constants
+
+
+def schema_of_narrow(narrow: NarrowSpec) -> str:
+    """The statement that creates a narrow rollup."""
+    return schema(narrow.shape)[0]
+
+
+@cache
+def fold_narrow(narrow: NarrowSpec) -> str:
+    """The statement that adds pending rows to a narrow rollup, before they are moved."""
+    return _into_narrow(narrow, _cast_sums(narrow.shape), is_summed=True)
+
+
+@cache
+def move_narrow(narrow: NarrowSpec) -> str:
+    """The same without summing them."""
+    return _into_narrow(narrow, ", ".join(narrow.shape.measures), is_summed=False)
+
+
+def _into_narrow(narrow: NarrowSpec, measures: str, *, is_summed: bool) -> str:
+    cells = cells_of_narrow(narrow)
+    names = ", ".join(narrow.shape.dimensions)
+    inner = ", ".join(narrow.shape.measures)
+    grouped = f" GROUP BY {names} ORDER BY organization_id, bucket" if is_summed else ""
+    return (
+        f"INSERT INTO {narrow.table} ({', '.join(narrow.shape.columns)}) "  # noqa: S608 - constants
+        f"SELECT {names}, {measures} FROM "
+        f"(SELECT {cells}, {inner} FROM {narrow.source.tables[1]}){grouped}"
+    )
+
+
+def cells_of_narrow(narrow: NarrowSpec) -> str:
+    """The dimensions of a narrow rollup as expressions over its source."""
+    return ", ".join(
+        f"bucket // {narrow.grain} * {narrow.grain} AS bucket" if name == "bucket" else name
+        for name in narrow.shape.dimensions
+    )
+
+
+@cache
+def narrow_differences(narrow: NarrowSpec) -> str:
+    """The statement that counts cells in which a narrow rollup and its source differ."""
+    names = ", ".join(narrow.shape.dimensions)
+    sums = ", ".join(f"sum({name}) AS {name}" for name in narrow.shape.measures)
+    cells, inner = cells_of_narrow(narrow), ", ".join(narrow.shape.measures)
+    return load_sql(PACKAGE, "narrow.differences").format(
+        mine=f"SELECT {names}, {sums} FROM {narrow.table} GROUP BY {names}",  # noqa: S608 - constants
+        theirs=(
+            f"SELECT {names}, {sums} FROM "  # noqa: S608 - constants
+            f"(SELECT {cells}, {inner} FROM {narrow.source.tables[0]}) GROUP BY {names}"
+        ),
+    )
 
 
 def overflow(spec: RollupSpec, start: int, end: int) -> str:

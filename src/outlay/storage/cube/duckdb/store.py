@@ -25,8 +25,10 @@ from outlay.storage.cube.rollups import (
     CUBE_SCHEMA_VERSION,
     LATENCY,
     MAX_MEASURE,
+    NARROWS,
     ROLLUPS,
     USAGE,
+    NarrowSpec,
     RollupSpec,
 )
 from outlay.storage.cube.store import BreakdownRow, NestedRow, Row
@@ -125,8 +127,12 @@ class DuckDBReader:
         edges = step_edges(query.period, query.interval)
         if not edges:
             return {}
-        text, parameters = questions.distinct(query, edges, dimensions)
-        return {row[0]: row[1:] for row in self._cursor.execute(text, parameters).fetchall()}
+        found: dict[int, list[int]] = {}
+        for index, dimension in enumerate(dimensions):
+            text, parameters = questions.distinct(query, edges, dimension)
+            for step, count in self._cursor.execute(text, parameters).fetchall():
+                found.setdefault(step, [0] * len(dimensions))[index] = count
+        return {step: tuple(counts) for step, counts in found.items()}
 
     def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
         """The buckets in which something matches, newest first, with their requests."""
@@ -147,11 +153,19 @@ class DuckDBReader:
     def row_counts(self) -> dict[str, int]:
         """Rows per table, for `doctor`."""
         counts = {}
-        for spec in ROLLUPS:
-            for table in spec.tables:
-                row = self._cursor.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - table names are constants
-                counts[table] = int(row[0]) if row else 0
+        tables = [table for spec in ROLLUPS for table in spec.tables]
+        for table in (*tables, *(narrow.table for narrow in NARROWS)):
+            row = self._cursor.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - table names are constants
+            counts[table] = int(row[0]) if row else 0
         return counts
+
+    def narrow_differences(self) -> dict[str, int]:
+        """Per narrow rollup, in how many cells it differs from what it is made of."""
+        found = {}
+        for narrow in NARROWS:
+            row = self._cursor.execute(statements.narrow_differences(narrow)).fetchone()
+            found[narrow.shape.name] = int(row[0]) if row else 0
+        return found
 
 
 def _totals_maker(measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Totals]:
@@ -217,6 +231,8 @@ class DuckDBCube:
         for spec in ROLLUPS:
             for statement in statements.schema(spec):
                 database.execute(statement)
+        for narrow in NARROWS:
+            database.execute(statements.schema_of_narrow(narrow))
         database.execute("CREATE TABLE group_set (groups VARCHAR, group_id VARCHAR)")
         database.execute("CREATE TABLE changed_month (month DATE)")
         database.execute(
@@ -278,11 +294,15 @@ class DuckDBCube:
     def fold(self) -> None:
         """Move pending rows into the rollups and note which months they changed."""
         try:
-            self._fold(statements.fold)
+            self._fold(statements.fold_narrow, statements.fold)
         except duckdb.ConversionException:
-            self._fold(statements.move)
+            self._fold(statements.move_narrow, statements.move)
 
-    def _fold(self, statements_of: Callable[[RollupSpec], tuple[str, str]]) -> None:
+    def _fold(
+        self,
+        narrow_statement: Callable[[NarrowSpec], str],
+        statements_of: Callable[[RollupSpec], tuple[str, str]],
+    ) -> None:
         with self._transaction() as database:
             days = database.execute("SELECT DISTINCT bucket // 96 FROM usage_delta").fetchall()
             months = {bucket_start(int(day) * 96).date().replace(day=1) for (day,) in days}
@@ -292,6 +312,8 @@ class DuckDBCube:
                     "WHERE $month NOT IN (SELECT month FROM changed_month)",
                     {"month": month},
                 )
+            for narrow in NARROWS:
+                database.execute(narrow_statement(narrow))
             for spec in ROLLUPS:
                 for statement in statements_of(spec):
                     database.execute(statement)
@@ -304,7 +326,7 @@ class DuckDBCube:
                 start, end = month_buckets(month)
                 if end > before_bucket:
                     continue
-                for spec in ROLLUPS:
+                for spec in (*ROLLUPS, *(narrow.shape for narrow in NARROWS)):
                     self._compact(database, spec, start, end)
                 database.execute("DELETE FROM changed_month WHERE month = ?", [month])
                 return True

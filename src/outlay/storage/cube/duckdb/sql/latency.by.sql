@@ -1,7 +1,7 @@
 -- Requests per value of a dimension and latency bin, for percentiles of each value.
 WITH cell AS MATERIALIZED (
     SELECT {column} AS label, latency_bin, sum(requests) AS requests
-    FROM (SELECT * FROM latency_rollup UNION ALL SELECT * FROM latency_delta)
+    FROM ({source})
     WHERE organization_id = $organization_id
       AND bucket >= $start AND bucket < $end{filters}
     GROUP BY ALL

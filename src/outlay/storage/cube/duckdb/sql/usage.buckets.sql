@@ -1,6 +1,6 @@
 -- The buckets in which something matches, newest first, and how many requests each has.
 SELECT bucket, CAST(sum(requests) AS BIGINT) AS requests
-FROM (SELECT * FROM usage_rollup UNION ALL SELECT * FROM usage_delta) AS usage
+FROM ({source}) AS usage
 WHERE organization_id = $organization_id
   AND usage.bucket >= $start AND usage.bucket < $end{filters}
 GROUP BY bucket

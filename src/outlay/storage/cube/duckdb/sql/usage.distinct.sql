@@ -8,7 +8,7 @@ step AS MATERIALIZED (
 ),
 cell AS MATERIALIZED (
     SELECT DISTINCT {step} AS step, {columns}
-    FROM (SELECT * FROM usage_rollup UNION ALL SELECT * FROM usage_delta) AS usage{step_join}
+    FROM ({source}) AS usage{step_join}
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
 )

@@ -9,7 +9,7 @@ step AS MATERIALIZED (
 ),
 cell AS MATERIALIZED (
     SELECT {step} AS step, {column} AS label, {second} AS second_label, {sums}
-    FROM (SELECT * FROM usage_rollup UNION ALL SELECT * FROM usage_delta) AS usage{step_join}
+    FROM ({source}) AS usage{step_join}
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL

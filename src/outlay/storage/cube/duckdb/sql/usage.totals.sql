@@ -7,7 +7,7 @@ step AS MATERIALIZED (
     FROM (SELECT marks, unnest(range(len(marks) - 1)) AS step FROM edge)
 )
 SELECT {step} AS step, {sums}
-FROM (SELECT * FROM usage_rollup UNION ALL SELECT * FROM usage_delta) AS usage{step_join}
+FROM ({source}) AS usage{step_join}
 WHERE organization_id = $organization_id
   AND usage.bucket >= $start AND usage.bucket < $end{filters}
 GROUP BY ALL

@@ -1,0 +1,49 @@
+"""Where a question reads: the rollup with the fewest rows that has what it needs.
+
+A narrow rollup serves the whole cells inside the window; what its edges cut is read from the rollup
+that it is made of, and so are rows that are not folded yet.
+"""
+
+from collections.abc import Collection, Sequence
+
+from outlay.storage.cube.rollups import NARROWS, NarrowSpec, RollupSpec
+
+
+def source(
+    spec: RollupSpec, columns: Collection[str], measures: Sequence[str], marks: Sequence[int]
+) -> str:
+    """A subquery over some dimensions and measures of a rollup.
+
+    `marks` are the start buckets of the steps and the end of the last.
+    """
+    wanted = [name for name in spec.dimensions if name in columns]
+    names = ", ".join(dict.fromkeys(("organization_id", "bucket", *wanted, *measures)))
+    rollup, delta = spec.tables
+    narrow = _narrowest(spec, columns, marks)
+    if narrow is None:
+        return f"SELECT {names} FROM {rollup} UNION ALL SELECT {names} FROM {delta}"  # noqa: S608 - constants
+    first, last = _inside(narrow, marks)
+    parts = [f"{narrow.table} WHERE bucket >= {first} AND bucket < {last}", delta]
+    if marks[0] < first:
+        parts.append(f"{rollup} WHERE bucket >= {marks[0]} AND bucket < {first}")
+    if last < marks[-1]:
+        parts.append(f"{rollup} WHERE bucket >= {last} AND bucket < {marks[-1]}")
+    return " UNION ALL ".join(f"SELECT {names} FROM {part}" for part in parts)  # noqa: S608 - constants and integers
+
+
+def _narrowest(
+    spec: RollupSpec, columns: Collection[str], marks: Sequence[int]
+) -> NarrowSpec | None:
+    for narrow in NARROWS:
+        if narrow.source is not spec or not set(columns) <= set(narrow.shape.dimensions):
+            continue
+        first, last = _inside(narrow, marks)
+        if first < last and not any(mark % narrow.grain for mark in marks[1:-1]):
+            return narrow
+    return None
+
+
+def _inside(narrow: NarrowSpec, marks: Sequence[int]) -> tuple[int, int]:
+    """The whole cells of a window."""
+    grain = narrow.grain
+    return -(-marks[0] // grain) * grain, marks[-1] // grain * grain
