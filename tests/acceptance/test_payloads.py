@@ -120,8 +120,8 @@ def test_as_an_id_or_filter_it_means_nothing(world: World, text: str) -> None:
         http.get("/exports/audit.csv", params={"actor": text}, headers=headers).text.count("\n")
         == 1
     )
-    for gone in ("/model-mappings", "/limits"):
-        params = {"name": text, "scope": "project", "scopeId": text, "interval": "day"}
+    limit = {"scope": "project", "scopeId": text, "interval": "day"}
+    for gone, params in (("/model-mappings", {"name": text}), ("/limits", limit)):
         assert http.delete(gone, params=params, headers=headers).status_code == 404
 
 
