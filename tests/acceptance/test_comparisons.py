@@ -271,3 +271,25 @@ def test_a_user_who_moves_between_three_groups_is_counted_where_they_were(server
     by_user = ask(server, tenant, "/analytics/activity", groupBy="group,user")
     for entry in by_user["totals"]["breakdown"]:
         assert sum(part["requestCount"] for part in entry["breakdown"]) == entry["requestCount"]
+
+
+def test_a_developer_who_asks_for_others_gets_nothing_whatever_they_are_called(
+    server: Server,
+) -> None:
+    tenant = server.tenant(role=Role.DEVELOPER)
+    mine = {"user_id": tenant.member.member_id, "member_id": tenant.member.member_id}
+    others = [
+        make_event(user_id=name, member_id="mem_other", api_key_id=name, project_id=name)
+        for name in ("-", "", "mem_other", "NULL")
+    ]
+    store(server, tenant, [*others, make_event(**mine, project_id="prj_mine")])
+
+    assert ask(server, tenant, "/requests")["totals"]["requestCount"] == 1
+    assert ask(server, tenant, "/analytics/projects")["totals"]["requestCount"] == 1
+    for name in ("-", "mem_other", "NULL"):
+        for params in ({"userId": name}, {"apiKeyId": name}, {"projectId": name}):
+            found = ask(server, tenant, "/requests", **params)
+            assert (found["totals"]["requestCount"], found["requests"]) == (0, [])
+        for params in ({"memberId": name}, {"apiKeyId": name}, {"projectId": name}):
+            found = ask(server, tenant, "/analytics/projects", **params)
+            assert found["totals"]["requestCount"] == 0

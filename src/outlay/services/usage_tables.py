@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
@@ -153,12 +152,6 @@ class UsageTables:
         with self._directory.unit() as session:
             keys = list_api_keys(session, organization_id)
         return next((key for key in keys if key.api_key_id == api_key_id), None)
-
-    def own_keys(self, actor: Actor) -> tuple[str, ...]:
-        """Ids of the API keys that an actor created, deleted ones included."""
-        with self._directory.unit() as session:
-            keys = list_api_keys(session, actor.organization_id)
-        return tuple(key.api_key_id for key in keys if key.member_id == actor.member_id)
 
     # Everybody
 

@@ -1,6 +1,5 @@
 """`/analytics/members/{userId}`, `/keys/{apiKeyId}` and `/projects/{projectId}`: one of a kind."""
 
-from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
@@ -80,7 +79,6 @@ def get_project(request: Request, project_id: str, actor: ProjectReader) -> Resp
     """One project, also a deleted one; for developers the usage of their own keys in it."""
     services = services_of(request)
     query = own_keys_only(
-        services,
         actor,
         _read(request, actor, Dimension.PROJECT, project_id),
         Permission.PROJECT_USAGE,
@@ -106,9 +104,7 @@ def _read(request: Request, actor: Actor, dimension: Dimension, value: str) -> U
     """The question of a query string about one value, beside whatever else it filters by."""
     check_names(request.query_params, PROFILE)
     query = read_query(request.query_params, actor, services_of(request).analytics)
-    asked = query.filters.get(dimension)
-    kept = value if asked is None or value in asked else "-"
-    return replace(query, filters={**query.filters, dimension: (kept,)})
+    return query.only(dimension, value)
 
 
 def _profile(request: Request, query: UsageQuery, subject: Json) -> Response:

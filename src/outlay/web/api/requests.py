@@ -84,9 +84,7 @@ def get_request(request: Request, event_id: str, actor: Reader) -> Response:
 def _own_only(actor: Actor, query: UsageQuery) -> UsageQuery:
     if not is_limited(actor, Permission.REQUESTS_READ):
         return query
-    asked = query.filters.get(Dimension.USER)
-    own = actor.member_id if asked is None or actor.member_id in asked else "-"
-    return replace(query, filters={**query.filters, Dimension.USER: (own,)})
+    return query.only(Dimension.USER, actor.member_id)
 
 
 def _labels(services: Services, organization_id: str) -> Labels:

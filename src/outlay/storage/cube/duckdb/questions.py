@@ -245,7 +245,7 @@ def _filters(filters: Filters) -> tuple[str, Parameters]:
             name = f"filter_{len(parameters)}"
             parameters[name] = value
             names.append(f"${name}")
-        within = ", ".join(names)
+        within = ", ".join(names) or "NULL"
         if dimension is Dimension.GROUP:
             within = f"SELECT groups FROM group_set WHERE group_id IN ({within})"  # noqa: S608 - parameter names
         clauses.append(f"\n      AND {dimension.column} IN ({within})")
