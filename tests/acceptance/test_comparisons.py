@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -178,6 +179,15 @@ def test_odd_days_are_as_long_as_they_are(
         found = ask(server, tenant, path, **{"from": day, "to": day})
         whole = found["summary"] if "summary" in found else found["totals"]
         assert whole["requestCount"] == hours * 4
+
+
+def test_an_id_may_have_slashes(server: Server) -> None:
+    tenant = server.tenant()
+    store(server, tenant, [make_event(event_id="import/2026-11/a?b#c%2Fd")])
+    (row,) = ask(server, tenant, "/requests")["requests"]
+
+    found = ask(server, tenant, f"/requests/{quote(row['eventId'], safe='')}")
+    assert found["eventId"] == "import/2026-11/a?b#c%2Fd"
 
 
 def test_all_reaches_back_to_the_first_event(server: Server) -> None:

@@ -161,13 +161,48 @@ def test_pages_hold_together_while_events_come_in(server: Server, tenant: Tenant
         cursor = {"cursor": answer.headers["outlay-next-cursor"]}
 
     assert paged == rows
-    for wrong in ("x", base64.urlsafe_b64encode(b'[1,2,"UTC",0,["a"]]').decode()):
-        bad = server.http.get(
-            "/exports/report",
-            params={**WINDOW, **PARTS, "cursor": wrong},
-            headers=tenant.headers,
-        )
-        assert (bad.status_code, bad.json()["field"]) == (400, "cursor")
+
+
+FORGED_REPORTS = [
+    b"x",
+    b'[1,2,"UTC",0,["a"]]',
+    b'[2000000,1,"UTC",0,["a","b"]]',
+    b'[1000000,2147483646,"UTC",0,["a","b"]]',
+    b'[-9,9,"UTC",0,["a","b"]]',
+    b'[1900000,1900096,"Mars/Olympus",0,["a","b"]]',
+    b'[1900000,1900096,"UTC",%d,["a","b"]]' % 10**40,
+    b'[1900000,1900096,"UTC",-1,["a","b"]]',
+]
+FORGED_LOGS = [b"x", b"[1]", b'["a",1]', b"[%d,1]" % 10**40, b"[1,%d]" % 2**63, b"[-1,1]"]
+
+
+@pytest.mark.parametrize(
+    ("path", "forged"),
+    [
+        *(("/exports/report", forged) for forged in FORGED_REPORTS),
+        *(("/requests", forged) for forged in FORGED_LOGS),
+    ],
+    ids=ascii,
+)
+def test_forged_cursors_are_refused(
+    server: Server, tenant: Tenant, path: str, forged: bytes
+) -> None:
+    params = {**WINDOW, **(PARTS if path == "/exports/report" else {})}
+    for cursor in (base64.urlsafe_b64encode(forged).decode(), "not base64"):
+        answer = server.http.get(path, params={**params, "cursor": cursor}, headers=tenant.headers)
+        assert answer.status_code == 400, answer.text
+
+
+def test_a_later_page_tells_of_the_window_that_it_is_of(server: Server, tenant: Tenant) -> None:
+    first = fetch(server, tenant, format="json", limit=7)
+    cursor = first.headers["outlay-next-cursor"]
+    moved = {"from": "2026-11-02", "to": "2026-11-03", "timezone": "UTC"}
+
+    page = fetch(server, tenant, format="json", limit=7, cursor=cursor, **moved)
+
+    told = [json.loads(answer.text)["meta"] for answer in (first, page)]
+    assert told[0] == told[1]
+    assert "2026-11-01-2026-11-30" in page.headers["content-disposition"]
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,18 @@ def period_of_dates(from_date: date, to_date: date, timezone: str) -> Period:
     )
 
 
+def period_of_buckets(start_bucket: int, end_bucket: int, timezone: str) -> Period:
+    """The period of a run of buckets that somebody names; Invalid when it is out of bounds."""
+    parse_zone(timezone)
+    first, last = day_start(FIRST_DATE, timezone), day_start(LAST_DATE, timezone)
+    length = end_bucket - start_bucket
+    if not (first <= start_bucket and end_bucket <= last and length >= 0):
+        raise Invalid(f"dates must lie between {FIRST_DATE} and {LAST_DATE}", field="from")
+    if length > MAX_DAYS * BUCKETS_PER_DAY:
+        raise Invalid(f"the range spans more than {MAX_DAYS:,} days", field="to")
+    return Period(start_bucket=start_bucket, end_bucket=end_bucket, timezone=timezone)
+
+
 def period_of_preset(
     preset: Preset, now: datetime, timezone: str, *, first_event: datetime | None = None
 ) -> Period:

@@ -4,24 +4,24 @@ A file is written whole before its first byte is sent: it comes from one snapsho
 slow reader holds nothing up, and what is wrong is known before it is too late to say so.
 """
 
-import base64
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import IO, Any, Final
+from typing import IO, Annotated, Any, Final
 
 import msgspec
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES_BY_NAME, Unit
-from outlay.domain.period import Interval, Period, steps_of
+from outlay.domain.period import MAX_STEPS, Interval, Period, period_of_buckets, steps_of
 from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.services.analytics import Analytics
 from outlay.storage.cube.store import Row
+from outlay.wire.cursors import read_cursor, write_cursor
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table, number
 from outlay.wire.tables.writers import (
     WriteParquet,
@@ -70,7 +70,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     start_bucket: int
     end_bucket: int
     timezone: str
-    step: int
+    step: Annotated[int, msgspec.Meta(ge=0, le=MAX_STEPS)]
     keys: tuple[str, ...]
 
 
@@ -103,9 +103,15 @@ class ReportFile:
     size: int
     digest: bytes
     """SHA-256 of the whole file."""
+    period: Period
+    """Its window: of a later page, that of the first."""
     trailer: Mapping[str, Any]
     following: str | None
     """The cursor of the next page, None at the end."""
+
+
+Describe = Callable[[UsageQuery, Totals], Mapping[str, Any]]
+"""What a file says of the question, the window that it was asked of, and its totals."""
 
 
 class Reports:
@@ -121,31 +127,26 @@ class Reports:
             ReportFormat.PARQUET: parquet_writer(write_parquet),
         }
 
-    def write(
-        self, report: Report, file_format: ReportFormat, head: Mapping[str, Any]
-    ) -> ReportFile:
-        """Write a report; `head` is what its file says of the question."""
-        cursor = _read_cursor(report)
-        if cursor is not None:
-            period = Period(
-                start_bucket=cursor.start_bucket,
-                end_bucket=cursor.end_bucket,
-                timezone=cursor.timezone,
-            )
+    def write(self, report: Report, file_format: ReportFormat, describe: Describe) -> ReportFile:
+        """Write a report; `describe` says of its window and totals what its file begins with."""
+        cursor = None
+        if report.cursor is not None:
+            cursor = _read_cursor(report, report.cursor)
+            period = period_of_buckets(cursor.start_bucket, cursor.end_bucket, cursor.timezone)
             report = replace(report, period=period)
         labels = {
             dimension: self._analytics.labels(report.organization_id, dimension)
             for dimension in report.group_by
         }
+        whole = UsageQuery(
+            organization_id=report.organization_id,
+            period=report.period,
+            filters=report.filters,
+        )
         paging = _Paging(report.limit)
         file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - handed on
         try:
             with self._analytics.read() as reader:
-                whole = UsageQuery(
-                    organization_id=report.organization_id,
-                    period=report.period,
-                    filters=report.filters,
-                )
                 total = reader.totals(whole).get(0, ZERO)
                 rows = paging.over(
                     reader.rows(
@@ -165,15 +166,13 @@ class Reports:
                 table = Table(
                     columns=columns,
                     rows=_cells(report, rows, labels),
-                    head=head,
+                    head=describe(replace(whole, interval=report.interval), total),
                     foot=_foot(report, total, columns),
                 )
                 trailer = self._writers[file_format](file, table)
             size = file.tell()
             file.seek(0)
-            digest = hashlib.sha256()
-            while piece := file.read(1 << 20):
-                digest.update(piece)
+            digest = hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]  # any binary file will do
             file.seek(0)
         except BaseException:
             file.close()
@@ -181,27 +180,28 @@ class Reports:
         return ReportFile(
             file=file,
             size=size,
-            digest=digest.digest(),
+            digest=digest,
+            period=report.period,
             trailer=trailer,
-            following=_write_cursor(report, paging.last) if paging.has_more else None,
+            following=_write_cursor(report, paging.ended_at) if paging.ended_at else None,
         )
 
 
 class _Paging:
-    """Passes on a page of rows, and knows whether there would be more."""
+    """Passes on a page of rows, and remembers its last one where there would be more."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
-        self.last: Row | None = None
-        self.has_more = False
+        self.ended_at: Row | None = None
 
     def over(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The rows of the page."""
+        last: Row | None = None
         for index, row in enumerate(rows):
             if index == self._limit:
-                self.has_more = True
+                self.ended_at = last
                 return
-            self.last = row
+            last = row
             yield row
 
 
@@ -254,30 +254,15 @@ def _foot(report: Report, total: Totals, columns: Sequence[Column]) -> dict[str,
     }
 
 
-def _read_cursor(report: Report) -> _Cursor | None:
-    if report.cursor is None:
-        return None
-    try:
-        cursor = msgspec.json.decode(base64.urlsafe_b64decode(report.cursor), type=_Cursor)
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise Invalid("this is not a cursor of ours", field="cursor") from error
-    is_of_this = (
-        len(cursor.keys) == len(report.group_by)
-        and 0 <= cursor.start_bucket <= cursor.end_bucket < 2**31
-    )
-    if not is_of_this:
+def _read_cursor(report: Report, text: str) -> _Cursor:
+    cursor = read_cursor(text, _Cursor)
+    if len(cursor.keys) != len(report.group_by):
         raise Invalid("the cursor belongs to another question", field="cursor")
     return cursor
 
 
-def _write_cursor(report: Report, last: Row | None) -> str | None:
-    if last is None:
-        return None
-    cursor = _Cursor(
-        report.period.start_bucket,
-        report.period.end_bucket,
-        report.period.timezone,
-        last.step,
-        last.keys,
+def _write_cursor(report: Report, last: Row) -> str:
+    period = report.period
+    return write_cursor(
+        _Cursor(period.start_bucket, period.end_bucket, period.timezone, last.step, last.keys)
     )
-    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode()

@@ -69,7 +69,7 @@ class RequestLog:
         found: list[LoggedEvent] = []
         for number, part in enumerate(_parts(wanted, buckets)):
             if number == MAX_RUNS:
-                return LogPage(entries=found, following=LogPosition(part.end_us, 2**62))
+                return LogPage(entries=found, following=LogPosition(part.end_us, 2**62 - 1))
             found += self._ledger.read_log(part, limit + 1 - len(found))
             if len(found) > limit:
                 return LogPage(entries=found[:limit], following=found[limit - 1].position)

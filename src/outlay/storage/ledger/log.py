@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent
@@ -12,8 +14,8 @@ from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
 class LogPosition(NamedTuple):
     """Where a page of the log ended; unique and stable however many events come in."""
 
-    event_time_us: int
-    seq: int
+    event_time_us: Annotated[int, Meta(ge=0, lt=2**62)]
+    seq: Annotated[int, Meta(ge=0, lt=2**62)]
 
 
 class LoggedEvent(NamedTuple):

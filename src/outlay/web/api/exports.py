@@ -35,7 +35,7 @@ from outlay.web.http.params import (
     read_text,
 )
 from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import render_meta
+from outlay.web.http.rendering import Json, render_meta
 from outlay.wire.tables.csv_text import render_line
 
 router = APIRouter(tags=["exports"])
@@ -108,20 +108,17 @@ def get_report(
         limit=read_number(params, "limit", None, most=MAX_LIMIT),
         cursor=read_text(params, "cursor"),
     )
-    whole = UsageQuery(
-        organization_id=actor.organization_id,
-        period=period,
-        interval=report.interval,
-        filters=report.filters,
-    )
     freshness = services.analytics.freshness()
-    total = services.analytics.breakdown(whole).total
-    head = {
-        "groupBy": [dimension.value for dimension in report.group_by],
-        "meta": render_meta(whole, total, freshness),
-    }
-    written = services.reports.write(report, file_format, head)
-    name = f"outlay-report-{period.from_date}-{period.to_date}.{file_format}"
+
+    def describe(whole: UsageQuery, total: Totals) -> Json:
+        return {
+            "groupBy": [dimension.value for dimension in report.group_by],
+            "meta": render_meta(whole, total, freshness),
+        }
+
+    written = services.reports.write(report, file_format, describe)
+    window = written.period
+    name = f"outlay-report-{window.from_date}-{window.to_date}.{file_format}"
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Length": str(written.size),

@@ -1,18 +1,16 @@
 """`/requests`: the log of single requests, and one of them in detail."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Final
 
-import msgspec
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.errors import NotFound
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
@@ -32,6 +30,7 @@ from outlay.web.http.rendering import (
     render_money,
     render_totals,
 )
+from outlay.wire.cursors import read_cursor, write_cursor
 
 router = APIRouter(prefix="/requests", tags=["requests"])
 
@@ -49,10 +48,11 @@ def get_requests(request: Request, actor: Reader) -> Response:
     check_names(params, LOG)
     query = _own_only(actor, read_query(params, actor, services.analytics, group_by=None))
     latency_ms = read_number(params, "minLatencyMs", None, least=0, most=MAX_LATENCY_MS)
+    cursor = read_text(params, "cursor")
     freshness = services.analytics.freshness()
     page = services.request_log.page(
         query,
-        before=_read_cursor(read_text(params, "cursor")),
+        before=read_cursor(cursor, LogPosition) if cursor else None,
         limit=read_number(params, "limit", 50, most=MAX_LIMIT) or 50,
         min_duration_us=None if latency_ms is None else latency_ms * 1000,
         min_cost_pusd=read_usd(params, "minCost"),
@@ -64,13 +64,13 @@ def get_requests(request: Request, actor: Reader) -> Response:
         {
             "requests": [_render(entry, labels) for entry in page.entries],
             "totals": render_totals(total, QUALITY_MEASURES),
-            "next": page.following and _write_cursor(page.following),
+            "next": page.following and write_cursor(page.following),
             "meta": render_meta(query, total, freshness),
         }
     )
 
 
-@router.get("/{event_id}")
+@router.get("/{event_id:path}")
 def get_request(request: Request, event_id: str, actor: Reader) -> Response:
     """One request: its tokens by kind, what each part cost, its timing and its attribution."""
     services = services_of(request)
@@ -161,16 +161,3 @@ def _details(event: UsageEvent) -> Json:
 
 def _milliseconds(us: int | None) -> float | None:
     return None if us is None else us / 1000
-
-
-def _read_cursor(text: str | None) -> LogPosition | None:
-    if text is None:
-        return None
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=LogPosition)
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise Invalid("this is not a cursor of ours", field="cursor") from error
-
-
-def _write_cursor(position: LogPosition) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()

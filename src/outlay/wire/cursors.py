@@ -1,0 +1,23 @@
+"""Where a page ended, as one opaque word for a query string."""
+
+import base64
+from typing import TypeVar
+
+import msgspec
+
+from outlay.domain.errors import Invalid
+
+T = TypeVar("T")
+
+
+def write_cursor(position: object) -> str:
+    """A position as a word."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()
+
+
+def read_cursor(text: str, kind: type[T]) -> T:
+    """The position in a word; Invalid when there is none of that kind, or it is out of bounds."""
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=kind)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise Invalid("this is not a cursor of ours", field="cursor") from error
