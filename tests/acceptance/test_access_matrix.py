@@ -161,7 +161,7 @@ def routes(server: Server) -> Iterator[tuple[str, RouteContext]]:
     for route in iter_route_contexts(create_pages(server.services, "operator").routes):
         assert route.methods
         for method in route.methods:
-            yield f"{method} {route.path.replace(':path}', '}')}", route
+            yield f"{method} {str(route.path).replace(':path}', '}')}", route
 
 
 def policies(route: RouteContext) -> list[Policy]:

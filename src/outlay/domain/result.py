@@ -47,6 +47,11 @@ class Totals(NamedTuple):
         answerable = self.requests - self.client_errors
         return self.errors / answerable if answerable else None
 
+    @property
+    def average_latency_us(self) -> float | None:
+        """Mean duration in µs, None without a timed request."""
+        return self.duration_us / self.timed_requests if self.timed_requests else None
+
     def rank_value(self, rank: Rank) -> int:
         """The number this is ranked by: pico-USD, requests or tokens."""
         match rank:

@@ -1,8 +1,8 @@
 """Answers to usage questions: one way from a UsageQuery to numbers, for every page and endpoint."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -177,11 +177,9 @@ class Analytics:
                 entries[entry.key] = entries.get(entry.key, ZERO).plus(entry.total)
         return total, entries
 
-    @contextmanager
-    def read(self) -> Iterator[CubeReader]:
+    def read(self) -> AbstractContextManager[CubeReader]:
         """One snapshot for several questions, whose answers then agree."""
-        with self._slot.read() as reader:
-            yield reader
+        return self._slot.read()
 
     def labels(self, organization_id: str, dimension: Dimension) -> Mapping[str, str]:
         """What to call the values of a dimension."""
@@ -190,7 +188,7 @@ class Analytics:
     def percentiles(self, query: UsageQuery) -> Mapping[float, float | None]:
         """Latency quantiles in microseconds, within the histogram's error; None without any."""
         with self._slot.read() as reader:
-            return _quantiles(reader.latency_bins(query))
+            return quantiles_us(reader.latency_bins(query))
 
     def latency(self, query: UsageQuery, dimension: Dimension) -> LatencyBreakdown:
         """Latency in all and by value of a dimension, most requests first, from one snapshot."""
@@ -211,11 +209,11 @@ class Analytics:
                 total = reader.totals(whole).get(0, ZERO)
                 all_bins = reader.latency_bins(whole)
         values = [
-            LatencyValue(key=key, totals=totals, quantiles=_quantiles(bins.get(key, {})))
+            LatencyValue(key=key, totals=totals, quantiles=quantiles_us(bins.get(key, {})))
             for key, totals in used.items()
         ]
         values.sort(key=lambda value: (-value.totals.requests, value.key))
-        return LatencyBreakdown(total=total, quantiles=_quantiles(all_bins), values=values)
+        return LatencyBreakdown(total=total, quantiles=quantiles_us(all_bins), values=values)
 
     def unpriced(self, query: UsageQuery) -> list[tuple[str, int]]:
         """Mappings that had requests without a price, and how many, most first."""
@@ -255,7 +253,7 @@ class Analytics:
         if query.group_by is not None:
             rows = reader.breakdown(query)
             labels = read_labels(self._directory, query.organization_id, query.group_by)
-            entries = _entries(rows, query, labels)
+            entries = _entries(rows, query.ranks[0], labels)
             if query.then_by is not None:
                 entries = self._with_parts(reader, query, entries)
         if query.group_by is not None and query.group_by.is_single_valued:
@@ -278,11 +276,15 @@ class Analytics:
             return entries
         named = tuple(entry.key for entry in entries if entry.kind is EntryKind.VALUE)
         labels = read_labels(self._directory, query.organization_id, query.then_by)
+        rank = query.ranks[0]
         parts: dict[tuple[str, str], list[BreakdownRow]] = {}
         for row in reader.nested(query, named):
             parts.setdefault((row.kind, row.key or row.kind), []).append(row.part)
         return tuple(
-            replace(entry, parts=_entries(parts.get((entry.kind, entry.key), []), query, labels))
+            replace(
+                entry,
+                parts=_entries(parts.get((entry.kind, entry.key), []), rank, labels),
+            )
             for entry in entries
         )
 
@@ -292,7 +294,8 @@ def _with_quality(measures: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*measures, *QUALITY_MEASURES)))
 
 
-def _quantiles(bins: Mapping[int, int]) -> dict[float, float | None]:
+def quantiles_us(bins: Mapping[int, int]) -> dict[float, float | None]:
+    """The percentiles that answers have, in µs; None without a timed request."""
     return {q: quantile_us(bins, q) for q in PERCENTILES}
 
 
@@ -322,37 +325,24 @@ def cut_entries(
     values: Mapping[str, Totals], top: int, ranks: tuple[Rank, ...]
 ) -> tuple[Entry, ...]:
     """Entries of totals by value: the `top` by any rank, then Other and Unattributed."""
-    kept: set[str] = set()
+    kept: set[str] = {""}
     for rank in ranks:
-        placed = sorted(
-            (key for key in values if key), key=lambda key: (-values[key].rank_value(rank), key)
-        )
-        kept.update(placed[:top])
-    named = sorted(kept, key=lambda key: (-values[key].rank_value(ranks[0]), key))
-    entries = [_whole_entry(EntryKind.VALUE, key, values[key]) for key in named]
-    rest = [values[key] for key in values if key and key not in kept]
-    if rest:
-        entries.append(_whole_entry(EntryKind.OTHER, "other", sum_totals(rest), len(rest)))
-    if "" in values:
-        entries.append(_whole_entry(EntryKind.UNATTRIBUTED, "unattributed", values[""]))
-    return tuple(entries)
+        placed = sorted(values, key=lambda key: (-values[key].rank_value(rank), key))
+        kept.update([key for key in placed if key][:top])
+    others = values.keys() - kept
+    rows = [
+        BreakdownRow(0, EntryKind.VALUE if key else EntryKind.UNATTRIBUTED, key, len(others), total)
+        for key, total in values.items()
+        if key in kept
+    ]
+    if others:
+        rest = sum_totals([values[key] for key in others])
+        rows.append(BreakdownRow(0, EntryKind.OTHER, "", len(others), rest))
+    return _entries(rows, ranks[0], {})
 
 
-def _whole_entry(kind: EntryKind, key: str, totals: Totals, members: int = 1) -> Entry:
-    return Entry(
-        kind=kind,
-        key=key,
-        label=key if kind is EntryKind.VALUE else key.capitalize(),
-        total=totals,
-        by_step={0: totals},
-        members=members,
-    )
-
-
-def _entries(
-    rows: list[BreakdownRow], query: UsageQuery, labels: Mapping[str, str]
-) -> tuple[Entry, ...]:
-    """Entries by the first rank, descending, ties by key; then Other, then Unattributed."""
+def _entries(rows: list[BreakdownRow], rank: Rank, labels: Mapping[str, str]) -> tuple[Entry, ...]:
+    """Entries by a rank, descending, ties by key; then Other, then Unattributed."""
     grouped: dict[tuple[str, str], dict[int, Totals]] = {}
     others = rows[0].others if rows else 0
     for row in rows:
@@ -369,7 +359,6 @@ def _entries(
         for (kind, key), by_step in grouped.items()
     ]
     order = list(EntryKind)
-    rank = query.ranks[0]
     entries.sort(
         key=lambda entry: (order.index(entry.kind), -entry.total.rank_value(rank), entry.key)
     )

@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.latency import quantile_us
 from outlay.domain.measure import Rank
-from outlay.domain.period import Interval
-from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
+from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Breakdown, Entry, EntryKind, Totals, sum_totals
-from outlay.services.analytics import PERCENTILES, Analytics, cut_entries
+from outlay.services.analytics import Analytics, cut_entries, quantiles_us
 from outlay.storage.cube.store import Row
 
 TOP: Final = 10
@@ -35,9 +33,6 @@ class UsageProfile:
 
 def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
     """The profile of a question's window and filters."""
-    whole = replace(
-        query, group_by=None, then_by=None, interval=Interval.TOTAL, measures=ALL_MEASURES
-    )
     with analytics.read() as reader:
         # One scan for all that is not told step by step: few combinations are left of a filter.
         rows = list(
@@ -50,7 +45,7 @@ def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
                 )
             )
         )
-        bins = reader.latency_bins(whole)
+        bins = reader.latency_bins(query)
         activity = analytics.breakdown_in(
             reader, replace(query, group_by=Dimension.MODEL, then_by=None, top=TOP)
         )
@@ -60,7 +55,7 @@ def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
     }
     return UsageProfile(
         total=sum_totals([row.measures for row in rows]),
-        latency={q: quantile_us(bins, q) for q in PERCENTILES},
+        latency=quantiles_us(bins),
         activity=activity,
         top=ranked,
         most_used={dimension: _most_used(entries) for dimension, entries in ranked.items()},

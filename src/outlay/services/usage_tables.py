@@ -17,6 +17,7 @@ from outlay.domain.period import Interval
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.services.analytics import Analytics, by_value
+from outlay.services.checks import pick
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups, list_memberships
@@ -25,7 +26,7 @@ from outlay.storage.directory.projects import list_projects
 
 MAX_PAGE_SIZE: Final = 500
 
-T = TypeVar("T")
+T = TypeVar("T", ApiKey, Member, Project, UserGroup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +136,27 @@ class UsageTables:
 
     # One of a kind, gone ones included
 
-    def member(self, organization_id: str, member_id: str) -> Member | None:
-        """A present or former member."""
+    def member(self, organization_id: str, member_id: str) -> Member:
+        """A present or former member; NotFound when there is none."""
         with self._directory.unit() as session:
             members = list_members(session, organization_id)
-        return next((member for member in members if member.member_id == member_id), None)
+        return pick(members, lambda member: member.member_id == member_id, "member")
 
-    def project(self, organization_id: str, project_id: str) -> Project | None:
-        """A project, also a deleted one."""
+    def project(self, organization_id: str, project_id: str) -> Project:
+        """A project, also a deleted one; NotFound when there is none."""
         with self._directory.unit() as session:
             projects = list_projects(session, organization_id)
-        return next((project for project in projects if project.project_id == project_id), None)
+        return pick(projects, lambda project: project.project_id == project_id, "project")
 
-    def key(self, organization_id: str, api_key_id: str) -> ApiKey | None:
-        """An API key, also a deleted one."""
+    def key(self, organization_id: str, api_key_id: str, member_id: str | None = None) -> ApiKey:
+        """An API key, also a deleted one; NotFound when there is none, or not of the member."""
         with self._directory.unit() as session:
             keys = list_api_keys(session, organization_id)
-        return next((key for key in keys if key.api_key_id == api_key_id), None)
+        return pick(
+            keys,
+            lambda key: key.api_key_id == api_key_id and member_id in {None, key.member_id},
+            "API key",
+        )
 
     # Everybody
 
@@ -190,7 +195,7 @@ class UsageTables:
                 total = sum_totals(list(used.values()))
             else:
                 total = reader.totals(whole).get(0, ZERO)
-        present = {key for key, thing in known.items() if not getattr(thing, "is_deleted", False)}
+        present = {key for key, thing in known.items() if not thing.is_deleted}
         rows = [
             UsageRow(key, known.get(key), used.get(key, ZERO))
             for key in (present | used.keys()) - {""}
@@ -199,18 +204,13 @@ class UsageTables:
         return UsageTable(rows=rows, unattributed=used.get("", ZERO), total=total)
 
 
-def average_latency_us(totals: Totals) -> float | None:
-    """Mean duration in µs, None without a timed request."""
-    return totals.duration_us / totals.timed_requests if totals.timed_requests else None
-
-
 _USER_VALUES: Final[Mapping[UserSort, Callable[[Totals], float]]] = {
     UserSort.COST: lambda totals: totals.cost_pusd,
     UserSort.REQUESTS: lambda totals: totals.requests,
     UserSort.INPUT: lambda totals: totals.input_tokens,
     UserSort.OUTPUT: lambda totals: totals.output_tokens,
     UserSort.TOKENS: lambda totals: totals.total_tokens,
-    UserSort.LATENCY: lambda totals: average_latency_us(totals) or -1,
+    UserSort.LATENCY: lambda totals: -1 if (mean := totals.average_latency_us) is None else mean,
     UserSort.ERRORS: lambda totals: totals.errors,
 }
 

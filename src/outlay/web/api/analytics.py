@@ -163,11 +163,8 @@ def get_health(request: Request, actor: OrganizationReader) -> Response:
     services = services_of(request)
     params = request.query_params
     check_names(params, COMMON)
-    query = replace(
-        read_query(params, actor, services.analytics, group_by=None),
-        interval=Interval.TOTAL,
-        measures=ALL_MEASURES,
-    )
+    query = read_query(params, actor, services.analytics, group_by=None)
+    query = replace(query, interval=Interval.TOTAL)
     freshness = services.analytics.freshness()
     total = services.analytics.breakdown(query).total
     unpriced = services.analytics.unpriced(query)

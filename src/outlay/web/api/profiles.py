@@ -8,13 +8,11 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import NotFound
 from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Entry
+from outlay.domain.result import Entry
 from outlay.services.labels import mark_deleted
 from outlay.services.usage_profiles import read_profile
-from outlay.services.usage_tables import UsageRow
 from outlay.web.api.usage_tables import own_keys_only, render_member
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import COMMON, check_names, read_query
@@ -40,10 +38,8 @@ def get_member(request: Request, user_id: str, actor: OrganizationReader) -> Res
     """One member, present or former: what was put down to them, and where it went."""
     services = services_of(request)
     query = _read(request, actor, Dimension.MEMBER, user_id)
-    row = services.usage_tables.member(actor.organization_id, user_id)
-    if row is None:
-        raise NotFound("There is no such member.")
-    return _profile(request, query, {"member": render_member(UsageRow(user_id, row, ZERO))})
+    member = services.usage_tables.member(actor.organization_id, user_id)
+    return _profile(request, query, {"member": render_member(user_id, member)})
 
 
 @router.get("/keys/{api_key_id}", openapi_extra=documented(PROFILE))
@@ -51,12 +47,8 @@ def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
     """One API key, also a deleted one; for developers one of their own."""
     services = services_of(request)
     query = _read(request, actor, Dimension.API_KEY, api_key_id)
-    key = services.usage_tables.key(actor.organization_id, api_key_id)
-    is_foreign = is_limited(actor, Permission.KEY_USAGE) and (
-        key is not None and key.member_id != actor.member_id
-    )
-    if key is None or is_foreign:
-        raise NotFound("There is no such API key.")
+    creator = actor.member_id if is_limited(actor, Permission.KEY_USAGE) else None
+    key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
     return _profile(
         request,
         query,
@@ -84,8 +76,6 @@ def get_project(request: Request, project_id: str, actor: ProjectReader) -> Resp
         Permission.PROJECT_USAGE,
     )
     project = services.usage_tables.project(actor.organization_id, project_id)
-    if project is None:
-        raise NotFound("There is no such project.")
     return _profile(
         request,
         query,

@@ -24,6 +24,7 @@ from outlay.web.http.params import COMMON, check_names, read_number, read_query,
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
     Json,
+    in_ms,
     json_answer,
     render_instant,
     render_meta,
@@ -121,8 +122,8 @@ def _render(entry: LoggedEvent, labels: Labels) -> Json:
         "cost": render_money(event.cost_pusd),
         "costSource": event.cost_source.value,
         "usageSource": event.usage_source.value,
-        "latencyMs": _milliseconds(event.duration_us),
-        "timeToFirstTokenMs": _milliseconds(event.time_to_first_token_us),
+        "latencyMs": in_ms(event.duration_us),
+        "timeToFirstTokenMs": in_ms(event.time_to_first_token_us),
         "isStream": bool(event.is_stream),
         "recordedAt": render_instant(from_us(entry.recorded_at_us)),
     }
@@ -157,7 +158,3 @@ def _details(event: UsageEvent) -> Json:
             "reported": None if reported is None else render_money(reported),
         },
     }
-
-
-def _milliseconds(us: int | None) -> float | None:
-    return None if us is None else us / 1000

@@ -19,7 +19,7 @@ from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Breakdown, Entry, EntryKind, Totals
 from outlay.services.bundle import Services
-from outlay.services.usage_tables import MAX_PAGE_SIZE, UsageRow, UsageTable, UserSort, UserView
+from outlay.services.usage_tables import MAX_PAGE_SIZE, UsageTable, UserSort, UserView
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import (
     COMMON,
@@ -32,6 +32,7 @@ from outlay.web.http.params import (
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
     Json,
+    in_ms,
     json_answer,
     render_entry,
     render_meta,
@@ -57,7 +58,11 @@ def get_members(request: Request, actor: OrganizationReader) -> Response:
     query = _whole(request, actor)
     table, key_counts = services.usage_tables.members(query)
     rows = [
-        {**render_member(row), "apiKeyCount": key_counts.get(row.key, 0), **_numbers(row.totals)}
+        {
+            **render_member(row.key, row.thing),
+            "apiKeyCount": key_counts.get(row.key, 0),
+            **_numbers(row.totals),
+        }
         for row in table.rows
     ]
     return _answer(services, query, table, {"members": rows})
@@ -123,7 +128,9 @@ def get_users(request: Request, actor: OrganizationReader) -> Response:
     page = services.usage_tables.users(query, view)
     return json_answer(
         {
-            "users": [{**render_member(row), **_numbers(row.totals)} for row in page.rows],
+            "users": [
+                {**render_member(row.key, row.thing), **_numbers(row.totals)} for row in page.rows
+            ],
             "page": view.page,
             "pageSize": view.page_size,
             "pageCount": page.page_count,
@@ -226,12 +233,11 @@ def own_keys_only(actor: Actor, query: UsageQuery, permission: Permission) -> Us
     return query.only(Dimension.MEMBER, actor.member_id)
 
 
-def render_member(row: UsageRow[Member]) -> Json:
-    """Who a row is about."""
-    member = row.thing
+def render_member(user_id: str, member: Member | None) -> Json:
+    """Who a row is about; None for somebody whom the directory does not know."""
     return {
-        "userId": row.key,
-        "name": member.name if member else row.key,
+        "userId": user_id,
+        "name": member.name if member else user_id,
         "email": member.email if member and not member.is_deleted else None,
         "role": member.role.value if member else None,
         "isFormer": member is not None and member.is_deleted,
@@ -247,10 +253,9 @@ def _whole(request: Request, actor: Actor, names: frozenset[str] = COMMON) -> Us
 
 
 def _numbers(totals: Totals) -> Json:
-    timed = totals.timed_requests
     return {
         **render_totals(totals, _SHOWN),
-        "averageLatencyMs": totals.duration_us / timed / 1000 if timed else None,
+        "averageLatencyMs": in_ms(totals.average_latency_us),
     }
 
 

@@ -56,12 +56,17 @@ def render_totals(totals: Totals, measures: Sequence[str]) -> Json:
     return body
 
 
+def in_ms(us: float | None) -> float | None:
+    """Microseconds as milliseconds."""
+    return None if us is None else us / 1000
+
+
 def render_latency(totals: Totals, quantiles: Mapping[float, float | None]) -> Json:
     """Averages and percentiles in milliseconds; None where nothing was timed."""
-    timed, streamed = totals.timed_requests, totals.streamed_requests
+    streamed = totals.streamed_requests
     return {
-        "timedRequestCount": timed,
-        "averageLatencyMs": totals.duration_us / timed / 1000 if timed else None,
+        "timedRequestCount": totals.timed_requests,
+        "averageLatencyMs": in_ms(totals.average_latency_us),
         "latencyMs": {
             f"p{round(q * 100)}": None if value is None else round(value / 1000, 3)
             for q, value in quantiles.items()
