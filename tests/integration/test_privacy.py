@@ -27,7 +27,7 @@ from outlay.services.retention import end_users_kept_from
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.storage.directory.sso import put_identity
-from outlay.storage.ledger.sqlite import Intent
+from outlay.storage.ledger.rows import Intent
 
 ADDRESS = "Canary.Ada@example.test"
 NAME = "Ada Canary-Lovelace"

@@ -22,7 +22,8 @@ from outlay.services.limits import Reservation, SpendLimits
 from outlay.services.prices import PriceBooks
 from outlay.services.recording import Recorder
 from outlay.services.routing import Route, Router
-from outlay.storage.ledger.sqlite import Intent, SqliteLedger
+from outlay.storage.ledger.rows import Intent
+from outlay.storage.ledger.sqlite import SqliteLedger
 from outlay.wire.answer import Answer, text_of
 from outlay.wire.call import Call, text_bytes
 from outlay.wire.caller import Caller

@@ -14,7 +14,8 @@ from typing import Final
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
-from outlay.storage.ledger.sqlite import Intent, SqliteLedger
+from outlay.storage.ledger.rows import Intent
+from outlay.storage.ledger.sqlite import SqliteLedger
 
 logger = logging.getLogger(__name__)
 

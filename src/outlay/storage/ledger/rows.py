@@ -1,9 +1,10 @@
 """Usage events as ledger rows, their digests and the checksums of batches."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -41,6 +42,26 @@ GENESIS: Final = bytes(DIGEST_BYTES)
 _facts_of = attrgetter(*FACTS)
 _fields_of = attrgetter(*EVENT_FIELDS)
 _encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A committed run of rows whose checksum has been found right."""
+
+    batch_id: int
+    first_seq: int
+    last_seq: int
+    recorded_at_us: int
+    rows: list[EventRow]
+
+
+class Intent(NamedTuple):
+    """A request that has been let through, as it is on record until its outcome is."""
+
+    organization_id: str
+    event_id: str
+    begun: bytes
+    """What is known of it, for whoever has to settle it in the end."""
 
 
 def facts_digest(event: UsageEvent) -> bytes:

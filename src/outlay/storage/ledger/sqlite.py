@@ -9,12 +9,12 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pysqlite3 as driver
 
@@ -25,15 +25,17 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.log import LogFilter, LoggedEvent, log_statement, logged
+from outlay.storage.ledger.erasing import drop_claims, replace_claims, restate
+from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
+    Batch,
     EventRow,
+    Intent,
     batch_checksum,
     facts_digest,
     facts_json,
-    replace_in_facts,
     to_row,
 )
 from outlay.storage.sqlite import Connection, connect
@@ -41,8 +43,6 @@ from outlay.storage.sqlite import Connection, connect
 logger = logging.getLogger(__name__)
 
 SCHEMA_VERSION: Final = 3
-FORGET_EVENTS: Final = 5_000
-"""Events rewritten in one transaction when claims of end users are dropped."""
 MAX_COMMIT_EVENTS: Final = 5_000
 """Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
 
@@ -51,26 +51,6 @@ RECENT_EVENTS: Final = 20_000
 
 MAX_PENDING_EVENTS: Final = 100_000
 """Submitted but uncommitted events at which new ones are refused instead of queued."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A committed run of rows whose checksum has been found right."""
-
-    batch_id: int
-    first_seq: int
-    last_seq: int
-    recorded_at_us: int
-    rows: list[EventRow]
-
-
-class Intent(NamedTuple):
-    """A request that has been let through, as it is on record until its outcome is."""
-
-    organization_id: str
-    event_id: str
-    begun: bytes
-    """What is known of it, for whoever has to settle it in the end."""
 
 
 @dataclass(slots=True)
@@ -86,17 +66,15 @@ class _Submission:
         return len(self.events) + len(self.intents)
 
 
-class SqliteLedger:
+class SqliteLedger(LedgerReader):
     """Append-only usage events in one SQLite file. Thread-safe."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Open or create the ledger at `path`; raises Damaged when its tail is not intact."""
-        self._path = path
+        super().__init__(path)
         self._clock = clock
         self._writer = connect(path)
         self._prepare()
-        self._readers = threading.local()
-        self._open_readers: list[Connection] = []
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._pending = 0
         self._lock = threading.Lock()
@@ -358,99 +336,10 @@ class SqliteLedger:
             self._closing = True
             self._queue.put(None)
         self._thread.join()
-        for reader in self._open_readers:
-            reader.close()
+        self.close_readers()
         self._writer.close()
 
-    # Erasing
-
-    @property
-    def edition(self) -> str:
-        """Which ledger, and in which wording of its rows: what a cube is made of."""
-        return f"{self.ledger_id}.{self._rewrites}"
-
-    def forget(self, organization_id: str, identity: str, instead: str) -> int:
-        """Put `instead` in the place of an identity, in any case, wherever requests claimed it.
-
-        Returns the number of events that changed. All else, numbers above all, stays as it is; the
-        batches concerned get a second checksum.
-        """
-        claim = identity.lower()
-
-        def replace_claims(writer: Connection) -> list[int]:
-            found = writer.execute(queries.CLAIMED_EVENTS, (organization_id, claim, claim))
-            sequences = [seq for (seq,) in found]
-            for seq in sequences:
-                writer.execute(queries.REPLACE_CLAIM, (claim, instead, claim, instead, seq))
-            for rowid, facts in writer.execute(queries.CONFLICTS, (organization_id,)).fetchall():
-                told = replace_in_facts(facts, claim, instead)
-                if told != facts:
-                    writer.execute(queries.REPLACE_OFFERED, (told, rowid))
-            return sequences
-
-        return self._rewrite(replace_claims)
-
-    def forget_end_users(self, organization_id: str, before_us: int) -> int:
-        """Drop claimed end users of events before an instant; of how many events.
-
-        So many at a time that nobody waits long for the ledger: call it until there are none.
-        """
-
-        def drop_claims(writer: Connection) -> list[int]:
-            which = (organization_id, before_us, FORGET_EVENTS)
-            sequences = [seq for (seq,) in writer.execute(queries.CLAIMS_BEFORE, which)]
-            writer.executemany(queries.DROP_CLAIM, [(seq,) for seq in sequences])
-            return sequences
-
-        return self._rewrite(drop_claims)
-
-    def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
-        """Change rows between commits, and restate the batches that they are in."""
-        with self._writing:
-            writer = self._writer
-            writer.execute("BEGIN IMMEDIATE")
-            try:
-                sequences = change(writer)
-                rewrites = self._rewrites
-                if sequences:
-                    (rewrites,) = writer.execute(queries.COUNT_REWRITE).fetchone()
-                restated_to = 0
-                for seq in sequences:
-                    if seq > restated_to:
-                        restated_to = self._restate_batch_of(seq)
-                writer.execute("COMMIT")
-            except BaseException:
-                writer.execute("ROLLBACK")
-                raise
-            self._rewrites = rewrites
-            with self._lock:
-                self._recent.clear()
-                self._recent_events = 0
-            # What was there before must not stay in the log either.
-            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return len(sequences)
-
-    def _restate_batch_of(self, seq: int) -> int:
-        """Give the batch of an event the checksum of its rows as they are; its last sequence."""
-        writer = self._writer
-        batch_id, first_seq, last_seq, width = writer.execute(queries.BATCH_OF, (seq,)).fetchone()
-        before = writer.execute(queries.CHECKSUM_BEFORE, (batch_id,)).fetchone()
-        rows = writer.execute(queries.EVENTS_BETWEEN, (first_seq, last_seq)).fetchall()
-        checksum = batch_checksum(before[0] if before else GENESIS, [row[:width] for row in rows])
-        writer.execute(queries.RESTATE, (checksum, batch_id))
-        return int(last_seq)
-
-    # Reading
-
-    def _reader(self) -> Connection:
-        """This thread's own read connection."""
-        connection: Connection | None = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = connect(self._path, read_only=True)
-            self._readers.connection = connection
-            with self._lock:
-                self._open_readers.append(connection)
-        return connection
+    # What is known without reading
 
     def wait_for_commit(self, after_seq: int, timeout: float) -> bool:
         """Wait up to `timeout` seconds for an event past `after_seq`; whether there is one."""
@@ -479,71 +368,49 @@ class SqliteLedger:
                 return []
             return [batch for batch in self._recent if batch.first_seq > after_seq]
 
-    def read_batches(self, after_seq: int, limit: int = 5_000) -> Iterator[Batch]:
-        """Up to `limit` whole batches after `after_seq`, each checked against its checksum.
+    @property
+    def edition(self) -> str:
+        """Which ledger, and in which wording of its rows: what a cube is made of."""
+        return f"{self.ledger_id}.{self._rewrites}"
 
-        Raises Damaged, naming the batch, when stored rows are not what was written.
+    # Erasing
+
+    def forget(self, organization_id: str, identity: str, instead: str) -> int:
+        """Put `instead` in the place of an identity, in any case, wherever requests claimed it.
+
+        Returns the number of events that changed. All else, numbers above all, stays as it is; the
+        batches concerned get a second checksum.
         """
-        reader = self._reader()
-        heads = reader.execute(queries.BATCHES_AFTER, (after_seq, limit)).fetchall()
-        previous: bytes | None = None
-        expected = after_seq + 1
-        for batch_id, first_seq, last_seq, recorded_at_us, checksum, width, restated in heads:
-            if previous is None:
-                found = reader.execute(queries.CHECKSUM_BEFORE, (batch_id,)).fetchone()
-                previous = found[0] if found else GENESIS
-            rows = reader.execute(queries.EVENTS_BETWEEN, (first_seq, last_seq)).fetchall()
-            intact = first_seq == expected and len(rows) == last_seq - first_seq + 1
-            covered = rows if width == len(ROW_COLUMNS) else [row[:width] for row in rows]
-            if not intact or batch_checksum(previous, covered) != (restated or checksum):
-                raise Damaged(
-                    f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not "
-                    "match its checksum; restore it from a backup",
-                    code="ledger-checksum",
-                )
-            previous, expected = checksum, last_seq + 1
-            yield Batch(batch_id, first_seq, last_seq, recorded_at_us, rows)
-
-    def read_window(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
-    ) -> Iterator[EventRow]:
-        """Rows of an organization with event time in [start_us, end_us), through a sequence."""
-        found = self._reader().execute(
-            queries.EVENTS_OF_WINDOW, (organization_id, start_us, end_us, through_seq)
+        return self._rewrite(
+            lambda writer: replace_claims(writer, organization_id, identity.lower(), instead)
         )
-        yield from found
 
-    def read_log(self, wanted: LogFilter, limit: int) -> list[LoggedEvent]:
-        """Events that are wanted, newest first."""
-        text, values = log_statement(wanted, queries.COLUMNS)
-        return [logged(row) for row in self._reader().execute(text, [*values, limit])]
+    def forget_end_users(self, organization_id: str, before_us: int) -> int:
+        """Drop claimed end users of events before an instant; of how many events.
 
-    def find_event(self, organization_id: str, event_id: str) -> LoggedEvent | None:
-        """The event with an id, None when there is none."""
-        found = self._reader().execute(queries.EVENT, (organization_id, event_id)).fetchone()
-        return logged(found) if found else None
+        So many at a time that nobody waits long for the ledger: call it until there are none.
+        """
+        return self._rewrite(lambda writer: drop_claims(writer, organization_id, before_us))
 
-    def intents(self) -> list[Intent]:
-        """Requests without an outcome, oldest first."""
-        return [Intent(*row) for row in self._reader().execute(queries.INTENTS)]
-
-    def organizations(self) -> list[str]:
-        """Ids of all organizations that have events."""
-        return [row[0] for row in self._reader().execute(queries.ORGANIZATIONS)]
-
-    def event_time_range(self, organization_id: str) -> tuple[int, int] | None:
-        """Earliest and latest event time in µs, None without events."""
-        reader = self._reader()
-        (first,) = reader.execute(queries.FIRST_EVENT_TIME, (organization_id,)).fetchone()
-        if first is None:
-            return None
-        (last,) = reader.execute(queries.LAST_EVENT_TIME, (organization_id,)).fetchone()
-        return first, last
-
-    def count_events(self, through_seq: int) -> int:
-        """Number of stored events up to a sequence number."""
-        return int(self._reader().execute(queries.COUNT_EVENTS, (through_seq,)).fetchone()[0])
-
-    def count_conflicts(self) -> int:
-        """Number of events refused because their id was taken by other content."""
-        return int(self._reader().execute(queries.COUNT_CONFLICTS).fetchone()[0])
+    def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
+        """Change rows between commits, and restate the batches that they are in."""
+        with self._writing:
+            writer = self._writer
+            writer.execute("BEGIN IMMEDIATE")
+            try:
+                sequences = change(writer)
+                rewrites = self._rewrites
+                if sequences:
+                    (rewrites,) = writer.execute(queries.COUNT_REWRITE).fetchone()
+                restate(writer, sequences)
+                writer.execute("COMMIT")
+            except BaseException:
+                writer.execute("ROLLBACK")
+                raise
+            self._rewrites = rewrites
+            with self._lock:
+                self._recent.clear()
+                self._recent_events = 0
+            # What was there before must not stay in the log either.
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return len(sequences)
