@@ -283,7 +283,7 @@ def test_a_user_who_moves_between_three_groups_is_counted_where_they_were(server
         assert sum(part["requestCount"] for part in entry["breakdown"]) == entry["requestCount"]
 
 
-def test_a_developer_who_asks_for_others_gets_nothing_whatever_they_are_called(
+def test_a_developer_who_asks_for_others_finds_nobody_whatever_they_are_called(
     server: Server,
 ) -> None:
     tenant = server.tenant(role=Role.DEVELOPER)
@@ -297,9 +297,11 @@ def test_a_developer_who_asks_for_others_gets_nothing_whatever_they_are_called(
     assert ask(server, tenant, "/requests")["totals"]["requestCount"] == 1
     assert ask(server, tenant, "/analytics/projects")["totals"]["requestCount"] == 1
     for name in ("-", "mem_other", "NULL"):
-        for params in ({"userId": name}, {"apiKeyId": name}, {"projectId": name}):
+        for path, param in (("/requests", "userId"), ("/analytics/projects", "memberId")):
+            answer = server.http.get(path, params={param: name}, headers=tenant.headers)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+        for params in ({"apiKeyId": name}, {"projectId": name}):
             found = ask(server, tenant, "/requests", **params)
             assert (found["totals"]["requestCount"], found["requests"]) == (0, [])
-        for params in ({"memberId": name}, {"apiKeyId": name}, {"projectId": name}):
             found = ask(server, tenant, "/analytics/projects", **params)
             assert found["totals"]["requestCount"] == 0

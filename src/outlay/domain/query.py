@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Invalid
+from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval, Period
@@ -47,8 +47,7 @@ QUALITY_MEASURES = (
 class UsageQuery:
     """Measures by period step and dimension value, for one organization.
 
-    Values of one filter are alternatives, of which there may be none; filters of different
-    dimensions must all hold. The
+    Values of one filter are alternatives; filters of different dimensions must all hold. The
     groups that are among the `top` by any of `ranks` are named, the others are summed as Other;
     events without a value are Unattributed and never part of Other.
     """
@@ -81,10 +80,10 @@ class UsageQuery:
         _check_filters(self.filters)
 
     def only(self, dimension: Dimension, value: str) -> "UsageQuery":
-        """The same question about one value; about nothing where it asks for others already."""
-        asked = self.filters.get(dimension)
-        values = (value,) if asked is None or value in asked else ()
-        return replace(self, filters={**self.filters, dimension: values})
+        """The same question about one value; NotFound where it asks for others alone."""
+        if value not in self.filters.get(dimension, (value,)):
+            raise NotFound(f"There is no such {dimension.noun}.")
+        return replace(self, filters={**self.filters, dimension: (value,)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +114,9 @@ class RowQuery:
 
 def _check_filters(filters: Mapping[Dimension, tuple[str, ...]]) -> None:
     for dimension, values in filters.items():
-        if len(values) > MAX_FILTER_VALUES:
+        if not 1 <= len(values) <= MAX_FILTER_VALUES:
             raise Invalid(
-                f"a filter takes up to {MAX_FILTER_VALUES:,} values", field=dimension.value
+                f"a filter takes 1 to {MAX_FILTER_VALUES:,} values", field=dimension.value
             )
         for value in values:
             _check_text(value, dimension.value)

@@ -57,7 +57,7 @@ def log_statement(wanted: LogFilter, columns: str) -> tuple[str, list[str | int]
             tests = " OR ".join(
                 ["instr(',' || groups || ',', ',' || ? || ',') > 0"] * len(alternatives)
             )
-            clauses.append(f"({tests or 'FALSE'})")
+            clauses.append(f"({tests})")
         else:
             clauses.append(f"{dimension.column} IN ({marks})")
         values += alternatives

@@ -202,9 +202,11 @@ def _expanded(dimension: Dimension, label: str, alias: str) -> tuple[str, str]:
 
 def _steps(interval: Interval) -> Mapping[str, str]:
     """Fragments that map buckets to steps; a total needs no map."""
+    step_map = load_sql(PACKAGE, "step.map")
     if interval is Interval.TOTAL:
-        return {"step": "0", "step_join": ""}
+        return {"step_map": step_map, "step": "0", "step_join": ""}
     return {
+        "step_map": step_map,
         "step": "step.step",
         "step_join": "\n    JOIN step ON step.bucket = usage.bucket",
     }
@@ -245,7 +247,7 @@ def _filters(filters: Filters) -> tuple[str, Parameters]:
             name = f"filter_{len(parameters)}"
             parameters[name] = value
             names.append(f"${name}")
-        within = ", ".join(names) or "NULL"
+        within = ", ".join(names)
         if dimension is Dimension.GROUP:
             within = f"SELECT groups FROM group_set WHERE group_id IN ({within})"  # noqa: S608 - parameter names
         clauses.append(f"\n      AND {dimension.column} IN ({within})")

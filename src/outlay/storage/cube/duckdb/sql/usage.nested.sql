@@ -1,12 +1,6 @@
 -- Measures per step, named value of a first dimension and value of a second one: within each value
 -- of the first the top values of the second are kept, the rest is Other.
-WITH edge AS (
-    SELECT CAST(string_split($edges, ',') AS INTEGER[]) AS marks
-),
-step AS MATERIALIZED (
-    SELECT CAST(step AS SMALLINT) AS step, unnest(range(marks[step + 1], marks[step + 2])) AS bucket
-    FROM (SELECT marks, unnest(range(len(marks) - 1)) AS step FROM edge)
-),
+WITH {step_map},
 cell AS MATERIALIZED (
     SELECT {step} AS step, {column} AS label, {second} AS second_label, {sums}
     FROM ({source}) AS usage{step_join}
