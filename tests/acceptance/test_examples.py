@@ -22,20 +22,21 @@ from outlay.web.http.openapi import example_name
 
 FOLDER = Path(examples.__file__).parent
 WINDOW = "from=2026-11-19&to=2026-11-20"
+DAILY = f"{WINDOW}&bucket=day"
 ENDPOINTS = {
-    "/analytics/activity": f"{WINDOW}&groupBy=user,model&compare=previous",
+    "/analytics/activity": f"{DAILY}&groupBy=user,model&compare=previous",
     "/analytics/summary": WINDOW,
-    "/analytics/me": WINDOW,
+    "/analytics/me": DAILY,
     "/analytics/latency": f"{WINDOW}&groupBy=provider",
     "/analytics/health": WINDOW,
     "/analytics/members": WINDOW,
-    "/analytics/members/{user_id}": WINDOW,
-    "/analytics/keys/{api_key_id}": WINDOW,
+    "/analytics/members/{user_id}": DAILY,
+    "/analytics/keys/{api_key_id}": DAILY,
     "/analytics/projects": WINDOW,
-    "/analytics/projects/{project_id}": WINDOW,
+    "/analytics/projects/{project_id}": DAILY,
     "/analytics/groups": WINDOW,
     "/analytics/users": f"{WINDOW}&selected=mem_x",
-    "/analytics/users-and-groups": WINDOW,
+    "/analytics/users-and-groups": DAILY,
     "/requests": f"{WINDOW}&limit=1",
     "/requests/{event_id}": "",
 }
