@@ -415,6 +415,34 @@ def test_a_token_may_do_no_more_than_its_scopes(server: Server) -> None:
                 assert (answer.status_code, answer.json()["code"]) == (403, "scope-required")
 
 
+def test_a_narrow_token_lets_nobody_in_who_could_do_more(server: Server) -> None:
+    world = make_world(server)
+    colleague = world.people[Role.DEVELOPER].member.member_id
+    actions: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("POST", "/invitations", {"email": "new@x.test", "role": "owner"}),
+        ("PATCH", f"/members/{colleague}", {"role": "admin"}),
+        ("POST", f"/members/{world.people[Role.ADMIN].member.member_id}/password-link", {}),
+        ("PUT", "/sso", {"issuer": "https://id.test", "clientId": "c"}),
+    )
+
+    def ask_with(scopes: frozenset[Scope], method: str, path: str, body: Any) -> httpx.Response:
+        _, token = world.administration.tokens.create(
+            world.operator,
+            description="some scopes",
+            scopes=scopes,
+            member_id=world.people[Role.OWNER].member.member_id,
+        )
+        bearer = {"Authorization": f"Bearer {token}"}
+        return httpx.request(method, server.url + path, headers=bearer, json=body)
+
+    for method, path, body in actions:
+        for lacking in set(Scope) - {Scope.DIRECTORY_WRITE}:
+            answer = ask_with(frozenset(Scope) - {lacking}, method, path, body)
+            assert (answer.status_code, answer.json()["code"]) == (403, "scope-required"), path
+            assert lacking in answer.json()["detail"]
+        assert ask_with(frozenset(Scope), method, path, body).is_success, path
+
+
 def test_by_token_only_means_no_session(server: Server) -> None:
     world = make_world(server)
     cookie = {"Cookie": world.people[Role.OWNER].cookie["Cookie"]}

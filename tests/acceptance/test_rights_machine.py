@@ -263,9 +263,8 @@ class RightsMachine(RuleBasedStateMachine):
         body = {"projectId": project.project_id, "description": "k", "memberId": member_id}
         answer = self.send(by, "POST", "/api-keys", {**body, "trustsCaller": trusts})
         if answer.is_success and member_id != by.member_id:
-            assert f"{self.organization.organization_id}: {Permission.MEMBERS_READ}" in self.rights(
-                by
-            )
+            leads = f"{self.organization.organization_id}: {Permission.PROJECTS_WRITE}"
+            assert leads in self.rights(by)
 
     @rule(by=credentials)
     def sign_out(self, by: Credential) -> None:

@@ -139,11 +139,12 @@ def is_limited(actor: Actor, permission: Permission) -> bool:
 
 def grantable_scopes(actor: Actor) -> frozenset[Scope]:
     """The scopes that an actor may give to an access token: those that they can use themselves."""
-    return frozenset(
-        rule.scope
-        for rule in POLICY.values()
-        if rule.scope in actor.scopes and actor.role in rule.roles
-    )
+    return usable_scopes(actor.role) & actor.scopes
+
+
+def usable_scopes(role: Role) -> frozenset[Scope]:
+    """The scopes that somebody of a role can use, whatever the plan."""
+    return frozenset(rule.scope for rule in POLICY.values() if role in rule.roles)
 
 
 _RANK: Final = {Role.DEVELOPER: 0, Role.ADMIN: 1, Role.OWNER: 2}
@@ -152,6 +153,21 @@ _RANK: Final = {Role.DEVELOPER: 0, Role.ADMIN: 1, Role.OWNER: 2}
 def may_manage(actor: Actor, role: Role) -> bool:
     """Whether an actor may make, change or remove somebody of a role: never one above their own."""
     return actor.is_operator or _RANK[role] <= _RANK[actor.role]
+
+
+def permit_admission(actor: Actor, role: Role) -> None:
+    """Raise NotPermitted unless an actor may let somebody of a role sign in.
+
+    Whoever signs in has all scopes that the role can use, so a credential that lacks one of them
+    must not bring anybody in: it would be the way to what it was not issued for.
+    """
+    missing = usable_scopes(role) - actor.scopes
+    if missing:
+        raise NotPermitted(
+            f"This access token may not let anybody sign in as {role}, who can do what it cannot; "
+            f"it needs the scope {' and '.join(sorted(missing))}.",
+            code="scope-required",
+        )
 
 
 def _either(values: frozenset[Plan] | frozenset[Role]) -> str:

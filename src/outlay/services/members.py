@@ -10,7 +10,7 @@ from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.errors import Conflict, NotFound, NotPermitted
 from outlay.domain.organization import Invitation, Member
-from outlay.domain.policy import may_manage
+from outlay.domain.policy import may_manage, permit_admission
 from outlay.kit.clock import from_us, in_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
@@ -66,6 +66,7 @@ class Members:
     def invite(self, actor: Actor, email: str, role: Role) -> tuple[Invitation, str]:
         """An invitation, and the only sight of the secret of its link."""
         check_manages(actor, role)
+        permit_admission(actor, role)
         address, secret = check_email(email), new_secret()
         with self._trail.change(actor) as change:
             members = present_members(change.session, actor)
@@ -132,6 +133,7 @@ class Members:
             )
             if after.role is not before.role:
                 check_manages(actor, after.role)
+                permit_admission(actor, after.role)
                 check_other_owner(change.session, actor, before)
                 # A link that somebody holds was made for what the member was.
                 delete_password_links(change.session, member_id)
@@ -174,6 +176,7 @@ class Members:
         with self._trail.change(actor) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
+            permit_admission(actor, member.role)
             create_password_link(
                 change.session,
                 digest_secret(secret),

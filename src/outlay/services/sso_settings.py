@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from outlay.domain.actor import Actor
+from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Damaged, Invalid, NotFound
+from outlay.domain.policy import permit_admission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.sealing import SealBroken, Sealer
 from outlay.services.checks import check_name
@@ -58,7 +59,11 @@ class SsoSettings:
         group_claim: str = "groups",
         groups: Mapping[str, str] | None = None,
     ) -> SingleSignOn:
-        """Set the provider. Without a secret the one there is stays, for the same client only."""
+        """Set the provider. Without a secret the one there is stays, for the same client only.
+
+        The provider says who somebody is, an owner included.
+        """
+        permit_admission(actor, Role.OWNER)
         check_issuer(issuer)
         wanted = SingleSignOn(
             organization_id=actor.organization_id,
