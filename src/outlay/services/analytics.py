@@ -131,16 +131,22 @@ class Analytics:
 
         `earlier` is the period just before unless another is given.
         """
+        with self._slot.read() as reader:
+            return self.compare_in(reader, query, earlier)
+
+    def compare_in(
+        self, reader: CubeReader, query: UsageQuery, earlier: Period | None = None
+    ) -> Comparison:
+        """The same from a snapshot that several questions share."""
         period = query.period
         elapsed = elapsed_part(period, self._clock.now())
         earlier = earlier or earlier_period(period)
         earlier_part = same_part(earlier, period, elapsed)
-        with self._slot.read() as reader:
-            current = self.breakdown_in(reader, query)
-            named = tuple(entry.key for entry in current.entries if entry.kind is EntryKind.VALUE)
-            plain = replace(query, then_by=None, named=named)
-            before = self.breakdown_in(reader, replace(plain, period=earlier))
-            part_total, part_entries = self._part(reader, plain, before, earlier_part)
+        current = self.breakdown_in(reader, query)
+        named = tuple(entry.key for entry in current.entries if entry.kind is EntryKind.VALUE)
+        plain = replace(query, then_by=None, named=named)
+        before = self.breakdown_in(reader, replace(plain, period=earlier))
+        part_total, part_entries = self._part(reader, plain, before, earlier_part)
         return Comparison(
             period=period,
             elapsed=elapsed,

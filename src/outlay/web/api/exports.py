@@ -10,15 +10,17 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES, Unit
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval, Preset
-from outlay.domain.policy import Permission
+from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.domain.result import Breakdown, Totals
 from outlay.services.reports import MAX_LIMIT, TOTAL_TOKENS, Report, ReportFormat
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import (
     COMMON,
     OWN_QUERY,
@@ -64,9 +66,7 @@ def get_activity_csv(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 ) -> StreamingResponse:
     """`/analytics/activity` as CSV: one row per step and group, exact numbers, then the totals."""
-    params = request.query_params
-    check_names(params, QUERY | {"metric"})
-    return _export(request, read_query(params, actor, services_of(request).analytics))
+    return _export(request, _read(request, actor))
 
 
 @router.get(
@@ -80,8 +80,43 @@ def get_own_csv(
 ) -> StreamingResponse:
     """`/analytics/me` as CSV."""
     params = request.query_params
-    check_names(params, OWN_QUERY | {"metric"})
+    check_names(params, OWN_QUERY)
     return _export(request, read_own_query(params, actor, services_of(request).analytics))
+
+
+@router.get(
+    "/exports/projects/{project_id}.csv",
+    response_class=StreamingResponse,
+    responses=_CSV,
+    openapi_extra=documented(QUERY),
+)
+def get_project_csv(
+    request: Request,
+    project_id: str,
+    actor: Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))],
+) -> StreamingResponse:
+    """The usage of one project as CSV; for developers that of their own API keys in it."""
+    services = services_of(request)
+    services.usage_tables.project(actor.organization_id, project_id)
+    query = _read(request, actor).only(Dimension.PROJECT, project_id)
+    return _export(request, own_keys_only(actor, query, Permission.PROJECT_USAGE))
+
+
+@router.get(
+    "/exports/keys/{api_key_id}.csv",
+    response_class=StreamingResponse,
+    responses=_CSV,
+    openapi_extra=documented(QUERY),
+)
+def get_key_csv(
+    request: Request,
+    api_key_id: str,
+    actor: Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))],
+) -> StreamingResponse:
+    """The usage of one API key as CSV; for developers one of their own."""
+    creator = actor.member_id if is_limited(actor, Permission.KEY_USAGE) else None
+    services_of(request).usage_tables.key(actor.organization_id, api_key_id, creator)
+    return _export(request, _read(request, actor).only(Dimension.API_KEY, api_key_id))
 
 
 @router.get(
@@ -158,6 +193,11 @@ def _metrics(text: str | None) -> tuple[str, ...]:
 
 METRICS: Final = {**{m.api_name: m.name for m in MEASURES}, "totalTokens": TOTAL_TOKENS}
 """Names in JSON → names of measures."""
+
+
+def _read(request: Request, actor: Actor) -> UsageQuery:
+    check_names(request.query_params, QUERY)
+    return read_query(request.query_params, actor, services_of(request).analytics)
 
 
 def _export(request: Request, query: UsageQuery) -> StreamingResponse:

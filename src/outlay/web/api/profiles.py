@@ -13,8 +13,9 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import Entry
 from outlay.services.labels import mark_deleted
 from outlay.services.usage_profiles import read_profile
-from outlay.web.api.usage_tables import own_keys_only, render_member
+from outlay.web.api.usage_tables import render_member
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import COMMON, check_names, read_query
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (

@@ -14,12 +14,13 @@ from outlay.domain.errors import NotFound
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
-from outlay.domain.query import QUALITY_MEASURES, UsageQuery
+from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
 from outlay.services.request_log import MAX_LIMIT
 from outlay.storage.ledger.log import LoggedEvent, LogPosition
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import COMMON, check_names, read_number, read_query, read_text, read_usd
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
@@ -47,7 +48,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
     services = services_of(request)
     params = request.query_params
     check_names(params, LOG)
-    query = _own_only(actor, read_query(params, actor, services.analytics, group_by=None))
+    query = own_requests_only(actor, read_query(params, actor, services.analytics, group_by=None))
     latency_ms = read_number(params, "minLatencyMs", None, least=0, most=MAX_LATENCY_MS)
     cursor = read_text(params, "cursor")
     freshness = services.analytics.freshness()
@@ -80,12 +81,6 @@ def get_request(request: Request, event_id: str, actor: Reader) -> Response:
         raise NotFound("There is no such request.")
     labels = _labels(services, actor.organization_id)
     return json_answer({**_render(found, labels), **_details(found.event)})
-
-
-def _own_only(actor: Actor, query: UsageQuery) -> UsageQuery:
-    if not is_limited(actor, Permission.REQUESTS_READ):
-        return query
-    return query.only(Dimension.USER, actor.member_id)
 
 
 def _labels(services: Services, organization_id: str) -> Labels:

@@ -15,12 +15,13 @@ from outlay.domain.measure import Rank
 from outlay.domain.money import divide_half_even
 from outlay.domain.organization import Member
 from outlay.domain.period import Interval
-from outlay.domain.policy import Permission, is_limited
+from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Breakdown, Entry, EntryKind, Totals
 from outlay.services.bundle import Services
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UsageTable, UserSort, UserView
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import (
     COMMON,
     check_names,
@@ -224,13 +225,6 @@ def _cost_per_request(totals: Totals) -> object:
     if not totals.requests:
         return None
     return render_money(divide_half_even(totals.cost_pusd, totals.requests))
-
-
-def own_keys_only(actor: Actor, query: UsageQuery, permission: Permission) -> UsageQuery:
-    """The question, cut to the actor's own API keys where that is all they may see."""
-    if not is_limited(actor, permission):
-        return query
-    return query.only(Dimension.MEMBER, actor.member_id)
 
 
 def render_member(user_id: str, member: Member | None) -> Json:

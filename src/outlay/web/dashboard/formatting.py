@@ -95,6 +95,14 @@ def format_signed_change(current: int, earlier: int) -> str:
     return f"{MINUS if current < earlier else '+'}{text}"
 
 
+def format_latency(us: float) -> str:
+    """Microseconds as `840 ms`, and `3.10 s` from a second on."""
+    ms = round(us / 1000)
+    if ms < 1000:
+        return f"{ms} ms"
+    return f"{_decimal(_rounded(round(us), 10_000), 2)} s"
+
+
 def _rounded(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
+
+PERIOD: Final = frozenset({"preset", "from", "to", "timezone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,19 @@ class Links:
         kept = [item for item in self.items if item[0] not in {"preset", "from", "to"}]
         return self._url([*kept, *changes.items()])
 
+    def without(self, *names: str) -> "Links":
+        """Links from this page with parameters taken out."""
+        return Links(self.path, tuple(item for item in self.items if item[0] not in names))
+
     def other(self, path: str, without: frozenset[str] = frozenset()) -> str:
         """Another page with the same period and filters."""
         kept = [item for item in self.items if item[0] not in without]
         return f"{path}?{urlencode(kept)}" if kept else path
+
+    def travel(self, path: str, **more: str) -> str:
+        """Another page with the same period alone, and `more`."""
+        kept = [item for item in self.items if item[0] in PERIOD]
+        return Links(path, ())._url([*kept, *more.items()])
 
     def _url(self, items: list[tuple[str, str]]) -> str:
         return f"{self.path}?{urlencode(items)}" if items else self.path

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
-from outlay.web.dashboard.organization_analytics import GROUPINGS, Subject, render_usage
+from outlay.web.dashboard.frame import PAGE_ONLY
+from outlay.web.dashboard.usage_pages import GROUPINGS, Crumb, Subject, render_usage
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import OWN_QUERY, check_names, read_own_query
 
@@ -17,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 ME: Final = Subject(
     title="My usage",
-    crumb="Monitoring",
+    crumbs=(Crumb("Monitoring"),),
     lede="What your own requests cost, by model, project and key.",
     export="/exports/me.csv",
     groupings={
@@ -33,6 +34,6 @@ def get_my_usage(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.OWN_USAGE))]
 ) -> Response:
     """The page."""
-    check_names(request.query_params, OWN_QUERY | {"metric"})
+    check_names(request.query_params, OWN_QUERY | PAGE_ONLY)
     query = read_own_query(request.query_params, actor, services_of(request).analytics)
     return render_usage(request, actor, query, ME)

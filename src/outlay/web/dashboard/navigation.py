@@ -29,17 +29,40 @@ class NavSection:
 NAVIGATION: Final = (
     NavSection(
         "Organization",
-        (NavItem("Analytics", "/organization/analytics", "chart-area", is_enterprise=True),),
+        (
+            NavItem("Analytics", "/organization/analytics", "chart-area", is_enterprise=True),
+            NavItem("Members", "/organization/members", "users", is_enterprise=True),
+            NavItem("Users & groups", "/organization/users-and-groups", "layers", True),
+            NavItem("Monthly report", "/organization/report", "file-text", is_enterprise=True),
+        ),
     ),
     NavSection(
         "Monitoring",
         (
+            NavItem("Dashboard", "/monitoring/dashboard", "gauge", is_enterprise=True),
+            NavItem("Users analytics", "/monitoring/users", "table", is_enterprise=True),
+            NavItem("Requests", "/monitoring/requests", "list"),
             NavItem("My usage", "/me/usage", "user"),
-            NavItem("Audit trail", "/monitoring/audit", "list", permission=Permission.AUDIT_READ),
+            NavItem("Audit trail", "/monitoring/audit", "shield", permission=Permission.AUDIT_READ),
         ),
     ),
     NavSection("Setup", (NavItem("Settings", "/settings", "settings"),)),
 )
+"""What stands below the section of the project one is in."""
+
+
+def project_section(project_id: str) -> NavSection:
+    """The pages of a project."""
+    place = f"/project/{project_id}"
+    return NavSection(
+        "Project",
+        (
+            NavItem("Overview", place, "house"),
+            NavItem("Analytics", f"{place}/analytics", "chart-area"),
+            NavItem("API keys", f"{place}/keys", "key"),
+        ),
+    )
+
 
 SETTINGS: Final = (
     NavItem("Account", "/settings/account", "user", permission=Permission.ACCOUNT_READ),

@@ -10,15 +10,17 @@ from starlette.responses import HTMLResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import OutlayError
-from outlay.domain.policy import has
 from outlay.web.dashboard import formatting
-from outlay.web.dashboard.navigation import NAVIGATION, NavSection
+from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
 from outlay.web.http.auth import session_actor
 
 THEME_COOKIE: Final = "outlay_theme"
 THEMES: Final = ("system", "light", "dark")
 FRAGMENT_HEADER: Final = "x-fragment"
+
+MODULES: Final = ("app", "dom", "fmt", "area", "scale", "daterange", "forms")
+"""Scripts that every page needs: fetched at once rather than one after the other."""
 
 _UNSAFE_IN_SCRIPT: Final = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -37,7 +39,9 @@ environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-environment.globals.update(static_url=static_url, embed_json=embed_json, format=formatting)
+environment.globals.update(
+    static_url=static_url, embed_json=embed_json, format=formatting, modules=MODULES
+)
 
 
 def render_page(
@@ -50,31 +54,17 @@ def render_page(
 ) -> HTMLResponse:
     """A page in its shell, or its inside alone for the fragment navigator."""
     theme = request.cookies.get(THEME_COOKIE, "system")
+    is_fragment = request.headers.get(FRAGMENT_HEADER) == "page"
     body = environment.get_template(template).render(
         actor=actor,
         theme=theme if theme in THEMES else "system",
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        navigation=_navigation(actor) if actor else (),
-        base="fragment.html" if request.headers.get(FRAGMENT_HEADER) == "page" else "layout.html",
+        shell=None if actor is None or is_fragment else shell_of(request, actor),
+        base="fragment.html" if is_fragment else "layout.html",
         **context,
     )
     return HTMLResponse(body, status, headers={"Vary": "X-Fragment"})
-
-
-def _navigation(actor: Actor) -> list[NavSection]:
-    """The sidebar, without what is closed to the actor for good."""
-    return [
-        NavSection(
-            section.title,
-            tuple(
-                item
-                for item in section.items
-                if item.permission is None or has(actor, item.permission)
-            ),
-        )
-        for section in NAVIGATION
-    ]
 
 
 def render_error(

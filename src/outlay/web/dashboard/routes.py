@@ -8,6 +8,9 @@ from outlay.web.dashboard import (
     login,
     my_usage,
     organization_analytics,
+    project,
+    project_keys,
+    requests,
     settings,
     static_files,
 )
@@ -17,6 +20,9 @@ router.include_router(static_files.router)
 router.include_router(login.router)
 router.include_router(entrance.router)
 router.include_router(organization_analytics.router)
+router.include_router(project.router)
+router.include_router(project_keys.router)
 router.include_router(my_usage.router)
+router.include_router(requests.router)
 router.include_router(audit.router)
 router.include_router(settings.router)

@@ -6,8 +6,8 @@ import "./forms.js";
 
 let loading = /** @type {AbortController|null} */ (null);
 
-/** Shows another state of this page. @param {string} url @param {boolean} [push] */
-async function go(url, push = true) {
+/** Shows another page, or another state of this one. @param {string} url @param {boolean} [push] @param {boolean} [keepScroll] */
+async function go(url, push = true, keepScroll = false) {
   loading?.abort();
   const request = new AbortController();
   loading = request;
@@ -26,9 +26,12 @@ async function go(url, push = true) {
       location.assign(url);
       return;
     }
+    const isElsewhere = new URL(url, location.href).pathname !== location.pathname;
     document.title = next.title;
     page.replaceChildren(...fresh.childNodes);
     if (push) history.pushState(null, "", url);
+    if (isElsewhere && push && !keepScroll) scrollTo(0, 0);
+    markCurrent();
     prepare();
     restoreFocus(focused);
     announce(document.title);
@@ -38,6 +41,16 @@ async function go(url, push = true) {
   } finally {
     if (loading === request) page.removeAttribute("aria-busy");
   }
+}
+
+/** Marks the entry of the sidebar that the address lies below. */
+function markCurrent() {
+  const path = location.pathname;
+  const below = (/** @type {HTMLAnchorElement} */ link) => path === link.pathname || path.startsWith(`${link.pathname}/`);
+  const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll(".sidebar .nav-item")]).filter(below);
+  const deepest = links.sort((a, b) => b.pathname.length - a.pathname.length)[0];
+  for (const link of document.querySelectorAll(".sidebar .nav-item[aria-current]")) link.removeAttribute("aria-current");
+  deepest?.setAttribute("aria-current", "page");
 }
 
 /** What tells a control apart from the others across a swap. @param {Element|null} node */
@@ -68,10 +81,35 @@ function showMetric(metric) {
   for (const table of document.querySelectorAll("[data-ranking]")) {
     /** @type {HTMLElement} */ (table).hidden = /** @type {HTMLElement} */ (table).dataset.ranking !== metric;
   }
-  const area = /** @type {any} */ (document.querySelector("usage-area"));
-  area?.show(metric);
+  for (const area of document.querySelectorAll("usage-area")) /** @type {any} */ (area).show(metric);
+  for (const title of document.querySelectorAll("h2[data-title]")) retitle(/** @type {HTMLElement} */ (title), metric);
   const url = new URL(location.href);
   url.searchParams.set("metric", metric);
+  history.replaceState(null, "", url);
+}
+
+const NAMES = { cost: "Cost", requestCount: "Requests", totalTokens: "Tokens" };
+
+/** Lets a heading such as "Cost by model" name the metric that is shown. @param {HTMLElement} title @param {string} metric */
+function retitle(title, metric) {
+  const rest = (title.textContent ?? "").replace(/^\S+/, "");
+  title.textContent = NAMES[/** @type {keyof NAMES} */ (metric)] + rest;
+}
+
+/** Shows one of the views of a page, of which each is there already. @param {string} view */
+function showView(view) {
+  const focused = document.activeElement?.closest("[data-view]");
+  const place = focused ? [...focused.querySelectorAll("[data-view-tab]")].indexOf(/** @type {Element} */ (document.activeElement)) : -1;
+  for (const node of document.querySelectorAll("[data-view]")) {
+    const panel = /** @type {HTMLElement} */ (node);
+    panel.hidden = panel.dataset.view !== view;
+    if (panel.hidden) continue;
+    const tabs = /** @type {HTMLElement[]} */ ([...panel.querySelectorAll("[data-view-tab]")]);
+    const half = place < tabs.length / 2 ? 0 : 1;
+    if (place >= 0) tabs.filter((tab) => tab.dataset.viewTab === view)[half]?.focus();
+  }
+  const url = new URL(location.href);
+  url.searchParams.set("view", view);
   history.replaceState(null, "", url);
 }
 
@@ -119,15 +157,6 @@ async function copy(button) {
   announce(said);
 }
 
-function toggleTable() {
-  const button = document.querySelector("[data-table-toggle]");
-  const area = /** @type {any} */ (document.querySelector("usage-area"));
-  if (!button || !area) return;
-  area.asTable = !area.asTable;
-  button.setAttribute("aria-pressed", String(area.asTable));
-  area.draw();
-}
-
 /** @param {boolean} open */
 function setDrawer(open) {
   document.getElementById("sidebar")?.classList.toggle("is-open", open);
@@ -139,27 +168,49 @@ document.addEventListener("click", (event) => {
   const plain = !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0;
   const metric = /** @type {HTMLElement|null} */ (target.closest("[data-metric-card],[data-metric-tabs] [data-metric]"));
   const link = /** @type {HTMLAnchorElement|null} */ (target.closest("a[data-go]"));
+  const view = /** @type {HTMLElement|null} */ (target.closest("[data-view-tab]"));
+  const entry = /** @type {HTMLAnchorElement|null} */ (target.closest(".nav-item,.switcher a"));
   const copied = /** @type {HTMLElement|null} */ (target.closest("[data-copy]"));
+  if (entry) carryPeriod(entry);
   if (metric && plain) {
     event.preventDefault();
     showMetric(metric.dataset.metric ?? "cost");
   } else if (link && plain) {
     event.preventDefault();
-    go(withMetric(link.href));
-  } else if (target.closest("[data-table-toggle]")) toggleTable();
-  else if (copied) copy(copied);
+    go(stay(link.href), true, "keepScroll" in link.dataset);
+  } else if (view && plain) {
+    event.preventDefault();
+    showView(view.dataset.viewTab ?? "");
+  } else if (copied) copy(copied);
   if (target.closest("[data-drawer]")) setDrawer(!document.querySelector(".sidebar.is-open"));
   else if (!target.closest(".sidebar")) setDrawer(false);
-  const range = document.querySelector(".range[open]");
-  if (range && !range.contains(target) && target.isConnected) range.removeAttribute("open");
+  for (const menu of document.querySelectorAll(".range[open],.menu[open]")) {
+    if (target.isConnected && (!menu.contains(target) || target.closest(".menu-item,.menu-panel .link"))) menu.removeAttribute("open");
+  }
 });
 
-/** Keeps the metric that is being looked at. @param {string} href */
-function withMetric(href) {
-  const url = new URL(href);
-  const metric = new URL(location.href).searchParams.get("metric");
-  if (metric) url.searchParams.set("metric", metric);
+/** Keeps the metric and the view of the page one is on. @param {string} href */
+function stay(href) {
+  const url = new URL(href, location.href);
+  const here = new URL(location.href);
+  if (url.pathname !== here.pathname) return url.href;
+  for (const name of ["metric", "view"]) {
+    const value = here.searchParams.get(name);
+    if (value && !url.searchParams.has(name)) url.searchParams.set(name, value);
+  }
   return url.href;
+}
+
+/** Takes the period along to another page. @param {HTMLAnchorElement} link */
+function carryPeriod(link) {
+  const url = new URL(link.href);
+  const here = new URL(location.href).searchParams;
+  if (url.pathname.startsWith("/settings")) return;
+  for (const name of ["preset", "from", "to", "timezone"]) {
+    const value = here.get(name);
+    if (value) url.searchParams.set(name, value);
+  }
+  link.href = url.href;
 }
 
 document.addEventListener("submit", (event) => {
@@ -169,8 +220,21 @@ document.addEventListener("submit", (event) => {
   }
   if (!form.matches("[data-go-form]")) return;
   event.preventDefault();
-  const params = new URLSearchParams(/** @type {any} */ (new FormData(form)));
-  go(withMetric(new URL(`${form.getAttribute("action")}?${params}`, location.href).href));
+  const filled = [...new FormData(form)].filter(([, value]) => value !== "");
+  const params = new URLSearchParams(/** @type {any} */ (filled));
+  go(stay(new URL(`${form.getAttribute("action")}?${params}`, location.href).href));
+});
+
+document.addEventListener("change", (event) => {
+  const field = /** @type {HTMLElement} */ (event.target);
+  if (field.matches("[data-submit]")) /** @type {HTMLSelectElement} */ (field).form?.requestSubmit();
+});
+
+document.addEventListener("pick", (event) => {
+  const { name, value } = /** @type {CustomEvent} */ (event).detail;
+  const url = new URL(location.href);
+  if (!url.searchParams.getAll(name).includes(value)) url.searchParams.append(name, value);
+  go(url.href);
 });
 
 document.addEventListener("zoom", (event) => {
@@ -187,10 +251,11 @@ document.addEventListener("keydown", (event) => {
   const range = document.querySelector(".range[open]");
   if (event.key === "Escape") {
     setDrawer(false);
-    if (range) {
-      range.removeAttribute("open");
-      /** @type {HTMLElement|null} */ (range.querySelector("summary"))?.focus();
-    }
+    const open = document.querySelector(".range[open],.menu[open]");
+    if (open) {
+      open.removeAttribute("open");
+      /** @type {HTMLElement|null} */ (open.querySelector("summary"))?.focus();
+    } else /** @type {HTMLElement|null} */ (document.querySelector("[data-drawer-close]"))?.click();
   }
   if (range && /^[1-9]$/.test(event.key) && !(target instanceof HTMLInputElement)) {
     /** @type {HTMLElement|null} */ (range.querySelector(`[data-preset="${event.key}"]`))?.click();
@@ -216,7 +281,7 @@ document.addEventListener("focusin", (event) => {
 for (const [type, isLit] of /** @type {[string, boolean][]} */ ([["pointerover", true], ["pointerout", false]])) {
   document.addEventListener(type, (event) => {
     const row = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest?.(".ranking tbody tr"));
-    if (row) /** @type {any} */ (document.querySelector("usage-area"))?.light(isLit ? row.dataset.key : null);
+    if (row) /** @type {any} */ ((row.closest("[data-panel]") ?? document).querySelector("usage-area"))?.light(isLit ? row.dataset.key : null);
   });
 }
 

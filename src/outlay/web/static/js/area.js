@@ -43,7 +43,7 @@ function swatch(band) {
 
 class UsageArea extends HTMLElement {
   connectedCallback() {
-    const source = document.getElementById("usage-data");
+    const source = document.getElementById(this.dataset.source ?? "");
     /** @type {UsageData} */
     this.data = JSON.parse(source?.textContent ?? "{}");
     this.hiddenKeys = new Set();

@@ -1,0 +1,117 @@
+"""What pages of usage have around their numbers: period, filters, notices, freshness."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.measure import Rank
+from outlay.domain.period import Interval, Period, Preset, parse_zone
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import Totals
+from outlay.services.bundle import Services
+from outlay.services.labels import read_labels
+from outlay.web.dashboard.links import Links
+from outlay.web.http.params import FILTERS, read_choice
+
+METRICS: Final = {Rank.COST: "Cost", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
+
+PRESETS: Final = {
+    Preset.LAST_24_HOURS: "Last 24 hours",
+    Preset.LAST_7_DAYS: "Last 7 days",
+    Preset.LAST_30_DAYS: "Last 30 days",
+    Preset.LAST_3_MONTHS: "Last 3 months",
+    Preset.THIS_MONTH: "Month to date",
+    Preset.LAST_MONTH: "Last month",
+    Preset.THIS_QUARTER: "Quarter to date",
+    Preset.YEAR_TO_DATE: "Year to date",
+    Preset.ALL: "All time",
+}
+
+INTERVALS: Final = {
+    Interval.HOUR: "Hourly",
+    Interval.DAY: "Daily",
+    Interval.WEEK: "Weekly",
+    Interval.MONTH: "Monthly",
+}
+
+PAGE_ONLY: Final = frozenset({"metric", "view", "mode", "density", "id"})
+"""Parameters that say how a page shows its numbers; endpoints do not know them."""
+
+FILTER_OF: Final[Mapping[Dimension, str]] = {dim: name for name, dim in FILTERS.items()}
+"""The parameter that filters by a dimension."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterChip:
+    """A filter in force."""
+
+    name: str
+    value: str
+    noun: str
+    label: str
+    remove_url: str
+
+
+def frame_of(
+    request: Request, services: Services, query: UsageQuery, total: Totals
+) -> dict[str, Any]:
+    """What the templates around a period's numbers need; Invalid for an unknown metric."""
+    links = Links.of(request)
+    period = query.period
+    return {
+        "links": links,
+        "metrics": METRICS,
+        "metric": read_choice(request.query_params, "metric", Rank) or Rank.COST,
+        "page_only": PAGE_ONLY,
+        "presets": PRESETS,
+        "period": period,
+        "today": services.clock.now().astimezone(parse_zone(period.timezone)).date(),
+        "range_title": PRESETS[period.preset] if period.preset else "Custom",
+        "range_dates": describe_dates(period),
+        "step_name": INTERVALS.get(query.interval, ""),
+        "chips": chips_of(services, query, links),
+        "total": total,
+        "is_empty": not total.requests,
+        "freshness": services.analytics.freshness(),
+    }
+
+
+def chips_of(services: Services, query: UsageQuery, links: Links) -> list[FilterChip]:
+    """The filters of the address, by name; those that a page sets itself are not among them."""
+    chips: list[FilterChip] = []
+    named = {name for name, _ in links.items}
+    for name, dimension in FILTERS.items():
+        values = query.filters.get(dimension, ()) if name in named else ()
+        if not values:
+            continue
+        labels = read_labels(services.directory, query.organization_id, dimension)
+        chips.extend(
+            FilterChip(
+                name=name,
+                value=value,
+                noun=dimension.noun,
+                label=labels.get(value, value),
+                remove_url=links.drop(name, value),
+            )
+            for value in values
+        )
+    return chips
+
+
+def describe_dates(period: Period) -> str:
+    """`Oct 22 – Nov 20, 2026`."""
+    first, last = period.from_date, period.to_date
+    if first == last:
+        return describe_date(first, with_year=True)
+    same_year = first.year == last.year
+    return f"{describe_date(first, with_year=not same_year)} – {describe_date(last)}"
+
+
+def describe_date(day: date, *, with_year: bool = True) -> str:
+    """`Nov 20, 2026`."""
+    text = f"{day:%b} {day.day}"
+    return f"{text}, {day.year}" if with_year else text

@@ -1,0 +1,66 @@
+"""A thin histogram over a period whose bars lead into their part of it. Drawn by the server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from outlay.domain.period import Period, Step, period_of_buckets
+
+WIDTH = 1000
+HEIGHT = 48
+MAX_BARS = 120
+"""More steps than this share bars."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One step, or a few."""
+
+    x: float
+    width: float
+    height: int
+    failed_height: int
+    title: str
+    from_date: str
+    to_date: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """All bars, on a ground of WIDTH by HEIGHT."""
+
+    bars: Sequence[Bar]
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def draw_histogram(
+    steps: Sequence[Step], period: Period, values: Sequence[int], failed: Sequence[int]
+) -> Histogram:
+    """Bars of `values`, the failed ones of each in another colour at its foot."""
+    share = max(1, -(-len(steps) // MAX_BARS))
+    groups = [range(start, min(start + share, len(steps))) for start in range(0, len(steps), share)]
+    sums = [(sum(values[i] for i in group), sum(failed[i] for i in group)) for group in groups]
+    highest = max((total for total, _ in sums), default=0) or 1
+    slot = WIDTH / max(1, len(groups))
+    bars = []
+    for number, (group, (total, errors)) in enumerate(zip(groups, sums, strict=True)):
+        span = period_of_buckets(
+            steps[group[0]].start_bucket, steps[group[-1]].end_bucket, period.timezone
+        )
+        label = steps[group[0]].label.replace("T", " ")
+        bars.append(
+            Bar(
+                x=round(number * slot, 2),
+                width=round(max(slot - 1.5, 0.8), 2),
+                height=_height(total, highest),
+                failed_height=_height(errors, highest),
+                title=f"{label}: {total:,} requests, {errors:,} failed",
+                from_date=span.from_date.isoformat(),
+                to_date=span.to_date.isoformat(),
+            )
+        )
+    return Histogram(bars=bars)
+
+
+def _height(value: int, highest: int) -> int:
+    return max(1, HEIGHT * value // highest) if value else 0

@@ -1,0 +1,119 @@
+"""Single requests as lines of a list, wherever one stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.period import parse_zone
+from outlay.domain.query import UsageQuery
+from outlay.kit.clock import from_us
+from outlay.services.bundle import Services
+from outlay.storage.ledger.log import LoggedEvent
+from outlay.web.dashboard.formatting import (
+    format_count,
+    format_exact_count,
+    format_exact_money,
+    format_latency,
+    format_unit_cost,
+)
+
+STATUSES: Final = {
+    Status.OK: "OK",
+    Status.CLIENT_ERROR: "Client error",
+    Status.UPSTREAM_ERROR: "Upstream error",
+    Status.GATEWAY_ERROR: "Gateway error",
+    Status.CANCELED: "Canceled",
+}
+
+LABELLED: Final = (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER, Dimension.GROUP)
+"""Dimensions whose values have names of their own."""
+
+Labels = Mapping[Dimension, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One request."""
+
+    event_id: str
+    time: str
+    instant: str
+    status: str
+    status_title: str
+    http_status: str
+    mapping: str
+    key: str
+    user: str
+    tokens_in: str
+    tokens_out: str
+    exact_tokens: str
+    cost: str
+    exact_cost: str
+    is_unpriced: bool
+    latency: str
+    latency_bar: int
+    """In thousandths of the slowest line."""
+
+
+def labels_of(services: Services, organization_id: str) -> Labels:
+    """Names of what requests are put down to."""
+    return {
+        dimension: services.analytics.labels(organization_id, dimension) for dimension in LABELLED
+    }
+
+
+def lines_of(
+    services: Services, query: UsageQuery, entries: Sequence[LoggedEvent]
+) -> list[LogLine]:
+    """The lines of some requests, in the zone of a question."""
+    labels = labels_of(services, query.organization_id)
+    zone = parse_zone(query.period.timezone)
+    slowest = max((entry.event.duration_us or 0 for entry in entries), default=0)
+    return [
+        _line(entry.event, labels, from_us(entry.event.event_time_us).astimezone(zone), slowest)
+        for entry in entries
+    ]
+
+
+def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> LogLine:
+    is_unknown = event.usage_source is UsageSource.UNKNOWN
+    duration = event.duration_us
+    return LogLine(
+        event_id=event.event_id,
+        time=f"{time:%b} {time.day}, {time:%H:%M:%S}",
+        instant=time.isoformat(),
+        status=event.status.value,
+        status_title=STATUSES[event.status],
+        http_status="" if event.http_status is None else str(event.http_status),
+        mapping=event.mapping or event.model or "unknown model",
+        key=labels[Dimension.API_KEY].get(event.api_key_id, event.api_key_id),
+        user=labels[Dimension.USER].get(event.user_id, event.user_id),
+        tokens_in="?" if is_unknown else format_count(event.input_tokens),
+        tokens_out="?" if is_unknown else format_count(event.output_tokens),
+        exact_tokens="Nobody counted the tokens"
+        if is_unknown
+        else f"{format_exact_count(event.input_tokens)} in, "
+        f"{format_exact_count(event.output_tokens)} out",
+        cost=cost_of(event),
+        exact_cost=exact_cost_of(event),
+        is_unpriced=event.cost_source is CostSource.UNPRICED,
+        latency="–" if duration is None else format_latency(duration),
+        latency_bar=1000 * duration // slowest if duration and slowest else 0,
+    )
+
+
+def cost_of(event: UsageEvent) -> str:
+    """What a request cost, `unpriced` where nobody knows."""
+    if event.cost_source is CostSource.UNPRICED:
+        return "unpriced"
+    return format_unit_cost(event.cost_pusd)
+
+
+def exact_cost_of(event: UsageEvent) -> str:
+    """The same with every digit."""
+    if event.cost_source is CostSource.UNPRICED:
+        return "There is no price for this model"
+    return format_exact_money(event.cost_pusd)

@@ -1,0 +1,64 @@
+"""A breakdown as it is shown: a chart over time beside a ranking, in the same colours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.measure import Rank
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import Comparison, EntryKind
+from outlay.services.bundle import Services
+from outlay.services.palette import remember_slots
+from outlay.web.dashboard.frame import FILTER_OF, METRICS
+from outlay.web.dashboard.ranking import Ranking, rank_entries
+from outlay.web.http.rendering import render_series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """What the template of a breakdown needs."""
+
+    view: str
+    """Tells the panels of a page apart."""
+    noun: str
+    rankings: Mapping[Rank, Ranking]
+    data: Mapping[str, Any]
+    """What the chart draws: the public answer, and which series each metric shows how."""
+    filter_name: str
+    """The parameter that picking a series sets."""
+    overlaps: bool
+    """The parts may exceed the total."""
+    is_unfinished: bool
+
+
+def panel_of(services: Services, query: UsageQuery, comparison: Comparison) -> Panel:
+    """The panel of a question that is grouped, and its answer."""
+    dimension = query.group_by or Dimension.MODEL
+    remembered = remember_slots(
+        services.directory, query.organization_id, dimension, comparison.current.entries
+    )
+    rankings = {metric: rank_entries(comparison, metric, remembered) for metric in METRICS}
+    usage = render_series(query, comparison, remembered, services.analytics.freshness())
+    display = {
+        metric.value: [
+            {"key": row.key, "slot": row.slot}
+            for row in ranking.rows
+            if row.kind == EntryKind.VALUE
+        ]
+        for metric, ranking in rankings.items()
+    }
+    return Panel(
+        view=dimension.value,
+        noun=dimension.noun,
+        rankings=rankings,
+        data={
+            "usage": usage,
+            "display": display,
+            "noun": dimension.noun,
+            "filter": FILTER_OF[dimension],
+        },
+        filter_name=FILTER_OF[dimension],
+        overlaps=not dimension.is_single_valued,
+        is_unfinished=comparison.is_unfinished,
+    )

@@ -1,0 +1,228 @@
+"""A project: what it spends, on which models, by which keys; for developers of their own keys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.event import Status
+from outlay.domain.organization import Project
+from outlay.domain.period import Interval
+from outlay.domain.policy import Permission, has, is_limited
+from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
+from outlay.domain.result import EntryKind
+from outlay.services.bundle import Services
+from outlay.services.labels import mark_deleted
+from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
+from outlay.web.dashboard.frame import PAGE_ONLY
+from outlay.web.dashboard.links import Links
+from outlay.web.dashboard.log_lines import LogLine, lines_of
+from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.shell import PROJECT_COOKIE
+from outlay.web.dashboard.usage_pages import (
+    MODEL_VIEWS,
+    Crumb,
+    Subject,
+    has_usage,
+    render_first_steps,
+    usage_context,
+    view_of,
+)
+from outlay.web.http.auth import OnPage, is_secure, services_of
+from outlay.web.http.ownership import own_keys_only, own_requests_only
+from outlay.web.http.params import COMMON, check_names, read_query
+
+router = APIRouter(prefix="/project", include_in_schema=False)
+
+PARAMETERS: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"projectId"}
+SIDE_ROWS: Final = 6
+LATEST: Final = 8
+FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
+
+ProjectReader = Annotated[Actor, Depends(OnPage(Permission.PROJECT_USAGE))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideRow:
+    """A line of a short list beside the chart."""
+
+    label: str
+    note: str
+    value: str
+    exact: str
+    path: str
+
+
+@router.get("")
+def get_first(request: Request, actor: ProjectReader) -> Response:
+    """The project that was looked at last, or the first one."""
+    projects = services_of(request).administration.projects.of(actor)
+    if not projects:
+        return RedirectResponse("/settings/projects", 303)
+    known = {project.project_id for project in projects}
+    last = request.cookies.get(PROJECT_COOKIE, "")
+    project_id = last if last in known else projects[0].project_id
+    return RedirectResponse(f"/project/{project_id}", 303)
+
+
+@router.get("/{project_id}")
+def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Response:
+    """What matters of a project on one page."""
+    services = services_of(request)
+    project, query = read_project(request, project_id, actor)
+    subject = subject_of(actor, project, "", "Spend, requests and errors at a glance.")
+    if not has_usage(request, actor):
+        return render_first_steps(request, actor, subject)
+    context = usage_context(request, query, [Dimension.MODEL], with_errors=True)
+    links = context["links"]
+    requests = own_requests_only(actor, replace(query, filters=dict(query.filters)))
+    return remember(
+        request,
+        project,
+        render_page(
+            request,
+            "project_overview.html",
+            actor=actor,
+            title=f"{subject.title} · Overview",
+            subject=subject,
+            project=project,
+            keys=_top_keys(services, query, project, links),
+            failures=_failures(services, query, project, links),
+            latest=_latest(services, requests),
+            may_see_keys=has(actor, Permission.KEY_USAGE),
+            **context,
+        ),
+    )
+
+
+@router.get("/{project_id}/analytics")
+def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Response:
+    """Cost by model, and over time; by mapping or by canonical model."""
+    project, query = read_project(request, project_id, actor)
+    subject = subject_of(
+        actor, project, "Analytics", "Which models it uses, and what they cost over time."
+    )
+    if not has_usage(request, actor):
+        return render_first_steps(request, actor, subject)
+    return remember(
+        request,
+        project,
+        render_page(
+            request,
+            "project_analytics.html",
+            actor=actor,
+            title=f"{subject.title} · {project.name}",
+            subject=subject,
+            views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
+            view=view_of(request, MODEL_VIEWS),
+            **usage_context(request, query, list(MODEL_VIEWS)),
+        ),
+    )
+
+
+def read_project(
+    request: Request, project_id: str, actor: Actor, more: frozenset[str] = frozenset()
+) -> tuple[Project, UsageQuery]:
+    """A project of an address and the question about it; NotFound for unknown and foreign ones.
+
+    `more` are parameters that the page reads itself.
+    """
+    services = services_of(request)
+    check_names(request.query_params, PARAMETERS | more)
+    project = services.usage_tables.project(actor.organization_id, project_id)
+    query = read_query(request.query_params, actor, services.analytics)
+    query = query.only(Dimension.PROJECT, project_id)
+    return project, own_keys_only(actor, query, Permission.PROJECT_USAGE)
+
+
+def subject_of(actor: Actor, project: Project, title: str, lede: str) -> Subject:
+    """The head of a page of a project."""
+    name = mark_deleted(project.name, project)
+    place = f"/project/{project.project_id}"
+    own = " Your own keys alone." if is_limited(actor, Permission.PROJECT_USAGE) else ""
+    crumbs = (Crumb("Project"), Crumb(name, place)) if title else (Crumb("Project"),)
+    return Subject(
+        title=title or name,
+        crumbs=crumbs,
+        lede=lede + own,
+        export=f"/exports/projects/{project.project_id}.csv",
+        groupings={},
+    )
+
+
+def remember(request: Request, project: Project, response: Response) -> Response:
+    """Make a project the one that pages without one offer."""
+    if not project.is_deleted:
+        response.set_cookie(
+            PROJECT_COOKIE,
+            project.project_id,
+            max_age=365 * 86_400,
+            httponly=True,
+            secure=is_secure(request),
+            samesite="lax",
+        )
+    return response
+
+
+def _top_keys(
+    services: Services, query: UsageQuery, project: Project, links: Links
+) -> Sequence[SideRow]:
+    found = services.analytics.breakdown(
+        replace(query, group_by=Dimension.API_KEY, interval=Interval.TOTAL, top=SIDE_ROWS)
+    )
+    return [
+        SideRow(
+            label=entry.label,
+            note=f"{format_count(entry.total.requests)} requests",
+            value=format_money(entry.total.cost_pusd),
+            exact=format_exact_money(entry.total.cost_pusd),
+            path=links.travel(f"/project/{project.project_id}/keys/{entry.key}")
+            if entry.kind is EntryKind.VALUE
+            else "",
+        )
+        for entry in found.entries
+    ]
+
+
+def _failures(
+    services: Services, query: UsageQuery, project: Project, links: Links
+) -> Sequence[SideRow]:
+    """Which models failed how, most requests first."""
+    asked = query.filters.get(Dimension.STATUS)
+    statuses = tuple(status.value for status in FAILURES if not asked or status.value in asked)
+    if not statuses:
+        return []
+    rows = RowQuery(
+        organization_id=query.organization_id,
+        period=query.period,
+        measures=CORE_MEASURES,
+        group_by=(Dimension.MAPPING, Dimension.STATUS),
+        filters={**query.filters, Dimension.STATUS: statuses},
+    )
+    with services.analytics.read() as reader:
+        found = sorted(reader.rows(rows), key=lambda row: (-row.measures.requests, row.keys))
+    return [
+        SideRow(
+            label=row.keys[0] or "unknown model",
+            note=row.keys[1].replace("_", " "),
+            value=format_count(row.measures.requests),
+            exact=f"{row.measures.requests:,} requests",
+            path=links.travel(
+                "/monitoring/requests",
+                projectId=project.project_id,
+                status=row.keys[1],
+                **({"mapping": row.keys[0]} if row.keys[0] else {}),
+            ),
+        )
+        for row in found[:SIDE_ROWS]
+    ]
+
+
+def _latest(services: Services, query: UsageQuery) -> Sequence[LogLine]:
+    page = services.request_log.page(query, limit=LATEST)
+    return lines_of(services, query, page.entries)

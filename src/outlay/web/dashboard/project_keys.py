@@ -1,0 +1,192 @@
+"""The API keys of a project, and the statistics of one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.measure import Rank
+from outlay.domain.organization import ApiKey
+from outlay.domain.policy import Permission, has, is_limited
+from outlay.domain.query import MAX_TOP
+from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind
+from outlay.kit.clock import from_us
+from outlay.services.labels import mark_deleted
+from outlay.web.dashboard.formatting import (
+    format_count,
+    format_exact_count,
+    format_exact_money,
+    format_money,
+)
+from outlay.web.dashboard.frame import frame_of
+from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.project import read_project, remember, subject_of
+from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
+from outlay.web.dashboard.usage_pages import MODEL_VIEWS, Crumb, Subject, usage_context, view_of
+from outlay.web.http.auth import OnPage, base_url, services_of
+
+router = APIRouter(prefix="/project", include_in_schema=False)
+
+OWN: Final = frozenset({"search", "keyStatus"})
+"""Parameters of the list itself."""
+
+KEY_STATUSES: Final = ("active", "revoked", "expired", "reported")
+
+KeyReader = Annotated[Actor, Depends(OnPage(Permission.KEY_USAGE))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUsage:
+    """What a key was used for in the period."""
+
+    requests: str
+    exact_requests: str
+    cost: str
+    exact_cost: str
+    last: str
+    """The last step with usage; a dash where there is none in the period."""
+    sparkline: Sparkline | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    """A key and what it was used for in the period."""
+
+    key: ApiKey
+    status: str
+    creator: str
+    created: str
+    used: KeyUsage
+    statistics: str
+
+
+@router.get("/{project_id}/keys")
+def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
+    """The list."""
+    services = services_of(request)
+    project, query = read_project(request, project_id, actor, more=OWN)
+    query = replace(query, group_by=Dimension.API_KEY, top=MAX_TOP)
+    found = services.analytics.breakdown(query)
+    used = {entry.key: entry for entry in found.entries if entry.kind is EntryKind.VALUE}
+    administration = services.administration
+    creators = services.analytics.labels(actor.organization_id, Dimension.MEMBER)
+    now_us = services.now_us()
+    search, status = request.query_params.get("search", ""), _status(request)
+    subject = subject_of(actor, project, "API keys", "What applications call the gateway with.")
+    frame = frame_of(request, services, query, found.total)
+    keys = [
+        key
+        for key in administration.keys.of(actor)
+        if key.project_id == project_id
+        and search.casefold() in f"{key.description} {key.hint}".casefold()
+        and status in {"", key.status_at(now_us)}
+    ]
+    rows = [
+        KeyRow(
+            key=key,
+            status=key.status_at(now_us),
+            creator=creators.get(key.member_id, "–"),
+            created=from_us(key.created_at_us).strftime("%Y-%m-%d") if key.created_at_us else "–",
+            statistics=frame["links"].travel(f"/project/{project_id}/keys/{key.api_key_id}"),
+            used=_usage(found, used.get(key.api_key_id)),
+        )
+        for key in keys
+    ]
+    return remember(
+        request,
+        project,
+        render_page(
+            request,
+            "project_keys.html",
+            actor=actor,
+            title=f"API keys · {project.name}",
+            subject=replace(subject, export=""),
+            project=project,
+            rows=rows,
+            search=search,
+            key_status=status,
+            statuses={name: name.capitalize() for name in KEY_STATUSES},
+            members={
+                member.member_id: member.name
+                for member in administration.members.of(actor)
+                if not is_limited(actor, Permission.KEYS_WRITE)
+            },
+            is_limited=is_limited(actor, Permission.KEYS_WRITE),
+            may_limit=has(actor, Permission.LIMITS_WRITE),
+            base_url=base_url(request),
+            **frame,
+        ),
+    )
+
+
+def _status(request: Request) -> str:
+    status = request.query_params.get("keyStatus", "")
+    if status and status not in KEY_STATUSES:
+        raise Invalid(f"keyStatus must be one of {', '.join(KEY_STATUSES)}", field="keyStatus")
+    return status
+
+
+def _usage(found: Breakdown, entry: Entry | None) -> KeyUsage:
+    total = entry.total if entry else ZERO
+    steps: Sequence[int] = sorted(entry.by_step) if entry else []
+    values = [
+        entry.at(index).rank_value(Rank.COST) if entry else 0 for index in range(len(found.steps))
+    ]
+    return KeyUsage(
+        requests=format_count(total.requests),
+        exact_requests=format_exact_count(total.requests),
+        cost=format_money(total.cost_pusd),
+        exact_cost=format_exact_money(total.cost_pusd),
+        last=found.steps[steps[-1]].label.replace("T", " ") if steps else "–",
+        sparkline=draw_sparkline(values, []) if entry else None,
+    )
+
+
+@router.get("/{project_id}/keys/{api_key_id}")
+def get_key(request: Request, project_id: str, api_key_id: str, actor: KeyReader) -> Response:
+    """What one key was used for; also a deleted one."""
+    services = services_of(request)
+    project, query = read_project(request, project_id, actor)
+    creator = actor.member_id if is_limited(actor, Permission.KEY_USAGE) else None
+    key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
+    if key.project_id != project_id:
+        raise NotFound("There is no such API key.")
+    context = usage_context(
+        request, query.only(Dimension.API_KEY, api_key_id), list(MODEL_VIEWS), with_errors=True
+    )
+    links = context["links"]
+    subject = Subject(
+        title=mark_deleted(key.description, key),
+        crumbs=(
+            Crumb(mark_deleted(project.name, project), f"/project/{project_id}"),
+            Crumb("API keys", f"/project/{project_id}/keys"),
+        ),
+        lede="",
+        export=f"/exports/keys/{api_key_id}.csv",
+        groupings={},
+    )
+    creators = services.analytics.labels(actor.organization_id, Dimension.MEMBER)
+    return remember(
+        request,
+        project,
+        render_page(
+            request,
+            "key_statistics.html",
+            actor=actor,
+            title=f"{subject.title} · API key",
+            subject=subject,
+            key=key,
+            key_status="deleted" if key.is_deleted else key.status_at(services.now_us()),
+            creator=creators.get(key.member_id, "somebody unknown"),
+            requests_path=links.travel("/monitoring/requests", apiKeyId=api_key_id),
+            views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
+            view=view_of(request, MODEL_VIEWS),
+            **context,
+        ),
+    )

@@ -1,0 +1,138 @@
+"""Pages about the usage of somebody or something: headline numbers, a chart, a ranking."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid
+from outlay.domain.measure import Rank
+from outlay.domain.policy import Permission, has
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import Comparison
+from outlay.services.bundle import Services
+from outlay.web.dashboard.frame import frame_of
+from outlay.web.dashboard.headlines import cards_of, describe_totals, driver_of, error_card
+from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.panels import Panel, panel_of
+from outlay.web.dashboard.ranking import SHOWN
+from outlay.web.http.auth import base_url, services_of
+
+GROUPINGS: Final = {
+    Dimension.MODEL: "Model",
+    Dimension.PROJECT: "Project",
+    Dimension.API_KEY: "API key",
+    Dimension.USER: "User",
+    Dimension.GROUP: "Group",
+    Dimension.APP: "App",
+    Dimension.PROVIDER: "Provider",
+    Dimension.MAPPING: "Mapping",
+}
+
+MODEL_VIEWS: Final = {Dimension.MAPPING: "Mappings", Dimension.MODEL: "Canonical"}
+"""Models as they were called, route by route, or whatever the route."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """A page above this one."""
+
+    title: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whose usage a page is about."""
+
+    title: str
+    crumbs: Sequence[Crumb]
+    lede: str
+    export: str
+    """The path of the same numbers as CSV; empty for none."""
+    groupings: Mapping[Dimension, str] = field(default_factory=lambda: GROUPINGS)
+    """What one may group by, anew from the server."""
+
+
+def compare_views(
+    services: Services, query: UsageQuery, dimensions: Sequence[Dimension]
+) -> tuple[Comparison, list[Panel]]:
+    """A question answered by several dimensions from one snapshot, and a panel of each."""
+    asked = [
+        replace(query, group_by=dimension, top=SHOWN, ranks=tuple(Rank)) for dimension in dimensions
+    ]
+    with services.analytics.read() as reader:
+        compared = [services.analytics.compare_in(reader, one) for one in asked]
+    panels = [
+        panel_of(services, one, comparison) for one, comparison in zip(asked, compared, strict=True)
+    ]
+    return compared[0], panels
+
+
+def view_of(request: Request, views: Mapping[Dimension, str]) -> str:
+    """Which of several views of a page is shown first; Invalid when there is no such."""
+    names = [dimension.value for dimension in views]
+    view = request.query_params.get("view") or names[-1]
+    if view not in names:
+        raise Invalid(f"view must be one of {', '.join(names)}", field="view")
+    return view
+
+
+def has_usage(request: Request, actor: Actor) -> bool:
+    """Whether there has ever been a request in the actor's organization."""
+    return services_of(request).analytics.has_events(actor.organization_id)
+
+
+def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Subject) -> Response:
+    """The page of one breakdown, with what else one may group by."""
+    if not has_usage(request, actor):
+        return render_first_steps(request, actor, subject)
+    group_by = query.group_by or Dimension.MODEL
+    context = usage_context(request, query, [group_by])
+    return render_page(
+        request,
+        "usage.html",
+        actor=actor,
+        title=subject.title,
+        subject=subject,
+        group_by=group_by,
+        **context,
+    )
+
+
+def usage_context(
+    request: Request,
+    query: UsageQuery,
+    dimensions: Sequence[Dimension],
+    *,
+    with_errors: bool = False,
+) -> dict[str, Any]:
+    """What the templates of headline numbers and panels need."""
+    services = services_of(request)
+    comparison, panels = compare_views(services, query, dimensions)
+    total = comparison.current.total
+    return {
+        **frame_of(request, services, query, total),
+        "cards": [*cards_of(comparison), *([error_card(comparison)] if with_errors else [])],
+        "driver": driver_of(comparison),
+        "panels": panels,
+        "comparison": comparison,
+        "window_words": describe_totals(total),
+    }
+
+
+def render_first_steps(request: Request, actor: Actor, subject: Subject) -> Response:
+    """What to do before there is anything to show."""
+    return render_page(
+        request,
+        "first_steps.html",
+        actor=actor,
+        title=subject.title,
+        subject=subject,
+        base_url=base_url(request),
+        may_set_up=has(actor, Permission.UPSTREAMS_WRITE),
+    )
