@@ -50,6 +50,8 @@ RULES: dict[str, Rule] = {
     "GET /exports/report": Rule(LEADERS, ENTERPRISE),
     "GET /exports/activity.csv": Rule(LEADERS, ENTERPRISE),
     "GET /exports/me.csv": Rule(ALL),
+    "GET /exports/projects/{project_id}.csv": Rule(ALL),
+    "GET /exports/keys/{api_key_id}.csv": Rule(ALL),
     "GET /audit": Rule(LEADERS),
     "GET /exports/audit.csv": Rule(LEADERS),
     "GET /me": Rule(ALL),
@@ -111,6 +113,14 @@ RULES: dict[str, Rule] = {
 }
 PAGES: dict[str, Rule] = {
     "/organization/analytics": Rule(LEADERS, ENTERPRISE),
+    "/organization/members": Rule(LEADERS, ENTERPRISE),
+    "/organization/members/{member_id}": Rule(LEADERS, ENTERPRISE),
+    "/organization/report": Rule(LEADERS, ENTERPRISE),
+    "/project/{project_id}": Rule(ALL),
+    "/project/{project_id}/analytics": Rule(ALL),
+    "/project/{project_id}/keys": Rule(ALL),
+    "/project/{project_id}/keys/{api_key_id}": Rule(ALL),
+    "/monitoring/requests": Rule(ALL),
     "/me/usage": Rule(ALL),
     "/monitoring/audit": Rule(LEADERS),
     "/settings/account": Rule(ALL),
@@ -250,6 +260,19 @@ def ask(
     return httpx.request(method, url, headers=headers, timeout=60, **extra)
 
 
+def place(page: str, things: World, person: Person) -> str:
+    """The address of a page about an organization's things; a key is in its own project."""
+    path = page
+    if "{api_key_id}" in page:
+        key_id = things.api_key(person.member)
+        keys = things.administration.keys.of(things.operator)
+        project_id = next(key.project_id for key in keys if key.api_key_id == key_id)
+        path = path.replace("{project_id}", project_id).replace("{api_key_id}", key_id)
+    for kind in re.findall(r"{(\w+)}", path):
+        path = path.replace(f"{{{kind}}}", things.make(kind, person.member))
+    return path
+
+
 def expected(rule: Rule, role: Role, plan: Plan) -> int:
     """The status of a refusal, 200 for what is allowed."""
     allowed = role.value in rule.roles.split() and rule.plans in {"any", plan.value}
@@ -312,10 +335,18 @@ def test_every_page_for_every_role_and_plan(
 ) -> None:
     world = worlds[plan]
     person = world.people[role]
-    for path, rule in PAGES.items():
+    for page, rule in PAGES.items():
+        path = place(page, world, person)
         answer = httpx.get(world.server.url + path, headers=person.cookie)
         assert answer.status_code == expected(rule, role, plan), path
         assert stranger.canary not in answer.text, path
+        if "{" in page and answer.status_code == 200:
+            theirs = place(page, stranger, stranger.people[Role.OWNER])
+            nobodys = re.sub(r"{\w+}", "nobody_knows_it", page)
+            for gone in (theirs, nobodys):
+                refused = httpx.get(world.server.url + gone, headers=person.cookie)
+                assert refused.status_code == 404, gone
+                assert stranger.canary not in refused.text, gone
         assert answer.headers["cache-control"] == "no-store", path
         if answer.status_code == 403:
             is_plan = rule.plans == ENTERPRISE and plan is not Plan.ENTERPRISE

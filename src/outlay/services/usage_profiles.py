@@ -9,7 +9,7 @@ from outlay.domain.measure import Rank
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Breakdown, Entry, EntryKind, Totals, sum_totals
 from outlay.services.analytics import Analytics, cut_entries, quantiles_us
-from outlay.storage.cube.store import Row
+from outlay.storage.cube.store import CubeReader, Row
 
 TOP: Final = 10
 USED: Final = (Dimension.MODEL, Dimension.PROVIDER, Dimension.APP)
@@ -32,23 +32,28 @@ class UsageProfile:
 
 
 def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
-    """The profile of a question's window and filters."""
+    """The profile of a question's window and filters, from one snapshot."""
     with analytics.read() as reader:
-        # One scan for all that is not told step by step: few combinations are left of a filter.
-        rows = list(
-            reader.rows(
-                RowQuery(
-                    organization_id=query.organization_id,
-                    period=query.period,
-                    group_by=USED,
-                    filters=query.filters,
-                )
+        return read_profile_in(reader, analytics, query)
+
+
+def read_profile_in(reader: CubeReader, analytics: Analytics, query: UsageQuery) -> UsageProfile:
+    """The same from a snapshot that several questions share."""
+    # One scan for all that is not told step by step: few combinations are left of a filter.
+    rows = list(
+        reader.rows(
+            RowQuery(
+                organization_id=query.organization_id,
+                period=query.period,
+                group_by=USED,
+                filters=query.filters,
             )
         )
-        bins = reader.latency_bins(query)
-        activity = analytics.breakdown_in(
-            reader, replace(query, group_by=Dimension.MODEL, then_by=None, top=TOP)
-        )
+    )
+    bins = reader.latency_bins(query)
+    activity = analytics.breakdown_in(
+        reader, replace(query, group_by=Dimension.MODEL, then_by=None, top=TOP)
+    )
     ranked = {
         dimension: cut_entries(_values(rows, index), TOP, (Rank.COST, Rank.REQUESTS))
         for index, dimension in enumerate(USED)

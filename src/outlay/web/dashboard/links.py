@@ -49,8 +49,8 @@ class Links:
 
     def other(self, path: str, without: frozenset[str] = frozenset()) -> str:
         """Another page with the same period and filters."""
-        kept = [item for item in self.items if item[0] not in without]
-        return f"{path}?{urlencode(kept)}" if kept else path
+        kept = urlencode([item for item in self.items if item[0] not in without])
+        return f"{path}{'&' if '?' in path else '?'}{kept}" if kept else path
 
     def travel(self, path: str, **more: str) -> str:
         """Another page with the same period alone, and `more`."""

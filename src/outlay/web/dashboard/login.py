@@ -9,10 +9,11 @@ from starlette.responses import RedirectResponse, Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import OutlayError, Unauthenticated, Unavailable
-from outlay.domain.policy import Permission, has
+from outlay.domain.policy import Permission, has, is_limited
 from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.sso import CALLBACK
 from outlay.web.dashboard.pages import THEME_COOKIE, THEMES, render_page
+from outlay.web.dashboard.shell import chosen_project
 from outlay.web.http.auth import (
     Open,
     SignedIn,
@@ -36,10 +37,15 @@ SIGNING_IN = Open("there is no other way to sign in")
 
 
 @router.get("/")
-def get_root(actor: Annotated[Actor, Depends(SignedIn())]) -> Response:
-    """The first page that one may see."""
-    may_see_all = has(actor, Permission.ORGANIZATION_USAGE)
-    return RedirectResponse("/organization/analytics" if may_see_all else "/me/usage", 303)
+def get_root(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) -> Response:
+    """The first page that one may see: of all, of a project, or of oneself."""
+    if has(actor, Permission.ORGANIZATION_USAGE):
+        return RedirectResponse("/organization/analytics", 303)
+    projects = services_of(request).administration.projects.of(actor)
+    project = chosen_project(request, projects)
+    if project is None or is_limited(actor, Permission.PROJECT_USAGE):
+        return RedirectResponse("/me/usage", 303)
+    return RedirectResponse(f"/project/{project.project_id}", 303)
 
 
 @router.get("/login", dependencies=[Depends(SIGNING_IN)])

@@ -6,18 +6,19 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import Status
 from outlay.domain.organization import Project
 from outlay.domain.period import Interval
-from outlay.domain.policy import Permission, has, is_limited
+from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import EntryKind
 from outlay.services.bundle import Services
 from outlay.services.labels import mark_deleted
+from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
 from outlay.web.dashboard.frame import PAGE_ONLY
 from outlay.web.dashboard.links import Links
@@ -25,6 +26,7 @@ from outlay.web.dashboard.log_lines import LogLine, lines_of
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.shell import PROJECT_COOKIE
 from outlay.web.dashboard.usage_pages import (
+    MODEL_DIMENSIONS,
     MODEL_VIEWS,
     Crumb,
     Subject,
@@ -58,18 +60,6 @@ class SideRow:
     path: str
 
 
-@router.get("")
-def get_first(request: Request, actor: ProjectReader) -> Response:
-    """The project that was looked at last, or the first one."""
-    projects = services_of(request).administration.projects.of(actor)
-    if not projects:
-        return RedirectResponse("/settings/projects", 303)
-    known = {project.project_id for project in projects}
-    last = request.cookies.get(PROJECT_COOKIE, "")
-    project_id = last if last in known else projects[0].project_id
-    return RedirectResponse(f"/project/{project_id}", 303)
-
-
 @router.get("/{project_id}")
 def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Response:
     """What matters of a project on one page."""
@@ -78,9 +68,12 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
     subject = subject_of(actor, project, "", "Spend, requests and errors at a glance.")
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
-    context = usage_context(request, query, [Dimension.MODEL], with_errors=True)
-    links = context["links"]
-    requests = own_requests_only(actor, replace(query, filters=dict(query.filters)))
+    requests = own_requests_only(actor, query)
+    with services.analytics.read() as reader:
+        context = usage_context(request, reader, query, [Dimension.MODEL], with_errors=True)
+        links = context["links"]
+        keys = _top_keys(services, reader, query, project, links)
+        failures = _failures(reader, query, project, links)
     return remember(
         request,
         project,
@@ -91,10 +84,9 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
             title=f"{subject.title} · Overview",
             subject=subject,
             project=project,
-            keys=_top_keys(services, query, project, links),
-            failures=_failures(services, query, project, links),
+            keys=keys,
+            failures=failures,
             latest=_latest(services, requests),
-            may_see_keys=has(actor, Permission.KEY_USAGE),
             **context,
         ),
     )
@@ -109,6 +101,8 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
     )
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
+    with services_of(request).analytics.read() as reader:
+        context = usage_context(request, reader, query, MODEL_DIMENSIONS)
     return remember(
         request,
         project,
@@ -120,7 +114,7 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
             subject=subject,
             views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
             view=view_of(request, MODEL_VIEWS),
-            **usage_context(request, query, list(MODEL_VIEWS)),
+            **context,
         ),
     )
 
@@ -170,11 +164,10 @@ def remember(request: Request, project: Project, response: Response) -> Response
 
 
 def _top_keys(
-    services: Services, query: UsageQuery, project: Project, links: Links
+    services: Services, reader: CubeReader, query: UsageQuery, project: Project, links: Links
 ) -> Sequence[SideRow]:
-    found = services.analytics.breakdown(
-        replace(query, group_by=Dimension.API_KEY, interval=Interval.TOTAL, top=SIDE_ROWS)
-    )
+    wanted = replace(query, group_by=Dimension.API_KEY, interval=Interval.TOTAL, top=SIDE_ROWS)
+    found = services.analytics.breakdown_in(reader, wanted)
     return [
         SideRow(
             label=entry.label,
@@ -190,7 +183,7 @@ def _top_keys(
 
 
 def _failures(
-    services: Services, query: UsageQuery, project: Project, links: Links
+    reader: CubeReader, query: UsageQuery, project: Project, links: Links
 ) -> Sequence[SideRow]:
     """Which models failed how, most requests first."""
     asked = query.filters.get(Dimension.STATUS)
@@ -204,8 +197,7 @@ def _failures(
         group_by=(Dimension.MAPPING, Dimension.STATUS),
         filters={**query.filters, Dimension.STATUS: statuses},
     )
-    with services.analytics.read() as reader:
-        found = sorted(reader.rows(rows), key=lambda row: (-row.measures.requests, row.keys))
+    found = sorted(reader.rows(rows), key=lambda row: (-row.measures.requests, row.keys))
     return [
         SideRow(
             label=row.keys[0] or "unknown model",

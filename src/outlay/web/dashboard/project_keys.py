@@ -28,7 +28,14 @@ from outlay.web.dashboard.frame import frame_of
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.project import read_project, remember, subject_of
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
-from outlay.web.dashboard.usage_pages import MODEL_VIEWS, Crumb, Subject, usage_context, view_of
+from outlay.web.dashboard.usage_pages import (
+    MODEL_DIMENSIONS,
+    MODEL_VIEWS,
+    Crumb,
+    Subject,
+    usage_context,
+    view_of,
+)
 from outlay.web.http.auth import OnPage, base_url, services_of
 
 router = APIRouter(prefix="/project", include_in_schema=False)
@@ -157,9 +164,9 @@ def get_key(request: Request, project_id: str, api_key_id: str, actor: KeyReader
     key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
     if key.project_id != project_id:
         raise NotFound("There is no such API key.")
-    context = usage_context(
-        request, query.only(Dimension.API_KEY, api_key_id), list(MODEL_VIEWS), with_errors=True
-    )
+    query = query.only(Dimension.API_KEY, api_key_id)
+    with services.analytics.read() as reader:
+        context = usage_context(request, reader, query, MODEL_DIMENSIONS, with_errors=True)
     links = context["links"]
     subject = Subject(
         title=mark_deleted(key.description, key),

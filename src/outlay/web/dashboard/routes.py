@@ -6,10 +6,12 @@ from outlay.web.dashboard import (
     audit,
     entrance,
     login,
+    members,
     my_usage,
     organization_analytics,
     project,
     project_keys,
+    report,
     requests,
     settings,
     static_files,
@@ -22,6 +24,8 @@ router.include_router(entrance.router)
 router.include_router(organization_analytics.router)
 router.include_router(project.router)
 router.include_router(project_keys.router)
+router.include_router(members.router)
+router.include_router(report.router)
 router.include_router(my_usage.router)
 router.include_router(requests.router)
 router.include_router(audit.router)

@@ -35,7 +35,7 @@ class Shell:
 def shell_of(request: Request, actor: Actor) -> Shell:
     """The sidebar, without what is closed to the actor for good."""
     projects = services_of(request).administration.projects.of(actor)
-    project = _project(request, projects)
+    project = chosen_project(request, projects)
     sections = tuple(
         NavSection(section.title, tuple(item for item in section.items if _is_open(item, actor)))
         for section in NAVIGATION
@@ -57,7 +57,8 @@ def _is_open(item: NavItem, actor: Actor) -> bool:
     return item.permission is None or has(actor, item.permission)
 
 
-def _project(request: Request, projects: list[Project]) -> Project | None:
+def chosen_project(request: Request, projects: list[Project]) -> Project | None:
+    """The project that the address is about, else the last one looked at, else the first."""
     first, _, rest = request.url.path.lstrip("/").partition("/")
     wanted = rest.partition("/")[0] if first == "project" else request.cookies.get(PROJECT_COOKIE)
     named = [project for project in projects if project.project_id == wanted]

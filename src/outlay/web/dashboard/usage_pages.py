@@ -15,6 +15,7 @@ from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
+from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.frame import frame_of
 from outlay.web.dashboard.headlines import cards_of, describe_totals, driver_of, error_card
 from outlay.web.dashboard.pages import render_page
@@ -35,6 +36,9 @@ GROUPINGS: Final = {
 
 MODEL_VIEWS: Final = {Dimension.MAPPING: "Mappings", Dimension.MODEL: "Canonical"}
 """Models as they were called, route by route, or whatever the route."""
+
+MODEL_DIMENSIONS: Final = (Dimension.MODEL, Dimension.MAPPING)
+"""The same, the one first that says what drives the bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,13 @@ class Subject:
 
 
 def compare_views(
-    services: Services, query: UsageQuery, dimensions: Sequence[Dimension]
+    services: Services, reader: CubeReader, query: UsageQuery, dimensions: Sequence[Dimension]
 ) -> tuple[Comparison, list[Panel]]:
     """A question answered by several dimensions from one snapshot, and a panel of each."""
     asked = [
         replace(query, group_by=dimension, top=SHOWN, ranks=tuple(Rank)) for dimension in dimensions
     ]
-    with services.analytics.read() as reader:
-        compared = [services.analytics.compare_in(reader, one) for one in asked]
+    compared = [services.analytics.compare_in(reader, one) for one in asked]
     panels = [
         panel_of(services, one, comparison) for one, comparison in zip(asked, compared, strict=True)
     ]
@@ -92,7 +95,8 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
     group_by = query.group_by or Dimension.MODEL
-    context = usage_context(request, query, [group_by])
+    with services_of(request).analytics.read() as reader:
+        context = usage_context(request, reader, query, [group_by])
     return render_page(
         request,
         "usage.html",
@@ -106,14 +110,15 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
 
 def usage_context(
     request: Request,
+    reader: CubeReader,
     query: UsageQuery,
     dimensions: Sequence[Dimension],
     *,
     with_errors: bool = False,
 ) -> dict[str, Any]:
-    """What the templates of headline numbers and panels need."""
+    """What the templates of headline numbers and panels need; the first dimension tells why."""
     services = services_of(request)
-    comparison, panels = compare_views(services, query, dimensions)
+    comparison, panels = compare_views(services, reader, query, dimensions)
     total = comparison.current.total
     return {
         **frame_of(request, services, query, total),

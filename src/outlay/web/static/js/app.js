@@ -182,6 +182,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     showView(view.dataset.viewTab ?? "");
   } else if (copied) copy(copied);
+  else if (target.closest("[data-print]")) print();
   if (target.closest("[data-drawer]")) setDrawer(!document.querySelector(".sidebar.is-open"));
   else if (!target.closest(".sidebar")) setDrawer(false);
   for (const menu of document.querySelectorAll(".range[open],.menu[open]")) {

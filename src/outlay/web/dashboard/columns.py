@@ -1,0 +1,87 @@
+"""Columns of money over days, drawn by the server: for paper, where no script draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from outlay.domain.money import PUSD_PER_USD
+from outlay.web.dashboard.formatting import format_exact_money
+
+WIDTH: Final = 1000
+HEIGHT: Final = 180
+BOTTOM: Final = 20
+LEFT: Final = 56
+STEPS: Final = (1, 2, 5, 10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One day."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str
+    label: str
+    """Under every few columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A line across, and what it stands for."""
+
+    y: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """All of them, on a ground of WIDTH by HEIGHT."""
+
+    columns: Sequence[Column]
+    marks: Sequence[Mark]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    foot: int = HEIGHT - 4
+
+
+def draw_columns(values: Sequence[tuple[str, int]]) -> Columns:
+    """Columns of pico-USD by date, `2026-11-20`, over three or four round lines."""
+    step = _round_step(max((value for _, value in values), default=0))
+    highest = step * max(1, -(-max((value for _, value in values), default=0) // step))
+    room = HEIGHT - BOTTOM - 6
+    slot = (WIDTH - LEFT) / max(1, len(values))
+
+    def top_of(value: int) -> float:
+        return round(6 + room * (1 - value / highest), 2)
+
+    columns = [
+        Column(
+            x=round(LEFT + index * slot + slot * 0.15, 2),
+            y=top_of(value),
+            width=round(slot * 0.7, 2),
+            height=round(HEIGHT - BOTTOM - top_of(value), 2),
+            title=f"{label}: {format_exact_money(value)}",
+            label=str(date.fromisoformat(label[:10]).day) if index % 3 == 0 else "",
+        )
+        for index, (label, value) in enumerate(values)
+    ]
+    marks = [Mark(y=top_of(mark), label=_dollars(mark)) for mark in range(0, highest + 1, step)]
+    return Columns(columns=columns, marks=marks)
+
+
+def _round_step(highest: int) -> int:
+    """A third or so of the highest value, rounded up to 1, 2 or 5 times a power of ten."""
+    rough = max(1, -(-highest // 3))
+    power: int = 10 ** (len(str(rough)) - 1)
+    return next(base * power for base in STEPS if base * power >= rough)
+
+
+def _dollars(pusd: int) -> str:
+    whole, rest = divmod(pusd, PUSD_PER_USD)
+    if rest:
+        return f"${pusd / PUSD_PER_USD:.3g}"
+    return f"${whole:,}"

@@ -1,0 +1,274 @@
+"""The members of the organization by spend, and all about the usage of one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.measure import Rank
+from outlay.domain.organization import Member
+from outlay.domain.period import Interval
+from outlay.domain.policy import Permission
+from outlay.domain.query import QUALITY_MEASURES
+from outlay.domain.result import Entry, EntryKind, Totals
+from outlay.services.labels import mark_deleted
+from outlay.services.usage_profiles import read_profile_in
+from outlay.services.usage_tables import UsageRow
+from outlay.web.dashboard.formatting import (
+    format_count,
+    format_exact_count,
+    format_exact_money,
+    format_money,
+    format_percent,
+)
+from outlay.web.dashboard.frame import PAGE_ONLY, frame_of
+from outlay.web.dashboard.headlines import describe_totals, render_error_rate
+from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.usage_pages import (
+    MODEL_DIMENSIONS,
+    MODEL_VIEWS,
+    Crumb,
+    Subject,
+    has_usage,
+    render_first_steps,
+    usage_context,
+    view_of,
+)
+from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.params import COMMON, check_names, read_number, read_query, read_text
+
+router = APIRouter(prefix="/organization/members", include_in_schema=False)
+
+PAGE_ROWS: Final = 50
+LIST: Final = COMMON | {"search", "page"} | PAGE_ONLY
+PROFILE: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"memberId"}
+SUBJECT: Final = Subject(
+    title="Members",
+    crumbs=(Crumb("Organization"),),
+    lede="Who spends what. Usage is attributed to the creator of each API key.",
+    export="/exports/report?groupBy=member",
+    groupings={},
+)
+
+Leader = Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """What was used, for reading and to the last digit."""
+
+    cost: str
+    exact_cost: str
+    tokens: str
+    exact_tokens: str
+    requests: str
+    exact_requests: str
+    error_rate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRow:
+    """A member and what their API keys were used for."""
+
+    name: str
+    email: str
+    initials: str
+    role: str
+    is_former: bool
+    path: str
+    used: Amounts
+    share: int
+    """Of the total cost, in thousandths."""
+    keys: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MostUsed:
+    """What of a kind was used for most requests."""
+
+    title: str
+    name: str
+    share: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopRow:
+    """A line of a short table."""
+
+    label: str
+    kind: str
+    cost: str
+    exact_cost: str
+    requests: str
+    share: str
+    bar: int
+    """In thousandths of the longest."""
+
+
+@router.get("")
+def get_members(request: Request, actor: Leader) -> Response:
+    """The list, by spend; former members with usage are there, too."""
+    services, params = services_of(request), request.query_params
+    check_names(params, LIST)
+    if not has_usage(request, actor):
+        return render_first_steps(request, actor, SUBJECT)
+    query = read_query(params, actor, services.analytics, group_by=None)
+    query = replace(query, interval=Interval.TOTAL, measures=QUALITY_MEASURES)
+    table, key_counts = services.usage_tables.members(query)
+    search = (read_text(params, "search") or "").casefold()
+    rows = [row for row in table.rows if search in _searchable(row)]
+    page_count = max(1, -(-len(rows) // PAGE_ROWS))
+    page = min(read_number(params, "page", 1, most=1_000_000) or 1, page_count)
+    frame = frame_of(request, services, query, table.total)
+    return render_page(
+        request,
+        "members.html",
+        actor=actor,
+        title=SUBJECT.title,
+        subject=SUBJECT,
+        rows=[
+            _row(row, table.total, key_counts.get(row.key, 0), frame["links"].travel)
+            for row in rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+        ],
+        unattributed=_amounts(table.unattributed) if table.unattributed.requests else None,
+        totals=_amounts(table.total),
+        search=search,
+        page=page,
+        page_count=page_count,
+        member_count=len(rows),
+        window_words=describe_totals(table.total),
+        **frame,
+    )
+
+
+@router.get("/{member_id}")
+def get_member(request: Request, member_id: str, actor: Leader) -> Response:
+    """One member, present or former."""
+    services = services_of(request)
+    check_names(request.query_params, PROFILE)
+    member = services.usage_tables.member(actor.organization_id, member_id)
+    query = read_query(request.query_params, actor, services.analytics)
+    query = query.only(Dimension.MEMBER, member_id)
+    with services.analytics.read() as reader:
+        profile = read_profile_in(reader, services.analytics, query)
+        context = usage_context(request, reader, query, MODEL_DIMENSIONS, with_errors=True)
+    subject = Subject(
+        title=mark_deleted(member.name, member),
+        crumbs=(Crumb("Organization"), Crumb("Members", "/organization/members")),
+        lede="",
+        export=f"/exports/report?groupBy=model,project,apiKey&memberId={member_id}",
+        groupings={},
+    )
+    links = context["links"]
+    administration = services.administration
+    projects = services.analytics.labels(actor.organization_id, Dimension.PROJECT)
+    return render_page(
+        request,
+        "member.html",
+        actor=actor,
+        title=f"{subject.title} · Member",
+        subject=subject,
+        member=member,
+        initials=initials_of(member.name),
+        most_used=[
+            _most_used(title, profile.most_used[dimension], profile.total)
+            for dimension, title in _MOST.items()
+        ],
+        providers=_top(profile.top[Dimension.PROVIDER], profile.total),
+        apps=_top(profile.top[Dimension.APP], profile.total),
+        keys=[
+            (
+                key,
+                projects.get(key.project_id, "–"),
+                links.travel(f"/project/{key.project_id}/keys/{key.api_key_id}"),
+            )
+            for key in administration.keys.of(actor)
+            if key.member_id == member_id
+        ],
+        requests_path=links.travel("/monitoring/requests", memberId=member_id),
+        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
+        view=view_of(request, MODEL_VIEWS),
+        **context,
+    )
+
+
+_MOST: Final = {
+    Dimension.MODEL: "Top model",
+    Dimension.PROVIDER: "Top provider",
+    Dimension.APP: "Top app",
+}
+
+
+def initials_of(name: str) -> str:
+    """Up to two letters that stand for a person."""
+    words = name.split()
+    letters = [words[0][:1], words[-1][:1]] if len(words) > 1 else [name[:2]]
+    return "".join(letters).upper()
+
+
+def _searchable(row: UsageRow[Member]) -> str:
+    return (f"{row.thing.name}\n{row.thing.email}" if row.thing else row.key).casefold()
+
+
+def _row(
+    row: UsageRow[Member], total: Totals, keys: int, travel: Callable[[str], str]
+) -> MemberRow:
+    member, used = row.thing, row.totals
+    name = mark_deleted(member.name, member) if member else row.key
+    return MemberRow(
+        name=name,
+        email=member.email if member and not member.is_deleted else "",
+        initials=initials_of(member.name if member else row.key),
+        role=member.role.value if member else "unknown",
+        is_former=member is None or member.is_deleted,
+        path=travel(f"/organization/members/{row.key}") if member else "",
+        share=1000 * used.cost_pusd // total.cost_pusd if total.cost_pusd else 0,
+        keys=keys,
+        used=_amounts(used),
+    )
+
+
+def _amounts(used: Totals) -> Amounts:
+    return Amounts(
+        cost=format_money(used.cost_pusd),
+        exact_cost=format_exact_money(used.cost_pusd),
+        tokens=format_count(used.total_tokens),
+        exact_tokens=format_exact_count(used.total_tokens),
+        requests=format_count(used.requests),
+        exact_requests=format_exact_count(used.requests),
+        error_rate=render_error_rate(used),
+    )
+
+
+def _most_used(title: str, entry: Entry | None, total: Totals) -> MostUsed:
+    if entry is None:
+        return MostUsed(title=title, name="–", share="", note="No request names one")
+    return MostUsed(
+        title=title,
+        name=entry.label,
+        share=format_percent(entry.total.requests, total.requests),
+        note=f"{format_count(entry.total.requests)} requests · "
+        f"{format_money(entry.total.cost_pusd)}",
+    )
+
+
+def _top(entries: Sequence[Entry], total: Totals) -> list[TopRow]:
+    longest = max((entry.total.rank_value(Rank.COST) for entry in entries), default=0)
+    return [
+        TopRow(
+            label=f"Other ({entry.members})" if entry.kind is EntryKind.OTHER else entry.label,
+            kind=entry.kind.value,
+            cost=format_money(entry.total.cost_pusd),
+            exact_cost=format_exact_money(entry.total.cost_pusd),
+            requests=format_count(entry.total.requests),
+            share=format_percent(entry.total.cost_pusd, total.cost_pusd),
+            bar=1000 * entry.total.cost_pusd // longest if longest else 0,
+        )
+        for entry in entries
+    ]

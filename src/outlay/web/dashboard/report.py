@@ -1,0 +1,230 @@
+"""The monthly report: a page that is read, printed and passed on, of all or of a part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.measure import Rank
+from outlay.domain.period import Interval, parse_zone, period_of_dates
+from outlay.domain.policy import Permission
+from outlay.domain.query import CORE_MEASURES, UsageQuery
+from outlay.domain.result import Comparison
+from outlay.services.bundle import Services
+from outlay.services.palette import remember_slots
+from outlay.web.dashboard.columns import Columns, draw_columns
+from outlay.web.dashboard.frame import describe_date, describe_dates
+from outlay.web.dashboard.headlines import Card, cards_of, driver_of, error_card
+from outlay.web.dashboard.links import Links
+from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.ranking import SHOWN, Ranking, rank_entries
+from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.params import check_names, read_choice, read_text
+
+router = APIRouter(include_in_schema=False)
+
+PARAMETERS: Final = frozenset({"month", "of", "id", "timezone"})
+MONTHS_OFFERED: Final = 24
+
+SECTIONS: Final = {
+    Dimension.MODEL: "Models",
+    Dimension.PROJECT: "Projects",
+    Dimension.GROUP: "User groups",
+    Dimension.USER: "Users",
+    Dimension.APP: "Apps",
+}
+
+
+class Scope(StrEnum):
+    """What a report is about."""
+
+    ORGANIZATION = "organization"
+    PROJECT = "project"
+    GROUP = "group"
+
+
+SCOPES: Final = {Scope.PROJECT: Dimension.PROJECT, Scope.GROUP: Dimension.GROUP}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A table of the report."""
+
+    title: str
+    noun: str
+    ranking: Ranking
+    overlaps: bool
+
+
+@router.get("/organization/report")
+def get_report(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
+) -> Response:
+    """The page."""
+    services = services_of(request)
+    # The form sends what is left empty, too.
+    params = QueryParams([pair for pair in request.query_params.multi_items() if pair[1]])
+    check_names(params, PARAMETERS)
+    timezone = read_text(params, "timezone") or actor.timezone
+    today = services.clock.now().astimezone(parse_zone(timezone)).date()
+    month = _month(read_text(params, "month"), today)
+    scope = read_choice(params, "of", Scope) or Scope.ORGANIZATION
+    subjects = {scope: _subjects(services, actor, dimension) for scope, dimension in SCOPES.items()}
+    subject_id = read_text(params, "id")
+    if scope is not Scope.ORGANIZATION and subject_id is None:
+        subject_id = next(iter(subjects[scope]), None)
+    if scope is not Scope.ORGANIZATION and subject_id not in subjects[scope]:
+        raise NotFound(f"There is no such {scope.value}.")
+    query = UsageQuery(
+        organization_id=actor.organization_id,
+        period=period_of_dates(month, _following(month) - timedelta(days=1), timezone),
+        measures=CORE_MEASURES,
+        interval=Interval.DAY,
+        group_by=Dimension.MODEL,
+        top=SHOWN,
+    )
+    if subject_id and scope in SCOPES:
+        query = query.only(SCOPES[scope], subject_id)
+    before = _previous(month)
+    comparisons = _compare(services, query, before, scope)
+    main = comparisons[Dimension.MODEL]
+    period = query.period
+    return render_page(
+        request,
+        "report.html",
+        actor=actor,
+        title=f"{month:%B %Y} · Report",
+        month=month,
+        month_title=f"{month:%B %Y}",
+        months=_months(today),
+        scope=scope,
+        scopes=list(Scope),
+        subjects=subjects,
+        subject_id=subject_id or "",
+        subject_name=subjects[scope][subject_id]
+        if subject_id and scope in SCOPES
+        else actor.organization_name,
+        period=period,
+        dates=describe_dates(period),
+        printed=describe_date(today),
+        cards=_cards(main),
+        driver=driver_of(main),
+        comparison=main,
+        before_title=f"{before:%B}",
+        columns=_columns(main),
+        sections=[
+            _section(services, query, dimension, comparison)
+            for dimension, comparison in comparisons.items()
+        ],
+        total=main.current.total,
+        freshness=services.analytics.freshness(),
+        links=Links.of(request),
+        exports=_exports(period.from_date, period.to_date, timezone, scope, subject_id),
+    )
+
+
+def _compare(
+    services: Services, query: UsageQuery, before: date, scope: Scope
+) -> Mapping[Dimension, Comparison]:
+    """Each section against the month before, from one snapshot; without what it is about."""
+    earlier = period_of_dates(before, _following(before) - timedelta(days=1), query.period.timezone)
+    with services.analytics.read() as reader:
+        return {
+            dimension: services.analytics.compare_in(
+                reader,
+                replace(
+                    query,
+                    group_by=dimension,
+                    interval=Interval.DAY if dimension is Dimension.MODEL else Interval.TOTAL,
+                ),
+                earlier,
+            )
+            for dimension in SECTIONS
+            if dimension is not SCOPES.get(scope)
+        }
+
+
+def _section(
+    services: Services, query: UsageQuery, dimension: Dimension, comparison: Comparison
+) -> Section:
+    slots = remember_slots(
+        services.directory, query.organization_id, dimension, comparison.current.entries
+    )
+    return Section(
+        title=SECTIONS[dimension],
+        noun=dimension.noun,
+        ranking=rank_entries(comparison, Rank.COST, slots),
+        overlaps=not dimension.is_single_valued,
+    )
+
+
+def _cards(comparison: Comparison) -> Sequence[Card]:
+    return [replace(card, metric=None) for card in cards_of(comparison)] + [error_card(comparison)]
+
+
+def _columns(comparison: Comparison) -> Columns:
+    current = comparison.current
+    return draw_columns(
+        [(step.label, current.at(index).cost_pusd) for index, step in enumerate(current.steps)]
+    )
+
+
+def _subjects(services: Services, actor: Actor, dimension: Dimension) -> Mapping[str, str]:
+    labels = services.analytics.labels(actor.organization_id, dimension)
+    return dict(sorted(labels.items(), key=lambda item: item[1].casefold()))
+
+
+def _exports(
+    first: date, last: date, timezone: str, scope: Scope, subject_id: str | None
+) -> Sequence[tuple[str, str]]:
+    window = f"from={first}&to={last}&timezone={timezone}"
+    part = {Scope.PROJECT: f"&projectId={subject_id}", Scope.GROUP: f"&groupId={subject_id}"}
+    groupings = "project,model" if scope is Scope.PROJECT else "group,user,model"
+    return [
+        (
+            kind.upper(),
+            f"/exports/report?{window}{part.get(scope, '')}&groupBy={groupings}&format={kind}",
+        )
+        for kind in ("csv", "xlsx", "parquet", "json")
+    ]
+
+
+def _month(text: str | None, today: date) -> date:
+    """The first day of a month such as `2026-11`; or of the last one that is over."""
+    if text is None:
+        return _previous(today.replace(day=1))
+    try:
+        month = date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        raise Invalid(
+            f"month must be one such as 2026-11, not {text[:40]!r}", field="month"
+        ) from error
+    if month > today:
+        raise Invalid("that month has not begun yet", field="month")
+    return month
+
+
+def _months(today: date) -> Mapping[str, str]:
+    found = {}
+    month = today.replace(day=1)
+    for _ in range(MONTHS_OFFERED):
+        found[f"{month:%Y-%m}"] = f"{month:%B %Y}"
+        month = _previous(month)
+    return found
+
+
+def _previous(month: date) -> date:
+    return (month.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def _following(month: date) -> date:
+    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
