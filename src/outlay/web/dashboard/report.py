@@ -22,7 +22,7 @@ from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.services.palette import remember_slots
 from outlay.web.dashboard.columns import Columns, draw_columns
-from outlay.web.dashboard.frame import describe_date, describe_dates
+from outlay.web.dashboard.frame import FILTER_OF, describe_date, describe_dates
 from outlay.web.dashboard.headlines import Card, cards_of, driver_of, error_card
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
@@ -32,7 +32,7 @@ from outlay.web.http.params import check_names, read_choice, read_text
 
 router = APIRouter(include_in_schema=False)
 
-PARAMETERS: Final = frozenset({"month", "of", "id", "timezone"})
+PARAMETERS: Final = frozenset({"month", "of", "projectId", "groupId", "timezone"})
 MONTHS_OFFERED: Final = 24
 
 SECTIONS: Final = {
@@ -79,11 +79,11 @@ def get_report(
     month = _month(read_text(params, "month"), today)
     scope = read_choice(params, "of", Scope) or Scope.ORGANIZATION
     subjects = {scope: _subjects(services, actor, dimension) for scope, dimension in SCOPES.items()}
-    subject_id = read_text(params, "id")
-    if scope is not Scope.ORGANIZATION and subject_id is None:
-        subject_id = next(iter(subjects[scope]), None)
-    if scope is not Scope.ORGANIZATION and subject_id not in subjects[scope]:
-        raise NotFound(f"There is no such {scope.value}.")
+    subject_id = None
+    if scope in SCOPES:
+        subject_id = read_text(params, FILTER_OF[SCOPES[scope]]) or next(iter(subjects[scope]), "")
+        if subject_id not in subjects[scope]:
+            raise NotFound(f"There is no such {SCOPES[scope].noun}.")
     query = UsageQuery(
         organization_id=actor.organization_id,
         period=period_of_dates(month, _following(month) - timedelta(days=1), timezone),
@@ -109,7 +109,8 @@ def get_report(
         scope=scope,
         scopes=list(Scope),
         subjects=subjects,
-        subject_id=subject_id or "",
+        subject_id=subject_id,
+        subject_parameter=FILTER_OF[SCOPES[scope]] if scope in SCOPES else "",
         subject_name=subjects[scope][subject_id]
         if subject_id and scope in SCOPES
         else actor.organization_name,
@@ -187,12 +188,12 @@ def _exports(
     first: date, last: date, timezone: str, scope: Scope, subject_id: str | None
 ) -> Sequence[tuple[str, str]]:
     window = f"from={first}&to={last}&timezone={timezone}"
-    part = {Scope.PROJECT: f"&projectId={subject_id}", Scope.GROUP: f"&groupId={subject_id}"}
+    part = f"&{FILTER_OF[SCOPES[scope]]}={subject_id}" if scope in SCOPES else ""
     groupings = "project,model" if scope is Scope.PROJECT else "group,user,model"
     return [
         (
             kind.upper(),
-            f"/exports/report?{window}{part.get(scope, '')}&groupBy={groupings}&format={kind}",
+            f"/exports/report?{window}{part}&groupBy={groupings}&format={kind}",
         )
         for kind in ("csv", "xlsx", "parquet", "json")
     ]

@@ -177,7 +177,7 @@ document.addEventListener("click", (event) => {
     showMetric(metric.dataset.metric ?? "cost");
   } else if (link && plain) {
     event.preventDefault();
-    go(stay(link.href), true, "keepScroll" in link.dataset);
+    go(stay(link.getAttribute("href") ?? ""), true, "keepScroll" in link.dataset); // of SVG, too
   } else if (view && plain) {
     event.preventDefault();
     showView(view.dataset.viewTab ?? "");

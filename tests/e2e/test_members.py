@@ -1,0 +1,74 @@
+"""Members and one of them, compared with the API's numbers."""
+
+import re
+
+from playwright.sync_api import Page, expect
+from tests.e2e.conftest import Demo
+from tests.e2e.test_project import card, drawn, exact
+
+from outlay.web.dashboard.formatting import format_exact_count
+
+WINDOW = {"preset": "last-month"}
+
+
+def test_members_stand_by_spend_with_those_who_left_and_those_without_usage(
+    page: Page, demo: Demo
+) -> None:
+    page.goto(f"{demo.url}/organization/members?preset=last-month")
+    members = demo.get("/analytics/members", **WINDOW)
+    rows = page.locator(".members tbody tr")
+    expect(rows).to_have_count(len(members["members"]))
+
+    shown = [
+        (
+            row.locator("strong").locator("..").get_attribute("title"),
+            row.locator("td.number").nth(2).get_attribute("title"),
+            row.locator("td.number").nth(4).text_content(),
+        )
+        for row in rows.all()
+    ]
+    assert shown == [
+        (
+            exact(member["cost"]),
+            format_exact_count(member["requestCount"]),
+            str(member["apiKeyCount"]),
+        )
+        for member in members["members"]
+    ]
+    total = page.locator(".members tfoot td.number").first
+    assert total.get_attribute("title") == exact(members["totals"]["cost"])
+    former = [member for member in members["members"] if member["isFormer"]]
+    assert former
+    expect(page.locator(".members .avatar.is-former")).to_have_count(len(former))
+
+
+def test_search_leads_to_one_member_whose_numbers_are_those_of_the_api(
+    page: Page, demo: Demo
+) -> None:
+    page.goto(f"{demo.url}/organization/members?preset=last-month")
+    somebody = demo.get("/analytics/members", **WINDOW)["members"][0]
+    page.get_by_label("Search members").fill(somebody["name"])
+    page.get_by_label("Search members").press("Enter")
+    expect(page.locator(".members tbody tr")).to_have_count(1)
+    page.get_by_role("link", name=somebody["name"]).click()
+    drawn(page)
+
+    answer = demo.get(f"/analytics/members/{somebody['userId']}", **WINDOW)
+    assert card(page, "Total spend") == exact(answer["summary"]["cost"])
+    tiles = page.locator(".most-tile strong")
+    assert [tile.text_content() for tile in tiles.all()] == [
+        answer["mostUsed"][kind]["label"] for kind in ("model", "provider", "app")
+    ]
+    for title, name in (("Top providers", "topProviders"), ("Top apps", "topApps")):
+        costs = page.get_by_role("region", name=title).locator("td:has(strong)")
+        assert [cost.get_attribute("title") for cost in costs.all()] == [
+            exact(entry["cost"]) for entry in answer[name]
+        ]
+    page.get_by_role("link", name="Members", exact=True).last.click()
+    expect(page).to_have_url(re.compile("preset=last-month"))
+
+
+def test_nobody_of_that_name(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}/organization/members?search=nobody+at+all")
+
+    expect(page.get_by_role("heading", name="No such member")).to_be_visible()

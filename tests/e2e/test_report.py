@@ -1,0 +1,74 @@
+"""The monthly report: its numbers, its subjects, and the paper it prints on."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from tests.e2e.conftest import Demo
+from tests.e2e.test_project import exact
+
+REPORT = "/organization/report"
+
+
+def section_costs(page: Page, title: str) -> list[str | None]:
+    rows = page.get_by_role("region", name=title).locator("tbody tr")
+    return [row.locator("td.number").first.get_attribute("title") for row in rows.all()]
+
+
+def test_every_section_is_the_apis_and_sums_to_the_total(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{REPORT}")  # the last month that is over
+    sections = {
+        "Models": "model",
+        "Projects": "project",
+        "User groups": "group",
+        "Users": "user",
+        "Apps": "app",
+    }
+    for title, dimension in sections.items():
+        answer = demo.get("/analytics/activity", groupBy=dimension, preset="last-month", top=8)
+        assert section_costs(page, title) == [
+            exact(entry["cost"]) for entry in answer["totals"]["breakdown"]
+        ], title
+        foot = page.get_by_role("region", name=title).locator("tfoot td.number").first
+        assert foot.get_attribute("title") == exact(answer["totals"]["cost"])
+
+
+def test_the_report_of_a_project_and_of_a_group(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{REPORT}")
+    page.get_by_label("Report of").select_option("project")
+    expect(page.get_by_label("Which")).to_be_visible()
+    page.get_by_label("Which").select_option(index=1)
+    expect(page).to_have_url(re.compile("projectId=prj_"))
+    project_id = page.get_by_label("Which").input_value()
+    answer = demo.get(f"/analytics/projects/{project_id}", preset="last-month")
+    expect(page.get_by_role("region", name="Projects")).to_have_count(0)
+    assert page.locator(".report-card .kpi-value").first.get_attribute("title") == exact(
+        answer["summary"]["cost"]
+    )
+
+    page.get_by_label("Report of").select_option("group")
+    expect(page.get_by_role("region", name="User groups")).to_have_count(0)
+    expect(page.get_by_role("region", name="Projects")).to_be_visible()
+
+
+def test_it_prints_on_paper_without_the_page_around_it(
+    page: Page, demo: Demo, tmp_path: Path
+) -> None:
+    page.goto(f"{demo.url}{REPORT}")
+    page.emulate_media(media="print", color_scheme="dark")
+
+    expect(page.locator(".sidebar")).to_be_hidden()
+    expect(page.locator(".report-tools")).to_be_hidden()
+    ink = page.locator("h1").evaluate("node => getComputedStyle(node).color")
+    assert ink == "rgb(16, 20, 28)"  # dark on white, whatever the theme
+    printed = tmp_path / "report.pdf"
+    page.pdf(path=printed, format="A4", prefer_css_page_size=True)
+    pages = len(re.findall(rb"/Type\s*/Page[^s]", printed.read_bytes()))
+    assert 1 <= pages <= 4
+
+
+def test_a_month_to_come_is_refused_clearly(page: Page, demo: Demo) -> None:
+    answer = page.request.get(f"{demo.url}{REPORT}?month=2099-01")
+
+    assert answer.status == 400
+    assert "that month has not begun yet" in answer.text().lower()
