@@ -77,6 +77,7 @@ def frame_of(
         "total": total,
         "is_empty": not total.requests,
         "freshness": services.analytics.freshness(),
+        "unpriced": services.analytics.unpriced(query) if total.unpriced_requests else (),
     }
 
 

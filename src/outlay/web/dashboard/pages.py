@@ -8,12 +8,12 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from outlay.domain.actor import Actor
+from outlay.domain.actor import Actor, Role
 from outlay.domain.errors import OutlayError
 from outlay.web.dashboard import formatting
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
-from outlay.web.http.auth import session_actor
+from outlay.web.http.auth import request_id_of, services_of, session_actor
 
 THEME_COOKIE: Final = "outlay_theme"
 THEMES: Final = ("system", "light", "dark")
@@ -21,6 +21,9 @@ FRAGMENT_HEADER: Final = "x-fragment"
 
 MODULES: Final = ("app", "dom", "fmt", "area", "scale", "daterange", "forms")
 """Scripts that every page needs: fetched at once rather than one after the other."""
+
+NEEDS_OWNER: Final = frozenset({"plan-required", "role-required"})
+"""Refusals that an owner can turn into something else."""
 
 _UNSAFE_IN_SCRIPT: Final = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -84,4 +87,12 @@ def render_error(
         title=title,
         message=message,
         code=code,
+        owners=_owners(request, actor) if actor and code in NEEDS_OWNER else (),
+        request_id=request_id_of(request),
     )
+
+
+def _owners(request: Request, actor: Actor) -> list[str]:
+    """Who can give what is missing: the names of the owners."""
+    members = services_of(request).administration.members.of(actor)
+    return [member.name for member in members if member.role is Role.OWNER]

@@ -1,5 +1,5 @@
 // The page around the charts: navigation without reloads, metric tabs, the drawer, the period.
-import { announce, parseFragment } from "./dom.js";
+import { announce, el, parseFragment } from "./dom.js";
 import "./area.js";
 import "./daterange.js";
 import "./forms.js";
@@ -37,10 +37,18 @@ async function go(url, push = true, keepScroll = false) {
     announce(document.title);
   } catch (error) {
     if (request.signal.aborted) return;
-    location.assign(url);
+    sayUnreachable(page, url);
   } finally {
     if (loading === request) page.removeAttribute("aria-busy");
   }
+}
+
+/** Says above the page as it is that another could not be had. @param {HTMLElement} page @param {string} url */
+function sayUnreachable(page, url) {
+  page.querySelector("#unreachable")?.remove();
+  const again = el("button", { class: "link", type: "button" }, "Retry");
+  again.addEventListener("click", () => go(url));
+  page.prepend(el("p", { class: "notice is-error", role: "alert", id: "unreachable" }, el("span", {}, "Outlay could not be reached; what you see is from before. "), again));
 }
 
 /** Marks the entry of the sidebar that the address lies below. */
