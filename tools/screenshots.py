@@ -93,7 +93,7 @@ def shoot(browser: Browser, server: dict[str, Any], width: int, scheme: str) -> 
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 120)
     save(page, f"state-hover-{scheme}-{width}")
-    page.get_by_role("button", name="View as table").click()
+    page.get_by_role("button", name="View as table").first.click()
     save(page, f"state-table-{scheme}-{width}")
     page.locator(".range summary").click()
     save(page, f"state-period-{scheme}-{width}", full=False)

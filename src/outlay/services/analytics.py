@@ -223,6 +223,11 @@ class Analytics:
 
     def unpriced(self, query: UsageQuery) -> list[tuple[str, int]]:
         """Mappings that had requests without a price, and how many, most first."""
+        with self._slot.read() as reader:
+            return self.unpriced_in(reader, query)
+
+    def unpriced_in(self, reader: CubeReader, query: UsageQuery) -> list[tuple[str, int]]:
+        """The same from a snapshot that several questions share."""
         rows = RowQuery(
             organization_id=query.organization_id,
             period=query.period,
@@ -230,8 +235,7 @@ class Analytics:
             group_by=(Dimension.MAPPING,),
             filters=query.filters,
         )
-        with self._slot.read() as reader:
-            found = [(row.keys[0], row.measures.unpriced_requests) for row in reader.rows(rows)]
+        found = [(row.keys[0], row.measures.unpriced_requests) for row in reader.rows(rows)]
         return sorted(
             ((key, count) for key, count in found if count), key=lambda pair: (-pair[1], pair[0])
         )

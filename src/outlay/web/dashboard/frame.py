@@ -14,7 +14,9 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.bundle import Services
 from outlay.services.labels import read_labels
+from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.links import Links
+from outlay.web.http.auth import services_of
 from outlay.web.http.params import FILTERS, read_choice
 
 METRICS: Final = {Rank.COST: "Cost", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
@@ -57,9 +59,10 @@ class FilterChip:
 
 
 def frame_of(
-    request: Request, services: Services, query: UsageQuery, total: Totals
+    request: Request, reader: CubeReader, query: UsageQuery, total: Totals
 ) -> dict[str, Any]:
     """What the templates around a period's numbers need; Invalid for an unknown metric."""
+    services = services_of(request)
     links = Links.of(request)
     period = query.period
     return {
@@ -77,7 +80,9 @@ def frame_of(
         "total": total,
         "is_empty": not total.requests,
         "freshness": services.analytics.freshness(),
-        "unpriced": services.analytics.unpriced(query) if total.unpriced_requests else (),
+        "unpriced": services.analytics.unpriced_in(reader, query)
+        if total.unpriced_requests
+        else (),
     }
 
 

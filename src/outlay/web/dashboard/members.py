@@ -125,7 +125,8 @@ def get_members(request: Request, actor: Leader) -> Response:
     rows = [row for row in table.rows if search in _searchable(row)]
     page_count = max(1, -(-len(rows) // PAGE_ROWS))
     page = min(read_number(params, "page", 1, most=1_000_000) or 1, page_count)
-    frame = frame_of(request, services, query, table.total)
+    with services.analytics.read() as reader:
+        frame = frame_of(request, reader, query, table.total)
     return render_page(
         request,
         "members.html",

@@ -19,7 +19,18 @@ THEME_COOKIE: Final = "outlay_theme"
 THEMES: Final = ("system", "light", "dark")
 FRAGMENT_HEADER: Final = "x-fragment"
 
-MODULES: Final = ("app", "dom", "fmt", "area", "scale", "daterange", "forms")
+MODULES: Final = (
+    "app",
+    "area",
+    "chart",
+    "charttools",
+    "daterange",
+    "dom",
+    "fmt",
+    "forms",
+    "line",
+    "scale",
+)
 """Scripts that every page needs: fetched at once rather than one after the other."""
 
 NEEDS_OWNER: Final = frozenset({"plan-required", "role-required"})

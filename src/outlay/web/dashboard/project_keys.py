@@ -79,14 +79,15 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
     services = services_of(request)
     project, query = read_project(request, project_id, actor, more=OWN)
     query = replace(query, group_by=Dimension.API_KEY, top=MAX_TOP)
-    found = services.analytics.breakdown(query)
+    with services.analytics.read() as reader:
+        found = services.analytics.breakdown_in(reader, query)
+        frame = frame_of(request, reader, query, found.total)
     used = {entry.key: entry for entry in found.entries if entry.kind is EntryKind.VALUE}
     administration = services.administration
     creators = services.analytics.labels(actor.organization_id, Dimension.MEMBER)
     now_us = services.now_us()
     search, status = request.query_params.get("search", ""), _status(request)
     subject = subject_of(actor, project, "API keys", "What applications call the gateway with.")
-    frame = frame_of(request, services, query, found.total)
     keys = [
         key
         for key in administration.keys.of(actor)

@@ -129,10 +129,11 @@ def get_requests(request: Request, actor: Reader) -> Response:
         min_duration_us=None if latency_ms is None else latency_ms * 1000,
         min_cost_pusd=min_cost,
     )
-    volume = services.analytics.breakdown(query)
     search = read_text(params, "search") or ""
     chosen = read_text(params, "id") or search
-    frame = frame_of(request, services, query, volume.total)
+    with services.analytics.read() as reader:
+        volume = services.analytics.breakdown_in(reader, query)
+        frame = frame_of(request, reader, query, volume.total)
     return render_page(
         request,
         "requests.html",

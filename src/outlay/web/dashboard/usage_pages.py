@@ -121,7 +121,7 @@ def usage_context(
     comparison, panels = compare_views(services, reader, query, dimensions)
     total = comparison.current.total
     return {
-        **frame_of(request, services, query, total),
+        **frame_of(request, reader, query, total),
         "cards": [*cards_of(comparison), *([error_card(comparison)] if with_errors else [])],
         "driver": driver_of(comparison),
         "panels": panels,

@@ -1,8 +1,10 @@
 // The page around the charts: navigation without reloads, metric tabs, the drawer, the period.
 import { announce, el, parseFragment } from "./dom.js";
 import "./area.js";
+import { onChartTool } from "./charttools.js";
 import "./daterange.js";
 import "./forms.js";
+import "./line.js";
 
 let loading = /** @type {AbortController|null} */ (null);
 
@@ -189,6 +191,8 @@ document.addEventListener("click", (event) => {
   } else if (view && plain) {
     event.preventDefault();
     showView(view.dataset.viewTab ?? "");
+  } else if (onChartTool(target)) {
+    event.preventDefault();
   } else if (copied) copy(copied);
   else if (target.closest("[data-print]")) print();
   if (target.closest("[data-drawer]")) setDrawer(!document.querySelector(".sidebar.is-open"));

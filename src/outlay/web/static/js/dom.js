@@ -38,3 +38,13 @@ export function announce(text) {
   const region = document.getElementById("announce");
   if (region) region.textContent = text;
 }
+
+/** Saves a file that was made here. @param {Blob} blob @param {string} name */
+export function download(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const link = /** @type {HTMLAnchorElement} */ (el("a", { href: url, download: name }));
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

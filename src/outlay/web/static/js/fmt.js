@@ -18,6 +18,26 @@ export function money(usd) {
   return `${sign(usd)}$${fixed(size, 2)}`;
 }
 
+/** Four decimals, for the cost of one request: `$0.0038`. @param {number} usd */
+export function unitCost(usd) {
+  const size = Math.abs(usd);
+  return size > 0 && size < 0.0001 ? `<${sign(usd)}$0.0001` : `${sign(usd)}$${fixed(size, 4)}`;
+}
+
+/** Every digit that there is, at least cents. @param {number} usd */
+export function exactMoney(usd) {
+  const size = Math.abs(usd);
+  const text = String(size).includes("e") ? size.toFixed(12).replace(/0+$/, "") : String(size);
+  const [whole, fraction = ""] = text.split(".");
+  return `${sign(usd)}$${fixed(Number(whole), 0)}.${fraction.padEnd(2, "0")}`;
+}
+
+/** Milliseconds as `840 ms`, and `3.10 s` from a second on. @param {number} ms */
+export const latency = (ms) => (Math.round(ms) < 1000 ? `${Math.round(ms)} ms` : `${fixed(ms / 1000, 2)} s`);
+
+/** The same on an axis. @param {number} ms */
+export const axisLatency = (ms) => (ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${Number((ms / 1000).toPrecision(3))} s`);
+
 /** Exact below 10,000, else three digits: `12.3K`, `4.46B`. @param {number} value */
 export function count(value) {
   const size = Math.abs(value);

@@ -1,0 +1,49 @@
+// What the buttons beside a chart or ranking do: a table instead, or a file of it.
+import { download } from "./dom.js";
+
+/** Serves a click on such a button; whether it was one. @param {Element} target */
+export function onChartTool(target) {
+  const button = /** @type {HTMLElement|null} */ (target.closest("[data-chart-do]"));
+  if (!button) return false;
+  const chart = /** @type {any} */ (document.getElementById(button.getAttribute("aria-controls") ?? ""));
+  if (!chart) return true;
+  if (button.dataset.chartDo === "table") {
+    chart.asTable = !chart.asTable;
+    button.setAttribute("aria-pressed", String(chart.asTable));
+    chart.draw();
+  } else if (button.dataset.chartDo === "csv") {
+    const lines = cellsOf(chart).map((row) => row.map(quoted).join(","));
+    download(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }), `${slug(titleOf(chart))}.csv`);
+  } else {
+    // Seldom wanted: loaded when it is.
+    import("./picture.js").then(({ picture }) => picture(chart, titleOf(chart))).then((blob) => download(blob, `${slug(titleOf(chart))}.png`));
+  }
+  return true;
+}
+
+/** The cells of a chart, or of the ranking that is shown. @param {any} chart @returns {(string|number|null)[][]} */
+function cellsOf(chart) {
+  if (chart.cells) return chart.cells();
+  const table = /** @type {HTMLTableElement} */ (chart.querySelector("table:not([hidden])"));
+  return [...table.rows].map((row) => [...row.cells].filter((cell) => !cell.classList.contains("bar-cell")).map((cell) => {
+    const exact = cell.title.replace(/[$,]/g, "");
+    return /^-?\d/.test(exact) && cell.tagName === "TD" ? exact : (cell.textContent ?? "").trim();
+  }));
+}
+
+/** A cell of CSV; text that a spreadsheet could take for a formula gets an apostrophe, as in exports. @param {string|number|null} value */
+function quoted(value) {
+  if (value === null) return "";
+  let text = String(value);
+  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** @param {Element} chart */
+function titleOf(chart) {
+  return chart.closest("section")?.querySelector("h2")?.textContent ?? "chart";
+}
+
+/** @param {string} title */
+const slug = (title) => title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+
