@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
-from outlay.domain.period import Interval
+from outlay.domain.period import BUCKET_US, Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.services.analytics import Analytics, by_value
@@ -133,6 +133,17 @@ class UsageTables:
             and (membership.valid_to_us is None or now_us < membership.valid_to_us)
         )
         return self._table(query, Dimension.GROUP, {g.group_id: g for g in groups}), counts
+
+    def group_members(self, organization_id: str, period: Period) -> Mapping[str, set[str]]:
+        """Who was in which user group at some time of a period: member ids by group."""
+        start_us, end_us = period.start_bucket * BUCKET_US, period.end_bucket * BUCKET_US
+        with self._directory.unit() as session:
+            memberships = list_memberships(session, organization_id)
+        found: dict[str, set[str]] = {}
+        for one in memberships:
+            if one.valid_from_us < end_us and (one.valid_to_us or end_us) > start_us:
+                found.setdefault(one.group_id, set()).add(one.member_id)
+        return found
 
     # One of a kind, gone ones included
 

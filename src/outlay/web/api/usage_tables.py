@@ -1,6 +1,6 @@
 """`/analytics/members`, `/users`, `/projects`, `/groups` and both of the last together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
@@ -17,9 +17,15 @@ from outlay.domain.organization import Member
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Breakdown, Entry, EntryKind, Totals
+from outlay.domain.result import Breakdown, Entry, Totals
 from outlay.services.bundle import Services
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UsageTable, UserSort, UserView
+from outlay.services.users_and_groups import (
+    TOP_BY_COST,
+    TOP_BY_REQUESTS,
+    read_users_and_groups,
+    top_of,
+)
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import (
@@ -48,8 +54,6 @@ OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_U
 
 USERS: Final = COMMON | {"sort", "order", "search", "page", "pageSize", "selected"}
 STEPPED: Final = COMMON | {"bucket"}
-TOP_BY_COST: Final = 10
-TOP_BY_REQUESTS: Final = 20
 
 
 @router.get("/members", openapi_extra=documented(COMMON))
@@ -151,51 +155,35 @@ def get_users_and_groups(request: Request, actor: OrganizationReader) -> Respons
     services = services_of(request)
     check_names(request.query_params, STEPPED)
     query = read_query(request.query_params, actor, services.analytics, group_by=None)
-    whole = replace(query, interval=Interval.TOTAL)
     freshness = services.analytics.freshness()
-    dimensions = (Dimension.USER, Dimension.PROJECT, Dimension.GROUP)
-    with services.analytics.read() as reader:
-        active = reader.distinct(whole, dimensions).get(0, (0, 0, 0))
-        users_by_step = reader.distinct(query, (Dimension.USER,))
-        users = services.analytics.breakdown_in(
-            reader,
-            replace(
-                whole,
-                group_by=Dimension.USER,
-                top=TOP_BY_REQUESTS,
-                ranks=(Rank.COST, Rank.REQUESTS),
-            ),
-        )
-        groups = services.analytics.breakdown_in(
-            reader, replace(query, group_by=Dimension.GROUP, top=TOP_BY_COST)
-        )
-    tiles: Json = render_totals(groups.total, ("requests", "cost_pusd"))
-    tiles |= dict(
-        zip(("activeUserCount", "activeProjectCount", "activeGroupCount"), active, strict=True)
-    )
-    meta = render_meta(query, groups.total, freshness, groups.entries)
-    active_users = [users_by_step.get(index, (0,))[0] for index in range(len(groups.steps))]
+    found = read_users_and_groups(services.analytics, query)
+    tiles: Json = render_totals(found.total, ("requests", "cost_pusd"))
+    tiles |= {
+        "activeUserCount": found.active[Dimension.USER],
+        "activeProjectCount": found.active[Dimension.PROJECT],
+        "activeGroupCount": found.active[Dimension.GROUP],
+    }
+    groups = found.groups
+    meta = render_meta(query, found.total, freshness, groups.entries)
     return json_answer(
         {
             "tiles": tiles,
-            "topUsersByCost": _top(users, Rank.COST, TOP_BY_COST),
-            "topUsersByRequests": _top(users, Rank.REQUESTS, TOP_BY_REQUESTS),
-            "userSeries": _user_series(groups, active_users),
+            "topUsersByCost": _entries(top_of(found.users, Rank.COST, TOP_BY_COST)),
+            "topUsersByRequests": _entries(top_of(found.users, Rank.REQUESTS, TOP_BY_REQUESTS)),
+            "userSeries": _user_series(groups, found.active_users),
             "groups": [_group_series(groups, entry) for entry in groups.entries],
             "points": render_points(query, groups, freshness),
-            "totals": _numbers(groups.total),
+            "totals": _numbers(found.total),
             "meta": meta | {"groupsOverlap": True},
         }
     )
 
 
-def _top(users: Breakdown, rank: Rank, count: int) -> list[Json]:
-    named = [entry for entry in users.entries if entry.kind is EntryKind.VALUE]
-    named.sort(key=lambda entry: (-entry.total.rank_value(rank), entry.key))
-    return [render_entry(entry) for entry in named[:count]]
+def _entries(entries: Sequence[Entry]) -> list[Json]:
+    return [render_entry(entry) for entry in entries]
 
 
-def _user_series(result: Breakdown, active_users: list[int]) -> Json:
+def _user_series(result: Breakdown, active_users: Sequence[int]) -> Json:
     """Spend per request and tokens per active user, step by step."""
     steps = [result.at(index) for index in range(len(result.steps))]
     return {

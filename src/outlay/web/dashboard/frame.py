@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Final
 
 from starlette.requests import Request
 
+from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, Preset, parse_zone
+from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.bundle import Services
@@ -47,6 +50,26 @@ FILTER_OF: Final[Mapping[Dimension, str]] = {dim: name for name, dim in FILTERS.
 """The parameter that filters by a dimension."""
 
 
+NAMES: Final = {
+    "projectId": "Project",
+    "apiKeyId": "API key",
+    "userId": "User",
+    "groupId": "User group",
+    "model": "Model",
+    "provider": "Provider",
+    "app": "App",
+    "status": "Status",
+}
+"""Filters that pages offer, by parameter; the others come by links."""
+
+
+def filters_for(actor: Actor, *without: str) -> Mapping[str, str]:
+    """The filters that an actor may choose values of, without some."""
+    may_see_others = has(actor, Permission.ORGANIZATION_USAGE)
+    closed = set(without) | (set() if may_see_others else {"userId", "groupId"})
+    return {name: noun for name, noun in NAMES.items() if name not in closed}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterChip:
     """A filter in force."""
@@ -57,11 +80,23 @@ class FilterChip:
     label: str
     remove_url: str
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """What the menu of the filter has chosen."""
+        return self.value, self.label
+
 
 def frame_of(
-    request: Request, reader: CubeReader, query: UsageQuery, total: Totals
+    request: Request,
+    reader: CubeReader,
+    query: UsageQuery,
+    total: Totals,
+    filters: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """What the templates around a period's numbers need; Invalid for an unknown metric."""
+    """What the templates around a period's numbers need; Invalid for an unknown metric.
+
+    `filters` are the parameters of the filters that the page offers, and what they are called.
+    """
     services = services_of(request)
     links = Links.of(request)
     period = query.period
@@ -77,6 +112,8 @@ def frame_of(
         "range_dates": describe_dates(period),
         "step_name": INTERVALS.get(query.interval, ""),
         "chips": chips_of(services, query, links),
+        "filter_names": filters,
+        "filter_params": tuple(FILTERS),
         "total": total,
         "is_empty": not total.requests,
         "freshness": services.analytics.freshness(),

@@ -26,7 +26,7 @@ from outlay.web.dashboard.formatting import (
     format_money,
     format_percent,
 )
-from outlay.web.dashboard.frame import PAGE_ONLY, frame_of
+from outlay.web.dashboard.frame import PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.headlines import describe_totals, render_error_rate
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.usage_pages import (
@@ -126,7 +126,7 @@ def get_members(request: Request, actor: Leader) -> Response:
     page_count = max(1, -(-len(rows) // PAGE_ROWS))
     page = min(read_number(params, "page", 1, most=1_000_000) or 1, page_count)
     with services.analytics.read() as reader:
-        frame = frame_of(request, reader, query, table.total)
+        frame = frame_of(request, reader, query, table.total, filters_for(actor))
     return render_page(
         request,
         "members.html",
@@ -158,7 +158,9 @@ def get_member(request: Request, member_id: str, actor: Leader) -> Response:
     query = query.only(Dimension.MEMBER, member_id)
     with services.analytics.read() as reader:
         profile = read_profile_in(reader, services.analytics, query)
-        context = usage_context(request, reader, query, MODEL_DIMENSIONS, with_errors=True)
+        context = usage_context(
+            request, reader, query, MODEL_DIMENSIONS, filters=filters_for(actor), with_errors=True
+        )
     subject = Subject(
         title=mark_deleted(member.name, member),
         crumbs=(Crumb("Organization"), Crumb("Members", "/organization/members")),
@@ -195,6 +197,7 @@ def get_member(request: Request, member_id: str, actor: Leader) -> Response:
         requests_path=links.travel("/monitoring/requests", memberId=member_id),
         views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
         view=view_of(request, MODEL_VIEWS),
+        filter_scope=f"memberId={member_id}",
         **context,
     )
 

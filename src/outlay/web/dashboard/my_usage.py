@@ -9,7 +9,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
-from outlay.web.dashboard.frame import PAGE_ONLY
+from outlay.web.dashboard.frame import NAMES, PAGE_ONLY
 from outlay.web.dashboard.usage_pages import GROUPINGS, Crumb, Subject, render_usage
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import OWN_QUERY, check_names, read_own_query
@@ -26,6 +26,7 @@ ME: Final = Subject(
         for dimension, title in GROUPINGS.items()
         if dimension not in {Dimension.USER, Dimension.GROUP}
     },
+    filters={name: noun for name, noun in NAMES.items() if name not in {"userId", "groupId"}},
 )
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.policy import Permission
-from outlay.web.dashboard.frame import PAGE_ONLY
+from outlay.web.dashboard.frame import NAMES, PAGE_ONLY
 from outlay.web.dashboard.usage_pages import Crumb, Subject, render_usage
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import QUERY, check_names, read_query
@@ -20,6 +20,7 @@ ORGANIZATION: Final = Subject(
     crumbs=(Crumb("Organization"),),
     lede="Cost, requests and tokens across every project, exact in any time zone.",
     export="/exports/activity.csv",
+    filters=NAMES,
 )
 
 

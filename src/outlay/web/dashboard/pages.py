@@ -29,6 +29,7 @@ MODULES: Final = (
     "fmt",
     "forms",
     "line",
+    "multiselect",
     "scale",
 )
 """Scripts that every page needs: fetched at once rather than one after the other."""

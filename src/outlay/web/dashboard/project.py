@@ -20,7 +20,7 @@ from outlay.services.bundle import Services
 from outlay.services.labels import mark_deleted
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
-from outlay.web.dashboard.frame import PAGE_ONLY
+from outlay.web.dashboard.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.log_lines import LogLine, lines_of
 from outlay.web.dashboard.pages import render_page
@@ -70,7 +70,14 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
         return render_first_steps(request, actor, subject)
     requests = own_requests_only(actor, query)
     with services.analytics.read() as reader:
-        context = usage_context(request, reader, query, [Dimension.MODEL], with_errors=True)
+        context = usage_context(
+            request,
+            reader,
+            query,
+            [Dimension.MODEL],
+            filters=filters_for(actor, "projectId"),
+            with_errors=True,
+        )
         links = context["links"]
         keys = _top_keys(services, reader, query, project, links)
         failures = _failures(reader, query, project, links)
@@ -87,6 +94,7 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
             keys=keys,
             failures=failures,
             latest=_latest(services, requests),
+            filter_scope=f"projectId={project_id}",
             **context,
         ),
     )
@@ -102,7 +110,9 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
     with services_of(request).analytics.read() as reader:
-        context = usage_context(request, reader, query, MODEL_DIMENSIONS)
+        context = usage_context(
+            request, reader, query, MODEL_DIMENSIONS, filters=filters_for(actor, "projectId")
+        )
     return remember(
         request,
         project,
@@ -114,6 +124,7 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
             subject=subject,
             views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
             view=view_of(request, MODEL_VIEWS),
+            filter_scope=f"projectId={project_id}",
             **context,
         ),
     )

@@ -24,7 +24,7 @@ from outlay.web.dashboard.formatting import (
     format_exact_money,
     format_money,
 )
-from outlay.web.dashboard.frame import frame_of
+from outlay.web.dashboard.frame import filters_for, frame_of
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.project import read_project, remember, subject_of
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
@@ -167,7 +167,14 @@ def get_key(request: Request, project_id: str, api_key_id: str, actor: KeyReader
         raise NotFound("There is no such API key.")
     query = query.only(Dimension.API_KEY, api_key_id)
     with services.analytics.read() as reader:
-        context = usage_context(request, reader, query, MODEL_DIMENSIONS, with_errors=True)
+        context = usage_context(
+            request,
+            reader,
+            query,
+            MODEL_DIMENSIONS,
+            filters=filters_for(actor, "projectId", "apiKeyId"),
+            with_errors=True,
+        )
     links = context["links"]
     subject = Subject(
         title=mark_deleted(key.description, key),
@@ -195,6 +202,7 @@ def get_key(request: Request, project_id: str, api_key_id: str, actor: KeyReader
             requests_path=links.travel("/monitoring/requests", apiKeyId=api_key_id),
             views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
             view=view_of(request, MODEL_VIEWS),
+            filter_scope=f"apiKeyId={api_key_id}",
             **context,
         ),
     )

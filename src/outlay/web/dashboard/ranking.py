@@ -79,17 +79,19 @@ def change_between(current: int, earlier: int, *, signed: bool = False) -> Chang
     )
 
 
-def rank_entries(comparison: Comparison, metric: Rank, remembered: Mapping[str, int]) -> Ranking:
+def rank_entries(
+    comparison: Comparison, metric: Rank, remembered: Mapping[str, int], shown: int = SHOWN
+) -> Ranking:
     """The ranking by a metric: the largest values, then Other, then Unattributed."""
     values = [entry for entry in comparison.current.entries if entry.kind is EntryKind.VALUE]
     values.sort(key=lambda entry: (-entry.total.rank_value(metric), entry.key))
     values = [entry for entry in values if _is_present(entry, comparison, metric)]
-    slots = distinct_slots([entry.key for entry in values[:SHOWN]], remembered)
+    slots = distinct_slots([entry.key for entry in values[:shown]], remembered)
     lines = [
         (entry.key, entry.label, entry.kind, entry.total, _before(comparison, entry))
-        for entry in values[:SHOWN]
+        for entry in values[:shown]
     ]
-    others = [*values[SHOWN:], *_of_kind(comparison, EntryKind.OTHER)]
+    others = [*values[shown:], *_of_kind(comparison, EntryKind.OTHER)]
     if others:
         lines.append(_merged(comparison, others))
     lines.extend(

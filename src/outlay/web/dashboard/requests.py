@@ -28,7 +28,7 @@ from outlay.web.dashboard.formatting import (
     format_latency,
     format_percent,
 )
-from outlay.web.dashboard.frame import PAGE_ONLY, frame_of
+from outlay.web.dashboard.frame import PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.headlines import describe_totals
 from outlay.web.dashboard.histogram import Histogram, draw_histogram
 from outlay.web.dashboard.log_lines import (
@@ -133,7 +133,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
     chosen = read_text(params, "id") or search
     with services.analytics.read() as reader:
         volume = services.analytics.breakdown_in(reader, query)
-        frame = frame_of(request, reader, query, volume.total)
+        frame = frame_of(request, reader, query, volume.total, filters_for(actor, "status"))
     return render_page(
         request,
         "requests.html",

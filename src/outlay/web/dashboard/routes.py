@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from outlay.web.dashboard import (
     audit,
+    choices,
     entrance,
     login,
     members,
@@ -15,16 +16,19 @@ from outlay.web.dashboard import (
     requests,
     settings,
     static_files,
+    users_and_groups,
 )
 
 router = APIRouter(include_in_schema=False)
 router.include_router(static_files.router)
 router.include_router(login.router)
+router.include_router(choices.router)
 router.include_router(entrance.router)
 router.include_router(organization_analytics.router)
 router.include_router(project.router)
 router.include_router(project_keys.router)
 router.include_router(members.router)
+router.include_router(users_and_groups.router)
 router.include_router(report.router)
 router.include_router(my_usage.router)
 router.include_router(requests.router)

@@ -60,6 +60,8 @@ class Subject:
     """The path of the same numbers as CSV; empty for none."""
     groupings: Mapping[Dimension, str] = field(default_factory=lambda: GROUPINGS)
     """What one may group by, anew from the server."""
+    filters: Mapping[str, str] = field(default_factory=dict)
+    """What one may filter by: names of parameters, and what they are called."""
 
 
 def compare_views(
@@ -96,7 +98,7 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
         return render_first_steps(request, actor, subject)
     group_by = query.group_by or Dimension.MODEL
     with services_of(request).analytics.read() as reader:
-        context = usage_context(request, reader, query, [group_by])
+        context = usage_context(request, reader, query, [group_by], filters=subject.filters)
     return render_page(
         request,
         "usage.html",
@@ -114,6 +116,7 @@ def usage_context(
     query: UsageQuery,
     dimensions: Sequence[Dimension],
     *,
+    filters: Mapping[str, str],
     with_errors: bool = False,
 ) -> dict[str, Any]:
     """What the templates of headline numbers and panels need; the first dimension tells why."""
@@ -121,7 +124,7 @@ def usage_context(
     comparison, panels = compare_views(services, reader, query, dimensions)
     total = comparison.current.total
     return {
-        **frame_of(request, reader, query, total),
+        **frame_of(request, reader, query, total, filters),
         "cards": [*cards_of(comparison), *([error_card(comparison)] if with_errors else [])],
         "driver": driver_of(comparison),
         "panels": panels,

@@ -5,6 +5,7 @@ import { onChartTool } from "./charttools.js";
 import "./daterange.js";
 import "./forms.js";
 import "./line.js";
+import "./multiselect.js";
 
 let loading = /** @type {AbortController|null} */ (null);
 
@@ -117,6 +118,9 @@ function showView(view) {
     const tabs = /** @type {HTMLElement[]} */ ([...panel.querySelectorAll("[data-view-tab]")]);
     const half = place < tabs.length / 2 ? 0 : 1;
     if (place >= 0) tabs.filter((tab) => tab.dataset.viewTab === view)[half]?.focus();
+  }
+  for (const tab of document.querySelectorAll("[data-view-tab]")) {
+    if (!tab.closest("[data-view]")) tab.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (tab).dataset.viewTab === view));
   }
   const url = new URL(location.href);
   url.searchParams.set("view", view);
@@ -247,6 +251,15 @@ document.addEventListener("pick", (event) => {
   const { name, value } = /** @type {CustomEvent} */ (event).detail;
   const url = new URL(location.href);
   if (!url.searchParams.getAll(name).includes(value)) url.searchParams.append(name, value);
+  go(url.href);
+});
+
+document.addEventListener("filter", (event) => {
+  const { name, values } = /** @type {CustomEvent} */ (event).detail;
+  const url = new URL(location.href);
+  url.searchParams.delete(name);
+  for (const gone of ["page", "cursor", "id"]) url.searchParams.delete(gone);
+  for (const value of values) url.searchParams.append(name, value);
   go(url.href);
 });
 

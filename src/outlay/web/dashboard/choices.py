@@ -1,0 +1,87 @@
+"""What a filter may be set to: values with usage, and things of the directory, by name."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid
+from outlay.domain.event import Status
+from outlay.domain.period import Interval
+from outlay.domain.policy import Permission, is_limited, permit
+from outlay.domain.query import CORE_MEASURES, UsageQuery
+from outlay.domain.result import Totals
+from outlay.services.analytics import by_value
+from outlay.web.dashboard.formatting import format_count
+from outlay.web.dashboard.log_lines import STATUSES
+from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.ownership import own_keys_only
+from outlay.web.http.params import COMMON, FILTERS, check_names, read_query, read_text
+from outlay.web.http.rendering import json_answer
+
+router = APIRouter(include_in_schema=False)
+
+MOST: Final = 50
+OWN: Final = frozenset({"param", "q"})
+PEOPLE: Final = frozenset({Dimension.USER, Dimension.MEMBER, Dimension.GROUP, Dimension.END_USER})
+"""Dimensions by which others are told apart."""
+
+
+@router.get("/choices.json")
+def get_choices(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PROJECT_USAGE))]
+) -> Response:
+    """Values of a filter that contain `q`, most requests of the page's period first."""
+    services, params = services_of(request), request.query_params
+    check_names(params, COMMON | OWN)
+    name = read_text(params, "param") or ""
+    if name not in FILTERS:
+        raise Invalid(f"param must be one of {', '.join(FILTERS)}", field="param")
+    dimension = FILTERS[name]
+    if dimension in PEOPLE:
+        permit(actor, Permission.ORGANIZATION_USAGE)
+    query = read_query(params, actor, services.analytics, group_by=None)
+    query = own_keys_only(actor, _without(query, dimension), Permission.PROJECT_USAGE)
+    with services.analytics.read() as reader:
+        used = by_value(reader, query, dimension)
+    labels = _labels(request, actor, dimension)
+    known = used.keys() | ({} if is_limited(actor, Permission.PROJECT_USAGE) else labels).keys()
+    wanted = (read_text(params, "q") or "").casefold()
+    found = sorted(
+        (key for key in known if key and wanted in f"{labels.get(key, '')}\n{key}".casefold()),
+        key=lambda key: (-_requests(used, key), labels.get(key, key).casefold(), key),
+    )
+    return json_answer(
+        {
+            "choices": [
+                {
+                    "value": key,
+                    "label": labels.get(key, key),
+                    "hint": format_count(_requests(used, key)) if key in used else "",
+                }
+                for key in found[:MOST]
+            ],
+            "more": len(found) > MOST,
+        }
+    )
+
+
+def _without(query: UsageQuery, dimension: Dimension) -> UsageQuery:
+    """The question as it would be without the filter that is being chosen."""
+    others = {known: values for known, values in query.filters.items() if known is not dimension}
+    return replace(query, filters=others, interval=Interval.TOTAL, measures=CORE_MEASURES)
+
+
+def _labels(request: Request, actor: Actor, dimension: Dimension) -> Mapping[str, str]:
+    if dimension is Dimension.STATUS:
+        return {status.value: STATUSES[status] for status in Status}
+    return services_of(request).analytics.labels(actor.organization_id, dimension)
+
+
+def _requests(used: Mapping[str, Totals], key: str) -> int:
+    return used[key].requests if key in used else 0

@@ -1,0 +1,277 @@
+"""Users & groups: who and which groups spend what, apart and together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.measure import Rank
+from outlay.domain.period import Interval
+from outlay.domain.policy import Permission
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import Breakdown, Comparison, Freshness
+from outlay.services.bundle import Services
+from outlay.services.palette import distinct_slots, remember_slots
+from outlay.services.usage_tables import UserView
+from outlay.services.users_and_groups import (
+    COMBINED,
+    TOP_BY_COST,
+    TOP_BY_REQUESTS,
+    Contradiction,
+    UsersAndGroups,
+    contradictions_in,
+    read_users_and_groups_in,
+    top_of,
+)
+from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.formatting import format_count, format_exact_count
+from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, frame_of
+from outlay.web.dashboard.headlines import Card, cards_of, describe_totals
+from outlay.web.dashboard.lines import (
+    Line,
+    cost_per_request,
+    line_data,
+    lines_of_entries,
+    tokens_of,
+)
+from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.ranking import SHOWN, Ranking, rank_entries
+from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
+from outlay.web.dashboard.user_rows import UserLine, line_of_entry, line_of_row
+from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.params import COMMON, check_names, read_choice, read_query
+
+router = APIRouter(include_in_schema=False)
+
+PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
+OVERVIEW_ROWS: Final = 100
+FILTERS: Final = {"userId": "Users", "projectId": "Projects", "groupId": "User groups"}
+SUBJECT: Final = Subject(
+    title="Users & groups",
+    crumbs=(Crumb("Organization"),),
+    lede="Who spends what, and in which user group. Filters hold together.",
+    export="/exports/report?groupBy=group,user,project",
+    groupings={},
+)
+
+
+class TableView(StrEnum):
+    """Which table of users is shown."""
+
+    SPEND = "spend"
+    REQUESTS = "requests"
+    OVERVIEW = "overview"
+
+
+TABLE_TITLES: Final = {
+    TableView.SPEND: "Top users by spend",
+    TableView.REQUESTS: "Top 20 users by requests",
+    TableView.OVERVIEW: "Users overview",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarCard:
+    """A ranking by one number that has its own card."""
+
+    key: str
+    title: str
+    metric: Rank
+    ranking: Ranking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineCard:
+    """A line chart that has its own card."""
+
+    key: str
+    title: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Users, or groups: bars and lines."""
+
+    bars: Sequence[BarCard]
+    lines: Sequence[LineCard]
+    filter_name: str
+
+
+@router.get("/organization/users-and-groups")
+def get_users_and_groups(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
+) -> Response:
+    """The page."""
+    services = services_of(request)
+    check_names(request.query_params, PARAMETERS)
+    if not has_usage(request, actor):
+        return render_first_steps(request, actor, SUBJECT)
+    query = read_query(request.query_params, actor, services.analytics, group_by=None)
+    freshness = services.analytics.freshness()
+    with services.analytics.read() as reader:
+        found = read_users_and_groups_in(reader, services.analytics, query)
+        users = _compare(services, reader, query, Dimension.USER)
+        groups = _compare(services, reader, query, Dimension.GROUP)
+        frame = frame_of(request, reader, query, found.total, FILTERS)
+        clashes = contradictions_in(reader, query) if not found.total.requests else []
+    everybody = services.usage_tables.users(
+        replace(query, interval=Interval.TOTAL), UserView(page_size=OVERVIEW_ROWS)
+    )
+    view = read_choice(request.query_params, "view", TableView) or TableView.SPEND
+    return render_page(
+        request,
+        "users_and_groups.html",
+        actor=actor,
+        title=SUBJECT.title,
+        subject=SUBJECT,
+        tiles=_tiles(users, found),
+        users=_side(services, query, users, freshness, found),
+        groups=_side(services, query, groups, freshness, found),
+        tables={
+            TableView.SPEND: _rows(found, Rank.COST, TOP_BY_COST),
+            TableView.REQUESTS: _rows(found, Rank.REQUESTS, TOP_BY_REQUESTS),
+            TableView.OVERVIEW: [line_of_row(row, everybody.total) for row in everybody.rows],
+        },
+        table_titles=TABLE_TITLES,
+        view=view,
+        user_count=everybody.user_count,
+        clashes=_explain(services, query, clashes),
+        window_words=describe_totals(found.total),
+        **frame,
+    )
+
+
+def _compare(
+    services: Services, reader: CubeReader, query: UsageQuery, dimension: Dimension
+) -> Comparison:
+    asked = replace(query, group_by=dimension, top=TOP_BY_COST, ranks=(Rank.COST, Rank.REQUESTS))
+    return services.analytics.compare_in(reader, asked)
+
+
+def _tiles(users: Comparison, found: UsersAndGroups) -> list[Card]:
+    """The six tiles: what was used, and by how many."""
+    cost, requests, tokens = (replace(card, metric=None) for card in cards_of(users))
+    counts = [
+        Card(
+            metric=None,
+            title=f"Active {noun}s",
+            value=format_count(found.active[dimension]),
+            exact=format_exact_count(found.active[dimension]),
+            fact="with at least one request",
+        )
+        for dimension, noun in zip(COMBINED, ("user", "project", "group"), strict=True)
+    ]
+    return [requests, tokens, cost, *counts]
+
+
+def _side(
+    services: Services,
+    query: UsageQuery,
+    comparison: Comparison,
+    freshness: Freshness,
+    found: UsersAndGroups,
+) -> Side:
+    current = comparison.current
+    dimension = current.group_by or Dimension.USER
+    noun = "user" if dimension is Dimension.USER else "group"
+    slots = remember_slots(services.directory, query.organization_id, dimension, current.entries)
+    shown = top_of(current, Rank.COST, SHOWN)
+    colours = distinct_slots([entry.key for entry in shown], slots)
+    what = "Top 10 users" if noun == "user" else "User groups"
+    bars = [
+        BarCard(
+            key=f"{noun}s-{metric.value}",
+            title=f"{what} by {title}",
+            metric=metric,
+            ranking=rank_entries(comparison, metric, slots, shown=TOP_BY_COST),
+        )
+        for metric, title in ((Rank.COST, "spend"), (Rank.REQUESTS, "requests"))
+    ]
+    of = found.active[dimension]
+    overall = _overall(current, found) if dimension is Dimension.USER else ([], [])
+    lines = [
+        LineCard(
+            key=f"{noun}s-cost-per-request",
+            title=f"{noun.capitalize()} spend per request",
+            data=line_data(
+                query,
+                current,
+                freshness,
+                [*lines_of_entries(current, shown, colours, cost_per_request), *overall[0]],
+                title=f"Spend per request by {noun}",
+                unit="usd-each",
+                of=of,
+            ),
+        ),
+        LineCard(
+            key=f"{noun}s-tokens",
+            title=f"Tokens per {noun}",
+            data=line_data(
+                query,
+                current,
+                freshness,
+                [*lines_of_entries(current, shown, colours, tokens_of), *overall[1]],
+                title=f"Tokens per {noun}",
+                unit="count",
+                of=of,
+            ),
+        ),
+    ]
+    return Side(bars=bars, lines=lines, filter_name=FILTER_OF[dimension])
+
+
+def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], list[Line]]:
+    """All users together: spend per request, and tokens per active user."""
+    steps = [current.at(index) for index in range(len(current.steps))]
+    tokens = [
+        totals.total_tokens // users if users else None
+        for totals, users in zip(steps, found.active_users, strict=True)
+    ]
+
+    def line(label: str, values: Sequence[object]) -> Line:
+        return Line(key="all", label=label, kind="other", slot=None, values=values)
+
+    return (
+        [line("All users", [cost_per_request(totals) for totals in steps])],
+        [line("Average of all users", tokens)],
+    )
+
+
+def _rows(found: UsersAndGroups, rank: Rank, count: int) -> list[UserLine]:
+    return [line_of_entry(entry, found.total) for entry in top_of(found.users, rank, count)]
+
+
+def _explain(services: Services, query: UsageQuery, clashes: Sequence[Contradiction]) -> list[str]:
+    """Why filters that hold together leave nothing, as sentences."""
+    labels = {
+        dimension: services.analytics.labels(query.organization_id, dimension)
+        for dimension in COMBINED
+    }
+    members = services.usage_tables.group_members(query.organization_id, query.period)
+
+    def called(place: tuple[Dimension, str]) -> str:
+        return labels[place[0]].get(place[1], place[1])
+
+    sentences = []
+    for clash in clashes:
+        first, second = called(clash.first), called(clash.second)
+        (dimension, key), (other, value) = clash.first, clash.second
+        if other is Dimension.GROUP and dimension is Dimension.USER:
+            is_in = key in members.get(value, ())
+            sentences.append(
+                f"{first} made no request while in {second}"
+                if is_in
+                else f"{first} is not in {second}"
+            )
+        elif other is Dimension.GROUP:
+            sentences.append(f"nobody of {second} used {first}")
+        else:
+            sentences.append(f"{first} has no requests in {second}")
+    return sentences
