@@ -144,32 +144,38 @@ class Reports:
             filters=report.filters,
         )
         paging = _Paging(report.limit)
-        file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - handed on
-        try:
-            with self._analytics.read() as reader:
-                total = reader.totals(whole).get(0, ZERO)
-                rows = paging.over(
-                    reader.rows(
-                        RowQuery(
-                            organization_id=report.organization_id,
-                            period=report.period,
-                            measures=_needed(report.measures),
-                            interval=report.interval,
-                            group_by=report.group_by,
-                            filters=report.filters,
-                            after=(cursor.step, cursor.keys) if cursor else None,
-                            limit=report.limit + 1 if report.limit else None,
-                        )
+        with self._analytics.read() as reader:
+            total = reader.totals(whole).get(0, ZERO)
+            rows = paging.over(
+                reader.rows(
+                    RowQuery(
+                        organization_id=report.organization_id,
+                        period=report.period,
+                        measures=_needed(report.measures),
+                        interval=report.interval,
+                        group_by=report.group_by,
+                        filters=report.filters,
+                        after=(cursor.step, cursor.keys) if cursor else None,
+                        limit=report.limit + 1 if report.limit else None,
                     )
                 )
-                columns = _columns(report)
-                table = Table(
-                    columns=columns,
-                    rows=_cells(report, rows, labels),
-                    head=describe(replace(whole, interval=report.interval), total),
-                    foot=_foot(report, total, columns),
-                )
-                trailer = self._writers[file_format](file, table)
+            )
+            columns = _columns(report)
+            table = Table(
+                columns=columns,
+                rows=_cells(report, rows, labels),
+                head=describe(replace(whole, interval=report.interval), total),
+                foot=_foot(report, total, columns),
+            )
+            written = self.write_table(table, file_format, report.period)
+        following = _write_cursor(report, paging.ended_at) if paging.ended_at else None
+        return replace(written, following=following)
+
+    def write_table(self, table: Table, file_format: ReportFormat, period: Period) -> ReportFile:
+        """Write a table that is at hand, or comes row by row, as a whole file."""
+        file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - handed on
+        try:
+            trailer = self._writers[file_format](file, table)
             size = file.tell()
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]  # any binary file will do
@@ -178,12 +184,7 @@ class Reports:
             file.close()
             raise
         return ReportFile(
-            file=file,
-            size=size,
-            digest=digest,
-            period=report.period,
-            trailer=trailer,
-            following=_write_cursor(report, paging.ended_at) if paging.ended_at else None,
+            file=file, size=size, digest=digest, period=period, trailer=trailer, following=None
         )
 
 

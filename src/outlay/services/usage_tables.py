@@ -173,17 +173,8 @@ class UsageTables:
 
     def users(self, query: UsageQuery, view: UserView) -> UserPage:
         """A page of usage by user."""
-        with self._directory.unit() as session:
-            known = {m.member_id: m for m in list_members(session, query.organization_id)}
-        table = self._table(query, Dimension.USER, known)
-        wanted = view.search.casefold()
-        matching = [row for row in table.rows if wanted in _searchable(row)]
-        matching.sort(key=lambda row: (_user_name(row), row.key))
-        if view.sort is not UserSort.NAME:
-            value = _USER_VALUES[view.sort]
-            matching.sort(key=lambda row: value(row.totals), reverse=view.is_descending)
-        elif view.is_descending:
-            matching.reverse()
+        table = self._table(query, Dimension.USER, self._members(query))
+        matching = _in_order(table.rows, view)
         start = (view.page - 1) * view.page_size
         selected = frozenset(view.selected)
         return UserPage(
@@ -195,6 +186,17 @@ class UsageTables:
             unattributed=table.unattributed,
             total=table.total,
         )
+
+    def all_users(self, query: UsageQuery, view: UserView) -> UsageTable[Member]:
+        """Usage by user, of all pages of a view, or of those selected where any are."""
+        table = self._table(query, Dimension.USER, self._members(query))
+        selected = frozenset(view.selected)
+        rows = [row for row in _in_order(table.rows, view) if not selected or row.key in selected]
+        return replace(table, rows=rows)
+
+    def _members(self, query: UsageQuery) -> Mapping[str, Member]:
+        with self._directory.unit() as session:
+            return {m.member_id: m for m in list_members(session, query.organization_id)}
 
     def _table(
         self, query: UsageQuery, dimension: Dimension, known: Mapping[str, T]
@@ -213,6 +215,19 @@ class UsageTables:
         ]
         rows.sort(key=lambda row: (-row.totals.cost_pusd, row.key))
         return UsageTable(rows=rows, unattributed=used.get("", ZERO), total=total)
+
+
+def _in_order(rows: Sequence[UsageRow[Member]], view: UserView) -> list[UsageRow[Member]]:
+    """The rows that match a view's search, in its order."""
+    wanted = view.search.casefold()
+    matching = [row for row in rows if wanted in _searchable(row)]
+    matching.sort(key=lambda row: (_user_name(row), row.key))
+    if view.sort is not UserSort.NAME:
+        value = _USER_VALUES[view.sort]
+        matching.sort(key=lambda row: value(row.totals), reverse=view.is_descending)
+    elif view.is_descending:
+        matching.reverse()
+    return matching
 
 
 _USER_VALUES: Final[Mapping[UserSort, Callable[[Totals], float]]] = {

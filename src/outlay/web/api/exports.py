@@ -14,11 +14,21 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES, Unit
 from outlay.domain.money import render_usd
+from outlay.domain.organization import Member
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission, is_limited
-from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, MAX_TOP, UsageQuery
+from outlay.domain.query import (
+    ALL_MEASURES,
+    CORE_MEASURES,
+    LATENCY_MEASURES,
+    MAX_TOP,
+    QUALITY_MEASURES,
+    UsageQuery,
+)
 from outlay.domain.result import Breakdown, Totals
-from outlay.services.reports import MAX_LIMIT, TOTAL_TOKENS, Report, ReportFormat
+from outlay.services.labels import mark_deleted
+from outlay.services.reports import MAX_LIMIT, TOTAL_TOKENS, Report, ReportFile, ReportFormat
+from outlay.services.usage_tables import UsageRow
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import (
@@ -35,15 +45,18 @@ from outlay.web.http.params import (
     read_period,
     read_query,
     read_text,
+    read_user_view,
 )
 from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import Json, render_meta
+from outlay.web.http.rendering import Json, render_meta, render_totals
 from outlay.wire.tables.csv_text import render_line
+from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 
 router = APIRouter(tags=["exports"])
 
 
 REPORT: Final = COMMON | {"groupBy", "bucket", "format", "metrics", "limit", "cursor"}
+USERS: Final = COMMON | {"sort", "order", "search", "selected", "format"}
 _REPORT: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "A file. `Repr-Digest` is that of the whole file (RFC 9530), and "
@@ -151,9 +164,75 @@ def get_report(
             "meta": render_meta(whole, total, freshness),
         }
 
-    written = services.reports.write(report, file_format, describe)
+    return _file(services.reports.write(report, file_format, describe), "report", file_format)
+
+
+@router.get(
+    "/exports/users",
+    response_class=StreamingResponse,
+    responses=_REPORT,
+    openapi_extra=documented(USERS),
+)
+def get_users(
+    request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
+) -> StreamingResponse:
+    """`/analytics/users` of all pages as a file, in its order; of those `selected`, if any are."""
+    services, params = services_of(request), request.query_params
+    check_names(params, USERS)
+    query = read_query(params, actor, services.analytics, group_by=None)
+    query = replace(query, interval=Interval.TOTAL, measures=(*QUALITY_MEASURES, *LATENCY_MEASURES))
+    file_format = read_choice(params, "format", ReportFormat) or ReportFormat.CSV
+    freshness = services.analytics.freshness()
+    table = services.usage_tables.all_users(query, read_user_view(params))
+    written = services.reports.write_table(
+        Table(
+            columns=list(_USER_COLUMNS),
+            rows=(_user_cells(row) for row in table.rows),
+            head={"groupBy": ["user"], "meta": render_meta(query, table.total, freshness)},
+            foot={"totals": render_totals(table.total, _USER_MEASURES), "groupsOverlap": False},
+        ),
+        file_format,
+        query.period,
+    )
+    return _file(written, "users", file_format)
+
+
+_USER_MEASURES: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cost_pusd",
+    "requests",
+    "errors",
+    "client_errors",
+)
+_USER_COLUMNS: Final = (
+    Column("user"),
+    Column("userLabel"),
+    Column("email"),
+    Column("inputTokens", ColumnKind.COUNT),
+    Column("outputTokens", ColumnKind.COUNT),
+    Column("cost", ColumnKind.MONEY),
+    Column("requestCount", ColumnKind.COUNT),
+    Column("errorCount", ColumnKind.COUNT),
+    Column("clientErrorCount", ColumnKind.COUNT),
+    Column("averageLatencyUs", ColumnKind.COUNT),
+)
+
+
+def _user_cells(row: UsageRow[Member]) -> list[Cell]:
+    member, mean = row.thing, row.totals.average_latency_us
+    return [
+        row.key,
+        mark_deleted(member.name, member) if member else row.key,
+        member.email if member and not member.is_deleted else "",
+        *(getattr(row.totals, name) for name in _USER_MEASURES),
+        None if mean is None else round(mean),
+    ]
+
+
+def _file(written: ReportFile, what: str, file_format: ReportFormat) -> StreamingResponse:
     window = written.period
-    name = f"outlay-report-{window.from_date}-{window.to_date}.{file_format}"
+    name = f"outlay-{what}-{window.from_date}-{window.to_date}.{file_format}"
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Length": str(written.size),

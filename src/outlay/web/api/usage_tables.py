@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.money import divide_half_even
 from outlay.domain.organization import Member
@@ -19,7 +18,7 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Breakdown, Entry, Totals
 from outlay.services.bundle import Services
-from outlay.services.usage_tables import MAX_PAGE_SIZE, UsageTable, UserSort, UserView
+from outlay.services.usage_tables import UsageTable
 from outlay.services.users_and_groups import (
     TOP_BY_COST,
     TOP_BY_REQUESTS,
@@ -31,10 +30,8 @@ from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import (
     COMMON,
     check_names,
-    read_choice,
-    read_number,
     read_query,
-    read_text,
+    read_user_view,
 )
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
@@ -118,17 +115,7 @@ def get_users(request: Request, actor: OrganizationReader) -> Response:
     services = services_of(request)
     params = request.query_params
     query = _whole(request, actor, USERS)
-    order = read_text(params, "order") or "desc"
-    if order not in {"asc", "desc"}:
-        raise Invalid("order must be asc or desc", field="order")
-    view = UserView(
-        sort=read_choice(params, "sort", UserSort) or UserSort.COST,
-        is_descending=order == "desc",
-        search=read_text(params, "search") or "",
-        page=read_number(params, "page", 1, most=1_000_000) or 1,
-        page_size=read_number(params, "pageSize", 50, most=MAX_PAGE_SIZE) or 50,
-        selected=tuple(params.getlist("selected")),
-    )
+    view = read_user_view(params)
     freshness = services.analytics.freshness()
     page = services.usage_tables.users(query, view)
     return json_answer(

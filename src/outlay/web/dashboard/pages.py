@@ -31,6 +31,7 @@ MODULES: Final = (
     "line",
     "multiselect",
     "scale",
+    "selection",
 )
 """Scripts that every page needs: fetched at once rather than one after the other."""
 

@@ -16,6 +16,7 @@ from outlay.web.dashboard import (
     requests,
     settings,
     static_files,
+    users_analytics,
     users_and_groups,
 )
 
@@ -29,6 +30,7 @@ router.include_router(project.router)
 router.include_router(project_keys.router)
 router.include_router(members.router)
 router.include_router(users_and_groups.router)
+router.include_router(users_analytics.router)
 router.include_router(report.router)
 router.include_router(my_usage.router)
 router.include_router(requests.router)

@@ -26,6 +26,7 @@ from outlay.domain.period import (
 )
 from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.services.analytics import Analytics
+from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort, UserView
 
 FILTERS: Final[Mapping[str, Dimension]] = {
     "projectId": Dimension.PROJECT,
@@ -118,6 +119,21 @@ def read_query(
         filters=read_filters(params),
         top=read_number(params, "top", DEFAULT_TOP, most=MAX_TOP) or DEFAULT_TOP,
         ranks=(rank,),
+    )
+
+
+def read_user_view(params: QueryParams, page_size: int = 50) -> UserView:
+    """Which part of the table of users a query string asks for."""
+    order = read_text(params, "order") or "desc"
+    if order not in {"asc", "desc"}:
+        raise Invalid("order must be asc or desc", field="order")
+    return UserView(
+        sort=read_choice(params, "sort", UserSort) or UserSort.COST,
+        is_descending=order == "desc",
+        search=read_text(params, "search") or "",
+        page=read_number(params, "page", 1, most=1_000_000) or 1,
+        page_size=read_number(params, "pageSize", page_size, most=MAX_PAGE_SIZE) or page_size,
+        selected=tuple(params.getlist("selected")),
     )
 
 

@@ -6,6 +6,7 @@ import "./daterange.js";
 import "./forms.js";
 import "./line.js";
 import "./multiselect.js";
+import { onSelection, prepareSelection } from "./selection.js";
 
 let loading = /** @type {AbortController|null} */ (null);
 
@@ -68,6 +69,7 @@ function markCurrent() {
 function focusKey(node) {
   if (!(node instanceof HTMLElement) || !node.closest("#page")) return null;
   if (node.closest(".range")) return ".range summary";
+  if (node.matches("[data-search]")) return "[data-search]";
   const group = node.closest(".group-by");
   if (group) return `.group-by .segment:nth-child(${[...node.parentElement?.children ?? []].indexOf(node) + 1})`;
   return null;
@@ -77,6 +79,7 @@ function focusKey(node) {
 function restoreFocus(key) {
   const node = key ? document.querySelector(key) : null;
   if (node instanceof HTMLElement) node.focus();
+  if (node instanceof HTMLInputElement && node.type === "search") node.setSelectionRange(node.value.length, node.value.length);
 }
 
 /** Shows a metric in the cards, both charts and the address. @param {string} metric */
@@ -129,6 +132,7 @@ function showView(view) {
 
 /** What a fresh page needs once. */
 function prepare() {
+  prepareSelection();
   document.querySelector(".subnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const local = /** @type {HTMLAnchorElement|null} */ (document.querySelector("[data-local-zone]"));
@@ -171,6 +175,21 @@ async function copy(button) {
   announce(said);
 }
 
+/** Lets a part of the page have the whole screen, or gives it back. @param {HTMLElement} button */
+async function fullscreen(button) {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await document.getElementById(button.dataset.fullscreen ?? "")?.requestFullscreen();
+  button.setAttribute("aria-pressed", String(document.fullscreenElement !== null));
+}
+
+let searching = 0;
+document.addEventListener("input", (event) => {
+  const field = /** @type {HTMLInputElement} */ (event.target);
+  if (!field.matches("[data-search]")) return;
+  clearTimeout(searching);
+  searching = setTimeout(() => field.form?.requestSubmit(), 250);
+});
+
 /** @param {boolean} open */
 function setDrawer(open) {
   document.getElementById("sidebar")?.classList.toggle("is-open", open);
@@ -199,6 +218,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
   } else if (copied) copy(copied);
   else if (target.closest("[data-print]")) print();
+  else if (target.closest("[data-fullscreen]")) fullscreen(/** @type {HTMLElement} */ (target.closest("[data-fullscreen]")));
   if (target.closest("[data-drawer]")) setDrawer(!document.querySelector(".sidebar.is-open"));
   else if (!target.closest(".sidebar")) setDrawer(false);
   for (const menu of document.querySelectorAll(".range[open],.menu[open]")) {
@@ -244,6 +264,7 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("change", (event) => {
   const field = /** @type {HTMLElement} */ (event.target);
+  if (onSelection(field)) return;
   if (field.matches("[data-submit]")) /** @type {HTMLSelectElement} */ (field).form?.requestSubmit();
 });
 

@@ -54,6 +54,9 @@ export class Chart extends HTMLElement {
   /** Draws the data into its frame. @param {SVGElement} root @param {Series[]} visible */
   paint(root, visible) { throw new Error(`a chart paints ${visible.length} series into ${root.tagName}`); }
 
+  /** Writes into the data what lies above all else. @param {SVGElement} root @param {Series[]} visible */
+  annotate(root, visible) { if (!visible.length) root.classList.add("is-bare"); }
+
   /** Where the mark of a series stands at a point. @param {Series[]} visible @param {number} place @param {number} index @returns {number|null} */
   mark(visible, place, index) { return visible[place].values[index]; }
 
@@ -143,6 +146,7 @@ export class Chart extends HTMLElement {
       const box = { x: x(open - 1), y: TOP, width: width - x(open - 1), height: height - BOTTOM - TOP };
       root.append(svg("rect", { class: "veil", ...box }), svg("rect", { class: "veil-hatch", fill: "url(#veil)", ...box }));
     }
+    this.annotate(root, this.visible);
     for (const index of this.labelled(points.length, width)) {
       root.append(svg("text", { x: x(index), y: height - 6, "text-anchor": index === last && last ? "end" : "middle" }, shortDate(points[index].date, interval)));
     }

@@ -2,7 +2,8 @@
 import { Chart, tone } from "./chart.js";
 import { svg } from "./dom.js";
 
-const LABELLED_FROM = 1100;
+/** Units of width from which lines carry their names. */
+const LABELLED_FROM = 700;
 
 class LineChart extends Chart {
   /** @override */
@@ -25,7 +26,11 @@ class LineChart extends Chart {
         root.append(svg("circle", { class: `dot fill-${tone(one)}`, cx: x(index), cy: y(one.values[index] ?? 0), r: 3, ...common }));
       }
     }
-    if (innerWidth >= LABELLED_FROM && visible.length > 1) this.labelEnds(root, visible);
+  }
+
+  /** @override @param {SVGElement} root @param {import("./chart.js").Series[]} visible */
+  annotate(root, visible) {
+    if (this.geometry.width >= LABELLED_FROM && visible.length > 1) this.labelEnds(root, visible);
   }
 
   /** Names at the ends of lines, where there is room for them above each other. @param {SVGElement} root @param {import("./chart.js").Series[]} visible */

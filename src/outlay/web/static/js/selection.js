@@ -1,0 +1,81 @@
+// Users that are ticked: remembered across pages, sorting and searches, summed by the server.
+import { announce, el } from "./dom.js";
+import * as fmt from "./fmt.js";
+
+/** @type {Set<string>} */
+const selected = new Set();
+const PERIOD = ["preset", "from", "to", "timezone", "projectId", "groupId", "model", "provider", "app", "status", "apiKeyId"];
+let request = new AbortController();
+
+/** Ticks what is selected on a fresh page, and says what it comes to. */
+export function prepareSelection() {
+  const bar = /** @type {HTMLElement|null} */ (document.querySelector("[data-selection]"));
+  if (!bar) { if (!location.pathname.startsWith("/monitoring/users")) selected.clear(); return; }
+  const boxes = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("[data-select]")]);
+  for (const box of boxes) {
+    box.checked = selected.has(box.dataset.select ?? "");
+    box.closest("tr")?.toggleAttribute("data-selected", box.checked);
+  }
+  const all = /** @type {HTMLInputElement|null} */ (document.querySelector("[data-select-all]"));
+  if (all) {
+    all.checked = boxes.length > 0 && boxes.every((box) => box.checked);
+    all.indeterminate = !all.checked && boxes.some((box) => box.checked);
+  }
+  sum(bar);
+}
+
+/** Serves a change of a tick box; whether it was one. @param {Element} target */
+export function onSelection(target) {
+  const box = /** @type {HTMLInputElement} */ (target);
+  if (box.matches?.("[data-select]")) choose(box.dataset.select ?? "", box.checked);
+  else if (box.matches?.("[data-select-all]")) {
+    for (const one of document.querySelectorAll("[data-select]")) choose(/** @type {HTMLElement} */ (one).dataset.select ?? "", box.checked);
+  } else return false;
+  prepareSelection();
+  return true;
+}
+
+/** @param {string} user @param {boolean} isOn */
+function choose(user, isOn) {
+  if (isOn) selected.add(user); else selected.delete(user);
+}
+
+/** @param {HTMLElement} bar */
+async function sum(bar) {
+  request.abort();
+  request = new AbortController();
+  const { signal } = request;
+  bar.hidden = !selected.size;
+  if (!selected.size) { bar.replaceChildren(); return; }
+  const params = new URLSearchParams();
+  for (const [name, value] of new URL(location.href).searchParams) if (PERIOD.includes(name)) params.append(name, value);
+  for (const user of selected) params.append("selected", user);
+  const clear = el("button", { class: "link", type: "button" }, "Clear");
+  clear.addEventListener("click", () => { selected.clear(); prepareSelection(); });
+  const words = el("span", { class: "selection-sum" }, "…");
+  bar.replaceChildren(el("strong", {}, `${selected.size} selected`), words, exportsOf(bar), clear);
+  try {
+    const answer = await fetch(`/analytics/users?${params}&pageSize=1`, { headers: { Accept: "application/json" }, signal });
+    const { selection, detail } = await answer.json();
+    if (!selection) { words.textContent = detail ?? "The sum could not be had."; return; }
+    const text = `Σ ${fmt.money(selection.cost)} · ${fmt.count(selection.requestCount)} requests · ${fmt.count(selection.totalTokens)} tokens`;
+    words.replaceChildren(el("span", { title: `${fmt.exactMoney(selection.cost)}, ${fmt.exactCount(selection.requestCount)} requests, ${fmt.exactCount(selection.totalTokens)} tokens` }, text));
+    announce(`${selected.size} selected, ${text}`);
+  } catch {
+    if (!signal.aborted) words.textContent = "The sum could not be had.";
+  }
+}
+
+/** @param {HTMLElement} bar */
+function exportsOf(bar) {
+  const menu = el("details", { class: "menu" }, el("summary", { class: "button" }, "Export selected"));
+  const panel = el("div", { class: "menu-panel" });
+  for (const [title, path] of JSON.parse(bar.dataset.exports ?? "[]")) {
+    const url = new URL(path, location.href);
+    url.searchParams.delete("search");
+    for (const user of selected) url.searchParams.append("selected", user);
+    panel.append(el("a", { class: "menu-item", href: url.href, download: "" }, title));
+  }
+  menu.append(panel);
+  return menu;
+}
