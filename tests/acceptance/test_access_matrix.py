@@ -50,6 +50,7 @@ RULES: dict[str, Rule] = {
     "GET /exports/report": Rule(LEADERS, ENTERPRISE),
     "GET /exports/activity.csv": Rule(LEADERS, ENTERPRISE),
     "GET /exports/me.csv": Rule(ALL),
+    "GET /exports/users": Rule(LEADERS, ENTERPRISE),
     "GET /exports/projects/{project_id}.csv": Rule(ALL),
     "GET /exports/keys/{api_key_id}.csv": Rule(ALL),
     "GET /audit": Rule(LEADERS),
@@ -120,6 +121,8 @@ PAGES: dict[str, Rule] = {
     "/project/{project_id}/analytics": Rule(ALL),
     "/project/{project_id}/keys": Rule(ALL),
     "/project/{project_id}/keys/{api_key_id}": Rule(ALL),
+    "/organization/users-and-groups": Rule(LEADERS, ENTERPRISE),
+    "/monitoring/users": Rule(LEADERS, ENTERPRISE),
     "/monitoring/requests": Rule(ALL),
     "/me/usage": Rule(ALL),
     "/monitoring/audit": Rule(LEADERS),
@@ -135,7 +138,7 @@ PAGES: dict[str, Rule] = {
     "/settings/tokens": Rule(ALL),
     "/settings/sso": Rule(OWNERS, ENTERPRISE),
 }
-SIGNED_IN = {"GET /", "GET /settings"}
+SIGNED_IN = {"GET /", "GET /settings", "GET /palette.json"}
 OPEN = {
     "GET /openapi.json",
     "GET /static/{release}/{path}",

@@ -1,5 +1,7 @@
 """Jinja's environment, and what every page has around it."""
 
+import hashlib
+import re
 from typing import Any, Final
 
 import orjson
@@ -29,6 +31,7 @@ MODULES: Final = (
     "fmt",
     "forms",
     "line",
+    "live",
     "multiselect",
     "scale",
     "selection",
@@ -37,6 +40,11 @@ MODULES: Final = (
 
 NEEDS_OWNER: Final = frozenset({"plan-required", "role-required"})
 """Refusals that an owner can turn into something else."""
+
+_CLOCK: Final = re.compile(
+    r"<!--live-clock-->.*?<!--/live-clock-->|\"(?:asOf|dataThrough)\":\"[^\"]*\"", re.DOTALL
+)
+"""What of a page tells how fresh it is."""
 
 _UNSAFE_IN_SCRIPT: Final = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -80,7 +88,17 @@ def render_page(
         base="fragment.html" if is_fragment else "layout.html",
         **context,
     )
-    return HTMLResponse(body, status, headers={"Vary": "X-Fragment"})
+    tag = _tag_of(body)
+    headers = {"Vary": "X-Fragment", "ETag": tag}
+    if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
+        return HTMLResponse(b"", 304, headers=headers)
+    return HTMLResponse(body, status, headers=headers)
+
+
+def _tag_of(body: str) -> str:
+    """A weak ETag: two pages that differ in how fresh they are alone have the same."""
+    digest = hashlib.blake2b(_CLOCK.sub("", body).encode(), digest_size=12).hexdigest()
+    return f'W/"{digest}"'
 
 
 def render_error(

@@ -10,6 +10,7 @@ from outlay.web.dashboard import (
     members,
     my_usage,
     organization_analytics,
+    palette,
     project,
     project_keys,
     report,
@@ -24,6 +25,7 @@ router = APIRouter(include_in_schema=False)
 router.include_router(static_files.router)
 router.include_router(login.router)
 router.include_router(choices.router)
+router.include_router(palette.router)
 router.include_router(entrance.router)
 router.include_router(organization_analytics.router)
 router.include_router(project.router)

@@ -5,6 +5,7 @@ import { onChartTool } from "./charttools.js";
 import "./daterange.js";
 import "./forms.js";
 import "./line.js";
+import { remember, startLive } from "./live.js";
 import "./multiselect.js";
 import { onSelection, prepareSelection } from "./selection.js";
 
@@ -32,6 +33,7 @@ async function go(url, push = true, keepScroll = false) {
     }
     const isElsewhere = new URL(url, location.href).pathname !== location.pathname;
     document.title = next.title;
+    remember(fresh, response.headers.get("etag") ?? "");
     page.replaceChildren(...fresh.childNodes);
     if (push) history.pushState(null, "", url);
     if (isElsewhere && push && !keepScroll) scrollTo(0, 0);
@@ -82,8 +84,8 @@ function restoreFocus(key) {
   if (node instanceof HTMLInputElement && node.type === "search") node.setSelectionRange(node.value.length, node.value.length);
 }
 
-/** Shows a metric in the cards, both charts and the address. @param {string} metric */
-function showMetric(metric) {
+/** Shows a metric in the cards, the charts and the address. @param {string} metric @param {boolean} [isAsked] */
+function showMetric(metric, isAsked = true) {
   for (const tab of document.querySelectorAll("[data-metric-tabs] [data-metric]")) {
     const isOn = /** @type {HTMLElement} */ (tab).dataset.metric === metric;
     tab.setAttribute("aria-selected", String(isOn));
@@ -95,8 +97,9 @@ function showMetric(metric) {
   for (const table of document.querySelectorAll("[data-ranking]")) {
     /** @type {HTMLElement} */ (table).hidden = /** @type {HTMLElement} */ (table).dataset.ranking !== metric;
   }
-  for (const area of document.querySelectorAll("usage-area")) /** @type {any} */ (area).show(metric);
+  if (isAsked) for (const area of document.querySelectorAll("usage-area")) /** @type {any} */ (area).show(metric);
   for (const title of document.querySelectorAll("h2[data-title]")) retitle(/** @type {HTMLElement} */ (title), metric);
+  if (!isAsked) return;
   const url = new URL(location.href);
   url.searchParams.set("metric", metric);
   history.replaceState(null, "", url);
@@ -218,6 +221,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
   } else if (copied) copy(copied);
   else if (target.closest("[data-print]")) print();
+  else if (target.closest("[data-palette]")) palette();
   else if (target.closest("[data-fullscreen]")) fullscreen(/** @type {HTMLElement} */ (target.closest("[data-fullscreen]")));
   if (target.closest("[data-drawer]")) setDrawer(!document.querySelector(".sidebar.is-open"));
   else if (!target.closest(".sidebar")) setDrawer(false);
@@ -296,6 +300,11 @@ document.addEventListener("zoom", (event) => {
 document.addEventListener("keydown", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   const range = document.querySelector(".range[open]");
+  const isTyping = target.matches("input,select,textarea,[contenteditable]");
+  if (((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") || (event.key === "/" && !isTyping && !event.ctrlKey)) {
+    event.preventDefault();
+    palette();
+  }
   if (event.key === "Escape") {
     setDrawer(false);
     const open = document.querySelector(".range[open],.menu[open]");
@@ -337,5 +346,19 @@ document.addEventListener("refresh", async (event) => {
   announce(/** @type {CustomEvent} */ (event).detail);
 });
 
+/** Jumps somewhere by name. */
+function palette() {
+  // Seldom the first thing one does: loaded when it is wanted.
+  import("./palette.js").then(({ openPalette }) => openPalette((path) => {
+    const link = /** @type {HTMLAnchorElement} */ (el("a", { href: path }));
+    carryPeriod(link);
+    location.assign(link.href);
+  }));
+}
+
+document.addEventListener("refreshed", () => { showMetric(new URL(location.href).searchParams.get("metric") ?? "cost", false); prepare(); });
+
 addEventListener("popstate", () => go(location.href, false));
+remember(document, "");
 prepare();
+startLive();

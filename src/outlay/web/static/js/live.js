@@ -1,0 +1,59 @@
+// Live refresh: what changed on the server is exchanged in place; the rest of the page stays as it is.
+import { parseFragment } from "./dom.js";
+
+const EVERY_MS = 15_000;
+/** What the server last sent of each block. @type {Map<string, string>} */
+let known = new Map();
+let tag = "";
+
+/** Remembers a fresh page as the server sent it. @param {ParentNode} page @param {string} etag */
+export function remember(page, etag) {
+  tag = etag;
+  known = new Map(blocksOf(page).map(([name, node]) => [name, node.outerHTML]));
+}
+
+/** @param {ParentNode} page @returns {[string, Element][]} */
+function blocksOf(page) {
+  const blocks = [...page.querySelectorAll("[data-live]")].map((node) => /** @type {[string, Element]} */ ([`live ${/** @type {HTMLElement} */ (node).dataset.live}`, node]));
+  const data = [...page.querySelectorAll("script[type='application/json'][id]")].map((node) => /** @type {[string, Element]} */ ([`data ${node.id}`, node]));
+  return [...blocks, ...data];
+}
+
+/** Whether somebody is in the middle of something. */
+function isBusy() {
+  const active = document.activeElement;
+  return document.hidden || document.querySelector("details[open]:not(.trail details), dialog[open], .drawer, [aria-busy=true]") !== null
+    || active instanceof HTMLInputElement || active instanceof HTMLSelectElement || active instanceof HTMLTextAreaElement
+    || !(getSelection()?.isCollapsed ?? true);
+}
+
+/** Looks for news now. */
+export async function refresh() {
+  const url = location.href;
+  const response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
+  if (response.status === 304 || !response.ok || response.redirected || url !== location.href) return;
+  const fresh = parseFragment(await response.text());
+  const next = new Map(blocksOf(fresh).map(([name, node]) => [name, node.outerHTML]));
+  for (const [name, node] of blocksOf(document)) {
+    const html = next.get(name);
+    const from = fresh.querySelector(name.startsWith("live ") ? `[data-live="${CSS.escape(name.slice(5))}"]` : `#${CSS.escape(name.slice(5))}`);
+    if (!html || !from || html === known.get(name)) continue;
+    if (name.startsWith("live ")) node.replaceWith(from);
+    else {
+      node.textContent = from.textContent;
+      for (const chart of document.querySelectorAll(`[data-source="${CSS.escape(node.id)}"]`)) /** @type {any} */ (chart).update?.(JSON.parse(from.textContent ?? "{}"));
+    }
+  }
+  const clock = fresh.querySelector(".fresh");
+  if (clock) document.querySelector(".fresh")?.replaceWith(clock);
+  known = next;
+  tag = response.headers.get("etag") ?? "";
+  document.dispatchEvent(new CustomEvent("refreshed"));
+}
+
+/** Looks for news every now and then while somebody looks. */
+export function startLive() {
+  setInterval(() => {
+    if (document.querySelector("#page .fresh") && !isBusy()) refresh().catch(() => {});
+  }, EVERY_MS);
+}
