@@ -123,6 +123,8 @@ PAGES: dict[str, Rule] = {
     "/project/{project_id}/keys/{api_key_id}": Rule(ALL),
     "/organization/users-and-groups": Rule(LEADERS, ENTERPRISE),
     "/monitoring/users": Rule(LEADERS, ENTERPRISE),
+    "/monitoring/dashboard": Rule(LEADERS, ENTERPRISE),
+    "/choices.json": Rule(ALL, query="param=model"),
     "/monitoring/requests": Rule(ALL),
     "/me/usage": Rule(ALL),
     "/monitoring/audit": Rule(LEADERS),
@@ -339,7 +341,7 @@ def test_every_page_for_every_role_and_plan(
     world = worlds[plan]
     person = world.people[role]
     for page, rule in PAGES.items():
-        path = place(page, world, person)
+        path = place(page, world, person) + (f"?{rule.query}" if rule.query else "")
         answer = httpx.get(world.server.url + path, headers=person.cookie)
         assert answer.status_code == expected(rule, role, plan), path
         assert stranger.canary not in answer.text, path

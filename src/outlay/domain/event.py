@@ -24,6 +24,11 @@ class Status(StrEnum):
     GATEWAY_ERROR = "gateway_error"
     CANCELED = "canceled"
 
+    @property
+    def label(self) -> str:
+        """What it is called in lists and charts."""
+        return "OK" if self is Status.OK else self.value.replace("_", " ").capitalize()
+
 
 class UsageSource(StrEnum):
     """Who counted the tokens."""

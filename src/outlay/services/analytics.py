@@ -198,6 +198,13 @@ class Analytics:
 
     def latency(self, query: UsageQuery, dimension: Dimension) -> LatencyBreakdown:
         """Latency in all and by value of a dimension, most requests first, from one snapshot."""
+        with self._slot.read() as reader:
+            return self.latency_in(reader, query, dimension)
+
+    def latency_in(
+        self, reader: CubeReader, query: UsageQuery, dimension: Dimension
+    ) -> LatencyBreakdown:
+        """The same from a snapshot that several questions share."""
         whole = replace(
             query,
             group_by=None,
@@ -205,15 +212,14 @@ class Analytics:
             interval=Interval.TOTAL,
             measures=_with_quality((*CORE_MEASURES, *LATENCY_MEASURES)),
         )
-        with self._slot.read() as reader:
-            bins = reader.latency_by(whole, dimension)
-            used = by_value(reader, whole, dimension)
-            if dimension.is_single_valued:
-                total = sum_totals(list(used.values()))
-                all_bins: Mapping[int, int] = sum(map(Counter, bins.values()), Counter())
-            else:
-                total = reader.totals(whole).get(0, ZERO)
-                all_bins = reader.latency_bins(whole)
+        bins = reader.latency_by(whole, dimension)
+        used = by_value(reader, whole, dimension)
+        if dimension.is_single_valued:
+            total = sum_totals(list(used.values()))
+            all_bins: Mapping[int, int] = sum(map(Counter, bins.values()), Counter())
+        else:
+            total = reader.totals(whole).get(0, ZERO)
+            all_bins = reader.latency_bins(whole)
         values = [
             LatencyValue(key=key, totals=totals, quantiles=quantiles_us(bins.get(key, {})))
             for key, totals in used.items()

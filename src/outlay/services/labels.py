@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.event import Status
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
@@ -15,6 +16,8 @@ def read_labels(
     directory: Directory, organization_id: str, dimension: Dimension
 ) -> Mapping[str, str]:
     """Label by key; keys that the directory does not know are their own label."""
+    if dimension is Dimension.STATUS:
+        return {status.value: status.label for status in Status}
     with directory.unit() as session:
         match dimension:
             case Dimension.PROJECT:

@@ -78,6 +78,10 @@ class CubeReader(Protocol):
         """Requests per latency bin."""
         ...
 
+    def latency_steps(self, query: UsageQuery) -> dict[int, dict[int, int]]:
+        """Requests per latency bin of each step index; steps without are absent."""
+        ...
+
     def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
         """Requests per latency bin of each value of a dimension; empty without one."""
         ...

@@ -11,14 +11,12 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
-from outlay.domain.event import Status
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited, permit
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.analytics import by_value
 from outlay.web.dashboard.formatting import format_count
-from outlay.web.dashboard.log_lines import STATUSES
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import COMMON, FILTERS, check_names, read_query, read_text
@@ -49,7 +47,7 @@ def get_choices(
     query = own_keys_only(actor, _without(query, dimension), Permission.PROJECT_USAGE)
     with services.analytics.read() as reader:
         used = by_value(reader, query, dimension)
-    labels = _labels(request, actor, dimension)
+    labels = services.analytics.labels(actor.organization_id, dimension)
     known = used.keys() | ({} if is_limited(actor, Permission.PROJECT_USAGE) else labels).keys()
     wanted = (read_text(params, "q") or "").casefold()
     found = sorted(
@@ -75,12 +73,6 @@ def _without(query: UsageQuery, dimension: Dimension) -> UsageQuery:
     """The question as it would be without the filter that is being chosen."""
     others = {known: values for known, values in query.filters.items() if known is not dimension}
     return replace(query, filters=others, interval=Interval.TOTAL, measures=CORE_MEASURES)
-
-
-def _labels(request: Request, actor: Actor, dimension: Dimension) -> Mapping[str, str]:
-    if dimension is Dimension.STATUS:
-        return {status.value: STATUSES[status] for status in Status}
-    return services_of(request).analytics.labels(actor.organization_id, dimension)
 
 
 def _requests(used: Mapping[str, Totals], key: str) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.event import CostSource, UsageEvent, UsageSource
 from outlay.domain.period import parse_zone
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import from_us
@@ -19,14 +19,6 @@ from outlay.web.dashboard.formatting import (
     format_latency,
     format_unit_cost,
 )
-
-STATUSES: Final = {
-    Status.OK: "OK",
-    Status.CLIENT_ERROR: "Client error",
-    Status.UPSTREAM_ERROR: "Upstream error",
-    Status.GATEWAY_ERROR: "Gateway error",
-    Status.CANCELED: "Canceled",
-}
 
 LABELLED: Final = (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER, Dimension.GROUP)
 """Dimensions whose values have names of their own."""
@@ -86,7 +78,7 @@ def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> Lo
         time=f"{time:%b} {time.day}, {time:%H:%M:%S}",
         instant=time.isoformat(),
         status=event.status.value,
-        status_title=STATUSES[event.status],
+        status_title=event.status.label,
         http_status="" if event.http_status is None else str(event.http_status),
         mapping=event.mapping or event.model or "unknown model",
         key=labels[Dimension.API_KEY].get(event.api_key_id, event.api_key_id),

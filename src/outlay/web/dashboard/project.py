@@ -1,7 +1,7 @@
 """A project: what it spends, on which models, by which keys; for developers of their own keys."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
@@ -15,16 +15,16 @@ from outlay.domain.organization import Project
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
-from outlay.domain.result import EntryKind
 from outlay.services.bundle import Services
 from outlay.services.labels import mark_deleted
 from outlay.storage.cube.store import CubeReader
-from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
+from outlay.web.dashboard.formatting import format_count
 from outlay.web.dashboard.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.log_lines import LogLine, lines_of
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.shell import PROJECT_COOKIE
+from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
 from outlay.web.dashboard.usage_pages import (
     MODEL_DIMENSIONS,
     MODEL_VIEWS,
@@ -47,17 +47,6 @@ LATEST: Final = 8
 FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
 
 ProjectReader = Annotated[Actor, Depends(OnPage(Permission.PROJECT_USAGE))]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideRow:
-    """A line of a short list beside the chart."""
-
-    label: str
-    note: str
-    value: str
-    exact: str
-    path: str
 
 
 @router.get("/{project_id}")
@@ -179,18 +168,9 @@ def _top_keys(
 ) -> Sequence[SideRow]:
     wanted = replace(query, group_by=Dimension.API_KEY, interval=Interval.TOTAL, top=SIDE_ROWS)
     found = services.analytics.breakdown_in(reader, wanted)
-    return [
-        SideRow(
-            label=entry.label,
-            note=f"{format_count(entry.total.requests)} requests",
-            value=format_money(entry.total.cost_pusd),
-            exact=format_exact_money(entry.total.cost_pusd),
-            path=links.travel(f"/project/{project.project_id}/keys/{entry.key}")
-            if entry.kind is EntryKind.VALUE
-            else "",
-        )
-        for entry in found.entries
-    ]
+    return rows_by_spend(
+        found, lambda key: links.travel(f"/project/{project.project_id}/keys/{key}")
+    )
 
 
 def _failures(
@@ -212,7 +192,7 @@ def _failures(
     return [
         SideRow(
             label=row.keys[0] or "unknown model",
-            note=row.keys[1].replace("_", " "),
+            note=Status(row.keys[1]).label,
             value=format_count(row.measures.requests),
             exact=f"{row.measures.requests:,} requests",
             path=links.travel(

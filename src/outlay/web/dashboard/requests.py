@@ -12,7 +12,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
-from outlay.domain.event import CostSource, UsageEvent, UsageSource, split_groups
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, split_groups
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
 from outlay.domain.period import parse_zone
@@ -32,7 +32,6 @@ from outlay.web.dashboard.frame import PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.headlines import describe_totals
 from outlay.web.dashboard.histogram import Histogram, draw_histogram
 from outlay.web.dashboard.log_lines import (
-    STATUSES,
     Labels,
     cost_of,
     exact_cost_of,
@@ -150,7 +149,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
         window_words=describe_totals(volume.total),
         detail=_detail(request, actor, query, chosen) if chosen else None,
         search=search,
-        statuses={status.value: title for status, title in STATUSES.items()},
+        statuses={status.value: status.label for status in Status},
         **frame,
     )
 
@@ -184,7 +183,7 @@ def detail_of(services: Services, query: UsageQuery, found: LoggedEvent) -> Deta
         event_id=event.event_id,
         title=event.mapping or event.model or "Unknown model",
         status=event.status.value,
-        status_title=STATUSES[event.status],
+        status_title=event.status.label,
         cost=cost_of(event),
         exact_cost=exact_cost_of(event),
         time=f"{time:%a, %b} {time.day}, {time:%Y, %H:%M:%S}.{time.microsecond // 1000:03d} "

@@ -8,6 +8,7 @@ from outlay.web.dashboard import (
     entrance,
     login,
     members,
+    monitoring,
     my_usage,
     organization_analytics,
     palette,
@@ -32,6 +33,7 @@ router.include_router(project.router)
 router.include_router(project_keys.router)
 router.include_router(members.router)
 router.include_router(users_and_groups.router)
+router.include_router(monitoring.router)
 router.include_router(users_analytics.router)
 router.include_router(report.router)
 router.include_router(my_usage.router)

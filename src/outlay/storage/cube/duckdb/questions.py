@@ -157,6 +157,16 @@ def latency_bins(query: UsageQuery) -> tuple[str, Parameters]:
     return text, {**_window(query.organization_id, query.period), **parameters}
 
 
+def latency_steps(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
+    """The statement and parameters that read the latency histogram of each step."""
+    filters, parameters = _filters(query.filters)
+    text = load_sql(PACKAGE, "latency.steps").format(
+        source=_bins(query), filters=filters, **_steps(query.interval)
+    )
+    window = _window(query.organization_id, query.period)
+    return text, {**window, **parameters, "edges": edges}
+
+
 def latency_by(query: UsageQuery, dimension: Dimension) -> tuple[str, Parameters]:
     """The statement and parameters that read the latency histogram of each value."""
     filters, parameters = _filters(query.filters)

@@ -86,6 +86,17 @@ class DuckDBReader:
         text, parameters = questions.latency_bins(query)
         return dict(self._cursor.execute(text, parameters).fetchall())
 
+    def latency_steps(self, query: UsageQuery) -> dict[int, dict[int, int]]:
+        """Requests per latency bin of each step index; steps without are absent."""
+        edges = step_edges(query.period, query.interval)
+        if not edges:
+            return {}
+        text, parameters = questions.latency_steps(query, edges)
+        bins: dict[int, dict[int, int]] = {}
+        for step, latency_bin, requests in self._cursor.execute(text, parameters).fetchall():
+            bins.setdefault(step, {})[latency_bin] = requests
+        return bins
+
     def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
         """Requests per latency bin of each value of a dimension; empty without one."""
         text, parameters = questions.latency_by(query, dimension)

@@ -97,7 +97,7 @@ function showMetric(metric, isAsked = true) {
   for (const table of document.querySelectorAll("[data-ranking]")) {
     /** @type {HTMLElement} */ (table).hidden = /** @type {HTMLElement} */ (table).dataset.ranking !== metric;
   }
-  if (isAsked) for (const area of document.querySelectorAll("usage-area")) /** @type {any} */ (area).show(metric);
+  if (isAsked) for (const area of document.querySelectorAll("usage-area:not([data-fixed])")) /** @type {any} */ (area).show(metric);
   for (const title of document.querySelectorAll("h2[data-title]")) retitle(/** @type {HTMLElement} */ (title), metric);
   if (!isAsked) return;
   const url = new URL(location.href);

@@ -1,0 +1,263 @@
+"""The operator's dashboard: how requests go, how long they take, what fails, what is on top."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.event import Status
+from outlay.domain.measure import Rank
+from outlay.domain.period import Interval, Preset
+from outlay.domain.policy import Permission
+from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES, UsageQuery
+from outlay.domain.result import Comparison, Totals
+from outlay.services.analytics import PERCENTILES, LatencyValue, quantiles_us
+from outlay.services.bundle import Services
+from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.formatting import (
+    format_count,
+    format_exact_count,
+    format_latency,
+    format_percent,
+)
+from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, filters_for, frame_of
+from outlay.web.dashboard.headlines import Card, cards_of, error_card, render_error_rate
+from outlay.web.dashboard.lines import Line, line_data
+from outlay.web.dashboard.links import Links
+from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.panels import Panel, panel_of
+from outlay.web.dashboard.ranking import SHOWN, change_between
+from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
+from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
+from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.params import COMMON, check_names, read_query
+
+router = APIRouter(include_in_schema=False)
+
+PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
+FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
+TOP: Final = 5
+SUBJECT: Final = Subject(
+    title="Dashboard",
+    crumbs=(Crumb("Monitoring"),),
+    lede="Requests, latency, errors and spend as they come in.",
+    export="",
+    groupings={},
+)
+
+TOPS: Final = {
+    Dimension.MODEL: "Top models",
+    Dimension.PROJECT: "Top projects",
+    Dimension.APP: "Top apps",
+    Dimension.USER: "Top users",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRow:
+    """How a provider does."""
+
+    name: str
+    requests: str
+    exact_requests: str
+    share: int
+    """Of all requests, in thousandths."""
+    error_rate: str
+    client_errors: str
+    percentiles: Sequence[str]
+    first_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A part of the requests whose numbers are less certain."""
+
+    title: str
+    count: str
+    share: str
+
+
+@router.get("/monitoring/dashboard")
+def get_dashboard(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
+) -> Response:
+    """The page; of the last day unless another period is asked for."""
+    services = services_of(request)
+    check_names(request.query_params, PARAMETERS)
+    if not has_usage(request, actor):
+        return render_first_steps(request, actor, SUBJECT)
+    query = read_query(
+        request.query_params,
+        actor,
+        services.analytics,
+        group_by=None,
+        default_preset=Preset.LAST_24_HOURS,
+    )
+    measures = (*QUALITY_MEASURES, *LATENCY_MEASURES, "cache_read_input_tokens")
+    query = replace(query, measures=measures)
+    with services.analytics.read() as reader:
+        comparison = services.analytics.compare_in(reader, query)
+        total = comparison.current.total
+        frame = frame_of(request, reader, query, total, filters_for(actor))
+        latency = services.analytics.latency_in(reader, query, Dimension.PROVIDER)
+        context: dict[str, Any] = {
+            "cards": _cards(reader, query, comparison, latency.quantiles),
+            "latency": _latency_lines(services, reader, query, comparison),
+            "errors": _errors(services, reader, query),
+            "tops": [
+                (title, _top(services, reader, query, dimension, frame["links"]))
+                for dimension, title in TOPS.items()
+            ],
+        }
+    freshness = frame["freshness"]
+    return render_page(
+        request,
+        "dashboard.html",
+        actor=actor,
+        title=SUBJECT.title,
+        subject=SUBJECT,
+        providers=[_provider(value, total) for value in latency.values],
+        doubts=_doubts(total),
+        event_count=format_exact_count(services.ledger.last_seq),
+        pending=format_exact_count(freshness.pending_events),
+        **context,
+        **frame,
+    )
+
+
+def _cards(
+    reader: CubeReader,
+    query: UsageQuery,
+    comparison: Comparison,
+    quantiles: Mapping[float, float | None],
+) -> list[Card]:
+    cost, requests, _ = cards_of(comparison)
+    total, before = comparison.current.total, comparison.earlier_total
+    minutes = max(1, (comparison.elapsed.end - comparison.elapsed.start) // timedelta(minutes=1))
+    rate = total.requests * 100 // minutes
+    earlier = quantiles_us(reader.latency_bins(replace(query, period=comparison.earlier_part)))
+    median, median_before = quantiles[0.5], earlier[0.5]
+    return [
+        replace(requests, metric=None, fact=f"{rate // 100}.{rate % 100:02d} a minute"),
+        Card(
+            metric=None,
+            title="Median latency",
+            value=render_latency(median),
+            exact=f"p99 {render_latency(quantiles[0.99])}, of {total.timed_requests:,} timed requests",
+            change=change_between(round(median or 0), round(median_before or 0)),
+            has_tone=True,
+            fact=f"p95 {render_latency(quantiles[0.95])}",
+        ),
+        error_card(comparison),
+        Card(
+            metric=None,
+            title="Read from cache",
+            value=format_percent(total.cache_read_input_tokens, total.input_tokens),
+            exact=f"{format_exact_count(total.cache_read_input_tokens)} of "
+            f"{format_exact_count(total.input_tokens)} input tokens",
+            change=change_between(_cache_share(total), _cache_share(before)),
+            fact="of input tokens",
+        ),
+        replace(cost, metric=None),
+    ]
+
+
+def _cache_share(totals: Totals) -> int:
+    if not totals.input_tokens:
+        return 0
+    return totals.cache_read_input_tokens * 1_000_000 // totals.input_tokens
+
+
+def render_latency(us: float | None) -> str:
+    """A latency, a dash where nothing was timed."""
+    return "–" if us is None else format_latency(us)
+
+
+def _latency_lines(
+    services: Services, reader: CubeReader, query: UsageQuery, comparison: Comparison
+) -> dict[str, Any]:
+    bins = reader.latency_steps(query)
+    steps = [quantiles_us(bins.get(index, {})) for index in range(len(comparison.current.steps))]
+    lines = [
+        Line(
+            key=f"p{round(quantile * 100)}",
+            label=f"p{round(quantile * 100)}",
+            kind="value",
+            slot=slot,
+            values=[
+                None if (us := step[quantile]) is None else round(us / 1000, 3) for step in steps
+            ],
+        )
+        for slot, quantile in enumerate(PERCENTILES, 1)
+    ]
+    return line_data(
+        query,
+        comparison.current,
+        services.analytics.freshness(),
+        lines,
+        title="Latency percentiles over time",
+        unit="ms",
+    )
+
+
+def _errors(services: Services, reader: CubeReader, query: UsageQuery) -> Panel | None:
+    """Failed requests by kind, step by step; None where none of the kinds is asked for."""
+    asked = query.filters.get(Dimension.STATUS)
+    kinds = tuple(status.value for status in FAILURES if not asked or status.value in asked)
+    if not kinds:
+        return None
+    failed = replace(
+        query,
+        group_by=Dimension.STATUS,
+        filters={**query.filters, Dimension.STATUS: kinds},
+        top=SHOWN,
+        ranks=(Rank.REQUESTS,),
+    )
+    return panel_of(services, failed, services.analytics.compare_in(reader, failed))
+
+
+def _top(
+    services: Services, reader: CubeReader, query: UsageQuery, dimension: Dimension, links: Links
+) -> list[SideRow]:
+    found = services.analytics.breakdown_in(
+        reader, replace(query, group_by=dimension, interval=Interval.TOTAL, top=TOP)
+    )
+    return rows_by_spend(found, lambda key: links.add(FILTER_OF[dimension], key))
+
+
+def _provider(value: LatencyValue, total: Totals) -> ProviderRow:
+    used = value.totals
+    first = used.streamed_requests
+    return ProviderRow(
+        name=value.key or "Unattributed",
+        requests=format_count(used.requests),
+        exact_requests=format_exact_count(used.requests),
+        share=1000 * used.requests // total.requests if total.requests else 0,
+        error_rate=render_error_rate(used),
+        client_errors=format_count(used.client_errors),
+        percentiles=[render_latency(value.quantiles[quantile]) for quantile in PERCENTILES],
+        first_token=render_latency(used.time_to_first_token_us / first if first else None),
+    )
+
+
+def _doubts(total: Totals) -> list[Doubt]:
+    counts = {
+        "Without a price": total.unpriced_requests,
+        "Estimated tokens": total.estimated_requests,
+        "Unknown tokens": total.unknown_usage_requests,
+        "Adjusted counts": total.adjusted_requests,
+    }
+    return [
+        Doubt(
+            title=title,
+            count=format_exact_count(count),
+            share=format_percent(count, total.requests, 2),
+        )
+        for title, count in counts.items()
+    ]

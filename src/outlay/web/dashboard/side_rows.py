@@ -1,0 +1,33 @@
+"""Short lists beside charts: the first of a kind, each leading on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from outlay.domain.result import Breakdown, EntryKind
+from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideRow:
+    """A line of a short list."""
+
+    label: str
+    note: str
+    value: str
+    exact: str
+    path: str
+    """Where it leads; empty for nowhere."""
+
+
+def rows_by_spend(found: Breakdown, path_of: Callable[[str], str]) -> list[SideRow]:
+    """The entries of a breakdown with what they cost."""
+    return [
+        SideRow(
+            label=f"Other ({entry.members})" if entry.kind is EntryKind.OTHER else entry.label,
+            note=f"{format_count(entry.total.requests)} requests",
+            value=format_money(entry.total.cost_pusd),
+            exact=format_exact_money(entry.total.cost_pusd),
+            path=path_of(entry.key) if entry.kind is EntryKind.VALUE else "",
+        )
+        for entry in found.entries
+    ]
