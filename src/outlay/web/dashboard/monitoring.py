@@ -149,7 +149,8 @@ def _cards(
             metric=None,
             title="Median latency",
             value=render_latency(median),
-            exact=f"p99 {render_latency(quantiles[0.99])}, of {total.timed_requests:,} timed requests",
+            exact=f"p99 {render_latency(quantiles[0.99])}; "
+            f"{format_exact_count(total.timed_requests)} requests were timed",
             change=change_between(round(median or 0), round(median_before or 0)),
             has_tone=True,
             fact=f"p95 {render_latency(quantiles[0.95])}",
