@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,10 @@ from tests.oracle import KEYS, add_up, local_time, step_of
 from outlay.domain.event import Status, UsageEvent
 from outlay.domain.latency import RELATIVE_ERROR
 from outlay.domain.organization import operator_of
+from outlay.domain.period import Interval, period_of_dates, steps_of
+from outlay.domain.query import UsageQuery
+from outlay.services.analytics import quantiles_us
+from outlay.web.http.params import FILTERS as PARAMETERS
 
 EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 60
 Question = dict[str, Any]
@@ -41,8 +46,6 @@ def common(question: Question) -> Question:
 
 def kept(events: Iterable[UsageEvent], question: Question) -> list[UsageEvent]:
     """The events that a question is about, looked at one by one."""
-    from zoneinfo import ZoneInfo
-
     first, last = date.fromisoformat(question["from"]), date.fromisoformat(question["to"])
     zone = ZoneInfo(question["timezone"])
     return [
@@ -175,6 +178,21 @@ def check_users(server: Server, tenant: Tenant, params: Question, wanted: list[U
     )
     assert all("em_a" in row["userId"].lower() for row in found["users"])
     assert numbers(found["selection"]) == add_up(expected.get("mem_b", []))
+    check_user_file(server, tenant, {**params, "sort": "requestCount"}, one)
+
+
+def check_user_file(
+    server: Server, tenant: Tenant, params: Question, answer: Mapping[str, Any]
+) -> None:
+    """The table as a file: every row, in its order, and only those selected where any are."""
+    whole = get(server, tenant, "/exports/users", {**params, "format": "json"})
+    assert [row["user"] for row in whole["rows"]] == [row["userId"] for row in answer["users"]]
+    assert [row["cost"] for row in whole["rows"]] == [row["cost"] for row in answer["users"]]
+    assert whole["trailer"]["totals"]["requestCount"] == answer["totals"]["requestCount"]
+    part = get(
+        server, tenant, "/exports/users", {**params, "format": "json", "selected": ["mem_a"]}
+    )
+    assert part["rows"] == [row for row in whole["rows"] if row["user"] == "mem_a"]
 
 
 def check_page(server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]) -> None:
@@ -193,8 +211,6 @@ def check_page(server: Server, tenant: Tenant, params: Question, wanted: list[Us
         assert numbers(entry) == add_up(groups[key])
         assert sum(entry["series"]["requestCount"]) == entry["requestCount"]
         assert sum(map(Decimal, entry["series"]["cost"])) == entry["cost"]
-    from zoneinfo import ZoneInfo
-
     zone, first = ZoneInfo(params["timezone"]), date.fromisoformat(params["from"])
     steps: dict[object, set[str]] = defaultdict(set)
     for event in wanted:
@@ -208,11 +224,42 @@ def check_page(server: Server, tenant: Tenant, params: Question, wanted: list[Us
 def check_latency(
     server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]
 ) -> None:
+    check_latency_steps(server, tenant, params, wanted)
     answer = get(server, tenant, "/analytics/latency", {**params, "top": 100})
     for row in answer["latency"]:
         check_percentiles(row, [event for event in wanted if event.app == row["key"]])
     check_percentiles(answer["totals"], wanted)
     assert {row["key"] for row in answer["latency"]} == {e.app for e in wanted} - {""}
+
+
+def check_latency_steps(
+    server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]
+) -> None:
+    """Bins of each local day: as many requests as were timed, and its own percentiles."""
+    first, last = date.fromisoformat(params["from"]), date.fromisoformat(params["to"])
+    query = UsageQuery(
+        organization_id=tenant.organization.organization_id,
+        period=period_of_dates(first, last, params["timezone"]),
+        interval=Interval.DAY,
+        filters={
+            PARAMETERS[name]: tuple(values) for name, values in params.items() if name in PARAMETERS
+        },
+    )
+    with server.services.analytics.read() as reader:
+        bins, whole = reader.latency_steps(query), reader.latency_bins(query)
+    assert sum(map(Counter, bins.values()), Counter()) == Counter(whole)
+    zone = ZoneInfo(params["timezone"])
+    days = [step.label for step in steps_of(query.period, Interval.DAY)]
+    timed = [event for event in wanted if event.duration_us is not None]
+    by_day = by(timed, lambda event: [local_time(event, zone).date().isoformat()])
+    assert {days[step] for step in bins} == set(by_day)
+    for step, found in bins.items():
+        exact = sorted(event.duration_us or 0 for event in by_day[days[step]])
+        assert sum(found.values()) == len(exact)
+        median = quantiles_us(found)[0.5]
+        assert median is not None
+        true = exact[max(1, -(-50 * len(exact) // 100)) - 1]
+        assert abs(median - true) <= true * float(RELATIVE_ERROR) + 1
 
 
 def check_percentiles(row: Mapping[str, Any], events: list[UsageEvent]) -> None:

@@ -1,9 +1,37 @@
 """What every test of pages does with a page."""
 
 import re
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+
+
+def every_page(ask: Any) -> dict[str, str]:
+    """Addresses of all pages about usage by name; `ask` gets what an endpoint answers."""
+    project_id = ask("/analytics/projects")["projects"][0]["projectId"]
+    key_id = next(
+        key["apiKeyId"] for key in ask("/api-keys")["apiKeys"] if key["projectId"] == project_id
+    )
+    member_id = ask("/analytics/members")["members"][0]["userId"]
+    event_id = ask("/requests", limit=1)["requests"][0]["eventId"]
+    return {
+        "organization-analytics": "/organization/analytics",
+        "project-overview": f"/project/{project_id}",
+        "project-analytics": f"/project/{project_id}/analytics",
+        "project-keys": f"/project/{project_id}/keys",
+        "key-statistics": f"/project/{project_id}/keys/{key_id}",
+        "members": "/organization/members",
+        "member": f"/organization/members/{member_id}",
+        "users-and-groups": "/organization/users-and-groups",
+        "report": "/organization/report",
+        "dashboard": "/monitoring/dashboard",
+        "users-analytics": "/monitoring/users",
+        "requests": "/monitoring/requests",
+        "request": f"/monitoring/requests?id={event_id}",
+        "my-usage": "/me/usage",
+        "audit-trail": "/monitoring/audit",
+    }
 
 
 def check_access(page: Page) -> None:

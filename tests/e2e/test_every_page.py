@@ -1,0 +1,80 @@
+"""What holds on every page: weight, policy, stillness, accessibility, no way out."""
+
+import gzip
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from tests.e2e.conftest import Demo, Watched
+from tests.e2e.pages import every_page
+from tests.e2e.test_organization_analytics import SIZES
+
+from outlay.web.dashboard.static_files import static_files
+
+WATCH = (
+    "window.shift = 0; window.violations = 0;"
+    "new PerformanceObserver(list => { for (const one of list.getEntries()) "
+    "if (!one.hadRecentInput) window.shift += one.value; })"
+    ".observe({type: 'layout-shift', buffered: true});"
+    "document.addEventListener('securitypolicyviolation', () => { window.violations += 1; });"
+)
+
+
+def settled(page: Page) -> None:
+    """Everything is drawn."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    for chart in page.locator("usage-area:visible, line-chart:visible").all():
+        expect(chart).to_have_attribute("data-drawn", re.compile("."))
+
+
+def test_our_scripts_are_light() -> None:
+    scripts = [file.body for path, file in static_files().items() if path.endswith(".js")]
+
+    assert len(gzip.compress(b"".join(scripts), 9)) < 45_000
+
+
+def test_every_page_is_light_stays_still_and_obeys_its_policy(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.add_init_script(WATCH)
+    browser = watched.context.new_cdp_session(page)
+    for name, path in every_page(demo.get).items():
+        sizes: list[int] = []
+
+        def note(answer: Any, sizes: list[int] = sizes) -> None:
+            sizes.append(int(answer.request.sizes()["responseBodySize"]))
+
+        browser.send("Network.clearBrowserCache")  # as for somebody who comes the first time
+        page.on("response", note)
+        page.goto(demo.url + path)
+        settled(page)
+        page.wait_for_load_state("networkidle")
+        page.remove_listener("response", note)
+
+        assert sum(sizes) < 120_000, (name, sum(sizes))
+        assert page.evaluate("window.shift") < 0.01, name
+        assert page.evaluate("window.violations") == 0, name
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [
+        {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
+        for size in SIZES
+        for scheme in ("light", "dark")
+    ],
+    indirect=True,
+    ids=lambda options: f"{options['viewport']['width']}-{options['color_scheme']}",
+)
+def test_every_page_can_be_used_by_everybody_and_fits(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    for name, path in every_page(demo.get).items():
+        page.goto(demo.url + path)
+        settled(page)
+        found = Axe().run(page).response["violations"]
+        assert [
+            (rule["id"], [node["html"][:160] for node in rule["nodes"]][:4]) for rule in found
+        ] == [], name
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name

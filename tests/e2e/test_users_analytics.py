@@ -1,0 +1,146 @@
+"""Users analytics, used as its reader would, compared with the API's numbers."""
+
+import csv
+import io
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from tests.e2e.conftest import Demo
+from tests.e2e.test_project import exact, short
+
+PAGE = "/monitoring/users"
+WINDOW = {"preset": "last-month"}
+
+
+def shown(page: Page) -> list[str | None]:
+    return [row.get_attribute("data-user") for row in page.locator(".users tr[data-user]").all()]
+
+
+def test_every_column_sorts_as_the_api_does(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{PAGE}?preset=last-month&pageSize=100")
+    for title, sort, order in (
+        ("Total input tokens", "inputTokens", "desc"),
+        ("Total output tokens", "outputTokens", "desc"),
+        ("Average latency", "averageLatencyMs", "desc"),
+        ("Requests", "requestCount", "desc"),
+        ("User", "name", "asc"),
+        ("Total cost", "cost", "desc"),
+        ("Total cost", "cost", "asc"),
+    ):
+        head = page.get_by_role("columnheader", name=re.compile(f"^{title}"))
+        head.get_by_role("link").click()
+        state = "descending" if order == "desc" else "ascending"
+        expect(head).to_have_attribute("aria-sort", state)
+        users = demo.get("/analytics/users", **WINDOW, sort=sort, order=order, pageSize=100)
+        assert shown(page) == [user["userId"] for user in users["users"]], title
+
+
+def test_pages_follow_each_other(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{PAGE}?preset=last-month&pageSize=10")
+    count = demo.get("/analytics/users", **WINDOW)["userCount"]
+    pages = -(-count // 10)
+    expect(page.get_by_text(f"Page 1 of {pages}")).to_be_visible()
+    seen = shown(page)
+    for number in range(2, pages + 1):
+        page.get_by_role("link", name="Next page").click()
+        expect(page.get_by_text(f"Page {number} of {pages}")).to_be_visible()
+        seen += shown(page)
+
+    assert len(seen) == len(set(seen)) == count
+    page.get_by_role("link", name="First page").click()
+    expect(page.get_by_text(f"Page 1 of {pages}")).to_be_visible()
+    page.get_by_label("Rows per page").select_option("100")
+    expect(page.get_by_text("Page 1 of 1")).to_be_visible()
+
+
+def test_search_finds_while_one_types_and_says_when_nobody_matches(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{PAGE}?preset=last-month")
+    somebody = demo.get("/analytics/users", **WINDOW)["users"][0]
+    page.get_by_label("Search users").press_sequentially(somebody["name"], delay=15)
+    expect(page.locator(".users tr[data-user]")).to_have_count(1)
+    expect(page.get_by_label("Search users")).to_be_focused()
+    assert shown(page) == [somebody["userId"]]
+
+    page.get_by_label("Search users").fill("nobody of that name")
+    expect(page.get_by_role("heading", name="No such user")).to_be_visible()
+    page.get_by_role("link", name="Clear the search").click()
+    expect(page.locator(".users tr[data-user]").first).to_be_visible()
+
+
+def test_a_selection_survives_pages_and_is_summed_and_exported(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{PAGE}?preset=last-month&pageSize=10")
+    first = shown(page)[0] or ""
+    page.locator(f'[data-select="{first}"]').check()
+    page.get_by_role("link", name="Next page").click()
+    expect(page.get_by_text(re.compile("^Page 2 of"))).to_be_visible()
+    second = shown(page)[0] or ""
+    page.locator(f'[data-select="{second}"]').check()
+
+    wanted = demo.get("/analytics/users", **WINDOW, selected=[first, second])["selection"]
+    bar = page.locator(".selection")
+    expect(bar).to_contain_text("2 selected")
+    expect(bar).to_contain_text(f"Σ {short(wanted['cost'])}")
+    expect(bar.locator("[title]").first).to_have_attribute(
+        "title", re.compile(re.escape(exact(wanted["cost"])))
+    )
+    bar.locator("summary").click()
+    with page.expect_download() as download:
+        bar.get_by_role("link", name="JSON").click()
+    answer = json.loads(download.value.path().read_text(), parse_float=Decimal)
+    assert {row["user"] for row in answer["rows"]} == {first, second}
+    assert sum(row["cost"] for row in answer["rows"]) == wanted["cost"]
+    page.go_back()
+    expect(page.locator(f'[data-select="{first}"]')).to_be_checked()
+    bar.get_by_role("button", name="Clear").click()
+    expect(bar).to_be_hidden()
+
+
+def test_exports_have_everything_or_just_this_view(page: Page, demo: Demo, tmp_path: Path) -> None:
+    somebody = demo.get("/analytics/users", **WINDOW)["users"][0]
+    page.goto(f"{demo.url}{PAGE}?preset=last-month&search={somebody['name'].split()[0]}")
+    page.locator("summary", has_text="EXPORT ALL DATA").click()
+    with page.expect_download() as download:
+        page.locator(".menu[open]").get_by_role("link", name="CSV").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    everybody = demo.get("/analytics/users", **WINDOW, pageSize=500)
+    assert {row["user"] for row in rows if row["user"] != "#trailer"} == {
+        user["userId"] for user in everybody["users"]
+    }
+    assert sum(Decimal(row["cost"]) for row in rows if row["user"] != "#trailer") == (
+        everybody["totals"]["cost"] - everybody["unattributed"]["cost"]
+    )
+    page.get_by_label("Export this view").click()
+    for kind in ("CSV", "JSON", "PARQUET", "XLSX"):
+        with page.expect_download() as download:
+            page.locator(".menu[open]").get_by_role("link", name=kind).click()
+        assert download.value.suggested_filename.endswith(f".{kind.lower()}")
+        assert download.value.path().stat().st_size > 100
+        page.get_by_label("Export this view").click()
+
+
+def test_density_and_presets_are_in_the_address(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{PAGE}")
+    row = page.locator(".users tbody tr").first
+    heights = []
+    for name in ("Comfortable", "Standard", "Compact"):
+        page.get_by_label("Density").click()
+        page.get_by_role("link", name=name).click()
+        expect(page.locator(f".users.is-{name.lower()}")).to_be_visible()
+        box = row.bounding_box()
+        heights.append(round(box["height"]) if box else 0)
+    assert [abs(height - wanted) <= 2 for height, wanted in zip(heights, (44, 36, 28), strict=True)]
+    assert heights == sorted(heights, reverse=True)
+    page.get_by_role("link", name="3M").click()
+    expect(page).to_have_url(re.compile("preset=3m"))
+    expect(page).to_have_url(re.compile("density=compact"))
+
+
+def test_the_table_takes_the_whole_screen(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{PAGE}")
+    page.get_by_role("button", name="Full screen").click()
+
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.fullscreenElement?.id") == "users-table"
