@@ -19,7 +19,17 @@ from outlay.wire.native import parse_events
 
 __all__ = ["server"]
 
-OTHERS = ("/me/usage", "/monitoring/audit", "/organization/analytics")
+OTHERS = (
+    "/me/usage",
+    "/monitoring/audit",
+    "/monitoring/dashboard",
+    "/monitoring/requests",
+    "/monitoring/users",
+    "/organization/analytics",
+    "/organization/members",
+    "/organization/users-and-groups",
+    "/organization/report?month=2026-11",
+)
 ACTIVE = "iframe, script:not([src]):not([type='application/json']), [onerror], [onload]"
 HOSTILE = (
     "<script>window.pwned=1</script>",
@@ -183,6 +193,18 @@ def test_hostile_names_are_only_ever_text(visit: Page, world: World) -> None:
         assert visit.evaluate("window.pwned") is None, path
         assert visit.locator(ACTIVE).count() == 0, path
         expect(visit.get_by_role("heading", level=1)).to_be_visible()
+    for project in world.administration.projects.of(world.operator):
+        if project.name in HOSTILE:
+            for part in ("", "/analytics", "/keys"):
+                visit.goto(f"{world.server.url}/project/{project.project_id}{part}")
+                expect(visit.get_by_role("heading", level=1)).to_be_visible()
+                assert visit.evaluate("window.pwned") is None
+                assert visit.locator(ACTIVE).count() == 0
+    visit.goto(world.server.url + "/organization/analytics")
+    visit.keyboard.press("/")
+    visit.get_by_role("combobox").fill("window.pwned")
+    expect(visit.get_by_role("option").first).to_contain_text("window.pwned")
+    assert visit.evaluate("window.pwned") is None
     visit.goto(world.server.url + "/settings/projects")
     for name in HOSTILE:
         expect(visit.get_by_role("rowheader").get_by_text(name, exact=True)).to_be_visible()

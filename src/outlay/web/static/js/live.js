@@ -38,11 +38,9 @@ export async function refresh() {
     const html = next.get(name);
     const from = fresh.querySelector(name.startsWith("live ") ? `[data-live="${CSS.escape(name.slice(5))}"]` : `#${CSS.escape(name.slice(5))}`);
     if (!html || !from || html === known.get(name)) continue;
-    if (name.startsWith("live ")) node.replaceWith(from);
-    else {
-      node.textContent = from.textContent;
-      for (const chart of document.querySelectorAll(`[data-source="${CSS.escape(node.id)}"]`)) /** @type {any} */ (chart).update?.(JSON.parse(from.textContent ?? "{}"));
-    }
+    node.replaceWith(from);
+    if (name.startsWith("live ")) continue;
+    for (const chart of document.querySelectorAll(`[data-source="${CSS.escape(from.id)}"]`)) /** @type {any} */ (chart).update?.(JSON.parse(from.textContent ?? "{}"));
   }
   const clock = fresh.querySelector(".fresh");
   if (clock) document.querySelector(".fresh")?.replaceWith(clock);

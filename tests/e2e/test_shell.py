@@ -1,0 +1,137 @@
+"""What is around all pages: the palette, filters, freshness, navigation, the server being away."""
+
+import re
+import time
+
+import httpx
+from playwright.sync_api import Page, expect
+from tests.e2e.conftest import ANALYTICS, Demo, Watched
+from tests.e2e.test_project import card, drawn
+
+
+def test_the_palette_leads_to_a_key_by_its_name_and_back_to_the_focus(
+    page: Page, demo: Demo
+) -> None:
+    page.goto(f"{demo.url}{ANALYTICS}?preset=7d")
+    key = next(key for key in demo.get("/api-keys")["apiKeys"] if "batch" in key["description"])
+    page.keyboard.press("/")
+    field = page.get_by_role("combobox")
+    expect(field).to_be_focused()
+    expect(page.get_by_role("option", name=re.compile("Dashboard"))).to_be_visible()
+    field.fill(key["description"])
+    expect(page.get_by_role("option").first).to_contain_text(key["description"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(key["description"])
+    assert "preset=7d" in page.url  # the period comes along
+
+    page.keyboard.press("Control+k")
+    expect(field).to_be_visible()
+    field.fill("nothing of that name at all")
+    expect(page.get_by_text("Nothing of that name.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(field).to_have_count(0)
+
+
+def test_a_slash_in_a_field_is_a_slash(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}/monitoring/users")
+    page.get_by_label("Search users").press("/")
+
+    expect(page.locator(".palette")).to_have_count(0)
+    expect(page.get_by_label("Search users")).to_have_value("/")
+
+
+def test_a_filter_is_found_by_name_applied_and_taken_out(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{ANALYTICS}?preset=last-month")
+    drawn(page)
+    menu = page.locator(".filter-menu", has=page.locator("summary", has_text="Provider"))
+    menu.locator("summary").click()
+    expect(menu.get_by_role("checkbox").first).to_be_visible()
+    menu.get_by_label("Find a provider").fill("anthr")
+    expect(menu.get_by_role("checkbox")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("provider=anthropic"))
+    expect(page.locator(".filter", has_text="anthropic")).to_be_visible()
+
+    menu.locator("summary").click()
+    expect(menu.get_by_role("checkbox").first).to_be_checked()
+    menu.get_by_role("button", name="Clear").click()
+    expect(page.locator(".filter")).to_have_count(0)
+
+
+def test_the_choices_are_those_of_the_period_and_the_other_filters(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{ANALYTICS}?preset=last-month&provider=anthropic")
+    drawn(page)
+    menu = page.locator(".filter-menu", has=page.locator("summary", has_text="Model"))
+    menu.locator("summary").click()
+    expect(menu.get_by_role("checkbox").first).to_be_visible()
+    models = demo.ask(preset="last-month", provider="anthropic")["totals"]["breakdown"]
+
+    shown = menu.locator(".choice-name").all_text_contents()
+    assert set(shown) == {model["label"] for model in models}
+
+
+def test_what_comes_in_shows_without_a_reload_and_without_touching_the_rest(
+    page: Page, demo: Demo
+) -> None:
+    page.goto(f"{demo.url}{ANALYTICS}?preset=24h&groupBy=app")
+    drawn(page)
+    page.locator(".legend button").first.click()
+    expect(page.locator(".legend button").first).to_have_attribute("aria-pressed", "false")
+    before = card(page, "Requests")
+    page.evaluate(
+        "document.querySelector('#page').dataset.same = 'yes'; document.activeElement.blur()"
+    )
+    sent = httpx.post(
+        f"{demo.url}/v1/usage/events",
+        json=[
+            {
+                "eventId": f"live-{time.time_ns()}",
+                "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "model": "openai/gpt-4o",
+                "app": "acme-web",
+                "usage": {"inputTokens": 1000, "outputTokens": 10},
+            }
+        ],
+        headers={"Authorization": f"Bearer {demo.token}"},
+    )
+    assert sent.status_code == 200, sent.text
+
+    points = "document.querySelector('usage-area').data.usage.total.requestCount"
+    total = page.evaluate(points)
+    expect(page.locator(".kpi-value").nth(1)).not_to_have_attribute("title", before, timeout=30_000)
+    page.wait_for_timeout(100)
+    assert page.evaluate(points) == total + 1  # the chart has it, too
+    assert page.locator("#page").get_attribute("data-same") == "yes"
+    expect(page.locator(".legend button").first).to_have_attribute("aria-pressed", "false")
+
+
+def test_an_unchanged_page_is_not_sent_again(demo: Demo, page: Page) -> None:
+    page.goto(f"{demo.url}{ANALYTICS}?preset=last-month")
+    drawn(page)
+    first, second = page.evaluate(
+        """async () => {
+            const ask = tag => fetch(location.href, {headers: {"X-Fragment": "page", ...tag}});
+            const one = await ask({});
+            const two = await ask({"If-None-Match": one.headers.get("etag")});
+            return [one.status, two.status];
+        }"""
+    )
+
+    assert (first, second) == (200, 304)
+
+
+def test_a_server_that_is_away_is_said_and_the_page_stays(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.goto(f"{demo.url}{ANALYTICS}?preset=last-month")
+    drawn(page)
+    page.context.set_offline(True)
+    page.locator(".group-by").get_by_role("link", name="Project", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+    expect(page.locator(".kpi").first).to_be_visible()
+
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Retry").click()
+    expect(page).to_have_url(re.compile("groupBy=project"))
+    watched.troubles[:] = [text for text in watched.troubles if "DISCONNECTED" not in text]
