@@ -5,7 +5,7 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import analytics, gateway, ingest, pricing, queries, startup
+from bench import analytics, dashboard, gateway, ingest, pricing, queries, startup
 
 RESULTS = Path("bench/results")
 
@@ -15,7 +15,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000_000, help="rollup rows of the questions")
     parser.add_argument(
-        "--only", choices=["queries", "ingest", "startup", "pricing", "gateway", "analytics"]
+        "--only",
+        choices=["queries", "ingest", "startup", "pricing", "gateway", "analytics", "dashboard"],
     )
     arguments = parser.parse_args()
     parts: dict[str, tuple[Callable[..., list[str]], tuple[int, ...]]] = {
@@ -23,6 +24,7 @@ def main() -> None:
         "startup": (startup.run, ()),
         "ingest": (ingest.run, ()),
         "gateway": (gateway.run, ()),
+        "dashboard": (dashboard.run, ()),
         "queries": (queries.run, (arguments.rows,)),
         "analytics": (analytics.run, (arguments.rows,)),
     }
