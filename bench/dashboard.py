@@ -5,14 +5,12 @@ import json
 import signal
 import statistics
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 from tests.browser import launch
-from tests.e2e.pages import every_page
+from tests.e2e.pages import asker, every_page
 from tests.program import kill_group, start
 
 from outlay.web.dashboard.static_files import static_files
@@ -65,18 +63,6 @@ def sign_in(context: BrowserContext, server: dict[str, Any]) -> None:
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/organization/analytics")
     page.close()
-
-
-def asker(server: dict[str, Any]) -> Callable[..., dict[str, Any]]:
-    """Asks the API."""
-
-    def ask(path: str, **params: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {server['accessToken']}"}
-        answer = httpx.get(server["url"] + path, params=params, headers=headers)
-        found: dict[str, Any] = answer.raise_for_status().json()
-        return found
-
-    return ask
 
 
 def loads(context: BrowserContext, server: dict[str, Any]) -> list[str]:

@@ -16,13 +16,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser import launch
+from tests.e2e.pages import asker, every_page
 
 from outlay.web.dashboard.navigation import SETTINGS
 
 OUT = Path("screenshots")
 ANALYTICS = "/organization/analytics"
-PAGES = {
-    "organization-analytics": ANALYTICS,
+STATES = {
     "by-project-tokens": f"{ANALYTICS}?groupBy=project&metric=totalTokens&preset=3m",
     "by-api-key": f"{ANALYTICS}?groupBy=apiKey",
     "by-group": f"{ANALYTICS}?groupBy=group&timezone=Asia%2FKathmandu",
@@ -30,8 +30,11 @@ PAGES = {
     "filtered": f"{ANALYTICS}?provider=anthropic&app=claude-code",
     "empty-period": f"{ANALYTICS}?from=2024-01-01&to=2024-01-31",
     "bad-zone": f"{ANALYTICS}?timezone=Mars/Olympus",
-    "my-usage": "/me/usage",
-    "audit-trail": "/monitoring/audit",
+    "users-and-groups-contradiction": (
+        "/organization/users-and-groups?userId=nobody&projectId=nothing&preset=7d"
+    ),
+    "users-analytics-nobody": "/monitoring/users?search=nobody+of+that+name&density=compact",
+    "requests-failed": "/monitoring/requests?status=upstream_error",
     **{f"settings-{item.path.rpartition('/')[2]}": item.path for item in SETTINGS},
     "not-found": "/nowhere",
 }
@@ -83,7 +86,7 @@ def shoot(browser: Browser, server: dict[str, Any], width: int, scheme: str) -> 
     page.goto(f"{server['url']}/login")
     save(page, f"login-{scheme}-{width}")
     sign_in(page, server)
-    for name, path in PAGES.items():
+    for name, path in {**every_page(asker(server)), **STATES}.items():
         page.goto(server["url"] + path)
         page.evaluate("document.fonts.ready")
         save(page, f"{name}-{scheme}-{width}")
@@ -95,6 +98,14 @@ def shoot(browser: Browser, server: dict[str, Any], width: int, scheme: str) -> 
     save(page, f"state-hover-{scheme}-{width}")
     page.get_by_role("button", name="View as table").first.click()
     save(page, f"state-table-{scheme}-{width}")
+    page.locator(".filter-menu summary").nth(3).click()
+    page.wait_for_timeout(300)
+    save(page, f"state-filter-{scheme}-{width}", full=False)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.wait_for_timeout(300)
+    save(page, f"state-palette-{scheme}-{width}", full=False)
+    page.keyboard.press("Escape")
     page.locator(".range summary").click()
     save(page, f"state-period-{scheme}-{width}", full=False)
     context.close()

@@ -1,10 +1,24 @@
 """What every test of pages does with a page."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+import httpx
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+
+
+def asker(server: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """Asks the API of a demo, by the line of JSON that it printed."""
+
+    def ask(path: str, **params: Any) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {server['accessToken']}"}
+        answer = httpx.get(server["url"] + path, params=params, headers=headers)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    return ask
 
 
 def every_page(ask: Any) -> dict[str, str]:

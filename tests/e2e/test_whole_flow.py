@@ -112,7 +112,7 @@ def test_from_nothing_to_a_bill_and_out_again(fresh: Fresh) -> None:
     expect(owner.get_by_role("rowheader", name="Checkout")).to_be_visible()
 
     # Somebody is invited and comes.
-    owner.get_by_role("link", name="Members").click()
+    owner.get_by_role("link", name="Members", exact=True).click()
     fill_in(owner, "Invite", E_mail_address="not an address")
     expect(owner.locator("dialog[open] .field-error")).to_be_visible()
     owner.locator("dialog[open]").get_by_label("E-mail address").fill("dev@example.test")
@@ -134,7 +134,7 @@ def test_from_nothing_to_a_bill_and_out_again(fresh: Fresh) -> None:
 
     # They make a key, shown once, and use it.
     developer.goto(f"{fresh.url}/settings/keys")
-    expect(developer.get_by_role("link", name="Members")).to_have_count(0)
+    expect(developer.get_by_role("link", name="Members", exact=True)).to_have_count(0)
     fill_in(developer, "New key", Description="laptop")
     key = take_secret(developer)
     assert key.startswith("otl_")

@@ -98,7 +98,7 @@ export class Chart extends HTMLElement {
   legend() {
     const list = el("ul", { class: "legend", "aria-label": "Series" }, ...this.shown.series.map((one) => {
       const total = one.total === null ? [] : [el("strong", { title: this.exact(one.total) }, this.short(one.total))];
-      const button = el("button", { type: "button", "aria-pressed": String(!this.hiddenKeys.has(one.key)), "data-key": one.key }, swatch(one), el("span", {}, one.label), ...total);
+      const button = el("button", { type: "button", "aria-pressed": String(!this.hiddenKeys.has(one.key)), "data-key": one.key }, swatch(one), el("span", { title: one.label }, one.label), ...total);
       button.addEventListener("click", (event) => this.toggle(one.key, event.detail > 1));
       button.addEventListener("pointerenter", () => this.light(one.key));
       button.addEventListener("pointerleave", () => this.light(null));
