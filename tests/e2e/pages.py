@@ -5,8 +5,23 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+
+SIZES = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
+
+LOOKS = pytest.mark.parametrize(
+    "watched",
+    [
+        {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
+        for size in SIZES
+        for scheme in ("light", "dark")
+    ],
+    indirect=True,
+    ids=lambda options: f"{options['viewport']['width']}-{options['color_scheme']}",
+)
+"""A test of `watched` pages, wide and narrow, light and dark; scripts of the test may run."""
 
 
 def asker(server: dict[str, Any]) -> Callable[..., dict[str, Any]]:

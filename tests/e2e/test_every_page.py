@@ -4,12 +4,10 @@ import gzip
 import re
 from typing import Any
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Demo, Watched
-from tests.e2e.pages import every_page
-from tests.e2e.test_organization_analytics import SIZES
+from tests.e2e.pages import LOOKS, every_page
 
 from outlay.web.dashboard.static_files import static_files
 
@@ -57,16 +55,7 @@ def test_every_page_is_light_stays_still_and_obeys_its_policy(watched: Watched, 
         assert page.evaluate("window.violations") == 0, name
 
 
-@pytest.mark.parametrize(
-    "watched",
-    [
-        {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
-        for size in SIZES
-        for scheme in ("light", "dark")
-    ],
-    indirect=True,
-    ids=lambda options: f"{options['viewport']['width']}-{options['color_scheme']}",
-)
+@LOOKS
 def test_every_page_can_be_used_by_everybody_and_fits(watched: Watched, demo: Demo) -> None:
     page = watched.page
     for name, path in every_page(demo.get).items():

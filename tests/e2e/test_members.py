@@ -50,6 +50,9 @@ def test_search_leads_to_one_member_whose_numbers_are_those_of_the_api(
     page.get_by_label("Search members").fill(somebody["name"])
     page.get_by_label("Search members").press("Enter")
     expect(page.locator(".members tbody tr")).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export").click()
+    assert download.value.path().read_text().startswith("member,memberLabel,")
     page.get_by_role("link", name=somebody["name"]).click()
     drawn(page)
 

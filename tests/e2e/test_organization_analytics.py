@@ -8,13 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Page, expect
 from tests.e2e.conftest import ANALYTICS, Demo
+from tests.e2e.pages import LOOKS
 
 from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
 from outlay.web.dashboard.formatting import format_exact_rank, format_rank
 from outlay.web.dashboard.static_files import static_files
 
-SIZES = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
 METRICS = {"Cost": Rank.COST, "Requests": Rank.REQUESTS, "Tokens": Rank.TOKENS}
 
 
@@ -279,16 +279,7 @@ def test_the_export_is_the_same_window_as_csv(page: Page, demo: Demo) -> None:
 PLACES = [ANALYTICS, f"{ANALYTICS}?groupBy=group&metric=totalTokens", f"{ANALYTICS}?timezone=x"]
 
 
-@pytest.mark.parametrize(
-    "watched",
-    [
-        {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
-        for size in SIZES
-        for scheme in ("light", "dark")
-    ],
-    indirect=True,
-    ids=lambda options: f"{options['viewport']['width']}-{options['color_scheme']}",
-)
+@LOOKS
 def test_no_page_has_an_accessibility_violation_or_overflows(watched: Any, demo: Demo) -> None:
     for path in (*PLACES, "/login", "/nowhere"):
         if path == "/login":

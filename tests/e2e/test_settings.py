@@ -9,8 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.conftest import Server, server
 from tests.acceptance.world import PASSWORD, World, make_world
 from tests.e2e.conftest import Demo
-from tests.e2e.pages import check_access, fill_in, take_secret
-from tests.e2e.test_organization_analytics import SIZES
+from tests.e2e.pages import SIZES, check_access, fill_in, take_secret
 
 from outlay.domain.actor import Role, Scope
 from outlay.domain.organization import Member

@@ -78,6 +78,10 @@ def top_of(found: Breakdown, rank: Rank, count: int) -> list[Entry]:
     return named[:count]
 
 
+EXPLAINED_VALUES: Final = 5
+"""Values of a filter that are looked at to explain why nothing is left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contradiction:
     """Two filters of which no request satisfies both."""
@@ -87,7 +91,7 @@ class Contradiction:
 
 
 def contradictions_in(reader: CubeReader, query: UsageQuery) -> list[Contradiction]:
-    """Which pairs of users, projects and groups have no request in common; few questions.
+    """Which pairs of users, projects and groups have no request in common; of the first values.
 
     Empty where each pair has some, and only all together have none.
     """
@@ -95,7 +99,7 @@ def contradictions_in(reader: CubeReader, query: UsageQuery) -> list[Contradicti
     found = []
     for index, first in enumerate(asked):
         for second in asked[index + 1 :]:
-            for value in query.filters[first]:
+            for value in query.filters[first][:EXPLAINED_VALUES]:
                 alone = replace(
                     query,
                     group_by=None,
@@ -105,7 +109,7 @@ def contradictions_in(reader: CubeReader, query: UsageQuery) -> list[Contradicti
                 used = by_value(reader, alone, second)
                 found += [
                     Contradiction((first, value), (second, other))
-                    for other in query.filters[second]
+                    for other in query.filters[second][:EXPLAINED_VALUES]
                     if other not in used
                 ]
     return found

@@ -46,6 +46,9 @@ INTERVALS: Final = {
 PAGE_ONLY: Final = frozenset({"metric", "view", "mode", "density", "id"})
 """Parameters that say how a page shows its numbers; endpoints do not know them."""
 
+NOT_EXPORTED: Final = PAGE_ONLY | {"search", "page"}
+"""Parameters of pages that their files do not depend on."""
+
 FILTER_OF: Final[Mapping[Dimension, str]] = {dim: name for name, dim in FILTERS.items()}
 """The parameter that filters by a dimension."""
 
@@ -104,7 +107,7 @@ def frame_of(
         "links": links,
         "metrics": METRICS,
         "metric": read_choice(request.query_params, "metric", Rank) or Rank.COST,
-        "page_only": PAGE_ONLY,
+        "page_only": NOT_EXPORTED,
         "presets": PRESETS,
         "period": period,
         "today": services.clock.now().astimezone(parse_zone(period.timezone)).date(),

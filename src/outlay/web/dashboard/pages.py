@@ -33,6 +33,7 @@ MODULES: Final = (
     "line",
     "live",
     "multiselect",
+    "navigate",
     "scale",
     "selection",
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from starlette.datastructures import QueryParams
@@ -187,14 +188,12 @@ def _subjects(services: Services, actor: Actor, dimension: Dimension) -> Mapping
 def _exports(
     first: date, last: date, timezone: str, scope: Scope, subject_id: str | None
 ) -> Sequence[tuple[str, str]]:
-    window = f"from={first}&to={last}&timezone={timezone}"
-    part = f"&{FILTER_OF[SCOPES[scope]]}={subject_id}" if scope in SCOPES else ""
-    groupings = "project,model" if scope is Scope.PROJECT else "group,user,model"
+    asked = {"from": str(first), "to": str(last), "timezone": timezone}
+    if scope in SCOPES and subject_id:
+        asked[FILTER_OF[SCOPES[scope]]] = subject_id
+    asked["groupBy"] = "project,model" if scope is Scope.PROJECT else "group,user,model"
     return [
-        (
-            kind.upper(),
-            f"/exports/report?{window}{part}&groupBy={groupings}&format={kind}",
-        )
+        (kind.upper(), f"/exports/report?{urlencode({**asked, 'format': kind})}")
         for kind in ("csv", "xlsx", "parquet", "json")
     ]
 

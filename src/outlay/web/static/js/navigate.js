@@ -1,0 +1,112 @@
+// Going elsewhere without reloading: the inside of the page is exchanged, the address follows.
+import { announce, el, parseFragment } from "./dom.js";
+import { remember } from "./live.js";
+
+let loading = /** @type {AbortController|null} */ (null);
+
+/** Shows another page, or another state of this one. @param {string} url @param {boolean} [push] @param {boolean} [keepScroll] */
+export async function go(url, push = true, keepScroll = false) {
+  if (isOtherProject(url)) {
+    location.assign(url); // the sidebar is another one
+    return;
+  }
+  loading?.abort();
+  const request = new AbortController();
+  loading = request;
+  const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+  const focused = focusKey(document.activeElement);
+  page.setAttribute("aria-busy", "true");
+  try {
+    const response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html" }, signal: request.signal });
+    if (response.redirected || !(response.headers.get("content-type") ?? "").startsWith("text/html")) {
+      location.assign(url);
+      return;
+    }
+    const next = parseFragment(await response.text());
+    const fresh = next.getElementById("page");
+    if (!fresh) {
+      location.assign(url);
+      return;
+    }
+    const isElsewhere = new URL(url, location.href).pathname !== location.pathname;
+    document.title = next.title;
+    remember(fresh, response.headers.get("etag") ?? "");
+    page.replaceChildren(...fresh.childNodes);
+    if (push) history.pushState(null, "", url);
+    if (isElsewhere && push && !keepScroll) scrollTo(0, 0);
+    markCurrent();
+    document.dispatchEvent(new CustomEvent("navigated"));
+    restoreFocus(focused);
+    announce(document.title);
+  } catch (error) {
+    if (request.signal.aborted) return;
+    sayUnreachable(page, url);
+  } finally {
+    if (loading === request) page.removeAttribute("aria-busy");
+  }
+}
+
+/** Whether an address is about another project than the sidebar offers. @param {string} url */
+function isOtherProject(url) {
+  const [, first, project] = new URL(url, location.href).pathname.split("/");
+  return first === "project" && !document.querySelector(`.sidebar .nav-item[href^="/project/${CSS.escape(project)}"]`);
+}
+
+/** Says above the page as it is that another could not be had. @param {HTMLElement} page @param {string} url */
+function sayUnreachable(page, url) {
+  page.querySelector("#unreachable")?.remove();
+  const again = el("button", { class: "link", type: "button" }, "Retry");
+  again.addEventListener("click", () => go(url));
+  page.prepend(el("p", { class: "notice is-error", role: "alert", id: "unreachable" }, el("span", {}, "Outlay could not be reached; what you see is from before. "), again));
+}
+
+/** Marks the entry of the sidebar that the address lies below. */
+function markCurrent() {
+  const path = location.pathname;
+  const below = (/** @type {HTMLAnchorElement} */ link) => path === link.pathname || path.startsWith(`${link.pathname}/`);
+  const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll(".sidebar .nav-item")]).filter(below);
+  const deepest = links.sort((a, b) => b.pathname.length - a.pathname.length)[0];
+  for (const link of document.querySelectorAll(".sidebar .nav-item[aria-current]")) link.removeAttribute("aria-current");
+  deepest?.setAttribute("aria-current", "page");
+}
+
+/** What tells a control apart from the others across a swap. @param {Element|null} node */
+function focusKey(node) {
+  if (!(node instanceof HTMLElement) || !node.closest("#page")) return null;
+  if (node.closest(".range")) return ".range summary";
+  if (node.matches("[data-search]")) return "[data-search]";
+  const group = node.closest(".group-by");
+  if (group) return `.group-by .segment:nth-child(${[...node.parentElement?.children ?? []].indexOf(node) + 1})`;
+  return null;
+}
+
+/** @param {string|null} key */
+function restoreFocus(key) {
+  const node = key ? document.querySelector(key) : null;
+  if (node instanceof HTMLElement) node.focus();
+  if (node instanceof HTMLInputElement && node.type === "search") node.setSelectionRange(node.value.length, node.value.length);
+}
+
+/** Keeps the metric and the view of the page one is on. @param {string} href */
+export function stay(href) {
+  const url = new URL(href, location.href);
+  const here = new URL(location.href);
+  if (url.pathname !== here.pathname) return url.href;
+  for (const name of ["metric", "view"]) {
+    const value = here.searchParams.get(name);
+    if (value && !url.searchParams.has(name)) url.searchParams.set(name, value);
+  }
+  return url.href;
+}
+
+/** Takes the period along to another page. @param {HTMLAnchorElement} link */
+export function carryPeriod(link) {
+  const url = new URL(link.href);
+  const here = new URL(location.href).searchParams;
+  if (url.pathname.startsWith("/settings")) return;
+  for (const name of ["preset", "from", "to", "timezone"]) {
+    const value = here.get(name);
+    if (value) url.searchParams.set(name, value);
+  }
+  link.href = url.href;
+}
