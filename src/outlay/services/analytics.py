@@ -1,8 +1,8 @@
 """Answers to usage questions: one way from a UsageQuery to numbers, for every page and endpoint."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -42,6 +42,7 @@ from outlay.kit.clock import Clock, from_us, to_us
 from outlay.services.labels import read_labels
 from outlay.services.projection import Projection
 from outlay.services.verification import Verification
+from outlay.storage.cube.remembering import Answers, RememberingReader
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import BreakdownRow, CubeReader
 from outlay.storage.directory.engine import Directory
@@ -89,6 +90,7 @@ class Analytics:
         self._projection = projection
         self._verification = verification
         self._clock = clock
+        self._answers = Answers()
 
     def resolve_period(
         self,
@@ -123,7 +125,7 @@ class Analytics:
 
     def breakdown(self, query: UsageQuery) -> Breakdown:
         """Measures by step and group, with Other and Unattributed, from one snapshot."""
-        with self._slot.read() as reader:
+        with self.read() as reader:
             return self.breakdown_in(reader, query)
 
     def compare(self, query: UsageQuery, earlier: Period | None = None) -> Comparison:
@@ -131,7 +133,7 @@ class Analytics:
 
         `earlier` is the period just before unless another is given.
         """
-        with self._slot.read() as reader:
+        with self.read() as reader:
             return self.compare_in(reader, query, earlier)
 
     def compare_in(
@@ -183,9 +185,16 @@ class Analytics:
                 entries[entry.key] = entries.get(entry.key, ZERO).plus(entry.total)
         return total, entries
 
-    def read(self) -> AbstractContextManager[CubeReader]:
-        """One snapshot for several questions, whose answers then agree."""
-        return self._slot.read()
+    @contextmanager
+    def read(self) -> Iterator[CubeReader]:
+        """One snapshot for several questions, whose answers then agree; they must not be changed.
+
+        What has been asked before is answered from memory while nothing in its window has changed.
+        """
+        with self._slot.read() as reader:
+            yield RememberingReader(
+                reader, self._projection.changes, self._answers, self._slot.cube.edition
+            )
 
     def labels(self, organization_id: str, dimension: Dimension) -> Mapping[str, str]:
         """What to call the values of a dimension."""
@@ -193,12 +202,12 @@ class Analytics:
 
     def percentiles(self, query: UsageQuery) -> Mapping[float, float | None]:
         """Latency quantiles in microseconds, within the histogram's error; None without any."""
-        with self._slot.read() as reader:
+        with self.read() as reader:
             return quantiles_us(reader.latency_bins(query))
 
     def latency(self, query: UsageQuery, dimension: Dimension) -> LatencyBreakdown:
         """Latency in all and by value of a dimension, most requests first, from one snapshot."""
-        with self._slot.read() as reader:
+        with self.read() as reader:
             return self.latency_in(reader, query, dimension)
 
     def latency_in(
@@ -229,7 +238,7 @@ class Analytics:
 
     def unpriced(self, query: UsageQuery) -> list[tuple[str, int]]:
         """Mappings that had requests without a price, and how many, most first."""
-        with self._slot.read() as reader:
+        with self.read() as reader:
             return self.unpriced_in(reader, query)
 
     def unpriced_in(self, reader: CubeReader, query: UsageQuery) -> list[tuple[str, int]]:

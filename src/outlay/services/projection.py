@@ -18,6 +18,7 @@ from outlay.kit.clock import Clock
 from outlay.kit.worker import Worker
 from outlay.services.progress import Progress
 from outlay.storage.cube.aggregation import Deltas, aggregate
+from outlay.storage.cube.remembering import Changes
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube
 from outlay.storage.ledger.sqlite import SqliteLedger
@@ -50,6 +51,8 @@ class Projection:
         self._failure: str | None = None
         self._unfolded = 0
         self._last_fold = clock.now()
+        self.changes = Changes()
+        """Which days were changed by what has been loaded since the start."""
         with slot.read() as reader:
             self._loaded_seq = reader.loaded_seq()
         self._data_through = clock.now()
@@ -122,7 +125,7 @@ class Projection:
         self._data_through = max(self._data_through, instant)
 
     def _load_once(self, cube: Cube) -> None:
-        through = load_some(self._ledger, cube, self._loaded_seq)
+        through = load_some(self._ledger, cube, self._loaded_seq, self.changes.note)
         self._unfolded += through - self._loaded_seq
         self._loaded_seq = through
 
@@ -177,8 +180,16 @@ def _move_into_place(
     return create(path)
 
 
-def load_some(ledger: SqliteLedger, cube: Cube, after_seq: int) -> int:
-    """Load the next batches after `after_seq` into the cube; the position reached."""
+def load_some(
+    ledger: SqliteLedger,
+    cube: Cube,
+    after_seq: int,
+    note: Callable[[Deltas, int], None] = lambda _, __: None,
+) -> int:
+    """Load the next batches after `after_seq` into the cube; the position reached.
+
+    `note` is told what is about to be loaded, and through which position.
+    """
     deltas = Deltas()
     through = after_seq
     for batch in ledger.recent_batches(after_seq) or ledger.read_batches(after_seq):
@@ -191,6 +202,7 @@ def load_some(ledger: SqliteLedger, cube: Cube, after_seq: int) -> int:
             f"the ledger has no batch after event {after_seq}; the cube must be rebuilt",
             code="ledger-gap",
         )
+    note(deltas, through)
     cube.load(deltas, from_seq=after_seq, through_seq=through)
     return through
 

@@ -1,6 +1,6 @@
 """SQL of questions: named files filled with fragments from closed lists, values always bound."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import MEASURES, Rank
@@ -160,8 +160,9 @@ def latency_bins(query: UsageQuery) -> tuple[str, Parameters]:
 def latency_steps(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
     """The statement and parameters that read the latency histogram of each step."""
     filters, parameters = _filters(query.filters)
+    marks = [int(mark) for mark in edges.split(",")]
     text = load_sql(PACKAGE, "latency.steps").format(
-        source=_bins(query), filters=filters, **_steps(query.interval)
+        source=_bins(query, marks=marks), filters=filters, **_steps(query.interval)
     )
     window = _window(query.organization_id, query.period)
     return text, {**window, **parameters, "edges": edges}
@@ -193,10 +194,10 @@ def _source(
     return source(USAGE, columns, wanted, [int(mark) for mark in edges.split(",")])
 
 
-def _bins(query: UsageQuery, *dimensions: Dimension) -> str:
-    """Where latency by some dimensions is read from."""
+def _bins(query: UsageQuery, *dimensions: Dimension, marks: Sequence[int] = ()) -> str:
+    """Where latency by some dimensions is read from; `marks` are the edges of steps, if any."""
     columns = {dimension.column for dimension in (*dimensions, *query.filters)} | {"latency_bin"}
-    marks = (query.period.start_bucket, query.period.end_bucket)
+    marks = marks or (query.period.start_bucket, query.period.end_bucket)
     return source(LATENCY, columns, LATENCY.measures, marks)
 
 
