@@ -225,8 +225,8 @@ def run(rows: int) -> list[str]:
 def _measure(url: str, token: str, rows: int) -> list[str]:
     headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
     lines = [
-        f"p95 over HTTP on {rows:,} usage and as many latency rows. Anew: each time another window,",
-        "so that nothing is answered from memory; again: the same one.",
+        f"p95 over HTTP on {rows:,} usage and as many latency rows. Anew: each time another",
+        "window, so that nothing is answered from memory; again: the same one.",
         "",
         "| endpoint | a year, anew | 30 days, anew | a year, again | bytes (a year, gzip) |",
         "|---|---|---|---|---|",
