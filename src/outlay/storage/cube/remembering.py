@@ -29,6 +29,9 @@ MAX_KEPT_ROWS: Final = 50_000
 _ORGANIZATION: Final = DIMENSIONS.index("organization_id")
 _BUCKET: Final = DIMENSIONS.index("bucket")
 
+AT_ONCE: Final = 2
+"""Questions that reach the cube at a time: more would share its cores and its memory, and wait."""
+
 Answer = TypeVar("Answer")
 
 
@@ -68,6 +71,8 @@ class Answers:
         self._kept: OrderedDict[object, tuple[Any, int]] = OrderedDict()
         self._rows = 0
         self._lock = threading.Lock()
+        self.turn = threading.BoundedSemaphore(AT_ONCE)
+        """Held by whoever asks the cube."""
 
     def find(self, key: object) -> tuple[Any] | None:
         """An answer in a tuple of its own; None when there is none."""
@@ -116,15 +121,21 @@ class RememberingReader:
         size: Callable[[Answer], int],
     ) -> Answer:
         key = self._key(question, query, *more)
-        if key is None:
-            return ask()
-        found = self._answers.find(key)
-        if found is not None:
-            known: Answer = found[0]
+        known: Answer
+        if found := self._find(key):
+            (known,) = found
             return known
-        answer = ask()
-        self._answers.keep(key, answer, size(answer))
+        with self._answers.turn:
+            if found := self._find(key):  # somebody asked the same meanwhile
+                (known,) = found
+                return known
+            answer = ask()
+            if key is not None:
+                self._answers.keep(key, answer, size(answer))
         return answer
+
+    def _find(self, key: object) -> tuple[Any] | None:
+        return None if key is None else self._answers.find(key)
 
     def _key(
         self, question: str, query: UsageQuery | RowQuery, *more: object
@@ -164,13 +175,12 @@ class RememberingReader:
     def rows(self, query: RowQuery) -> Iterator[Row]:
         """Every combination of dimension values per step, in that order."""
         key = self._key("rows", query)
-        found = self._answers.find(key) if key is not None else None
-        if found is not None:
-            known: list[Row] = found[0]
-            yield from known
+        if found := self._find(key):
+            yield from found[0]
             return
-        rows = self._reader.rows(query)
-        first = list(islice(rows, MAX_ANSWER_ROWS))
+        with self._answers.turn:
+            rows = self._reader.rows(query)
+            first = list(islice(rows, MAX_ANSWER_ROWS))
         if key is not None and len(first) < MAX_ANSWER_ROWS:
             self._answers.keep(key, first, len(first))
         yield from first

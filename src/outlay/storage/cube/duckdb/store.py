@@ -15,7 +15,7 @@ import duckdb
 import orjson
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Damaged
+from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.period import Interval, Period, bucket_at, bucket_start, steps_of
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
@@ -264,6 +264,12 @@ class DuckDBCube:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         try:
             yield DuckDBReader(cursor)
+        except duckdb.OutOfMemoryException as error:
+            raise Unavailable(
+                "this question needs more memory than is free now; try again in a moment, or ask "
+                "for a shorter period",
+                code="cube-busy",
+            ) from error
         finally:
             cursor.execute("ROLLBACK")
 
