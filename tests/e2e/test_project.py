@@ -167,6 +167,9 @@ def test_a_ranking_row_filters_and_the_back_button_takes_it_back(
     page.go_back()
     expect(page.locator(".filter")).to_have_count(0)
     assert card(page, "Total spend") == before
+    page.locator('[data-ranking="cost"] tbody .bar').first.click()
+    expect(page.locator(".filter")).to_be_visible()
+    assert card(page, "Total spend") == cost
 
 
 def test_the_export_sums_to_what_is_shown(page: Page, demo: Demo, project: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import time
 import httpx
 from playwright.sync_api import Page, expect
 from tests.e2e.conftest import ANALYTICS, Demo, Watched
+from tests.e2e.pages import LOOKS, check_access
 from tests.e2e.test_project import card, drawn
 
 
@@ -27,9 +28,35 @@ def test_the_palette_leads_to_a_key_by_its_name_and_back_to_the_focus(
     page.keyboard.press("Control+k")
     expect(field).to_be_visible()
     field.fill("nothing of that name at all")
-    expect(page.get_by_text("Nothing of that name.")).to_be_visible()
+    expect(page.get_by_role("option", name="Nothing of that name.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(field).to_have_count(0)
+
+
+def test_enter_waits_for_the_answer_to_what_was_typed(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{ANALYTICS}")
+    page.keyboard.press("/")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.type("audit trail")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Audit trail")
+
+
+@LOOKS
+def test_what_opens_can_be_used_by_everybody(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.goto(f"{demo.url}{ANALYTICS}?preset=last-month&provider=anthropic")
+    drawn(page)
+    page.locator(".filter-menu summary").nth(3).click()
+    expect(page.get_by_role("checkbox").first).to_be_visible()
+    check_access(page)
+    page.keyboard.press("Escape")
+    page.locator(".chart-card .tools summary").click()
+    check_access(page)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option").first).to_be_visible()
+    check_access(page)
 
 
 def test_a_slash_in_a_field_is_a_slash(page: Page, demo: Demo) -> None:
@@ -105,6 +132,30 @@ def test_what_comes_in_shows_without_a_reload_and_without_touching_the_rest(
     assert page.evaluate(points) == total + 1  # the chart has it, too
     assert page.locator("#page").get_attribute("data-same") == "yes"
     expect(page.locator(".legend button").first).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_model_without_a_price_is_announced_while_one_looks(page: Page, demo: Demo) -> None:
+    name = f"nobody-prices-this-{time.time_ns()}"
+    page.goto(f"{demo.url}/project/{demo.get('/projects')['projects'][0]['projectId']}?preset=24h")
+    expect(page.locator(".kpi").first).to_be_visible()
+    expect(page.get_by_text(name)).to_have_count(0)
+    project_id = page.url.partition("/project/")[2].partition("?")[0]
+    sent = httpx.post(
+        f"{demo.url}/v1/usage/events",
+        json=[
+            {
+                "eventId": name,
+                "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "model": f"openai/{name}",
+                "projectId": project_id,
+                "usage": {"inputTokens": 10, "outputTokens": 1},
+            }
+        ],
+        headers={"Authorization": f"Bearer {demo.token}"},
+    )
+    assert sent.status_code == 200, sent.text
+
+    expect(page.locator(".notice", has_text=name)).to_be_visible(timeout=30_000)
 
 
 def test_an_unchanged_page_is_not_sent_again(demo: Demo, page: Page) -> None:

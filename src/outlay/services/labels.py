@@ -1,6 +1,7 @@
 """What to call the values of a dimension: names survive deletion."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import Status
@@ -10,6 +11,9 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups
 from outlay.storage.directory.members import list_members
 from outlay.storage.directory.projects import list_projects
+
+DELETED: Final = " (deleted)"
+"""What follows the name of a thing that is gone."""
 
 
 def read_labels(
@@ -46,4 +50,4 @@ def read_labels(
 
 def mark_deleted(name: str, thing: ApiKey | Member | Project | UserGroup) -> str:
     """The name, followed by `(deleted)` when the thing is gone."""
-    return f"{name} (deleted)" if thing.is_deleted else name
+    return name + DELETED if thing.is_deleted else name

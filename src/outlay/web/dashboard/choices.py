@@ -16,6 +16,7 @@ from outlay.domain.policy import Permission, is_limited, permit
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.analytics import by_value
+from outlay.services.labels import DELETED
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.ownership import own_keys_only
@@ -52,7 +53,7 @@ def get_choices(
     wanted = (read_text(params, "q") or "").casefold()
     found = sorted(
         (key for key in known if key and wanted in f"{labels.get(key, '')}\n{key}".casefold()),
-        key=lambda key: (-_requests(used, key), labels.get(key, key).casefold(), key),
+        key=lambda key: (-_requests(used, key), _is_gone(labels, key), labels.get(key, key), key),
     )
     return json_answer(
         {
@@ -73,6 +74,10 @@ def _without(query: UsageQuery, dimension: Dimension) -> UsageQuery:
     """The question as it would be without the filter that is being chosen."""
     others = {known: values for known, values in query.filters.items() if known is not dimension}
     return replace(query, filters=others, interval=Interval.TOTAL, measures=CORE_MEASURES)
+
+
+def _is_gone(labels: Mapping[str, str], key: str) -> bool:
+    return labels.get(key, "").endswith(DELETED)
 
 
 def _requests(used: Mapping[str, Totals], key: str) -> int:

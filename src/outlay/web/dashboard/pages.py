@@ -91,6 +91,8 @@ def render_page(
     )
     tag = _tag_of(body)
     headers = {"Vary": "X-Fragment", "ETag": tag}
+    if "freshness" in context:
+        headers["Outlay-As-Of"] = f"{context['freshness'].data_through:%H:%M:%S} UTC"
     if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
         return HTMLResponse(b"", 304, headers=headers)
     return HTMLResponse(body, status, headers=headers)

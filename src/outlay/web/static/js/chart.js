@@ -75,8 +75,10 @@ export class Chart extends HTMLElement {
   /** Takes newer data of the same shape; what is hidden, read or shown as a table stays so. @param {unknown} data */
   update(data) {
     const cursor = this.cursor;
+    const held = this.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.key : undefined;
     this.data = data;
     this.draw();
+    if (held) /** @type {HTMLElement|null} */ (this.querySelector(`.legend [data-key="${CSS.escape(held)}"]`))?.focus();
     if (cursor >= 0 && !this.asTable) this.point(Math.min(cursor, this.shown.points.length - 1), false);
   }
 

@@ -9,8 +9,11 @@ let tag = "";
 /** Remembers a fresh page as the server sent it. @param {ParentNode} page @param {string} etag */
 export function remember(page, etag) {
   tag = etag;
-  known = new Map(blocksOf(page).map(([name, node]) => [name, node.outerHTML]));
+  known = new Map(blocksOf(page).map(([name, node]) => [name, still(node)]));
 }
+
+/** A block without what only tells how fresh it is. @param {Element} node */
+const still = (node) => node.outerHTML.replace(/"(?:asOf|dataThrough)":"[^"]*"/g, "").replace(/<!--live-clock-->[^]*?<!--\/live-clock-->/g, "");
 
 /** @param {ParentNode} page @returns {[string, Element][]} */
 function blocksOf(page) {
@@ -31,19 +34,32 @@ function isBusy() {
 export async function refresh() {
   const url = location.href;
   const response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
-  if (response.status === 304 || !response.ok || response.redirected || url !== location.href) return;
+  // Somebody may have opened something or gone elsewhere meanwhile.
+  if (response.redirected || url !== location.href || isBusy()) return;
+  for (const clock of document.querySelectorAll("[data-clock]")) clock.textContent = response.headers.get("outlay-as-of") ?? clock.textContent;
+  if (response.status === 304 || !response.ok) return;
   const fresh = parseFragment(await response.text());
-  const next = new Map(blocksOf(fresh).map(([name, node]) => [name, node.outerHTML]));
+  const blocks = blocksOf(fresh);
+  const next = new Map(blocks.map(([name, node]) => [name, still(node)]));
+  if ([...next.keys()].join() !== [...known.keys()].join()) {
+    // Another page by now, such as the first numbers of one that was empty.
+    remember(fresh, response.headers.get("etag") ?? "");
+    document.getElementById("page")?.replaceChildren(...fresh.getElementById("page")?.childNodes ?? []);
+    document.dispatchEvent(new CustomEvent("navigated"));
+    return;
+  }
+  const nodes = new Map(blocks);
   for (const [name, node] of blocksOf(document)) {
-    const html = next.get(name);
-    const from = fresh.querySelector(name.startsWith("live ") ? `[data-live="${CSS.escape(name.slice(5))}"]` : `#${CSS.escape(name.slice(5))}`);
-    if (!html || !from || html === known.get(name)) continue;
+    const from = nodes.get(name);
+    if (!from || next.get(name) === known.get(name)) continue;
+    if (node.contains(document.activeElement)) {
+      next.set(name, known.get(name) ?? ""); // not under somebody's hands
+      continue;
+    }
     node.replaceWith(from);
     if (name.startsWith("live ")) continue;
     for (const chart of document.querySelectorAll(`[data-source="${CSS.escape(from.id)}"]`)) /** @type {any} */ (chart).update?.(JSON.parse(from.textContent ?? "{}"));
   }
-  const clock = fresh.querySelector(".fresh");
-  if (clock) document.querySelector(".fresh")?.replaceWith(clock);
   known = next;
   tag = response.headers.get("etag") ?? "";
   document.dispatchEvent(new CustomEvent("refreshed"));

@@ -15,8 +15,10 @@ class FilterMenu extends HTMLElement {
 
   open() {
     this.chosen = new Map(JSON.parse(this.dataset.chosen ?? "[]"));
-    this.search = /** @type {HTMLInputElement} */ (el("input", { class: "input", type: "search", placeholder: `Find a ${this.dataset.noun}`, "aria-label": `Find a ${this.dataset.noun}`, autocomplete: "off" }));
-    this.list = el("ul", { class: "choices", role: "group", "aria-label": `Values of ${this.dataset.noun}` });
+    this.before = [...this.chosen.keys()].join("\n");
+    const find = `Find ${/^[aeiou]/i.test(this.dataset.noun ?? "") ? "an" : "a"} ${this.dataset.noun}`;
+    this.search = /** @type {HTMLInputElement} */ (el("input", { class: "input", type: "search", placeholder: find, "aria-label": find, autocomplete: "off" }));
+    this.list = el("div", { class: "choices", role: "group", "aria-label": `Values of ${this.dataset.noun}` });
     const clear = el("button", { class: "link", type: "button" }, "Clear");
     const apply = el("button", { class: "button is-primary", type: "button" }, "Apply");
     clear.addEventListener("click", () => { this.chosen.clear(); this.apply(); });
@@ -56,9 +58,9 @@ class FilterMenu extends HTMLElement {
       const answer = await fetch(`/choices.json?${params}`, { signal: request.signal, headers: { Accept: "application/json" } });
       const body = await answer.json();
       if (answer.ok) this.show(body.choices, body.more);
-      else this.list.replaceChildren(el("li", { class: "choices-note" }, body.detail));
+      else this.list.replaceChildren(el("p", { class: "choices-note" }, body.detail));
     } catch {
-      if (!request.signal.aborted) this.list.replaceChildren(el("li", { class: "choices-note" }, "The values could not be loaded."));
+      if (!request.signal.aborted) this.list.replaceChildren(el("p", { class: "choices-note" }, "The values could not be loaded."));
     }
   }
 
@@ -69,15 +71,18 @@ class FilterMenu extends HTMLElement {
     const lines = [...first, ...rest].map((one) => {
       const box = /** @type {HTMLInputElement} */ (el("input", { type: "checkbox", value: one.value, checked: this.chosen.has(one.value) }));
       box.addEventListener("change", () => { if (box.checked) this.chosen.set(one.value, one.label); else this.chosen.delete(one.value); });
-      return el("li", {}, el("label", { title: one.label }, box, el("span", { class: "choice-name" }, one.label), el("span", { class: "choice-hint" }, one.hint)));
+      return el("label", { title: one.label }, box, el("span", { class: "choice-name" }, one.label), el("span", { class: "choice-hint" }, one.hint));
     });
-    if (!lines.length) lines.push(el("li", { class: "choices-note" }, "Nothing of that name."));
-    if (more) lines.push(el("li", { class: "choices-note" }, "There are more: type a part of the name."));
+    if (!lines.length) lines.push(el("p", { class: "choices-note" }, "Nothing of that name."));
+    if (more) lines.push(el("p", { class: "choices-note" }, "There are more: type a part of the name."));
     this.list.replaceChildren(...lines);
   }
 
   apply() {
-    /** @type {HTMLDetailsElement} */ (this.closest("details")).open = false;
+    const menu = /** @type {HTMLDetailsElement} */ (this.closest("details"));
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+    if ([...this.chosen.keys()].join("\n") === this.before) return;
     this.dispatchEvent(new CustomEvent("filter", { bubbles: true, detail: { name: this.name, values: [...this.chosen.keys()] } }));
   }
 }

@@ -75,6 +75,9 @@ function focusKey(node) {
   if (!(node instanceof HTMLElement) || !node.closest("#page")) return null;
   if (node.closest(".range")) return ".range summary";
   if (node.matches("[data-search]")) return "[data-search]";
+  const menus = [...document.querySelectorAll(".filter-menu")];
+  const menu = node.closest(".filter-menu");
+  if (menu) return `.filter-menu:nth-of-type(${menus.indexOf(menu) + 1}) summary`;
   const group = node.closest(".group-by");
   if (group) return `.group-by .segment:nth-child(${[...node.parentElement?.children ?? []].indexOf(node) + 1})`;
   return null;

@@ -7,6 +7,10 @@ let request = new AbortController();
 /** @type {{title: string, kind: string, path: string}[]} */
 let items = [];
 let chosen = 0;
+/** What the list answers. @type {string|null} */
+let answered = null;
+/** Enter was pressed before the list answered what is in the field. */
+let isWaiting = false;
 
 /** Opens it. @param {(path: string) => void} leave */
 export function openPalette(leave) {
@@ -15,13 +19,15 @@ export function openPalette(leave) {
   const field = /** @type {HTMLInputElement} */ (el("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list", "aria-label": "Jump to a page, project, key, member or group", placeholder: "Jump to a page, project, key, member or group", autocomplete: "off", spellcheck: "false" }));
   const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "dialog palette", "aria-label": "Jump to" }, field, list));
   const close = () => { dialog.close(); dialog.remove(); };
+  const load = () => ask(field, list).then(() => { if (isWaiting) enter(chosen); });
   const enter = (/** @type {number} */ index) => { const item = items[index]; if (item) { close(); leave(item.path); } };
 
-  field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => load(field, list), WAIT); });
+  field.addEventListener("input", () => { clearTimeout(timer); isWaiting = false; timer = setTimeout(load, WAIT); });
   field.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && items.length) choose(field, list, (chosen + step + items.length) % items.length);
-    else if (event.key === "Enter") enter(chosen);
+    else if (event.key === "Enter" && answered === field.value) enter(chosen);
+    else if (event.key === "Enter") isWaiting = true;
     else return;
     event.preventDefault();
   });
@@ -31,25 +37,32 @@ export function openPalette(leave) {
   document.body.append(dialog);
   dialog.showModal();
   field.focus();
-  load(field, list);
+  answered = null;
+  isWaiting = false;
+  load();
 }
 
 /** @param {HTMLInputElement} field @param {HTMLElement} list */
-async function load(field, list) {
+async function ask(field, list) {
   request.abort();
   request = new AbortController();
   const { signal } = request;
+  const q = field.value;
+  let nothing = "Nothing of that name.";
   try {
-    const answer = await fetch(`/palette.json?${new URLSearchParams({ q: field.value })}`, { signal, headers: { Accept: "application/json" } });
-    items = (await answer.json()).items ?? [];
+    const answer = await fetch(`/palette.json?${new URLSearchParams({ q })}`, { signal, headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(answer.statusText);
+    items = (await answer.json()).items;
   } catch {
     if (signal.aborted) return;
     items = [];
+    nothing = "Outlay could not be reached.";
   }
+  answered = q;
   list.replaceChildren(...items.map((item, index) => el("li", { role: "option", id: `place-${index}`, "aria-selected": "false" },
     el("span", { class: "palette-name" }, item.title), el("span", { class: "palette-kind" }, item.kind))));
   if (items.length) choose(field, list, 0);
-  else { list.replaceChildren(el("li", { role: "option", "aria-selected": "false", "aria-disabled": "true" }, "Nothing of that name.")); announce("Nothing of that name"); }
+  else { list.replaceChildren(el("li", { role: "option", "aria-selected": "false", "aria-disabled": "true" }, nothing)); announce(nothing); }
 }
 
 /** @param {HTMLInputElement} field @param {HTMLElement} list @param {number} index */
