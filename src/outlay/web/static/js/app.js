@@ -108,8 +108,11 @@ async function copy(button) {
 async function fullscreen(button) {
   if (document.fullscreenElement) await document.exitFullscreen();
   else await document.getElementById(button.dataset.fullscreen ?? "")?.requestFullscreen();
-  button.setAttribute("aria-pressed", String(document.fullscreenElement !== null));
 }
+
+document.addEventListener("fullscreenchange", () => {
+  document.querySelector("[data-fullscreen]")?.setAttribute("aria-pressed", String(document.fullscreenElement !== null));
+});
 
 let searching = 0;
 document.addEventListener("input", (event) => {

@@ -16,7 +16,7 @@ class FilterMenu extends HTMLElement {
   open() {
     this.chosen = new Map(JSON.parse(this.dataset.chosen ?? "[]"));
     this.before = [...this.chosen.keys()].join("\n");
-    const find = `Find ${/^[aeiou]/i.test(this.dataset.noun ?? "") ? "an" : "a"} ${this.dataset.noun}`;
+    const find = `Find ${/^[aeio]/i.test(this.dataset.noun ?? "") ? "an" : "a"} ${this.dataset.noun}`;
     this.search = /** @type {HTMLInputElement} */ (el("input", { class: "input", type: "search", placeholder: find, "aria-label": find, autocomplete: "off" }));
     this.list = el("div", { class: "choices", role: "group", "aria-label": `Values of ${this.dataset.noun}` });
     const clear = el("button", { class: "link", type: "button" }, "Clear");

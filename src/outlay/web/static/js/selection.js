@@ -4,7 +4,8 @@ import * as fmt from "./fmt.js";
 
 /** @type {Set<string>} */
 const selected = new Set();
-const PERIOD = ["preset", "from", "to", "timezone", "projectId", "groupId", "model", "provider", "app", "status", "apiKeyId"];
+/** What of the address the sums depend on. */
+const ASKED = ["preset", "from", "to", "timezone", "projectId", "apiKeyId", "memberId", "groupId", "model", "mapping", "provider", "app", "endUser", "status"];
 let request = new AbortController();
 
 /** Ticks what is selected on a fresh page, and says what it comes to. */
@@ -48,7 +49,7 @@ async function sum(bar) {
   bar.hidden = !selected.size;
   if (!selected.size) { bar.replaceChildren(); return; }
   const params = new URLSearchParams();
-  for (const [name, value] of new URL(location.href).searchParams) if (PERIOD.includes(name)) params.append(name, value);
+  for (const [name, value] of new URL(location.href).searchParams) if (ASKED.includes(name)) params.append(name, value);
   for (const user of selected) params.append("selected", user);
   const clear = el("button", { class: "link", type: "button" }, "Clear");
   clear.addEventListener("click", () => { selected.clear(); prepareSelection(); });
