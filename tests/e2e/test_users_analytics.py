@@ -34,6 +34,7 @@ def test_every_column_sorts_as_the_api_does(page: Page, demo: Demo) -> None:
         head.get_by_role("link").click()
         state = "descending" if order == "desc" else "ascending"
         expect(head).to_have_attribute("aria-sort", state)
+        expect(head.get_by_role("link")).to_be_focused()
         users = demo.get("/analytics/users", **WINDOW, sort=sort, order=order, pageSize=100)
         assert shown(page) == [user["userId"] for user in users["users"]], title
 
@@ -144,3 +145,15 @@ def test_the_table_takes_the_whole_screen(page: Page, demo: Demo) -> None:
 
     page.wait_for_timeout(300)
     assert page.evaluate("document.fullscreenElement?.id") == "users-table"
+
+
+def test_the_head_stays_in_view(page: Page, demo: Demo) -> None:
+    page.set_viewport_size({"width": 1440, "height": 500})
+    page.goto(f"{demo.url}{PAGE}?pageSize=100")
+    page.mouse.wheel(0, 500)
+    page.wait_for_timeout(200)
+
+    assert page.evaluate("scrollY") > 300
+    box = page.locator(".users thead").bounding_box()
+    assert box is not None
+    assert abs(box["y"]) < 2

@@ -78,6 +78,9 @@ function focusKey(node) {
   const menus = [...document.querySelectorAll(".filter-menu")];
   const menu = node.closest(".filter-menu");
   if (menu) return `.filter-menu:nth-of-type(${menus.indexOf(menu) + 1}) summary`;
+  const head = node.closest(".users thead th");
+  if (head) return `.users thead th:nth-child(${/** @type {HTMLTableCellElement} */ (head).cellIndex + 1}) a`;
+  if (node.closest(".table-foot") && node.ariaLabel) return `.table-foot [aria-label="${CSS.escape(node.ariaLabel)}"]`;
   const group = node.closest(".group-by");
   if (group) return `.group-by .segment:nth-child(${[...node.parentElement?.children ?? []].indexOf(node) + 1})`;
   return null;
