@@ -60,11 +60,11 @@ def fill_cube(cube: DuckDBCube, rows: int) -> None:
     }
     cube._database.execute(ROWS_SQL, parameters)
     cube._database.execute("INSERT INTO group_set SELECT DISTINCT groups, groups FROM usage_rollup")
-    fill_narrow(cube)
+    settle(cube)
 
 
-def fill_narrow(cube: DuckDBCube) -> None:
-    """Make the narrow rollups of what was put into the others."""
+def settle(cube: DuckDBCube) -> None:
+    """Make the narrow rollups of what was put into the others, and compact what months ended."""
     for narrow in NARROWS:
         names = ", ".join(narrow.shape.dimensions)
         sums = ", ".join(f"sum({name})" for name in narrow.shape.measures)
@@ -73,6 +73,12 @@ def fill_narrow(cube: DuckDBCube) -> None:
             f"(SELECT {cells_of_narrow(narrow)}, {', '.join(narrow.shape.measures)} "
             f"FROM {narrow.source.tables[0]}) GROUP BY {names} ORDER BY organization_id, bucket"
         )
+    cube._database.execute(
+        "INSERT INTO changed_month SELECT DISTINCT CAST(date_trunc('month', "
+        "TIMESTAMP '1970-01-01' + to_seconds(bucket * 900)) AS DATE) FROM usage_whole_rollup"
+    )
+    while cube.compact_one(FIRST_BUCKET + YEAR_BUCKETS):
+        pass
     cube._database.execute("CHECKPOINT")
 
 

@@ -17,7 +17,7 @@ from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, period_of_dates
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.storage.cube.duckdb import questions
-from outlay.storage.cube.duckdb.store import DuckDBCube, step_edges
+from outlay.storage.cube.duckdb.store import DuckDBCube, step_marks
 
 FROM: Final = date(2025, 11, 21)
 TO: Final = date(2026, 11, 18)
@@ -66,11 +66,11 @@ def ours(cube: DuckDBCube) -> Timings:
     timings: Timings = {}
     for name, query in QUESTIONS.items():
         with cube.read() as reader:
-            edges = step_edges(query.period, query.interval)
+            marks = step_marks(query.period, query.interval)
             if query.group_by is None:
-                text, parameters = questions.totals(query, edges)
+                text, parameters = questions.totals(query, marks)
             else:
-                text, parameters = questions.breakdown(query, edges)
+                text, parameters = questions.breakdown(query, marks)
             cursor = reader._cursor
 
             def answer(query: UsageQuery = query, reader: Any = reader) -> None:

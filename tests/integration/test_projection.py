@@ -103,6 +103,24 @@ def test_folding_and_compacting_change_no_number(services: Services) -> None:
         assert reader.row_counts()["usage_delta"] == 0
 
 
+def test_a_compacted_month_lies_in_the_order_of_its_keys(services: Services) -> None:
+    services.ledger.append(random_events(2_000))
+    services.projection.catch_up()
+    services.projection.fold()
+    cube = services.projection._slot.cube
+    assert isinstance(cube, DuckDBCube)
+    while cube.compact_one(before_bucket=2**31 - 1):
+        pass
+
+    rows = cube._database.execute(
+        "SELECT date_trunc('month', TIMESTAMP '1970-01-01' + to_seconds(bucket * 900)), "
+        "organization_id, api_key_id, bucket FROM usage_rollup ORDER BY rowid"
+    ).fetchall()
+
+    assert len({row[2] for row in rows}) > 1
+    assert rows == sorted(rows)
+
+
 TAMPERING = [
     "UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 5",
     "DELETE FROM usage_delta WHERE rowid = 5",

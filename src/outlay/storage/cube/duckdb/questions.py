@@ -1,20 +1,26 @@
 """SQL of questions: named files filled with fragments from closed lists, values always bound."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import MEASURES, Rank
-from outlay.domain.period import Interval, Period
+from outlay.domain.period import Period
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.sqlfiles import load_sql
 from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.duckdb.statements import PACKAGE
+from outlay.storage.cube.duckdb.steps import step_of
 from outlay.storage.cube.rollups import LATENCY, USAGE
 
-_RANK_EXPRESSION = {
-    Rank.COST: "sum(cost_pusd)",
-    Rank.REQUESTS: "sum(requests)",
-    Rank.TOKENS: "sum(input_tokens) + sum(output_tokens)",
+_RANK_MEASURES: Final = {
+    Rank.COST: ("cost_pusd",),
+    Rank.REQUESTS: ("requests",),
+    Rank.TOKENS: ("input_tokens", "output_tokens"),
+}
+_RANK_EXPRESSION: Final = {
+    rank: " + ".join(f"sum({measure})" for measure in measures)
+    for rank, measures in _RANK_MEASURES.items()
 }
 
 _MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
@@ -27,8 +33,11 @@ Parameters = dict[str, str | int]
 Filters = Mapping[Dimension, tuple[str, ...]]
 
 
-def breakdown(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
-    """The statement and parameters of a grouped question; `edges` are step starts plus the end."""
+def breakdown(query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    """The statement and parameters of a grouped question.
+
+    `marks` are the start buckets of the steps and the end of the last, here and below.
+    """
     if query.group_by is None:
         raise ValueError("a breakdown needs a dimension")
     filters, parameters = _filters(query.filters)
@@ -37,17 +46,19 @@ def breakdown(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
         column=query.group_by.column,
         stepped=_BY_GROUP.format(sums=_sums(query.measures)) if is_group else _BY_LABEL,
         place=_place(query, parameters),
-        source=_source(query, edges, query.group_by),
+        source=_source(query, marks, query.group_by),
         sums=_sums(query.measures),
         stepped_sums=_sums(query.measures, "stepped."),
         filters=filters,
-        **_steps(query.interval),
+        step=step_of(marks),
     )
     window = _window(query.organization_id, query.period)
-    return text, {**window, **parameters, "edges": edges, "top": query.top}
+    return text, {**window, **parameters, "top": query.top}
 
 
-def nested(query: UsageQuery, edges: str, named: tuple[str, ...]) -> tuple[str, Parameters]:
+def nested(
+    query: UsageQuery, marks: Sequence[int], named: tuple[str, ...]
+) -> tuple[str, Parameters]:
     """The statement and parameters of the second level, under the `named` values of the first."""
     if query.group_by is None or query.then_by is None:
         raise ValueError("a nested breakdown needs two dimensions")
@@ -63,18 +74,20 @@ def nested(query: UsageQuery, edges: str, named: tuple[str, ...]) -> tuple[str, 
         second_value=second,
         second_join=second_join,
         named=", ".join(f"${name}" for name in names) or "NULL",
-        source=_source(query, edges, query.group_by, query.then_by),
+        source=_source(query, marks, query.group_by, query.then_by),
         rank=_RANK_EXPRESSION[query.ranks[0]],
+        ranked_sums=_sums(_RANK_MEASURES[query.ranks[0]]),
+        ranked_measures=", ".join(_RANK_MEASURES[query.ranks[0]]),
         sums=_sums(query.measures),
-        placed_sums=_sums(query.measures, "placed."),
+        summed=", ".join(f"summed.{name}" for name in query.measures),
         filters=filters,
-        **_steps(query.interval),
+        step=step_of(marks),
     )
     window = _window(query.organization_id, query.period)
-    return text, {**window, **parameters, **names, "edges": edges, "top": query.top}
+    return text, {**window, **parameters, **names, "top": query.top}
 
 
-def rows(query: RowQuery, edges: str) -> tuple[str, Parameters]:
+def rows(query: RowQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
     """The statement and parameters that read every combination of some dimensions."""
     filters, parameters = _filters(query.filters)
     values, group_join = [], ""
@@ -87,8 +100,8 @@ def rows(query: RowQuery, edges: str) -> tuple[str, Parameters]:
         step, keys = query.after
         parameters["after_step"] = step
         parameters.update({f"after_{index}": key for index, key in enumerate(keys)})
-        marks = ["$after_step", *(f"$after_{index}" for index in range(len(keys)))]
-        after = f"\nWHERE ({', '.join(['step', *values])}) > ({', '.join(marks)})"
+        names = ["$after_step", *(f"$after_{index}" for index in range(len(keys)))]
+        after = f"\nWHERE ({', '.join(['step', *values])}) > ({', '.join(names)})"
     if query.limit is not None:
         limit = f"\nLIMIT {int(query.limit)}"
     text = load_sql(PACKAGE, "usage.rows").format(
@@ -100,19 +113,20 @@ def rows(query: RowQuery, edges: str) -> tuple[str, Parameters]:
         ),
         values="".join(f", {value}" for value in values),
         group_join=group_join,
-        source=_source(query, edges, *query.group_by),
+        source=_source(query, marks, *query.group_by),
         sums=_sums(query.measures),
         filters=filters,
-        **_steps(query.interval),
+        step=step_of(marks),
     )
     return text, {
         **_window(query.organization_id, query.period),
         **parameters,
-        "edges": edges,
     }
 
 
-def distinct(query: UsageQuery, edges: str, dimension: Dimension) -> tuple[str, Parameters]:
+def distinct(
+    query: UsageQuery, marks: Sequence[int], dimension: Dimension
+) -> tuple[str, Parameters]:
     """The statement and parameters that count the values of a dimension which had usage."""
     filters, parameters = _filters(query.filters)
     value, group_join = _expanded(dimension, f"cell.{dimension.column}", "group_set")
@@ -120,12 +134,12 @@ def distinct(query: UsageQuery, edges: str, dimension: Dimension) -> tuple[str, 
         columns=dimension.column,
         counts=f"count(DISTINCT nullif({value}, ''))",
         group_join=group_join,
-        source=_source(query, edges, dimension, measures=()),
+        source=_source(query, marks, dimension, measures=()),
         filters=filters,
-        **_steps(query.interval),
+        step=step_of(marks),
     )
     window = _window(query.organization_id, query.period)
-    return text, {**window, **parameters, "edges": edges}
+    return text, {**window, **parameters}
 
 
 def buckets(query: UsageQuery) -> tuple[str, Parameters]:
@@ -137,17 +151,17 @@ def buckets(query: UsageQuery) -> tuple[str, Parameters]:
     return text, {**_window(query.organization_id, query.period), **parameters}
 
 
-def totals(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
+def totals(query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
     """The statement and parameters of the ungrouped question."""
     filters, parameters = _filters(query.filters)
     text = load_sql(PACKAGE, "usage.totals").format(
-        source=_source(query, edges),
+        source=_source(query, marks),
         sums=_sums(query.measures),
         filters=filters,
-        **_steps(query.interval),
+        step=step_of(marks),
     )
     window = _window(query.organization_id, query.period)
-    return text, {**window, **parameters, "edges": edges}
+    return text, {**window, **parameters}
 
 
 def latency_bins(query: UsageQuery) -> tuple[str, Parameters]:
@@ -157,15 +171,14 @@ def latency_bins(query: UsageQuery) -> tuple[str, Parameters]:
     return text, {**_window(query.organization_id, query.period), **parameters}
 
 
-def latency_steps(query: UsageQuery, edges: str) -> tuple[str, Parameters]:
+def latency_steps(query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
     """The statement and parameters that read the latency histogram of each step."""
     filters, parameters = _filters(query.filters)
-    marks = [int(mark) for mark in edges.split(",")]
     text = load_sql(PACKAGE, "latency.steps").format(
-        source=_bins(query, marks=marks), filters=filters, **_steps(query.interval)
+        source=_bins(query, marks=marks), filters=filters, step=step_of(marks)
     )
     window = _window(query.organization_id, query.period)
-    return text, {**window, **parameters, "edges": edges}
+    return text, {**window, **parameters}
 
 
 def latency_by(query: UsageQuery, dimension: Dimension) -> tuple[str, Parameters]:
@@ -184,14 +197,14 @@ def latency_by(query: UsageQuery, dimension: Dimension) -> tuple[str, Parameters
 
 def _source(
     query: UsageQuery | RowQuery,
-    edges: str,
+    marks: Sequence[int],
     *dimensions: Dimension,
     measures: tuple[str, ...] | None = None,
 ) -> str:
     """Where usage by some dimensions is read from; the question's measures unless others are."""
     columns = {dimension.column for dimension in (*dimensions, *query.filters)}
     wanted = query.measures if measures is None else measures
-    return source(USAGE, columns, wanted, [int(mark) for mark in edges.split(",")])
+    return source(USAGE, columns, wanted, marks)
 
 
 def _bins(query: UsageQuery, *dimensions: Dimension, marks: Sequence[int] = ()) -> str:
@@ -209,18 +222,6 @@ def _expanded(dimension: Dimension, label: str, alias: str) -> tuple[str, str]:
         f"coalesce({alias}.group_id, '')",
         f"\nLEFT JOIN group_set AS {alias} ON {alias}.groups = {label}",
     )
-
-
-def _steps(interval: Interval) -> Mapping[str, str]:
-    """Fragments that map buckets to steps; a total needs no map."""
-    step_map = load_sql(PACKAGE, "step.map")
-    if interval is Interval.TOTAL:
-        return {"step_map": step_map, "step": "0", "step_join": ""}
-    return {
-        "step_map": step_map,
-        "step": "step.step",
-        "step_join": "\n    JOIN step ON step.bucket = usage.bucket",
-    }
 
 
 def _place(query: UsageQuery, parameters: Parameters) -> str:

@@ -113,7 +113,7 @@ def compact(spec: RollupSpec, start: int, end: int) -> tuple[str, str, str, str]
     return (
         gather,
         f"DELETE FROM {rollup} WHERE bucket >= {int(start)} AND bucket < {int(end)}",  # noqa: S608 - integers and constants
-        f"INSERT INTO {rollup} SELECT * FROM compacted ORDER BY organization_id, bucket",  # noqa: S608 - constants
+        f"INSERT INTO {rollup} SELECT * FROM compacted ORDER BY {', '.join(spec.order)}",  # noqa: S608 - constants
         "DROP TABLE compacted",
     )
 

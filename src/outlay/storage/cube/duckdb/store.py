@@ -61,20 +61,20 @@ class DuckDBReader:
 
     def totals(self, query: UsageQuery) -> dict[int, Totals]:
         """Measures per step index, each event once; steps without usage are absent."""
-        edges = step_edges(query.period, query.interval)
-        if not edges:
+        marks = step_marks(query.period, query.interval)
+        if not marks:
             return {}
-        text, parameters = questions.totals(query, edges)
+        text, parameters = questions.totals(query, marks)
         make = _totals_maker(query.measures)
         rows = self._cursor.execute(text, parameters).fetchall()
         return {row[0]: make(row[1:]) for row in rows if row[1] is not None}
 
     def breakdown(self, query: UsageQuery) -> list[BreakdownRow]:
         """Measures per step index and group, the top kept and the rest as `other`."""
-        edges = step_edges(query.period, query.interval)
-        if not edges:
+        marks = step_marks(query.period, query.interval)
+        if not marks:
             return []
-        text, parameters = questions.breakdown(query, edges)
+        text, parameters = questions.breakdown(query, marks)
         make = _totals_maker(query.measures)
         return [
             BreakdownRow(row[0], row[1], row[2], row[3], make(row[_FIRST_MEASURE:]))
@@ -88,10 +88,10 @@ class DuckDBReader:
 
     def latency_steps(self, query: UsageQuery) -> dict[int, dict[int, int]]:
         """Requests per latency bin of each step index; steps without are absent."""
-        edges = step_edges(query.period, query.interval)
-        if not edges:
+        marks = step_marks(query.period, query.interval)
+        if not marks:
             return {}
-        text, parameters = questions.latency_steps(query, edges)
+        text, parameters = questions.latency_steps(query, marks)
         bins: dict[int, dict[int, int]] = {}
         for step, latency_bin, requests in self._cursor.execute(text, parameters).fetchall():
             bins.setdefault(step, {})[latency_bin] = requests
@@ -107,10 +107,10 @@ class DuckDBReader:
 
     def nested(self, query: UsageQuery, named: tuple[str, ...]) -> list[NestedRow]:
         """The second level under the `named` values of the first; the others are one together."""
-        edges = step_edges(query.period, query.interval)
-        if not edges:
+        marks = step_marks(query.period, query.interval)
+        if not marks:
             return []
-        text, parameters = questions.nested(query, edges, named)
+        text, parameters = questions.nested(query, marks, named)
         make = _totals_maker(query.measures)
         return [
             NestedRow(row[1], row[2], BreakdownRow(row[0], row[3], row[4], row[5], make(row[6:])))
@@ -119,10 +119,10 @@ class DuckDBReader:
 
     def rows(self, query: RowQuery) -> Iterator[Row]:
         """Every combination of dimension values per step, in that order."""
-        edges = step_edges(query.period, query.interval)
-        if not edges:
+        marks = step_marks(query.period, query.interval)
+        if not marks:
             return
-        text, parameters = questions.rows(query, edges)
+        text, parameters = questions.rows(query, marks)
         make = _totals_maker(query.measures)
         width = 1 + len(query.group_by)
         found = self._cursor.execute(text, parameters)
@@ -135,12 +135,12 @@ class DuckDBReader:
         self, query: UsageQuery, dimensions: tuple[Dimension, ...]
     ) -> dict[int, tuple[int, ...]]:
         """How many values of each dimension had usage, per step; steps without are absent."""
-        edges = step_edges(query.period, query.interval)
-        if not edges:
+        marks = step_marks(query.period, query.interval)
+        if not marks:
             return {}
         found: dict[int, list[int]] = {}
         for index, dimension in enumerate(dimensions):
-            text, parameters = questions.distinct(query, edges, dimension)
+            text, parameters = questions.distinct(query, marks, dimension)
             for step, count in self._cursor.execute(text, parameters).fetchall():
                 found.setdefault(step, [0] * len(dimensions))[index] = count
         return {step: tuple(counts) for step, counts in found.items()}
@@ -194,12 +194,12 @@ def _totals_maker(measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Tota
     return make
 
 
-def step_edges(period: Period, interval: Interval) -> str:
-    """Start bucket of every step and the end of the last, comma-joined; empty for no steps."""
+def step_marks(period: Period, interval: Interval) -> tuple[int, ...]:
+    """Start bucket of every step and the end of the last; empty for no steps."""
     steps = steps_of(period, interval)
     if not steps:
-        return ""
-    return ",".join([*(str(step.start_bucket) for step in steps), str(steps[-1].end_bucket)])
+        return ()
+    return (*(step.start_bucket for step in steps), steps[-1].end_bucket)
 
 
 class DuckDBCube:

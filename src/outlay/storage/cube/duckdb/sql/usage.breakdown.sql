@@ -1,8 +1,7 @@
 -- Measures per step and dimension value: the top values by any rank are kept, the rest is Other.
-WITH {step_map},
-cell AS MATERIALIZED (
+WITH cell AS MATERIALIZED (
     SELECT {step} AS step, {column} AS label, {sums}
-    FROM ({source}) AS usage{step_join}
+    FROM ({source}) AS usage
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL

@@ -1,8 +1,7 @@
 -- How many values of some dimensions had usage per step, each counted once in it.
-WITH {step_map},
-cell AS MATERIALIZED (
+WITH cell AS MATERIALIZED (
     SELECT DISTINCT {step} AS step, {columns}
-    FROM ({source}) AS usage{step_join}
+    FROM ({source}) AS usage
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
 )

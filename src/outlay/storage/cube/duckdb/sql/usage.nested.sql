@@ -1,24 +1,24 @@
 -- Measures per step, named value of a first dimension and value of a second one: within each value
--- of the first the top values of the second are kept, the rest is Other.
-WITH {step_map},
-cell AS MATERIALIZED (
-    SELECT {step} AS step, {column} AS label, {second} AS second_label, {sums}
-    FROM ({source}) AS usage{step_join}
+-- of the first the top values of the second are kept, the rest is Other. What is kept is found over
+-- the whole window first, so that steps are summed for it alone and not for every combination.
+WITH cell AS MATERIALIZED (
+    SELECT {column} AS label, {second} AS second_label, {ranked_sums}
+    FROM ({source}) AS usage
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
 ),
 placed AS MATERIALIZED (
     SELECT
-        step,
+        label,
+        second_label,
         CASE WHEN {first_value} = '' THEN 'unattributed'
              WHEN {first_value} IN ({named}) THEN 'value'
              ELSE 'other' END AS kind,
         CASE WHEN {first_value} IN ({named}) THEN {first_value} ELSE '' END AS key,
         {second_value} AS value,
-        {sums}
+        {ranked_measures}
     FROM cell{first_join}{second_join}
-    GROUP BY ALL
 ),
 ranked AS MATERIALIZED (
     SELECT kind, key, value,
@@ -29,16 +29,34 @@ ranked AS MATERIALIZED (
 ),
 remainder AS MATERIALIZED (
     SELECT kind, key, count(*) AS others FROM ranked WHERE place > $top GROUP BY kind, key
+),
+kept AS MATERIALIZED (
+    SELECT
+        placed.label, placed.second_label, placed.kind, placed.key,
+        CASE WHEN placed.value = '' THEN 'unattributed'
+             WHEN ranked.place <= $top THEN 'value'
+             ELSE 'other' END AS part_kind,
+        CASE WHEN ranked.place <= $top THEN placed.value ELSE '' END AS part_key,
+        coalesce(remainder.others, 0) AS others
+    FROM placed
+    LEFT JOIN ranked USING (kind, key, value)
+    LEFT JOIN remainder USING (kind, key)
+),
+target AS MATERIALIZED (
+    SELECT kind, key, part_kind, part_key, others, CAST(row_number() OVER () AS INTEGER) AS id
+    FROM (SELECT DISTINCT kind, key, part_kind, part_key, others FROM kept)
+),
+aim AS MATERIALIZED (
+    SELECT label, second_label, id
+    FROM kept JOIN target USING (kind, key, part_kind, part_key, others)
+),
+summed AS MATERIALIZED (
+    SELECT {step} AS step, aim.id, {sums}
+    FROM ({source}) AS usage
+    JOIN aim ON aim.label = usage.{column} AND aim.second_label = usage.{second}
+    WHERE usage.organization_id = $organization_id
+      AND usage.bucket >= $start AND usage.bucket < $end{filters}
+    GROUP BY ALL
 )
-SELECT
-    placed.step, placed.kind, placed.key,
-    CASE WHEN placed.value = '' THEN 'unattributed'
-         WHEN ranked.place <= $top THEN 'value'
-         ELSE 'other' END AS part_kind,
-    CASE WHEN ranked.place <= $top THEN placed.value ELSE '' END AS part_key,
-    coalesce(any_value(remainder.others), 0) AS others,
-    {placed_sums}
-FROM placed
-LEFT JOIN ranked USING (kind, key, value)
-LEFT JOIN remainder USING (kind, key)
-GROUP BY ALL
+SELECT step, kind, key, part_kind, part_key, others, {summed}
+FROM summed JOIN target USING (id)

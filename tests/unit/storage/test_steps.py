@@ -1,0 +1,30 @@
+"""Where a bucket lies among steps of any lengths, asked of the engine and of a plain search."""
+
+from bisect import bisect_right
+from itertools import accumulate
+
+import duckdb
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlay.storage.cube.duckdb.steps import step_of
+
+
+def placed(marks: list[int]) -> list[int]:
+    """The step of every bucket from the first mark to the last, by the engine."""
+    text = f"SELECT {step_of(marks)} FROM range({marks[0]}, {marks[-1]}) AS usage(bucket)"
+    return [row[0] for row in duckdb.connect().execute(text).fetchall()]
+
+
+@given(
+    start=st.integers(0, 4_000_000),
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=40),
+)
+def test_every_bucket_lies_in_the_step_that_begins_last_before_it(
+    start: int, lengths: list[int]
+) -> None:
+    marks = list(accumulate(lengths, initial=start))
+
+    expected = [bisect_right(marks, bucket) - 1 for bucket in range(marks[0], marks[-1])]
+
+    assert placed(marks) == expected
