@@ -23,7 +23,7 @@ from bench.data import (
     ORGANIZATION,
     ROWS_SQL,
     YEAR_BUCKETS,
-    fill_narrow,
+    settle,
 )
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role, Scope
@@ -49,7 +49,7 @@ ENDPOINTS: Final = {
     "activity by model": "/analytics/activity?groupBy=model&shape=series",
     "activity by user, daily": "/analytics/activity?groupBy=user&bucket=day&shape=series",
     "activity by group": "/analytics/activity?groupBy=group&shape=series",
-    "activity by project and model": "/analytics/activity?groupBy=project,model&top=5",
+    "activity by project and model": "/analytics/activity?groupBy=project,model&top=5&shape=series",
     "activity, filtered": "/analytics/activity?projectId=prj_3&app=app_2&shape=series",
     "summary": "/analytics/summary",
     "summary beside the year before": "/analytics/summary?compare=year",
@@ -135,7 +135,7 @@ def fill(services: Services, rows: int) -> str:
     )
     for narrow in NARROWS:  # what the events made; all is made anew
         database._database.execute(f"DELETE FROM {narrow.table}")
-    fill_narrow(database)
+    settle(database)
     return token
 
 
