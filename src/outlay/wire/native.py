@@ -4,6 +4,7 @@ Money arrives as a decimal number or string of USD, times as RFC 3339 with an of
 milliseconds. Unknown fields are refused, so that a misspelt one is never silently lost.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -79,20 +80,26 @@ def _events_schema() -> dict[str, Any]:
             return resolved(definitions[part["$ref"].rpartition("/")[2]])
         return {name: resolved(value) for name, value in part.items() if name != "$defs"}
 
-    return {"type": "array", "maxItems": MAX_EVENTS, "items": resolved(schema)}
+    event = resolved(schema)
+    return {"anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": event}, event]}
 
 
 EVENTS_SCHEMA: Final = _events_schema()
-"""What `parse_events` takes; it asks a little more, as that times are in range."""
+"""What `parse_events` takes as JSON; it asks a little more, as that times are in range."""
 
-_decoder: Final = msgspec.json.Decoder(list[NativeEvent])
+_OBJECT: Final = re.compile(rb"\s*\{")
+_array_decoder: Final = msgspec.json.Decoder(list[NativeEvent])
+_decoder: Final = msgspec.json.Decoder(NativeEvent)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def parse_events(body: bytes, source: str = "native") -> list[UsageReport]:
-    """Reports of a JSON array of events; Invalid names the event's index and the field."""
+    """Reports of events: a JSON array, one per line (NDJSON) or one alone.
+
+    Invalid names the index of the event, blank lines not counted, and the field.
+    """
     try:
-        events = _decoder.decode(body)
+        events = _decode(body)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `")
         path = path.rstrip("`")
@@ -101,11 +108,42 @@ def parse_events(body: bytes, source: str = "native") -> list[UsageReport]:
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(
-            f"the body is not a JSON array of events: {error}", code="malformed-json"
+            "the body is neither a JSON array of events nor one event per line: "
+            f"{_malformed_line(body)}{error}",
+            code="malformed-json",
         ) from error
     if len(events) > MAX_EVENTS:
         raise Invalid(f"one body holds at most {MAX_EVENTS:,} events; split it")
     return [_report(event, position, source) for position, event in enumerate(events)]
+
+
+def _decode(body: bytes) -> list[NativeEvent]:
+    if not _OBJECT.match(body):
+        return _array_decoder.decode(body)
+    try:
+        return _decoder.decode_lines(body)
+    except msgspec.DecodeError as error:
+        is_one_over_lines = not isinstance(error, msgspec.ValidationError) and _is_json(body)
+        if not is_one_over_lines:
+            raise
+    return _array_decoder.decode(b"[" + body + b"]")
+
+
+def _malformed_line(body: bytes) -> str:
+    """Which line is not JSON, where there is an event per line."""
+    if _OBJECT.match(body):
+        for number, line in enumerate(body.split(b"\n"), 1):
+            if line.strip() and not _is_json(line):
+                return f"line {number}: "
+    return ""
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _report(event: NativeEvent, position: int, source: str) -> UsageReport:

@@ -19,7 +19,8 @@ from outlay.services.importing import import_target
 from outlay.services.progress import Progress
 from outlay.services.verification import VerifyReport
 from outlay.web.http.auth import OperatorOnly, services_of
-from outlay.web.ingest.events import outcome_response, read_body
+from outlay.web.http.body import read_body
+from outlay.web.ingest.events import outcome_response
 from outlay.wire.native import parse_events
 
 router = APIRouter(

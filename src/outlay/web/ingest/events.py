@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends
@@ -11,24 +11,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.errors import Invalid
 from outlay.domain.outcome import Outcome
 from outlay.domain.policy import Permission
 from outlay.domain.report import UsageReport
 from outlay.web.http.auth import ByToken, services_of
+from outlay.web.http.body import read_body
 from outlay.web.http.openapi import json_body
 from outlay.wire.native import EVENTS_SCHEMA, parse_events
 
 router = APIRouter(tags=["ingest"])
-
-MAX_BODY: Final = 32 * 1024 * 1024
 
 
 @router.post("/v1/usage/events", openapi_extra={"requestBody": json_body(EVENTS_SCHEMA)})
 async def post_events(
     request: Request, actor: Annotated[Actor, Depends(ByToken(Permission.USAGE_RECORD))]
 ) -> Response:
-    """Record a JSON array of events; every one is stored, known already, or a conflict.
+    """Record events: a JSON array of them, one per line (NDJSON), or one alone; gzip is read too.
+
+    Every event is stored, known already, or a conflict.
 
     Nothing is stored when any event is malformed. A conflict (an id that was used for other
     content) makes the answer a 409, with the others stored; each result says which it is.
@@ -41,20 +41,6 @@ async def post_events(
         return reports, services.recorder.record(actor.organization_id, reports)
 
     return outcome_response(*await run_in_threadpool(record))
-
-
-async def read_body(request: Request) -> bytes:
-    """The body of a request, refused past MAX_BODY before it is held in memory."""
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise Invalid(
-                f"the body is larger than {MAX_BODY // 1024 // 1024} MiB; split it",
-                code="body-too-large",
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def outcome_response(reports: Sequence[UsageReport], outcomes: Sequence[Outcome]) -> Response:
