@@ -130,6 +130,49 @@ def test_the_picture_has_the_chart_in_its_colours(watched: Watched, demo: Demo) 
         assert (red, green, blue) in colours
 
 
+def saved(page: Page, card: str) -> Path:
+    """The PNG of the last chart or ranking of some cards."""
+    tools = page.locator(f"{card} .tools").last
+    tools.locator("summary").click()
+    with page.expect_download() as download:
+        tools.get_by_role("button", name="PNG").click()
+    return Path(download.value.path())
+
+
+def test_the_picture_of_a_chart_is_the_same_while_its_values_are_shown(
+    page: Page, demo: Demo
+) -> None:
+    area(page, demo)
+    drawn = saved(page, ".chart-card").read_bytes()
+    page.locator(".chart-card [data-chart-do=table]").click()
+    expect(page.locator(".chart-card .data-table")).to_be_visible()
+
+    assert saved(page, ".chart-card").read_bytes() == drawn
+    expect(page.locator(".chart-card .data-table")).to_be_visible()
+    expect(page.locator("usage-area svg.plot")).to_have_count(0)
+
+
+def test_a_band_under_the_pointer_pales_the_others_and_lights_its_row(
+    page: Page, demo: Demo
+) -> None:
+    area(page, demo)
+    band = page.locator("usage-area .band").first
+    key = band.get_attribute("data-key")
+    box = page.locator("usage-area svg.plot").bounding_box()
+    assert box
+
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] - 34)
+    expect(page.locator("usage-area .band:not(.is-dim)")).to_have_count(1)
+    expect(band).not_to_have_class(re.compile("is-dim"))
+    expect(page.locator(".ranking:not([hidden]) tr.is-lit")).to_have_attribute(
+        "data-key", key or ""
+    )
+
+    page.mouse.move(0, 0)
+    expect(page.locator("usage-area .band.is-dim")).to_have_count(0)
+    expect(page.locator(".ranking tr.is-lit")).to_have_count(0)
+
+
 def read_png(path: Path) -> tuple[int, int, set[tuple[int, int, int]]]:
     """Width, height and the colours of an 8-bit RGB or RGBA picture without interlacing."""
     body = path.read_bytes()

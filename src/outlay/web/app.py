@@ -118,7 +118,7 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(SameOriginWrites),
-            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=6),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
         ],
     )
     app.state.services = services

@@ -87,6 +87,7 @@ export class Chart extends HTMLElement {
     this.shown = this.model();
     this.visible = this.shown.series.filter((one) => !this.hiddenKeys.has(one.key));
     this.cursor = -1;
+    this.lit = null;
     const hadFocus = this.root && document.activeElement === this.root;
     this.replaceChildren(this.legend(), this.asTable ? this.table() : this.plot());
     if (!this.asTable) {
@@ -186,7 +187,11 @@ export class Chart extends HTMLElement {
       start = at(event);
       root.setPointerCapture(event.pointerId);
     });
-    root.addEventListener("pointermove", (event) => { this.point(at(event), false); if (start >= 0) this.zoomBox(start, at(event)); });
+    root.addEventListener("pointermove", (event) => {
+      this.point(at(event), false);
+      if (start >= 0) this.zoomBox(start, at(event));
+      else this.light(/** @type {HTMLElement} */ (event.target).dataset.key ?? null);
+    });
     root.addEventListener("pointerup", (event) => {
       const end = at(event);
       const from = start;
@@ -195,7 +200,7 @@ export class Chart extends HTMLElement {
       if (end !== from) this.zoom(Math.min(from, end), Math.max(from, end));
       else if (pressed) this.pick(pressed);
     });
-    root.addEventListener("pointerleave", () => { if (start < 0) this.point(-1, false); });
+    root.addEventListener("pointerleave", () => { this.light(null); if (start < 0) this.point(-1, false); });
     root.addEventListener("blur", () => this.point(-1, false));
     root.addEventListener("keydown", (event) => {
       const last = this.geometry.last;
@@ -274,6 +279,8 @@ export class Chart extends HTMLElement {
 
   /** Pales every series but one, here and in the ranking beside; null ends it. @param {string|null} key */
   light(key) {
+    if (key === this.lit) return;
+    this.lit = key;
     for (const band of this.querySelectorAll("[data-series]")) band.classList.toggle("is-dim", key !== null && /** @type {HTMLElement} */ (band).dataset.key !== key);
     for (const row of (this.closest("[data-panel]") ?? this).querySelectorAll(".ranking tbody tr")) row.classList.toggle("is-lit", key !== null && /** @type {HTMLElement} */ (row).dataset.key === key);
   }

@@ -3,16 +3,18 @@ import { el, svg } from "./dom.js";
 
 const SCALE = 2;
 const PAD = 20;
-const RESOLVED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-weight"];
+const COLUMN = 220;
+const RESOLVED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "paint-order", "opacity", "font-size", "font-weight"];
 
 /** @param {any} chart @param {string} title @returns {Promise<Blob>} */
 export async function picture(chart, title) {
-  const drawn = chart.root ?? rankingOf(chart);
+  const drawn = chart.visible ? plotOf(chart) : rankingOf(chart);
   const { width, height } = drawn.viewBox.baseVal;
   const ink = getComputedStyle(document.documentElement).color;
   const ground = getComputedStyle(chart.closest(".card") ?? document.documentElement).backgroundColor;
-  const legend = chart.visible ? legendOf(chart, ink) : svg("g");
-  const head = 34 + (chart.visible ? Math.ceil(chart.visible.length / 4) * 20 : 0);
+  const columns = Math.max(1, Math.floor((width + PAD) / COLUMN));
+  const legend = chart.visible ? legendOf(chart, drawn, ink, columns) : svg("g");
+  const head = 34 + (chart.visible ? Math.ceil(chart.visible.length / columns) * 20 : 0);
   const root = svg("svg", { xmlns: "http://www.w3.org/2000/svg", width: width + PAD * 2, height: height + head + PAD * 2, "font-family": "system-ui, sans-serif", "font-size": 12 });
   const copy = /** @type {SVGElement} */ (resolved(drawn));
   copy.setAttribute("x", String(PAD));
@@ -31,11 +33,14 @@ function resolved(node) {
   if (node.hasAttribute("hidden")) return copy;
   for (const name of RESOLVED) {
     const value = style.getPropertyValue(name);
-    if (value && value !== "none" || name === "fill") copy.setAttribute(name, value.replace(/url\(["']?[^#]*(#[^"')]+)["']?\)/, "url($1)"));
+    if (value && value !== "none" || name === "fill") copy.setAttribute(name, within(value));
   }
   for (const child of node.childNodes) copy.append(child instanceof Element ? resolved(child) : child.cloneNode());
   return copy;
 }
+
+/** A style whose patterns are those of the picture. @param {string} value */
+const within = (value) => value.replace(/url\(["']?[^#]*(#[^"')]+)["']?\)/, "url($1)");
 
 /** The patterns of the page. */
 function definitions() {
@@ -47,20 +52,32 @@ function definitions() {
   return defs;
 }
 
-/** @param {any} chart @param {string} ink */
-function legendOf(chart, ink) {
+/** What a series is painted with. @param {Element} mark */
+function paintOf(mark) {
+  const { fill, stroke } = getComputedStyle(mark);
+  return within(fill === "none" ? stroke : fill);
+}
+
+/** @param {any} chart @param {Element} drawn @param {string} ink @param {number} columns */
+function legendOf(chart, drawn, ink, columns) {
   const group = svg("g");
   chart.visible.forEach((/** @type {any} */ one, /** @type {number} */ index) => {
-    const [x, y] = [PAD + (index % 4) * 220, PAD + 36 + Math.floor(index / 4) * 20];
-    const swatch = chart.querySelector(`.legend [data-key="${CSS.escape(one.key)}"] .swatch`);
-    group.append(svg("rect", { x, y: y - 9, width: 10, height: 10, rx: 2, fill: swatch ? getComputedStyle(swatch).backgroundColor : ink }));
+    const [x, y] = [PAD + (index % columns) * COLUMN, PAD + 36 + Math.floor(index / columns) * 20];
+    const mark = drawn.querySelector(`[data-series][data-key="${CSS.escape(one.key)}"]`);
+    group.append(svg("rect", { x, y: y - 9, width: 10, height: 10, rx: 2, fill: mark ? paintOf(mark) : ink }));
     const label = one.label.length > 28 ? `${one.label.slice(0, 27)}…` : one.label;
     group.append(svg("text", { x: x + 16, y, fill: ink }, one.total === null ? label : `${label}  ${chart.short(one.total)}`));
   });
   return group;
 }
 
-/** The ranking that is shown as an SVG of the same size, put into the page unseen so that its styles resolve. @param {Element} chart */
+/** What is drawn, or would be where the values are shown as a table. @param {any} chart @returns {SVGSVGElement} */
+function plotOf(chart) {
+  chart.light(null);
+  return chart.asTable ? unseen(chart, chart.plot()) : chart.root;
+}
+
+/** The ranking that is shown as an SVG of the same size. @param {Element} chart */
 function rankingOf(chart) {
   const table = /** @type {HTMLTableElement} */ (chart.querySelector("table:not([hidden])"));
   const rows = [...table.tBodies[0].rows];
@@ -75,9 +92,14 @@ function rankingOf(chart) {
       svg("text", { x: 790, y: y + 20, "text-anchor": "end" }, row.querySelector(".value")?.textContent ?? ""),
       svg("text", { x: 880, y: y + 20, "text-anchor": "end" }, row.cells[3]?.textContent ?? ""));
   });
+  return unseen(chart, root);
+}
+
+/** In the page for a moment, so that its styles resolve. @template {Element} T @param {Element} chart @param {T} root */
+function unseen(chart, root) {
   const holder = el("div", { class: "sr" }, root);
   chart.append(holder);
-  queueMicrotask(() => setTimeout(() => holder.remove(), 0));
+  setTimeout(() => holder.remove(), 0);
   return root;
 }
 
