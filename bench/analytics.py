@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
@@ -44,6 +45,8 @@ RUNS: Final = 15
 CLIENTS: Final = 8
 EVENTS_PER_SECOND: Final = 500
 LOAD_SECONDS: Final = 20
+THINKING_SECONDS: Final = 0.25
+"""Four questions a second of each: a page is one, or two."""
 
 ENDPOINTS: Final = {
     "activity by model": "/analytics/activity?groupBy=model&shape=series",
@@ -251,18 +254,21 @@ def _measure(url: str, token: str, rows: int) -> list[str]:
     lines.append(f"| **slowest** | {' | '.join(f'{ms:.0f} ms' for ms in worst.values())} | |")
     lines += [
         "",
-        f"All in turn, {CLIENTS} clients at a time that do not pause while {EVENTS_PER_SECOND} "
-        "events/s arrive:",
+        f"All in turn, {CLIENTS} clients at a time while {EVENTS_PER_SECOND} events/s arrive; "
+        f"each waits {THINKING_SECONDS} s between its questions, or not at all:",
         "",
-        "| window | p95 | one client alone | |",
+        "| window | waiting | not at all | one client alone |",
         "|---|---|---|---|",
     ]
     for window, days_ago in (("a year", 0), ("30 days", 0), ("30 days", TODAY)):
-        alone, loaded = _dashboards(url, headers, token, window, days_ago)
+        paths = [_asked(path, window, days_ago) for path in ENDPOINTS.values()]
+        dashboards = _Dashboards(url, headers, paths)
+        alone = p95_ms(dashboards.look(0, LOAD_SECONDS / 2, 0))
+        with events_arriving(url, token):
+            waiting = p95_ms(dashboards.look_together(THINKING_SECONDS))
+            restless = p95_ms(dashboards.look_together(0))
         into = ", the events fall into it" if days_ago else ""
-        lines.append(
-            f"| {window}{into} | {loaded:.0f} ms | {alone:.0f} ms | {loaded / alone:.1f}x |"
-        )
+        lines.append(f"| {window}{into} | {waiting:.0f} ms | {restless:.0f} ms | {alone:.0f} ms |")
     return lines
 
 
@@ -276,24 +282,28 @@ def _asked(path: str, window: str, days_ago: int) -> str:
     return f"{path}{'&' if '?' in path else '?'}from={first}&to={last}"
 
 
-def _dashboards(
-    url: str, headers: dict[str, str], token: str, window: str, days_ago: int
-) -> tuple[float, float]:
-    """p95 of one client, and of several while events arrive."""
-    paths = [_asked(path, window, days_ago) for path in ENDPOINTS.values()]
+@dataclass(frozen=True)
+class _Dashboards:
+    """Clients that ask the same questions, each in an order of its own."""
 
-    def look(seed: int, seconds: float) -> list[float]:
+    url: str
+    headers: dict[str, str]
+    paths: list[str]
+
+    def look(self, seed: int, seconds: float, pause: float) -> list[float]:
+        """Seconds of each answer of one client."""
         taken: list[float] = []
         end = time.monotonic() + seconds
-        with httpx.Client(base_url=url, headers=headers, timeout=120) as http:
-            for path in cycle(random.Random(seed).sample(paths, len(paths))):
+        with httpx.Client(base_url=self.url, headers=self.headers, timeout=120) as http:
+            for path in cycle(random.Random(seed).sample(self.paths, len(self.paths))):
                 if time.monotonic() > end:
-                    return taken
+                    break
                 taken.append(timed(http, path))
+                time.sleep(pause)
         return taken
 
-    alone = p95_ms(look(0, LOAD_SECONDS / 2))
-    with events_arriving(url, token), ThreadPoolExecutor(CLIENTS) as pool:
-        parts = list(pool.map(lambda seed: look(seed, LOAD_SECONDS), range(CLIENTS)))
-    together = [taken for part in parts for taken in part]
-    return alone, p95_ms(together)
+    def look_together(self, pause: float) -> list[float]:
+        """The same of several at a time."""
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            parts = pool.map(lambda seed: self.look(seed, LOAD_SECONDS, pause), range(CLIENTS))
+            return [taken for part in parts for taken in part]
