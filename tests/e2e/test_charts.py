@@ -168,6 +168,11 @@ def test_a_band_under_the_pointer_pales_the_others_and_lights_its_row(
         "data-key", key or ""
     )
 
+    page.locator("usage-area").evaluate("chart => chart.update(chart.data)")
+    expect(page.locator(".ranking tr.is-lit")).to_have_count(0)
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] - 34)
+    expect(page.locator(".ranking:not([hidden]) tr.is-lit")).to_have_count(1)
+
     page.mouse.move(0, 0)
     expect(page.locator("usage-area .band.is-dim")).to_have_count(0)
     expect(page.locator(".ranking tr.is-lit")).to_have_count(0)

@@ -37,6 +37,8 @@ export class Chart extends HTMLElement {
     this.hiddenKeys = new Set();
     this.cursor = -1;
     this.drawCount = 0;
+    /** @type {string|null} */
+    this.lit = null;
     this.asTable = false;
     this.observer = new ResizeObserver(() => { if (Math.abs(this.clientWidth - (this.drawnWidth ?? 0)) > 1) this.draw(); });
     this.observer.observe(this);
@@ -87,7 +89,7 @@ export class Chart extends HTMLElement {
     this.shown = this.model();
     this.visible = this.shown.series.filter((one) => !this.hiddenKeys.has(one.key));
     this.cursor = -1;
-    this.lit = null;
+    this.light(null);
     const hadFocus = this.root && document.activeElement === this.root;
     this.replaceChildren(this.legend(), this.asTable ? this.table() : this.plot());
     if (!this.asTable) {
