@@ -87,6 +87,14 @@ def test_gzip_may_come_in_several_members(server: Server) -> None:
     assert (status, answer["accepted"]) == (200, 2)
 
 
+def test_very_many_empty_members_are_read_in_one_pass(server: Server) -> None:
+    body = gzip.compress(b"") * 100_000 + gzip.compress(lines([event_body()]))
+
+    status, answer = send(server, server.tenant(), body, **{"Content-Encoding": "gzip"})
+
+    assert (status, answer["accepted"]) == (200, 1)
+
+
 def test_a_bad_line_is_named_by_event_and_field_and_nothing_is_stored(server: Server) -> None:
     tenant = server.tenant()
     bad = event_body(usage={"inputTokens": -1, "outputTokens": 0})

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from io import BytesIO
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -132,7 +133,7 @@ def _decode(body: bytes) -> list[NativeEvent]:
 def _malformed_line(body: bytes) -> str:
     """Which line is not JSON, where there is an event per line."""
     if _OBJECT.match(body):
-        for number, line in enumerate(body.split(b"\n"), 1):
+        for number, line in enumerate(BytesIO(body), 1):
             if line.strip() and not _is_json(line):
                 return f"line {number}: "
     return ""

@@ -1,6 +1,8 @@
 """The body of a request: bounded as it arrives and as it unfolds."""
 
+import gzip
 import zlib
+from io import BytesIO
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -10,9 +12,6 @@ from outlay.domain.errors import Invalid
 
 MAX_BODY: Final = 32 * 1024 * 1024
 """Bytes, before and after decompression."""
-
-_GZIP: Final = 16 + zlib.MAX_WBITS
-"""What makes zlib read the gzip format (RFC 1952)."""
 
 
 async def read_body(request: Request) -> bytes:
@@ -40,23 +39,18 @@ async def read_body(request: Request) -> bytes:
 
 def _unfold(body: bytes) -> bytes:
     """The content of one or more gzip members."""
-    parts, room = [], MAX_BODY
-    while body:
-        reader = zlib.decompressobj(_GZIP)
-        try:
-            part = reader.decompress(body, room + 1)
-        except zlib.error as error:
-            raise Invalid(
-                f"the body is not gzip as its Content-Encoding says: {error}", code="malformed-gzip"
-            ) from error
-        if len(part) > room:
-            raise _too_large()
-        if not reader.eof:
-            raise Invalid("the gzip body ends before its end", code="malformed-gzip")
-        parts.append(part)
-        room -= len(part)
-        body = reader.unused_data
-    return b"".join(parts)
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(body)) as file:
+            unfolded = file.read(MAX_BODY + 1)
+    except EOFError as error:
+        raise Invalid("the gzip body ends before its end", code="malformed-gzip") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise Invalid(
+            f"the body is not gzip as its Content-Encoding says: {error}", code="malformed-gzip"
+        ) from error
+    if len(unfolded) > MAX_BODY:
+        raise _too_large()
+    return unfolded
 
 
 def _too_large() -> Invalid:

@@ -40,6 +40,7 @@ TITLES: Final = {
     405: "Method not allowed",
     409: "Conflict",
     413: "Too large",
+    415: "Cannot be read",
     429: "Too many attempts",
     500: "Something went wrong",
     503: "Not available now",

@@ -30,6 +30,7 @@ ANSWERS: Final = {
     "404": "There is no such thing, or it belongs to somebody else.",
     "409": "It contradicts what there is.",
     "413": "The body is too large.",
+    "415": "The body is encoded in a way that is not read.",
     "429": "Too many attempts.",
     "503": "Not now; try again.",
 }
