@@ -79,7 +79,7 @@ def nested(
         ranked_sums=_sums(_RANK_MEASURES[query.ranks[0]]),
         ranked_measures=", ".join(_RANK_MEASURES[query.ranks[0]]),
         sums=_sums(query.measures),
-        summed=", ".join(f"summed.{name}" for name in query.measures),
+        measures=", ".join(query.measures),
         filters=filters,
         step=step_of(marks),
     )
@@ -118,10 +118,7 @@ def rows(query: RowQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
         filters=filters,
         step=step_of(marks),
     )
-    return text, {
-        **_window(query.organization_id, query.period),
-        **parameters,
-    }
+    return text, {**_window(query.organization_id, query.period), **parameters}
 
 
 def distinct(

@@ -58,5 +58,5 @@ summed AS MATERIALIZED (
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
 )
-SELECT step, kind, key, part_kind, part_key, others, {summed}
+SELECT step, kind, key, part_kind, part_key, others, {measures}
 FROM summed JOIN target USING (id)
