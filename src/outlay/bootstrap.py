@@ -17,6 +17,7 @@ from outlay.services.attribution import Attribution
 from outlay.services.audit import Audit
 from outlay.services.bundle import Administration, Services
 from outlay.services.directory_watch import DirectoryWatch
+from outlay.services.discovery import DiscoveredThings, Discovery
 from outlay.services.erasure import Erasure
 from outlay.services.gateway import Gateway, recover
 from outlay.services.groups import Groups
@@ -40,6 +41,7 @@ from outlay.services.sign_in import SignIn
 from outlay.services.sso import Sso
 from outlay.services.sso_settings import SsoSettings
 from outlay.services.tokens import Tokens
+from outlay.services.tracing import Tracing
 from outlay.services.trail import Trail
 from outlay.services.upstreams import Upstreams
 from outlay.services.usage_tables import UsageTables
@@ -79,7 +81,8 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         verification = Verification(ledger, slot, projection, clock)
         prices = PriceBooks(directory, base)
         attribution = Attribution(directory)
-        recorder = Recorder(ledger, prices, attribution, clock)
+        discovery = Discovery(directory, clock)
+        recorder = Recorder(ledger, prices, attribution, discovery, clock)
         recover(ledger, recorder)
         access = Access(directory, clock)
         api_keys = ApiKeys(directory, clock)
@@ -100,6 +103,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             ledger=ledger,
             slot=slot,
             directory=directory,
+            discovery=discovery,
             projection=projection,
             verification=verification,
             clock=clock,
@@ -107,6 +111,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         maintenance = Maintenance(projection, verification, settings.cube_path, create_cube)
         caches = (
             attribution.refresh,
+            discovery.refresh,
             api_keys.refresh,
             router.refresh,
             limits.refresh,
@@ -142,6 +147,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 request_log=RequestLog(analytics, ledger),
                 retention=retention,
                 router=router,
+                tracing=Tracing(directory, recorder, clock),
                 sso=Sso(directory, administration.sso, trail, clock),
                 usage_tables=UsageTables(analytics, directory),
                 watch=watch,
@@ -182,6 +188,7 @@ def _administer(
     sealer = open_sealer(settings, directory)
     organizations = Organizations(directory, trail)
     return Administration(
+        discovered=DiscoveredThings(directory, trail),
         audit=Audit(directory, settings.checkpoints_path, open_checkpoints(settings).public_key),
         groups=Groups(directory, trail),
         keys=KeySettings(directory, trail),

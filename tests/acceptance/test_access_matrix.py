@@ -95,6 +95,8 @@ RULES: dict[str, Rule] = {
         LEADERS, body={"name": NEW, "upstreamId": "{upstream}", "model": "m"}
     ),
     "DELETE /model-mappings": Rule(LEADERS, query="name={mapping}"),
+    "GET /discovered": Rule(LEADERS),
+    "PATCH /discovered/{discovered_id}": Rule(LEADERS, body={"name": NEW}),
     "GET /prices": Rule(LEADERS),
     "POST /prices": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
     "DELETE /prices/{price_id}": Rule(LEADERS),
@@ -111,6 +113,8 @@ RULES: dict[str, Rule] = {
     "GET /sso": Rule(OWNERS, ENTERPRISE),
     "DELETE /sso": Rule(OWNERS, ENTERPRISE),
     "POST /v1/usage/events": Rule(LEADERS, body=[]),
+    "POST /v1/ingest/litellm": Rule(LEADERS, body=[]),
+    "POST /v1/traces": Rule(LEADERS, body={}),
 }
 PAGES: dict[str, Rule] = {
     "/organization/analytics": Rule(LEADERS, ENTERPRISE),
@@ -134,6 +138,7 @@ PAGES: dict[str, Rule] = {
     "/settings/projects": Rule(ALL),
     "/settings/keys": Rule(ALL),
     "/settings/groups": Rule(LEADERS, ENTERPRISE),
+    "/settings/discovered": Rule(LEADERS),
     "/settings/upstreams": Rule(LEADERS),
     "/settings/prices": Rule(LEADERS),
     "/settings/limits": Rule(LEADERS),

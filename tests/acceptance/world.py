@@ -11,7 +11,9 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
 from outlay.domain.organization import Member, Organization, operator_of
+from outlay.domain.report import UsageReport
 from outlay.domain.spend_limit import LimitInterval, LimitScope
+from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Administration
@@ -101,6 +103,7 @@ class World:
             "invitation_id": lambda _: self.invitation(),
             "upstream_id": lambda _: self.upstream(),
             "price_id": lambda _: self.price(),
+            "discovered_id": lambda _: self.discovered(),
             "token_id": self.token,
             "user_id": lambda _: self.add_person(Role.DEVELOPER).member.member_id,
             "event_id": self.event,
@@ -124,6 +127,21 @@ class World:
             member_id=owner.member_id,
         )
         return created.api_key_id, text
+
+    def discovered(self) -> str:
+        """A project that usage names first."""
+        organization_id, name = self.organization.organization_id, self.name()
+        report = UsageReport(
+            event_id=name,
+            event_time_us=to_us(NOW),
+            provider="openai",
+            mapping="openai/gpt-5.5",
+            usage=TokenUsage(1, 1),
+            project_id=name,
+        )
+        self.server.services.recorder.record(organization_id, [report])
+        found = self.administration.discovered.of(self.operator)
+        return next(entry.discovered_id for entry in found if entry.value == name)
 
     def group(self) -> str:
         """A user group."""

@@ -61,6 +61,8 @@ class Action(StrEnum):
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 - an action
     SSO_PUT = "sso.put"
     SSO_DELETE = "sso.delete"
+    DISCOVERED_UPDATE = "discovered.update"
+    DISCOVERED_MERGE = "discovered.merge"
     RETENTION_APPLY = "retention.apply"
 
 

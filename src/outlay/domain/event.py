@@ -30,6 +30,18 @@ class Status(StrEnum):
         return "OK" if self is Status.OK else self.value.replace("_", " ").capitalize()
 
 
+OPERATOR_FAULTS: Final = frozenset({401, 403, 407, 408, 429})
+"""Upstream statuses below 500 that are not the client's doing: our credential, their capacity."""
+
+
+def status_of_code(code: int) -> Status:
+    """How a request ended that an upstream answered with an HTTP status."""
+    if code < 400:
+        return Status.OK
+    is_client = code < 500 and code not in OPERATOR_FAULTS
+    return Status.CLIENT_ERROR if is_client else Status.UPSTREAM_ERROR
+
+
 class UsageSource(StrEnum):
     """Who counted the tokens."""
 

@@ -34,6 +34,8 @@ class Permission(StrEnum):
     PROJECTS_WRITE = "changing projects"
     KEYS_READ = "API keys"
     KEYS_WRITE = "changing API keys"
+    DISCOVERED_READ = "what was discovered"
+    DISCOVERED_WRITE = "changing what was discovered"
     GROUPS_READ = "user groups"
     GROUPS_WRITE = "changing user groups"
     UPSTREAMS_READ = "upstreams"
@@ -84,6 +86,8 @@ POLICY: Final[Mapping[Permission, Rule]] = {
     Permission.PROJECTS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
     Permission.KEYS_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY, own=_DEVELOPERS),
     Permission.KEYS_WRITE: Rule(Scope.DIRECTORY_WRITE, _ANYBODY, own=_DEVELOPERS),
+    Permission.DISCOVERED_READ: Rule(Scope.DIRECTORY_READ, _LEADERS),
+    Permission.DISCOVERED_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
     Permission.GROUPS_READ: Rule(Scope.DIRECTORY_READ, _LEADERS, _ENTERPRISE),
     Permission.GROUPS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS, _ENTERPRISE),
     Permission.UPSTREAMS_READ: Rule(Scope.DIRECTORY_READ, _LEADERS),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES, Merges
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.measure import MEASURES, Rank
@@ -65,6 +66,8 @@ class UsageQuery:
     ranks: tuple[Rank, ...] = (Rank.COST,)
     named: tuple[str, ...] | None = None
     """When given, exactly these groups are named, whatever their rank."""
+    merges: Merges = NO_MERGES
+    """Values that count as others, in groups and filters alike."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.top <= MAX_TOP:
@@ -103,6 +106,8 @@ class RowQuery:
     after: tuple[int, tuple[str, ...]] | None = None
     """Step and keys of a row: only what follows it."""
     limit: int | None = None
+    merges: Merges = NO_MERGES
+    """Values that count as others, in rows and filters alike."""
 
     def __post_init__(self) -> None:
         if len(set(self.group_by)) != len(self.group_by):

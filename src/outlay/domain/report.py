@@ -33,7 +33,8 @@ class UsageReport:
     reported_cost_pusd: int | None = None
     source: str = "native"
     groups: tuple[str, ...] = ()
-    """Groups that a caller claims for the user; heard only where its API key is trusted."""
+    """Groups claimed for the user. Of a call with one of our API keys they are heard only where
+    that key is trusted; whoever may record usage is believed."""
     is_stream: bool = False
     http_status: int | None = None
     error_code: str = ""
@@ -41,3 +42,5 @@ class UsageReport:
     response_model: str = ""
     price_context: Mapping[str, str] = field(default_factory=dict)
     """What selects price variants, e.g. `{"service_tier": "flex"}`."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the source calls projects, API keys, users and groups that it names by id."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
 from outlay.domain.latency import quantile_us
 from outlay.domain.measure import Rank
@@ -39,9 +40,11 @@ from outlay.domain.result import (
     sum_totals,
 )
 from outlay.kit.clock import Clock, from_us, to_us
+from outlay.services.discovery import Discovery
 from outlay.services.labels import read_labels
 from outlay.services.projection import Projection
 from outlay.services.verification import Verification
+from outlay.storage.cube.merging import MergingReader
 from outlay.storage.cube.remembering import Answers, RememberingReader
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import BreakdownRow, CubeReader
@@ -80,6 +83,7 @@ class Analytics:
         ledger: SqliteLedger,
         slot: CubeSlot,
         directory: Directory,
+        discovery: Discovery,
         projection: Projection,
         verification: Verification,
         clock: Clock,
@@ -87,6 +91,7 @@ class Analytics:
         self._ledger = ledger
         self._slot = slot
         self._directory = directory
+        self._discovery = discovery
         self._projection = projection
         self._verification = verification
         self._clock = clock
@@ -192,9 +197,14 @@ class Analytics:
         What has been asked before is answered from memory while nothing in its window has changed.
         """
         with self._slot.read() as reader:
-            yield RememberingReader(
+            remembering = RememberingReader(
                 reader, self._projection.changes, self._answers, self._slot.cube.edition
             )
+            yield MergingReader(remembering, self._discovery.merges)
+
+    def merges(self, organization_id: str) -> Merges:
+        """Which values count as others in every answer."""
+        return self._discovery.merges(organization_id)
 
     def labels(self, organization_id: str, dimension: Dimension) -> Mapping[str, str]:
         """What to call the values of a dimension."""

@@ -49,6 +49,16 @@ class Attribution:
         found = [groups.get(claim) or groups.get(claim.lower()) for claim in claims]
         return join_groups([group_id for group_id in found if group_id])
 
+    def groups_claimed(self, organization_id: str, claims: Iterable[str]) -> str:
+        """The stored set of groups that ids or names mean; unknown ones stand as they are said."""
+        groups = self._known.get(organization_id).groups
+        return join_groups(
+            [
+                groups.get(claim) or groups.get(claim.lower()) or claim.replace(",", " ")
+                for claim in claims
+            ]
+        )
+
     def groups_at(self, organization_id: str, member_id: str, us: int) -> str:
         """The stored set of groups a member was in at an instant."""
         memberships = self._known.get(organization_id).memberships.get(member_id)

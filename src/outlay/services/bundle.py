@@ -11,6 +11,7 @@ from outlay.services.api_keys import ApiKeys
 from outlay.services.attribution import Attribution
 from outlay.services.audit import Audit
 from outlay.services.directory_watch import DirectoryWatch
+from outlay.services.discovery import DiscoveredThings
 from outlay.services.erasure import Erasure, ErasureReport
 from outlay.services.gateway import Gateway
 from outlay.services.groups import Groups
@@ -32,6 +33,7 @@ from outlay.services.sign_in import SignIn
 from outlay.services.sso import Sso
 from outlay.services.sso_settings import SsoSettings
 from outlay.services.tokens import Tokens
+from outlay.services.tracing import Tracing
 from outlay.services.upstreams import Upstreams
 from outlay.services.usage_tables import UsageTables
 from outlay.settings import Settings
@@ -44,6 +46,7 @@ class Administration:
     """What is set up: the directory alone, every change of it on the audit trail."""
 
     audit: Audit
+    discovered: DiscoveredThings
     groups: Groups
     keys: KeySettings
     limits: LimitSettings
@@ -81,6 +84,7 @@ class Services:
     retention: Retention
     router: Router
     sso: Sso
+    tracing: Tracing
     usage_tables: UsageTables
     watch: DirectoryWatch
 

@@ -18,6 +18,7 @@ from outlay.services.maintenance import Maintenance
 from outlay.services.members import check_manages, check_other_owner, release_member
 from outlay.services.trail import Trail
 from outlay.storage.directory.audit import destroy_personal_values
+from outlay.storage.directory.discovered import forget_discovered
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import (
     delete_untaken_of,
@@ -79,7 +80,10 @@ class Erasure:
             if not member.is_deleted:
                 release_member(session, member, change.now_us)
             invitations = invitations_taken_by(session, member.member_id)
-            destroyed = destroy_personal_values(session, [member.member_id, *invitations])
+            forgotten = forget_discovered(session, member.organization_id, member.email)
+            destroyed = destroy_personal_values(
+                session, [member.member_id, *invitations, *forgotten]
+            )
             forget_address(session, member.email, member.member_id + _ERASED_DOMAIN)
             delete_identities(session, member.member_id)
             set_password(session, member.member_id, None)
@@ -106,9 +110,10 @@ class Erasure:
         )
         with self._trail.change(actor) as change:
             invitations = delete_untaken_of(change.session, actor.organization_id, who)
-            if not events and not invitations:
+            forgotten = forget_discovered(change.session, actor.organization_id, who)
+            if not events and not invitations and not forgotten:
                 raise NotFound(f"Nothing here names {who}.")
-            destroyed = destroy_personal_values(change.session, invitations)
+            destroyed = destroy_personal_values(change.session, [*invitations, *forgotten])
             change.note(
                 Action.MEMBER_ERASE, surrogate, after={"destroyed": destroyed, "events": events}
             )

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from sqlalchemy.orm import Session
+
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import DISCOVERABLE
 from outlay.domain.event import Status
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.storage.directory.api_keys import list_api_keys
+from outlay.storage.directory.discovered import list_discovered
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups
 from outlay.storage.directory.members import list_members
@@ -23,29 +27,43 @@ def read_labels(
     if dimension is Dimension.STATUS:
         return {status.value: status.label for status in Status}
     with directory.unit() as session:
-        match dimension:
-            case Dimension.PROJECT:
-                return {
-                    project.project_id: mark_deleted(project.name, project)
-                    for project in list_projects(session, organization_id)
-                }
-            case Dimension.API_KEY:
-                return {
-                    key.api_key_id: mark_deleted(key.description, key)
-                    for key in list_api_keys(session, organization_id)
-                }
-            case Dimension.MEMBER | Dimension.USER:
-                return {
-                    member.member_id: mark_deleted(member.name, member)
-                    for member in list_members(session, organization_id)
-                }
-            case Dimension.GROUP:
-                return {
-                    group.group_id: mark_deleted(group.name, group)
-                    for group in list_groups(session, organization_id)
-                }
-            case _:
-                return {}
+        labels = _labels_of_things(session, organization_id, dimension)
+        if dimension in DISCOVERABLE:
+            found = list_discovered(session, organization_id, dimension)
+            labels |= {entry.value: entry.name for entry in found}
+            for entry in found:
+                if entry.merged_into:
+                    labels[entry.value] = labels.get(entry.merged_into, entry.merged_into)
+    return labels
+
+
+def _labels_of_things(
+    session: Session, organization_id: str, dimension: Dimension
+) -> dict[str, str]:
+    """Names of what has been set up."""
+    match dimension:
+        case Dimension.PROJECT:
+            return {
+                project.project_id: mark_deleted(project.name, project)
+                for project in list_projects(session, organization_id)
+            }
+        case Dimension.API_KEY:
+            return {
+                key.api_key_id: mark_deleted(key.description, key)
+                for key in list_api_keys(session, organization_id)
+            }
+        case Dimension.MEMBER | Dimension.USER:
+            return {
+                member.member_id: mark_deleted(member.name, member)
+                for member in list_members(session, organization_id)
+            }
+        case Dimension.GROUP:
+            return {
+                group.group_id: mark_deleted(group.name, group)
+                for group in list_groups(session, organization_id)
+            }
+        case _:
+            return {}
 
 
 def mark_deleted(name: str, thing: ApiKey | Member | Project | UserGroup) -> str:

@@ -19,6 +19,7 @@ from outlay.domain.usage import TokenUsage, check_tokens, settle_tokens
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.pricing.book import PricedUsage
 from outlay.services.attribution import Attribution
+from outlay.services.discovery import Discovery
 from outlay.services.prices import PriceBooks
 from outlay.storage.ledger.sqlite import SqliteLedger
 
@@ -34,11 +35,17 @@ class Recorder:
     """Turns what sources report into events of the ledger."""
 
     def __init__(
-        self, ledger: SqliteLedger, prices: PriceBooks, attribution: Attribution, clock: Clock
+        self,
+        ledger: SqliteLedger,
+        prices: PriceBooks,
+        attribution: Attribution,
+        discovery: Discovery,
+        clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._prices = prices
         self._attribution = attribution
+        self._discovery = discovery
         self._clock = clock
 
     def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
@@ -61,6 +68,7 @@ class Recorder:
                     code=error.code,
                     field=f"[{position}].{error.field}" if error.field else f"[{position}]",
                 ) from error
+        self._discovery.note(organization_id, reports, events)
         return self._ledger.submit(events)
 
     def event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
@@ -121,9 +129,15 @@ class Recorder:
         """Whom a request is attributed to, and the stored set of their groups.
 
         A claim never overrides the key's creator, unless the key is trusted with it and names
-        somebody that the organization knows.
+        somebody that the organization knows. Without a key of ours, whoever reports is believed.
         """
-        user_id = key.member_id if key else report.user_id
+        if key is None:
+            called = self._attribution.member_called(organization_id, report.user_id)
+            user_id = called or report.user_id
+            if report.groups:
+                return user_id, self._attribution.groups_claimed(organization_id, report.groups)
+        else:
+            user_id = key.member_id
         if key and key.trusts_caller:
             if report.user_id:
                 called = self._attribution.member_called(organization_id, report.user_id)

@@ -50,6 +50,7 @@ class RequestLog:
         """Requests of a question's window that match its filters, from a position on."""
         if not 1 <= limit <= MAX_LIMIT:
             raise Invalid(f"limit must be from 1 to {MAX_LIMIT}", field="limit")
+        merges = self._analytics.merges(query.organization_id)
         with self._analytics.read() as reader:
             through_seq = reader.loaded_seq()
             buckets = [bucket for bucket, _ in reader.buckets(query)] if query.filters else None
@@ -60,7 +61,10 @@ class RequestLog:
                 query.period.end_bucket * BUCKET_US,
                 before.event_time_us + 1 if before else query.period.end_bucket * BUCKET_US,
             ),
-            values=query.filters,
+            values={
+                dimension: merges.with_merged(dimension, values)
+                for dimension, values in query.filters.items()
+            },
             min_duration_us=min_duration_us,
             min_cost_pusd=min_cost_pusd,
             through_seq=through_seq,

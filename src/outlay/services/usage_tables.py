@@ -26,7 +26,7 @@ from outlay.storage.directory.projects import list_projects
 
 MAX_PAGE_SIZE: Final = 500
 
-T = TypeVar("T", ApiKey, Member, Project, UserGroup)
+T = TypeVar("T", Member, Project, UserGroup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,9 @@ class UsageRow(Generic[T]):
     key: str
     """The dimension value."""
     thing: T | None
-    """What the directory knows of it, None when it knows nothing."""
+    """What has been set up under it, None when nothing has."""
+    name: str
+    """What to call it; of what is gone without saying so."""
     totals: Totals
 
 
@@ -209,9 +211,15 @@ class UsageTables:
             else:
                 total = reader.totals(whole).get(0, ZERO)
         present = {key for key, thing in known.items() if not thing.is_deleted}
+        labels = (
+            self._analytics.labels(query.organization_id, dimension)
+            if used.keys() - known.keys() - {""}
+            else {}
+        )
         rows = [
-            UsageRow(key, known.get(key), used.get(key, ZERO))
+            UsageRow(key, thing, thing.name if thing else labels.get(key, key), used.get(key, ZERO))
             for key in (present | used.keys()) - {""}
+            for thing in [known.get(key)]
         ]
         rows.sort(key=lambda row: (-row.totals.cost_pusd, row.key))
         return UsageTable(rows=rows, unattributed=used.get("", ZERO), total=total)
@@ -242,9 +250,9 @@ _USER_VALUES: Final[Mapping[UserSort, Callable[[Totals], float]]] = {
 
 
 def _user_name(row: UsageRow[Member]) -> str:
-    return (row.thing.name if row.thing else row.key).casefold()
+    return row.name.casefold()
 
 
 def _searchable(row: UsageRow[Member]) -> str:
-    known = f"{row.thing.name}\n{row.thing.email}\n" if row.thing else ""
-    return f"{known}{row.key}".casefold()
+    email = row.thing.email if row.thing else ""
+    return f"{row.name}\n{email}\n{row.key}".casefold()

@@ -19,6 +19,7 @@ from outlay.web.api import (
     account,
     analytics,
     audit,
+    discovered,
     exports,
     groups,
     keys,
@@ -41,7 +42,7 @@ from outlay.web.http.auth import Open
 from outlay.web.http.errors import TITLES, problem, status_of, wants_html
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
 from outlay.web.http.openapi import describe
-from outlay.web.ingest import events
+from outlay.web.ingest import events, litellm, otlp
 from outlay.web.proxy.app import Proxy
 
 ROUTERS: Final = (
@@ -58,11 +59,14 @@ ROUTERS: Final = (
     keys.router,
     groups.router,
     upstreams.router,
+    discovered.router,
     prices.router,
     limits.router,
     tokens.router,
     sso.router,
     events.router,
+    litellm.router,
+    otlp.router,
     operations.router,
     dashboard.router,
 )

@@ -50,11 +50,7 @@ class Answer:
 
     def note_tier(self, tier: object) -> None:
         """Take the service tier that was used, where it has a price of its own."""
-        if isinstance(tier, str) and tier.lower() not in STANDARD_TIERS and len(tier) <= 64:
-            if tier.lower() == "batch":
-                self.price_context["processing"] = "batch"
-            else:
-                self.price_context["service_tier"] = tier.lower()
+        self.price_context |= tier_context(tier)
 
     def note_cost(self, cost: object) -> None:
         """Take a cost in USD that the provider reports beside the usage."""
@@ -85,6 +81,13 @@ class Format:
     read_usual: Callable[[Answer, bytes], bool] | None = None
     """Takes what a whole answer says when it is as it should be; False, having taken nothing,
     when it is not. Several times faster than taking nothing for granted."""
+
+
+def tier_context(tier: object) -> dict[str, str]:
+    """What a service tier selects a price by; nothing where it has no price of its own."""
+    if not isinstance(tier, str) or tier.lower() in STANDARD_TIERS or len(tier) > 64:
+        return {}
+    return {"processing": "batch"} if tier.lower() == "batch" else {"service_tier": tier.lower()}
 
 
 def text_of(value: object) -> str:

@@ -4,11 +4,9 @@ Money arrives as a decimal number or string of USD, times as RFC 3339 with an of
 milliseconds. Unknown fields are refused, so that a misspelt one is never silently lost.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from io import BytesIO
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -21,9 +19,10 @@ from outlay.domain.money import MAX_PUSD, parse_usd, render_usd
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import from_us, to_us
+from outlay.wire.bodies import MAX_EVENTS, Objects
 
-MAX_EVENTS: Final = 10_000
-"""Most events in one body."""
+MAX_GROUPS: Final = 100
+"""Most groups that an event may name."""
 
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 Label = Annotated[str, Meta(max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f]*$")]
@@ -65,6 +64,14 @@ class NativeEvent(
     time_to_first_token_ms: Milliseconds | None = None
     reported_cost: Decimal | None = None
     price_context: dict[Name, Label] = {}
+    groups: Annotated[list[Name], Meta(max_length=MAX_GROUPS)] = []
+    is_stream: bool = False
+    http_status: Annotated[int, Meta(ge=100, le=599)] | None = None
+    error_code: Label = ""
+    response_id: Label = ""
+    response_model: Label = ""
+    names: dict[Name, Label] = {}
+    """What to call ids of the event that are not known here: `{"team-7": "Search"}`."""
 
 
 def _events_schema() -> dict[str, Any]:
@@ -88,9 +95,7 @@ def _events_schema() -> dict[str, Any]:
 EVENTS_SCHEMA: Final = _events_schema()
 """What `parse_events` takes as JSON; it asks a little more, as that times are in range."""
 
-_OBJECT: Final = re.compile(rb"\s*\{")
-_array_decoder: Final = msgspec.json.Decoder(list[NativeEvent])
-_decoder: Final = msgspec.json.Decoder(NativeEvent)
+_bodies: Final = Objects(NativeEvent)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -99,52 +104,7 @@ def parse_events(body: bytes, source: str = "native") -> list[UsageReport]:
 
     Invalid names the index of the event, blank lines not counted, and the field.
     """
-    try:
-        events = _decode(body)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `")
-        path = path.rstrip("`")
-        raise Invalid(
-            f"{path or 'the body'}: {message}", code="invalid-event", field=path or None
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(
-            "the body is neither a JSON array of events nor one event per line: "
-            f"{_malformed_line(body)}{error}",
-            code="malformed-json",
-        ) from error
-    if len(events) > MAX_EVENTS:
-        raise Invalid(f"one body holds at most {MAX_EVENTS:,} events; split it")
-    return [_report(event, position, source) for position, event in enumerate(events)]
-
-
-def _decode(body: bytes) -> list[NativeEvent]:
-    if not _OBJECT.match(body):
-        return _array_decoder.decode(body)
-    try:
-        return _decoder.decode_lines(body)
-    except msgspec.DecodeError as error:
-        is_one_over_lines = not isinstance(error, msgspec.ValidationError) and _is_json(body)
-        if not is_one_over_lines:
-            raise
-    return _array_decoder.decode(b"[" + body + b"]")
-
-
-def _malformed_line(body: bytes) -> str:
-    """Which line is not JSON, where there is an event per line."""
-    if _OBJECT.match(body):
-        for number, line in enumerate(BytesIO(body), 1):
-            if line.strip() and not _is_json(line):
-                return f"line {number}: "
-    return ""
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+    return [_report(event, position, source) for position, event in enumerate(_bodies.parse(body))]
 
 
 def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
@@ -178,6 +138,13 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         time_to_first_token_us=_microseconds(event.time_to_first_token_ms),
         reported_cost_pusd=_pusd(event.reported_cost, position),
         price_context=event.price_context,
+        groups=tuple(event.groups),
+        is_stream=event.is_stream,
+        http_status=event.http_status,
+        error_code=event.error_code,
+        response_id=event.response_id,
+        response_model=event.response_model,
+        names=event.names,
         source=source,
     )
 
@@ -208,6 +175,13 @@ def _event(report: UsageReport) -> NativeEvent:
         time_to_first_token_ms=_milliseconds(report.time_to_first_token_us),
         reported_cost=None if cost is None else Decimal(render_usd(cost)),
         price_context=dict(report.price_context),
+        groups=list(report.groups),
+        is_stream=report.is_stream,
+        http_status=report.http_status,
+        error_code=report.error_code,
+        response_id=report.response_id,
+        response_model=report.response_model,
+        names=dict(report.names),
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from outlay.storage.directory.tables import DirectoryRevisionRow
 from outlay.storage.sqlite import apply_pragmas, check_sqlite_version
 
-HEAD: Final = "63508c5de46c"
+HEAD: Final = "00fc3758f79c"
 """The newest migration; a database that has it needs none."""
 
 

@@ -223,7 +223,7 @@ def _user_cells(row: UsageRow[Member]) -> list[Cell]:
     member, mean = row.thing, row.totals.average_latency_us
     return [
         row.key,
-        mark_deleted(member.name, member) if member else row.key,
+        mark_deleted(row.name, member) if member else row.name,
         member.email if member and not member.is_deleted else "",
         *(getattr(row.totals, name) for name in _USER_MEASURES),
         None if mean is None else round(mean),

@@ -40,7 +40,7 @@ def get_member(request: Request, user_id: str, actor: OrganizationReader) -> Res
     services = services_of(request)
     query = _read(request, actor, Dimension.MEMBER, user_id)
     member = services.usage_tables.member(actor.organization_id, user_id)
-    return _profile(request, query, {"member": render_member(user_id, member)})
+    return _profile(request, query, {"member": render_member(user_id, member.name, member)})
 
 
 @router.get("/keys/{api_key_id}", openapi_extra=documented(PROFILE))

@@ -61,7 +61,7 @@ def get_members(request: Request, actor: OrganizationReader) -> Response:
     table, key_counts = services.usage_tables.members(query)
     rows = [
         {
-            **render_member(row.key, row.thing),
+            **render_member(row.key, row.name, row.thing),
             "apiKeyCount": key_counts.get(row.key, 0),
             **_numbers(row.totals),
         }
@@ -81,8 +81,9 @@ def get_projects(
     rows = [
         {
             "projectId": row.key,
-            "name": row.thing.name if row.thing else row.key,
-            "isDeleted": row.thing is None or row.thing.is_deleted,
+            "name": row.name,
+            "isDeleted": row.thing is not None and row.thing.is_deleted,
+            "isDiscovered": row.thing is None,
             **_numbers(row.totals),
         }
         for row in table.rows
@@ -99,8 +100,9 @@ def get_groups(request: Request, actor: OrganizationReader) -> Response:
     rows = [
         {
             "groupId": row.key,
-            "name": row.thing.name if row.thing else row.key,
-            "isDeleted": row.thing is None or row.thing.is_deleted,
+            "name": row.name,
+            "isDeleted": row.thing is not None and row.thing.is_deleted,
+            "isDiscovered": row.thing is None,
             "memberCount": member_counts.get(row.key, 0),
             **_numbers(row.totals),
         }
@@ -121,7 +123,8 @@ def get_users(request: Request, actor: OrganizationReader) -> Response:
     return json_answer(
         {
             "users": [
-                {**render_member(row.key, row.thing), **_numbers(row.totals)} for row in page.rows
+                {**render_member(row.key, row.name, row.thing), **_numbers(row.totals)}
+                for row in page.rows
             ],
             "page": view.page,
             "pageSize": view.page_size,
@@ -202,11 +205,11 @@ def _cost_per_request(totals: Totals) -> object:
     return render_money(divide_half_even(totals.cost_pusd, totals.requests))
 
 
-def render_member(user_id: str, member: Member | None) -> Json:
+def render_member(user_id: str, name: str, member: Member | None) -> Json:
     """Who a row is about; None for somebody whom the directory does not know."""
     return {
         "userId": user_id,
-        "name": member.name if member else user_id,
+        "name": name,
         "email": member.email if member and not member.is_deleted else None,
         "role": member.role.value if member else None,
         "isFormer": member is not None and member.is_deleted,

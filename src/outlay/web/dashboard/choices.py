@@ -50,6 +50,7 @@ def get_choices(
         used = by_value(reader, query, dimension)
     labels = services.analytics.labels(actor.organization_id, dimension)
     known = used.keys() | ({} if is_limited(actor, Permission.PROJECT_USAGE) else labels).keys()
+    known -= services.analytics.merges(actor.organization_id).of(dimension).keys()
     wanted = (read_text(params, "q") or "").casefold()
     found = sorted(
         (key for key in known if key and wanted in f"{labels.get(key, '')}\n{key}".casefold()),

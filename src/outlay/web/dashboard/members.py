@@ -217,18 +217,18 @@ def initials_of(name: str) -> str:
 
 
 def _searchable(row: UsageRow[Member]) -> str:
-    return (f"{row.thing.name}\n{row.thing.email}" if row.thing else row.key).casefold()
+    return f"{row.name}\n{row.thing.email if row.thing else row.key}".casefold()
 
 
 def _row(
     row: UsageRow[Member], total: Totals, keys: int, travel: Callable[[str], str]
 ) -> MemberRow:
     member, used = row.thing, row.totals
-    name = mark_deleted(member.name, member) if member else row.key
+    name = mark_deleted(row.name, member) if member else row.name
     return MemberRow(
         name=name,
         email=member.email if member and not member.is_deleted else "",
-        initials=initials_of(member.name if member else row.key),
+        initials=initials_of(row.name),
         role=member.role.value if member else "unknown",
         is_former=member is None or member.is_deleted,
         path=travel(f"/organization/members/{row.key}") if member else "",

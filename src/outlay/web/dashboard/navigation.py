@@ -73,6 +73,7 @@ SETTINGS: Final = (
     NavItem("Projects", "/settings/projects", "folder", permission=Permission.PROJECTS_READ),
     NavItem("API keys", "/settings/keys", "key", permission=Permission.KEYS_READ),
     NavItem("User groups", "/settings/groups", "layers", permission=Permission.GROUPS_READ),
+    NavItem("Discovered", "/settings/discovered", "search", permission=Permission.DISCOVERED_READ),
     NavItem("Upstreams", "/settings/upstreams", "server", permission=Permission.UPSTREAMS_READ),
     NavItem("Prices", "/settings/prices", "tag", permission=Permission.PRICES_READ),
     NavItem("Limits", "/settings/limits", "gauge", permission=Permission.LIMITS_READ),

@@ -1,5 +1,7 @@
 """Settings: a page per section. They change things through the JSON API alone."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -7,17 +9,32 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from outlay.domain.actor import Actor, Role, Scope
+from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import DISCOVERABLE, Discovered
 from outlay.domain.money import render_usd
 from outlay.domain.organization import Member
 from outlay.domain.policy import Permission, grantable_scopes, has, is_limited, may_manage
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.domain.upstream import BASE_URLS
 from outlay.kit.clock import FOREVER_US, from_us
+from outlay.services.labels import DELETED
 from outlay.services.passwords import MIN_LENGTH
 from outlay.services.sso import CALLBACK
 from outlay.web.dashboard.navigation import SETTINGS
 from outlay.web.dashboard.pages import render_page
 from outlay.web.http.auth import OnPage, SignedIn, base_url, services_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What was discovered of one dimension."""
+
+    dimension: Dimension
+    entries: Sequence[tuple[Discovered, str]]
+    """With the name of what each is merged into."""
+    targets: Mapping[str, str]
+    """Name by value of all that something can be merged into."""
+
 
 router = APIRouter(prefix="/settings", include_in_schema=False)
 
@@ -138,6 +155,39 @@ def get_groups(
         ],
         members=_names(members),
     )
+
+
+@router.get("/discovered")
+def get_discovered(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.DISCOVERED_READ))]
+) -> Response:
+    """What reports have named first."""
+    services = services_of(request)
+    found = services.administration.discovered.of(actor)
+    labels = {
+        dimension: services.analytics.labels(actor.organization_id, dimension)
+        for dimension in DISCOVERABLE
+    }
+    merges = services.analytics.merges(actor.organization_id)
+    kinds = [
+        Kind(
+            dimension=dimension,
+            entries=[
+                (entry, labels[dimension].get(entry.merged_into, entry.merged_into))
+                for entry in found
+                if entry.dimension is dimension
+            ],
+            targets={
+                value: label
+                for value, label in sorted(
+                    labels[dimension].items(), key=lambda pair: pair[1].casefold()
+                )
+                if value not in merges.of(dimension) and not label.endswith(DELETED)
+            },
+        )
+        for dimension in DISCOVERABLE
+    ]
+    return _section(request, actor, "discovered", kinds=[kind for kind in kinds if kind.entries])
 
 
 @router.get("/upstreams")

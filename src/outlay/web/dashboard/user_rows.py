@@ -44,7 +44,7 @@ class UserLine:
 def line_of_row(row: UsageRow[Member], total: Totals) -> UserLine:
     """A row of the table of all users."""
     member = row.thing
-    name = mark_deleted(member.name, member) if member else row.key
+    name = mark_deleted(row.name, member) if member else row.name
     email = member.email if member and not member.is_deleted else ""
     return _line(row.key, name, email, member is not None and member.is_deleted, row.totals, total)
 

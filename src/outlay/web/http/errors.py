@@ -29,7 +29,12 @@ STATUS: Final[dict[type[OutlayError], int]] = {
     Unavailable: 503,
 }
 
-_STATUS_OF_CODE: Final = {"too-many-attempts": 429, "body-too-large": 413, "encoded-body": 415}
+_STATUS_OF_CODE: Final = {
+    "too-many-attempts": 429,
+    "body-too-large": 413,
+    "encoded-body": 415,
+    "unknown-media-type": 415,
+}
 """Statuses finer than the class of the error."""
 
 TITLES: Final = {

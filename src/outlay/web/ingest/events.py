@@ -1,7 +1,7 @@
 """`POST /v1/usage/events`: usage from anywhere, acknowledged once it is on disk."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import orjson
@@ -33,17 +33,26 @@ async def post_events(
     Nothing is stored when any event is malformed. A conflict (an id that was used for other
     content) makes the answer a 409, with the others stored; each result says which it is.
     """
-    services = services_of(request)
+    return outcome_response(*await record_body(request, actor, parse_events))
+
+
+async def record_body(
+    request: Request, actor: Actor, parse: Callable[[bytes], Sequence[UsageReport]]
+) -> tuple[Sequence[UsageReport], list[Outcome]]:
+    """Record what a body holds, wholly or not at all; returns once it is on disk."""
+    recorder = services_of(request).recorder
     body = await read_body(request)
 
     def record() -> tuple[Sequence[UsageReport], list[Outcome]]:
-        reports = parse_events(body)
-        return reports, services.recorder.record(actor.organization_id, reports)
+        reports = parse(body)
+        return reports, recorder.record(actor.organization_id, reports)
 
-    return outcome_response(*await run_in_threadpool(record))
+    return await run_in_threadpool(record)
 
 
-def outcome_response(reports: Sequence[UsageReport], outcomes: Sequence[Outcome]) -> Response:
+def outcome_response(
+    reports: Sequence[UsageReport], outcomes: Sequence[Outcome], conflict_status: int = 409
+) -> Response:
     """What became of each event."""
     counts = Counter(outcomes)
     body = {
@@ -53,5 +62,5 @@ def outcome_response(reports: Sequence[UsageReport], outcomes: Sequence[Outcome]
             for report, outcome in zip(reports, outcomes, strict=True)
         ],
     }
-    status = 409 if counts[Outcome.CONFLICT] else 200
+    status = conflict_status if counts[Outcome.CONFLICT] else 200
     return Response(orjson.dumps(body), status, media_type="application/json")

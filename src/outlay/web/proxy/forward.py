@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
-from outlay.domain.event import Status
+from outlay.domain.event import Status, status_of_code
 from outlay.services.api_keys import ApiKeys
 from outlay.services.gateway import Ending, Exchange, Gateway
 from outlay.services.routing import Route
@@ -39,9 +39,6 @@ from outlay.wire.reader import BodyReader, StreamReader
 logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
-
-OPERATOR_FAULTS: Final = frozenset({401, 403, 407, 408, 429})
-"""Upstream statuses below 500 that are not the client's doing: our credential, their capacity."""
 
 _REDIRECT: Final = UpstreamFailure(
     "upstream-redirect",
@@ -315,9 +312,7 @@ class _Relay:
             raise AssertionError("an answer that has ended was begun")
         code = response.status
         if code >= 400:
-            is_client = code < 500 and code not in OPERATOR_FAULTS
-            status = Status.CLIENT_ERROR if is_client else Status.UPSTREAM_ERROR
-            return self._ending(status, f"upstream-{code}", code, is_free=True)
+            return self._ending(status_of_code(code), f"upstream-{code}", code, is_free=True)
         if answer.is_error:
             is_free = not answer.text_bytes and answer.usage_so_far is None
             return self._ending(Status.UPSTREAM_ERROR, "upstream-error", code, is_free=is_free)

@@ -5,6 +5,7 @@ from outlay.storage.directory.tables.api_key import ApiKeyRow
 from outlay.storage.directory.tables.audit_entry import AuditEntryRow
 from outlay.storage.directory.tables.base import Base
 from outlay.storage.directory.tables.directory_revision import DirectoryRevisionRow
+from outlay.storage.directory.tables.discovered import DiscoveredRow
 from outlay.storage.directory.tables.group_membership import GroupMembershipRow
 from outlay.storage.directory.tables.invitation import InvitationRow
 from outlay.storage.directory.tables.member import MemberRow
@@ -17,6 +18,7 @@ from outlay.storage.directory.tables.price_override import PriceOverrideRow
 from outlay.storage.directory.tables.project import ProjectRow
 from outlay.storage.directory.tables.session import SessionRow
 from outlay.storage.directory.tables.sign_in_failure import SignInFailureRow
+from outlay.storage.directory.tables.span_mark import SpanMarkRow
 from outlay.storage.directory.tables.spend_limit import SpendLimitRow
 from outlay.storage.directory.tables.sso import SsoRow
 from outlay.storage.directory.tables.sso_attempt import SsoAttemptRow
@@ -30,6 +32,7 @@ __all__ = [
     "AuditEntryRow",
     "Base",
     "DirectoryRevisionRow",
+    "DiscoveredRow",
     "GroupMembershipRow",
     "InvitationRow",
     "MemberRow",
@@ -42,6 +45,7 @@ __all__ = [
     "ProjectRow",
     "SessionRow",
     "SignInFailureRow",
+    "SpanMarkRow",
     "SpendLimitRow",
     "SsoAttemptRow",
     "SsoIdentityRow",

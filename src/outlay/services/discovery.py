@@ -1,0 +1,213 @@
+"""Discovered projects, API keys, users and groups: found in reports, named and merged by people."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy.orm import Session
+
+from outlay.domain.actor import Actor
+from outlay.domain.audit import Action, Personal
+from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import (
+    DISCOVERABLE,
+    MAX_DISCOVERED,
+    NO_MERGES,
+    Discovered,
+    Merges,
+)
+from outlay.domain.errors import Invalid
+from outlay.domain.event import UsageEvent, split_groups
+from outlay.domain.report import UsageReport
+from outlay.kit.cache import Cache
+from outlay.kit.clock import Clock, to_us
+from outlay.kit.ids import new_id
+from outlay.services.checks import check_name, pick
+from outlay.services.trail import Trail
+from outlay.storage.directory.api_keys import list_api_keys
+from outlay.storage.directory.discovered import (
+    create_discovered,
+    list_discovered,
+    list_merges,
+    merge_discovered,
+    rename_discovered,
+)
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.groups import list_groups
+from outlay.storage.directory.members import list_members
+from outlay.storage.directory.projects import list_projects
+
+
+@dataclass(slots=True)
+class _Known:
+    """What there is of one organization, set up or discovered."""
+
+    values: dict[Dimension, set[str]] = field(default_factory=dict)
+    merges: Merges = NO_MERGES
+
+
+class Discovery:
+    """Finds what nobody has set up; answers from memory what is known already."""
+
+    def __init__(self, directory: Directory, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._known: Cache[str, _Known] = Cache(self._read)
+
+    def refresh(self) -> None:
+        """Read again what is known of the directory."""
+        self._known.refresh()
+
+    def merges(self, organization_id: str) -> Merges:
+        """Which values of an organization count as others."""
+        return self._known.get(organization_id).merges
+
+    def note(
+        self, organization_id: str, reports: Sequence[UsageReport], events: Sequence[UsageEvent]
+    ) -> None:
+        """Remember what events name for the first time, as their reports call it."""
+        known = self._known.get(organization_id).values
+        found: dict[tuple[Dimension, str], Discovered] = {}
+        for report, event in zip(reports, events, strict=True):
+            for dimension, value in _named(event):
+                if value in known[dimension] or (dimension, value) in found:
+                    continue
+                found[dimension, value] = Discovered(
+                    discovered_id=new_id("dsc"),
+                    organization_id=organization_id,
+                    dimension=dimension,
+                    value=value,
+                    name=report.names.get(value) or value,
+                    source=report.source,
+                    created_at_us=to_us(self._clock.now()),
+                )
+        if found:
+            self._remember(organization_id, found)
+
+    def _remember(
+        self, organization_id: str, found: dict[tuple[Dimension, str], Discovered]
+    ) -> None:
+        """Write down what is new; a project called like one of ours counts as that from now on."""
+        with self._directory.change() as session:
+            known = _values(session, organization_id)
+            projects = {
+                project.name.casefold(): project.project_id
+                for project in list_projects(session, organization_id)
+                if not project.is_deleted
+            }
+            entries = []
+            for (dimension, value), entry in found.items():
+                values = known[dimension]
+                if value in values or len(values) >= MAX_DISCOVERED:
+                    values.add(value)  # not asked about again before the next change
+                    continue
+                values.add(value)
+                if dimension is Dimension.PROJECT:
+                    entry = replace(entry, merged_into=projects.get(entry.name.casefold(), ""))
+                entries.append(entry)
+            if entries:
+                create_discovered(session, entries)
+            else:
+                session.rollback()
+        if entries:
+            self._known.refresh()
+        else:
+            for dimension, value in found:
+                self._known.get(organization_id).values[dimension].add(value)
+
+    def _read(self, organization_id: str) -> _Known:
+        with self._directory.unit() as session:
+            return _Known(
+                values=_values(session, organization_id),
+                merges=list_merges(session, organization_id),
+            )
+
+
+class DiscoveredThings:
+    """What an actor makes of what was discovered. No number changes by it, but how it is told."""
+
+    def __init__(self, directory: Directory, trail: Trail) -> None:
+        self._directory = directory
+        self._trail = trail
+
+    def of(self, actor: Actor) -> list[Discovered]:
+        """Everything discovered, merged or not: by dimension, then by name."""
+        with self._directory.unit() as session:
+            found = list_discovered(session, actor.organization_id)
+        return sorted(found, key=lambda entry: DISCOVERABLE.index(entry.dimension))
+
+    def rename(self, actor: Actor, discovered_id: str, name: str) -> Discovered:
+        """Call it otherwise; its past, too."""
+        with self._trail.change(actor) as change:
+            before = _find(change.session, actor, discovered_id)
+            after = replace(before, name=check_name(name))
+            rename_discovered(change.session, before, after.name)
+            change.note_update(
+                Action.DISCOVERED_UPDATE,
+                discovered_id,
+                {"name": _noted(before, before.name)},
+                {"name": _noted(before, after.name)},
+            )
+        return after
+
+    def merge(self, actor: Actor, discovered_id: str, into: str) -> Discovered:
+        """Count it as another value of its kind, its past too; as itself when `into` is empty."""
+        with self._trail.change(actor) as change:
+            before = _find(change.session, actor, discovered_id)
+            target = _check_target(change.session, before, into) if into else ""
+            merge_discovered(change.session, before, target)
+            change.note_update(
+                Action.DISCOVERED_MERGE,
+                discovered_id,
+                {"mergedInto": _noted(before, before.merged_into)},
+                {"mergedInto": _noted(before, target)},
+            )
+        return replace(before, merged_into=target)
+
+
+def _check_target(session: Session, entry: Discovered, into: str) -> str:
+    """The value to count as, which is no merged one itself."""
+    into = list_merges(session, entry.organization_id).target(entry.dimension, into)
+    if into == entry.value:
+        raise Invalid("a thing cannot be merged into itself", field="mergedInto")
+    if into not in _values(session, entry.organization_id)[entry.dimension]:
+        raise Invalid(
+            f"there is no {entry.dimension.noun} {into!r} to merge it into", field="mergedInto"
+        )
+    return into
+
+
+def _find(session: Session, actor: Actor, discovered_id: str) -> Discovered:
+    found = list_discovered(session, actor.organization_id)
+    return pick(found, lambda entry: entry.discovered_id == discovered_id, "discovered thing")
+
+
+def _noted(entry: Discovered, text: str) -> str | Personal:
+    """What the audit trail says: what may be a person's name or address can be destroyed."""
+    is_personal = entry.dimension is Dimension.USER and text
+    return Personal(entry.discovered_id, text) if is_personal else text
+
+
+def _named(event: UsageEvent) -> Iterable[tuple[Dimension, str]]:
+    """The values of an event that the directory should know."""
+    if event.project_id:
+        yield Dimension.PROJECT, event.project_id
+    if event.api_key_id:
+        yield Dimension.API_KEY, event.api_key_id
+    if event.user_id:
+        yield Dimension.USER, event.user_id
+    if event.groups:
+        for group in split_groups(event.groups):
+            yield Dimension.GROUP, group
+
+
+def _values(session: Session, organization_id: str) -> dict[Dimension, set[str]]:
+    """Every value that is known, gone ones included."""
+    values: dict[Dimension, set[str]] = {
+        Dimension.PROJECT: {p.project_id for p in list_projects(session, organization_id)},
+        Dimension.API_KEY: {k.api_key_id for k in list_api_keys(session, organization_id)},
+        Dimension.USER: {m.member_id for m in list_members(session, organization_id)},
+        Dimension.GROUP: {g.group_id for g in list_groups(session, organization_id)},
+    }
+    for entry in list_discovered(session, organization_id):
+        values[entry.dimension].add(entry.value)
+    return values

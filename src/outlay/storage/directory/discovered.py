@@ -1,0 +1,103 @@
+"""Reading and writing what reports have named first."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import Discovered, Merges
+from outlay.storage.directory.tables import DiscoveredRow
+
+
+def create_discovered(session: Session, entries: Sequence[Discovered]) -> None:
+    """Add entries that are not known yet."""
+    session.add_all(
+        DiscoveredRow(
+            discovered_id=entry.discovered_id,
+            organization_id=entry.organization_id,
+            dimension=entry.dimension.value,
+            value=entry.value,
+            name=entry.name,
+            source=entry.source,
+            merged_into=entry.merged_into,
+            created_at_us=entry.created_at_us,
+        )
+        for entry in entries
+    )
+    session.flush()
+
+
+def list_discovered(
+    session: Session, organization_id: str, dimension: Dimension | None = None
+) -> list[Discovered]:
+    """Entries of an organization, all or of one dimension, by name."""
+    wanted = select(DiscoveredRow).where(DiscoveredRow.organization_id == organization_id)
+    if dimension is not None:
+        wanted = wanted.where(DiscoveredRow.dimension == dimension.value)
+    rows = session.scalars(wanted.order_by(DiscoveredRow.name, DiscoveredRow.value))
+    return [
+        Discovered(
+            discovered_id=row.discovered_id,
+            organization_id=row.organization_id,
+            dimension=Dimension(row.dimension),
+            value=row.value,
+            name=row.name,
+            source=row.source,
+            merged_into=row.merged_into,
+            created_at_us=row.created_at_us,
+        )
+        for row in rows
+    ]
+
+
+def list_merges(session: Session, organization_id: str) -> Merges:
+    """What each merged value of an organization counts as."""
+    return Merges.of_triples(
+        (entry.dimension, entry.value, entry.merged_into)
+        for entry in list_discovered(session, organization_id)
+        if entry.merged_into
+    )
+
+
+def rename_discovered(session: Session, entry: Discovered, name: str) -> None:
+    """Give an entry another name."""
+    session.execute(
+        update(DiscoveredRow)
+        .where(DiscoveredRow.discovered_id == entry.discovered_id)
+        .values(name=name)
+    )
+
+
+def merge_discovered(session: Session, entry: Discovered, target: str) -> None:
+    """Let an entry, and all that is merged into it, count as another value; empty for itself."""
+    session.execute(
+        update(DiscoveredRow)
+        .where(DiscoveredRow.discovered_id == entry.discovered_id)
+        .values(merged_into=target)
+    )
+    if target:
+        session.execute(
+            update(DiscoveredRow)
+            .where(
+                DiscoveredRow.organization_id == entry.organization_id,
+                DiscoveredRow.dimension == entry.dimension.value,
+                DiscoveredRow.merged_into == entry.value,
+            )
+            .values(merged_into=target)
+        )
+
+
+def forget_discovered(session: Session, organization_id: str, who: str) -> list[str]:
+    """Remove users that are called by a name or address, in any case; the ids of what is gone."""
+    claim = who.lower()
+    gone = session.scalars(
+        delete(DiscoveredRow)
+        .where(
+            DiscoveredRow.organization_id == organization_id,
+            DiscoveredRow.dimension == Dimension.USER.value,
+            or_(func.lower(DiscoveredRow.value) == claim, func.lower(DiscoveredRow.name) == claim),
+        )
+        .returning(DiscoveredRow.discovered_id)
+    )
+    return list(gone)

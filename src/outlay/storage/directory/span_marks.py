@@ -1,0 +1,61 @@
+"""Reading and writing where spans stand towards counted ones."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, and_, delete, select, tuple_
+from sqlalchemy.orm import Session
+
+from outlay.domain.span_mark import SpanKey, SpanMark
+from outlay.kit.batches import batched
+from outlay.storage.directory.tables import SpanMarkRow
+
+AT_ONCE = 400
+"""Spans in one statement."""
+
+
+def find_marks(
+    session: Session, organization_id: str, keys: Collection[SpanKey]
+) -> dict[SpanKey, SpanMark]:
+    """What is known of some spans; unknown ones are absent."""
+    found: dict[SpanKey, SpanMark] = {}
+    for some in batched(sorted(keys), AT_ONCE):
+        rows = session.execute(
+            select(SpanMarkRow.trace_id, SpanMarkRow.span_id, SpanMarkRow.mark).where(
+                _among(organization_id, some)
+            )
+        )
+        found.update({(trace_id, span_id): SpanMark(mark) for trace_id, span_id, mark in rows})
+    return found
+
+
+def put_marks(
+    session: Session, organization_id: str, marks: Mapping[SpanKey, SpanMark], created_at_us: int
+) -> None:
+    """Remember marks, in the place of others for the same spans."""
+    for some in batched(sorted(marks.items()), AT_ONCE):
+        session.execute(
+            delete(SpanMarkRow).where(_among(organization_id, [key for key, _ in some]))
+        )
+        session.add_all(
+            SpanMarkRow(
+                organization_id=organization_id,
+                trace_id=trace_id,
+                span_id=span_id,
+                mark=mark.value,
+                created_at_us=created_at_us,
+            )
+            for (trace_id, span_id), mark in some
+        )
+        session.flush()
+
+
+def drop_marks(session: Session, before_us: int) -> None:
+    """Forget marks that are older."""
+    session.execute(delete(SpanMarkRow).where(SpanMarkRow.created_at_us < before_us))
+
+
+def _among(organization_id: str, keys: Sequence[SpanKey]) -> ColumnElement[bool]:
+    return and_(
+        SpanMarkRow.organization_id == organization_id,
+        tuple_(SpanMarkRow.trace_id, SpanMarkRow.span_id).in_(keys),
+    )

@@ -1,0 +1,23 @@
+"""Table of what is known of spans that stand above or below counted ones."""
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class SpanMarkRow(Base):
+    """Where a span stands towards the calls of its trace that have been counted."""
+
+    __tablename__ = "span_mark"
+
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organization.organization_id"), primary_key=True
+    )
+    trace_id: Mapped[str] = mapped_column(primary_key=True)
+    span_id: Mapped[str] = mapped_column(primary_key=True)
+    mark: Mapped[str]
+    created_at_us: Mapped[int]
+
+
+Index("span_mark#created_at_us", SpanMarkRow.created_at_us)

@@ -1,0 +1,37 @@
+"""`POST /v1/ingest/litellm`: what LiteLLM's `generic_api` logger posts, unchanged."""
+
+from functools import partial
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.policy import Permission
+from outlay.web.http.auth import ByToken
+from outlay.web.http.openapi import json_body
+from outlay.web.http.params import check_names
+from outlay.web.ingest.events import outcome_response, record_body
+from outlay.wire.litellm.payload import PAYLOADS_SCHEMA, Teams, parse_payloads
+
+router = APIRouter(tags=["ingest"])
+
+NAMES: Final = frozenset({"teams"})
+
+
+@router.post("/v1/ingest/litellm", openapi_extra={"requestBody": json_body(PAYLOADS_SCHEMA)})
+async def post_litellm(
+    request: Request,
+    actor: Annotated[Actor, Depends(ByToken(Permission.USAGE_RECORD))],
+    teams: Annotated[Teams, Query(description="What LiteLLM's teams are here.")] = Teams.PROJECTS,
+) -> Response:
+    """Record LiteLLM's log: an array, one payload per line, or one alone; successes and failures.
+
+    A call counts once, however often it is posted. A payload that disagrees with what is on record
+    of its call is kept as a conflict and answered with 200 as well, for LiteLLM drops or repeats a
+    whole batch and never a part of it.
+    """
+    check_names(request.query_params, NAMES)
+    parse = partial(parse_payloads, teams=teams)
+    return outcome_response(*await record_body(request, actor, parse), conflict_status=200)

@@ -1,0 +1,65 @@
+"""`POST /v1/traces`: OpenTelemetry traces over OTLP/HTTP, in protobuf or JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.errors import Invalid
+from outlay.domain.policy import Permission
+from outlay.web.http.auth import ByToken, services_of
+from outlay.web.http.body import read_body
+from outlay.wire.otlp.spans import Span, parse_json, parse_protobuf, render_answer
+
+router = APIRouter(tags=["ingest"])
+
+PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
+_PARSERS: Final[Mapping[str, Callable[[bytes], Sequence[Span]]]] = {
+    PROTOBUF: parse_protobuf,
+    JSON: parse_json,
+}
+_REQUEST_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {
+        JSON: {
+            "schema": {
+                "type": "object",
+                "description": "ExportTraceServiceRequest in OTLP's JSON mapping.",
+                "properties": {"resourceSpans": {"type": "array", "items": {"type": "object"}}},
+            }
+        },
+        PROTOBUF: {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+
+
+@router.post("/v1/traces", openapi_extra={"requestBody": _REQUEST_BODY})
+async def post_traces(
+    request: Request, actor: Annotated[Actor, Depends(ByToken(Permission.USAGE_RECORD))]
+) -> Response:
+    """Record the calls of models among the spans of traces; all other spans are passed over.
+
+    Where several spans tell of one call, the innermost counts. What cannot be recorded, as a span
+    from the future, is told as OTLP has it: as rejected in a partial success.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    parse = _PARSERS.get(media_type)
+    if parse is None:
+        raise Invalid(
+            f"Content-Type {media_type!r} is not read; send {PROTOBUF} or {JSON} "
+            "(OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)",
+            code="unknown-media-type",
+        )
+    tracing = services_of(request).tracing
+    body = await read_body(request)
+
+    def record() -> bytes:
+        rejected, reason = tracing.record(actor.organization_id, parse(body))
+        return render_answer(rejected, reason, as_json=media_type == JSON)
+
+    return Response(await run_in_threadpool(record), media_type=media_type)

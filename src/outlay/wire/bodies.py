@@ -1,0 +1,75 @@
+"""Bodies of many objects: a JSON array, one object per line (NDJSON), or one alone."""
+
+import re
+from io import BytesIO
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from outlay.domain.errors import Invalid
+
+MAX_EVENTS: Final = 10_000
+"""Most events in one body."""
+
+_OBJECT: Final = re.compile(rb"\s*\{")
+
+Kind = TypeVar("Kind")
+
+
+class Objects(Generic[Kind]):
+    """Reads bodies of objects of one kind."""
+
+    def __init__(self, kind: type[Kind]) -> None:
+        self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+        self._one = msgspec.json.Decoder(kind)
+
+    def parse(self, body: bytes) -> list[Kind]:
+        """The objects of a body.
+
+        Invalid names the index of the event, blank lines not counted, and the field.
+        """
+        try:
+            found = self._decode(body)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at `")
+            path = path.rstrip("`")
+            raise Invalid(
+                f"{path or 'the body'}: {message}", code="invalid-event", field=path or None
+            ) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Invalid(
+                "the body is neither a JSON array of events nor one event per line: "
+                f"{_malformed_line(body)}{error}",
+                code="malformed-json",
+            ) from error
+        if len(found) > MAX_EVENTS:
+            raise Invalid(f"one body holds at most {MAX_EVENTS:,} events; split it")
+        return found
+
+    def _decode(self, body: bytes) -> list[Kind]:
+        if not _OBJECT.match(body):
+            return self._many.decode(body)
+        try:
+            return self._one.decode_lines(body)
+        except msgspec.DecodeError as error:
+            is_one_over_lines = not isinstance(error, msgspec.ValidationError) and _is_json(body)
+            if not is_one_over_lines:
+                raise
+        return self._many.decode(b"[" + body + b"]")
+
+
+def _malformed_line(body: bytes) -> str:
+    """Which line is not JSON, where there is an event per line."""
+    if _OBJECT.match(body):
+        for number, line in enumerate(BytesIO(body), 1):
+            if line.strip() and not _is_json(line):
+                return f"line {number}: "
+    return ""
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

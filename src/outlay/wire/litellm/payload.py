@@ -1,0 +1,268 @@
+"""LiteLLM's `StandardLoggingPayload`, as its `generic_api` logger posts it.
+
+Source: BerriAI/litellm `litellm/types/utils.py` and bodies captured from 1.106 and 1.109. Only what
+is used is decoded: prompts, answers and the price table that each event carries are skipped.
+
+What the payload means where its names do not say it:
+- `id` is the provider's id of the answer and not unique; `litellm_call_id` is. Each try that failed
+  is posted with the id of its call, so a failure has an id of its own.
+- `prompt_tokens` includes cached tokens; which of them were cached is in `metadata.usage_object`.
+- An answer out of LiteLLM's own cache repeats the counts of the first one, and used nothing.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from outlay.domain.errors import Invalid
+from outlay.domain.event import MAX_TEXT, Status, UsageSource, status_of_code
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.wire.answer import (
+    Fields,
+    count_of,
+    list_of,
+    object_of,
+    part_of,
+    text_of,
+    tier_context,
+)
+from outlay.wire.bodies import MAX_EVENTS, Objects
+from outlay.wire.caller import Caller, read_caller
+from outlay.wire.providers import route_of
+from outlay.wire.values import elapsed_us, first_of, pusd_of, time_us_of
+
+SOURCE: Final = "litellm"
+
+
+class Teams(StrEnum):
+    """What a LiteLLM team is here."""
+
+    PROJECTS = "projects"
+    GROUPS = "groups"
+
+
+OPERATIONS: Final = {
+    "embedding": "embeddings",
+    "text_completion": "text_completion",
+    "responses": "responses",
+    "image_generation": "image_generation",
+    "transcription": "transcription",
+    "speech": "speech",
+    "rerank": "rerank",
+    "moderation": "moderation",
+}
+"""Operation by call type without its `a` for asynchronous; all others are `chat`."""
+
+
+class _Payload(msgspec.Struct):
+    """The fields that are read; nothing is taken for granted, as a refused batch is a lost one."""
+
+    id: Any = None
+    litellm_call_id: Any = None
+    call_type: Any = None
+    stream: Any = None
+    cache_hit: Any = None
+    status: Any = None
+    custom_llm_provider: Any = None
+    model: Any = None
+    model_group: Any = None
+    start_time: Any = msgspec.field(default=None, name="startTime")
+    end_time: Any = msgspec.field(default=None, name="endTime")
+    completion_start_time: Any = msgspec.field(default=None, name="completionStartTime")
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    response_cost: Any = None
+    cost_breakdown: Any = None
+    metadata: Any = None
+    hidden_params: Any = None
+    model_parameters: Any = None
+    request_tags: Any = None
+    end_user: Any = None
+    user_agent: Any = None
+    error_information: Any = None
+
+
+_bodies: Final = Objects(_Payload)
+
+_PAYLOAD: Final = {
+    "type": "object",
+    "description": "LiteLLM's StandardLoggingPayload; most of it is skipped.",
+    "required": ["litellm_call_id", "startTime"],
+    "properties": {
+        "litellm_call_id": {"type": "string"},
+        "startTime": {"type": "number", "description": "Seconds since the epoch."},
+    },
+}
+PAYLOADS_SCHEMA: Final = {
+    "anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": _PAYLOAD}, _PAYLOAD]
+}
+"""What `parse_payloads` takes as JSON, as far as it asks for anything."""
+
+
+def parse_payloads(body: bytes, teams: Teams = Teams.PROJECTS) -> list[UsageReport]:
+    """Reports of what LiteLLM posted: an array, one payload per line, or one alone.
+
+    Invalid names the index and the field of what cannot be used.
+    """
+    return [_report(payload, at, teams) for at, payload in enumerate(_bodies.parse(body))]
+
+
+def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
+    call_id = text_of(payload.litellm_call_id) or text_of(payload.id)
+    if not call_id:
+        raise _invalid(at, "litellm_call_id", "is missing, and so is id; send the whole payload")
+    start_us = time_us_of(payload.start_time)
+    if start_us is None:
+        raise _invalid(at, "startTime", f"{payload.start_time!r} is not a time")
+    metadata = _object(payload.metadata)
+    hidden = _object(payload.hidden_params)
+    failure = _object(payload.error_information)
+    has_failed = payload.status == "failure"
+    code = _code(failure.get("error_code"))
+    end_us = time_us_of(payload.end_time)
+    provider, mapping = route_of(
+        text_of(payload.custom_llm_provider) or text_of(failure.get("llm_provider")),
+        text_of(hidden.get("litellm_model_name"))
+        or text_of(payload.model)
+        or text_of(payload.model_group)
+        or "unknown",
+    )
+    caller = _caller(metadata, payload)
+    tags = list(_tags(payload.request_tags))
+    project, groups, names = owners_of(metadata, teams)
+    key = text_of(metadata.get("user_api_key_hash"))
+    user, user_name = user_of(metadata)
+    names |= {key: text_of(metadata.get("user_api_key_alias")), user: user_name}
+    is_stream = payload.stream is True
+    return UsageReport(
+        event_id=f"{call_id[: MAX_TEXT - 8]}:failure" if has_failed else call_id,
+        event_time_us=start_us,
+        provider=provider,
+        mapping=mapping,
+        usage=_usage(payload, metadata, has_failed=has_failed),
+        project_id=project,
+        api_key_id=key,
+        user_id=user,
+        groups=groups,
+        end_user=text_of(first_of(metadata, "user_api_key_end_user_id"))
+        or text_of(payload.end_user)
+        or text_of(_object(payload.model_parameters).get("user"))
+        or caller.user,
+        app=next((tag[4:] for tag in tags if tag.lower().startswith("app:")), "") or caller.app,
+        operation=operation_of(payload.call_type),
+        status=_status(code) if has_failed else Status.OK,
+        usage_source=UsageSource.REPORTED,
+        duration_us=elapsed_us(start_us, end_us),
+        time_to_first_token_us=(
+            elapsed_us(start_us, time_us_of(payload.completion_start_time)) if is_stream else None
+        ),
+        reported_cost_pusd=pusd_of(payload.response_cost),
+        is_stream=is_stream,
+        http_status=code,
+        error_code=text_of(first_of(failure, "normalized_error", "error_class"))
+        if has_failed
+        else "",
+        response_id=text_of(payload.id),
+        price_context=tier_context(_object(payload.cost_breakdown).get("service_tier")),
+        names={claim: name for claim, name in names.items() if claim and name and name != claim},
+        source=SOURCE,
+    )
+
+
+def owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], dict[str, str]]:
+    """Project, user groups and their names: LiteLLM's own project comes before its team."""
+    team = text_of(metadata.get("user_api_key_team_id")) or text_of(metadata.get("team_id"))
+    project = text_of(metadata.get("user_api_key_project_id")) or text_of(
+        object_of(metadata, "spend_logs_metadata").get("project")
+    )
+    names = {
+        team: text_of(first_of(metadata, "user_api_key_team_alias", "team_alias")),
+        project: text_of(metadata.get("user_api_key_project_alias")),
+    }
+    if teams is Teams.GROUPS:
+        return project, (team,) if team else (), names
+    return project or team, (), names
+
+
+def user_of(metadata: Fields) -> tuple[str, str]:
+    """Whom the key belongs to, and a name: the address, which other systems know too, or the id."""
+    user_id = text_of(metadata.get("user_api_key_user_id"))
+    email = text_of(metadata.get("user_api_key_user_email"))
+    return email or user_id, ""
+
+
+def operation_of(call_type: object) -> str:
+    """The operation of a call type such as `acompletion`."""
+    name = text_of(call_type)
+    return OPERATIONS.get(name) or OPERATIONS.get(name.removeprefix("a")) or "chat"
+
+
+def details_of(usage: Fields) -> tuple[int, int, int, int]:
+    """Cache reads, cache writes, those kept for an hour, and reasoning of a usage object."""
+    incoming = object_of(usage, "prompt_tokens_details")
+    outgoing = object_of(usage, "completion_tokens_details")
+    lasting = object_of(incoming, "cache_creation_token_details")
+    return (
+        part_of(incoming, "cached_tokens") or part_of(usage, "cache_read_input_tokens"),
+        part_of(usage, "cache_creation_input_tokens")
+        or part_of(incoming, "cache_creation_tokens")
+        or part_of(incoming, "cache_write_tokens"),
+        part_of(lasting, "ephemeral_1h_input_tokens"),
+        part_of(outgoing, "reasoning_tokens"),
+    )
+
+
+def _usage(payload: _Payload, metadata: Fields, *, has_failed: bool) -> TokenUsage | None:
+    if payload.cache_hit is True or payload.cache_hit == "True":
+        return TokenUsage()
+    incoming, outgoing = count_of(payload.prompt_tokens), count_of(payload.completion_tokens)
+    if incoming is None or outgoing is None:
+        return TokenUsage() if has_failed else None
+    read, write, write_1h, reasoning = details_of(object_of(metadata, "usage_object"))
+    return TokenUsage(incoming, outgoing, read, write, write_1h, reasoning)
+
+
+def _caller(metadata: Fields, payload: _Payload) -> Caller:
+    """What the caller's headers claim, as far as LiteLLM hands them on."""
+    headers = {
+        name.lower().encode(errors="ignore"): value.encode(errors="ignore")
+        for found in (
+            object_of(object_of(metadata, "requester_metadata"), "headers"),
+            object_of(metadata, "requester_custom_headers"),
+        )
+        for name, value in found.items()
+        if isinstance(value, str)
+    }
+    agent = text_of(payload.user_agent) or text_of(metadata.get("user_agent"))
+    if agent:
+        headers.setdefault(b"user-agent", agent.encode())
+    return read_caller(headers)
+
+
+def _tags(tags: object) -> Iterator[str]:
+    """The tags that somebody set; LiteLLM adds the User-Agent as another."""
+    for tag in list_of({"tags": tags}, "tags"):
+        if (text := text_of(tag)) and not text.lower().startswith("user-agent:"):
+            yield text
+
+
+def _status(code: int | None) -> Status:
+    return status_of_code(code) if code is not None and code >= 400 else Status.UPSTREAM_ERROR
+
+
+def _code(value: object) -> int | None:
+    """An HTTP status, None for anything else: failures without one say a word or nothing."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and 100 <= int(text) <= 599 else None
+
+
+def _object(value: object) -> Fields:
+    return value if isinstance(value, dict) else {}
+
+
+def _invalid(at: int, field: str, message: str) -> Invalid:
+    path = f"$[{at}].{field}"
+    return Invalid(f"{path}: {message}", code="invalid-event", field=path)

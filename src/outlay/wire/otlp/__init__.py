@@ -1,0 +1,1 @@
+"""OpenTelemetry traces: spans as they come over OTLP/HTTP, and the LLM calls among them."""

@@ -1,0 +1,301 @@
+"""LLM calls among spans, by whichever convention: a span of one call → a report of it.
+
+Sources: OpenTelemetry GenAI semantic conventions (current names and those they replaced),
+OpenInference, Traceloop's OpenLLMetry, Langfuse's and LiteLLM's attributes, OpenRouter's Broadcast,
+and the cost attributes of OpenLIT, Sentry and Logfire. `docs/integrations/opentelemetry.md` has
+them as a table.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from outlay.domain.event import Status, UsageSource, status_of_code
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.wire.answer import count_of, text_of, tier_context
+from outlay.wire.otlp.spans import Attributes, Span
+from outlay.wire.providers import route_of
+from outlay.wire.values import elapsed_us, first_of, pusd_of, time_us_of
+
+SOURCE: Final = "otel"
+
+_KINDS: Final = (
+    "gen_ai.operation.name",
+    "openinference.span.kind",
+    "langfuse.observation.type",
+    "traceloop.span.kind",
+    "llm.request.type",
+)
+"""What says of what kind a span is; the first that is there decides."""
+
+_CALLS: Final = {
+    "chat": "chat",
+    "completion": "text_completion",
+    "embedding": "embeddings",
+    "embeddings": "embeddings",
+    "generate_content": "chat",
+    "generation": "chat",
+    "llm": "chat",
+    "rerank": "rerank",
+    "reranker": "rerank",
+    "text_completion": "text_completion",
+}
+"""Operation by the kinds that are one call of a model. Agents, workflows, chains, tools and the
+like may carry the sums of what happened inside them, and are never counted."""
+
+_INPUT: Final = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.token_count.prompt",
+    "llm.usage.prompt_tokens",
+)
+_OUTPUT: Final = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.token_count.completion",
+    "llm.usage.completion_tokens",
+)
+_CACHE_READ: Final = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.input_tokens.cached",
+    "llm.token_count.prompt_details.cache_read",
+    "llm.usage.cache_read_input_tokens",
+)
+_CACHE_WRITE: Final = (
+    "gen_ai.usage.cache_write.input_tokens",
+    "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+    "gen_ai.usage.input_tokens.cache_write",
+    "llm.token_count.prompt_details.cache_write",
+    "llm.usage.cache_creation_input_tokens",
+)
+_REASONING: Final = (
+    "gen_ai.usage.reasoning.output_tokens",
+    "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.output_tokens.reasoning",
+    "llm.token_count.completion_details.reasoning",
+    "llm.usage.reasoning_tokens",
+)
+_TOTAL: Final = ("gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens")
+_COST: Final = (
+    "gen_ai.usage.cost",
+    "gen_ai.usage.total_cost",
+    "gen_ai.cost.total_tokens",
+    "gen_ai.cost.total",
+    "litellm.cost.total",
+    "llm.cost.total",
+    "operation.cost",
+)
+_MODEL: Final = (
+    "gen_ai.request.model",
+    "llm.request.model",
+    "llm.model_name",
+    "embedding.model_name",
+    "langfuse.observation.model.name",
+    "gen_ai.response.model",
+)
+_PROVIDER: Final = (
+    "gen_ai.provider.name",
+    "gen_ai.system",
+    "llm.provider",
+    "llm.system",
+    "llm.vendor",
+)
+_END_USER: Final = (
+    "user.id",
+    "enduser.id",
+    "langfuse.user.id",
+    "traceloop.association.properties.user_id",
+    "litellm.end_user.id",
+    "gen_ai.user.id",
+)
+_APP: Final = ("outlay.app", "service.name", "gen_ai.agent.name", "langfuse.trace.name")
+_PROJECT: Final = (
+    "outlay.project",
+    "litellm.team.id",
+    "openinference.project.name",
+    "langfuse.project.id",
+)
+_KEY: Final = ("outlay.api_key", "litellm.api_key.hash")
+_NAMES: Final = {"litellm.team.id": "litellm.team.alias"}
+"""What names another attribute's value."""
+
+_FIRST_CHUNK_S: Final = (
+    "gen_ai.response.time_to_first_chunk",
+    "gen_ai.server.time_to_first_token",
+)
+
+
+def report_of(span: Span) -> UsageReport | None:
+    """The report of a span that is one call of a model, None for all other spans."""
+    found = span.attributes
+    operation = _operation(span)
+    if operation is None:
+        return None
+    usage = _usage(found)
+    model = text_of(first_of(found, *_MODEL))
+    if not model and usage is None:
+        return None
+    start_us, end_us = span.start_ns // 1000, span.end_ns // 1000
+    provider, mapping = route_of(text_of(first_of(found, *_PROVIDER)), model or "unknown")
+    code = _status_code(found)
+    is_failed = span.is_error or bool(found.get("error.type")) or (code or 0) >= 400
+    return UsageReport(
+        event_id=text_of(found.get("litellm.call_id")) or f"{span.trace_id}:{span.span_id}",
+        event_time_us=start_us,
+        provider=provider,
+        mapping=mapping,
+        # What failed before anything was counted used nothing that anybody can tell.
+        usage=TokenUsage() if usage is None and is_failed else usage,
+        project_id=text_of(first_of(found, *_PROJECT)),
+        api_key_id=text_of(first_of(found, *_KEY)),
+        user_id=text_of(found.get("outlay.user")),
+        groups=_groups(found.get("outlay.groups")),
+        end_user=text_of(first_of(found, *_END_USER)),
+        app=_app(found),
+        operation=operation,
+        status=_status(code) if is_failed else Status.OK,
+        usage_source=UsageSource.REPORTED,
+        duration_us=elapsed_us(start_us, end_us),
+        time_to_first_token_us=_first_token_us(found, start_us),
+        reported_cost_pusd=_cost(found),
+        is_stream=_is_stream(found),
+        http_status=code,
+        error_code=text_of(found.get("error.type")) if is_failed else "",
+        response_id=text_of(first_of(found, "gen_ai.response.id", "llm.response.id")),
+        response_model=text_of(found.get("gen_ai.response.model")),
+        price_context=tier_context(
+            first_of(found, "openai.response.service_tier", "gen_ai.openai.response.service_tier")
+        ),
+        names=_names(found),
+        source=SOURCE,
+    )
+
+
+def _operation(span: Span) -> str | None:
+    """The operation of one call of a model, None for what is none."""
+    for name in _KINDS:
+        if kind := text_of(span.attributes.get(name)).lower():
+            return _CALLS.get(kind)
+    # Older instrumentations say nothing of the kind, but count tokens.
+    has_counts = any(name in span.attributes for name in (*_INPUT, *_OUTPUT))
+    return "chat" if has_counts else None
+
+
+def _usage(found: Attributes) -> TokenUsage | None:
+    counts = [
+        count_of(_number(first_of(found, *names)))
+        for names in (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING)
+    ]
+    incoming, outgoing, read, write, reasoning = counts
+    if incoming is None and outgoing is None:
+        return _langfuse_usage(found)
+    total = count_of(_number(first_of(found, *_TOTAL)))
+    if incoming is None:
+        incoming = max(0, (total or 0) - (outgoing or 0))
+    if outgoing is None:
+        outgoing = max(0, (total or 0) - incoming)
+    read, write = read or 0, write or 0
+    if read + write > incoming:
+        # Counted beside the input, as Anthropic's own counters do, rather than within it.
+        incoming += read + write
+    return TokenUsage(incoming, outgoing, read, write, 0, reasoning or 0)
+
+
+def _langfuse_usage(found: Attributes) -> TokenUsage | None:
+    """Langfuse's usage details: each kind of token apart, in one JSON object."""
+    details = _object(found.get("langfuse.observation.usage_details"))
+    counts = {name: count for name, value in details.items() if (count := count_of(value))}
+    if not counts:
+        return None
+    incoming = sum(count for name, count in counts.items() if "input" in name)
+    outgoing = sum(count for name, count in counts.items() if "output" in name)
+    if not incoming and not outgoing:
+        return None
+    read = sum(count for name, count in counts.items() if "input" in name and _is_cache_read(name))
+    write = sum(
+        count for name, count in counts.items() if "input" in name and _is_cache_write(name)
+    )
+    reasoning = sum(count for name, count in counts.items() if "reasoning" in name)
+    return TokenUsage(incoming, outgoing, read, write, 0, reasoning)
+
+
+def _is_cache_write(name: str) -> bool:
+    return "cache" in name and ("creation" in name or "write" in name)
+
+
+def _is_cache_read(name: str) -> bool:
+    return "cache" in name and not _is_cache_write(name)
+
+
+def _cost(found: Attributes) -> int | None:
+    cost = first_of(found, *_COST)
+    if cost is None:
+        details = _object(found.get("langfuse.observation.cost_details"))
+        cost = details.get("total") if "total" in details else None
+    return pusd_of(cost)
+
+
+def _status_code(found: Attributes) -> int | None:
+    code = _number(first_of(found, "http.response.status_code", "http.status_code", "error.type"))
+    return code if isinstance(code, int) and 100 <= code <= 599 else None
+
+
+def _status(code: int | None) -> Status:
+    return status_of_code(code) if code is not None and code >= 400 else Status.UPSTREAM_ERROR
+
+
+def _first_token_us(found: Attributes, start_us: int) -> int | None:
+    seconds = _number(first_of(found, *_FIRST_CHUNK_S))
+    if isinstance(seconds, int | float) and 0 <= seconds < 86_400:
+        return round(seconds * 1_000_000)
+    began = found.get("langfuse.observation.completion_start_time")
+    return elapsed_us(start_us, time_us_of(began.strip('"'))) if isinstance(began, str) else None
+
+
+def _is_stream(found: Attributes) -> bool:
+    names = ("gen_ai.request.stream", "llm.is_streaming", "litellm.request.streaming")
+    return first_of(found, *names) in (True, "true", "True")
+
+
+def _app(found: Attributes) -> str:
+    """The calling application; the SDK's stand-in for a name that nobody gave is none."""
+    for name in _APP:
+        app = text_of(found.get(name))
+        if app and not app.startswith("unknown_service"):
+            return app
+    return ""
+
+
+def _groups(value: Any) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list):
+        return ()
+    return tuple(name for part in names if (name := text_of(part).strip()))
+
+
+def _names(found: Attributes) -> Mapping[str, str]:
+    pairs = ((text_of(found.get(of)), text_of(found.get(name))) for of, name in _NAMES.items())
+    return {value: name for value, name in pairs if value and name}
+
+
+def _number(value: Any) -> Any:
+    """A number that may come as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """An object, or JSON of one."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,226 @@
+"""OTLP/HTTP trace bodies → spans, from protobuf and from JSON.
+
+Source: opentelemetry-proto 1.x (`collector/trace/v1`, `trace/v1`, `common/v1`) and the OTLP
+specification's JSON mapping: ids are hexadecimal, 64-bit integers are text, enumerations are
+numbers, unknown fields are skipped.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from outlay.domain.errors import Invalid
+from outlay.wire.answer import Fields, list_of, object_of
+
+MAX_SPANS: Final = 20_000
+"""Most spans in one body."""
+
+MAX_DEPTH: Final = 20
+"""Deepest nesting of an attribute that is looked into."""
+
+ERROR: Final = 2
+"""The status code of a span that failed."""
+
+Value = str | bool | int | float | list[Any] | dict[str, Any] | None
+Attributes = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One operation of a trace."""
+
+    trace_id: str
+    """Hexadecimal, as are the other ids."""
+    span_id: str
+    parent_id: str
+    """Empty for a root."""
+    name: str
+    start_ns: int
+    """Since the epoch, UTC, as is the end."""
+    end_ns: int
+    attributes: Attributes
+    """Its own over those of its resource."""
+    is_error: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others."""
+        return self.trace_id, self.span_id
+
+
+def parse_protobuf(body: bytes) -> list[Span]:
+    """Spans of an ExportTraceServiceRequest; Invalid when it is none."""
+    request = ExportTraceServiceRequest()
+    try:
+        request.ParseFromString(body)
+    except DecodeError as error:
+        raise Invalid(
+            f"the body is not an OTLP trace request in protobuf: {error}", code="malformed-protobuf"
+        ) from error
+    return _bounded(
+        Span(
+            trace_id=span.trace_id.hex(),
+            span_id=span.span_id.hex(),
+            parent_id=span.parent_span_id.hex(),
+            name=span.name,
+            start_ns=span.start_time_unix_nano,
+            end_ns=span.end_time_unix_nano,
+            attributes={**shared, **_attributes(span.attributes)},
+            is_error=span.status.code == ERROR,
+        )
+        for resource in request.resource_spans
+        for shared in [_attributes(resource.resource.attributes)]
+        for scope in resource.scope_spans
+        for span in scope.spans
+    )
+
+
+def parse_json(body: bytes) -> list[Span]:
+    """Spans of the JSON form; Invalid when it is none, naming the span and the field."""
+    try:
+        request = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(
+            f"the body is not an OTLP trace request in JSON: {error}", code="malformed-json"
+        ) from error
+    if not isinstance(request, dict):
+        raise Invalid("the body is not an object with resourceSpans", code="malformed-json")
+    return _bounded(_json_spans(request))
+
+
+def render_answer(rejected: int, message: str, *, as_json: bool) -> bytes:
+    """An ExportTraceServiceResponse; it names spans that were rejected, if any were."""
+    if as_json:
+        partial = {"rejectedSpans": str(rejected), "errorMessage": message}
+        return msgspec.json.encode({"partialSuccess": partial} if message else {})
+    answer = ExportTraceServiceResponse()
+    if message:
+        answer.partial_success.rejected_spans = rejected
+        answer.partial_success.error_message = message
+    return bytes(answer.SerializeToString())
+
+
+def _bounded(spans: Iterable[Span]) -> list[Span]:
+    found: list[Span] = []
+    for span in spans:
+        if len(found) == MAX_SPANS:
+            raise Invalid(f"one body holds at most {MAX_SPANS:,} spans; send smaller batches")
+        found.append(span)
+    return found
+
+
+def _attributes(pairs: Iterable[Any]) -> dict[str, Value]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: Any, depth: int = 0) -> Value:
+    kind = value.WhichOneof("value")
+    if kind is None or kind == "bytes_value" or depth > MAX_DEPTH:
+        return None
+    if kind == "array_value":
+        return [_value(part, depth + 1) for part in value.array_value.values]
+    if kind == "kvlist_value":
+        return {part.key: _value(part.value, depth + 1) for part in value.kvlist_value.values}
+    plain: Value = getattr(value, kind)
+    return plain
+
+
+def _json_spans(request: Fields) -> Iterator[Span]:
+    index = 0
+    for resource in _objects(request, "resourceSpans"):
+        shared = _json_attributes(object_of(resource, "resource"))
+        # Senders from before OTLP 0.15 say instrumentationLibrarySpans.
+        scopes = [
+            *_objects(resource, "scopeSpans"),
+            *_objects(resource, "instrumentationLibrarySpans"),
+        ]
+        for scope in scopes:
+            for span in _objects(scope, "spans"):
+                yield _json_span(span, shared, index)
+                index += 1
+
+
+def _json_span(span: Fields, shared: Attributes, index: int) -> Span:
+    return Span(
+        trace_id=_json_id(span, "traceId", index),
+        span_id=_json_id(span, "spanId", index),
+        parent_id=_json_id(span, "parentSpanId", index) if span.get("parentSpanId") else "",
+        name=str(span.get("name") or ""),
+        start_ns=_json_integer(span, "startTimeUnixNano", index),
+        end_ns=_json_integer(span, "endTimeUnixNano", index),
+        attributes={**shared, **_json_attributes(span)},
+        is_error=object_of(span, "status").get("code") in (ERROR, "STATUS_CODE_ERROR"),
+    )
+
+
+def _json_id(span: Fields, name: str, index: int) -> str:
+    value = span.get(name)
+    try:
+        return bytes.fromhex(value).hex()  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise _wrong(index, name, f"expected hexadecimal digits, found {value!r}"[:200]) from error
+
+
+def _json_integer(span: Fields, name: str, index: int) -> int:
+    value = span.get(name, 0)
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _wrong(index, name, f"expected nanoseconds, found {value!r}"[:200]) from error
+    if isinstance(value, bool) or not 0 <= number < 2**64:
+        raise _wrong(index, name, f"expected nanoseconds, found {value!r}"[:200])
+    return number
+
+
+def _wrong(index: int, name: str, message: str) -> Invalid:
+    return Invalid(f"span {index}, {name}: {message}", code="invalid-span", field=name)
+
+
+def _json_attributes(owner: Fields) -> dict[str, Value]:
+    return {
+        key: _json_value(pair.get("value"))
+        for pair in _objects(owner, "attributes")
+        if isinstance(key := pair.get("key"), str)
+    }
+
+
+def _json_value(value: Any, depth: int = 0) -> Value:
+    if not isinstance(value, dict) or depth > MAX_DEPTH:
+        return None
+    if isinstance(text := value.get("stringValue"), str):
+        return text
+    if isinstance(flag := value.get("boolValue"), bool):
+        return flag
+    if "intValue" in value:
+        return _integer(value["intValue"])
+    if "doubleValue" in value:
+        return _double(value["doubleValue"])
+    if "arrayValue" in value:
+        parts = _objects(object_of(value, "arrayValue"), "values")
+        return [_json_value(part, depth + 1) for part in parts]
+    pairs = _objects(object_of(value, "kvlistValue"), "values")
+    return {str(pair.get("key")): _json_value(pair.get("value"), depth + 1) for pair in pairs}
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def _double(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and abs(value) < 2**63 else None
+
+
+def _objects(owner: Fields, name: str) -> list[Fields]:
+    return [part for part in list_of(owner, name) if isinstance(part, dict)]

@@ -1,0 +1,80 @@
+"""Values from strangers → ours: numbers, times and money as other systems write them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Any, Final
+
+from outlay.domain.latency import MAX_DURATION_US
+from outlay.domain.money import MAX_PUSD
+from outlay.kit.clock import to_us
+
+_PICO: Final = Decimal("1e-12")
+_SECONDS_BELOW: Final = 10**11
+"""A number below this counts seconds since the epoch, one above it milliseconds or finer."""
+
+
+def pusd_of(value: object) -> int | None:
+    """Pico-USD of an amount of dollars, which may be a float: rounded half to even.
+
+    None for anything that is no amount that an event may carry.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        amount = Decimal(str(value).strip().removeprefix("$").replace(",", ""))
+        if not amount.is_finite() or abs(amount) > MAX_PUSD:
+            return None
+        pusd = int(amount.quantize(_PICO, ROUND_HALF_EVEN).scaleb(12))
+    except InvalidOperation:
+        return None
+    return pusd if 0 <= pusd <= MAX_PUSD else None
+
+
+def time_us_of(value: object) -> int | None:
+    """Microseconds since the epoch of a time; None for anything else.
+
+    A number is seconds, milliseconds, microseconds or nanoseconds by its size; a text is a number
+    or ISO 8601, in UTC where it names no offset.
+    """
+    if isinstance(value, str):
+        return _time_us_of_text(value.strip())
+    if isinstance(value, datetime):
+        return to_us(value if value.tzinfo else value.replace(tzinfo=UTC))
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite() or not 0 < number < 10**20:
+        return None
+    while number >= _SECONDS_BELOW:
+        number /= 1000
+    return round(number * 10**6)
+
+
+def _time_us_of_text(text: str) -> int | None:
+    try:
+        return time_us_of(Decimal(text))
+    except InvalidOperation:
+        pass
+    if text.endswith(" UTC"):
+        text = text.removesuffix(" UTC") + "+00:00"
+    try:
+        return time_us_of(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def elapsed_us(start_us: int | None, end_us: int | None) -> int | None:
+    """The time between two instants; None where one is missing or they are out of order."""
+    if start_us is None or end_us is None or not 0 <= end_us - start_us <= MAX_DURATION_US:
+        return None
+    return end_us - start_us
+
+
+def first_of(fields: Mapping[str, Any], *names: str) -> Any:
+    """The first value that is there and not empty, None when there is none."""
+    for name in names:
+        value = fields.get(name)
+        if value is not None and value != "":
+            return value
+    return None
