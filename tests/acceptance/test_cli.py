@@ -74,41 +74,45 @@ def test_the_same_file_into_another_project_is_a_conflict(data: Path, trace: Pat
     other = run("import", trace, *IMPORT[:-1], "Other", "--data", data)
 
     assert other.returncode == 1
-    assert "1,500 requests were imported before" in other.stderr
+    assert "1,500 requests were recorded before" in other.stderr
     assert ledger_total(data)[0] == 1_500
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("2023-11-16 18:15:46.1,1,-2", "column GeneratedTokens: expected a whole number"),
-        ("2023-11-16 18:15:46.1,1.5,2", "column ContextTokens: expected a whole number"),
-        ("2023-11-16 18:15:46.1,nan,2", "column ContextTokens"),
-        ("2023-11-16 18:15:46.1,9999999999,2", "column ContextTokens"),
+        ("2023-11-16 18:15:46.1,1,-2", "column GeneratedTokens (output_tokens): expected a count"),
+        ("2023-11-16 18:15:46.1,1.5,2", "column ContextTokens (input_tokens): expected a whole"),
+        ("2023-11-16 18:15:46.1,nan,2", "column ContextTokens (input_tokens)"),
+        ("2023-11-16 18:15:46.1,9999999999,2", "input_tokens must be between 0 and 1,000,000,000"),
         ("2023-11-16 18:15:46.1,1", "expected 3 columns, found 2"),
-        ("2023-13-16 18:15:46.1,1,2", "column TIMESTAMP: expected a time such as"),
-        ("yesterday,1,2", "column TIMESTAMP"),
+        ("2023-13-16 18:15:46.1,1,2", "column TIMESTAMP (time): expected a time such as"),
+        ("yesterday,1,2", "column TIMESTAMP (time)"),
     ],
 )
-def test_a_malformed_line_is_named_and_nothing_is_imported(
+def test_a_malformed_line_is_rejected_with_the_reason_and_the_others_are_imported(
     data: Path, tmp_path: Path, line: str, message: str
 ) -> None:
     path = write_trace(tmp_path / "bad.csv", ROWS[:50])
-    path.write_text(path.read_text() + "\n" + line)
+    path.write_text(path.read_text() + "\n" + line + "\n2023-11-16 18:30:00,7,7")
 
     found = run("import", path, *IMPORT, "--data", data)
 
-    assert found.returncode == 2
-    assert "line 52" in found.stderr
-    assert message in found.stderr
-    assert not data.exists()
+    assert found.returncode == 1
+    assert "51 requests imported" in found.stdout
+    (rejected,) = (tmp_path / "bad.csv.rejected.jsonl").read_text().splitlines()
+    kept = json.loads(rejected)
+    assert kept["row"] == 52
+    assert message in kept["reason"]
+    assert line.split(",")[1] in str(kept["content"])
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "expected the header"),
-        ("a,b\n", "line 1: expected the header"),
+        ("", "the file is empty"),
+        ("a,b\n", "the file has no rows"),
+        ("a,b\n1,2\n", "none of the first 1 rows can be used; row 2: column TIMESTAMP (time)"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n", "no rows"),
     ],
 )
@@ -120,7 +124,8 @@ def test_files_that_are_no_traces_are_refused(
 
     found = run("import", path, *IMPORT, "--data", data)
 
-    assert (found.returncode, message in found.stderr) == (2, True)
+    assert (found.returncode, message in found.stderr) == (2, True), found.stderr
+    assert not data.exists()
 
 
 @pytest.mark.parametrize(

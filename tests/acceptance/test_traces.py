@@ -335,7 +335,10 @@ def test_two_instrumentations_side_by_side_are_one_call(server: Server, tenant: 
 
 
 def test_failures_say_how_they_ended(server: Server, tenant: Tenant) -> None:
-    named = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "gpt-4o"}
+    named: dict[str, Any] = {
+        "gen_ai__operation__name": "chat",
+        "gen_ai__request__model": "gpt-4o",
+    }
     limited = span(**named, error__type="RateLimitError", http__response__status_code=429)
     refused = span(**named, error__type="400")
     broken = {**span(**named), "status": {"code": 2}}

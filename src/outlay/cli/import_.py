@@ -1,39 +1,68 @@
 """`outlay import`."""
 
-from collections import Counter
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
+import msgspec
 import typer
+from rich.table import Table
 
 from outlay.cli.console import DataOption, fail, out, say, show_progress
-from outlay.cli.installation import Installation, use_installation
+from outlay.cli.installation import use_installation
 from outlay.domain.errors import Invalid, Unavailable
+from outlay.domain.money import render_usd
 from outlay.domain.outcome import Outcome
-from outlay.kit.clock import SystemClock
-from outlay.services.importing import TraceImport, TraceSummary, check_trace, trace_batches
-from outlay.services.progress import Progress
-from outlay.settings import read_settings
+from outlay.domain.period import parse_zone
+from outlay.domain.report import UsageReport
+from outlay.kit.clock import SystemClock, from_us
+from outlay.services.importing import (
+    FileImport,
+    FileImporter,
+    ImportState,
+    ImportTarget,
+    ImportTotals,
+    ReadRow,
+    check_start,
+    file_digest,
+    mapping_for,
+    read_import,
+)
+from outlay.settings import Settings, read_settings
+from outlay.wire.files.mapping import format_names, parse_mapping
 
+PREVIEW_ROWS = 10
+SHOWN_FAULTS = 5
+SHOWN_MODELS = 10
 
-class Format(StrEnum):
-    """File formats that can be imported."""
-
-    AZURE_LLM_TRACE = "azure-llm-trace"
+FORMATS = ", ".join(format_names())
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="File to import.")],
-    file_format: Annotated[Format, typer.Option("--format", help="What the file is.")],
-    model: Annotated[str, typer.Option(help="Model of all requests, such as openai/gpt-4o.")],
-    project: Annotated[str, typer.Option(help="Project (name or id); created if there is none.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL, JSON or Parquet; also gzip.")],
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", help=f"One of {FORMATS}; told by its columns if not given."),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML file that says which column is what.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Model of rows that name none, such as openai/gpt-4o.")
+    ] = "",
+    project: Annotated[
+        str,
+        typer.Option(help="Project (name or id) of rows that name none; created if there is none."),
+    ] = "",
     organization: Annotated[
         str | None, typer.Option(help="Organization, where there are several.")
     ] = None,
-    app: Annotated[str, typer.Option(help="Calling application of all requests.")] = "",
+    app: Annotated[str, typer.Option(help="Calling application of rows that name none.")] = "",
+    timezone: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
     shift_to: Annotated[
         str | None,
         typer.Option(
@@ -41,68 +70,241 @@ def import_file(
             help="Move the first day to this date, keeping the time of day (UTC).",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read all, show what it would be, store nothing.")
+    ] = False,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(help="Where rejected rows go; default: beside the file, .rejected.jsonl."),
+    ] = None,
     data: DataOption = None,
 ) -> None:
-    """Import usage from a file; the same file again adds nothing.
+    """Import usage from a file; what is known already adds nothing.
 
-    The whole file is checked first: a malformed line means that nothing is written.
+    Rows that are wrong go to a file of their own with the reason, the others are imported. An
+    import that was interrupted goes on where it was.
     """
     settings = read_settings(data=data)
-    job = TraceImport(
-        path=file, mapping=model, project_id="", app=app, shift_to=_parse_date(shift_to)
+    chosen = (
+        parse_mapping(_read(mapping), str(mapping)) if mapping else mapping_for(file, file_format)
     )
-    summary = check_trace(job, SystemClock().now())
-    with use_installation(settings) as installation:
+    if model and "/" not in model and "provider" not in {*chosen.fields, *chosen.defaults}:
+        raise Invalid(f"--model must name provider and model, as openai/gpt-4o, not {model!r}")
+    job = FileImport(
+        path=file,
+        mapping=chosen,
+        model=model,
+        app=app,
+        zone=UTC if timezone == "UTC" else parse_zone(timezone),
+        shift_to=_parse_date(shift_to),
+    )
+    check_start(job, SystemClock().now())
+    if dry_run:
+        _preview(job, project)
+    else:
+        _import(settings, job, organization, project, rejected)
+
+
+def _import(
+    settings: Settings,
+    job: FileImport,
+    organization: str | None,
+    project: str,
+    rejected: Path | None,
+) -> None:
+    path = rejected or job.path.with_name(job.path.name + ".rejected.jsonl")
+    with use_installation(settings) as installation, ExitStack() as closing:
         target = installation.import_target(organization, project)
         for what in target.created:
             name = target.project_name if what == "project" else target.organization_name
             say(f"Created the {what} {name!r}.")
-        targeted = TraceImport(
-            path=file,
-            mapping=model,
-            project_id=target.project_id,
-            app=app,
-            shift_to=job.shift_to,
-        )
-        counts = _send(installation, target.organization_id, targeted, summary)
-    _report(counts, summary, target.project_name)
+        job = replace(job, project_id=target.project_id)
+        memory = Memory(settings, job, target)
+        state = memory.read()
+        if state.row:
+            say(f"Going on after row {state.row:,}, where this import was interrupted.")
+        rejects = closing.enter_context(RejectFile(path, is_continued=bool(state.row)))
+
+        def record(reports: Sequence[UsageReport]) -> list[Outcome]:
+            return installation.record(target.organization_id, reports)
+
+        importer = FileImporter(record, rejects, state, memory.write)
+        rows = read_import(job, SystemClock().now())
+        try:
+            for _ in show_progress(importer.run(rows)):
+                pass
+        except Unavailable as error:
+            raise Unavailable(
+                f"{error.message}: {importer.state.accepted:,} requests are stored; run the same "
+                "command again, it goes on there and nothing is counted twice",
+                code=error.code,
+            ) from error
+        memory.forget()
+    _report(importer, job, target, path)
 
 
-def _send(
-    installation: Installation, organization_id: str, job: TraceImport, summary: TraceSummary
-) -> Counter[Outcome]:
-    counts: Counter[Outcome] = Counter()
-
-    def steps() -> Iterator[Progress]:
-        for batch in trace_batches(job, summary):
-            counts.update(installation.record(organization_id, batch))
-            yield Progress("events", counts.total(), summary.rows)
-
-    try:
-        for _ in show_progress(steps()):
-            pass
-    except Unavailable as error:
-        raise Unavailable(
-            f"{error.message}: {counts.total():,} of {summary.rows:,} events are stored; "
-            "run the same command again, nothing is counted twice",
-            code=error.code,
-        ) from error
-    return counts
-
-
-def _report(counts: Counter[Outcome], summary: TraceSummary, project: str) -> None:
+def _report(importer: FileImporter, job: FileImport, target: ImportTarget, path: Path) -> None:
+    state, totals = importer.state, importer.totals
+    into = target.project_name or target.organization_name
     out.print(
-        f"{counts[Outcome.ACCEPTED]:,} requests imported into {project}, "
-        f"{counts[Outcome.DUPLICATE]:,} known already ({summary.input_tokens:,} input and "
-        f"{summary.output_tokens:,} output tokens, {summary.first:%Y-%m-%d %H:%M} to "
-        f"{summary.last:%Y-%m-%d %H:%M} UTC)."
+        f"{state.accepted:,} requests imported into {into}, {state.duplicate:,} known already"
+        f" ({job.mapping.title or job.mapping.name}; {_described(totals)})."
     )
-    if counts[Outcome.CONFLICT]:
+    if totals.skipped:
+        out.print(f"{totals.skipped:,} rows are no requests and were passed over.")
+    if state.conflict:
         fail(
-            f"{counts[Outcome.CONFLICT]:,} requests were imported before from the same file with "
-            "another model, project or app; they keep what they have"
+            f"{state.conflict:,} requests were recorded before with other content, project or "
+            "model; they keep what they have"
         )
+    if state.rejected:
+        fail(f"{state.rejected:,} rows were rejected; {path} has them with the reasons")
+    if state.conflict or state.rejected:
         raise typer.Exit(1)
+
+
+def _described(totals: ImportTotals) -> str:
+    parts = [
+        f"{totals.input_tokens:,} input and {totals.output_tokens:,} output tokens",
+        f"{render_usd(totals.reported_cost_pusd)} USD reported"
+        if totals.reported_cost_pusd
+        else "",
+        f"{from_us(totals.first_us):%Y-%m-%d %H:%M} to {from_us(totals.last_us):%Y-%m-%d %H:%M} UTC"
+        if totals.first_us is not None and totals.last_us is not None
+        else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+# What it would be
+
+
+def _preview(job: FileImport, project: str) -> None:
+    """Show the first rows as they would be recorded, and what all of them come to."""
+    totals = ImportTotals()
+    table = Table(
+        "row",
+        "time (UTC)",
+        "mapping",
+        "project",
+        "user",
+        "input",
+        "output",
+        "USD",
+        "status",
+        box=None,
+    )
+    faults: list[ReadRow] = []
+    rows = 0
+    for row in read_import(job, SystemClock().now()):
+        rows += 1
+        totals.skipped += not row.fault and not row.reports
+        if row.fault:
+            faults.append(replace(row, content=None))
+        for report in row.reports:
+            if totals.requests < PREVIEW_ROWS:
+                table.add_row(str(row.number), *_cells(report, project))
+            totals.add(report)
+    out.print(table)
+    out.print(
+        f"\n{job.mapping.title or job.mapping.name}: {rows:,} rows, {totals.requests:,} requests, "
+        f"{totals.skipped:,} passed over, {len(faults):,} to be rejected; {_described(totals)}."
+    )
+    for mapping, count in totals.by_model.most_common(SHOWN_MODELS):
+        out.print(f"  {mapping}: {count:,}")
+    if len(totals.by_model) > SHOWN_MODELS:
+        out.print(f"  and {len(totals.by_model) - SHOWN_MODELS:,} more")
+    for row in faults[:SHOWN_FAULTS]:
+        fail(f"row {row.number}: {row.fault}")
+    out.print("Nothing was stored.")
+    if faults:
+        raise typer.Exit(1)
+
+
+def _cells(report: UsageReport, project: str) -> Iterator[str]:
+    usage, cost = report.usage, report.reported_cost_pusd
+    yield f"{from_us(report.event_time_us):%Y-%m-%d %H:%M:%S}"
+    yield report.mapping
+    yield report.names.get(report.project_id) or report.project_id or project
+    yield report.names.get(report.user_id) or report.user_id or report.end_user
+    yield "?" if usage is None else f"{usage.input_tokens:,}"
+    yield "?" if usage is None else f"{usage.output_tokens:,}"
+    yield "" if cost is None else render_usd(cost)
+    yield report.status.value
+
+
+# What is kept while it goes on
+
+
+class RejectFile:
+    """A file of rejected rows: one JSON object per line. There is none where there are no rows."""
+
+    def __init__(self, path: Path, *, is_continued: bool) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+        if not is_continued:
+            path.unlink(missing_ok=True)
+
+    def __enter__(self) -> "RejectFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, row: ReadRow, fault: str) -> None:
+        """Keep a row with the reason."""
+        if self._file is None:
+            try:
+                self._file = self._path.open("ab")
+            except OSError as error:
+                raise Invalid(
+                    f"{self._path}: {error.strerror}; say with --rejected where they may go"
+                ) from error
+        line = {"row": row.number, "reason": fault, "content": row.content}
+        self._file.write(msgspec.json.encode(line, enc_hook=str) + b"\n")
+        self._file.flush()
+
+
+class Memory:
+    """How far an import has come, in the data directory, for the same command to go on there."""
+
+    def __init__(self, settings: Settings, job: FileImport, target: ImportTarget) -> None:
+        what = msgspec.json.encode(
+            [
+                file_digest(job.path),
+                job.mapping,
+                [job.project_id, job.model, job.app, str(job.zone), str(job.shift_to)],
+                target.organization_id,
+            ]
+        )
+        key = hashlib.sha256(what).hexdigest()[:32]
+        self._path = settings.data / "imports" / f"{key}.json"
+
+    def read(self) -> ImportState:
+        """The state there is; an empty one where there is none."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=ImportState)
+        except (OSError, msgspec.MsgspecError):
+            return ImportState()
+
+    def write(self, state: ImportState) -> None:
+        """Replace the state, wholly or not at all."""
+        self._path.parent.mkdir(exist_ok=True)
+        draft = self._path.with_suffix(".new")
+        draft.write_bytes(msgspec.json.encode(state))
+        draft.replace(self._path)
+
+    def forget(self) -> None:
+        """The import is done."""
+        self._path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}") from error
 
 
 def _parse_date(text: str | None) -> date | None:

@@ -1,23 +1,37 @@
-"""Files of other systems → reports, checked wholly before anything is written."""
+"""Files of other systems → reports, in batches: checked, resumable, told apart row by row."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from itertools import islice
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from outlay.domain.errors import Invalid
-from outlay.domain.event import UsageSource
 from outlay.domain.organization import operator_of
+from outlay.domain.outcome import Outcome
 from outlay.domain.report import UsageReport
-from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import from_us, in_us, to_us
 from outlay.services.bundle import Administration
+from outlay.services.progress import Progress
 from outlay.services.recording import check_time
-from outlay.wire.azure_llm_trace import TraceRow, parse_trace
+from outlay.storage.files.rows import read_rows
+from outlay.wire.files.mapping import FileMapping, detect_mapping, find_mapping
+from outlay.wire.files.reports import Assumptions, ReportReader
 
 BATCH_EVENTS: Final = 1_000
+WAITING: Final = 2
+"""Batches that are on their way while the next is being read."""
+CHECKED_ROWS: Final = 100
+"""Rows that are looked at before anything is written."""
+_INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +41,7 @@ class ImportTarget:
     organization_id: str
     organization_name: str
     project_id: str
+    """Of rows that name none; empty where none was given."""
     project_name: str
     created: tuple[str, ...]
     """What did not exist before: `organization`, `project`."""
@@ -43,134 +58,300 @@ def import_target(
     if organization is None:
         organization = organizations.create(organization_name or "My organization")
         created.append("organization")
-    project, is_new = administration.projects.ensure(operator_of(organization), project_name)
-    if is_new:
-        created.append("project")
+    project_id = ""
+    if project_name:
+        project, is_new = administration.projects.ensure(operator_of(organization), project_name)
+        project_id, project_name = project.project_id, project.name
+        if is_new:
+            created.append("project")
     return ImportTarget(
         organization_id=organization.organization_id,
         organization_name=organization.name,
-        project_id=project.project_id,
-        project_name=project.name,
+        project_id=project_id,
+        project_name=project_name,
         created=tuple(created),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TraceImport:
-    """What to make of a trace: it names neither model nor project."""
+class FileImport:
+    """A file and how to read it."""
 
     path: Path
-    mapping: str
-    """Provider-tagged, `openai/gpt-4o`."""
-    project_id: str
+    mapping: FileMapping
+    project_id: str = ""
+    """Of rows that name none, as are the model and the app."""
+    model: str = ""
     app: str = ""
+    zone: tzinfo = UTC
+    """Of times without an offset."""
     shift_to: date | None = None
-    """The date its first day is moved to; the time of day is kept."""
+    """The UTC date its first day is moved to; the time of day is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceSummary:
-    """What a checked trace holds."""
+@dataclass(slots=True)
+class ImportTotals:
+    """What has been read of a file."""
 
-    rows: int
-    first: datetime
-    last: datetime
-    input_tokens: int
-    output_tokens: int
-    digest: str
-    """SHA-256 of the file: with the line number it makes the event id."""
-    shift_us: int
+    rows: int = 0
+    skipped: int = 0
+    """Rows that are no requests."""
+    rejected: int = 0
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reported_cost_pusd: int = 0
+    first_us: int | None = None
+    last_us: int | None = None
+    by_model: Counter[str] = field(default_factory=Counter)
+
+    def add(self, report: UsageReport) -> None:
+        """Count a report."""
+        self.requests += 1
+        if report.usage is not None:
+            self.input_tokens += report.usage.input_tokens
+            self.output_tokens += report.usage.output_tokens
+        self.reported_cost_pusd += report.reported_cost_pusd or 0
+        time_us = report.event_time_us
+        self.first_us = time_us if self.first_us is None else min(self.first_us, time_us)
+        self.last_us = time_us if self.last_us is None else max(self.last_us, time_us)
+        self.by_model[report.mapping] += 1
 
 
-def check_trace(job: TraceImport, now: datetime) -> TraceSummary:
-    """Read the whole file once; Invalid, with nothing written, when any line is wrong."""
-    provider, slash, name = job.mapping.partition("/")
-    if not (provider and slash and name):
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row of a file and what it says."""
+
+    number: int
+    reports: Sequence[UsageReport]
+    fault: str
+    """Why it is rejected, empty when it is not."""
+    content: Any
+    """The row as it was read, for whoever mends it."""
+    done: int
+    total: int
+
+
+def mapping_for(path: Path, name: str | None) -> FileMapping:
+    """The mapping with a name, or the one whose columns the file has."""
+    if name is not None:
+        return find_mapping(name)
+    columns: set[str] = set()
+    for records in ((), ("data", "results"), ("data",)):
+        for row in read_rows(path, records):
+            columns |= (row.values or {}).keys()
+            break
+    found = detect_mapping(frozenset(columns))
+    if found is None:
+        shown = ", ".join(sorted(columns)[:12]) or "of an empty file"
         raise Invalid(
-            f"--model must name provider and model, such as openai/gpt-4o, not {job.mapping!r}",
-            field="model",
+            f"{path}: no known format has the columns {shown}; "
+            "say which it is with --format, or which column is what with --mapping",
+            code="unknown-format",
         )
-    count = input_tokens = output_tokens = 0
-    first_us = last_us = 0
-    for row in _rows(job.path):
-        first_us = min(first_us, row.time_us) if count else row.time_us
-        last_us = max(last_us, row.time_us)
-        count += 1
-        input_tokens += row.input_tokens
-        output_tokens += row.output_tokens
-    if not count:
-        raise Invalid(f"{job.path}: the file has a header but no rows", code="empty-file")
-    shift_us = _shift_us(first_us, job.shift_to)
-    for edge_us in (first_us, last_us):
-        check_time(edge_us + shift_us, to_us(now))
-    return TraceSummary(
-        rows=count,
-        first=from_us(first_us + shift_us),
-        last=from_us(last_us + shift_us),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        digest=_digest(job.path),
-        shift_us=shift_us,
+    return found
+
+
+def read_import(job: FileImport, now: datetime) -> Iterator[ReadRow]:
+    """Every row of a file with its reports, or with why it has none."""
+    reader, latest_us = _reader(job), to_us(now)
+    for row in read_rows(job.path, job.mapping.records):
+        reports: Sequence[UsageReport] = ()
+        fault = row.fault
+        if row.values is not None:
+            try:
+                reports = reader.reports(row.values)
+                for report in reports[:1]:
+                    check_time(report.event_time_us, latest_us)
+            except Invalid as error:
+                reports, fault = (), error.message
+        yield ReadRow(
+            row.number,
+            reports,
+            fault,
+            row.text if row.values is None else row.values,
+            row.done,
+            row.total,
+        )
+
+
+def check_start(job: FileImport, now: datetime) -> None:
+    """Raise Invalid when a file has no rows, or none of the first that can be used."""
+    first = list(islice(read_import(job, now), CHECKED_ROWS))
+    if not first:
+        raise Invalid(f"{job.path}: the file has no rows", code="empty-file")
+    if all(row.fault for row in first):
+        raise Invalid(
+            f"{job.path}: nothing is imported, as none of the first {len(first)} rows can be used; "
+            f"row {first[0].number}: {first[0].fault}",
+            code="malformed-file",
+        )
+
+
+def _reader(job: FileImport) -> ReportReader:
+    shift_us, moved = 0, ""
+    if job.shift_to is not None:
+        shift_us, moved = _shift_us(job), f"@{job.shift_to:%Y-%m-%d}"
+    return ReportReader(
+        job.mapping,
+        Assumptions(
+            project_id=job.project_id,
+            model=job.model,
+            app=job.app,
+            zone=job.zone,
+            shift_us=shift_us,
+            id_suffix=moved,
+        ),
     )
 
 
-def trace_batches(job: TraceImport, summary: TraceSummary) -> Iterator[list[UsageReport]]:
-    """The reports of a checked trace in batches.
-
-    An event's id comes from the file's content, the line and the date it is moved to, so the
-    same file imported again is known, line by line.
-    """
-    moved_to = f"@{summary.first:%Y-%m-%d}"
-    provider = job.mapping.partition("/")[0]
-    batch = []
-    for row in _rows(job.path):
-        batch.append(
-            UsageReport(
-                event_id=f"azure-llm-trace:{summary.digest[:32]}{moved_to}:{row.line}",
-                event_time_us=row.time_us + summary.shift_us,
-                provider=provider,
-                mapping=job.mapping,
-                usage=TokenUsage(row.input_tokens, row.output_tokens),
-                project_id=job.project_id,
-                app=job.app,
-                usage_source=UsageSource.REPORTED,
-                source="import:azure-llm-trace",
-            )
-        )
-        if len(batch) == BATCH_EVENTS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _rows(path: Path) -> Iterator[TraceRow]:
-    with _open(path) as lines:
+def _shift_us(job: FileImport) -> int:
+    """Whole days between the UTC date of the file's first event and the date it is moved to."""
+    reader = ReportReader(job.mapping, Assumptions(zone=job.zone))
+    first_us = None
+    for row in read_rows(job.path, job.mapping.records):
+        if row.values is None:
+            continue
         try:
-            yield from parse_trace(lines)
-        except UnicodeDecodeError as error:
-            raise Invalid(f"{path}: the file is not UTF-8 text", code="malformed-file") from error
-        except Invalid as error:
-            raise Invalid(f"{path}: {error.message}", code=error.code) from error
+            time_us = reader.time_us(row.values)
+        except Invalid:
+            continue
+        first_us = time_us if first_us is None else min(first_us, time_us)
+    if first_us is None or job.shift_to is None:
+        return 0
+    start = datetime.combine(from_us(first_us).date(), datetime.min.time(), UTC)
+    target = datetime.combine(job.shift_to, datetime.min.time(), UTC)
+    return in_us(target - start)
 
 
-def _open(path: Path) -> TextIO:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
     try:
-        return path.open(encoding="utf-8", newline="")
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         raise Invalid(f"{path}: {error.strerror}", code="unreadable-file") from error
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+class ImportState(msgspec.Struct):
+    """How far an import has come, in a file, so that it can go on where it was interrupted."""
+
+    row: int = 0
+    """The last row of which everything is on disk."""
+    accepted: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    rejected: int = 0
+
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Count what became of events."""
+        self.accepted += outcomes.count(Outcome.ACCEPTED)
+        self.duplicate += outcomes.count(Outcome.DUPLICATE)
+        self.conflict += outcomes.count(Outcome.CONFLICT)
 
 
-def _shift_us(first_us: int, shift_to: date | None) -> int:
-    """Whole days between the first event's UTC date and the date it is moved to."""
-    if shift_to is None:
-        return 0
-    first_date = from_us(first_us).date()
-    start = datetime.combine(first_date, datetime.min.time(), UTC)
-    target = datetime.combine(shift_to, datetime.min.time(), UTC)
-    return in_us(target - start)
+class Rejects(Protocol):
+    """Where rejected rows go."""
+
+    def write(self, row: ReadRow, fault: str) -> None:
+        """Keep a row with the reason."""
+        ...
+
+
+_Recorded = tuple[list[Outcome], list[tuple[ReadRow, str]]]
+"""What became of the events of a batch, and its rows that were refused, with the reasons."""
+
+Record = Callable[[Sequence[UsageReport]], list[Outcome]]
+"""Stores reports; returns once they are on disk."""
+
+
+class FileImporter:
+    """Sends what a file says, batch by batch, while the next batch is being read."""
+
+    def __init__(
+        self,
+        record: Record,
+        rejects: Rejects,
+        state: ImportState,
+        save: Callable[[ImportState], None],
+    ) -> None:
+        """`save` is called with the state after each batch that is on disk."""
+        self._record = record
+        self._rejects = rejects
+        self.state = state
+        self._save = save
+        self.totals = ImportTotals()
+        self._waiting: deque[tuple[Future[_Recorded], list[ReadRow]]] = deque()
+
+    def run(self, rows: Iterator[ReadRow]) -> Iterator[Progress]:
+        """Send all rows that are not on disk yet."""
+        batch: list[ReadRow] = []
+        events = 0
+        start = self.state.row
+        with self._senders() as senders:
+            for row in rows:
+                if row.number <= start:
+                    continue
+                self._count(row)
+                batch.append(row)
+                events += len(row.reports)
+                if events >= BATCH_EVENTS or len(batch) >= 10 * BATCH_EVENTS:
+                    self._send(senders, batch)
+                    yield Progress("file", row.done, row.total)
+                    batch, events = [], 0
+            self._send(senders, batch)
+            while self._waiting:
+                self._settle()
+
+    def _senders(self) -> AbstractContextManager[ThreadPoolExecutor]:
+        return ThreadPoolExecutor(1, thread_name_prefix="import")
+
+    def _count(self, row: ReadRow) -> None:
+        self.totals.rows += 1
+        if not row.fault and not row.reports:
+            self.totals.skipped += 1
+        for report in row.reports:
+            self.totals.add(report)
+
+    def _send(self, senders: ThreadPoolExecutor, batch: list[ReadRow]) -> None:
+        if batch:
+            self._waiting.append((senders.submit(self._record_rows, batch), batch))
+        while len(self._waiting) > WAITING:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Wait for the oldest batch and remember that it is on disk."""
+        future, batch = self._waiting.popleft()
+        outcomes, refused = future.result()
+        for row, fault in refused:
+            self._rejects.write(row, fault)
+        self.state.rejected += len(refused)
+        self.state.note(outcomes)
+        self.state.row = batch[-1].number
+        self._save(self.state)
+
+    def _record_rows(self, batch: list[ReadRow]) -> _Recorded:
+        """Record what is right of a batch; the rest comes back with what is wrong with it."""
+        refused = [(row, row.fault) for row in batch if row.fault]
+        rows = [row for row in batch if row.reports]
+        while rows:
+            reports = [report for row in rows for report in row.reports]
+            try:
+                return self._record(reports), refused
+            except Invalid as error:
+                at = _INDEX.search(error.field or "")
+                if at is None:
+                    raise
+                wrong = _row_of(rows, int(at[1]))
+                refused.append((wrong, error.message))
+                rows.remove(wrong)
+        return [], refused
+
+
+def _row_of(rows: Sequence[ReadRow], index: int) -> ReadRow:
+    """The row that has the report at an index of all reports."""
+    for row in rows:
+        if index < len(row.reports):
+            return row
+        index -= len(row.reports)
+    raise AssertionError("an index is of one of the reports")

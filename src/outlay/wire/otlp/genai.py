@@ -14,6 +14,7 @@ from outlay.domain.event import Status, UsageSource, status_of_code
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import count_of, text_of, tier_context
+from outlay.wire.langfuse import usage_of_details
 from outlay.wire.otlp.spans import Attributes, Span
 from outlay.wire.providers import route_of
 from outlay.wire.values import elapsed_us, first_of, pusd_of, time_us_of
@@ -191,7 +192,7 @@ def _usage(found: Attributes) -> TokenUsage | None:
     ]
     incoming, outgoing, read, write, reasoning = counts
     if incoming is None and outgoing is None:
-        return _langfuse_usage(found)
+        return usage_of_details(_object(found.get("langfuse.observation.usage_details")))
     total = count_of(_number(first_of(found, *_TOTAL)))
     if incoming is None:
         incoming = max(0, (total or 0) - (outgoing or 0))
@@ -202,32 +203,6 @@ def _usage(found: Attributes) -> TokenUsage | None:
         # Counted beside the input, as Anthropic's own counters do, rather than within it.
         incoming += read + write
     return TokenUsage(incoming, outgoing, read, write, 0, reasoning or 0)
-
-
-def _langfuse_usage(found: Attributes) -> TokenUsage | None:
-    """Langfuse's usage details: each kind of token apart, in one JSON object."""
-    details = _object(found.get("langfuse.observation.usage_details"))
-    counts = {name: count for name, value in details.items() if (count := count_of(value))}
-    if not counts:
-        return None
-    incoming = sum(count for name, count in counts.items() if "input" in name)
-    outgoing = sum(count for name, count in counts.items() if "output" in name)
-    if not incoming and not outgoing:
-        return None
-    read = sum(count for name, count in counts.items() if "input" in name and _is_cache_read(name))
-    write = sum(
-        count for name, count in counts.items() if "input" in name and _is_cache_write(name)
-    )
-    reasoning = sum(count for name, count in counts.items() if "reasoning" in name)
-    return TokenUsage(incoming, outgoing, read, write, 0, reasoning)
-
-
-def _is_cache_write(name: str) -> bool:
-    return "cache" in name and ("creation" in name or "write" in name)
-
-
-def _is_cache_read(name: str) -> bool:
-    return "cache" in name and not _is_cache_write(name)
 
 
 def _cost(found: Attributes) -> int | None:

@@ -1,0 +1,1 @@
+"""Files that people import: their rows, whatever they are written in."""

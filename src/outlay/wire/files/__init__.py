@@ -1,0 +1,1 @@
+"""Files of other systems: which column says what, and rows → reports."""
