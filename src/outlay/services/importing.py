@@ -5,7 +5,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from itertools import islice
@@ -288,7 +288,7 @@ class FileImporter:
         batch: list[ReadRow] = []
         events = 0
         start = self.state.row
-        with self._senders() as senders:
+        with ThreadPoolExecutor(1, thread_name_prefix="import") as senders, _given_up(senders):
             for row in rows:
                 if row.number <= start:
                     continue
@@ -302,9 +302,6 @@ class FileImporter:
             self._send(senders, batch)
             while self._waiting:
                 self._settle()
-
-    def _senders(self) -> AbstractContextManager[ThreadPoolExecutor]:
-        return ThreadPoolExecutor(1, thread_name_prefix="import")
 
     def _count(self, row: ReadRow) -> None:
         self.totals.rows += 1
@@ -346,6 +343,16 @@ class FileImporter:
                 refused.append((wrong, error.message))
                 rows.remove(wrong)
         return [], refused
+
+
+@contextmanager
+def _given_up(senders: ThreadPoolExecutor) -> Iterator[None]:
+    """What waits to be sent is not, after a batch could not be."""
+    try:
+        yield
+    except BaseException:
+        senders.shutdown(cancel_futures=True)
+        raise
 
 
 def _row_of(rows: Sequence[ReadRow], index: int) -> ReadRow:
