@@ -32,6 +32,7 @@ from outlay.services.passwords import Passwords
 from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import Projection, fill, remove_cube
 from outlay.services.projects import Projects
+from outlay.services.reconciling import Reconciling
 from outlay.services.recording import Recorder
 from outlay.services.reports import Reports
 from outlay.services.request_log import RequestLog
@@ -142,6 +143,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 erasure=Erasure(directory, trail, ledger, maintenance),
                 maintenance=maintenance,
                 projection=projection,
+                reconciling=Reconciling(directory, trail, analytics, prices),
                 recorder=recorder,
                 reports=Reports(analytics, write_parquet),
                 request_log=RequestLog(analytics, ledger),

@@ -31,6 +31,8 @@ ENTERPRISE = "enterprise"
 NEW = "{new}"
 """In bodies and queries: a name of the organization's own that is not taken."""
 
+COSTS = "start_time,amount_value,line_item,project_id\n2026-11-19,1.5,gpt-4o,p\n"
+
 RULES: dict[str, Rule] = {
     "GET /analytics/activity": Rule(LEADERS, ENTERPRISE),
     "GET /analytics/summary": Rule(LEADERS, ENTERPRISE),
@@ -45,6 +47,11 @@ RULES: dict[str, Rule] = {
     "GET /analytics/projects": Rule(ALL),
     "GET /analytics/projects/{project_id}": Rule(ALL),
     "GET /analytics/keys/{api_key_id}": Rule(ALL),
+    "GET /reconciliations": Rule(LEADERS, ENTERPRISE),
+    "GET /reconciliations/{reconciliation_id}": Rule(LEADERS, ENTERPRISE),
+    "POST /reconciliations": Rule(
+        LEADERS, ENTERPRISE, body={"provider": "openai", "content": COSTS, "fileName": NEW}
+    ),
     "GET /requests": Rule(ALL),
     "GET /requests/{event_id}": Rule(ALL),
     "GET /exports/report": Rule(LEADERS, ENTERPRISE),
@@ -121,6 +128,7 @@ PAGES: dict[str, Rule] = {
     "/organization/members": Rule(LEADERS, ENTERPRISE),
     "/organization/members/{member_id}": Rule(LEADERS, ENTERPRISE),
     "/organization/report": Rule(LEADERS, ENTERPRISE),
+    "/organization/reconciliation": Rule(LEADERS, ENTERPRISE),
     "/project/{project_id}": Rule(ALL),
     "/project/{project_id}/analytics": Rule(ALL),
     "/project/{project_id}/keys": Rule(ALL),

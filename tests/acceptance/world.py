@@ -17,6 +17,7 @@ from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Administration
+from outlay.services.reconciling import BillFile
 from outlay.storage.directory.members import create_member
 
 PASSWORD = "several words are best"
@@ -103,6 +104,7 @@ class World:
             "invitation_id": lambda _: self.invitation(),
             "upstream_id": lambda _: self.upstream(),
             "price_id": lambda _: self.price(),
+            "reconciliation_id": lambda _: self.reconciliation(),
             "discovered_id": lambda _: self.discovered(),
             "token_id": self.token,
             "user_id": lambda _: self.add_person(Role.DEVELOPER).member.member_id,
@@ -142,6 +144,12 @@ class World:
         self.server.services.recorder.record(organization_id, [report])
         found = self.administration.discovered.of(self.operator)
         return next(entry.discovered_id for entry in found if entry.value == name)
+
+    def reconciliation(self) -> str:
+        """A bill that was compared."""
+        costs = f"start_time,amount_value,line_item,project_id\n2026-11-19,1.5,{self.name()},p\n"
+        file = BillFile(provider="openai", content=costs, file_name=self.name())
+        return self.server.services.reconciling.reconcile(self.operator, file).reconciliation_id
 
     def group(self) -> str:
         """A user group."""

@@ -54,6 +54,7 @@ def every_page(ask: Any) -> dict[str, str]:
         "member": f"/organization/members/{member_id}",
         "users-and-groups": "/organization/users-and-groups",
         "report": "/organization/report",
+        "reconciliation": "/organization/reconciliation",
         "dashboard": "/monitoring/dashboard",
         "users-analytics": "/monitoring/users",
         "requests": "/monitoring/requests",

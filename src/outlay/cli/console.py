@@ -1,5 +1,6 @@
 """What commands say to people: on standard error, so that standard output stays data."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Annotated, TypeVar
 
@@ -10,7 +11,10 @@ from rich.progress import Progress as ProgressBar
 
 from outlay.services.progress import Progress
 
-out = Console(highlight=False, soft_wrap=True)
+_PIPED_WIDTH = 160
+"""Columns where nobody says how many there are, as in a file."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DataOption = Annotated[

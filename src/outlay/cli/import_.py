@@ -20,11 +20,11 @@ from outlay.domain.outcome import Outcome
 from outlay.domain.period import parse_zone
 from outlay.domain.report import UsageReport
 from outlay.kit.clock import SystemClock, from_us
+from outlay.services.import_target import ImportTarget
 from outlay.services.importing import (
     FileImport,
     FileImporter,
     ImportState,
-    ImportTarget,
     ImportTotals,
     ReadRow,
     check_start,

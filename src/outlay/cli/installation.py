@@ -10,13 +10,16 @@ import msgspec
 import orjson
 
 from outlay.bootstrap import open_installation
-from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
+from outlay.domain.errors import Invalid, Locked, NotFound, OutlayError, Unavailable
+from outlay.domain.organization import operator_of
 from outlay.domain.outcome import Outcome
+from outlay.domain.reconciliation import Reconciliation
 from outlay.domain.report import UsageReport
 from outlay.services.bundle import Services, erase_member
 from outlay.services.erasure import ErasureReport
-from outlay.services.importing import ImportTarget, import_target
+from outlay.services.import_target import ImportTarget, import_target
 from outlay.services.progress import Progress
+from outlay.services.reconciling import BillFile
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.wire.native import render_events
@@ -45,6 +48,10 @@ class Installation(Protocol):
         """Erase a member of an organization."""
         ...
 
+    def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
+        """Compare a bill with what was recorded."""
+        ...
+
 
 class LocalInstallation:
     """The data directory opened by this command."""
@@ -71,6 +78,14 @@ class LocalInstallation:
     def erase(self, organization: str | None, who: str) -> ErasureReport:
         """Erase a member of an organization."""
         return erase_member(self._services, organization, who)
+
+    def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
+        """Compare a bill with what was recorded."""
+        self._services.projection.catch_up()
+        found = self._services.administration.organizations.called(organization)
+        if found is None:
+            raise NotFound("There is no organization yet.")
+        return self._services.reconciling.reconcile(operator_of(found), bill)
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
@@ -121,6 +136,12 @@ class RemoteInstallation:
         """Erase a member of an organization."""
         body = orjson.dumps({"organization": organization, "who": who})
         return msgspec.convert(self._read(self._send("/operations/erase", body)), ErasureReport)
+
+    def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
+        """Compare a bill with what was recorded."""
+        path = f"/operations/reconcile?organization={quote(organization or '')}"
+        body = msgspec.json.encode(bill)
+        return msgspec.convert(self._read(self._send(path, body)), Reconciliation)
 
     def _send(self, path: str, body: bytes = b"") -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=600)

@@ -20,6 +20,7 @@ from outlay.cli.owner import owner
 from outlay.cli.price import price
 from outlay.cli.project import project
 from outlay.cli.rebuild import rebuild
+from outlay.cli.reconcile import reconcile
 from outlay.cli.serve import serve
 from outlay.cli.sso import sso
 from outlay.cli.token import token
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(demo)
 app.command("import")(import_file)
+app.command()(reconcile)
 app.command()(verify)
 app.command()(rebuild)
 app.command()(doctor)

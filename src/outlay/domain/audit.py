@@ -63,6 +63,7 @@ class Action(StrEnum):
     SSO_DELETE = "sso.delete"
     DISCOVERED_UPDATE = "discovered.update"
     DISCOVERED_MERGE = "discovered.merge"
+    RECONCILIATION_CREATE = "reconciliation.create"
     RETENTION_APPLY = "retention.apply"
 
 

@@ -21,6 +21,8 @@ class Permission(StrEnum):
     OWN_USAGE = "own usage"
     PROJECT_USAGE = "usage of projects"
     KEY_USAGE = "usage of API keys"
+    RECONCILIATIONS_READ = "reconciliations"
+    RECONCILIATIONS_WRITE = "reconciling"
     REQUESTS_READ = "single requests"
     USAGE_RECORD = "recording usage"
     ACCOUNT_READ = "own account"
@@ -73,6 +75,8 @@ POLICY: Final[Mapping[Permission, Rule]] = {
     Permission.OWN_USAGE: Rule(Scope.USAGE_READ, _ANYBODY, own=_ANYBODY),
     Permission.PROJECT_USAGE: Rule(Scope.USAGE_READ, _ANYBODY, own=_DEVELOPERS),
     Permission.KEY_USAGE: Rule(Scope.USAGE_READ, _ANYBODY, own=_DEVELOPERS),
+    Permission.RECONCILIATIONS_READ: Rule(Scope.USAGE_READ, _LEADERS, _ENTERPRISE),
+    Permission.RECONCILIATIONS_WRITE: Rule(Scope.USAGE_WRITE, _LEADERS, _ENTERPRISE),
     Permission.REQUESTS_READ: Rule(Scope.USAGE_READ, _ANYBODY, own=_DEVELOPERS),
     Permission.USAGE_RECORD: Rule(Scope.USAGE_WRITE, _LEADERS),
     Permission.ACCOUNT_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY, own=_ANYBODY),

@@ -24,6 +24,7 @@ from outlay.services.organizations import Organizations
 from outlay.services.prices import Prices
 from outlay.services.projection import Projection
 from outlay.services.projects import Projects
+from outlay.services.reconciling import Reconciling
 from outlay.services.recording import Recorder
 from outlay.services.reports import Reports
 from outlay.services.request_log import RequestLog
@@ -78,6 +79,7 @@ class Services:
     limits: SpendLimits
     maintenance: Maintenance
     projection: Projection
+    reconciling: Reconciling
     recorder: Recorder
     reports: Reports
     request_log: RequestLog

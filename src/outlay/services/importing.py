@@ -15,11 +15,9 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from outlay.domain.errors import Invalid
-from outlay.domain.organization import operator_of
 from outlay.domain.outcome import Outcome
 from outlay.domain.report import UsageReport
 from outlay.kit.clock import from_us, in_us, to_us
-from outlay.services.bundle import Administration
 from outlay.services.progress import Progress
 from outlay.services.recording import check_time
 from outlay.storage.files.rows import read_rows
@@ -32,45 +30,6 @@ WAITING: Final = 2
 CHECKED_ROWS: Final = 100
 """Rows that are looked at before anything is written."""
 _INDEX: Final = re.compile(r"\[(\d+)\]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportTarget:
-    """Where imported usage goes."""
-
-    organization_id: str
-    organization_name: str
-    project_id: str
-    """Of rows that name none; empty where none was given."""
-    project_name: str
-    created: tuple[str, ...]
-    """What did not exist before: `organization`, `project`."""
-
-
-def import_target(
-    administration: Administration, organization_name: str | None, project_name: str
-) -> ImportTarget:
-    """The organization and project that an import goes to, created where there is none."""
-    created = []
-    organizations = administration.organizations
-    known = organizations.all()
-    organization = organizations.called(organization_name) if known else None
-    if organization is None:
-        organization = organizations.create(organization_name or "My organization")
-        created.append("organization")
-    project_id = ""
-    if project_name:
-        project, is_new = administration.projects.ensure(operator_of(organization), project_name)
-        project_id, project_name = project.project_id, project.name
-        if is_new:
-            created.append("project")
-    return ImportTarget(
-        organization_id=organization.organization_id,
-        organization_name=organization.name,
-        project_id=project_id,
-        project_name=project_name,
-        created=tuple(created),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from outlay.storage.directory.tables import DirectoryRevisionRow
 from outlay.storage.sqlite import apply_pragmas, check_sqlite_version
 
-HEAD: Final = "00fc3758f79c"
+HEAD: Final = "4afaf96da25f"
 """The newest migration; a database that has it needs none."""
 
 

@@ -55,7 +55,7 @@ def read_rows(path: Path, records: Sequence[str] = ()) -> Iterator[FileRow]:
         size = path.stat().st_size
         lines = TextIOWrapper(content, encoding="utf-8-sig", newline="")
         try:
-            rows = _csv_rows(lines) if kind == "csv" else _jsonl_rows(lines)
+            rows = _csv_rows(lines) if kind == "csv" else _jsonl_rows(lines, records)
             for number, values, fault, text in rows:
                 yield FileRow(number, values, fault, text, raw.tell(), size)
         except UnicodeDecodeError as error:
@@ -126,7 +126,7 @@ def _csv_rows(lines: TextIOWrapper) -> Iterator[_Found]:
             yield number, None, fault, separator.join(cells)
 
 
-def _jsonl_rows(lines: TextIOWrapper) -> Iterator[_Found]:
+def _jsonl_rows(lines: TextIOWrapper, records: Sequence[str]) -> Iterator[_Found]:
     decode = msgspec.json.Decoder().decode
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -136,10 +136,11 @@ def _jsonl_rows(lines: TextIOWrapper) -> Iterator[_Found]:
         except (msgspec.DecodeError, RecursionError) as error:
             yield number, None, f"not JSON: {error}", line.rstrip("\r\n")
             continue
-        if isinstance(values, dict):
-            yield number, values, "", ""
-        else:
-            yield number, None, "not a JSON object", line.rstrip("\r\n")
+        for row in _unfolded(values, records) if isinstance(values, dict) else (values,):
+            if isinstance(row, dict):
+                yield number, row, "", ""
+            else:
+                yield number, None, "not a JSON object", line.rstrip("\r\n")
 
 
 def _json_rows(path: Path, content: Content, records: Sequence[str]) -> Iterator[FileRow]:

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Annotated
 
+import msgspec
 import orjson
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from outlay.domain.errors import Invalid, OutlayError
+from outlay.domain.errors import Invalid, NotFound, OutlayError
+from outlay.domain.organization import operator_of
 from outlay.services.bundle import erase_member
-from outlay.services.importing import import_target
+from outlay.services.import_target import import_target
 from outlay.services.progress import Progress
+from outlay.services.reconciling import BillFile
 from outlay.services.verification import VerifyReport
 from outlay.web.http.auth import OperatorOnly, services_of
 from outlay.web.http.body import read_body
@@ -67,6 +70,21 @@ async def post_events(request: Request, organization: str, source: Annotated[str
         return outcome_response(reports, services.recorder.record(organization, reports))
 
     return await run_in_threadpool(record)
+
+
+@router.post("/reconcile")
+async def post_reconcile(request: Request, organization: str) -> Response:
+    """Compare a bill on behalf of the operator."""
+    services = services_of(request)
+    file = msgspec.json.decode(await read_body(request), type=BillFile)
+
+    def reconcile() -> bytes:
+        found = services.administration.organizations.called(organization or None)
+        if found is None:
+            raise NotFound("There is no organization yet.")
+        return msgspec.json.encode(services.reconciling.reconcile(operator_of(found), file))
+
+    return Response(await run_in_threadpool(reconcile), media_type="application/json")
 
 
 @router.post("/erase")

@@ -35,6 +35,7 @@ _VERBS: Final = {
     "join": "added a member to",
     "leave": "took a member out of",
     "apply": "applied",
+    "merge": "merged",
 }
 _SENTENCES: Final = {
     Action.SESSION_CREATE: "signed in",

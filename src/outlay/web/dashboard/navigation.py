@@ -34,6 +34,7 @@ NAVIGATION: Final = (
             NavItem("Members", "/organization/members", "users", is_enterprise=True),
             NavItem("Users & groups", "/organization/users-and-groups", "layers", True),
             NavItem("Monthly report", "/organization/report", "file-text", is_enterprise=True),
+            NavItem("Reconciliation", "/organization/reconciliation", "check", is_enterprise=True),
         ),
     ),
     NavSection(

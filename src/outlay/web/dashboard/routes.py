@@ -14,6 +14,7 @@ from outlay.web.dashboard import (
     palette,
     project,
     project_keys,
+    reconciliation,
     report,
     requests,
     settings,
@@ -36,6 +37,7 @@ router.include_router(users_and_groups.router)
 router.include_router(monitoring.router)
 router.include_router(users_analytics.router)
 router.include_router(report.router)
+router.include_router(reconciliation.router)
 router.include_router(my_usage.router)
 router.include_router(requests.router)
 router.include_router(audit.router)

@@ -24,6 +24,7 @@ FIELDS: Final = frozenset(
         "cache_write_input_tokens",
         "canceled",
         "cost",
+        "cost_cents",
         "duration_ms",
         "duration_s",
         "end_time",

@@ -196,8 +196,11 @@ class ReportReader:
 
     def _cost(self, row: Row) -> int | None:
         value = self._value(row, "cost")
-        if value is None:
+        cents = self._value(row, "cost_cents")
+        if value is None and cents is None:
             return None
+        if value is None:
+            value = real_number(cents, self._shown["cost_cents"]).scaleb(-2)
         cost = pusd_of(value)
         if cost is None:
             raise self._wrong("cost", "expected an amount of USD from 0 to 9,000,000", value)

@@ -2,14 +2,17 @@
 import { announce } from "./dom.js";
 
 /** What a form says, as the API wants it. @param {HTMLFormElement} form */
-function readBody(form) {
+async function readBody(form) {
   /** @type {Record<string, unknown>} */
   const body = {};
   for (const node of form.elements) {
     const input = /** @type {HTMLInputElement} */ (node);
     if (!input.name || input.disabled || input.closest("fieldset:disabled")) continue;
     const kind = input.dataset.kind;
-    if (kind === "flag") body[input.name] = input.checked;
+    if (kind === "file") {
+      const file = input.files?.[0];
+      if (file) Object.assign(body, { [input.name]: await file.text(), fileName: file.name });
+    } else if (kind === "flag") body[input.name] = input.checked;
     else if (kind === "list") {
       const list = /** @type {string[]} */ (body[input.name] ??= []);
       if (input.checked) list.push(input.value);
@@ -184,7 +187,7 @@ async function submit(form) {
   const appended = /** @type {HTMLSelectElement|null} */ (form.querySelector("[data-append]"));
   const button = /** @type {HTMLButtonElement|null} */ (form.querySelector("button:not([type=button])"));
   if (button) button.disabled = true;
-  const { ok, answer } = await call(method, path + (appended ? encodeURIComponent(appended.value) : ""), readBody(form));
+  const { ok, answer } = await call(method, path + (appended ? encodeURIComponent(appended.value) : ""), await readBody(form));
   if (button) button.disabled = false;
   if (!ok) {
     showError(form, answer.detail, answer.field);

@@ -1,10 +1,10 @@
-"""discovered and span marks"""
+"""discovered span marks reconciliations"""
 
 from alembic import op
 import sqlalchemy as sa
 
 
-revision = '00fc3758f79c'
+revision = '4afaf96da25f'
 down_revision = '63508c5de46c'
 branch_labels = None
 depends_on = None
@@ -26,6 +26,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('discovered', schema=None) as batch_op:
         batch_op.create_index('discovered#value', ['organization_id', 'dimension', 'value'], unique=True)
+
+    op.create_table('reconciliation',
+    sa.Column('reconciliation_id', sa.String(), nullable=False),
+    sa.Column('organization_id', sa.String(), nullable=False),
+    sa.Column('created_at_us', sa.BigInteger(), nullable=False),
+    sa.Column('content', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organization.organization_id'], name=op.f('reconciliation#organization_id#organization')),
+    sa.PrimaryKeyConstraint('reconciliation_id', name=op.f('reconciliation#primary'))
+    )
+    with op.batch_alter_table('reconciliation', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('reconciliation#organization_id'), ['organization_id'], unique=False)
 
     op.create_table('span_mark',
     sa.Column('organization_id', sa.String(), nullable=False),

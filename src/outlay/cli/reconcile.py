@@ -1,0 +1,96 @@
+"""`outlay reconcile`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.console import DataOption, out
+from outlay.cli.installation import use_installation
+from outlay.domain.errors import Invalid
+from outlay.domain.money import parse_usd, render_usd
+from outlay.domain.reconciliation import Reconciliation
+from outlay.services.reconciling import FORMATS, BillFile
+from outlay.settings import read_settings
+
+
+def reconcile(
+    costs: Annotated[Path, typer.Option(help="The provider's own export of costs.")],
+    provider: Annotated[str, typer.Option(help=f"Whose bill it is: {', '.join(FORMATS)} …")],
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML file that says which column is what.")
+    ] = None,
+    tolerance: Annotated[str, typer.Option(help="USD that a line may differ by.")] = "0.01",
+    organization: Annotated[
+        str | None, typer.Option(help="Organization, where there are several.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show lines that agree, too.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Compare a provider's bill with what was recorded, per day (UTC), project and model.
+
+    Exit code 0 when every line agrees, 1 when some differ.
+    """
+    bill = BillFile(
+        provider=provider,
+        content=_text(costs),
+        file_name=costs.name,
+        mapping=_text(mapping) if mapping else "",
+        tolerance_pusd=_amount(tolerance),
+    )
+    with use_installation(read_settings(data=data)) as installation:
+        found = installation.reconcile(organization, bill)
+    _show(found, everything=everything)
+    if found.differing:
+        raise typer.Exit(1)
+
+
+def _show(found: Reconciliation, *, everything: bool) -> None:
+    table = Table(box=None)
+    for name in ("day (UTC)", "project", "model"):
+        table.add_column(name)
+    for name in ("recorded", "billed", "difference"):
+        table.add_column(name, justify="right")
+    table.add_column("why")
+    for line in found.lines:
+        if everything or line.reasons:
+            table.add_row(
+                str(line.day),
+                line.project_name,
+                line.model,
+                render_usd(line.recorded_pusd),
+                render_usd(line.billed_pusd),
+                render_usd(line.difference_pusd),
+                "; ".join(line.reasons),
+            )
+    if table.row_count:
+        out.print(table)
+    for note in found.notes:
+        out.print(note)
+    days = (found.to_date - found.from_date).days + 1
+    out.print(
+        f"{found.provider}, {found.from_date} to {found.to_date} ({days} days): recorded "
+        f"{render_usd(found.recorded_pusd)} USD, billed {render_usd(found.billed_pusd)} USD, "
+        f"difference {render_usd(found.billed_pusd - found.recorded_pusd)} USD; "
+        f"{found.differing:,} of {len(found.lines):,} lines differ."
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path}: the file is not UTF-8 text") from error
+
+
+def _amount(text: str) -> int:
+    try:
+        amount = parse_usd(text)
+    except ValueError as error:
+        raise Invalid(f"--tolerance: {error}") from error
+    if amount < 0:
+        raise Invalid("--tolerance must not be negative")
+    return amount

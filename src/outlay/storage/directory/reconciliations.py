@@ -1,0 +1,31 @@
+"""Reading and writing bills that were compared."""
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from outlay.domain.reconciliation import Reconciliation
+from outlay.storage.directory.tables import ReconciliationRow
+
+
+def create_reconciliation(session: Session, reconciliation: Reconciliation) -> None:
+    """Add one."""
+    session.add(
+        ReconciliationRow(
+            reconciliation_id=reconciliation.reconciliation_id,
+            organization_id=reconciliation.organization_id,
+            created_at_us=reconciliation.created_at_us,
+            content=msgspec.json.encode(reconciliation).decode(),
+        )
+    )
+    session.flush()
+
+
+def list_reconciliations(session: Session, organization_id: str) -> list[Reconciliation]:
+    """All of an organization, newest first."""
+    rows = session.scalars(
+        select(ReconciliationRow)
+        .where(ReconciliationRow.organization_id == organization_id)
+        .order_by(ReconciliationRow.created_at_us.desc(), ReconciliationRow.reconciliation_id)
+    )
+    return [msgspec.json.decode(row.content, type=Reconciliation) for row in rows]

@@ -1,0 +1,150 @@
+"""`/reconciliations`: a provider's bill beside what was recorded."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import StringConstraints
+from starlette.requests import Request
+
+from outlay.domain.actor import Actor
+from outlay.domain.money import parse_usd, render_usd
+from outlay.domain.policy import Permission
+from outlay.domain.reconciliation import ReconciledLine, Reconciliation
+from outlay.services.reconciling import DEFAULT_TOLERANCE_PUSD, BillFile
+from outlay.web.api.models import Answer, Body, render_us
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.body import MAX_BODY
+
+router = APIRouter(prefix="/reconciliations", tags=["reconciliations"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.RECONCILIATIONS_READ))]
+Writer = Annotated[Actor, Depends(Requires(Permission.RECONCILIATIONS_WRITE))]
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class ReconciliationBody(Body):
+    """A bill: a file of costs as the provider exports it, as text."""
+
+    provider: Name
+    content: Annotated[str, StringConstraints(min_length=1, max_length=MAX_BODY)]
+    file_name: Name = "costs"
+    mapping: Annotated[str, StringConstraints(max_length=100_000)] | None = None
+    """TOML that says which column is what, for a provider whose costs have no format here."""
+    tolerance_usd: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}(\.[0-9]{1,12})?$")] = (
+        render_usd(DEFAULT_TOLERANCE_PUSD)
+    )
+
+
+class LineAnswer(Answer):
+    """A day, project and model in both; amounts in USD, as text."""
+
+    day: date
+    project_id: str
+    project: str
+    model: str
+    recorded: str
+    billed: str
+    difference: str
+    request_count: int
+    reasons: list[str]
+
+
+class ReconciliationHead(Answer):
+    """A bill that was compared."""
+
+    reconciliation_id: str
+    provider: str
+    file_name: str
+    created_at: str | None
+    from_date: date
+    to_date: date
+    recorded: str
+    billed: str
+    difference: str
+    tolerance: str
+    line_count: int
+    differing_count: int
+
+
+class ReconciliationAnswer(ReconciliationHead):
+    """The same, line by line."""
+
+    notes: list[str]
+    lines: list[LineAnswer]
+
+
+class ReconciliationList(Answer):
+    """What was compared, newest first."""
+
+    reconciliations: list[ReconciliationHead]
+
+
+def _head(found: Reconciliation) -> ReconciliationHead:
+    return ReconciliationHead(
+        reconciliation_id=found.reconciliation_id,
+        provider=found.provider,
+        file_name=found.file_name,
+        created_at=render_us(found.created_at_us),
+        from_date=found.from_date,
+        to_date=found.to_date,
+        recorded=render_usd(found.recorded_pusd),
+        billed=render_usd(found.billed_pusd),
+        difference=render_usd(found.billed_pusd - found.recorded_pusd),
+        tolerance=render_usd(found.tolerance_pusd),
+        line_count=len(found.lines),
+        differing_count=found.differing,
+    )
+
+
+def _line(line: ReconciledLine) -> LineAnswer:
+    return LineAnswer(
+        day=line.day,
+        project_id=line.project,
+        project=line.project_name,
+        model=line.model,
+        recorded=render_usd(line.recorded_pusd),
+        billed=render_usd(line.billed_pusd),
+        difference=render_usd(line.difference_pusd),
+        request_count=line.requests,
+        reasons=list(line.reasons),
+    )
+
+
+def _render(found: Reconciliation) -> ReconciliationAnswer:
+    return ReconciliationAnswer(
+        **_head(found).model_dump(),
+        notes=list(found.notes),
+        lines=[_line(line) for line in found.lines],
+    )
+
+
+@router.get("")
+def get_reconciliations(request: Request, actor: Reader) -> ReconciliationList:
+    """The bills that were compared."""
+    found = services_of(request).reconciling.of(actor)
+    return ReconciliationList(reconciliations=[_head(one) for one in found])
+
+
+@router.get("/{reconciliation_id}")
+def get_reconciliation(
+    request: Request, reconciliation_id: str, actor: Reader
+) -> ReconciliationAnswer:
+    """One of them, line by line, with why lines differ."""
+    return _render(services_of(request).reconciling.find(actor, reconciliation_id))
+
+
+@router.post("", status_code=201)
+def post_reconciliation(
+    request: Request, body: ReconciliationBody, actor: Writer
+) -> ReconciliationAnswer:
+    """Compare a bill with what was recorded on its days, per day (UTC), project and model."""
+    file = BillFile(
+        provider=body.provider,
+        content=body.content,
+        file_name=body.file_name,
+        mapping=body.mapping or "",
+        tolerance_pusd=parse_usd(body.tolerance_usd),
+    )
+    return _render(services_of(request).reconciling.reconcile(actor, file))

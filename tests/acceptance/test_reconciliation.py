@@ -1,0 +1,257 @@
+"""Bills against records: what differs by how much, and why."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acceptance.conftest import Server, Tenant
+from tests.acceptance.test_api import event_body
+from tests.program import run
+
+URL = "/reconciliations"
+DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]
+RATE = Decimal("0.0035")
+"""USD of 1,000 input and 100 output tokens of gpt-4o."""
+
+
+@pytest.fixture
+def tenant(server: Server) -> Tenant:
+    return server.tenant()
+
+
+def call(day: date, hour: int = 9, **more: Any) -> dict[str, Any]:
+    at = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+    return event_body(eventTime=at.isoformat(), **more)
+
+
+def send(server: Server, tenant: Tenant, *events: dict[str, Any]) -> None:
+    answer = server.http.post("/v1/usage/events", json=list(events), headers=tenant.headers)
+    assert answer.status_code == 200, answer.text
+    server.services.projection.catch_up()
+
+
+def bill(*lines: tuple[date, str, str | None, Decimal | float]) -> str:
+    """OpenAI's costs as its API pages them."""
+    buckets = []
+    for day, project, item, cost in lines:
+        start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+        result = {
+            "object": "organization.costs.result",
+            "amount": {"value": float(cost), "currency": "usd"},
+            "line_item": item,
+            "project_id": project,
+        }
+        buckets.append(
+            {"object": "bucket", "start_time": start, "end_time": start + 1, "results": [result]}
+        )
+    return json.dumps({"object": "page", "data": buckets, "has_more": False})
+
+
+def compare(server: Server, tenant: Tenant, content: str, **more: Any) -> dict[str, Any]:
+    body = {"provider": "openai", "content": content, "fileName": "costs.json", **more}
+    answer = server.http.post(URL, json=body, headers=tenant.headers)
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def reasons(found: dict[str, Any]) -> dict[tuple[str, str, str], list[str]]:
+    """Why each line differs that does."""
+    return {
+        (line["day"], line["project"], line["model"]): line["reasons"]
+        for line in found["lines"]
+        if line["reasons"]
+    }
+
+
+def test_a_bill_that_agrees_to_the_cent(server: Server, tenant: Tenant) -> None:
+    send(server, tenant, *[call(day, projectId="proj_1") for day in DAYS for _ in range(3)])
+    send(server, tenant, call(DAYS[0], model="anthropic/claude-sonnet-4-5"))  # another's bill
+
+    found = compare(
+        server,
+        tenant,
+        bill(
+            *[(day, "proj_1", "gpt-4o-2024-08-06, input", 3 * Decimal("0.0025")) for day in DAYS],
+            *[(day, "proj_1", "gpt-4o-2024-08-06, output", 3 * Decimal("0.001")) for day in DAYS],
+        ),
+    )
+
+    assert reasons(found) == {}
+    assert (found["recorded"], found["billed"], found["difference"]) == ("0.063", "0.063", "0")
+    assert (found["lineCount"], found["differingCount"]) == (6, 0)
+    listed = server.http.get(URL, headers=tenant.headers).json()["reconciliations"]
+    assert [one["reconciliationId"] for one in listed] == [found["reconciliationId"]]
+    one = server.http.get(f"{URL}/{found['reconciliationId']}", headers=tenant.headers).json()
+    assert one == found
+    trail = server.http.get("/audit", headers=tenant.headers).json()["entries"]
+    assert "reconciliation.create" in {entry["action"] for entry in trail}
+
+
+def test_every_reason_is_told(server: Server, tenant: Tenant) -> None:
+    many = 400
+    events = []
+    for day in DAYS:
+        for hour in (3, 9, 15):
+            if (day, hour) == (DAYS[1], 15):
+                continue  # an outage of the collector
+            events += [call(day, hour, projectId="p") for _ in range(many // 4)]
+    events += [call(DAYS[2], projectId="p", model="openai/house-model")]
+    events += [
+        call(DAYS[3], projectId="p", model="openai/gpt-4o-mini", usageSource="estimated")
+    ] * 1
+    events += [call(day, projectId="p", model="openai/gpt-5.4") for day in DAYS for _ in range(100)]
+    events += [call(DAYS[4], projectId="p", model="openai/gpt-4.1") for _ in range(50)]
+    send(server, tenant, *events)
+    spent = {
+        (line["date"], line["model"]): Decimal(str(line["cost"]))
+        for line in server.http.get(
+            "/exports/report?from=2026-11-10&to=2026-11-15&groupBy=model&bucket=day&format=json",
+            headers=tenant.headers,
+        ).json()["rows"]
+    }
+
+    def billed(day: date, model: str) -> Decimal:
+        return spent[day.isoformat(), model]
+
+    found = compare(
+        server,
+        tenant,
+        bill(
+            *[
+                (
+                    day,
+                    "p",
+                    "gpt-4o",
+                    billed(day, "gpt-4o") * (Decimal("1.5") if day == DAYS[1] else 1),
+                )
+                for day in DAYS
+            ],
+            (DAYS[2], "p", "house-model", 4),
+            (DAYS[3], "p", "gpt-4o-mini", 1),
+            *[
+                (day, "p", "gpt-5.4", billed(day, "gpt-5.4") * (2 if day >= DAYS[3] else 1))
+                for day in DAYS
+            ],
+            (DAYS[5], "p", "gpt-4.1-nano", 7),
+            (DAYS[0], "p", "o4-mini", 0.001),
+        ),
+    )
+
+    told = reasons(found)
+    assert told.pop((str(DAYS[1]), "p", "gpt-4o")) == ["missing hours: 15-16 UTC"]
+    assert told.pop((str(DAYS[2]), "p", "house-model")) == ["unpriced: 1 request"]
+    assert told.pop((str(DAYS[3]), "p", "gpt-4o-mini")) == ["estimated: 1 request"]
+    assert told.pop((str(DAYS[5]), "p", "gpt-4.1-nano")) == ["not recorded"]
+    assert told.pop((str(DAYS[4]), "p", "gpt-4.1")) == ["not billed"]
+    for day in DAYS[3:]:
+        assert told.pop((str(day), "p", "gpt-5.4")) == [
+            f"price change: the bill has 2.000 times ours since {DAYS[3]}"
+        ]
+    assert told == {}
+
+
+def test_projects_are_found_by_name_and_by_merge(server: Server, tenant: Tenant) -> None:
+    made = server.http.post("/projects", json={"name": "Search"}, headers=tenant.headers).json()
+    send(server, tenant, *[call(DAYS[0], projectId=made["projectId"]) for _ in range(10)])
+    csv = (
+        "start_time_iso,amount_value,line_item,project_id,project_name\n"
+        '2026-11-10T00:00:00Z,0.035,"gpt-4o, input",proj_x,search\n'
+    )
+
+    found = compare(server, tenant, csv, fileName="costs.csv")
+
+    (line,) = found["lines"]
+    assert (line["projectId"], line["project"], line["reasons"]) == (
+        made["projectId"],
+        "Search",
+        [],
+    )
+
+
+def test_a_bill_without_our_projects_or_without_models_is_compared_as_far_as_it_goes(
+    server: Server, tenant: Tenant
+) -> None:
+    send(server, tenant, *[call(DAYS[0], projectId="ours") for _ in range(10)])
+
+    strange = compare(server, tenant, bill((DAYS[0], "proj_theirs", "gpt-4o", 0.035)))
+    plain = compare(server, tenant, bill((DAYS[0], "ours", None, 0.035)))
+
+    assert (reasons(strange), strange["lines"][0]["project"]) == ({}, "")
+    assert "No project of the bill is one of ours" in strange["notes"][0]
+    assert (reasons(plain), plain["lines"][0]["model"]) == ({}, "")
+    assert "does not tell models apart" in plain["notes"][0]
+
+
+def test_anthropic_s_report_is_in_cents(server: Server, tenant: Tenant) -> None:
+    send(
+        server,
+        tenant,
+        *[call(DAYS[0], projectId="wrk_1", model="anthropic/claude-sonnet-4-5") for _ in range(10)],
+    )
+    results = [
+        {
+            "amount": amount,
+            "currency": "USD",
+            "cost_type": "tokens",
+            "workspace_id": "wrk_1",
+            "model": "claude-sonnet-4-5-20250929",
+            "description": "Claude Sonnet 4.5 Usage",
+        }
+        for amount in ("3.0", "1.5")
+    ]
+    bucket = {"starting_at": f"{DAYS[0]}T00:00:00Z", "ending_at": "x", "results": results}
+
+    found = compare(
+        server, tenant, json.dumps({"data": [bucket], "has_more": False}), provider="anthropic"
+    )
+
+    assert (reasons(found), found["billed"], found["recorded"]) == ({}, "0.045", "0.045")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"content": "nothing"}, "no costs"),
+        ({"content": "a,b\n1,2\n"}, "row 2: column start_time"),
+        ({"content": '{"data": []}'}, "no costs"),
+        ({"provider": "somebody"}, "have no format of their own here"),
+        ({"content": "start_time,amount_value\nsoon,1\n", "fileName": "c.csv"}, "row 2"),
+        ({"mapping": "fields ="}, "mapping"),
+    ],
+)
+def test_what_is_no_bill_is_refused(
+    server: Server, tenant: Tenant, changes: dict[str, Any], message: str
+) -> None:
+    body = {"provider": "openai", "content": bill((DAYS[0], "p", "m", 1)), **changes}
+    answer = server.http.post(URL, json=body, headers=tenant.headers)
+
+    assert answer.status_code == 400, answer.text
+    assert message in answer.json()["detail"]
+    assert server.http.get(URL, headers=tenant.headers).json()["reconciliations"] == []
+
+
+def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:
+    data, usage, costs = tmp_path / "data", tmp_path / "usage.csv", tmp_path / "costs.json"
+    usage.write_text(
+        "start_time,num_model_requests,input_tokens,output_tokens,model,project_id\n"
+        f"{DAYS[0]},10,10000,1000,gpt-4o,proj_1\n"
+    )
+    imported = run("import", usage, "--data", data)
+    assert "10 requests imported" in imported.stdout, imported
+    command = ("reconcile", "--provider", "openai", "--costs", costs, "--data", data)
+
+    costs.write_text(bill((DAYS[0], "proj_1", "gpt-4o", 0.035)))
+    agreeing = run(*command)
+    costs.write_text(bill((DAYS[0], "proj_1", "gpt-4o", 0.5)))
+    differing = run(*command)
+    costs.write_text("{")
+    broken = run(*command)
+
+    assert (agreeing.returncode, differing.returncode, broken.returncode) == (0, 1, 2)
+    assert "0 of 1 lines differ" in agreeing.stdout
+    assert "unexplained" in differing.stdout
+    assert "recorded 0.035 USD, billed 0.5 USD, difference 0.465 USD" in differing.stdout
