@@ -19,9 +19,11 @@ test: lint
 	tools/ensure_node_clients.sh
 	$(BIN)/python -m pytest -m "not long"
 
-# Minutes, not seconds: 10,000 generated questions, 100 kills of the gateway under load.
+# Minutes, not seconds: 10,000 generated questions, 100 kills of the gateway under load, 100,000
+# events sent up to five times each, a real LiteLLM proxy.
 test-long: $(VENV)/.dev
 	tools/ensure_node_clients.sh
+	PYTHON=$(PYTHON) tools/ensure_litellm.sh
 	OUTLAY_TEST_LONG=1 $(BIN)/python -m pytest -m long
 
 lint: $(VENV)/.dev

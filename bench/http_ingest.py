@@ -117,7 +117,3 @@ def _send(port: int, token: str, batches: list[bytes]) -> float:
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         list(pool.map(send, [batches[index::CONNECTIONS] for index in range(CONNECTIONS)]))
     return time.monotonic() - started
-
-
-if __name__ == "__main__":
-    print("\n".join(run()))

@@ -14,7 +14,4 @@ if [ ! -e $peers/node_modules ] && command -v npm >/dev/null 2>&1; then
   mkdir -p $peers
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix $peers @portkey-ai/gateway
 fi
-if [ ! -e $peers/litellm ]; then
-  ${PYTHON:-python3} -m venv $peers/litellm
-  $peers/litellm/bin/python -m pip install --quiet 'litellm[proxy]'
-fi
+tools/ensure_litellm.sh
