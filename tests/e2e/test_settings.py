@@ -28,6 +28,7 @@ OTHERS = (
     "/organization/members",
     "/organization/users-and-groups",
     "/organization/report?month=2026-11",
+    "/organization/reconciliation",
 )
 ACTIVE = "iframe, script:not([src]):not([type='application/json']), [onerror], [onload]"
 HOSTILE = (
@@ -243,6 +244,16 @@ def plant(world: World) -> None:
                 "userId": owner.member_id,
                 "projectId": project.project_id,
                 "usage": {"inputTokens": 10, "outputTokens": 10},
+            }
+        )
+        events.append(
+            {
+                **events[-1],
+                "eventId": f"reported-{number}",
+                "userId": text,
+                "projectId": f"reported-{number}",
+                "groups": [text],
+                "names": {f"reported-{number}": text},
             }
         )
     services = world.server.services

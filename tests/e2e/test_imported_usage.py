@@ -1,0 +1,92 @@
+"""What other systems report, by hand: discovered things and a provider's bill."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from tests.acceptance.conftest import server
+from tests.acceptance.world import World
+from tests.e2e.pages import check_access
+from tests.e2e.test_settings import visit, world
+from tests.factories import NOW
+
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import to_us
+
+__all__ = ["server", "visit", "world"]
+
+
+def report(event_id: str, project: str, name: str) -> UsageReport:
+    return UsageReport(
+        event_id=event_id,
+        event_time_us=to_us(NOW) - 3_600_000_000,
+        provider="openai",
+        mapping="openai/gpt-4o",
+        usage=TokenUsage(1_000_000, 0),
+        project_id=project,
+        names={project: name},
+    )
+
+
+def record(world: World, *reports: UsageReport) -> None:
+    services = world.server.services
+    services.recorder.record(world.organization.organization_id, reports)
+    services.projection.catch_up()
+    services.watch.check()
+
+
+def test_discovered_projects_are_renamed_and_merged(visit: Page, world: World) -> None:
+    page, url = visit, world.server.url
+    record(
+        world,
+        report("a", "team-1", "<b>Growth</b>"),
+        report("b", "team-2", "Expansion"),
+        report("c", "team-2", "Expansion"),
+    )
+
+    page.goto(f"{url}/settings/discovered")
+    row = page.get_by_role("row", name="team-1")
+    expect(row).to_contain_text("<b>Growth</b>")
+    row.get_by_role("button", name="Rename").click()
+    page.locator("dialog[open]").get_by_label("Name").fill("Growth")
+    page.locator("dialog[open]").get_by_role("button", name="Save").click()
+    expect(row.locator(".clip").first).to_have_text("Growth")
+    row.get_by_role("button", name="Merge").click()
+    check_access(page)
+    page.locator("dialog[open]").get_by_label("Counts as").select_option(label="Expansion (team-2)")
+    page.locator("dialog[open]").get_by_role("button", name="Save").click()
+    expect(row).to_contain_text("Expansion")
+
+    world.server.services.watch.check()
+    page.goto(f"{url}/organization/analytics?groupBy=project&preset=24h")
+    ranking = page.locator(".ranking, table").filter(has_text="Expansion").first
+    expect(ranking).to_contain_text("$7.50")
+    expect(page.get_by_text("Growth", exact=True)).to_have_count(0)
+
+
+def test_a_bill_is_compared(visit: Page, world: World, tmp_path: Path) -> None:
+    page, url = visit, world.server.url
+    record(world, report("a", "proj_1", "Search"), report("b", "proj_2", "Growth"))
+    costs = tmp_path / "costs.csv"
+    costs.write_text(
+        "start_time_iso,amount_value,line_item,project_id\n"
+        '2026-11-20T00:00:00Z,2.5,"gpt-4o, input",proj_1\n'
+        '2026-11-20T00:00:00Z,3.75,"gpt-4o, input",proj_2\n'
+    )
+
+    page.goto(f"{url}/organization/reconciliation")
+    expect(page.get_by_text("No bill compared yet")).to_be_visible()
+    page.get_by_role("button", name="Compare a bill").click()
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_role("button", name="Compare").click()
+    expect(dialog.locator(".field-error")).to_contain_text("needed")
+    dialog.get_by_label("File of costs").set_input_files(costs)
+    dialog.get_by_role("button", name="Compare").click()
+
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(1)
+    for text in ("2026-11-20", "Growth", "gpt-4o", "$2.50", "$3.75", "$1.25", "Unexplained"):
+        expect(rows.first).to_contain_text(text)
+    check_access(page)
+    page.locator("select[name=lines]").select_option("All lines")
+    expect(rows.filter(has_text="Search")).to_contain_text("agrees")
