@@ -463,3 +463,40 @@ def test_what_destroys_asks_first(tmp_path: Path) -> None:
 
     assert found.returncode != 0
     assert "P" in run("project", "list", "--data", tmp_path).stdout
+
+
+def test_what_was_discovered_is_renamed_and_merged_by_command(data: Path, tmp_path: Path) -> None:
+    usage = tmp_path / "usage.csv"
+    usage.write_text(
+        "at,model,in,out,team\n2026-11-01,openai/gpt-4o,1,1,a\n2026-11-01,openai/gpt-4o,1,1,b\n"
+    )
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(
+        '[fields]\ntime = "at"\nmodel = "model"\ninput_tokens = "in"\noutput_tokens = "out"\n'
+        'project = "team"\n'
+    )
+    imported = run("import", usage, "--mapping", mapping, "--data", data)
+    assert "2 requests imported" in imported.stdout, imported
+    listed = run("discovered", "list", "--data", data).stdout
+    first, second = re.findall(r"dsc_\w+", listed)
+
+    assert run("discovered", "rename", first, "Growth", "--data", data).returncode == 0
+    assert run("discovered", "merge", first, second, "--data", data).returncode == 0
+    merged = run("discovered", "list", "--data", data).stdout
+    assert run("discovered", "merge", first, first, "--data", data).returncode == 0
+    apart = run("discovered", "list", "--data", data).stdout
+    unknown = run("discovered", "merge", "dsc_nobody", second, "--data", data)
+
+    assert "Growth" in merged
+    assert (merged.count("itself"), apart.count("itself")) == (1, 2)
+    assert unknown.returncode == 2
+
+
+def test_a_dry_run_shows_what_it_would_be_and_stores_nothing(data: Path, trace: Path) -> None:
+    found = run("import", trace, *IMPORT, "--dry-run", "--data", data)
+
+    assert found.returncode == 0, found.stderr
+    assert "1,500 rows, 1,500 requests, 0 passed over, 0 to be rejected" in found.stdout
+    assert "openai/gpt-4o: 1,500" in found.stdout
+    assert "Nothing was stored." in found.stdout
+    assert not data.exists()

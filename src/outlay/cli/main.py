@@ -8,6 +8,7 @@ import typer
 from outlay.cli.audit import audit
 from outlay.cli.console import fail
 from outlay.cli.demo import demo
+from outlay.cli.discovered import discovered
 from outlay.cli.doctor import doctor
 from outlay.cli.group import group
 from outlay.cli.import_ import import_file
@@ -49,6 +50,7 @@ app.add_typer(member, name="member")
 app.add_typer(project, name="project")
 app.add_typer(key, name="key")
 app.add_typer(group, name="group")
+app.add_typer(discovered, name="discovered")
 app.add_typer(upstream, name="upstream")
 app.add_typer(model, name="model")
 app.add_typer(price, name="price")

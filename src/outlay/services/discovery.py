@@ -28,6 +28,7 @@ from outlay.storage.directory.discovered import (
     create_discovered,
     list_discovered,
     list_merges,
+    list_values,
     merge_discovered,
     rename_discovered,
 )
@@ -208,6 +209,6 @@ def _values(session: Session, organization_id: str) -> dict[Dimension, set[str]]
         Dimension.USER: {m.member_id for m in list_members(session, organization_id)},
         Dimension.GROUP: {g.group_id for g in list_groups(session, organization_id)},
     }
-    for entry in list_discovered(session, organization_id):
-        values[entry.dimension].add(entry.value)
+    for dimension, value in list_values(session, organization_id):
+        values[dimension].add(value)
     return values

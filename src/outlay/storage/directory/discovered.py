@@ -51,12 +51,25 @@ def list_discovered(
     ]
 
 
+def list_values(session: Session, organization_id: str) -> list[tuple[Dimension, str]]:
+    """What is known of an organization: dimension and value of each entry."""
+    found = session.execute(
+        select(DiscoveredRow.dimension, DiscoveredRow.value).where(
+            DiscoveredRow.organization_id == organization_id
+        )
+    )
+    return [(Dimension(dimension), value) for dimension, value in found]
+
+
 def list_merges(session: Session, organization_id: str) -> Merges:
     """What each merged value of an organization counts as."""
+    found = session.execute(
+        select(DiscoveredRow.dimension, DiscoveredRow.value, DiscoveredRow.merged_into).where(
+            DiscoveredRow.organization_id == organization_id, DiscoveredRow.merged_into != ""
+        )
+    )
     return Merges.of_triples(
-        (entry.dimension, entry.value, entry.merged_into)
-        for entry in list_discovered(session, organization_id)
-        if entry.merged_into
+        (Dimension(dimension), value, target) for dimension, value, target in found
     )
 
 

@@ -1,0 +1,66 @@
+"""`outlay discovered`: what usage has named and nobody has set up."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, administration
+from outlay.cli.console import DataOption, out, say
+from outlay.services.checks import pick
+
+discovered = typer.Typer(
+    help="Discovered things: what usage has named and nobody has set up.", no_args_is_help=True
+)
+
+IdArgument = Annotated[str, typer.Argument(help="Its id, as `outlay discovered list` has it.")]
+
+
+@discovered.command("list")
+def list_discovered(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List discovered projects, API keys, users and groups."""
+    table = Table("id", "kind", "name", "in usage", "source", "counts as", box=None)
+    with administration(data, organization) as (opened, operator):
+        for entry in opened.discovered.of(operator):
+            table.add_row(
+                entry.discovered_id,
+                entry.dimension.noun,
+                entry.name,
+                entry.value,
+                entry.source,
+                entry.merged_into or "itself",
+            )
+    out.print(table)
+
+
+@discovered.command("rename")
+def rename(
+    discovered_id: IdArgument,
+    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Give it another name, with its whole past."""
+    with administration(data, organization) as (opened, operator):
+        opened.discovered.rename(operator, discovered_id, name)
+    say(f"It is now called {name!r}.")
+
+
+@discovered.command("merge")
+def merge(
+    discovered_id: IdArgument,
+    into: Annotated[
+        str, typer.Argument(help="Id of what it counts as from now on; its own to undo it.")
+    ],
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Count it as another of its kind in all answers of all times; no total changes."""
+    with administration(data, organization) as (opened, operator):
+        known = opened.discovered.of(operator)
+        entry = pick(known, lambda one: one.discovered_id == discovered_id, "discovered thing")
+        is_itself = into in {entry.discovered_id, entry.value}
+        # Another discovered thing may be told by its id here, too.
+        target = next((one.value for one in known if one.discovered_id == into), into)
+        opened.discovered.merge(operator, discovered_id, "" if is_itself else target)
+    say("It counts as itself." if is_itself else f"It counts as {target!r}.")
