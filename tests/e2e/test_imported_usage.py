@@ -1,5 +1,7 @@
 """What other systems report, by hand: discovered things and a provider's bill."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -62,6 +64,18 @@ def test_discovered_projects_are_renamed_and_merged(visit: Page, world: World) -
     ranking = page.locator(".ranking, table").filter(has_text="Expansion").first
     expect(ranking).to_contain_text("$7.50")
     expect(page.get_by_text("Growth", exact=True)).to_have_count(0)
+
+
+def test_a_discovered_key_of_a_project_leads_to_its_requests(visit: Page, world: World) -> None:
+    page, url = visit, world.server.url
+    project = world.administration.projects.create(world.operator, "Merged here")
+    record(world, replace(report("a", "merged here", "Merged here"), api_key_id="hash-7"))
+
+    page.goto(f"{url}/project/{project.project_id}?preset=24h")
+    page.get_by_role("link", name="hash-7").first.click()
+    expect(page).to_have_url(re.compile(r"/monitoring/requests\?.*apiKeyId=hash-7"))
+    expect(page.locator(".log tbody tr")).to_have_count(1)
+    expect(page.locator(".log")).to_contain_text("hash-7")
 
 
 def test_a_bill_is_compared(visit: Page, world: World, tmp_path: Path) -> None:

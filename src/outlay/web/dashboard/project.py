@@ -168,9 +168,16 @@ def _top_keys(
 ) -> Sequence[SideRow]:
     wanted = replace(query, group_by=Dimension.API_KEY, interval=Interval.TOTAL, top=SIDE_ROWS)
     found = services.analytics.breakdown_in(reader, wanted)
-    return rows_by_spend(
-        found, lambda key: links.travel(f"/project/{project.project_id}/keys/{key}")
-    )
+    place = f"/project/{project.project_id}"
+
+    def path_of(key: str) -> str:
+        """Its statistics, or its requests where it is known from reports alone."""
+        known = services.attribution.key(query.organization_id, key)
+        if known is not None and known.project_id == project.project_id:
+            return links.travel(f"{place}/keys/{key}")
+        return links.travel("/monitoring/requests", projectId=project.project_id, apiKeyId=key)
+
+    return rows_by_spend(found, path_of)
 
 
 def _failures(
