@@ -121,9 +121,9 @@ def _import(
         job = replace(job, project_id=target.project_id)
         memory = Memory(settings, job, target)
         state = memory.read()
-        if state.row:
-            say(f"Going on after row {state.row:,}, where this import was interrupted.")
-        rejects = closing.enter_context(RejectFile(path, is_continued=bool(state.row)))
+        if state.rows:
+            say(f"Going on after {state.rows:,} rows, where this import was interrupted.")
+        rejects = closing.enter_context(RejectFile(path, is_continued=bool(state.rows)))
 
         def record(reports: Sequence[UsageReport]) -> list[Outcome]:
             return installation.record(target.organization_id, reports)
@@ -195,12 +195,13 @@ def _preview(job: FileImport, project: str) -> None:
         box=None,
     )
     faults: list[ReadRow] = []
-    rows = 0
+    rows = rejected = 0
     for row in read_import(job, SystemClock().now()):
         rows += 1
         totals.skipped += not row.fault and not row.reports
-        if row.fault:
-            faults.append(replace(row, content=None))
+        rejected += bool(row.fault)
+        if row.fault and rejected <= SHOWN_FAULTS:
+            faults.append(row)
         for report in row.reports:
             if totals.requests < PREVIEW_ROWS:
                 table.add_row(str(row.number), *_cells(report, project))
@@ -208,16 +209,16 @@ def _preview(job: FileImport, project: str) -> None:
     out.print(table)
     out.print(
         f"\n{job.mapping.title or job.mapping.name}: {rows:,} rows, {totals.requests:,} requests, "
-        f"{totals.skipped:,} passed over, {len(faults):,} to be rejected; {_described(totals)}."
+        f"{totals.skipped:,} passed over, {rejected:,} to be rejected; {_described(totals)}."
     )
     for mapping, count in totals.by_model.most_common(SHOWN_MODELS):
         out.print(f"  {mapping}: {count:,}")
     if len(totals.by_model) > SHOWN_MODELS:
         out.print(f"  and {len(totals.by_model) - SHOWN_MODELS:,} more")
-    for row in faults[:SHOWN_FAULTS]:
+    for row in faults:
         fail(f"row {row.number}: {row.fault}")
     out.print("Nothing was stored.")
-    if faults:
+    if rejected:
         raise typer.Exit(1)
 
 

@@ -195,8 +195,8 @@ def file_digest(path: Path) -> str:
 class ImportState(msgspec.Struct):
     """How far an import has come, in a file, so that it can go on where it was interrupted."""
 
-    row: int = 0
-    """The last row of which everything is on disk."""
+    rows: int = 0
+    """How many rows there were up to the last of which everything is on disk."""
     accepted: int = 0
     duplicate: int = 0
     conflict: int = 0
@@ -246,11 +246,9 @@ class FileImporter:
         """Send all rows that are not on disk yet."""
         batch: list[ReadRow] = []
         events = 0
-        start = self.state.row
+        start = self.state.rows
         with ThreadPoolExecutor(1, thread_name_prefix="import") as senders, _given_up(senders):
-            for row in rows:
-                if row.number <= start:
-                    continue
+            for row in islice(rows, start, None):
                 self._count(row)
                 batch.append(row)
                 events += len(row.reports)
@@ -283,7 +281,7 @@ class FileImporter:
             self._rejects.write(row, fault)
         self.state.rejected += len(refused)
         self.state.note(outcomes)
-        self.state.row = batch[-1].number
+        self.state.rows += len(batch)
         self._save(self.state)
 
     def _record_rows(self, batch: list[ReadRow]) -> _Recorded:

@@ -537,16 +537,46 @@ def test_an_import_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> 
     saved: list[ImportState] = []
 
     def save(state: ImportState) -> None:
-        saved.append(ImportState(row=state.row, accepted=state.accepted))
+        saved.append(ImportState(rows=state.rows, accepted=state.accepted))
 
     first = FileImporter(record, Kept(), ImportState(), save)
     with pytest.raises(ConnectionError):
         list(first.run(read_import(job, NOW)))
-    assert (saved[-1].row, saved[-1].accepted) == (2_001, 2_000)
+    assert (saved[-1].rows, saved[-1].accepted) == (2_000, 2_000)
     second = FileImporter(record, Kept(), saved[-1], save)
     list(second.run(read_import(job, NOW)))
 
     assert (second.state.accepted, len(set(sent))) == (5_000, 5_000)
+
+
+def test_an_import_goes_on_within_a_line_of_many_rows(tmp_path: Path) -> None:
+    result = {"num_model_requests": 1, "input_tokens": 1, "model": "gpt-4o", "output_tokens": 1}
+    pages = [usage_page([{**result, "project_id": f"p{n}-{m}"} for n in range(900)]) for m in "abc"]
+    path = tmp_path / "pages.jsonl"
+    path.write_text("\n".join(map(json.dumps, pages)))
+    job = FileImport(path=path, mapping=find_mapping("openai-usage"))
+    sent: list[str] = []
+    saved: list[ImportState] = []
+
+    def record(reports: Sequence[UsageReport]) -> list[Outcome]:
+        calls.append(len(reports))
+        if len(calls) == 2:
+            raise ConnectionError("gone")
+        sent.extend(report.event_id for report in reports)
+        return [Outcome.ACCEPTED] * len(reports)
+
+    calls: list[int] = []
+
+    def save(state: ImportState) -> None:
+        saved.append(ImportState(rows=state.rows, accepted=state.accepted))
+
+    with pytest.raises(ConnectionError):
+        list(FileImporter(record, Kept(), ImportState(), save).run(read_import(job, NOW)))
+    again = FileImporter(record, Kept(), saved[-1], save)
+    list(again.run(read_import(job, NOW)))
+
+    assert saved[0].rows == 1_000
+    assert len(set(sent)) == again.state.accepted == 2_700
 
 
 def test_a_row_that_cannot_be_recorded_is_rejected_alone(tmp_path: Path) -> None:
