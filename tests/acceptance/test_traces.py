@@ -370,6 +370,8 @@ def test_a_span_of_the_future_is_rejected_alone(server: Server, tenant: Tenant) 
     [
         (b"{", "application/json", 400, "malformed-json"),
         (b"[]", "application/json", 400, "malformed-json"),
+        (b'{"resourceSpans": 7}', "application/json", 400, "invalid-span"),
+        (b'{"resourceSpans": [{"scopeSpans": [true]}]}', "application/json", 400, "invalid-span"),
         (b"\xff\xff", "application/x-protobuf", 400, "malformed-protobuf"),
         (b"{}", "text/plain", 415, "unknown-media-type"),
     ],

@@ -203,10 +203,14 @@ def _json_value(value: Any, depth: int = 0) -> Value:
     if "doubleValue" in value:
         return _double(value["doubleValue"])
     if "arrayValue" in value:
-        parts = _objects(object_of(value, "arrayValue"), "values")
+        parts = list_of(object_of(value, "arrayValue"), "values")
         return [_json_value(part, depth + 1) for part in parts]
-    pairs = _objects(object_of(value, "kvlistValue"), "values")
-    return {str(pair.get("key")): _json_value(pair.get("value"), depth + 1) for pair in pairs}
+    pairs = list_of(object_of(value, "kvlistValue"), "values")
+    return {
+        str(pair.get("key")): _json_value(pair.get("value"), depth + 1)
+        for pair in pairs
+        if isinstance(pair, dict)
+    }
 
 
 def _integer(value: object) -> int | None:
@@ -223,4 +227,10 @@ def _double(value: object) -> float | None:
 
 
 def _objects(owner: Fields, name: str) -> list[Fields]:
-    return [part for part in list_of(owner, name) if isinstance(part, dict)]
+    """A list of objects, empty where there is none; Invalid for anything else."""
+    found = owner.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
+        raise Invalid(f"{name}: expected a list of objects", code="invalid-span", field=name)
+    return found
