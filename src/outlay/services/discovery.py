@@ -99,7 +99,6 @@ class Discovery:
             for (dimension, value), entry in found.items():
                 values = known[dimension]
                 if value in values or len(values) >= MAX_DISCOVERED:
-                    values.add(value)  # not asked about again before the next change
                     continue
                 values.add(value)
                 if dimension is Dimension.PROJECT:
@@ -111,9 +110,10 @@ class Discovery:
                 session.rollback()
         if entries:
             self._known.refresh()
-        else:
-            for dimension, value in found:
-                self._known.get(organization_id).values[dimension].add(value)
+        # What there is no room for is not asked about again at every event.
+        known = self._known.get(organization_id).values
+        for dimension, value in found:
+            known[dimension].add(value)
 
     def _read(self, organization_id: str) -> _Known:
         with self._directory.unit() as session:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -30,11 +30,17 @@ class Kind:
     """What was discovered of one dimension."""
 
     dimension: Dimension
+    count: int
     entries: Sequence[tuple[Discovered, str]]
     """With the name of what each is merged into."""
+    hidden: int
+    """Matching entries that are not shown."""
     targets: Mapping[str, str]
-    """Name by value of all that something can be merged into."""
+    """Name by value of what something can be merged into."""
 
+
+SHOWN_DISCOVERED: Final = 200
+SHOWN_TARGETS: Final = 1_000
 
 router = APIRouter(prefix="/settings", include_in_schema=False)
 
@@ -159,35 +165,50 @@ def get_groups(
 
 @router.get("/discovered")
 def get_discovered(
-    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.DISCOVERED_READ))]
+    request: Request,
+    actor: Annotated[Actor, Depends(OnPage(Permission.DISCOVERED_READ))],
+    search: str = "",
 ) -> Response:
     """What reports have named first."""
     services = services_of(request)
     found = services.administration.discovered.of(actor)
-    labels = {
-        dimension: services.analytics.labels(actor.organization_id, dimension)
-        for dimension in DISCOVERABLE
-    }
     merges = services.analytics.merges(actor.organization_id)
-    kinds = [
-        Kind(
-            dimension=dimension,
-            entries=[
-                (entry, labels[dimension].get(entry.merged_into, entry.merged_into))
-                for entry in found
-                if entry.dimension is dimension
-            ],
-            targets={
+    kinds = []
+    for dimension in DISCOVERABLE:
+        entries = [entry for entry in found if entry.dimension is dimension]
+        if entries:
+            labels = services.analytics.labels(actor.organization_id, dimension)
+            targets = {
                 value: label
-                for value, label in sorted(
-                    labels[dimension].items(), key=lambda pair: pair[1].casefold()
-                )
+                for value, label in labels.items()
                 if value not in merges.of(dimension) and not label.endswith(DELETED)
-            },
-        )
-        for dimension in DISCOVERABLE
-    ]
-    return _section(request, actor, "discovered", kinds=[kind for kind in kinds if kind.entries])
+            }
+            kinds.append(_kind(dimension, entries, labels, targets, search))
+    return _section(request, actor, "discovered", kinds=kinds, search=search)
+
+
+def _kind(
+    dimension: Dimension,
+    entries: Sequence[Discovered],
+    labels: Mapping[str, str],
+    targets: Mapping[str, str],
+    search: str,
+) -> Kind:
+    """Entries that match a search, and what they can be merged into: first what has been set up."""
+    wanted = search.casefold()
+    found = [e for e in entries if wanted in f"{e.name}\n{e.value}".casefold()]
+    discovered = {entry.value for entry in entries}
+    ordered = sorted(targets, key=lambda value: (value in discovered, targets[value].casefold()))
+    return Kind(
+        dimension=dimension,
+        count=len(entries),
+        entries=[
+            (entry, labels.get(entry.merged_into, entry.merged_into))
+            for entry in found[:SHOWN_DISCOVERED]
+        ],
+        hidden=max(0, len(found) - SHOWN_DISCOVERED),
+        targets={value: targets[value] for value in ordered[:SHOWN_TARGETS]},
+    )
 
 
 @router.get("/upstreams")

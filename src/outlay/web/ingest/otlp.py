@@ -30,7 +30,9 @@ _REQUEST_BODY: Final[dict[str, Any]] = {
             "schema": {
                 "type": "object",
                 "description": "ExportTraceServiceRequest in OTLP's JSON mapping.",
-                "properties": {"resourceSpans": {"type": "array", "items": {"type": "object"}}},
+                "properties": {
+                    "resourceSpans": {"type": ["array", "null"], "items": {"type": "object"}}
+                },
             }
         },
         PROTOBUF: {"schema": {"type": "string", "format": "binary"}},

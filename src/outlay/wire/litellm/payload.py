@@ -90,10 +90,10 @@ _bodies: Final = Objects(_Payload)
 _PAYLOAD: Final = {
     "type": "object",
     "description": "LiteLLM's StandardLoggingPayload; most of it is skipped.",
-    "required": ["litellm_call_id", "startTime"],
+    "required": ["startTime"],
     "properties": {
-        "litellm_call_id": {"type": "string"},
-        "startTime": {"type": "number", "description": "Seconds since the epoch."},
+        "litellm_call_id": {"description": "Text; `id` stands in where it is missing."},
+        "startTime": {"type": ["number", "string"], "description": "Seconds since the epoch."},
     },
 }
 PAYLOADS_SCHEMA: Final = {
