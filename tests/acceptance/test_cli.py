@@ -492,6 +492,17 @@ def test_what_was_discovered_is_renamed_and_merged_by_command(data: Path, tmp_pa
     assert unknown.returncode == 2
 
 
+def test_rejected_rows_never_replace_what_is_imported(data: Path, trace: Path) -> None:
+    before = trace.read_text()
+
+    found = run("import", trace, *IMPORT, "--rejected", trace, "--data", data)
+
+    assert found.returncode == 2
+    assert "--rejected must be another file" in found.stderr
+    assert trace.read_text() == before
+    assert not data.exists()
+
+
 def test_a_dry_run_shows_what_it_would_be_and_stores_nothing(data: Path, trace: Path) -> None:
     found = run("import", trace, *IMPORT, "--dry-run", "--data", data)
 

@@ -98,6 +98,10 @@ def import_file(
         zone=UTC if timezone == "UTC" else parse_zone(timezone),
         shift_to=_parse_date(shift_to),
     )
+    if rejected is not None and rejected.resolve() in {
+        path.resolve() for path in (file, mapping) if path is not None
+    }:
+        raise Invalid("--rejected must be another file than those that are read")
     check_start(job, SystemClock().now())
     if dry_run:
         _preview(job, project)
