@@ -20,7 +20,7 @@ from outlay.kit.clock import from_us
 from outlay.kit.ids import new_id
 from outlay.services.analytics import Analytics
 from outlay.services.checks import pick
-from outlay.services.importing import FileImport, mapping_for, read_import
+from outlay.services.importing import FileImport, read_import
 from outlay.services.prices import PriceBooks
 from outlay.services.trail import Trail
 from outlay.storage.cube.store import CubeReader
@@ -29,7 +29,7 @@ from outlay.storage.directory.reconciliations import (
     create_reconciliation,
     list_reconciliations,
 )
-from outlay.wire.files.mapping import FileMapping, parse_mapping
+from outlay.wire.files.mapping import FileMapping, find_mapping, parse_mapping
 
 FORMATS: Final = {
     "openai": "openai-costs",
@@ -102,7 +102,7 @@ def read_bill(
                 "with --mapping which column is what",
                 field="provider",
             )
-        mapping = mapping_for(path, FORMATS[provider])
+        mapping = find_mapping(FORMATS[provider])
     lines: dict[_Key, int] = defaultdict(int)
     names: dict[str, str] = {}
     for row in read_import(FileImport(path=path, mapping=mapping), now):

@@ -44,7 +44,7 @@ class Teams(StrEnum):
     GROUPS = "groups"
 
 
-OPERATIONS: Final = {
+_OPERATIONS: Final = {
     "embedding": "embeddings",
     "text_completion": "text_completion",
     "responses": "responses",
@@ -132,10 +132,9 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
     )
     caller = _caller(metadata, payload)
     tags = list(_tags(payload.request_tags))
-    project, groups, names = owners_of(metadata, teams)
+    project, groups, names = _owners_of(metadata, teams)
     key = text_of(metadata.get("user_api_key_hash"))
-    user, user_name = user_of(metadata)
-    names |= {key: text_of(metadata.get("user_api_key_alias")), user: user_name}
+    names[key] = text_of(metadata.get("user_api_key_alias"))
     is_stream = payload.stream is True
     return UsageReport(
         event_id=f"{call_id[: MAX_TEXT - 8]}:failure" if has_failed else call_id,
@@ -145,14 +144,14 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
         usage=_usage(payload, metadata, has_failed=has_failed),
         project_id=project,
         api_key_id=key,
-        user_id=user,
+        user_id=_user_of(metadata),
         groups=groups,
         end_user=text_of(first_of(metadata, "user_api_key_end_user_id"))
         or text_of(payload.end_user)
         or text_of(_object(payload.model_parameters).get("user"))
         or caller.user,
         app=next((tag[4:] for tag in tags if tag.lower().startswith("app:")), "") or caller.app,
-        operation=operation_of(payload.call_type),
+        operation=_operation_of(payload.call_type),
         status=_status(code) if has_failed else Status.OK,
         usage_source=UsageSource.REPORTED,
         duration_us=elapsed_us(start_us, end_us),
@@ -172,7 +171,7 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
     )
 
 
-def owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], dict[str, str]]:
+def _owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], dict[str, str]]:
     """Project, user groups and their names: LiteLLM's own project comes before its team."""
     team = text_of(metadata.get("user_api_key_team_id")) or text_of(metadata.get("team_id"))
     project = text_of(metadata.get("user_api_key_project_id")) or text_of(
@@ -187,20 +186,20 @@ def owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], dic
     return project or team, (), names
 
 
-def user_of(metadata: Fields) -> tuple[str, str]:
-    """Whom the key belongs to, and a name: the address, which other systems know too, or the id."""
-    user_id = text_of(metadata.get("user_api_key_user_id"))
-    email = text_of(metadata.get("user_api_key_user_email"))
-    return email or user_id, ""
+def _user_of(metadata: Fields) -> str:
+    """Whom the key belongs to: the address, which other systems know too, or the id."""
+    return text_of(metadata.get("user_api_key_user_email")) or text_of(
+        metadata.get("user_api_key_user_id")
+    )
 
 
-def operation_of(call_type: object) -> str:
+def _operation_of(call_type: object) -> str:
     """The operation of a call type such as `acompletion`."""
     name = text_of(call_type)
-    return OPERATIONS.get(name) or OPERATIONS.get(name.removeprefix("a")) or "chat"
+    return _OPERATIONS.get(name) or _OPERATIONS.get(name.removeprefix("a")) or "chat"
 
 
-def details_of(usage: Fields) -> tuple[int, int, int, int]:
+def _details_of(usage: Fields) -> tuple[int, int, int, int]:
     """Cache reads, cache writes, those kept for an hour, and reasoning of a usage object."""
     incoming = object_of(usage, "prompt_tokens_details")
     outgoing = object_of(usage, "completion_tokens_details")
@@ -221,7 +220,7 @@ def _usage(payload: _Payload, metadata: Fields, *, has_failed: bool) -> TokenUsa
     incoming, outgoing = count_of(payload.prompt_tokens), count_of(payload.completion_tokens)
     if incoming is None or outgoing is None:
         return TokenUsage() if has_failed else None
-    read, write, write_1h, reasoning = details_of(object_of(metadata, "usage_object"))
+    read, write, write_1h, reasoning = _details_of(object_of(metadata, "usage_object"))
     return TokenUsage(incoming, outgoing, read, write, write_1h, reasoning)
 
 
