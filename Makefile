@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA ?= demo-data
 PORT ?= 4100
 
-.PHONY: demo test test-long lint install bench screenshots requirements clean
+.PHONY: demo test test-long lint install scale bench screenshots requirements clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/outlay demo --data $(DATA) --port $(PORT)
@@ -44,7 +44,7 @@ screenshots: $(VENV)/.dev
 
 # Compile the pinned requirements anew from the .in files.
 requirements: $(VENV)/.dev
-	cd requirements && for name in runtime build dev; do \
+	cd requirements && for name in runtime build scale dev; do \
 	  ../$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url \
 	    --no-emit-find-links --no-emit-options --strip-extras --allow-unsafe \
 	    $$name.in --output-file $$name.txt; done
@@ -61,6 +61,13 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+# What PostgreSQL and ClickHouse need on top.
+scale: $(VENV)/.scale
+
+$(VENV)/.scale: requirements/scale.txt $(VENV)/.runtime
+	$(PIP) install --quiet --require-hashes -r requirements/scale.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.scale
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@

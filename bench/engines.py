@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import psycopg
 import pysqlite3
-from tests.postgres import USER, running_postgres
+from tests.postgres import ADMIN, running_postgres
 
 from bench.data import ORGANIZATION
 from outlay.domain.period import Interval, Period, steps_of
@@ -50,10 +50,8 @@ def postgres(csv: Path) -> Iterator[psycopg.Connection[Any]]:
         "-c max_wal_size=8GB -c max_parallel_workers_per_gather=2"
     )
     with (
-        running_postgres(options) as folder,
-        psycopg.connect(
-            f"host={folder} user={USER} dbname=postgres", autocommit=True
-        ) as connection,
+        running_postgres(f"{options} -c fsync=off") as cluster,
+        psycopg.connect(cluster.url("postgres", ADMIN), autocommit=True) as connection,
     ):
         columns = ", ".join(f"{name} {postgres_type(name)}" for name in USAGE.columns)
         connection.execute(f"CREATE TABLE usage_rollup ({columns})")

@@ -6,32 +6,69 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
+import psycopg
+
+ADMIN = "admin"
+"""A superuser, whom row-level policies do not hold."""
 USER = "outlay"
+"""Owns databases, and is nobody special otherwise."""
+
+_numbers = count(1)
+
+
+class Cluster:
+    """A server on a socket in a folder of its own."""
+
+    def __init__(self, folder: Path, options: str) -> None:
+        self.folder = folder
+        binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=_version)
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._data = folder / "cluster"
+        self._control = str(binaries / "pg_ctl")
+        self._options = f"-c listen_addresses='' -c unix_socket_directories={folder} {options}"
+        self._run(str(binaries / "initdb"), "-D", str(self._data), "-A", "trust", "-U", ADMIN)
+
+    def _run(self, *command: str) -> None:
+        subprocess.run([*self._as_user, *command], check=True, stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        log = str(self.folder / "log")
+        data = str(self._data)
+        self._run(self._control, "-D", data, "-w", "-o", self._options, "-l", log, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop the server; `immediate` is a crash, after which it recovers from its log."""
+        self._run(self._control, "-D", str(self._data), "-w", "-m", mode, "stop")
+
+    def url(self, database: str, user: str = USER) -> str:
+        """How a database is reached."""
+        return f"postgresql://{user}@/{database}?host={self.folder}"
+
+    def create_database(self) -> str:
+        """The URL of a new, empty database that `outlay` owns."""
+        name = f"db{next(_numbers)}"
+        with psycopg.connect(self.url("postgres", ADMIN), autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'outlay'").fetchone():
+                connection.execute(f"CREATE ROLE {USER} LOGIN")
+            connection.execute(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE template0")
+        return self.url(name)
 
 
 @contextmanager
-def running_postgres(options: str = "") -> Iterator[Path]:
-    """The folder of its socket; the database `postgres` is empty, and `outlay` may do anything."""
-    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=_version)
+def running_postgres(options: str = "-c fsync=off") -> Iterator[Cluster]:
+    """A server with options of its own; unless they say otherwise it does not wait for disks."""
     folder = Path(tempfile.mkdtemp(prefix="outlay-pg-"))
     folder.chmod(0o777)
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    cluster = folder / "cluster"
-
-    def run(*command: str) -> None:
-        subprocess.run([*as_user, *command], check=True, stdout=subprocess.DEVNULL)
-
-    run(str(binaries / "initdb"), "-D", str(cluster), "-A", "trust", "-U", USER)
-    always = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control = str(binaries / "pg_ctl")
-    log = str(folder / "log")
-    run(control, "-D", str(cluster), "-w", "-o", f"{always} {options}", "-l", log, "start")
+    cluster = Cluster(folder, options)
+    cluster.start()
     try:
-        yield folder
+        yield cluster
     finally:
-        run(control, "-D", str(cluster), "-m", "immediate", "stop")
+        cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,11 +1,11 @@
-"""The composition root: settings → stores → services. The only place that names an engine."""
+"""The composition root: settings → stores → services."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
+from outlay.engines import open_directory, open_stores
 from outlay.kit.clock import Clock, SystemClock
 from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.kit.sealing import Sealer, create_key, parse_key, read_key
@@ -30,7 +30,7 @@ from outlay.services.members import Members
 from outlay.services.organizations import Organizations
 from outlay.services.passwords import Passwords
 from outlay.services.prices import PriceBooks, Prices
-from outlay.services.projection import Projection, fill, remove_cube
+from outlay.services.projection import Projection, fill
 from outlay.services.projects import Projects
 from outlay.services.reconciling import Reconciling
 from outlay.services.recording import Recorder
@@ -39,6 +39,7 @@ from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
 from outlay.services.sign_in import SignIn
+from outlay.services.spend_counters import LocalCounters, SharedCounters, SpendCounters
 from outlay.services.sso import Sso
 from outlay.services.sso_settings import SsoSettings
 from outlay.services.tokens import Tokens
@@ -50,12 +51,12 @@ from outlay.services.verification import Verification
 from outlay.settings import Settings
 from outlay.storage.checkpoints import CheckpointFile
 from outlay.storage.cube.duckdb.parquet import write_parquet
-from outlay.storage.cube.duckdb.store import CubeMismatch, DuckDBCube
 from outlay.storage.cube.slot import CubeSlot
+from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -68,16 +69,10 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
     its truth is not intact. A cube that is missing or does not fit is rebuilt on the way.
     """
     clock = clock or SystemClock()
-    lock = _lock(settings)
-    try:
+    with _lock(settings), open_stores(settings, clock) as stores:
         base = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
-        ledger = SqliteLedger(settings.database_path, clock)
-        directory = Directory(settings.database_path)
-
-        def create_cube(path: Path) -> DuckDBCube:
-            return DuckDBCube(path, ledger.edition)
-
-        slot = CubeSlot(_open_cube(settings.cube_path, ledger, create_cube))
+        ledger, directory = stores.ledger, stores.directory
+        slot = CubeSlot(_open_cube(stores.cubes, ledger))
         projection = Projection(ledger, slot, clock)
         verification = Verification(ledger, slot, projection, clock)
         prices = PriceBooks(directory, base)
@@ -91,7 +86,10 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         trail = Trail(directory, open_checkpoints(settings), clock)
         administration = _administer(settings, directory, trail, passwords, clock)
         router = Router(directory, administration.upstreams, base)
-        limits = SpendLimits(directory, ledger, slot, clock)
+        counters: SpendCounters = (
+            SharedCounters(ledger.spending) if ledger.spending else LocalCounters(ledger, clock)
+        )
+        limits = SpendLimits(directory, ledger, slot, counters, clock)
         gateway = Gateway(
             router=router,
             limits=limits,
@@ -109,7 +107,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             verification=verification,
             clock=clock,
         )
-        maintenance = Maintenance(projection, verification, settings.cube_path, create_cube)
+        maintenance = Maintenance(projection, verification, stores.cubes)
         caches = (
             attribution.refresh,
             discovery.refresh,
@@ -161,9 +159,6 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             projection.stop()
             projection.release()
             passwords.close()
-            directory.close()
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -174,14 +169,13 @@ def open_administration(settings: Settings, clock: Clock | None = None) -> Itera
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(settings, error) from error
-    directory = Directory(settings.database_path)
-    passwords = Passwords()
-    try:
-        trail = Trail(directory, open_checkpoints(settings), clock)
-        yield _administer(settings, directory, trail, passwords, clock)
-    finally:
-        passwords.close()
-        directory.close()
+    with open_directory(settings) as directory:
+        passwords = Passwords()
+        try:
+            trail = Trail(directory, open_checkpoints(settings), clock)
+            yield _administer(settings, directory, trail, passwords, clock)
+        finally:
+            passwords.close()
 
 
 def _administer(
@@ -254,16 +248,21 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
     return Sealer(key)
 
 
-def _lock(settings: Settings) -> LockFile:
+@contextmanager
+def _lock(settings: Settings) -> Iterator[None]:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return LockFile(settings.lock_path)
+        lock = LockFile(settings.lock_path)
     except LockHeld as error:
         raise Locked(
             f"{settings.data} is in use by another Outlay process (pid {error.pid})"
         ) from error
     except OSError as error:
         raise _unwritable(settings, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _unwritable(settings: Settings, error: OSError) -> Unavailable:
@@ -272,12 +271,10 @@ def _unwritable(settings: Settings, error: OSError) -> Unavailable:
     )
 
 
-def _open_cube(
-    path: Path, ledger: SqliteLedger, create_cube: Callable[[Path], DuckDBCube]
-) -> DuckDBCube:
+def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
     """The cube of this ledger; rebuilt when it is missing, damaged, foreign or ahead."""
     try:
-        cube = create_cube(path)
+        cube = home.open(ledger.edition)
         with cube.read() as reader:
             loaded = reader.loaded_seq()
         if loaded <= ledger.last_seq:
@@ -287,8 +284,8 @@ def _open_cube(
     except CubeMismatch as error:
         reason = error.message
     logger.warning("%s; rebuilding it from the ledger", reason)
-    remove_cube(path)
-    cube = create_cube(path)
+    home.clear()
+    cube = home.open(ledger.edition)
     for _ in fill(ledger, cube):
         pass
     return cube

@@ -38,7 +38,11 @@ class Settings:
     """The configuration of one process, read once and passed down."""
 
     data: Path
-    """Folder with the ledger, the cube and the price overrides."""
+    """Folder of this node: with the engines of one machine, all that there is."""
+    database_url: str = field(default="", repr=False)
+    """`postgresql://…` with ledger and directory; empty: the SQLite file in the data folder."""
+    worker: int = 0
+    """Which of the processes that serve from the folder this is."""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     """0 takes a free one."""
@@ -61,8 +65,8 @@ class Settings:
 
     @property
     def cube_path(self) -> Path:
-        """The derived rollups; may be deleted at any time."""
-        return self.data / "cube.duckdb"
+        """The derived rollups of this process; may be deleted at any time."""
+        return self.data / f"{self._mine('cube')}.duckdb"
 
     @property
     def prices_path(self) -> Path:
@@ -86,8 +90,16 @@ class Settings:
 
     @property
     def lock_path(self) -> Path:
-        """Held by the one process that has the folder open."""
-        return self.data / "outlay.lock"
+        """Held by the one process that has the folder open, or this worker's part of it."""
+        return self.data / f"{self._mine('outlay')}.lock"
+
+    @property
+    def node_path(self) -> Path:
+        """Under which id others know the folder's processes; made when there is none."""
+        return self.data / "node.id"
+
+    def _mine(self, name: str) -> str:
+        return f"{name}-{self.worker}" if self.worker else name
 
     @property
     def server_path(self) -> Path:
@@ -104,7 +116,8 @@ def read_settings(
 ) -> Settings:
     """Settings from arguments, then from the environment, then defaults.
 
-    Variables: `OUTLAY_DATA`, `OUTLAY_HOST`, `OUTLAY_PORT`, `OUTLAY_PUBLIC_URL`,
+    Variables: `OUTLAY_DATA`, `OUTLAY_DATABASE_URL`, `OUTLAY_HOST`, `OUTLAY_PORT`,
+    `OUTLAY_PUBLIC_URL`,
     `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`
     and, in seconds, `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`.
     """
@@ -114,6 +127,7 @@ def read_settings(
     checkpoints = variables.get("OUTLAY_AUDIT_CHECKPOINTS")
     return Settings(
         data=folder.expanduser().absolute(),
+        database_url=_url(variables, "OUTLAY_DATABASE_URL", ("postgresql", "postgres")),
         host=host or variables.get("OUTLAY_HOST") or "127.0.0.1",
         port=chosen_port,
         master_key=variables.get("OUTLAY_MASTER_KEY") or "",
@@ -127,6 +141,17 @@ def read_settings(
             grace_seconds=_seconds(variables, "OUTLAY_GRACE", 10.0),
         ),
     )
+
+
+def _url(variables: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
+    text = variables.get(name) or ""
+    scheme, separator, rest = text.partition("://")
+    if not text:
+        return ""
+    if scheme not in schemes or not separator or not rest:
+        # Not shown: it may hold a password.
+        raise Invalid(f"{name} must begin with {schemes[0]}://")
+    return f"{schemes[0]}://{rest}"
 
 
 def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:

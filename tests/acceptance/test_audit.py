@@ -26,8 +26,8 @@ from outlay.services.bundle import Administration
 from outlay.settings import Settings
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
 from outlay.storage.directory.audit import read_chain
-from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.projects import rename_project
+from outlay.storage.directory.sqlite import SqliteDirectory
 
 
 def entries(world: World, channel: Channel | None = None) -> list[ShownEntry]:
@@ -292,7 +292,7 @@ def test_json_that_is_none_is_found(copy: Path) -> None:
 
 def test_a_whole_new_chain_is_found_as_nobody_can_sign_it(copy: Path) -> None:
     """Whoever writes to the database can chain anew, but the checkpoints say otherwise."""
-    directory = Directory(copy / "outlay.sqlite3")
+    directory = SqliteDirectory(copy / "outlay.sqlite3")
     organization = main_organization(copy)
     with directory.unit() as session:
         chain = [entry for _, entry in read_chain(session, organization) if entry]

@@ -9,13 +9,13 @@ from tests.gateway.conftest import Gate, chat_body, counted, open_gate, tokens_o
 from tests.upstream import running_upstream
 
 from outlay.domain.actor import Scope
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 
 class FullDisk:
     """Makes commits fail as a full disk does, while it is on."""
 
-    def __init__(self, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_full = False
         commit = ledger._commit
 

@@ -38,9 +38,10 @@ from outlay.settings import Settings
 from outlay.storage.directory import migrations
 from outlay.storage.directory.access_tokens import revoke_access_token
 from outlay.storage.directory.api_keys import create_api_key
-from outlay.storage.directory.engine import HEAD, Directory
+from outlay.storage.directory.engine import HEAD
 from outlay.storage.directory.groups import create_group, create_membership
 from outlay.storage.directory.members import delete_member
+from outlay.storage.directory.sqlite import SqliteDirectory
 from outlay.storage.directory.tables import Base
 from outlay.storage.ledger.rows import from_row
 
@@ -53,7 +54,7 @@ BEFORE_ACCESS = "43c75358bfe8"
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index.*")
 def test_the_migrations_make_exactly_the_mapped_tables(tmp_path: Path) -> None:
-    directory = Directory(tmp_path / "d.sqlite3")
+    directory = SqliteDirectory(tmp_path / "d.sqlite3")
     with directory._engine.connect() as connection:
         context = MigrationContext.configure(connection)
         differences = compare_metadata(context, Base.metadata)
@@ -63,19 +64,19 @@ def test_the_migrations_make_exactly_the_mapped_tables(tmp_path: Path) -> None:
 
 
 def test_opening_again_migrates_nothing(tmp_path: Path) -> None:
-    Directory(tmp_path / "d.sqlite3").close()
-    Directory(tmp_path / "d.sqlite3").close()
+    SqliteDirectory(tmp_path / "d.sqlite3").close()
+    SqliteDirectory(tmp_path / "d.sqlite3").close()
 
 
 def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "d.sqlite3"
-    Directory(path).close()
+    SqliteDirectory(path).close()
     with pysqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'from-the-future'")
     connection.close()
 
     with pytest.raises(Damaged, match="newer Outlay"):
-        Directory(path)
+        SqliteDirectory(path)
 
 
 @pytest.fixture

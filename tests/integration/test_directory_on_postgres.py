@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
 from tests.factories import NOW
-from tests.postgres import USER, running_postgres
+from tests.postgres import running_postgres
 
 from outlay.bootstrap import _administer, open_checkpoints
 from outlay.domain.actor import Plan, Role, Scope
@@ -26,32 +25,21 @@ from outlay.settings import Settings
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import delete_untaken
-from outlay.storage.directory.migrations import upgrade
+from outlay.storage.directory.postgres import PostgresDirectory
 from outlay.storage.directory.sessions import delete_ended_sessions
 from outlay.storage.directory.tables import Base
+from outlay.storage.postgres import PostgresDatabase
 
 PASSWORD = "several words are best"
-
-
-class OnPostgres(Directory):
-    """A directory on PostgreSQL, without what only one machine with one file needs."""
-
-    def __init__(self, folder: Path) -> None:
-        url = f"postgresql+psycopg://{USER}@/postgres?host={folder}"
-        self._engine = create_engine(url, isolation_level="SERIALIZABLE")
-        self._writes = self._engine.execution_options()
-        with self._engine.connect() as connection:
-            upgrade(connection)
-            connection.commit()
 
 
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Directory]:
     """The tables, made by the migrations."""
-    with running_postgres() as folder:
-        opened = OnPostgres(folder)
-        yield opened
-        opened.close()
+    with running_postgres() as cluster:
+        database = PostgresDatabase(cluster.create_database())
+        yield PostgresDirectory(database)
+        database.close()
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from outlay.services.progress import Progress
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.storage.cube.duckdb.sources import source
-from outlay.storage.cube.duckdb.store import CubeMismatch, DuckDBCube
+from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.rollups import NARROWS, USAGE, NarrowSpec
+from outlay.storage.cube.store import CubeMismatch
 
 EVER = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
 

@@ -49,7 +49,7 @@ from outlay.storage.cube.remembering import Answers, RememberingReader
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import BreakdownRow, CubeReader
 from outlay.storage.directory.engine import Directory
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 PERCENTILES = (0.5, 0.95, 0.99)
 
@@ -80,7 +80,7 @@ class Analytics:
     def __init__(
         self,
         *,
-        ledger: SqliteLedger,
+        ledger: Ledger,
         slot: CubeSlot,
         directory: Directory,
         discovery: Discovery,

@@ -39,7 +39,7 @@ from outlay.services.upstreams import Upstreams
 from outlay.services.usage_tables import UsageTables
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Services:
     settings: Settings
     clock: Clock
     directory: Directory
-    ledger: SqliteLedger
+    ledger: Ledger
     access: Access
     administration: Administration
     api_keys: ApiKeys

@@ -27,7 +27,7 @@ from outlay.storage.directory.invitations import (
 )
 from outlay.storage.directory.members import list_members, set_password, update_member
 from outlay.storage.directory.sso import delete_identities
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 ERASED_NAME: Final = "Erased member"
 _ERASED_DOMAIN: Final = "@erased.invalid"
@@ -52,7 +52,7 @@ class Erasure:
         self,
         directory: Directory,
         trail: Trail,
-        ledger: SqliteLedger,
+        ledger: Ledger,
         maintenance: Maintenance,
     ) -> None:
         self._directory = directory

@@ -23,7 +23,7 @@ from outlay.services.prices import PriceBooks
 from outlay.services.recording import Recorder
 from outlay.services.routing import Route, Router
 from outlay.storage.ledger.rows import Intent
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 from outlay.wire.answer import Answer, text_of
 from outlay.wire.call import Call, text_bytes
 from outlay.wire.caller import Caller
@@ -148,7 +148,10 @@ class Gateway:
             amount = self._most_it_costs(exchange, call)
             exchange.reservation = await self._limits.reserve(exchange.api_key, amount)
         try:
-            await self.journal.open(Intent(organization_id, exchange.request_id, _begun(exchange)))
+            holds = tuple(exchange.reservation or ())
+            await self.journal.open(
+                Intent(organization_id, exchange.request_id, _begun(exchange), holds)
+            )
         except BaseException:
             self._release(exchange)
             raise
@@ -205,7 +208,7 @@ class Gateway:
             return self._recorder.event(organization_id, report, exchange.event_time_us)
 
 
-def recover(ledger: SqliteLedger, recorder: Recorder) -> int:
+def recover(ledger: Ledger, recorder: Recorder) -> int:
     """Put requests on record whose outcome was lost with the process; how many there were.
 
     Their usage is unknown: the provider may have answered, and nobody counted.

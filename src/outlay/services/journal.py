@@ -11,11 +11,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
-from outlay.domain.errors import Unavailable
+from outlay.domain.errors import LimitReached, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
+from outlay.domain.spend_limit import HoldRefused, limit_reached
 from outlay.storage.ledger.rows import Intent
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -25,16 +26,19 @@ MAX_IN_FLIGHT: Final = 1
 RETRY_SECONDS: Final = 1.0
 
 _Waiter = asyncio.Future[None]
+_Refusals = dict[str, LimitReached]
+"""By event id."""
 
 
 class Journal:
     """Puts intents on record before, and outcomes after, upstreams are called."""
 
-    def __init__(self, ledger: SqliteLedger) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._intents: list[Intent] = []
         self._events: list[UsageEvent] = []
-        self._waiters: list[_Waiter] = []
+        self._waiters: list[tuple[_Waiter, str]] = []
+        """Who waits, and for which intent."""
         self._in_flight = 0
         self._overdue: list[UsageEvent] = []
 
@@ -46,12 +50,13 @@ class Journal:
     async def open(self, intent: Intent) -> None:
         """Put an intent on record; returns once it is on disk.
 
-        Raises Unavailable, having stored nothing, when the ledger cannot accept.
+        Raises Unavailable, having stored nothing, when the ledger cannot accept, and LimitReached
+        when the ledger finds that a spend limit has no room for it.
         """
         if self._overdue:
             raise Unavailable("the ledger cannot write now", code="ledger-unavailable")
         self._intents.append(intent)
-        await self._landing()
+        await self._landing(intent.event_id)
 
     async def settle(self, event: UsageEvent) -> None:
         """Put an outcome on record in place of its intent; returns once it is on disk.
@@ -81,10 +86,10 @@ class Journal:
             self.settle_now(event)
         self._events, self._overdue = [], []
 
-    def _landing(self) -> _Waiter:
+    def _landing(self, intent_id: str = "") -> _Waiter:
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
-        self._waiters.append(waiter)
+        self._waiters.append((waiter, intent_id))
         if self._in_flight < MAX_IN_FLIGHT and len(self._waiters) == 1:
             loop.call_soon(self._hand_over, loop)
         return waiter
@@ -95,38 +100,46 @@ class Journal:
             return
         intents, events, waiters = self._intents, self._events, self._waiters
         self._intents, self._events, self._waiters = [], [], []
+        refusals: _Refusals = {}
+
+        def refused(intent: Intent, why: HoldRefused) -> None:
+            refusals[intent.event_id] = limit_reached(why)
+
         try:
             submitted = self._ledger.submit(
                 events,
                 intents=intents,
                 settled=[(event.organization_id, event.event_id) for event in events],
+                refused=refused,
             )
         except Unavailable as error:
-            _tell(waiters, error)
+            _tell(waiters, error, refusals)
             return
         self._in_flight += 1
-        submitted.add_done_callback(partial(self._on_commit, loop, waiters))
+        submitted.add_done_callback(partial(self._on_commit, loop, waiters, refusals))
 
     def _on_commit(
         self,
         loop: asyncio.AbstractEventLoop,
-        waiters: list[_Waiter],
+        waiters: list[tuple[_Waiter, str]],
+        refusals: _Refusals,
         submitted: Future[list[Outcome]],
     ) -> None:
         """Called by the ledger's thread."""
         try:
-            loop.call_soon_threadsafe(self._land, loop, waiters, submitted.exception())
+            loop.call_soon_threadsafe(self._land, loop, waiters, refusals, submitted.exception())
         except RuntimeError:
             logger.debug("the event loop ended before the ledger answered")
 
     def _land(
         self,
         loop: asyncio.AbstractEventLoop,
-        waiters: list[_Waiter],
+        waiters: list[tuple[_Waiter, str]],
+        refusals: _Refusals,
         error: BaseException | None,
     ) -> None:
         self._in_flight -= 1
-        _tell(waiters, error)
+        _tell(waiters, error, refusals)
         self._hand_over(loop)
 
     def _retry(self) -> None:
@@ -154,11 +167,14 @@ class Journal:
         )
 
 
-def _tell(waiters: list[_Waiter], error: BaseException | None) -> None:
-    for waiter in waiters:
+def _tell(
+    waiters: list[tuple[_Waiter, str]], error: BaseException | None, refusals: _Refusals
+) -> None:
+    for waiter, intent_id in waiters:
         if waiter.done():
             continue
-        if error is None:
+        told = error or refusals.get(intent_id)
+        if told is None:
             waiter.set_result(None)
         else:
-            waiter.set_exception(error)
+            waiter.set_exception(told)

@@ -3,13 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from outlay.domain.errors import Unavailable
 from outlay.services.progress import Progress
 from outlay.services.projection import Projection
 from outlay.services.verification import Verification, VerifyReport
-from outlay.storage.cube.store import Cube
+from outlay.storage.cube.store import CubeHome
 
 
 class Maintenance:
@@ -19,13 +18,11 @@ class Maintenance:
         self,
         projection: Projection,
         verification: Verification,
-        cube_path: Path,
-        create_cube: Callable[[Path], Cube],
+        cubes: CubeHome,
     ) -> None:
         self._projection = projection
         self._verification = verification
-        self._cube_path = cube_path
-        self._create_cube = create_cube
+        self._cubes = cubes
         self._busy = threading.Lock()
 
     def verify(self) -> Iterator[Progress | VerifyReport]:
@@ -36,7 +33,7 @@ class Maintenance:
     def rebuild(self) -> Iterator[Progress]:
         """Recreate the cube from the ledger while the present one goes on answering."""
         with self._alone():
-            yield from self._projection.rebuild(self._cube_path, self._create_cube)
+            yield from self._projection.rebuild(self._cubes)
 
     def rewrite(self, change: Callable[[], int]) -> int:
         """Let `change` rewrite rows of the ledger, and make the cube anew; what `change` returned.
@@ -46,7 +43,7 @@ class Maintenance:
         with self._alone():
             changed = change()
             if self._projection.is_outdated:
-                for _ in self._projection.rebuild(self._cube_path, self._create_cube):
+                for _ in self._projection.rebuild(self._cubes):
                     pass
         return changed
 

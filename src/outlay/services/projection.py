@@ -9,7 +9,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from outlay.domain.errors import Damaged
@@ -20,8 +19,8 @@ from outlay.services.progress import Progress
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.cube.remembering import Changes
 from outlay.storage.cube.slot import CubeSlot
-from outlay.storage.cube.store import Cube
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.cube.store import Cube, CubeHome
+from outlay.storage.ledger.store import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ COMPACT_AFTER: Final = timedelta(hours=1)
 class Projection:
     """Keeps the cube equal to the ledger."""
 
-    def __init__(self, ledger: SqliteLedger, slot: CubeSlot, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, slot: CubeSlot, clock: Clock) -> None:
         self._ledger = ledger
         self._slot = slot
         self._clock = clock
@@ -66,7 +65,8 @@ class Projection:
 
     def data_through(self) -> datetime:
         """Every event acknowledged before this instant is in answers."""
-        return self._clock.now() if self.pending_events == 0 else self._data_through
+        known_at = self._ledger.known_at
+        return known_at if self.pending_events == 0 else self._data_through
 
     @property
     def failure(self) -> str | None:
@@ -115,7 +115,7 @@ class Projection:
 
     def load_steps(self) -> Iterator[Progress]:
         """Load everything acknowledged before this call, step by step."""
-        instant, target = self._clock.now(), self._ledger.last_seq
+        instant, target = self._clock.now(), self._ledger.newest_seq()
         while self._loaded_seq < target:
             with self._loading:
                 if self._loaded_seq >= target:  # somebody else has been here meanwhile
@@ -143,45 +143,29 @@ class Projection:
         """Whether rows of the ledger were rewritten since the present cube was made."""
         return self._slot.cube.edition != self._ledger.edition
 
-    def rebuild(self, path: Path, create: Callable[[Path], Cube]) -> Iterator[Progress]:
-        """Recreate the cube at `path` from the ledger beside the present one, then exchange them.
+    def rebuild(self, home: CubeHome) -> Iterator[Progress]:
+        """Recreate the cube from the ledger beside the present one, then exchange them.
 
         Answers come from the present cube until the new one has caught up.
         """
-        fresh_path = path.with_name(f"{path.stem}.rebuild{path.suffix}")
-        remove_cube(fresh_path)
-        fresh = create(fresh_path)
+        fresh = home.fresh(self._ledger.edition)
         try:
             with self._loading:
                 yield from fill(self._ledger, fresh)
                 with fresh.read() as reader:
                     self._loaded_seq = reader.loaded_seq()
-                self._slot.exchange(lambda: _move_into_place(fresh, fresh_path, path, self, create))
+                self._slot.exchange(lambda: home.install(fresh, self._slot.cube))
         finally:
             fresh.close()
-            remove_cube(fresh_path)
+            home.discard()
 
     def release(self) -> None:
         """Close the present cube."""
         self._slot.cube.close()
 
 
-def _move_into_place(
-    fresh: Cube,
-    fresh_path: Path,
-    path: Path,
-    projection: Projection,
-    create: Callable[[Path], Cube],
-) -> Cube:
-    fresh.close()
-    projection.release()
-    remove_cube(path)
-    fresh_path.replace(path)
-    return create(path)
-
-
 def load_some(
-    ledger: SqliteLedger,
+    ledger: Ledger,
     cube: Cube,
     after_seq: int,
     note: Callable[[Deltas, int], None] = lambda _, __: None,
@@ -207,10 +191,10 @@ def load_some(
     return through
 
 
-def fill(ledger: SqliteLedger, cube: Cube) -> Iterator[Progress]:
+def fill(ledger: Ledger, cube: Cube) -> Iterator[Progress]:
     """Load a new cube with the whole ledger and compact it."""
     loaded, unfolded = 0, 0
-    while loaded < (target := ledger.last_seq):
+    while loaded < (target := ledger.newest_seq()):
         through = load_some(ledger, cube, loaded)
         unfolded += through - loaded
         loaded = through
@@ -221,9 +205,3 @@ def fill(ledger: SqliteLedger, cube: Cube) -> Iterator[Progress]:
     cube.fold()
     while cube.compact_one(before_bucket=2**31 - 1):
         pass
-
-
-def remove_cube(path: Path) -> None:
-    """Delete a cube's files; the ledger can always make another."""
-    for candidate in (path, path.with_name(path.name + ".wal")):
-        candidate.unlink(missing_ok=True)

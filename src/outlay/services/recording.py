@@ -21,7 +21,7 @@ from outlay.pricing.book import PricedUsage
 from outlay.services.attribution import Attribution
 from outlay.services.discovery import Discovery
 from outlay.services.prices import PriceBooks
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 _EARLIEST_US: Final = to_us(EARLIEST_EVENT)
 _MAX_FUTURE_US: Final = in_us(MAX_FUTURE)
@@ -36,7 +36,7 @@ class Recorder:
 
     def __init__(
         self,
-        ledger: SqliteLedger,
+        ledger: Ledger,
         prices: PriceBooks,
         attribution: Attribution,
         discovery: Discovery,

@@ -15,7 +15,7 @@ from outlay.domain.period import BUCKET_US
 from outlay.domain.query import UsageQuery
 from outlay.services.analytics import Analytics
 from outlay.storage.ledger.log import LogFilter, LoggedEvent, LogPosition
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 MAX_LIMIT: Final = 500
 MAX_RUNS: Final = 400
@@ -34,7 +34,7 @@ class LogPage:
 class RequestLog:
     """Reads single requests of an organization."""
 
-    def __init__(self, analytics: Analytics, ledger: SqliteLedger) -> None:
+    def __init__(self, analytics: Analytics, ledger: Ledger) -> None:
         self._analytics = analytics
         self._ledger = ledger
 

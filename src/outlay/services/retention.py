@@ -25,7 +25,7 @@ from outlay.storage.directory.invitations import delete_untaken
 from outlay.storage.directory.organizations import list_organizations
 from outlay.storage.directory.password_links import delete_expired_links
 from outlay.storage.directory.sessions import delete_ended_sessions
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Retention:
         self,
         directory: Directory,
         trail: Trail,
-        ledger: SqliteLedger,
+        ledger: Ledger,
         maintenance: Maintenance,
         clock: Clock,
         *,

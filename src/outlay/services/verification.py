@@ -26,7 +26,7 @@ from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.rows import from_row
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
 
 ANSWER_DAYS: Final = 31
 """Days per question asked through the query model."""
@@ -79,7 +79,7 @@ class Verification:
     """Compares ledger and cube and remembers the outcome."""
 
     def __init__(
-        self, ledger: SqliteLedger, slot: CubeSlot, projection: Projection, clock: Clock
+        self, ledger: Ledger, slot: CubeSlot, projection: Projection, clock: Clock
     ) -> None:
         self._ledger = ledger
         self._slot = slot
@@ -105,7 +105,7 @@ class Verification:
 
     def _check_ledger(self, report: VerifyReport) -> Iterator[Progress]:
         """Read every batch back and compare its checksum."""
-        through, target = 0, self._ledger.last_seq
+        through, target = 0, self._ledger.newest_seq()
         while through < target:
             for batch in self._ledger.read_batches(through):
                 through = batch.last_seq

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from outlay import __version__
 from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.services.bundle import Services
+from outlay.storage.tenant import begin_work
 from outlay.web.api import (
     account,
     analytics,
@@ -102,7 +103,8 @@ class Application:
         if scope["type"] == "http" and (handler := self._handlers.get(scope["raw_path"])):
             await handler(scope, receive, send)
             return
-        await self.pages(scope, receive, send)
+        with begin_work():
+            await self.pages(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

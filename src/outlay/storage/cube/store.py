@@ -5,10 +5,17 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Damaged
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.storage.cube.aggregation import Deltas, Key
 from outlay.storage.cube.rollups import RollupSpec
+
+
+class CubeMismatch(Damaged):
+    """What is there is not a cube of this ledger and version: it has to be rebuilt."""
+
+    default_code = "cube-mismatch"
 
 
 class BreakdownRow(NamedTuple):
@@ -125,4 +132,28 @@ class Cube(Protocol):
 
     def close(self) -> None:
         """Release the files."""
+        ...
+
+
+class CubeHome(Protocol):
+    """Where the cube of an installation stands, and room for a fresh one beside it."""
+
+    def open(self, edition: str) -> Cube:
+        """The present cube, made if there is none; CubeMismatch unless it is of this edition."""
+        ...
+
+    def fresh(self, edition: str) -> Cube:
+        """An empty cube beside the present one."""
+        ...
+
+    def install(self, fresh: Cube, present: Cube) -> Cube:
+        """Put the fresh cube in the place of the present one, which nobody reads any more."""
+        ...
+
+    def discard(self) -> None:
+        """Remove a fresh cube that did not get so far."""
+        ...
+
+    def clear(self) -> None:
+        """Remove the present cube: the ledger can always make another."""
         ...

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import GENESIS, batch_checksum, replace_in_facts
-from outlay.storage.sqlite import Connection
 
 DROP_EVENTS: Final = 5_000
 """Claims of end users dropped in one transaction."""

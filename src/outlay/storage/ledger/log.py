@@ -42,8 +42,11 @@ class LogFilter:
     before: LogPosition | None = None
 
 
-def log_statement(wanted: LogFilter, columns: str) -> tuple[str, list[str | int]]:
-    """The statement and its values; the last one to be appended is the limit."""
+def log_statement(wanted: LogFilter, columns: str, contains: str) -> tuple[str, list[str | int]]:
+    """The statement and its values; the last one to be appended is the limit.
+
+    `contains` is the engine's function that tells where a text is in another, 0 for nowhere.
+    """
     clauses = ["organization_id = ?", "event_time_us >= ?", "event_time_us < ?", "seq <= ?"]
     values: list[str | int] = [
         wanted.organization_id,
@@ -55,7 +58,7 @@ def log_statement(wanted: LogFilter, columns: str) -> tuple[str, list[str | int]
         marks = ", ".join("?" * len(alternatives))
         if dimension is Dimension.GROUP:
             tests = " OR ".join(
-                ["instr(',' || groups || ',', ',' || ? || ',') > 0"] * len(alternatives)
+                [f"{contains}(',' || groups || ',', ',' || ? || ',') > 0"] * len(alternatives)
             )
             clauses.append(f"({tests})")
         else:

@@ -88,8 +88,8 @@ BATCH_OF: Final = (
     "WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1"
 )
 RESTATE: Final = "UPDATE usage_batch SET restated = ? WHERE batch_id = ?"
-CONFLICTS: Final = "SELECT rowid, offered_facts FROM usage_conflict WHERE organization_id = ?"
-REPLACE_OFFERED: Final = "UPDATE usage_conflict SET offered_facts = ? WHERE rowid = ?"
+CONFLICTS: Final = "SELECT conflict_id, offered_facts FROM usage_conflict WHERE organization_id = ?"
+REPLACE_OFFERED: Final = "UPDATE usage_conflict SET offered_facts = ? WHERE conflict_id = ?"
 FIRST_EVENT_TIME: Final = "SELECT min(event_time_us) FROM usage_event WHERE organization_id = ?"
 LAST_EVENT_TIME: Final = "SELECT max(event_time_us) FROM usage_event WHERE organization_id = ?"
 ORGANIZATIONS: Final = "SELECT DISTINCT organization_id FROM usage_event"

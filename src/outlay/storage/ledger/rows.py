@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.domain.event import FACTS, CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.spend_limit import Hold
 
 EventRow = tuple[Any, ...]
 """One row of usage_event, in the order of ROW_COLUMNS."""
@@ -34,6 +35,9 @@ EVENT_FIELDS: Final = ("event_id", "organization_id", *FACTS, *DERIVED, *DETAILS
 ROW_COLUMNS: Final = ("seq", "recorded_at_us", "facts_digest", *EVENT_FIELDS)
 COLUMN: Final = {name: index for index, name in enumerate(ROW_COLUMNS)}
 """Position of each column in an EventRow, for readers that cannot afford objects."""
+
+SCHEMA_VERSION: Final = 3
+"""Of the ledger's tables, on every engine."""
 
 DIGEST_BYTES: Final = 16
 GENESIS: Final = bytes(DIGEST_BYTES)
@@ -62,6 +66,8 @@ class Intent(NamedTuple):
     event_id: str
     begun: bytes
     """What is known of it, for whoever has to settle it in the end."""
+    holds: tuple[Hold, ...] = ()
+    """What it may cost, where the ledger decides whether its limits have room for it."""
 
 
 def facts_digest(event: UsageEvent) -> bytes:

@@ -1,22 +1,14 @@
-"""The ledger on SQLite: an acknowledged event is on disk.
+"""The ledger on SQLite: one file, one writer, `synchronous=FULL` before anybody is told."""
 
-One writer thread commits whatever has been submitted since the last commit in one transaction,
-so that many requests share one fsync. A submission is stored wholly or not at all, and its
-future is resolved only after COMMIT returned with `synchronous=FULL`.
-"""
-
-import logging
-import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pysqlite3 as driver
+from typing_extensions import override
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
@@ -25,11 +17,12 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.erasing import drop_claims, replace_claims, restate
-from outlay.storage.ledger.reading import LedgerReader
+from outlay.storage.ledger.erasing import restate
+from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
+    SCHEMA_VERSION,
     Batch,
     EventRow,
     Intent,
@@ -38,56 +31,24 @@ from outlay.storage.ledger.rows import (
     facts_json,
     to_row,
 )
-from outlay.storage.sqlite import Connection, connect
-
-logger = logging.getLogger(__name__)
-
-SCHEMA_VERSION: Final = 3
-MAX_COMMIT_EVENTS: Final = 5_000
-"""Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
-
-RECENT_EVENTS: Final = 20_000
-"""Events kept in memory after their commit, so that whoever keeps up need not read them back."""
-
-MAX_PENDING_EVENTS: Final = 100_000
-"""Submitted but uncommitted events at which new ones are refused instead of queued."""
+from outlay.storage.ledger.store import Committed, Ledger, Settled
+from outlay.storage.sqlite import connect
+from outlay.storage.tenant import EVERY_TENANT
 
 
-@dataclass(slots=True)
-class _Submission:
-    events: Sequence[UsageEvent]
-    intents: Sequence[Intent]
-    settled: Sequence[tuple[str, str]]
-    done: Future[list[Outcome]]
-
-    @property
-    def size(self) -> int:
-        """What it counts for among all that waits."""
-        return len(self.events) + len(self.intents)
-
-
-class SqliteLedger(LedgerReader):
+class SqliteLedger(Ledger):
     """Append-only usage events in one SQLite file. Thread-safe."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Open or create the ledger at `path`; raises Damaged when its tail is not intact."""
-        super().__init__(path)
-        self._clock = clock
+        super().__init__(clock)
+        self._path = path
+        self._readers = threading.local()
+        self._open_readers: list[Any] = []
+        self._opening = threading.Lock()
         self._writer = connect(path)
         self._prepare()
-        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
-        self._pending = 0
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        """Held while the writer connection is in a transaction."""
-        self._closing = False
-        self._failure: str | None = None
-        self._committed = threading.Condition()
-        self._recent: deque[Batch] = deque()
-        self._recent_events = 0
-        self._listeners: list[Callable[[Sequence[EventRow]], None]] = []
-        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
-        self._thread.start()
+        self._begin_writing()
 
     def _prepare(self) -> None:
         """Create the schema, load the end of the chain."""
@@ -101,12 +62,10 @@ class SqliteLedger(LedgerReader):
             now_us = to_us(self._clock.now())
             self._writer.execute(queries.INSERT_IDENTITY, (*identity, now_us))
         self._writer.execute("COMMIT")
-        self.ledger_id: str = identity[0]
-        self._rewrites: int
+        self.ledger_id = identity[0]
         (self._rewrites,) = self._writer.execute(queries.REWRITES).fetchone()
         last = self._writer.execute(queries.LAST_BATCH).fetchone()
         self._last_batch_id: int
-        self._last_seq: int
         self._chain: bytes
         self._last_batch_id, self._last_seq, self._chain = last or (0, 0, GENESIS)
         (last_event_seq,) = self._writer.execute(queries.LAST_SEQ_OF_EVENTS).fetchone()
@@ -133,88 +92,33 @@ class SqliteLedger(LedgerReader):
                 self._writer.execute(statement)
             self._writer.execute(queries.RAISE_SCHEMA, (following,))
 
+    # Reading
+
+    @override
+    @contextmanager
+    def _reading(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
+        """This thread's own read connection."""
+        connection = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = connect(self._path, read_only=True)
+            self._readers.connection = connection
+            with self._opening:
+                self._open_readers.append(connection)
+        yield connection
+
+    @override
+    def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:
+        with self._reading() as reader:
+            yield from reader.execute(text, values)
+
+    @override
+    def newest_seq(self) -> int:
+        """Sequence number of the last acknowledged event: nobody else writes."""
+        return self._last_seq
+
     # Writing
 
-    def on_commit(self, listener: Callable[[Sequence[EventRow]], None]) -> None:
-        """Call `listener` with the rows of every commit, before its submitters are told."""
-        self._listeners.append(listener)
-
-    def submit(
-        self,
-        events: Sequence[UsageEvent],
-        *,
-        intents: Sequence[Intent] = (),
-        settled: Sequence[tuple[str, str]] = (),
-    ) -> Future[list[Outcome]]:
-        """Queue events for the next commit; the future holds one Outcome per event, in order.
-
-        `intents` are put on record and those of `settled`, pairs of organization and event id,
-        taken off it in the same transaction. Raises Unavailable, having stored nothing, when the
-        ledger cannot accept now.
-        """
-        with self._lock:
-            if self._closing:
-                raise Unavailable("the ledger is closing", code="shutting-down")
-            if self._failure:
-                raise Unavailable(self._failure, code="ledger-failed")
-            submission = _Submission(events, intents, settled, Future())
-            if self._pending + submission.size > MAX_PENDING_EVENTS and self._pending:
-                raise Unavailable(
-                    "too many events wait to be written; try again in a moment", code="overloaded"
-                )
-            self._pending += submission.size
-            self._queue.put(submission)
-        return submission.done
-
-    def append(self, events: Sequence[UsageEvent]) -> list[Outcome]:
-        """Store events and wait until they are on disk."""
-        return self.submit(events).result()
-
-    def _run(self) -> None:
-        stop = False
-        while not stop:
-            first = self._queue.get()
-            if first is None:
-                return
-            work = [first]
-            count = first.size
-            while count < MAX_COMMIT_EVENTS:
-                try:
-                    following = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    stop = True
-                    break
-                work.append(following)
-                count += following.size
-            self._serve(work, count)
-
-    def _serve(self, work: list[_Submission], count: int) -> None:
-        """Commit the submissions together; on failure refuse each of them."""
-        try:
-            with self._writing:
-                outcomes = self._commit(
-                    [event for part in work for event in part.events],
-                    [intent for part in work for intent in part.intents],
-                    [pair for part in work for pair in part.settled],
-                )
-        except Exception as error:
-            refusal = self._refusal(error)
-            for part in work:
-                part.done.set_exception(refusal)
-        else:
-            position = 0
-            for part in work:
-                size = len(part.events)
-                part.done.set_result(outcomes[position : position + size])
-                position += size
-        finally:
-            with self._lock:
-                self._pending -= count
-            with self._committed:
-                self._committed.notify_all()
-
+    @override
     def _refusal(self, error: Exception) -> Exception:
         """What the waiters are told; after an I/O error nothing more is accepted.
 
@@ -229,12 +133,13 @@ class SqliteLedger(LedgerReader):
             return Unavailable(self._failure, code="ledger-failed")
         return Unavailable(f"the ledger cannot write now: {error}", code="ledger-unavailable")
 
+    @override
     def _commit(
         self,
         events: Sequence[UsageEvent],
         intents: Sequence[Intent],
-        settled: Sequence[tuple[str, str]],
-    ) -> list[Outcome]:
+        settled: Sequence[Settled],
+    ) -> Committed:
         now_us = to_us(self._clock.now())
         first_seq = self._last_seq + 1
         rows = [
@@ -263,16 +168,14 @@ class SqliteLedger(LedgerReader):
                 writer.execute("ROLLBACK")
             raise
         if rows:
-            self._remember(Batch(batch[0], first_seq, rows[-1][0], now_us, rows))
             self._last_batch_id += 1
-            self._last_seq = rows[-1][0]
             self._chain = checksum
-            self._tell(rows)
-        return outcomes
+            self._tell(Batch(batch[0], first_seq, rows[-1][0], now_us, rows))
+        return Committed(outcomes)
 
-    def _begin(self, intents: Sequence[Intent], settled: Sequence[tuple[str, str]]) -> None:
+    def _begin(self, intents: Sequence[Intent], settled: Sequence[Settled]) -> None:
         self._writer.execute("BEGIN IMMEDIATE")
-        self._run_in_chunks(queries.insert_intents, intents)
+        self._run_in_chunks(queries.insert_intents, [intent[:3] for intent in intents])
         self._run_in_chunks(queries.delete_intents, settled)
 
     def _run_in_chunks(
@@ -282,20 +185,6 @@ class SqliteLedger(LedgerReader):
         for start in range(0, len(rows), queries.MAX_ROWS):
             chunk = rows[start : start + queries.MAX_ROWS]
             self._writer.execute(statement(len(chunk)), [*chain.from_iterable(chunk)])
-
-    def _tell(self, rows: Sequence[EventRow]) -> None:
-        for listener in self._listeners:
-            try:
-                listener(rows)
-            except Exception:  # the rows are on disk, whatever others make of them
-                logger.exception("a listener of the ledger failed")
-
-    def _remember(self, batch: Batch) -> None:
-        with self._lock:
-            self._recent.append(batch)
-            self._recent_events += len(batch.rows)
-            while self._recent_events > RECENT_EVENTS and len(self._recent) > 1:
-                self._recent_events -= len(self._recent.popleft().rows)
 
     def _insert_each(
         self, events: Sequence[UsageEvent], rows: list[EventRow], outcomes: list[Outcome]
@@ -328,70 +217,7 @@ class SqliteLedger(LedgerReader):
                 )
         return kept
 
-    def close(self) -> None:
-        """Commit what was submitted, stop accepting, release the file."""
-        with self._lock:
-            if self._closing:
-                return
-            self._closing = True
-            self._queue.put(None)
-        self._thread.join()
-        self.close_readers()
-        self._writer.close()
-
-    # What is known without reading
-
-    def wait_for_commit(self, after_seq: int, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for an event past `after_seq`; whether there is one."""
-        with self._committed:
-            return self._committed.wait_for(lambda: self._last_seq > after_seq, timeout)
-
-    @property
-    def failure(self) -> str | None:
-        """Why nothing is accepted until a restart, None while all is well."""
-        return self._failure
-
-    @property
-    def last_seq(self) -> int:
-        """Sequence number of the last acknowledged event, 0 when there is none."""
-        return self._last_seq
-
-    def recent_batches(self, after_seq: int) -> list[Batch]:
-        """Batches after `after_seq` from memory; none when they go back further than it does.
-
-        Those before are forgotten: whoever asks is past them.
-        """
-        with self._lock:
-            while self._recent and self._recent[0].last_seq <= after_seq:
-                self._recent_events -= len(self._recent.popleft().rows)
-            if not self._recent or self._recent[0].first_seq > after_seq + 1:
-                return []
-            return [batch for batch in self._recent if batch.first_seq > after_seq]
-
-    @property
-    def edition(self) -> str:
-        """Which ledger, and in which wording of its rows: what a cube is made of."""
-        return f"{self.ledger_id}.{self._rewrites}"
-
-    # Erasing
-
-    def forget(self, organization_id: str, identity: str, instead: str) -> int:
-        """Put `instead` in the place of an identity, in any case, wherever requests claimed it.
-
-        Returns the number of events that changed. All else, numbers above all, stays as it is; the
-        batches concerned get a second checksum.
-        """
-        return self._rewrite(
-            lambda writer: replace_claims(writer, organization_id, identity.lower(), instead)
-        )
-
-    def forget_end_users(self, organization_id: str, before_us: int) -> int:
-        """Drop claimed end users of events before an instant; of how many events.
-
-        So many at a time that nobody waits long for the ledger: call it until there are none.
-        """
-        return self._rewrite(lambda writer: drop_claims(writer, organization_id, before_us))
-
+    @override
     def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
         """Change rows between commits, and restate the batches that they are in."""
         with self._writing:
@@ -408,9 +234,13 @@ class SqliteLedger(LedgerReader):
                 writer.execute("ROLLBACK")
                 raise
             self._rewrites = rewrites
-            with self._lock:
-                self._recent.clear()
-                self._recent_events = 0
+            self._recent.clear()
             # What was there before must not stay in the log either.
             writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return len(sequences)
+
+    @override
+    def _release(self) -> None:
+        for reader in self._open_readers:
+            reader.close()
+        self._writer.close()

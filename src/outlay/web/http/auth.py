@@ -12,6 +12,7 @@ from outlay.domain.policy import Permission, permit
 from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.access import SESSION_LIFETIME
 from outlay.services.bundle import Services
+from outlay.storage.tenant import enter_tenant
 
 SECURE_COOKIE: Final = "__Host-outlay_session"
 PLAIN_COOKIE: Final = "outlay_session"
@@ -34,6 +35,7 @@ class Requires(Policy):
     def __call__(self, request: Request) -> Actor:
         """The actor; raises Unauthenticated or NotPermitted."""
         actor = self._actor(request)
+        enter_tenant(actor.organization_id)
         permit(actor, self.permission)
         return replace(actor, request_id=request_id_of(request))
 
@@ -65,7 +67,9 @@ class SignedIn(Policy):
 
     def __call__(self, request: Request) -> Actor:
         """The actor; raises Unauthenticated."""
-        return replace(session_actor(request), request_id=request_id_of(request))
+        actor = session_actor(request)
+        enter_tenant(actor.organization_id)
+        return replace(actor, request_id=request_id_of(request))
 
 
 @dataclass(frozen=True, slots=True)

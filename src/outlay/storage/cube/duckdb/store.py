@@ -15,7 +15,7 @@ import duckdb
 import orjson
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Damaged, Unavailable
+from outlay.domain.errors import Unavailable
 from outlay.domain.period import Interval, Period, bucket_at, bucket_start, steps_of
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
@@ -31,7 +31,7 @@ from outlay.storage.cube.rollups import (
     NarrowSpec,
     RollupSpec,
 )
-from outlay.storage.cube.store import BreakdownRow, NestedRow, Row
+from outlay.storage.cube.store import BreakdownRow, CubeMismatch, NestedRow, Row
 
 MEMORY_LIMIT: Final = "384MB"
 """DuckDB's buffer limit: more is not faster below 50 M rows, and the process stays small."""
@@ -40,12 +40,6 @@ CHECKPOINT_SIZE: Final = "16MB"
 
 _FIRST_MEASURE: Final = 4
 """Position of the first measure in a breakdown row, after step, kind, key and others."""
-
-
-class CubeMismatch(Damaged):
-    """The file is not a cube of this ledger and version: it has to be rebuilt."""
-
-    default_code = "cube-mismatch"
 
 
 class DuckDBReader:

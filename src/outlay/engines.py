@@ -1,0 +1,101 @@
+"""Settings → stores: the engines that an installation runs on, the only place that names them.
+
+Those of many machines are imported when they are asked for: one machine runs without them.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from outlay.domain.errors import Invalid
+from outlay.kit.clock import Clock
+from outlay.kit.ids import uuid7
+from outlay.settings import Settings
+from outlay.storage.cube.duckdb.home import DuckDBHome
+from outlay.storage.cube.store import CubeHome
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.sqlite import SqliteDirectory
+from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    from outlay.storage.postgres import PostgresDatabase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The truth, the directory, and where the cube lives."""
+
+    ledger: Ledger
+    directory: Directory
+    cubes: CubeHome
+
+
+@contextmanager
+def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
+    """The stores of an installation; the cube is left to whoever fills it.
+
+    Raises Unavailable when a database does not answer, Damaged when the truth is not intact.
+    """
+    with ExitStack() as stack:
+        database = _connect(settings, stack)
+        ledger = _open_ledger(settings, database, clock)
+        stack.callback(ledger.close)
+        directory = _open_directory(settings, database)
+        stack.callback(directory.close)
+        cubes = DuckDBHome(settings.cube_path)
+        yield Stores(ledger=ledger, directory=directory, cubes=cubes)
+
+
+@contextmanager
+def open_directory(settings: Settings) -> Iterator[Directory]:
+    """The directory alone, beside whoever has the rest."""
+    with ExitStack() as stack:
+        directory = _open_directory(settings, _connect(settings, stack))
+        stack.callback(directory.close)
+        yield directory
+
+
+def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
+    """The shared database, None on an installation of one machine."""
+    if not settings.database_url:
+        return None
+    try:
+        from outlay.storage.postgres import PostgresDatabase
+    except ImportError as error:
+        raise Invalid(
+            "OUTLAY_DATABASE_URL needs the PostgreSQL driver; install it with "
+            "`pip install 'outlay[scale]'`",
+            code="driver-missing",
+        ) from error
+    database = PostgresDatabase(settings.database_url)
+    stack.callback(database.close)
+    return database
+
+
+def _open_ledger(settings: Settings, database: "PostgresDatabase | None", clock: Clock) -> Ledger:
+    if database is None:
+        return SqliteLedger(settings.database_path, clock)
+    from outlay.storage.ledger.postgres import PostgresLedger
+
+    return PostgresLedger(database, clock, _node_id(settings, clock))
+
+
+def _open_directory(settings: Settings, database: "PostgresDatabase | None") -> Directory:
+    if database is None:
+        return SqliteDirectory(settings.database_path)
+    from outlay.storage.directory.postgres import PostgresDirectory
+
+    return PostgresDirectory(database)
+
+
+def _node_id(settings: Settings, clock: Clock) -> str:
+    """Who this process is among the nodes: the same after a restart from the same folder."""
+    path = settings.node_path
+    try:
+        node = path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        node = uuid7(clock)
+        path.write_text(node, encoding="ascii")
+    return f"{node}.{settings.worker}"

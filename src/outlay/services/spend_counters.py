@@ -1,0 +1,149 @@
+"""Counters of what is spent and held: in memory where one process writes, else in the ledger."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from outlay.domain.spend_limit import CounterKey, Hold, HoldRefused
+from outlay.kit.clock import Clock, to_us
+from outlay.storage.ledger.rows import COLUMN, EventRow
+from outlay.storage.ledger.spending import SharedSpending, is_counted
+from outlay.storage.ledger.store import Ledger
+
+FirstSum = Callable[[], tuple[int, int]]
+"""Gives a ledger position and what had been spent, in pico-USD, when it was reached."""
+
+_COST: Final = COLUMN["cost_pusd"]
+
+
+class SpendCounters(Protocol):
+    """What holds requests back. Thread-safe."""
+
+    def is_ready(self, key: CounterKey) -> bool:
+        """Whether a counter has its first sum."""
+        ...
+
+    def start(self, key: CounterKey, first: FirstSum) -> None:
+        """Give a counter its first sum, to which what is committed from then on is added."""
+        ...
+
+    def hold(self, holds: Sequence[Hold], now_us: int) -> HoldRefused | None:
+        """Hold amounts against all of their limits, or say which has no room."""
+        ...
+
+    def release(self, holds: Sequence[Hold]) -> None:
+        """Give back what was held; once."""
+        ...
+
+
+class SharedCounters:
+    """Counters in the ledger's database, for all nodes.
+
+    The ledger decides on a hold in the transaction that puts the request's intent on record, and
+    lets go of it in the one that stores the outcome and counts its cost.
+    """
+
+    def __init__(self, spending: SharedSpending) -> None:
+        self._spending = spending
+        self._started: set[CounterKey] = set()
+
+    def is_ready(self, key: CounterKey) -> bool:
+        """Whether a counter has its first sum."""
+        return key in self._started
+
+    def start(self, key: CounterKey, first: FirstSum) -> None:
+        """Give a counter its first sum, unless another node has."""
+        self._spending.start(key, *first())
+        self._started = {known for known in self._started if known.end_us > key.start_us} | {key}
+
+    def hold(self, holds: Sequence[Hold], now_us: int) -> HoldRefused | None:
+        """Leave it to the ledger."""
+        return None
+
+    def release(self, holds: Sequence[Hold]) -> None:
+        """Leave it to the ledger."""
+
+
+@dataclass(slots=True)
+class _Counter:
+    """What one scope has spent in one interval. Guarded by the lock of LocalCounters."""
+
+    held_pusd: int = 0
+    spent_pusd: int = 0
+    is_ready: bool = False
+    through_seq: int = 0
+    """The ledger position of the first sum: what is at or before it is in it."""
+    early: list[tuple[int, int]] = field(default_factory=list)
+    """Sequence number and cost of what was committed before the first sum was known."""
+
+
+class LocalCounters:
+    """Counters in memory, kept up from the commits of the only process that writes."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._clock = clock
+        self._counters: dict[CounterKey, _Counter] = {}
+        self._lock = threading.Lock()
+        ledger.on_commit(self._note)
+
+    def is_ready(self, key: CounterKey) -> bool:
+        """Whether a counter has its first sum."""
+        counter = self._counters.get(key)
+        return counter is not None and counter.is_ready
+
+    def start(self, key: CounterKey, first: FirstSum) -> None:
+        """Give a counter its first sum, to which what is committed from now on is added."""
+        with self._lock:
+            if key not in self._counters:
+                self._forget_before(to_us(self._clock.now()))
+            counter = self._counters.setdefault(key, _Counter())
+        through_seq, spent = first()
+        with self._lock:
+            if counter.is_ready:
+                return
+            counter.spent_pusd = spent + sum(
+                cost for seq, cost in counter.early if seq > through_seq
+            )
+            counter.early = []
+            counter.through_seq = through_seq
+            counter.is_ready = True
+
+    def hold(self, holds: Sequence[Hold], now_us: int) -> HoldRefused | None:
+        """Hold amounts against all of their limits, or say which has no room."""
+        with self._lock:
+            counters = [self._counters[hold.counter] for hold in holds]
+            for hold, counter in zip(holds, counters, strict=True):
+                total = counter.spent_pusd + counter.held_pusd + hold.amount_pusd
+                if total > hold.limit.amount_pusd:
+                    return HoldRefused(hold, counter.spent_pusd, counter.held_pusd, now_us)
+            for hold, counter in zip(holds, counters, strict=True):
+                counter.held_pusd += hold.amount_pusd
+        return None
+
+    def release(self, holds: Sequence[Hold]) -> None:
+        """Give back what was held; once."""
+        with self._lock:
+            for hold in holds:
+                self._counters[hold.counter].held_pusd -= hold.amount_pusd
+
+    def _forget_before(self, now_us: int) -> None:
+        """Drop counters of intervals that are over and that nothing is held in."""
+        for key, counter in list(self._counters.items()):
+            if key.end_us <= now_us and not counter.held_pusd:
+                del self._counters[key]
+
+    def _note(self, rows: Sequence[EventRow]) -> None:
+        """Add what has been committed. Called by the ledger's thread."""
+        if not self._counters:
+            return
+        with self._lock:
+            counters = list(self._counters.items())
+            for row in rows:
+                for key, counter in counters:
+                    if not is_counted(row, key):
+                        continue
+                    if not counter.is_ready:
+                        counter.early.append((row[0], row[_COST]))
+                    elif row[0] > counter.through_seq:
+                        counter.spent_pusd += row[_COST]

@@ -1,0 +1,87 @@
+"""The directory in PostgreSQL, shared by all nodes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+from typing_extensions import override
+
+from outlay.storage.directory.engine import Directory, is_current, migrate
+from outlay.storage.directory.tables import Base
+from outlay.storage.postgres import DIRECTORY_LOCK, SCHEMA_LOCK, PostgresDatabase, away, wall_of
+from outlay.storage.tenant import EVERY_TENANT, entered_tenant
+
+_ENTER: Final = text("SELECT set_config('outlay.organization', :tenant, true)")
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(:lock)")
+_WALLED: Final = text("SELECT tablename FROM pg_policies WHERE schemaname = current_schema()")
+
+
+class PostgresDirectory(Directory):
+    """Organizations, people, keys and credentials in one database."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        """Open or create the tables, migrating them if needed; Unavailable without a database."""
+        engine = database.engine.execution_options()
+        event.listen(database.engine, "begin", _begin)
+        super().__init__(engine)
+        try:
+            self._migrate()
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise away(error) from error
+
+    def _migrate(self) -> None:
+        with self._engine.begin() as connection:
+            if is_current(connection):
+                return
+            connection.execute(_LOCK, {"lock": SCHEMA_LOCK})
+            if is_current(connection):  # another node has been here meanwhile
+                return
+            migrate(connection)
+            walled = set(connection.scalars(_WALLED))
+            for table in Base.metadata.tables.values():
+                if "organization_id" in table.columns and table.name not in walled:
+                    for statement in wall_of(table.name):
+                        connection.execute(text(statement))
+
+    @override
+    @contextmanager
+    def unit(self) -> Iterator[Session]:
+        try:
+            with super().unit() as session:
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise away(error) from error
+
+    @override
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        try:
+            with super().write() as session:
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise away(error) from error
+
+    @override
+    def truncate_log(self) -> None:
+        """Leave nothing of what was overwritten in dead rows."""
+        with self._engine.connect() as connection:
+            autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+            autocommit.execute(text("VACUUM"))
+
+    @override
+    def close(self) -> None:
+        """Leave the pool to whoever made it."""
+
+
+def _begin(connection: Connection) -> None:
+    """Show the organization that the work under way is for; writers wait for one another."""
+    options = connection.get_execution_options()
+    if options.get("isolation_level") == "AUTOCOMMIT":
+        return
+    connection.execute(_ENTER, {"tenant": entered_tenant() or EVERY_TENANT})
+    if options.get("is_write", False):
+        connection.execute(_LOCK, {"lock": DIRECTORY_LOCK})

@@ -1,0 +1,139 @@
+"""Spend counters in the ledger's database, so that limits hold over all nodes together.
+
+Whoever counts, holds or starts a counter has the ledger's lock: a hold is weighed against every
+cost that has been committed and every hold that has been let through before it, on any node.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from outlay.domain.spend_limit import CounterKey, Hold, HoldRefused, LimitScope
+from outlay.kit.clock import in_us
+from outlay.storage.ledger.rows import COLUMN, EventRow, Intent
+from outlay.storage.ledger.spending import SCOPE_COLUMN, is_counted
+from outlay.storage.postgres import MarkedConnection
+
+_COST: Final = COLUMN["cost_pusd"]
+_ORGANIZATION: Final = COLUMN["organization_id"]
+
+_GRACE_US: Final = in_us(timedelta(days=1))
+"""How long a counter stays after its interval: somebody may be about to hold against it."""
+
+_COUNTERS: Final = (
+    "SELECT counter_id, organization_id, scope, scope_id, start_us, end_us FROM spend_counter "
+    "WHERE organization_id = ANY(?)"
+)
+_STANDING: Final = (
+    "SELECT counter_id, spent_pusd::text, (SELECT coalesce(sum(amount_pusd), 0)::text "
+    "FROM spend_hold WHERE spend_hold.counter_id = spend_counter.counter_id) "
+    "FROM spend_counter WHERE (organization_id, scope, scope_id, start_us, end_us) "
+    "= (?, ?, ?, ?, ?)"
+)
+_COUNT: Final = "UPDATE spend_counter SET spent_pusd = spent_pusd + ? WHERE counter_id = ?"
+_PUT_HOLD: Final = (
+    "INSERT INTO spend_hold (organization_id, event_id, counter_id, amount_pusd) "
+    "VALUES (?, ?, ?, ?)"
+)
+_HELD: Final = "SELECT 1 FROM request_intent WHERE organization_id = ? AND event_id = ?"
+_START: Final = (
+    "INSERT INTO spend_counter (organization_id, scope, scope_id, start_us, end_us, spent_pusd) "
+    "SELECT ?, ?, ?, ?, ?, ? + coalesce(sum(cost_pusd), 0) FROM usage_event "
+    "WHERE seq > ? AND organization_id = ? AND {column} = ? "
+    "AND event_time_us >= ? AND event_time_us < ? ON CONFLICT DO NOTHING"
+)
+_DROP_OVER: Final = (
+    "DELETE FROM spend_counter WHERE organization_id = ? AND end_us <= ? AND NOT EXISTS "
+    "(SELECT 1 FROM spend_hold WHERE spend_hold.counter_id = spend_counter.counter_id)"
+)
+
+
+class Admission(NamedTuple):
+    """Which intents are let through."""
+
+    refused: dict[tuple[str, str], HoldRefused]
+    """By organization and event id."""
+    holds: list[tuple[str, str, int, int]]
+    """Of the others, for `hold`."""
+
+
+class _Standing(NamedTuple):
+    counter_id: int
+    spent_pusd: int
+    held_pusd: int
+
+
+class PostgresSpending:
+    """Counters and holds. Called within the transactions of a ledger, but for `start`."""
+
+    def __init__(self, locked: Callable[[], AbstractContextManager[MarkedConnection]]) -> None:
+        """`locked` begins a transaction that has the ledger's lock."""
+        self._locked = locked
+
+    def start(self, key: CounterKey, through_seq: int, spent_pusd: int) -> None:
+        """Count from now on, beginning with what was spent up to a position; once for all nodes."""
+        statement = _START.format(column=SCOPE_COLUMN[key.scope])
+        window = (through_seq, key.organization_id, key.scope_id, key.start_us, key.end_us)
+        with self._locked() as connection:
+            connection.execute(_DROP_OVER, (key.organization_id, key.start_us - _GRACE_US))
+            connection.execute(statement, (*key, spent_pusd, *window))
+
+    def count(self, connection: MarkedConnection, rows: Sequence[EventRow]) -> None:
+        """Add the cost of events that are being committed."""
+        organizations = list({row[_ORGANIZATION] for row in rows})
+        for counter_id, organization, scope, scope_id, start_us, end_us in connection.execute(
+            _COUNTERS, (organizations,)
+        ).fetchall():
+            key = CounterKey(organization, LimitScope(scope), scope_id, start_us, end_us)
+            cost = sum(row[_COST] for row in rows if is_counted(row, key))
+            if cost:
+                connection.execute(_COUNT, (cost, counter_id))
+
+    def admit(
+        self, connection: MarkedConnection, intents: Sequence[Intent], now_us: int
+    ) -> Admission:
+        """Weigh what intents may cost, in their order, against what is spent and held."""
+        refused: dict[tuple[str, str], HoldRefused] = {}
+        rows: list[tuple[str, str, int, int]] = []
+        standing: dict[CounterKey, _Standing] = {}
+        for intent in intents:
+            if not intent.holds or connection.execute(_HELD, intent[:2]).fetchone():
+                continue  # nothing to hold, or held by a commit that we did not hear the end of
+            for hold in intent.holds:
+                if hold.counter not in standing:
+                    standing[hold.counter] = self._standing(connection, hold.counter)
+            why = _refusal(intent.holds, standing, now_us)
+            if why is not None:
+                refused[intent[:2]] = why
+                continue
+            for hold in intent.holds:
+                known = standing[hold.counter]
+                standing[hold.counter] = known._replace(
+                    held_pusd=known.held_pusd + hold.amount_pusd
+                )
+                rows.append((*intent[:2], known.counter_id, hold.amount_pusd))
+        return Admission(refused, rows)
+
+    @staticmethod
+    def hold(connection: MarkedConnection, rows: Sequence[tuple[str, str, int, int]]) -> None:
+        """Put holds on record, beside the intents that they belong to."""
+        if rows:
+            connection.executemany(_PUT_HOLD, rows)
+
+    @staticmethod
+    def _standing(connection: MarkedConnection, key: CounterKey) -> _Standing:
+        found = connection.execute(_STANDING, key).fetchone()
+        if found is None:
+            raise RuntimeError(f"the counter of {key.scope} {key.scope_id} was not started")
+        return _Standing(found[0], int(found[1]), int(found[2]))
+
+
+def _refusal(
+    holds: Sequence[Hold], standing: dict[CounterKey, _Standing], now_us: int
+) -> HoldRefused | None:
+    for hold in holds:
+        _, spent, held = standing[hold.counter]
+        if spent + held + hold.amount_pusd > hold.limit.amount_pusd:
+            return HoldRefused(hold, spent, held, now_us)
+    return None

@@ -1,0 +1,275 @@
+"""What every ledger is: append-only usage events, acknowledged once they are on disk.
+
+One writer thread commits whatever has been submitted since the last commit in one transaction,
+so that many requests share one fsync. A submission is stored wholly or not at all, and its
+future is resolved only after the commit has returned.
+"""
+
+import logging
+import queue
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from outlay.domain.errors import Unavailable
+from outlay.domain.event import UsageEvent
+from outlay.domain.outcome import Outcome
+from outlay.domain.spend_limit import HoldRefused
+from outlay.kit.clock import Clock
+from outlay.storage.ledger.erasing import drop_claims, replace_claims
+from outlay.storage.ledger.reading import Connection, LedgerReader
+from outlay.storage.ledger.recent import RecentBatches
+from outlay.storage.ledger.rows import Batch, EventRow, Intent
+from outlay.storage.ledger.spending import SharedSpending
+
+logger = logging.getLogger(__name__)
+
+MAX_COMMIT_EVENTS: Final = 5_000
+"""Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
+
+MAX_PENDING_EVENTS: Final = 100_000
+"""Submitted but uncommitted events at which new ones are refused instead of queued."""
+
+Settled = tuple[str, str]
+"""Organization and event id of an intent whose outcome is known."""
+
+
+Refused = Callable[[Intent, HoldRefused], None]
+"""Told of an intent that a spend limit has no room for; called by the ledger's thread."""
+
+
+class Committed(NamedTuple):
+    """What became of a commit."""
+
+    outcomes: list[Outcome]
+    """One per event, in order."""
+    refused: Mapping[Settled, HoldRefused] = {}
+    """Intents that were not put on record, as a spend limit has no room for them."""
+
+
+@dataclass(slots=True)
+class _Submission:
+    events: Sequence[UsageEvent]
+    intents: Sequence[Intent]
+    settled: Sequence[Settled]
+    refused: Refused | None
+    done: Future[list[Outcome]]
+
+    @property
+    def size(self) -> int:
+        """What it counts for among all that waits."""
+        return len(self.events) + len(self.intents)
+
+
+class Ledger(LedgerReader):
+    """Append-only usage events. Thread-safe."""
+
+    ledger_id: str
+    """Which ledger this is; part of the edition."""
+    spending: SharedSpending | None = None
+    """Counters of spend limits, where several nodes write; None where one does."""
+
+    def __init__(self, clock: Clock) -> None:
+        """The engine sets what it found, then calls `_begin_writing`."""
+        self._clock = clock
+        self._last_seq = 0
+        self._rewrites = 0
+        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._pending = 0
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        """Held while the writer's connection is in a transaction."""
+        self._closing = False
+        self._failure: str | None = None
+        self._committed = threading.Condition()
+        self._recent = RecentBatches()
+        self._listeners: list[Callable[[Sequence[EventRow]], None]] = []
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+
+    def _begin_writing(self) -> None:
+        self._thread.start()
+
+    # What engines do
+
+    @abstractmethod
+    def _commit(
+        self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
+    ) -> Committed:
+        """Put it all on disk in one transaction; called with `_writing` held."""
+
+    @abstractmethod
+    def _refusal(self, error: Exception) -> Exception:
+        """What those are told whose commit ended in an error."""
+
+    @abstractmethod
+    def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
+        """Change rows between commits, and restate the batches that they are in."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Close what was opened; nothing is written any more."""
+
+    @abstractmethod
+    def newest_seq(self) -> int:
+        """Sequence number of the last event that anybody had acknowledged before this call."""
+
+    # Writing
+
+    def on_commit(self, listener: Callable[[Sequence[EventRow]], None]) -> None:
+        """Call `listener` with the rows of every commit here, before its submitters are told."""
+        self._listeners.append(listener)
+
+    def submit(
+        self,
+        events: Sequence[UsageEvent],
+        *,
+        intents: Sequence[Intent] = (),
+        settled: Sequence[Settled] = (),
+        refused: Refused | None = None,
+    ) -> Future[list[Outcome]]:
+        """Queue events for the next commit; the future holds one Outcome per event, in order.
+
+        `intents` are put on record, but for those that `refused` is told of, and those of `settled`
+        taken off it in the same transaction.
+        Raises Unavailable, having stored nothing, when the ledger cannot accept now.
+        """
+        with self._lock:
+            if self._closing:
+                raise Unavailable("the ledger is closing", code="shutting-down")
+            if self._failure:
+                raise Unavailable(self._failure, code="ledger-failed")
+            submission = _Submission(events, intents, settled, refused, Future())
+            if self._pending + submission.size > MAX_PENDING_EVENTS and self._pending:
+                raise Unavailable(
+                    "too many events wait to be written; try again in a moment", code="overloaded"
+                )
+            self._pending += submission.size
+            self._queue.put(submission)
+        return submission.done
+
+    def append(self, events: Sequence[UsageEvent]) -> list[Outcome]:
+        """Store events and wait until they are on disk."""
+        return self.submit(events).result()
+
+    def _run(self) -> None:
+        stop = False
+        while not stop:
+            first = self._queue.get()
+            if first is None:
+                return
+            work = [first]
+            count = first.size
+            while count < MAX_COMMIT_EVENTS:
+                try:
+                    following = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    stop = True
+                    break
+                work.append(following)
+                count += following.size
+            self._serve(work, count)
+
+    def _serve(self, work: list[_Submission], count: int) -> None:
+        """Commit the submissions together; on failure refuse each of them."""
+        try:
+            with self._writing:
+                outcomes, refusals = self._commit(
+                    [event for part in work for event in part.events],
+                    [intent for part in work for intent in part.intents],
+                    [pair for part in work for pair in part.settled],
+                )
+        except Exception as error:
+            failure = self._refusal(error)
+            for part in work:
+                part.done.set_exception(failure)
+        else:
+            position = 0
+            for part in work:
+                size = len(part.events)
+                if refusals and part.refused is not None:
+                    for intent in part.intents:
+                        if refusal := refusals.get(intent[:2]):
+                            part.refused(intent, refusal)
+                part.done.set_result(outcomes[position : position + size])
+                position += size
+        finally:
+            with self._lock:
+                self._pending -= count
+            with self._committed:
+                self._committed.notify_all()
+
+    def _tell(self, batch: Batch) -> None:
+        """Let others know of a batch that has been committed here."""
+        self._recent.add(batch)
+        self._last_seq = batch.last_seq
+        for listener in self._listeners:
+            try:
+                listener(batch.rows)
+            except Exception:  # the rows are on disk, whatever others make of them
+                logger.exception("a listener of the ledger failed")
+
+    def close(self) -> None:
+        """Commit what was submitted, stop accepting, release what was opened."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+            self._queue.put(None)
+        self._thread.join()
+        self._release()
+
+    # What is known without reading
+
+    def wait_for_commit(self, after_seq: int, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for an event past `after_seq`; whether there is one."""
+        with self._committed:
+            return self._committed.wait_for(lambda: self._last_seq > after_seq, timeout)
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is accepted until a restart, None while all is well."""
+        return self._failure
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the last acknowledged event known here, 0 when there is none."""
+        return self._last_seq
+
+    @property
+    def known_at(self) -> datetime:
+        """Every event acknowledged before this instant is at or before `last_seq`."""
+        return self._clock.now()
+
+    def recent_batches(self, after_seq: int) -> list[Batch]:
+        """Batches after `after_seq` from memory; none when they go back further than it does."""
+        return self._recent.after(after_seq)
+
+    @property
+    def edition(self) -> str:
+        """Which ledger, and in which wording of its rows: what a cube is made of."""
+        return f"{self.ledger_id}.{self._rewrites}"
+
+    # Erasing
+
+    def forget(self, organization_id: str, identity: str, instead: str) -> int:
+        """Put `instead` in the place of an identity, in any case, wherever requests claimed it.
+
+        Returns the number of events that changed. All else, numbers above all, stays as it is; the
+        batches concerned get a second checksum.
+        """
+        return self._rewrite(
+            lambda writer: replace_claims(writer, organization_id, identity.lower(), instead)
+        )
+
+    def forget_end_users(self, organization_id: str, before_us: int) -> int:
+        """Drop claimed end users of events before an instant; of how many events.
+
+        So many at a time that nobody waits long for the ledger: call it until there are none.
+        """
+        return self._rewrite(lambda writer: drop_claims(writer, organization_id, before_us))

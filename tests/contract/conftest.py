@@ -1,0 +1,49 @@
+"""The same tests on every engine: what holds on one has to hold on the others."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.postgres import Cluster, running_postgres
+
+from outlay.kit.clock import Clock
+from outlay.storage.ledger.postgres import PostgresLedger
+from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.store import Ledger
+from outlay.storage.postgres import PostgresDatabase
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server."""
+    with running_postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_ledger(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+) -> Iterator[Callable[[], Ledger]]:
+    """Opens one ledger, again and again; all are closed in the end."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            create: Callable[[], Ledger] = partial(SqliteLedger, tmp_path / "ledger.sqlite3", clock)
+        else:
+            database = PostgresDatabase(request.getfixturevalue("cluster").create_database())
+            stack.callback(database.close)
+            create = partial(PostgresLedger, database, clock, "node")
+
+        def open_one() -> Ledger:
+            ledger = create()
+            stack.callback(ledger.close)
+            return ledger
+
+        yield open_one
+
+
+@pytest.fixture
+def ledger(open_ledger: Callable[[], Ledger]) -> Ledger:
+    """A new ledger."""
+    return open_ledger()

@@ -1,0 +1,233 @@
+"""The ledger, on every engine: acknowledged means stored, an id counts once, order is kept."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from tests.factories import NOW, make_event
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Unavailable
+from outlay.domain.event import FACTS, UsageEvent
+from outlay.domain.outcome import Outcome
+from outlay.kit.clock import to_us
+from outlay.storage.ledger import store as store_module
+from outlay.storage.ledger.log import LogFilter
+from outlay.storage.ledger.rows import EVENT_FIELDS, Intent, from_row
+from outlay.storage.ledger.store import Ledger
+
+
+def stored(ledger: Ledger) -> list[UsageEvent]:
+    return [from_row(row) for batch in ledger.read_batches(0) for row in batch.rows]
+
+
+def test_every_field_comes_back_as_it_went_in(ledger: Ledger) -> None:
+    event = make_event(
+        groups="grp_a,grp_b",
+        end_user="ünï\u2028cødé",
+        duration_us=0,
+        time_to_first_token_us=None,
+        reported_cost_pusd=2**62,
+        cost_pusd=9 * 10**18,
+        adjusted=1,
+    )
+
+    assert ledger.append([event]) == [Outcome.ACCEPTED]
+
+    assert stored(ledger) == [event]
+    assert set(EVENT_FIELDS) == set(UsageEvent.__dataclass_fields__)
+
+
+def test_the_same_event_again_is_a_success_that_adds_nothing(ledger: Ledger) -> None:
+    event = make_event()
+
+    assert ledger.append([event, event]) == [Outcome.ACCEPTED, Outcome.DUPLICATE]
+    assert ledger.append([event]) == [Outcome.DUPLICATE]
+
+    assert stored(ledger) == [event]
+
+
+@pytest.mark.parametrize("field", FACTS)
+def test_the_same_id_with_another_fact_is_a_conflict_on_record(ledger: Ledger, field: str) -> None:
+    event = make_event(duration_us=5, time_to_first_token_us=5, reported_cost_pusd=5)
+    value = getattr(event, field)
+    changed: Any = value + 1 if isinstance(value, int) else f"{value}x"
+    other = replace(event, **{field: changed})
+    ledger.append([event])
+
+    outcomes = ledger.append([other, make_event()])
+
+    assert outcomes == [Outcome.CONFLICT, Outcome.ACCEPTED]
+    assert ledger.count_conflicts() == 1
+    assert stored(ledger)[0] == event
+
+
+def test_a_new_price_does_not_make_a_repeated_event_a_conflict(ledger: Ledger) -> None:
+    event = make_event(cost_pusd=1)
+    ledger.append([event])
+
+    assert ledger.append([replace(event, cost_pusd=2, groups="grp_new")]) == [Outcome.DUPLICATE]
+
+
+def test_ids_of_different_organizations_have_nothing_to_do_with_each_other(
+    ledger: Ledger,
+) -> None:
+    event = make_event()
+
+    assert ledger.append([event, replace(event, organization_id="org_b", app="x")]) == [
+        Outcome.ACCEPTED,
+        Outcome.ACCEPTED,
+    ]
+
+
+def test_many_writers_share_commits_and_lose_nothing(ledger: Ledger) -> None:
+    futures: list[Future[list[Outcome]]] = []
+
+    def write(worker: int) -> None:
+        futures.extend(
+            ledger.submit([make_event(event_id=f"{worker}-{number}")]) for number in range(50)
+        )
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(future.result(10) == [Outcome.ACCEPTED] for future in futures)
+    batches = list(ledger.read_batches(0))
+    assert sum(len(batch.rows) for batch in batches) == 400
+    assert len(batches) < 400
+
+
+def test_what_was_acknowledged_is_there_after_reopening(open_ledger: Callable[[], Ledger]) -> None:
+    first = open_ledger()
+    first.append([make_event(event_id="a")])
+    identity = first.ledger_id
+    first.close()
+
+    second = open_ledger()
+    second.append([make_event(event_id="b")])
+
+    assert [event.event_id for event in stored(second)] == ["a", "b"]
+    assert second.ledger_id == identity
+
+
+def test_a_full_queue_refuses_before_anything_is_stored(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MAX_PENDING_EVENTS", 10)
+    release = threading.Event()
+    commit = ledger._commit
+    monkeypatch.setattr(ledger, "_commit", lambda *work: release.wait() and commit(*work))
+    waiting = ledger.submit([make_event() for _ in range(10)])
+
+    with pytest.raises(Unavailable) as caught:
+        ledger.submit([make_event()])
+
+    release.set()
+    assert caught.value.code == "overloaded"
+    assert waiting.result(10) == [Outcome.ACCEPTED] * 10
+    assert len(stored(ledger)) == 10
+
+
+def test_outcomes_take_intents_off_record(ledger: Ledger) -> None:
+    intents = [Intent("org_test", f"e{number}", bytes([number, 0, 255])) for number in range(3)]
+    ledger.submit([], intents=intents).result(10)
+    assert ledger.intents() == intents
+
+    ledger.submit([make_event(event_id="e1")], settled=[("org_test", "e1")]).result(10)
+
+    assert ledger.intents() == [intents[0], intents[2]]
+
+
+def test_events_of_any_month_are_found_by_time_id_and_organization(ledger: Ledger) -> None:
+    times = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=31 * number) for number in range(60)]
+    events = [
+        make_event(event_time_us=to_us(time), organization_id=f"org_{number % 3}")
+        for number, time in enumerate(times)
+    ]
+    Random(3).shuffle(events)
+    assert set(ledger.append(events)) == {Outcome.ACCEPTED}
+
+    assert stored(ledger) == events
+    assert sorted(ledger.organizations()) == ["org_0", "org_1", "org_2"]
+    for organization in ledger.organizations():
+        mine = [event for event in events if event.organization_id == organization]
+        ends = [event.event_time_us for event in mine]
+        assert ledger.event_time_range(organization) == (min(ends), max(ends))
+        window = (to_us(times[10]), to_us(times[40]))
+        within = ledger.read_window(organization, *window, ledger.last_seq)
+        assert {row[3] for row in within} == {
+            event.event_id for event in mine if window[0] <= event.event_time_us < window[1]
+        }
+        found = ledger.find_event(organization, mine[0].event_id)
+        assert found is not None
+        assert found.event == mine[0]
+        assert ledger.find_event("org_other", mine[0].event_id) is None
+    assert ledger.event_time_range("org_other") is None
+    assert ledger.count_events(30) == 30
+
+
+def test_the_log_is_filtered_and_paged_newest_first(ledger: Ledger) -> None:
+    random = Random(5)
+    events = [
+        make_event(
+            event_time_us=to_us(NOW) - random.randrange(20) * 1_000_000,
+            model=random.choice(["a", "b%", "c_?"]),
+            groups=random.choice(["", "g1", "g1,g2", "g2,g11"]),
+            duration_us=random.choice([None, 5, 500]),
+            cost_pusd=random.randrange(100),
+        )
+        for _ in range(200)
+    ]
+    ledger.append(events)
+    wanted = LogFilter(
+        organization_id="org_test",
+        start_us=to_us(NOW) - 15_000_000,
+        end_us=to_us(NOW) - 1_000_000,
+        values={Dimension.GROUP: ["g1"], Dimension.MODEL: ["b%", "c_?"]},
+        min_duration_us=5,
+        min_cost_pusd=10,
+        through_seq=190,
+    )
+    expected = [
+        (event.event_time_us, seq)
+        for seq, event in enumerate(events, 1)
+        if wanted.start_us <= event.event_time_us < wanted.end_us
+        and "g1" in event.groups.split(",")
+        and event.model in {"b%", "c_?"}
+        and event.duration_us is not None
+        and event.cost_pusd >= 10
+        and seq <= 190
+    ]
+    pages: list[tuple[int, int]] = []
+    position = None
+    while page := ledger.read_log(replace(wanted, before=position), 7):
+        pages += [entry.position for entry in page]
+        position = page[-1].position
+
+    assert len(expected) > 10
+    assert pages == sorted(expected, reverse=True)
+
+
+def test_an_identity_is_taken_out_and_batches_stay_whole(ledger: Ledger) -> None:
+    events = [make_event(end_user=name) for name in ("Ada", "bob", "ADA", "")]
+    ledger.append(events)
+    ledger.append([replace(events[0], app="other"), make_event(user_id="ada")])
+    edition = ledger.edition
+
+    assert ledger.forget("org_test", "ada", "gone_1") == 3
+
+    assert [event.end_user for event in stored(ledger)] == ["gone_1", "bob", "gone_1", "", ""]
+    assert stored(ledger)[4].user_id == "gone_1"
+    assert ledger.edition != edition
+    assert ledger.append([make_event()]) == [Outcome.ACCEPTED]
+    assert ledger.forget_end_users("org_test", to_us(NOW)) == 3
+    assert {event.end_user for event in stored(ledger)} == {""}
+    assert ledger.count_conflicts() == 1

@@ -1,0 +1,328 @@
+"""The ledger on PostgreSQL: many nodes in one order, a wall between tenants, a lost server."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.factories import NOW, make_event
+from tests.postgres import Cluster, running_postgres
+
+from outlay.domain.errors import Damaged, Unavailable
+from outlay.domain.event import UsageEvent
+from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.outcome import Outcome
+from outlay.domain.spend_limit import (
+    CounterKey,
+    Hold,
+    HoldRefused,
+    LimitInterval,
+    LimitScope,
+    SpendLimit,
+)
+from outlay.kit.clock import FixedClock, in_us, to_us
+from outlay.storage.ledger.postgres import PostgresLedger
+from outlay.storage.ledger.rows import Intent, from_row
+from outlay.storage.postgres import PostgresDatabase
+
+DAY_US = in_us(timedelta(days=1))
+
+Open = Callable[[str], PostgresLedger]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with running_postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def url(cluster: Cluster) -> str:
+    return cluster.create_database()
+
+
+@pytest.fixture
+def open_node(url: str) -> Iterator[Open]:
+    """Opens nodes of one installation, each with a pool of its own."""
+    opened: list[tuple[PostgresLedger, PostgresDatabase]] = []
+
+    def open_one(node_id: str) -> PostgresLedger:
+        database = PostgresDatabase(url)
+        ledger = PostgresLedger(database, FixedClock(NOW), node_id)
+        opened.append((ledger, database))
+        return ledger
+
+    yield open_one
+    for ledger, database in opened:
+        ledger.close()
+        database.close()
+
+
+def ids(ledger: PostgresLedger) -> list[str]:
+    return [from_row(row).event_id for batch in ledger.read_batches(0) for row in batch.rows]
+
+
+def test_whoever_follows_the_order_misses_nothing_while_many_write(open_node: Open) -> None:
+    """A reader that only ever looks past where it was sees every event once, in one chain."""
+    nodes = [open_node(f"node{number}") for number in range(4)]
+    follower = open_node("reader")
+    seen: list[str] = []
+    done = threading.Event()
+
+    def write(node: PostgresLedger, name: int) -> None:
+        for number in range(120):
+            events = [make_event(event_id=f"{name}-{number}-{part}") for part in range(3)]
+            node.append(events)
+
+    def follow() -> None:
+        position = 0
+        while not done.is_set() or position < follower.newest_seq():
+            for batch in follower.read_batches(position):
+                assert batch.first_seq == position + 1
+                seen.extend(from_row(row).event_id for row in batch.rows)
+                position = batch.last_seq
+
+    threads = [threading.Thread(target=write, args=(node, name)) for name, node in enumerate(nodes)]
+    reader = threading.Thread(target=follow)
+    reader.start()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    reader.join()
+
+    assert len(seen) == 4 * 120 * 3
+    assert len(set(seen)) == len(seen)
+    assert seen == ids(nodes[0])
+
+
+def test_an_id_counts_once_whichever_node_it_comes_to(open_node: Open) -> None:
+    nodes = [open_node(f"node{number}") for number in range(3)]
+    events = [make_event(event_id=f"same-{number}") for number in range(300)]
+    outcomes: list[Outcome] = []
+
+    def write(node: PostgresLedger) -> None:
+        for start in range(0, 300, 10):
+            outcomes.extend(node.append(events[start : start + 10]))
+
+    threads = [threading.Thread(target=write, args=(node,)) for node in nodes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert outcomes.count(Outcome.ACCEPTED) == 300
+    assert outcomes.count(Outcome.DUPLICATE) == 600
+    assert sorted(ids(nodes[0])) == sorted(event.event_id for event in events)
+
+
+def test_a_node_hears_of_the_commits_of_others(open_node: Open) -> None:
+    writer, other = open_node("a"), open_node("b")
+    writer.append([make_event()])
+
+    assert other.wait_for_commit(0, timeout=5.0)
+    assert other.last_seq == 1
+    assert other.newest_seq() == 1
+
+
+def test_a_node_settles_its_own_intents_only(open_node: Open) -> None:
+    first, second = open_node("a"), open_node("b")
+    mine, theirs = Intent("org_a", "e1", b"1"), Intent("org_a", "e2", b"2")
+    first.submit([], intents=[mine]).result(5)
+    second.submit([], intents=[theirs]).result(5)
+
+    assert first.intents() == [mine]
+    assert open_node("b").intents() == [theirs]
+
+
+def test_nothing_of_another_organization_passes_the_wall(open_node: Open, url: str) -> None:
+    """Not even a statement that forgot to say which organization it is about."""
+    ledger = open_node("a")
+    ledger.append([make_event(organization_id=name) for name in ("org_a", "org_b", "org_b")])
+    ledger.submit([], intents=[Intent("org_b", "e", b"")]).result(5)
+    database = PostgresDatabase(url)
+
+    def count(tenant: str, table: str) -> int:
+        with database.reading(tenant) as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+    for table, expected in (
+        ("usage_event", {"org_a": 1, "org_b": 2, "*": 3, "": 0, "org_c": 0}),
+        ("usage_event_key", {"org_a": 1, "org_b": 2, "*": 3, "": 0, "org_c": 0}),
+        ("request_intent", {"org_a": 0, "org_b": 1, "*": 1, "": 0, "org_c": 0}),
+    ):
+        assert {tenant: count(tenant, table) for tenant in expected} == expected
+    with database.reading("org_a") as connection:
+        connection.execute("UPDATE usage_event SET cost_pusd = 0")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("INSERT INTO request_intent VALUES ('org_b', 'x', '', 'n')")
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE usage_event SET cost_pusd = cost_pusd + 1 WHERE seq = 3",
+        "DELETE FROM usage_event WHERE seq = 2",
+        "DELETE FROM usage_batch WHERE batch_id = 1",
+        "UPDATE usage_batch SET checksum = decode(repeat('00', 16), 'hex') WHERE batch_id = 2",
+    ],
+)
+def test_tampering_is_detected_and_never_summed(
+    open_node: Open, cluster: Cluster, url: str, tampering: str
+) -> None:
+    ledger = open_node("a")
+    ledger.append([make_event(cost_pusd=7) for _ in range(4)])
+    ledger.append([make_event(cost_pusd=7) for _ in range(4)])
+    with psycopg.connect(url.replace("outlay@", "admin@")) as connection:
+        connection.execute(tampering)
+
+    with pytest.raises(Damaged):
+        list(ledger.read_batches(0))
+
+
+def test_a_server_that_crashes_and_comes_back_costs_nothing() -> None:
+    """Everything acknowledged is there; while it is away, events are refused, not lost."""
+    with running_postgres("") as cluster:
+        database = PostgresDatabase(cluster.create_database())
+        ledger = PostgresLedger(database, FixedClock(NOW), "a")
+        acknowledged, refused = [], Counter[str]()
+        stopped = threading.Event()
+
+        def restart() -> None:
+            time.sleep(0.3)
+            cluster.stop("immediate")
+            time.sleep(0.3)
+            cluster.start()
+            stopped.set()
+
+        thread = threading.Thread(target=restart)
+        thread.start()
+        number = after = 0
+        while after < 50:
+            number += 1
+            event = make_event(event_id=f"e{number:06d}")
+            try:
+                ledger.append([event])
+            except Unavailable as error:
+                refused[error.code] += 1
+                time.sleep(0.02)
+            else:
+                acknowledged.append(event.event_id)
+                after += stopped.is_set()
+        thread.join()
+        stored = ids(ledger)
+        ledger.close()
+        database.close()
+
+    assert refused.keys() == {"database-away"}
+    assert set(acknowledged) <= set(stored)
+    assert len(stored) == len(set(stored))
+
+
+def test_a_database_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
+    database = PostgresDatabase(f"postgresql://outlay:secret@/outlay?host={tmp_path}")
+
+    with pytest.raises(Unavailable, match="does not answer") as caught:
+        PostgresLedger(database, FixedClock(NOW), "a")
+
+    assert "secret" not in str(caught.value)
+    assert "secret" not in database.shown_url
+
+
+def limit_of(usd: int, scope: LimitScope = LimitScope.API_KEY) -> SpendLimit:
+    return SpendLimit(
+        organization_id="org_test",
+        scope=scope,
+        scope_id="key_1" if scope is LimitScope.API_KEY else "prj_1",
+        interval=LimitInterval.DAY,
+        amount_pusd=usd * PUSD_PER_USD,
+    )
+
+
+def hold_of(limit: SpendLimit, usd: int) -> Hold:
+    start_us = to_us(NOW) - to_us(NOW) % DAY_US
+    key = CounterKey("org_test", limit.scope, limit.scope_id, start_us, start_us + DAY_US)
+    return Hold(key, limit, usd * PUSD_PER_USD)
+
+
+def spend(usd: int, **changes: object) -> UsageEvent:
+    values = {"api_key_id": "key_1", "project_id": "prj_1", "cost_pusd": usd * PUSD_PER_USD}
+    return make_event(**{**values, **changes})
+
+
+def open_intents(ledger: PostgresLedger, *intents: Intent) -> dict[str, HoldRefused]:
+    """Which of some intents were refused, and why."""
+    refused: dict[str, HoldRefused] = {}
+    ledger.submit(
+        [], intents=intents, refused=lambda intent, why: refused.update({intent.event_id: why})
+    ).result(5)
+    return refused
+
+
+def test_a_limit_counts_what_every_node_spends_and_holds(open_node: Open) -> None:
+    first, second = open_node("a"), open_node("b")
+    limit = limit_of(10)
+    first.append(
+        [spend(3), spend(100, api_key_id="other"), spend(50, event_time_us=to_us(NOW) - DAY_US)]
+    )
+    hold = hold_of(limit, 4)
+    first.spending.start(hold.counter, 0, 0)
+    second.spending.start(hold.counter, 0, 0)
+
+    assert not open_intents(first, Intent("org_test", "i1", b"", (hold,)))
+    refused = open_intents(second, Intent("org_test", "i2", b"", (hold,)))
+    assert [(why.spent_pusd, why.held_pusd) for why in refused.values()] == [
+        (3 * PUSD_PER_USD, 4 * PUSD_PER_USD)
+    ]
+    # The outcome costs less than was held: what is left is free again, for every node.
+    first.submit([spend(1, event_id="i1")], settled=[("org_test", "i1")]).result(5)
+    assert not open_intents(second, Intent("org_test", "i3", b"", (hold,)))
+    assert open_intents(first, Intent("org_test", "i4", b"", (hold,))).keys() == {"i4"}
+    assert [intent.event_id for intent in (*first.intents(), *second.intents())] == ["i3"]
+
+
+def test_a_request_is_held_against_all_of_its_limits_or_none(open_node: Open) -> None:
+    ledger = open_node("a")
+    wide, narrow = limit_of(100), limit_of(5, LimitScope.PROJECT)
+    holds = (hold_of(wide, 3), hold_of(narrow, 3))
+    for hold in holds:
+        ledger.spending.start(hold.counter, 0, 0)
+    intents = [Intent("org_test", f"i{number}", b"", holds) for number in range(3)]
+
+    refused = open_intents(ledger, *intents)
+
+    assert refused.keys() == {"i1", "i2"}
+    assert {why.hold.limit for why in refused.values()} == {narrow}
+    assert not open_intents(ledger, Intent("org_test", "i9", b"", (hold_of(wide, 97),)))
+
+
+def test_many_nodes_at_a_limit_together_do_not_pass_it(open_node: Open) -> None:
+    nodes = [open_node(f"n{number}") for number in range(4)]
+    limit = limit_of(40)
+    hold = hold_of(limit, 1)
+    nodes[0].append([spend(2)])
+    for node in nodes:
+        node.spending.start(hold.counter, 0, 0)
+    passed: list[int] = []
+
+    def work(node: PostgresLedger, name: int) -> None:
+        for number in range(40):
+            intent = Intent("org_test", f"{name}-{number}", b"", (hold,))
+            if not open_intents(node, intent):
+                passed.append(1)
+                outcome = spend(1, event_id=intent.event_id)
+                node.submit([outcome], settled=[("org_test", intent.event_id)]).result(5)
+
+    threads = [threading.Thread(target=work, args=one) for one in zip(nodes, range(4), strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(passed) == 38
