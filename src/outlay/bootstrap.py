@@ -19,7 +19,7 @@ from outlay.services.bundle import Administration, Services
 from outlay.services.directory_watch import DirectoryWatch
 from outlay.services.discovery import DiscoveredThings, Discovery
 from outlay.services.erasure import Erasure
-from outlay.services.gateway import Gateway, recover
+from outlay.services.gateway import Gateway
 from outlay.services.groups import Groups
 from outlay.services.journal import Journal
 from outlay.services.key_settings import KeySettings
@@ -34,6 +34,7 @@ from outlay.services.projection import Projection, fill
 from outlay.services.projects import Projects
 from outlay.services.reconciling import Reconciling
 from outlay.services.recording import Recorder
+from outlay.services.recovery import Recovery
 from outlay.services.reports import Reports
 from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
@@ -73,13 +74,14 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         base = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
         ledger, directory = stores.ledger, stores.directory
         slot = CubeSlot(_open_cube(stores.cubes, ledger))
-        projection = Projection(ledger, slot, clock)
+        projection = Projection(ledger, slot, stores.cubes, clock)
         verification = Verification(ledger, slot, projection, clock)
         prices = PriceBooks(directory, base)
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
         recorder = Recorder(ledger, prices, attribution, discovery, clock)
-        recover(ledger, recorder)
+        recovery = Recovery(ledger, recorder)
+        recovery.settle_own()
         access = Access(directory, clock)
         api_keys = ApiKeys(directory, clock)
         passwords = Passwords()
@@ -107,7 +109,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             verification=verification,
             clock=clock,
         )
-        maintenance = Maintenance(projection, verification, stores.cubes)
+        maintenance = Maintenance(projection, verification)
         caches = (
             attribution.refresh,
             discovery.refresh,
@@ -143,6 +145,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 projection=projection,
                 reconciling=Reconciling(directory, trail, analytics, prices),
                 recorder=recorder,
+                recovery=recovery,
                 reports=Reports(analytics, write_parquet),
                 request_log=RequestLog(analytics, ledger),
                 retention=retention,
@@ -154,6 +157,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             )
         finally:
             retention.stop()
+            recovery.stop()
             watch.stop()
             ledger.close()
             projection.stop()

@@ -3,6 +3,7 @@
 Those of many machines are imported when they are asked for: one machine runs without them.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -78,8 +79,14 @@ def _open_ledger(settings: Settings, database: "PostgresDatabase | None", clock:
     if database is None:
         return SqliteLedger(settings.database_path, clock)
     from outlay.storage.ledger.postgres import PostgresLedger
+    from outlay.storage.ledger.spool import Spool
 
-    return PostgresLedger(database, clock, _node_id(settings, clock))
+    spool = Spool(settings.journal_path, settings.journal_events)
+    try:
+        return PostgresLedger(database, clock, node_id=_node_id(settings, clock), spool=spool)
+    except BaseException:
+        spool.close()
+        raise
 
 
 def _open_directory(settings: Settings, database: "PostgresDatabase | None") -> Directory:
@@ -93,9 +100,11 @@ def _open_directory(settings: Settings, database: "PostgresDatabase | None") -> 
 def _node_id(settings: Settings, clock: Clock) -> str:
     """Who this process is among the nodes: the same after a restart from the same folder."""
     path = settings.node_path
-    try:
-        node = path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        node = uuid7(clock)
-        path.write_text(node, encoding="ascii")
-    return f"{node}.{settings.worker}"
+    if not path.exists():
+        made = path.with_name(f"{path.name}.{settings.worker}")
+        made.write_text(uuid7(clock), encoding="ascii")
+        # Several workers may be making one: the first stays.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(made)
+        made.unlink()
+    return f"{path.read_text(encoding='ascii')}.{settings.worker}"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from outlay.domain.errors import Invalid
 
 DEFAULT_PORT: Final = 4100
+MAX_WORKERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,10 @@ class Settings:
     """Folder of this node: with the engines of one machine, all that there is."""
     database_url: str = field(default="", repr=False)
     """`postgresql://…` with ledger and directory; empty: the SQLite file in the data folder."""
+    journal_events: int = 100_000
+    """How many events and intents a process takes while the database is away."""
+    workers: int = 1
+    """How many processes serve together from the folder."""
     worker: int = 0
     """Which of the processes that serve from the folder this is."""
     host: str = "127.0.0.1"
@@ -94,6 +99,11 @@ class Settings:
         return self.data / f"{self._mine('outlay')}.lock"
 
     @property
+    def journal_path(self) -> Path:
+        """What this process has acknowledged while the database was away, until it is there."""
+        return self.data / f"{self._mine('journal')}.sqlite3"
+
+    @property
     def node_path(self) -> Path:
         """Under which id others know the folder's processes; made when there is none."""
         return self.data / "node.id"
@@ -112,13 +122,15 @@ def read_settings(
     data: Path | str | None = None,
     host: str | None = None,
     port: int | None = None,
+    workers: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
     """Settings from arguments, then from the environment, then defaults.
 
     Variables: `OUTLAY_DATA`, `OUTLAY_DATABASE_URL`, `OUTLAY_HOST`, `OUTLAY_PORT`,
-    `OUTLAY_PUBLIC_URL`,
-    `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`
+    `OUTLAY_PUBLIC_URL`, `OUTLAY_WORKERS`,
+    `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`,
+    `OUTLAY_JOURNAL_EVENTS`
     and, in seconds, `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`.
     """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
@@ -130,11 +142,13 @@ def read_settings(
         database_url=_url(variables, "OUTLAY_DATABASE_URL", ("postgresql", "postgres")),
         host=host or variables.get("OUTLAY_HOST") or "127.0.0.1",
         port=chosen_port,
+        workers=workers or _workers(variables.get("OUTLAY_WORKERS")),
         master_key=variables.get("OUTLAY_MASTER_KEY") or "",
         audit_key=variables.get("OUTLAY_AUDIT_KEY") or "",
         audit_checkpoints=Path(checkpoints).expanduser().absolute() if checkpoints else None,
         public_url=_public_url(variables.get("OUTLAY_PUBLIC_URL")),
         end_user_days=_days(variables, "OUTLAY_END_USER_DAYS"),
+        journal_events=_count(variables, "OUTLAY_JOURNAL_EVENTS", 100_000),
         proxy=ProxySettings(
             answer_seconds=_seconds(variables, "OUTLAY_ANSWER_TIMEOUT", 600.0),
             idle_seconds=_seconds(variables, "OUTLAY_IDLE_TIMEOUT", 120.0),
@@ -167,6 +181,15 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
+def _count(variables: Mapping[str, str], name: str, default: int) -> int:
+    text = variables.get(name)
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) > 100_000_000:
+        raise Invalid(f"{name} must be a number of events up to 100000000, not {text!r}")
+    return int(text)
+
+
 def _days(variables: Mapping[str, str], name: str) -> int:
     text = variables.get(name) or "0"
     if not text.isdecimal() or int(text) > 36_500:
@@ -183,6 +206,14 @@ def _public_url(text: str | None) -> str:
             f"OUTLAY_PUBLIC_URL must be like https://outlay.example.com, without path, not {text!r}"
         )
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _workers(text: str | None) -> int:
+    if not text:
+        return 1
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
+        raise Invalid(f"OUTLAY_WORKERS must be a number from 1 to {MAX_WORKERS}, not {text!r}")
+    return int(text)
 
 
 def _port(text: str | None) -> int:

@@ -10,6 +10,7 @@ from tests.postgres import Cluster, running_postgres
 
 from outlay.kit.clock import Clock
 from outlay.storage.ledger.postgres import PostgresLedger
+from outlay.storage.ledger.spool import Spool
 from outlay.storage.ledger.sqlite import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import PostgresDatabase
@@ -33,7 +34,7 @@ def open_ledger(
         else:
             database = PostgresDatabase(request.getfixturevalue("cluster").create_database())
             stack.callback(database.close)
-            create = partial(PostgresLedger, database, clock, "node")
+            create = partial(_on_postgres, database, clock, tmp_path / "journal.sqlite3")
 
         def open_one() -> Ledger:
             ledger = create()
@@ -41,6 +42,10 @@ def open_ledger(
             return ledger
 
         yield open_one
+
+
+def _on_postgres(database: PostgresDatabase, clock: Clock, journal: Path) -> Ledger:
+    return PostgresLedger(database, clock, node_id="node", spool=Spool(journal, 1_000))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,6 @@ from outlay.domain.outcome import Outcome
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
-    HoldRefused,
     LimitInterval,
     LimitScope,
     SpendLimit,
@@ -27,6 +25,7 @@ from outlay.domain.spend_limit import (
 from outlay.kit.clock import FixedClock, in_us, to_us
 from outlay.storage.ledger.postgres import PostgresLedger
 from outlay.storage.ledger.rows import Intent, from_row
+from outlay.storage.ledger.spool import Spool
 from outlay.storage.postgres import PostgresDatabase
 
 DAY_US = in_us(timedelta(days=1))
@@ -45,21 +44,33 @@ def url(cluster: Cluster) -> str:
     return cluster.create_database()
 
 
+class Node:
+    """A ledger with a pool and a journal of its own."""
+
+    def __init__(self, url: str, journal: Path, name: str, capacity: int = 1_000) -> None:
+        self.database = PostgresDatabase(url)
+        self.ledger = PostgresLedger(
+            self.database, FixedClock(NOW), node_id=name, spool=Spool(journal, capacity)
+        )
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.database.close()
+
+
 @pytest.fixture
-def open_node(url: str) -> Iterator[Open]:
-    """Opens nodes of one installation, each with a pool of its own."""
-    opened: list[tuple[PostgresLedger, PostgresDatabase]] = []
+def open_node(url: str, tmp_path: Path) -> Iterator[Open]:
+    """Opens nodes of one installation."""
+    opened: list[Node] = []
 
     def open_one(node_id: str) -> PostgresLedger:
-        database = PostgresDatabase(url)
-        ledger = PostgresLedger(database, FixedClock(NOW), node_id)
-        opened.append((ledger, database))
-        return ledger
+        node = Node(url, tmp_path / f"{node_id}.sqlite3", node_id)
+        opened.append(node)
+        return node.ledger
 
     yield open_one
-    for ledger, database in opened:
-        ledger.close()
-        database.close()
+    for node in opened:
+        node.close()
 
 
 def ids(ledger: PostgresLedger) -> list[str]:
@@ -140,6 +151,21 @@ def test_a_node_settles_its_own_intents_only(open_node: Open) -> None:
     assert open_node("b").intents() == [theirs]
 
 
+def test_what_a_node_left_open_is_an_orphan_once_it_is_long_gone(open_node: Open, url: str) -> None:
+    first, second = open_node("a"), open_node("b")
+    intent = Intent("org_a", "e1", b"1")
+    first.submit([], intents=[intent]).result(5)
+    second.submit([], intents=[Intent("org_a", "e2", b"2")]).result(5)
+    assert second.orphans() == []
+
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "UPDATE node SET seen_at = now() - interval '3 hours' WHERE node_id = 'a'"
+        )
+
+    assert second.orphans() == [intent]
+
+
 def test_nothing_of_another_organization_passes_the_wall(open_node: Open, url: str) -> None:
     """Not even a statement that forgot to say which organization it is about."""
     ledger = open_node("a")
@@ -186,53 +212,94 @@ def test_tampering_is_detected_and_never_summed(
         list(ledger.read_batches(0))
 
 
-def test_a_server_that_crashes_and_comes_back_costs_nothing() -> None:
-    """Everything acknowledged is there; while it is away, events are refused, not lost."""
-    with running_postgres("") as cluster:
-        database = PostgresDatabase(cluster.create_database())
-        ledger = PostgresLedger(database, FixedClock(NOW), "a")
-        acknowledged, refused = [], Counter[str]()
-        stopped = threading.Event()
+@pytest.fixture
+def own_cluster() -> Iterator[Cluster]:
+    """A server that a test may stop; what it says is on disk is on disk."""
+    with running_postgres("") as running:
+        yield running
 
-        def restart() -> None:
-            time.sleep(0.3)
-            cluster.stop("immediate")
-            time.sleep(0.3)
-            cluster.start()
-            stopped.set()
 
-        thread = threading.Thread(target=restart)
-        thread.start()
-        number = after = 0
-        while after < 50:
-            number += 1
-            event = make_event(event_id=f"e{number:06d}")
-            try:
-                ledger.append([event])
-            except Unavailable as error:
-                refused[error.code] += 1
-                time.sleep(0.02)
-            else:
-                acknowledged.append(event.event_id)
-                after += stopped.is_set()
-        thread.join()
-        stored = ids(ledger)
-        ledger.close()
-        database.close()
+def test_a_server_that_crashes_and_comes_back_costs_nothing(
+    own_cluster: Cluster, tmp_path: Path
+) -> None:
+    """What comes in while it is away waits in the local journal and is there in the end."""
+    node = Node(own_cluster.create_database(), tmp_path / "journal.sqlite3", "a", 10**6)
+    back = threading.Event()
+    most_waiting = 0
 
-    assert refused.keys() == {"database-away"}
-    assert set(acknowledged) <= set(stored)
-    assert len(stored) == len(set(stored))
+    def restart() -> None:
+        time.sleep(0.3)
+        own_cluster.stop("immediate")
+        time.sleep(0.5)
+        own_cluster.start()
+        back.set()
+
+    thread = threading.Thread(target=restart)
+    thread.start()
+    number = after = 0
+    while after < 50:
+        number += 1
+        event = make_event(event_id=f"e{number:06d}")
+        intent = Intent(event.organization_id, event.event_id, b"")
+        node.ledger.submit([], intents=[intent]).result(10)
+        done = node.ledger.submit([event], settled=[intent[:2]])
+        assert done.result(10) == [Outcome.ACCEPTED]
+        most_waiting = max(most_waiting, node.ledger.journaled)
+        after += back.is_set()
+    thread.join()
+    wait_until(lambda: node.ledger.journaled == 0)
+    stored, intents = ids(node.ledger), node.ledger.intents()
+    node.close()
+
+    assert most_waiting > 0
+    assert stored == [f"e{each:06d}" for each in range(1, number + 1)]
+    assert intents == []
+
+
+def test_a_full_journal_refuses_and_keeps_what_it_has(own_cluster: Cluster, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.sqlite3"
+    url = own_cluster.create_database()
+    node = Node(url, journal, "a", 10)
+    limit = limit_of(10)
+    limited = Intent("org_test", "limited", b"", (hold_of(limit, 1),))
+    node.ledger.spending.start(limited.holds[0].counter, 0, 0)
+    first = make_event(event_id="first")
+    node.ledger.append([first])
+    own_cluster.stop("immediate")
+
+    assert node.ledger.append([first, make_event(event_id="second")]) == [Outcome.ACCEPTED] * 2
+    assert open_intents(node.ledger, limited).keys() == {"limited"}
+    node.ledger.append([make_event() for _ in range(8)])
+    with pytest.raises(Unavailable, match="journal is full"):
+        node.ledger.append([make_event(event_id="too many")])
+    node.ledger.submit([make_event(event_id="answered")], settled=[("org_test", "x")]).result(5)
+    node.close()  # as if it had ended: another takes its place when the server is back
+    own_cluster.start()
+    successor = Node(url, journal, "a", 10)
+    stored = ids(successor.ledger)
+    assert successor.ledger.journaled == 0
+    successor.close()
+
+    assert len(stored) == len(set(stored)) == 11
+    assert {"first", "second", "answered"} < set(stored)
+    assert "too many" not in stored
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_database_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
-    database = PostgresDatabase(f"postgresql://outlay:secret@/outlay?host={tmp_path}")
+    url = f"postgresql://outlay:secret@/outlay?host={tmp_path}"
 
     with pytest.raises(Unavailable, match="does not answer") as caught:
-        PostgresLedger(database, FixedClock(NOW), "a")
+        Node(url, tmp_path / "journal.sqlite3", "a")
 
     assert "secret" not in str(caught.value)
-    assert "secret" not in database.shown_url
+    assert "secret" not in PostgresDatabase(url).shown_url
 
 
 def limit_of(usd: int, scope: LimitScope = LimitScope.API_KEY) -> SpendLimit:
@@ -256,11 +323,13 @@ def spend(usd: int, **changes: object) -> UsageEvent:
     return make_event(**{**values, **changes})
 
 
-def open_intents(ledger: PostgresLedger, *intents: Intent) -> dict[str, HoldRefused]:
+def open_intents(ledger: PostgresLedger, *intents: Intent) -> dict[str, str]:
     """Which of some intents were refused, and why."""
-    refused: dict[str, HoldRefused] = {}
+    refused: dict[str, str] = {}
     ledger.submit(
-        [], intents=intents, refused=lambda intent, why: refused.update({intent.event_id: why})
+        [],
+        intents=intents,
+        refused=lambda intent, why: refused.update({intent.event_id: why.message}),
     ).result(5)
     return refused
 
@@ -276,10 +345,9 @@ def test_a_limit_counts_what_every_node_spends_and_holds(open_node: Open) -> Non
     second.spending.start(hold.counter, 0, 0)
 
     assert not open_intents(first, Intent("org_test", "i1", b"", (hold,)))
-    refused = open_intents(second, Intent("org_test", "i2", b"", (hold,)))
-    assert [(why.spent_pusd, why.held_pusd) for why in refused.values()] == [
-        (3 * PUSD_PER_USD, 4 * PUSD_PER_USD)
-    ]
+    (why,) = open_intents(second, Intent("org_test", "i2", b"", (hold,))).values()
+    assert "limit of 10 USD per day" in why
+    assert "3 USD are spent, 4 USD are held" in why
     # The outcome costs less than was held: what is left is free again, for every node.
     first.submit([spend(1, event_id="i1")], settled=[("org_test", "i1")]).result(5)
     assert not open_intents(second, Intent("org_test", "i3", b"", (hold,)))
@@ -298,7 +366,7 @@ def test_a_request_is_held_against_all_of_its_limits_or_none(open_node: Open) ->
     refused = open_intents(ledger, *intents)
 
     assert refused.keys() == {"i1", "i2"}
-    assert {why.hold.limit for why in refused.values()} == {narrow}
+    assert all("The project's limit of 5 USD" in why for why in refused.values())
     assert not open_intents(ledger, Intent("org_test", "i9", b"", (hold_of(wide, 97),)))
 
 

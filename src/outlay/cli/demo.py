@@ -7,7 +7,7 @@ import typer
 
 from outlay.bootstrap import open_installation
 from outlay.cli.console import DataOption, out, say, show_progress
-from outlay.cli.serving import bind, run_server, url_of
+from outlay.cli.serving import Secrets, bind, run_server, url_of
 from outlay.demo.build import build_demo, open_gateway
 from outlay.demo.provider import PROVIDER
 from outlay.domain.actor import Scope
@@ -66,7 +66,7 @@ def demo(
             out.print(_curl(answer["url"], key), markup=False, highlight=False, soft_wrap=True)
             say("  Ctrl-C stops it; the data stays in " + str(settings.data))
 
-        run_server(services, listener, announce, PROVIDER)
+        run_server(services, listener, announce, Secrets(operator=new_secret()), PROVIDER)
     out.print("Stopped.") if not json else None
 
 

@@ -1,14 +1,19 @@
 """`outlay serve`."""
 
+import socket
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from outlay.bootstrap import open_installation
-from outlay.cli.console import DataOption, out, say
-from outlay.cli.serving import bind, run_server, url_of
+from outlay.bootstrap import open_administration, open_installation
+from outlay.cli.console import DataOption, fail, out, say
+from outlay.cli.serving import Secrets, bind, run_server, url_of
+from outlay.cli.workers import Supervisor
+from outlay.domain.errors import Invalid, OutlayError
 from outlay.kit.secrets import new_secret
-from outlay.settings import read_settings
+from outlay.settings import MAX_WORKERS, Settings, read_settings
 
 
 def serve(
@@ -21,18 +26,56 @@ def serve(
         int | None,
         typer.Option(min=0, max=65_535, help="Port, 0 for a free one [env: OUTLAY_PORT; 4100]."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_WORKERS,
+            help="Processes; more than one share a PostgreSQL [env: OUTLAY_WORKERS; 1].",
+        ),
+    ] = None,
 ) -> None:
     """Serve the dashboard and the API from a data directory until stopped."""
-    settings = read_settings(data=data, host=host, port=port)
+    settings = read_settings(data=data, host=host, port=port, workers=workers)
+    if settings.workers > 1:
+        raise typer.Exit(_serve_together(settings))
     with open_installation(settings) as services:
         listener = bind(settings)
-        url = settings.public_url or url_of(listener)
-        setup_secret = new_secret() if services.administration.sign_in.is_new() else ""
+        secrets = Secrets(
+            operator=new_secret(),
+            setup=new_secret() if services.administration.sign_in.is_new() else "",
+        )
+        run_server(services, listener, lambda: _announce(settings, listener, secrets), secrets)
 
-        def announce() -> None:
-            say(f"Outlay serves {settings.data} at {url_of(listener)}")
-            if setup_secret:
-                say("There is no organization yet. Set it up, once, at")
-                out.print(f"{url}/setup/{setup_secret}")
 
-        run_server(services, listener, announce, setup_secret=setup_secret)
+def _serve_together(settings: Settings) -> int:
+    """Serve with several processes; the exit code."""
+    if not settings.database_url:
+        raise Invalid(
+            "several workers share a database: set OUTLAY_DATABASE_URL to postgresql://…, or serve "
+            "with one worker",
+            code="workers-need-postgres",
+        )
+    # Migrates, and makes the keys of the folder, before there are several who would.
+    with open_administration(settings) as administration:
+        is_new = administration.sign_in.is_new()
+    secrets = Secrets(operator=new_secret(), setup=new_secret() if is_new else "")
+    listener = bind(settings)
+
+    def work(number: int, on_ready: Callable[[], None]) -> None:
+        try:
+            with open_installation(replace(settings, worker=number)) as services:
+                run_server(services, listener, on_ready, secrets)
+        except OutlayError as error:
+            fail(f"worker {number}: {error.message}")
+            raise SystemExit(2) from error
+
+    return Supervisor(settings.workers, work).run(lambda: _announce(settings, listener, secrets))
+
+
+def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> None:
+    together = f" with {settings.workers} workers" if settings.workers > 1 else ""
+    say(f"Outlay serves {settings.data} at {url_of(listener)}{together}")
+    if secrets.setup:
+        say("There is no organization yet. Set it up, once, at")
+        out.print(f"{settings.public_url or url_of(listener)}/setup/{secrets.setup}")

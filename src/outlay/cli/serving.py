@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 import uvicorn
@@ -14,7 +15,6 @@ from typing_extensions import override
 
 from outlay.cli.installation import ServerInfo
 from outlay.domain.errors import Unavailable
-from outlay.kit.secrets import new_secret
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.web.app import Application
@@ -22,6 +22,16 @@ from outlay.web.http.protocol import BoundedProtocol
 
 GC_THRESHOLD = 50_000
 """Events come by the thousand and hold no cycles: the default of 700 scans them for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What lets people in who have no account: the same for all processes of one server."""
+
+    operator: str = field(repr=False)
+    """For other commands on this machine."""
+    setup: str = field(default="", repr=False)
+    """Ends the address under which the first owner sets up; empty: nowhere."""
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -53,22 +63,25 @@ def run_server(
     services: Services,
     listener: socket.socket,
     on_ready: Callable[[], None],
+    secrets: Secrets,
     more: Mapping[str, ASGIApp] | None = None,
-    setup_secret: str = "",
 ) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered.
 
-    `more` are further paths and what answers them; `setup_secret` lets the first owner in.
+    `more` are further paths and what answers them.
     """
-    token = new_secret()
-    server = _Server(Application(services, token, more, setup_secret), services.settings, on_ready)
-    info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=token)
-    path = services.settings.server_path
-    path.touch(mode=0o600)
-    path.write_bytes(msgspec.json.encode(info))
+    application = Application(services, secrets.operator, more, secrets.setup)
+    server = _Server(application, services.settings, on_ready)
+    info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=secrets.operator)
+    # One of several workers speaks for all: they answer at the same address.
+    path = services.settings.server_path if not services.settings.worker else None
+    if path is not None:
+        path.touch(mode=0o600)
+        path.write_bytes(msgspec.json.encode(info))
     services.projection.start()
     services.watch.start()
     services.retention.start()
+    services.recovery.start()
     gc.freeze()  # what was loaded to start with stays; no need to look at it for garbage again
     gc.set_threshold(GC_THRESHOLD)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,7 +90,8 @@ def run_server(
     try:
         server.run(sockets=[listener])
     finally:
-        path.unlink(missing_ok=True)
+        if path is not None:
+            path.unlink(missing_ok=True)
         listener.close()
 
 

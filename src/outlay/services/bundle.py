@@ -26,6 +26,7 @@ from outlay.services.projection import Projection
 from outlay.services.projects import Projects
 from outlay.services.reconciling import Reconciling
 from outlay.services.recording import Recorder
+from outlay.services.recovery import Recovery
 from outlay.services.reports import Reports
 from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
@@ -81,6 +82,7 @@ class Services:
     projection: Projection
     reconciling: Reconciling
     recorder: Recorder
+    recovery: Recovery
     reports: Reports
     request_log: RequestLog
     retention: Retention

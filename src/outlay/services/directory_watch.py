@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from outlay.domain.errors import Unavailable
 from outlay.kit.worker import Worker
 from outlay.storage.directory.engine import Directory
 
@@ -39,8 +40,14 @@ class DirectoryWatch:
             self._revision = revision
 
     def _run(self, stop: threading.Event) -> None:
+        is_away = False
         while not stop.wait(POLL_SECONDS):
             try:
                 self.check()
+                is_away = False
+            except Unavailable as error:
+                if not is_away:
+                    logger.warning("the directory cannot be read: %s", error.message)
+                is_away = True
             except Exception:
                 logger.exception("the directory could not be read; trying again")

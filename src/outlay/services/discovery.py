@@ -1,5 +1,6 @@
 """Discovered projects, API keys, users and groups: found in reports, named and merged by people."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,7 @@ from outlay.domain.discovery import (
     Discovered,
     Merges,
 )
-from outlay.domain.errors import Invalid
+from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.report import UsageReport
 from outlay.kit.cache import Cache
@@ -36,6 +37,8 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups
 from outlay.storage.directory.members import list_members
 from outlay.storage.directory.projects import list_projects
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -82,7 +85,11 @@ class Discovery:
                     created_at_us=to_us(self._clock.now()),
                 )
         if found:
-            self._remember(organization_id, found)
+            try:
+                self._remember(organization_id, found)
+            except Unavailable as error:
+                # Events are taken without the directory, too; the next one that names it tells.
+                logger.warning("what was discovered is not noted: %s", error.message)
 
     def _remember(
         self, organization_id: str, found: dict[tuple[Dimension, str], Discovered]

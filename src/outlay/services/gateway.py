@@ -4,6 +4,7 @@ admit   route · limits · intent on disk ──► the provider may be called
 finish  usage read or estimated · priced · outcome on disk in place of the intent
 """
 
+import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
@@ -23,7 +24,6 @@ from outlay.services.prices import PriceBooks
 from outlay.services.recording import Recorder
 from outlay.services.routing import Route, Router
 from outlay.storage.ledger.rows import Intent
-from outlay.storage.ledger.store import Ledger
 from outlay.wire.answer import Answer, text_of
 from outlay.wire.call import Call, text_bytes
 from outlay.wire.caller import Caller
@@ -117,7 +117,22 @@ class Gateway:
         self._recorder = recorder
         self._prices = prices
         self._clock = clock
+        self._prepared: set[str] = set()
         self.journal = journal
+
+    async def prepare(self, api_key: ApiKey) -> None:
+        """Have in memory what requests of an organization need, so that no request's way through
+        the event loop waits for the directory. Raises Unavailable when that does not answer.
+        """
+        if api_key.organization_id not in self._prepared:
+            await asyncio.to_thread(self._load, api_key)
+            self._prepared.add(api_key.organization_id)
+
+    def _load(self, api_key: ApiKey) -> None:
+        self._router.upstreams(api_key.organization_id)
+        self._limits.are_set(api_key)
+        self._prices.of(api_key.organization_id)
+        self._recorder.load(api_key)
 
     def begin(self, api_key: ApiKey, caller: Caller, operation: str, *, started: float) -> Exchange:
         """A request that has shown a good key. From here on it counts, whatever becomes of it."""
@@ -208,38 +223,27 @@ class Gateway:
             return self._recorder.event(organization_id, report, exchange.event_time_us)
 
 
-def recover(ledger: Ledger, recorder: Recorder) -> int:
-    """Put requests on record whose outcome was lost with the process; how many there were.
-
-    Their usage is unknown: the provider may have answered, and nobody counted.
-    """
-    intents = ledger.intents()
-    events = []
-    for intent in intents:
-        begun = _decode_begun(intent.begun)
-        report = UsageReport(
-            event_id=intent.event_id,
-            event_time_us=begun.event_time_us,
-            provider=begun.provider,
-            mapping=begun.mapping,
-            usage=None,
-            project_id=begun.project_id,
-            api_key_id=begun.api_key_id,
-            user_id=begun.user,
-            end_user=begun.user,
-            app=begun.app,
-            operation=begun.operation,
-            status=Status.GATEWAY_ERROR,
-            source=SOURCE,
-            groups=begun.groups,
-            is_stream=begun.is_stream,
-            error_code=INTERRUPTED,
-        )
-        events.append(recorder.event(intent.organization_id, report, begun.event_time_us))
-    if events:
-        settled = [(intent.organization_id, intent.event_id) for intent in intents]
-        ledger.submit(events, settled=settled).result()
-    return len(events)
+def interrupted(intent: Intent) -> UsageReport:
+    """What is to be recorded of a request whose outcome was lost with its process."""
+    begun = _decode_begun(intent.begun)
+    return UsageReport(
+        event_id=intent.event_id,
+        event_time_us=begun.event_time_us,
+        provider=begun.provider,
+        mapping=begun.mapping,
+        usage=None,
+        project_id=begun.project_id,
+        api_key_id=begun.api_key_id,
+        user_id=begun.user,
+        end_user=begun.user,
+        app=begun.app,
+        operation=begun.operation,
+        status=Status.GATEWAY_ERROR,
+        source=SOURCE,
+        groups=begun.groups,
+        is_stream=begun.is_stream,
+        error_code=INTERRUPTED,
+    )
 
 
 def _begun(exchange: Exchange) -> bytes:

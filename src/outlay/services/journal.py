@@ -11,10 +11,9 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
-from outlay.domain.errors import LimitReached, Unavailable
+from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
-from outlay.domain.spend_limit import HoldRefused, limit_reached
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.ledger.store import Ledger
 
@@ -26,7 +25,7 @@ MAX_IN_FLIGHT: Final = 1
 RETRY_SECONDS: Final = 1.0
 
 _Waiter = asyncio.Future[None]
-_Refusals = dict[str, LimitReached]
+_Refusals = dict[str, OutlayError]
 """By event id."""
 
 
@@ -102,8 +101,8 @@ class Journal:
         self._intents, self._events, self._waiters = [], [], []
         refusals: _Refusals = {}
 
-        def refused(intent: Intent, why: HoldRefused) -> None:
-            refusals[intent.event_id] = limit_reached(why)
+        def refused(intent: Intent, why: OutlayError) -> None:
+            refusals[intent.event_id] = why
 
         try:
             submitted = self._ledger.submit(

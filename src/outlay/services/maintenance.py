@@ -8,7 +8,6 @@ from outlay.domain.errors import Unavailable
 from outlay.services.progress import Progress
 from outlay.services.projection import Projection
 from outlay.services.verification import Verification, VerifyReport
-from outlay.storage.cube.store import CubeHome
 
 
 class Maintenance:
@@ -18,11 +17,9 @@ class Maintenance:
         self,
         projection: Projection,
         verification: Verification,
-        cubes: CubeHome,
     ) -> None:
         self._projection = projection
         self._verification = verification
-        self._cubes = cubes
         self._busy = threading.Lock()
 
     def verify(self) -> Iterator[Progress | VerifyReport]:
@@ -33,7 +30,7 @@ class Maintenance:
     def rebuild(self) -> Iterator[Progress]:
         """Recreate the cube from the ledger while the present one goes on answering."""
         with self._alone():
-            yield from self._projection.rebuild(self._cubes)
+            yield from self._projection.rebuild()
 
     def rewrite(self, change: Callable[[], int]) -> int:
         """Let `change` rewrite rows of the ledger, and make the cube anew; what `change` returned.
@@ -43,7 +40,7 @@ class Maintenance:
         with self._alone():
             changed = change()
             if self._projection.is_outdated:
-                for _ in self._projection.rebuild(self._cubes):
+                for _ in self._projection.rebuild():
                     pass
         return changed
 

@@ -34,6 +34,9 @@ FOLD_SECONDS: Final = 30
 FOLD_EVENTS: Final = 200_000
 """Pending rows are folded after this time or this many events, whichever is first."""
 
+OUTDATED_FOR: Final = timedelta(minutes=1)
+"""How long rows may have been rewritten by another node before the cube is made anew for it."""
+
 COMPACT_AFTER: Final = timedelta(hours=1)
 """A month is rewritten once it has been over for this long, when stragglers have come in."""
 
@@ -41,15 +44,17 @@ COMPACT_AFTER: Final = timedelta(hours=1)
 class Projection:
     """Keeps the cube equal to the ledger."""
 
-    def __init__(self, ledger: Ledger, slot: CubeSlot, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, slot: CubeSlot, cubes: CubeHome, clock: Clock) -> None:
         self._ledger = ledger
         self._slot = slot
+        self._cubes = cubes
         self._clock = clock
         self._loading = threading.Lock()
         self._worker = Worker("cube-loader", self._run)
         self._failure: str | None = None
         self._unfolded = 0
         self._last_fold = clock.now()
+        self._outdated_since: datetime | None = None
         self.changes = Changes()
         """Which days were changed by what has been loaded since the start."""
         with slot.read() as reader:
@@ -98,6 +103,9 @@ class Projection:
                 stop.wait(LOAD_PAUSE_SECONDS)
 
     def _work(self) -> None:
+        if self._is_stale():
+            for _ in self.rebuild():
+                pass
         if self.pending_events:
             self.catch_up()
         now = self._clock.now()
@@ -138,26 +146,38 @@ class Projection:
 
     # Starting over
 
+    def _is_stale(self) -> bool:
+        """Whether rows were rewritten a while ago, and whoever did it has not made a cube anew.
+
+        Another node, that is: whoever rewrites rows here rebuilds the cube once that is done.
+        """
+        if not self.is_outdated:
+            self._outdated_since = None
+            return False
+        now = self._clock.now()
+        self._outdated_since = self._outdated_since or now
+        return now - self._outdated_since > OUTDATED_FOR
+
     @property
     def is_outdated(self) -> bool:
         """Whether rows of the ledger were rewritten since the present cube was made."""
         return self._slot.cube.edition != self._ledger.edition
 
-    def rebuild(self, home: CubeHome) -> Iterator[Progress]:
+    def rebuild(self) -> Iterator[Progress]:
         """Recreate the cube from the ledger beside the present one, then exchange them.
 
         Answers come from the present cube until the new one has caught up.
         """
-        fresh = home.fresh(self._ledger.edition)
+        fresh = self._cubes.fresh(self._ledger.edition)
         try:
             with self._loading:
                 yield from fill(self._ledger, fresh)
                 with fresh.read() as reader:
                     self._loaded_seq = reader.loaded_seq()
-                self._slot.exchange(lambda: home.install(fresh, self._slot.cube))
+                self._slot.exchange(lambda: self._cubes.install(fresh, self._slot.cube))
         finally:
             fresh.close()
-            home.discard()
+            self._cubes.discard()
 
     def release(self) -> None:
         """Close the present cube."""

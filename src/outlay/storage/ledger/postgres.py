@@ -7,6 +7,8 @@ hundred times a second, not once per event.
 """
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from typing_extensions import override
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
+from outlay.domain.spend_limit import limit_reached
 from outlay.kit.clock import Clock, from_us, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
@@ -40,6 +43,7 @@ from outlay.storage.ledger.rows import (
     facts_json,
     to_row,
 )
+from outlay.storage.ledger.spool import Spool
 from outlay.storage.ledger.store import Committed, Ledger, Settled
 from outlay.storage.postgres import (
     ENTER,
@@ -56,6 +60,13 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.25
 """How often a node looks for what others have committed."""
+
+SIGN_SECONDS: Final = 10.0
+"""How often a node gives a sign of life."""
+
+GONE_SECONDS: Final = 2 * 3_600
+"""Without a sign for so long a node is gone: what it let through has ended or was broken off, as
+nothing lasts longer than an hour; its outcomes are in no journal that is still being written."""
 
 STREAM_ROWS: Final = 2_000
 
@@ -96,6 +107,15 @@ _MY_INTENTS: Final = (
     "SELECT organization_id, event_id, begun FROM request_intent WHERE node_id = ? "
     "ORDER BY event_id"
 )
+_ORPHANS: Final = (
+    "SELECT organization_id, event_id, begun FROM request_intent WHERE node_id IN "
+    "(SELECT node_id FROM node WHERE seen_at < now() - make_interval(secs => ?)) "
+    "ORDER BY event_id LIMIT 1000"
+)
+_SIGN: Final = (
+    "INSERT INTO node (node_id, seen_at) VALUES (?, now()) "
+    "ON CONFLICT (node_id) DO UPDATE SET seen_at = excluded.seen_at"
+)
 _HAS_LEDGER: Final = "SELECT to_regclass('ledger_identity')"
 _PARTITIONS: Final = (
     "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'usage_event'::regclass"
@@ -130,10 +150,14 @@ class PostgresLedger(Ledger):
         )
         SELECT organization_id FROM found WHERE organization_id IS NOT NULL"""
 
-    def __init__(self, database: PostgresDatabase, clock: Clock, node_id: str) -> None:
-        """Open or create the ledger; `node_id` is whose intents are put on record here.
+    def __init__(
+        self, database: PostgresDatabase, clock: Clock, *, node_id: str, spool: Spool
+    ) -> None:
+        """Open or create the ledger.
 
-        Raises Unavailable without a database, Damaged when the end of the chain is not intact.
+        `node_id` is whose intents are put on record here, `spool` takes what comes in while the
+        database is away. Raises Unavailable without a database, Damaged when the end of the chain
+        is not intact.
         """
         super().__init__(clock)
         self._database = database
@@ -142,7 +166,11 @@ class PostgresLedger(Ledger):
         self._months: set[str] = set()
         self.spending = PostgresSpending(self._locked)
         self._known_at = clock.now()
+        self._spool = spool
+        self._is_away = False
         self._prepare(self._writer)
+        self._give_sign()
+        self._drain()
         self._watch = Worker("ledger-watch", self._look_out)
         self._begin_writing()
         self._watch.start()
@@ -234,13 +262,30 @@ class PostgresLedger(Ledger):
         with self._reading() as reader:
             return [Intent(*row) for row in reader.execute(_MY_INTENTS, (self._node_id,))]
 
-    def _look_out(self, stop: Any) -> None:
-        """Notice what others commit."""
+    @override
+    def orphans(self) -> list[Intent]:
+        """Requests without an outcome that nodes let through which are not heard of any more."""
+        with self._reading() as reader:
+            return [Intent(*row) for row in reader.execute(_ORPHANS, (GONE_SECONDS,))]
+
+    def _look_out(self, stop: threading.Event) -> None:
+        """Notice what others commit, and whether the database is there."""
+        sign_due = 0.0
         while not stop.wait(POLL_SECONDS):
             try:
                 self.newest_seq()
+                self._is_away = False
+                if time.monotonic() >= sign_due:
+                    self._give_sign()
+                    sign_due = time.monotonic() + SIGN_SECONDS
             except Unavailable as error:
                 logger.debug("%s", error.message)
+
+    def _give_sign(self) -> None:
+        """Let others know that this node is there."""
+        with self._database.reading(EVERY_TENANT) as connection:
+            connection.execute(_SIGN, (self._node_id,))
+            connection.raw.commit()
 
     # Writing
 
@@ -252,24 +297,78 @@ class PostgresLedger(Ledger):
     def _commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
-        """All in one transaction; once more on a new connection when the old one is gone.
+        """To the database, or to the local journal while that is away or not emptied yet.
 
-        What the first try may have committed without our knowing is found again by the second:
+        What the database may have committed without our knowing is found again by the next try:
         events are duplicates then, which is what their senders are told, too.
         """
-        writer = self._writer
-        if writer is not None:
-            try:
-                return self._commit_with(writer, events, intents, settled)
-            except psycopg.OperationalError as error:
-                logger.warning("the database went away: %s", str(error).strip())
-                self._drop_writer()
-        self._writer = writer = MarkedConnection(self._database.connect())
+        if self._is_away and self._writer is None:
+            return self._put_aside(events, intents, settled)
         try:
-            return self._commit_with(writer, events, intents, settled)
-        except psycopg.OperationalError:
-            self._drop_writer()
-            raise
+            self._drain()
+            return self._commit_with(self._connected(), events, intents, settled)
+        except (psycopg.OperationalError, Unavailable) as error:
+            self._lose(error)
+        try:
+            self._drain()
+            return self._commit_with(self._connected(), events, intents, settled)
+        except (psycopg.OperationalError, Unavailable) as error:
+            self._lose(error)
+            return self._put_aside(events, intents, settled)
+
+    def _connected(self) -> MarkedConnection:
+        """The writer's connection; raises Unavailable when there is none to be had."""
+        if self._writer is None:
+            self._writer = MarkedConnection(self._database.connect())
+        return self._writer
+
+    def _lose(self, error: Exception) -> None:
+        """Take note that the database is away."""
+        self._drop_writer()
+        if not self._is_away:
+            logger.warning("the database is away: %s", away(error).message)
+        self._is_away = True
+
+    def _put_aside(
+        self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
+    ) -> Committed:
+        """Keep a commit in the local journal; limits cannot be held to without the database."""
+        limited = [intent for intent in intents if intent.holds]
+        unlimited = [intent for intent in intents if not intent.holds]
+        self._spool.append(events, unlimited, settled)
+        unweighed = Unavailable(
+            "the database does not answer, so a spend limit cannot be held; try again in a moment",
+            code="database-away",
+        )
+        return Committed(
+            [Outcome.ACCEPTED] * len(events), {intent[:2]: unweighed for intent in limited}
+        )
+
+    def _drain(self) -> None:
+        """Bring what is in the local journal to the database, in its order."""
+        while (found := self._spool.first()) is not None:
+            entry_id, entry = found
+            intents = [Intent(*intent) for intent in entry.intents]
+            self._commit_with(self._connected(), entry.events, intents, entry.settled)
+            self._spool.drop(entry_id)
+            if self._spool.first() is None:
+                logger.warning("the local journal has been emptied into the database")
+
+    _idle_seconds = 1.0
+
+    @override
+    def _idle(self) -> None:
+        """Empty the local journal when the database is back."""
+        if self._spool.size and not self._is_away:
+            try:
+                self._drain()
+            except (psycopg.OperationalError, Unavailable) as error:
+                self._lose(error)
+
+    @property
+    def journaled(self) -> int:
+        """Events and intents in the local journal."""
+        return self._spool.size
 
     def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None
@@ -300,15 +399,16 @@ class PostgresLedger(Ledger):
                 writer.execute(_DROP_INTENTS, _columns(settled))
             if intents:
                 admission = self.spending.admit(writer, intents, now_us)
-                let_through = [
-                    intent[:3] for intent in intents if intent[:2] not in admission.refused
-                ]
+                # One that is settled here already need not be put on record.
+                gone = {*admission.refused, *settled}
+                let_through = [intent[:3] for intent in intents if intent[:2] not in gone]
                 if let_through:
                     writer.execute(_PUT_INTENTS, (self._node_id, *_columns(let_through)))
                 self.spending.hold(writer, admission.holds)
         if batch is not None:
             self._tell(batch)
-        return Committed(outcomes, admission.refused)
+        refused = {key: limit_reached(why) for key, why in admission.refused.items()}
+        return Committed(outcomes, refused)
 
     def _store(
         self,
@@ -432,6 +532,7 @@ class PostgresLedger(Ledger):
     def _release(self) -> None:
         self._watch.stop()
         self._drop_writer()
+        self._spool.close()
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

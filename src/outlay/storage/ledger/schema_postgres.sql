@@ -113,6 +113,12 @@ CREATE TABLE spend_hold (
 
 CREATE INDEX spend_hold_counter ON spend_hold (counter_id);
 
+-- Who writes, and when they were last heard of.
+CREATE TABLE node (
+    node_id  text         NOT NULL PRIMARY KEY,
+    seen_at  timestamptz  NOT NULL
+);
+
 CREATE TABLE usage_conflict (
     conflict_id      bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     recorded_at_us   bigint  NOT NULL,

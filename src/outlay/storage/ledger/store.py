@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from outlay.domain.errors import Unavailable
+from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
-from outlay.domain.spend_limit import HoldRefused
 from outlay.kit.clock import Clock
 from outlay.storage.ledger.erasing import drop_claims, replace_claims
 from outlay.storage.ledger.reading import Connection, LedgerReader
@@ -38,8 +37,8 @@ Settled = tuple[str, str]
 """Organization and event id of an intent whose outcome is known."""
 
 
-Refused = Callable[[Intent, HoldRefused], None]
-"""Told of an intent that a spend limit has no room for; called by the ledger's thread."""
+Refused = Callable[[Intent, OutlayError], None]
+"""Told of an intent that was not put on record, and why; called by the ledger's thread."""
 
 
 class Committed(NamedTuple):
@@ -47,7 +46,7 @@ class Committed(NamedTuple):
 
     outcomes: list[Outcome]
     """One per event, in order."""
-    refused: Mapping[Settled, HoldRefused] = {}
+    refused: Mapping[Settled, OutlayError] = {}
     """Intents that were not put on record, as a spend limit has no room for them."""
 
 
@@ -105,6 +104,12 @@ class Ledger(LedgerReader):
     def _refusal(self, error: Exception) -> Exception:
         """What those are told whose commit ended in an error."""
 
+    _idle_seconds: float | None = None
+    """After how long without work `_idle` is called; None for never."""
+
+    def _idle(self) -> None:
+        """Do what is due when there is nothing to commit; called with `_writing` held."""
+
     @abstractmethod
     def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
         """Change rows between commits, and restate the batches that they are in."""
@@ -158,7 +163,12 @@ class Ledger(LedgerReader):
     def _run(self) -> None:
         stop = False
         while not stop:
-            first = self._queue.get()
+            try:
+                first = self._queue.get(timeout=self._idle_seconds)
+            except queue.Empty:
+                with self._writing:
+                    self._idle()
+                continue
             if first is None:
                 return
             work = [first]
@@ -223,6 +233,10 @@ class Ledger(LedgerReader):
             self._queue.put(None)
         self._thread.join()
         self._release()
+
+    def orphans(self) -> list[Intent]:
+        """Requests without an outcome whose node is gone for good; none where there is one node."""
+        return []
 
     # What is known without reading
 

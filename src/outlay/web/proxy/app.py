@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from outlay.domain.errors import Unauthenticated
+from outlay.domain.errors import OutlayError
 from outlay.services.bundle import Services
 from outlay.web.http.errors import status_of
 from outlay.web.proxy.credentials import credential_of
@@ -89,7 +89,7 @@ class Proxy:
             raise RuntimeError("the gateway has not been started")
         try:
             api_key = await self._services.api_keys.authenticate(credential_of(headers))
-        except Unauthenticated as error:
+        except OutlayError as error:
             status = status_of(error)
             await _answer(send, status, dialect.error(status, error.code, error.message), JSON)
             return

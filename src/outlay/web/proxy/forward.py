@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
+from outlay.domain.errors import Invalid, OutlayError, Unavailable
 from outlay.domain.event import Status, status_of_code
 from outlay.services.api_keys import ApiKeys
 from outlay.services.gateway import Ending, Exchange, Gateway
@@ -112,7 +112,8 @@ class _Relay:
         headers = dict(reversed(self._scope["headers"]))
         try:
             api_key = await self._forwarder.api_keys.authenticate(credential_of(headers))
-        except Unauthenticated as error:
+            await self._gateway.prepare(api_key)
+        except OutlayError as error:
             await self._refuse(error)
             return
         exchange = self._gateway.begin(

@@ -1,0 +1,84 @@
+"""Four gateway processes on one PostgreSQL: killed again and again, and the server under them."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.fault.test_gateway_kill import Load, check_account, set_up, stored
+from tests.postgres import Cluster, running_postgres
+from tests.program import children_of, kill_group, run, start, wait_for_server
+from tests.upstream import running_upstream
+
+WORKERS = 4
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A server that waits for its disk, and programs that are told of its database."""
+    with running_postgres("") as running:
+        monkeypatch.setenv("OUTLAY_DATABASE_URL", running.create_database())
+        yield running
+
+
+@pytest.mark.parametrize(
+    "rounds", [6, pytest.param(60, marks=pytest.mark.long)], ids=["a few", "many"]
+)
+def test_kills_and_a_restart_of_the_database_lose_and_double_nothing(
+    cluster: Cluster, tmp_path: Path, rounds: int
+) -> None:
+    data = tmp_path / "data"
+    random = Random(7)
+    kills = 0
+    with running_upstream() as upstream:
+        key = set_up(data, upstream)
+        server = start("serve", "--data", data, "--port", "0", "--workers", str(WORKERS))
+        try:
+            url = wait_for_server(data, server)["url"]
+            wait_for_workers(server.pid)
+            load = Load(url, key, is_persistent=True)
+            for number in range(rounds):
+                time.sleep(random.uniform(0.3, 1.2))
+                if number % 6 == 3:
+                    cluster.stop("immediate")
+                    time.sleep(random.uniform(0.2, 1.0))
+                    kills += kill_one(server.pid, random)
+                    cluster.start()
+                else:
+                    kills += kill_one(server.pid, random)
+            wait_for_workers(server.pid)
+            finished = load.stop()
+        finally:
+            kill_group(server, signal.SIGTERM)
+        # The last killed ones settle, at their next start, what they left open.
+        server = start("serve", "--data", data, "--port", "0", "--workers", str(WORKERS))
+        wait_for_server(data, server)
+        wait_for_workers(server.pid)
+        kill_group(server, signal.SIGTERM)
+        verified = run("verify", "--data", data)
+        events = stored(data)
+
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert len(finished) > 50 * rounds
+    unfinished = check_account(events, finished, upstream)
+    assert unfinished <= 6 * kills
+
+
+def wait_for_workers(supervisor: int) -> None:
+    """Wait until all processes are there and have had time to begin."""
+    deadline = time.monotonic() + 30
+    while len(children_of(supervisor)) < WORKERS:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(2)
+
+
+def kill_one(supervisor: int, random: Random) -> int:
+    """Kill one of the processes, if there is any just now."""
+    workers = children_of(supervisor)
+    if workers:
+        os.kill(random.choice(workers), signal.SIGKILL)
+    return len(workers[:1])
