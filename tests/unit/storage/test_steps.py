@@ -7,12 +7,14 @@ import duckdb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay.storage.cube.duckdb.steps import step_of
+from outlay.storage.cube.duckdb.dialect import DuckDBDialect
+from outlay.storage.cube.steps import step_of
 
 
 def placed(marks: list[int]) -> list[int]:
     """The step of every bucket from the first mark to the last, by the engine."""
-    text = f"SELECT {step_of(marks)} FROM range({marks[0]}, {marks[-1]}) AS usage(bucket)"
+    step = step_of(marks, DuckDBDialect().quotient)
+    text = f"SELECT {step} FROM range({marks[0]}, {marks[-1]}) AS usage(bucket)"
     return [row[0] for row in duckdb.connect().execute(text).fetchall()]
 
 

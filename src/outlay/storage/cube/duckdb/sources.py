@@ -14,12 +14,12 @@ def source(
 ) -> str:
     """A subquery over some dimensions and measures of a rollup.
 
-    `marks` are the start buckets of the steps and the end of the last.
+    `marks` are the start buckets of the steps and the end of the last; none: single buckets.
     """
     wanted = [name for name in spec.dimensions if name in columns]
     names = ", ".join(dict.fromkeys(("organization_id", "bucket", *wanted, *measures)))
     rollup, delta = spec.tables
-    narrow = _narrowest(spec, columns, marks)
+    narrow = _narrowest(spec, columns, marks) if marks else None
     if narrow is None:
         return f"SELECT {names} FROM {rollup} UNION ALL SELECT {names} FROM {delta}"  # noqa: S608 - constants
     first, last = _inside(narrow, marks)

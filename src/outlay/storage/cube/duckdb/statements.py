@@ -3,6 +3,7 @@
 from functools import cache
 
 from outlay.kit.sqlfiles import load_sql
+from outlay.storage.cube.questions import PACKAGE as SHARED
 from outlay.storage.cube.rollups import MAX_MEASURE, NarrowSpec, RollupSpec
 
 PACKAGE = "outlay.storage.cube.duckdb.sql"
@@ -81,7 +82,7 @@ def narrow_differences(narrow: NarrowSpec) -> str:
     names = ", ".join(narrow.shape.dimensions)
     sums = ", ".join(f"sum({name}) AS {name}" for name in narrow.shape.measures)
     cells, inner = cells_of_narrow(narrow), ", ".join(narrow.shape.measures)
-    return load_sql(PACKAGE, "narrow.differences").format(
+    return load_sql(SHARED, "narrow.differences").format(
         mine=f"SELECT {names}, {sums} FROM {narrow.table} GROUP BY {names}",  # noqa: S608 - constants
         theirs=(
             f"SELECT {names}, {sums} FROM "  # noqa: S608 - constants
@@ -139,9 +140,8 @@ def load_group_sets() -> str:
 def cells(spec: RollupSpec) -> str:
     """The statement that reads every cell of an organization in a run of buckets."""
     rollup, delta = spec.tables
-    return load_sql(PACKAGE, "rollup.cells").format(
-        rollup=rollup,
-        delta=delta,
+    return load_sql(SHARED, "rollup.cells").format(
+        source=f"SELECT * FROM {rollup} UNION ALL SELECT * FROM {delta}",  # noqa: S608 - constants
         dimensions=", ".join(spec.dimensions),
         sums=", ".join(f"sum({name}) AS {name}" for name in spec.measures),
     )

@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import orjson
+from typing_extensions import override
 
-from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Unavailable
-from outlay.domain.period import Interval, Period, bucket_at, bucket_start, steps_of
-from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import Totals
-from outlay.storage.cube.aggregation import Deltas, Key
-from outlay.storage.cube.duckdb import questions, statements
+from outlay.domain.period import bucket_at, bucket_start
+from outlay.storage.cube.aggregation import Deltas
+from outlay.storage.cube.duckdb import statements
+from outlay.storage.cube.duckdb.dialect import DuckDBDialect
+from outlay.storage.cube.questions import Parameters
+from outlay.storage.cube.reader import SqlReader
 from outlay.storage.cube.rollups import (
     CUBE_SCHEMA_VERSION,
     LATENCY,
@@ -31,129 +32,39 @@ from outlay.storage.cube.rollups import (
     NarrowSpec,
     RollupSpec,
 )
-from outlay.storage.cube.store import BreakdownRow, CubeMismatch, NestedRow, Row
+from outlay.storage.cube.store import CubeMismatch
 
 MEMORY_LIMIT: Final = "384MB"
 """DuckDB's buffer limit: more is not faster below 50 M rows, and the process stays small."""
 
 CHECKPOINT_SIZE: Final = "16MB"
 
-_FIRST_MEASURE: Final = 4
-"""Position of the first measure in a breakdown row, after step, kind, key and others."""
 
-
-class DuckDBReader:
+class DuckDBReader(SqlReader):
     """One snapshot, on one cursor."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(DuckDBDialect())
         self._cursor = cursor
+
+    @override
+    def _ask(self, text: str, parameters: Parameters) -> list[Any]:
+        return self._cursor.execute(text, parameters).fetchall()
+
+    @override
+    def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
+        found = self._cursor.execute(text, parameters)
+        while rows := found.fetchmany(10_000):
+            yield from rows
+
+    @override
+    def _cells(self, spec: RollupSpec) -> str:
+        return statements.cells(spec)
 
     def loaded_seq(self) -> int:
         """The ledger position this snapshot covers."""
         row = self._cursor.execute("SELECT loaded_seq FROM cube_state").fetchone()
         return int(row[0]) if row else 0
-
-    def totals(self, query: UsageQuery) -> dict[int, Totals]:
-        """Measures per step index, each event once; steps without usage are absent."""
-        marks = step_marks(query.period, query.interval)
-        if not marks:
-            return {}
-        text, parameters = questions.totals(query, marks)
-        make = _totals_maker(query.measures)
-        rows = self._cursor.execute(text, parameters).fetchall()
-        return {row[0]: make(row[1:]) for row in rows if row[1] is not None}
-
-    def breakdown(self, query: UsageQuery) -> list[BreakdownRow]:
-        """Measures per step index and group, the top kept and the rest as `other`."""
-        marks = step_marks(query.period, query.interval)
-        if not marks:
-            return []
-        text, parameters = questions.breakdown(query, marks)
-        make = _totals_maker(query.measures)
-        return [
-            BreakdownRow(row[0], row[1], row[2], row[3], make(row[_FIRST_MEASURE:]))
-            for row in self._cursor.execute(text, parameters).fetchall()
-        ]
-
-    def latency_bins(self, query: UsageQuery) -> dict[int, int]:
-        """Requests per latency bin."""
-        text, parameters = questions.latency_bins(query)
-        return dict(self._cursor.execute(text, parameters).fetchall())
-
-    def latency_steps(self, query: UsageQuery) -> dict[int, dict[int, int]]:
-        """Requests per latency bin of each step index; steps without are absent."""
-        marks = step_marks(query.period, query.interval)
-        if not marks:
-            return {}
-        text, parameters = questions.latency_steps(query, marks)
-        bins: dict[int, dict[int, int]] = {}
-        for step, latency_bin, requests in self._cursor.execute(text, parameters).fetchall():
-            bins.setdefault(step, {})[latency_bin] = requests
-        return bins
-
-    def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
-        """Requests per latency bin of each value of a dimension; empty without one."""
-        text, parameters = questions.latency_by(query, dimension)
-        bins: dict[str, dict[int, int]] = {}
-        for value, latency_bin, requests in self._cursor.execute(text, parameters).fetchall():
-            bins.setdefault(value, {})[latency_bin] = requests
-        return bins
-
-    def nested(self, query: UsageQuery, named: tuple[str, ...]) -> list[NestedRow]:
-        """The second level under the `named` values of the first; the others are one together."""
-        marks = step_marks(query.period, query.interval)
-        if not marks:
-            return []
-        text, parameters = questions.nested(query, marks, named)
-        make = _totals_maker(query.measures)
-        return [
-            NestedRow(row[1], row[2], BreakdownRow(row[0], row[3], row[4], row[5], make(row[6:])))
-            for row in self._cursor.execute(text, parameters).fetchall()
-        ]
-
-    def rows(self, query: RowQuery) -> Iterator[Row]:
-        """Every combination of dimension values per step, in that order."""
-        marks = step_marks(query.period, query.interval)
-        if not marks:
-            return
-        text, parameters = questions.rows(query, marks)
-        make = _totals_maker(query.measures)
-        width = 1 + len(query.group_by)
-        found = self._cursor.execute(text, parameters)
-        while batch := found.fetchmany(10_000):
-            for row in batch:
-                if row[width] is not None:  # nothing at all, where nothing is grouped by
-                    yield Row(row[0], row[1:width], make(row[width:]))
-
-    def distinct(
-        self, query: UsageQuery, dimensions: tuple[Dimension, ...]
-    ) -> dict[int, tuple[int, ...]]:
-        """How many values of each dimension had usage, per step; steps without are absent."""
-        marks = step_marks(query.period, query.interval)
-        if not marks:
-            return {}
-        found: dict[int, list[int]] = {}
-        for index, dimension in enumerate(dimensions):
-            text, parameters = questions.distinct(query, marks, dimension)
-            for step, count in self._cursor.execute(text, parameters).fetchall():
-                found.setdefault(step, [0] * len(dimensions))[index] = count
-        return {step: tuple(counts) for step, counts in found.items()}
-
-    def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
-        """The buckets in which something matches, newest first, with their requests."""
-        text, parameters = questions.buckets(query)
-        return list(self._cursor.execute(text, parameters).fetchall())
-
-    def cells(
-        self, spec: RollupSpec, organization_id: str, start: int, end: int
-    ) -> Iterator[tuple[Key, tuple[int, ...]]]:
-        """Every cell of a rollup in buckets [start, end)."""
-        window = {"organization_id": organization_id, "start": start, "end": end}
-        found = self._cursor.execute(statements.cells(spec), window)
-        width = len(spec.dimensions)
-        while rows := found.fetchmany(10_000):
-            for row in rows:
-                yield row[:width], row[width:]
 
     def row_counts(self) -> dict[str, int]:
         """Rows per table, for `doctor`."""
@@ -171,29 +82,6 @@ class DuckDBReader:
             row = self._cursor.execute(statements.narrow_differences(narrow)).fetchone()
             found[narrow.shape.name] = int(row[0]) if row else 0
         return found
-
-
-def _totals_maker(measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Totals]:
-    """What turns the values of some measures into Totals."""
-    if measures == Totals._fields:
-        return Totals._make
-    positions = [Totals._fields.index(name) for name in measures]
-
-    def make(values: tuple[int, ...]) -> Totals:
-        row = [0] * len(Totals._fields)
-        for position, value in zip(positions, values, strict=True):
-            row[position] = value
-        return Totals._make(row)
-
-    return make
-
-
-def step_marks(period: Period, interval: Interval) -> tuple[int, ...]:
-    """Start bucket of every step and the end of the last; empty for no steps."""
-    steps = steps_of(period, interval)
-    if not steps:
-        return ()
-    return (*(step.start_bucket for step in steps), steps[-1].end_bucket)
 
 
 class DuckDBCube:

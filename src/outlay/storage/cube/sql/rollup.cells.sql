@@ -1,5 +1,5 @@
 -- Every cell of one organization in a run of buckets, folded and pending rows together: for verify.
 SELECT {dimensions}, {sums}
-FROM (SELECT * FROM {rollup} UNION ALL SELECT * FROM {delta})
+FROM ({source})
 WHERE organization_id = $organization_id AND bucket >= $start AND bucket < $end
 GROUP BY {dimensions}

@@ -1,8 +1,12 @@
 """Which step a bucket lies in, as SQL: edges are computed in Python, no engine knows zones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
+
+from outlay.domain.period import Interval, Period, steps_of
+
+Quotient = Callable[[str, int], str]
 
 
 class _Run(NamedTuple):
@@ -16,10 +20,11 @@ class _Run(NamedTuple):
     """Buckets per step."""
 
 
-def step_of(marks: Sequence[int]) -> str:
+def step_of(marks: Sequence[int], quotient: Quotient) -> str:
     """An expression over `usage.bucket`, for buckets inside the steps; `0` for a single step.
 
-    `marks` are the start buckets of the steps and the end of the last. Days and hours are of one
+    `marks` are the start buckets of the steps and the end of the last; `quotient` is how an engine
+    divides integers. Days and hours are of one
     length but where clocks change, so a division per run of them takes the place of a join.
     """
     if len(marks) == 2:
@@ -28,14 +33,22 @@ def step_of(marks: Sequence[int]) -> str:
     for step, (start, end) in enumerate(pairwise(marks)):
         if not runs or end - start != runs[-1].length:
             runs.append(_Run(start, step, end - start))
-    return f"CAST({_branch(runs)} AS SMALLINT)"
+    return f"CAST({_branch(runs, quotient)} AS SMALLINT)"
 
 
-def _branch(runs: Sequence[_Run]) -> str:
+def _branch(runs: Sequence[_Run], quotient: Quotient) -> str:
     """The halves of the runs, told apart again and again: as few comparisons as can be."""
     if len(runs) == 1:
         start, step, length = runs[0]
-        return f"{step} + (usage.bucket - {start}) // {length}"
+        return f"{step} + {quotient(f'usage.bucket - {start}', length)}"
     middle = len(runs) // 2
-    before, after = _branch(runs[:middle]), _branch(runs[middle:])
+    before, after = _branch(runs[:middle], quotient), _branch(runs[middle:], quotient)
     return f"CASE WHEN usage.bucket < {runs[middle].start} THEN {before} ELSE {after} END"
+
+
+def step_marks(period: Period, interval: Interval) -> tuple[int, ...]:
+    """Start bucket of every step and the end of the last; empty for no steps."""
+    steps = steps_of(period, interval)
+    if not steps:
+        return ()
+    return (*(step.start_bucket for step in steps), steps[-1].end_bucket)

@@ -43,7 +43,9 @@ kept AS MATERIALIZED (
     LEFT JOIN remainder USING (kind, key)
 ),
 target AS MATERIALIZED (
-    SELECT kind, key, part_kind, part_key, others, CAST(row_number() OVER () AS INTEGER) AS id
+    SELECT kind, key, part_kind, part_key, others, CAST(
+        row_number() OVER (ORDER BY kind, key, part_kind, part_key, others) AS INTEGER
+    ) AS id
     FROM (SELECT DISTINCT kind, key, part_kind, part_key, others FROM kept)
 ),
 aim AS MATERIALIZED (

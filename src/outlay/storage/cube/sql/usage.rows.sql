@@ -5,6 +5,7 @@ WITH cell AS MATERIALIZED (
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
+    HAVING count(*) > 0
 )
 SELECT step{values}, {sums}
 FROM cell{group_join}{after}

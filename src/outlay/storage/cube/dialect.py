@@ -1,0 +1,44 @@
+"""What engines say differently in questions of one text."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from outlay.storage.cube.rollups import RollupSpec
+
+
+class Dialect(Protocol):
+    """The fragments of an engine, for one snapshot of it."""
+
+    @property
+    def group_set(self) -> str:
+        """The table, or subquery, of which groups a stored set has; every pair once."""
+        ...
+
+    def sum(self, expression: str) -> str:
+        """A sum in 128 bits."""
+        ...
+
+    def quotient(self, value: str, divisor: int) -> str:
+        """Division of integers that are not negative, rounded down."""
+        ...
+
+    def pairs(self, values: str, targets: str) -> str:
+        """A subquery with the columns `value` and `target` over two lists of one length."""
+        ...
+
+    def source(
+        self,
+        spec: RollupSpec,
+        columns: Collection[str],
+        measures: Sequence[str],
+        marks: Sequence[int],
+    ) -> str:
+        """A subquery over some dimensions and measures of a rollup, as good as the whole of it.
+
+        `marks` are the start buckets of the steps and the end of the last.
+        """
+        ...
+
+    def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
+        """The same where a bucket must not be taken together with others."""
+        ...

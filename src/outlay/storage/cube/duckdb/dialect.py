@@ -1,0 +1,38 @@
+"""How DuckDB says what engines say differently."""
+
+from collections.abc import Collection, Sequence
+
+from outlay.storage.cube.duckdb.sources import source
+from outlay.storage.cube.rollups import RollupSpec
+
+
+class DuckDBDialect:
+    """The fragments of DuckDB; its snapshots are transactions, so they need none of their own."""
+
+    group_set = "group_set"
+
+    def sum(self, expression: str) -> str:
+        """A sum in 128 bits: that of 64-bit integers is a HUGEINT."""
+        return f"sum({expression})"
+
+    def quotient(self, value: str, divisor: int) -> str:
+        """Division of integers that are not negative, rounded down."""
+        return f"({value}) // {divisor}"
+
+    def pairs(self, values: str, targets: str) -> str:
+        """A subquery with the columns `value` and `target` over two lists of one length."""
+        return f"(SELECT unnest({values}) AS value, unnest({targets}) AS target)"
+
+    def source(
+        self,
+        spec: RollupSpec,
+        columns: Collection[str],
+        measures: Sequence[str],
+        marks: Sequence[int],
+    ) -> str:
+        """The rollup with the fewest rows that has what is needed, and what is not in it yet."""
+        return source(spec, columns, measures, marks)
+
+    def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
+        """The rollup itself."""
+        return source(spec, columns, measures, ())

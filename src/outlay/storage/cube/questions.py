@@ -1,0 +1,315 @@
+"""SQL of questions: named files filled with fragments from closed lists, values always bound."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import DISCOVERABLE
+from outlay.domain.measure import MEASURES, Rank
+from outlay.domain.query import RowQuery, UsageQuery
+from outlay.kit.sqlfiles import load_sql
+from outlay.storage.cube.dialect import Dialect
+from outlay.storage.cube.rollups import LATENCY, USAGE
+from outlay.storage.cube.steps import step_of
+
+PACKAGE: Final = "outlay.storage.cube.sql"
+
+_RANK_MEASURES: Final = {
+    Rank.COST: ("cost_pusd",),
+    Rank.REQUESTS: ("requests",),
+    Rank.TOKENS: ("input_tokens", "output_tokens"),
+}
+_MERGED: Final = tuple(dimension for dimension in DISCOVERABLE if dimension is not Dimension.GROUP)
+"""Dimensions whose values stand in the rows themselves."""
+
+_MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
+_BY_LABEL = "SELECT *, label AS value FROM cell"
+_BY_GROUP = """SELECT step, coalesce(group_set.group_id, '') AS value, {sums}
+    FROM cell LEFT JOIN {group_set} AS group_set ON group_set.groups = cell.label
+    GROUP BY ALL"""
+
+Parameters = dict[str, str | int | list[str]]
+Question = UsageQuery | RowQuery
+
+
+class Questions:
+    """The statements of an engine's questions, each with the values that it binds."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def breakdown(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+        """The statement and parameters of a grouped question.
+
+        `marks` are the start buckets of the steps and the end of the last, here and below.
+        """
+        if query.group_by is None:
+            raise ValueError("a breakdown needs a dimension")
+        filters, parameters = self._filters(query)
+        is_group = query.group_by is Dimension.GROUP
+        text = load_sql(PACKAGE, "usage.breakdown").format(
+            column=query.group_by.column,
+            stepped=_BY_GROUP.format(
+                sums=self._sums(query.measures), group_set=self._group_set(query)
+            )
+            if is_group
+            else _BY_LABEL,
+            place=self._place(query, parameters),
+            source=self._source(query, marks, query.group_by),
+            sums=self._sums(query.measures),
+            stepped_sums=self._sums(query.measures, "stepped."),
+            filters=filters,
+            step=step_of(marks, self._dialect.quotient),
+        )
+        return self._bound(text, query, {**parameters, "top": query.top})
+
+    def nested(
+        self, query: UsageQuery, marks: Sequence[int], named: tuple[str, ...]
+    ) -> tuple[str, Parameters]:
+        """The statement and parameters of the second level, under `named` values of the first."""
+        if query.group_by is None or query.then_by is None:
+            raise ValueError("a nested breakdown needs two dimensions")
+        filters, parameters = self._filters(query)
+        names = {f"named_{index}": value for index, value in enumerate(named)}
+        first, first_join = self._expanded(query, query.group_by, "label", "first_set")
+        second, second_join = self._expanded(query, query.then_by, "second_label", "second_set")
+        text = load_sql(PACKAGE, "usage.nested").format(
+            column=query.group_by.column,
+            second=query.then_by.column,
+            first_value=first,
+            first_join=first_join,
+            second_value=second,
+            second_join=second_join,
+            named=", ".join(f"${name}" for name in names) or "NULL",
+            source=self._source(query, marks, query.group_by, query.then_by),
+            rank=self._rank(query.ranks[0]),
+            ranked_sums=self._sums(_RANK_MEASURES[query.ranks[0]]),
+            ranked_measures=", ".join(_RANK_MEASURES[query.ranks[0]]),
+            sums=self._sums(query.measures),
+            measures=", ".join(query.measures),
+            filters=filters,
+            step=step_of(marks, self._dialect.quotient),
+        )
+        return self._bound(text, query, {**parameters, **names, "top": query.top})
+
+    def rows(self, query: RowQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+        """The statement and parameters that read every combination of some dimensions."""
+        filters, parameters = self._filters(query)
+        values, group_join = [], ""
+        for index, dimension in enumerate(query.group_by):
+            value, join = self._expanded(query, dimension, f"cell.label_{index}", "group_set")
+            values.append(value)
+            group_join += join
+        after, limit = "", ""
+        if query.after is not None:
+            step, keys = query.after
+            parameters["after_step"] = step
+            parameters.update({f"after_{index}": key for index, key in enumerate(keys)})
+            names = ["$after_step", *(f"$after_{index}" for index in range(len(keys)))]
+            after = f"\nWHERE ({', '.join(['step', *values])}) > ({', '.join(names)})"
+        if query.limit is not None:
+            limit = f"\nLIMIT {int(query.limit)}"
+        text = load_sql(PACKAGE, "usage.rows").format(
+            after=after,
+            limit=limit,
+            columns="".join(
+                f", {dimension.column} AS label_{index}"
+                for index, dimension in enumerate(query.group_by)
+            ),
+            values="".join(f", {value}" for value in values),
+            group_join=group_join,
+            source=self._source(query, marks, *query.group_by),
+            sums=self._sums(query.measures),
+            filters=filters,
+            step=step_of(marks, self._dialect.quotient),
+        )
+        return self._bound(text, query, parameters)
+
+    def distinct(
+        self, query: UsageQuery, marks: Sequence[int], dimension: Dimension
+    ) -> tuple[str, Parameters]:
+        """The statement and parameters that count the values of a dimension which had usage."""
+        filters, parameters = self._filters(query)
+        value, group_join = self._expanded(
+            query, dimension, f"cell.{dimension.column}", "group_set"
+        )
+        text = load_sql(PACKAGE, "usage.distinct").format(
+            columns=dimension.column,
+            counts=f"count(DISTINCT nullif({value}, ''))",
+            group_join=group_join,
+            source=self._source(query, marks, dimension, measures=()),
+            filters=filters,
+            step=step_of(marks, self._dialect.quotient),
+        )
+        return self._bound(text, query, parameters)
+
+    def buckets(self, query: UsageQuery) -> tuple[str, Parameters]:
+        """The statement and parameters that find where something matches."""
+        filters, parameters = self._filters(query)
+        columns = {dimension.column for dimension in query.filters}
+        every = self._dialect.every(USAGE, columns, ("requests",))
+        merged = self._merged(query, columns, every)
+        text = load_sql(PACKAGE, "usage.buckets").format(source=merged, filters=filters)
+        return self._bound(text, query, parameters)
+
+    def totals(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+        """The statement and parameters of the ungrouped question."""
+        filters, parameters = self._filters(query)
+        text = load_sql(PACKAGE, "usage.totals").format(
+            source=self._source(query, marks),
+            sums=self._sums(query.measures),
+            filters=filters,
+            step=step_of(marks, self._dialect.quotient),
+        )
+        return self._bound(text, query, parameters)
+
+    def latency_bins(self, query: UsageQuery) -> tuple[str, Parameters]:
+        """The statement and parameters that read the latency histogram of a question's window."""
+        filters, parameters = self._filters(query)
+        text = load_sql(PACKAGE, "latency.bins").format(source=self._bins(query), filters=filters)
+        return self._bound(text, query, parameters)
+
+    def latency_steps(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+        """The statement and parameters that read the latency histogram of each step."""
+        filters, parameters = self._filters(query)
+        text = load_sql(PACKAGE, "latency.steps").format(
+            source=self._bins(query, marks=marks),
+            filters=filters,
+            step=step_of(marks, self._dialect.quotient),
+        )
+        return self._bound(text, query, parameters)
+
+    def latency_by(self, query: UsageQuery, dimension: Dimension) -> tuple[str, Parameters]:
+        """The statement and parameters that read the latency histogram of each value."""
+        filters, parameters = self._filters(query)
+        value, join = self._expanded(query, dimension, "label", "group_set")
+        text = load_sql(PACKAGE, "latency.by").format(
+            column=dimension.column,
+            value=value,
+            join=join,
+            source=self._bins(query, dimension),
+            filters=filters,
+        )
+        return self._bound(text, query, parameters)
+
+    def _source(
+        self,
+        query: Question,
+        marks: Sequence[int],
+        *dimensions: Dimension,
+        measures: tuple[str, ...] | None = None,
+    ) -> str:
+        """Where usage by some dimensions is read from; of the question's measures, or others."""
+        columns = {dimension.column for dimension in (*dimensions, *query.filters)}
+        wanted = query.measures if measures is None else measures
+        return self._merged(query, columns, self._dialect.source(USAGE, columns, wanted, marks))
+
+    def _bins(self, query: UsageQuery, *dimensions: Dimension, marks: Sequence[int] = ()) -> str:
+        """Where latency by some dimensions is read from; `marks` are edges of steps, if any."""
+        columns = {dimension.column for dimension in (*dimensions, *query.filters)} | {
+            "latency_bin"
+        }
+        marks = marks or (query.period.start_bucket, query.period.end_bucket)
+        return self._merged(
+            query, columns, self._dialect.source(LATENCY, columns, LATENCY.measures, marks)
+        )
+
+    def _merged(self, query: Question, columns: Collection[str], source: str) -> str:
+        """A subquery in whose rows each merged value is the one that it counts as."""
+        joins, replacements = "", []
+        for dimension in _MERGED:
+            if dimension.column in columns and query.merges.of(dimension):
+                name = f"merged_{dimension.column}"
+                joins += (
+                    f"\nLEFT JOIN {self._pairs(dimension)} AS {name} "
+                    f"ON {name}.value = unmerged.{dimension.column}"
+                )
+                replacements.append(
+                    f"coalesce({name}.target, unmerged.{dimension.column}) AS {dimension.column}"
+                )
+        if not replacements:
+            return source
+        return (
+            f"SELECT unmerged.* REPLACE ({', '.join(replacements)}) "  # noqa: S608 - constants
+            f"FROM ({source}) AS unmerged{joins}"
+        )
+
+    def _group_set(self, query: Question) -> str:
+        """The table of which groups a stored set has, or what stands for it if some are merged."""
+        if not query.merges.of(Dimension.GROUP):
+            return self._dialect.group_set
+        return (
+            "(SELECT DISTINCT known.groups AS groups, "  # noqa: S608 - constants
+            "coalesce(merged.target, known.group_id) AS group_id "
+            f"FROM {self._dialect.group_set} AS known "
+            f"LEFT JOIN {self._pairs(Dimension.GROUP)} AS merged ON merged.value = known.group_id)"
+        )
+
+    def _pairs(self, dimension: Dimension) -> str:
+        """Merged values beside their targets."""
+        name = dimension.column
+        return self._dialect.pairs(f"$merged_{name}", f"$target_{name}")
+
+    def _expanded(
+        self, query: Question, dimension: Dimension, label: str, alias: str
+    ) -> tuple[str, str]:
+        """A dimension's value as an expression over its label, and the join that it needs."""
+        if dimension is not Dimension.GROUP:
+            return label, ""
+        return (
+            f"coalesce({alias}.group_id, '')",
+            f"\nLEFT JOIN {self._group_set(query)} AS {alias} ON {alias}.groups = {label}",
+        )
+
+    def _place(self, query: UsageQuery, parameters: Parameters) -> str:
+        """A value's best place in any ranking, ties by value; or whether it is to be named."""
+        if query.named is not None:
+            names = [f"named_{index}" for index in range(len(query.named))]
+            parameters.update(zip(names, query.named, strict=True))
+            listed = ", ".join(f"${name}" for name in names) or "''"
+            return f"CASE WHEN value IN ({listed}) THEN 0 ELSE $top + 1 END"
+        places = ", ".join(
+            f"row_number() OVER (ORDER BY {self._rank(rank)} DESC, value)" for rank in query.ranks
+        )
+        return f"least({places})" if len(query.ranks) > 1 else places
+
+    def _rank(self, rank: Rank) -> str:
+        return " + ".join(self._dialect.sum(name) for name in _RANK_MEASURES[rank])
+
+    def _sums(self, measures: tuple[str, ...], prefix: str = "") -> str:
+        return ", ".join(f"{self._dialect.sum(prefix + name)} AS {name}" for name in measures)
+
+    def _bound(self, text: str, query: Question, parameters: Parameters) -> tuple[str, Parameters]:
+        """A statement with all that it names: DuckDB refuses parameters that are not named."""
+        bound: Parameters = {
+            **parameters,
+            "organization_id": query.organization_id,
+            "start": query.period.start_bucket,
+            "end": query.period.end_bucket,
+        }
+        for dimension in DISCOVERABLE:
+            pairs = query.merges.of(dimension)
+            if pairs and f"$merged_{dimension.column})" in text:
+                bound[f"merged_{dimension.column}"] = list(pairs)
+                bound[f"target_{dimension.column}"] = list(pairs.values())
+        return text, bound
+
+    def _filters(self, query: Question) -> tuple[str, Parameters]:
+        """WHERE fragments with one named parameter per value: OR within a filter, AND between."""
+        clauses: list[str] = []
+        parameters: Parameters = {}
+        for dimension in sorted(query.filters):
+            names = []
+            for value in query.filters[dimension]:
+                name = f"filter_{len(parameters)}"
+                parameters[name] = query.merges.target(dimension, value)
+                names.append(f"${name}")
+            within = ", ".join(names)
+            if dimension is Dimension.GROUP:
+                within = f"SELECT groups FROM {self._group_set(query)} WHERE group_id IN ({within})"  # noqa: S608 - parameter names
+            clauses.append(f"\n      AND {dimension.column} IN ({within})")
+        return "".join(clauses), parameters
+
+
+if USAGE.measures != _MEASURE_NAMES:
+    raise AssertionError("the usage rollup has the measures of the catalogue")

@@ -1,0 +1,149 @@
+"""Questions to a cube that answers in SQL: the same on every engine but for its dialect."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.query import RowQuery, UsageQuery
+from outlay.domain.result import Totals
+from outlay.storage.cube.aggregation import Key
+from outlay.storage.cube.dialect import Dialect
+from outlay.storage.cube.questions import Parameters, Questions
+from outlay.storage.cube.rollups import RollupSpec
+from outlay.storage.cube.steps import step_marks
+from outlay.storage.cube.store import BreakdownRow, NestedRow, Row
+
+_FIRST_MEASURE: Final = 4
+"""Position of the first measure in a breakdown row, after step, kind, key and others."""
+
+
+class SqlReader(ABC):
+    """One consistent snapshot of the cube, asked in SQL."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._questions = Questions(dialect)
+
+    @abstractmethod
+    def _ask(self, text: str, parameters: Parameters) -> list[Any]:
+        """The rows that a statement finds."""
+
+    @abstractmethod
+    def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
+        """The rows of a statement that may find more than memory holds."""
+
+    @abstractmethod
+    def _cells(self, spec: RollupSpec) -> str:
+        """The statement that reads every cell of an organization in a run of buckets."""
+
+    def totals(self, query: UsageQuery) -> dict[int, Totals]:
+        """Measures per step index, each event once; steps without usage are absent."""
+        marks = step_marks(query.period, query.interval)
+        if not marks:
+            return {}
+        text, parameters = self._questions.totals(query, marks)
+        make = _totals_maker(query.measures)
+        rows = self._ask(text, parameters)
+        return {row[0]: make(row[1:]) for row in rows}
+
+    def breakdown(self, query: UsageQuery) -> list[BreakdownRow]:
+        """Measures per step index and group, the top kept and the rest as `other`."""
+        marks = step_marks(query.period, query.interval)
+        if not marks:
+            return []
+        text, parameters = self._questions.breakdown(query, marks)
+        make = _totals_maker(query.measures)
+        return [
+            BreakdownRow(row[0], row[1], row[2], row[3], make(row[_FIRST_MEASURE:]))
+            for row in self._ask(text, parameters)
+        ]
+
+    def latency_bins(self, query: UsageQuery) -> dict[int, int]:
+        """Requests per latency bin."""
+        text, parameters = self._questions.latency_bins(query)
+        return dict(self._ask(text, parameters))
+
+    def latency_steps(self, query: UsageQuery) -> dict[int, dict[int, int]]:
+        """Requests per latency bin of each step index; steps without are absent."""
+        marks = step_marks(query.period, query.interval)
+        if not marks:
+            return {}
+        text, parameters = self._questions.latency_steps(query, marks)
+        bins: dict[int, dict[int, int]] = {}
+        for step, latency_bin, requests in self._ask(text, parameters):
+            bins.setdefault(step, {})[latency_bin] = requests
+        return bins
+
+    def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
+        """Requests per latency bin of each value of a dimension; empty without one."""
+        text, parameters = self._questions.latency_by(query, dimension)
+        bins: dict[str, dict[int, int]] = {}
+        for value, latency_bin, requests in self._ask(text, parameters):
+            bins.setdefault(value, {})[latency_bin] = requests
+        return bins
+
+    def nested(self, query: UsageQuery, named: tuple[str, ...]) -> list[NestedRow]:
+        """The second level under the `named` values of the first; the others are one together."""
+        marks = step_marks(query.period, query.interval)
+        if not marks:
+            return []
+        text, parameters = self._questions.nested(query, marks, named)
+        make = _totals_maker(query.measures)
+        return [
+            NestedRow(row[1], row[2], BreakdownRow(row[0], row[3], row[4], row[5], make(row[6:])))
+            for row in self._ask(text, parameters)
+        ]
+
+    def rows(self, query: RowQuery) -> Iterator[Row]:
+        """Every combination of dimension values per step, in that order."""
+        marks = step_marks(query.period, query.interval)
+        if not marks:
+            return
+        text, parameters = self._questions.rows(query, marks)
+        make = _totals_maker(query.measures)
+        width = 1 + len(query.group_by)
+        for row in self._stream(text, parameters):
+            yield Row(row[0], row[1:width], make(row[width:]))
+
+    def distinct(
+        self, query: UsageQuery, dimensions: tuple[Dimension, ...]
+    ) -> dict[int, tuple[int, ...]]:
+        """How many values of each dimension had usage, per step; steps without are absent."""
+        marks = step_marks(query.period, query.interval)
+        if not marks:
+            return {}
+        found: dict[int, list[int]] = {}
+        for index, dimension in enumerate(dimensions):
+            text, parameters = self._questions.distinct(query, marks, dimension)
+            for step, count in self._ask(text, parameters):
+                found.setdefault(step, [0] * len(dimensions))[index] = count
+        return {step: tuple(counts) for step, counts in found.items()}
+
+    def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
+        """The buckets in which something matches, newest first, with their requests."""
+        text, parameters = self._questions.buckets(query)
+        return list(self._ask(text, parameters))
+
+    def cells(
+        self, spec: RollupSpec, organization_id: str, start: int, end: int
+    ) -> Iterator[tuple[Key, tuple[int, ...]]]:
+        """Every cell of a rollup in buckets [start, end)."""
+        window: Parameters = {"organization_id": organization_id, "start": start, "end": end}
+        width = len(spec.dimensions)
+        for row in self._stream(self._cells(spec), window):
+            yield row[:width], row[width:]
+
+
+def _totals_maker(measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Totals]:
+    """What turns the values of some measures into Totals."""
+    if measures == Totals._fields:
+        return Totals._make
+    positions = [Totals._fields.index(name) for name in measures]
+
+    def make(values: tuple[int, ...]) -> Totals:
+        row = [0] * len(Totals._fields)
+        for position, value in zip(positions, values, strict=True):
+            row[position] = value
+        return Totals._make(row)
+
+    return make
