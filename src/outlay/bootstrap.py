@@ -290,6 +290,7 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
     logger.warning("%s; rebuilding it from the ledger", reason)
     home.clear()
     cube = home.open(ledger.edition)
-    for _ in fill(ledger, cube):
-        pass
+    if not home.is_shared:  # else whoever loads it does so, and answers say how far they reach
+        for _ in fill(ledger, cube):
+            pass
     return cube

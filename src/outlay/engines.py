@@ -45,7 +45,8 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
         stack.callback(ledger.close)
         directory = _open_directory(settings, database)
         stack.callback(directory.close)
-        cubes = DuckDBHome(settings.cube_path)
+        cubes = _open_cubes(settings)
+        stack.callback(cubes.close)
         yield Stores(ledger=ledger, directory=directory, cubes=cubes)
 
 
@@ -65,11 +66,7 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     try:
         from outlay.storage.postgres import PostgresDatabase
     except ImportError as error:
-        raise Invalid(
-            "OUTLAY_DATABASE_URL needs the PostgreSQL driver; install it with "
-            "`pip install 'outlay[scale]'`",
-            code="driver-missing",
-        ) from error
+        raise _driver_missing("OUTLAY_DATABASE_URL", "PostgreSQL") from error
     database = PostgresDatabase(settings.database_url)
     stack.callback(database.close)
     return database
@@ -95,6 +92,23 @@ def _open_directory(settings: Settings, database: "PostgresDatabase | None") -> 
     from outlay.storage.directory.postgres import PostgresDirectory
 
     return PostgresDirectory(database)
+
+
+def _open_cubes(settings: Settings) -> CubeHome:
+    if not settings.cube_url:
+        return DuckDBHome(settings.cube_path)
+    try:
+        from outlay.storage.cube.clickhouse.home import ClickHouseHome
+    except ImportError as error:
+        raise _driver_missing("OUTLAY_CUBE_URL", "ClickHouse") from error
+    return ClickHouseHome(settings.cube_url)
+
+
+def _driver_missing(variable: str, engine: str) -> Invalid:
+    return Invalid(
+        f"{variable} needs the driver of {engine}; install it with `pip install 'outlay[scale]'`",
+        code="driver-missing",
+    )
 
 
 def _node_id(settings: Settings, clock: Clock) -> str:

@@ -44,6 +44,8 @@ class Settings:
     """`postgresql://…` with ledger and directory; empty: the SQLite file in the data folder."""
     journal_events: int = 100_000
     """How many events and intents a process takes while the database is away."""
+    cube_url: str = field(default="", repr=False)
+    """`clickhouse://…` with the cube; empty: a DuckDB file in the data folder."""
     workers: int = 1
     """How many processes serve together from the folder."""
     worker: int = 0
@@ -128,7 +130,7 @@ def read_settings(
     """Settings from arguments, then from the environment, then defaults.
 
     Variables: `OUTLAY_DATA`, `OUTLAY_DATABASE_URL`, `OUTLAY_HOST`, `OUTLAY_PORT`,
-    `OUTLAY_PUBLIC_URL`, `OUTLAY_WORKERS`,
+    `OUTLAY_PUBLIC_URL`, `OUTLAY_WORKERS`, `OUTLAY_CUBE_URL`,
     `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`,
     `OUTLAY_JOURNAL_EVENTS`
     and, in seconds, `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`.
@@ -140,6 +142,7 @@ def read_settings(
     return Settings(
         data=folder.expanduser().absolute(),
         database_url=_url(variables, "OUTLAY_DATABASE_URL", ("postgresql", "postgres")),
+        cube_url=_url(variables, "OUTLAY_CUBE_URL", ("clickhouse", "chdb")),
         host=host or variables.get("OUTLAY_HOST") or "127.0.0.1",
         port=chosen_port,
         workers=workers or _workers(variables.get("OUTLAY_WORKERS")),
@@ -165,7 +168,7 @@ def _url(variables: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> s
     if scheme not in schemes or not separator or not rest:
         # Not shown: it may hold a password.
         raise Invalid(f"{name} must begin with {schemes[0]}://")
-    return f"{schemes[0]}://{rest}"
+    return f"{schemes[0] if name == 'OUTLAY_DATABASE_URL' else scheme}://{rest}"
 
 
 def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.postgres import Cluster, running_postgres
 
 from outlay.kit.clock import Clock
 from outlay.storage.ledger.postgres import PostgresLedger
@@ -14,13 +13,6 @@ from outlay.storage.ledger.spool import Spool
 from outlay.storage.ledger.sqlite import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import PostgresDatabase
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server."""
-    with running_postgres() as running:
-        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

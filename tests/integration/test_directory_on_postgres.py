@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from tests.factories import NOW
-from tests.postgres import running_postgres
+from tests.postgres import Cluster
 
 from outlay.bootstrap import _administer, open_checkpoints
 from outlay.domain.actor import Plan, Role, Scope
@@ -34,12 +34,11 @@ PASSWORD = "several words are best"
 
 
 @pytest.fixture(scope="module")
-def directory() -> Iterator[Directory]:
+def directory(cluster: Cluster) -> Iterator[Directory]:
     """The tables, made by the migrations."""
-    with running_postgres() as cluster:
-        database = PostgresDatabase(cluster.create_database())
-        yield PostgresDirectory(database)
-        database.close()
+    database = PostgresDatabase(cluster.create_database())
+    yield PostgresDirectory(database)
+    database.close()
 
 
 @pytest.fixture

@@ -33,12 +33,6 @@ DAY_US = in_us(timedelta(days=1))
 Open = Callable[[str], PostgresLedger]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_postgres() as running:
-        yield running
-
-
 @pytest.fixture
 def url(cluster: Cluster) -> str:
     return cluster.create_database()

@@ -7,6 +7,7 @@ the cube says where to go on.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -33,6 +34,9 @@ LOAD_PAUSE_SECONDS: Final = 0.5
 FOLD_SECONDS: Final = 30
 FOLD_EVENTS: Final = 200_000
 """Pending rows are folded after this time or this many events, whichever is first."""
+
+FOLLOW_SECONDS: Final = 0.2
+"""Between looks at how far another node has loaded a shared cube."""
 
 OUTDATED_FOR: Final = timedelta(minutes=1)
 """How long rows may have been rewritten by another node before the cube is made anew for it."""
@@ -66,7 +70,7 @@ class Projection:
     @property
     def pending_events(self) -> int:
         """Acknowledged events that are not in answers yet."""
-        return self._ledger.last_seq - self._loaded_seq
+        return max(0, self._ledger.last_seq - self._loaded_seq)
 
     def data_through(self) -> datetime:
         """Every event acknowledged before this instant is in answers."""
@@ -103,6 +107,8 @@ class Projection:
                 stop.wait(LOAD_PAUSE_SECONDS)
 
     def _work(self) -> None:
+        if not self._is_loader():
+            return
         if self._is_stale():
             for _ in self.rebuild():
                 pass
@@ -116,6 +122,20 @@ class Projection:
             with self._loading:
                 self._slot.cube.compact_one(bucket_at(now - COMPACT_AFTER))
 
+    def _is_loader(self) -> bool:
+        """Whether this node loads the cube; of one that is shared, find out how far it is."""
+        if not self._cubes.is_shared:
+            return True
+        with self._loading:
+            if not self._cubes.is_present(self._slot.cube):
+                self._slot.exchange(lambda: self._cubes.open(self._ledger.edition))
+            instant = self._ledger.known_at
+            with self._slot.read() as reader:
+                self._loaded_seq = reader.loaded_seq()
+            if not self.pending_events:
+                self._data_through = max(self._data_through, instant)
+        return self._ledger.lead()
+
     def catch_up(self) -> None:
         """Load until everything acknowledged before this call is in the cube."""
         for _ in self.load_steps():
@@ -125,6 +145,10 @@ class Projection:
         """Load everything acknowledged before this call, step by step."""
         instant, target = self._clock.now(), self._ledger.newest_seq()
         while self._loaded_seq < target:
+            if not self._is_loader():
+                time.sleep(FOLLOW_SECONDS)
+                yield Progress("events", min(self._loaded_seq, target), target)
+                continue
             with self._loading:
                 if self._loaded_seq >= target:  # somebody else has been here meanwhile
                     break
@@ -160,24 +184,26 @@ class Projection:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether rows of the ledger were rewritten since the present cube was made."""
-        return self._slot.cube.edition != self._ledger.edition
+        """Whether the present cube is not made of the rows as they are in the ledger."""
+        is_ahead = self._loaded_seq > self._ledger.last_seq
+        return self._slot.cube.edition != self._ledger.edition or is_ahead
 
     def rebuild(self) -> Iterator[Progress]:
         """Recreate the cube from the ledger beside the present one, then exchange them.
 
         Answers come from the present cube until the new one has caught up.
         """
-        fresh = self._cubes.fresh(self._ledger.edition)
-        try:
-            with self._loading:
-                yield from fill(self._ledger, fresh)
-                with fresh.read() as reader:
-                    self._loaded_seq = reader.loaded_seq()
-                self._slot.exchange(lambda: self._cubes.install(fresh, self._slot.cube))
-        finally:
-            fresh.close()
-            self._cubes.discard()
+        with self._ledger.alone("rebuild"):
+            fresh = self._cubes.fresh(self._ledger.edition)
+            try:
+                with self._loading:
+                    yield from fill(self._ledger, fresh)
+                    with fresh.read() as reader:
+                        self._loaded_seq = reader.loaded_seq()
+                    self._slot.exchange(lambda: self._cubes.install(fresh, self._slot.cube))
+            finally:
+                fresh.close()
+                self._cubes.discard()
 
     def release(self) -> None:
         """Close the present cube."""
@@ -194,18 +220,25 @@ def load_some(
 
     `note` is told what is about to be loaded, and through which position.
     """
-    deltas = Deltas()
-    through = after_seq
+    last = after_seq
+    batches = []
     for batch in ledger.recent_batches(after_seq) or ledger.read_batches(after_seq):
-        aggregate(batch.rows, deltas)
-        through = batch.last_seq
-        if through - after_seq >= LOAD_EVENTS:
+        batches.append(batch)
+        last = batch.last_seq
+        if last - after_seq >= LOAD_EVENTS:
             break
-    if through == after_seq:
+    if last == after_seq:
         raise Damaged(
             f"the ledger has no batch after event {after_seq}; the cube must be rebuilt",
             code="ledger-gap",
         )
+    through = cube.plan(after_seq, last)
+    if through > last:
+        batches = [each for each in ledger.read_batches(after_seq) if each.last_seq <= through]
+    deltas = Deltas()
+    for batch in batches:
+        if batch.last_seq <= through:
+            aggregate(batch.rows, deltas)
     note(deltas, through)
     cube.load(deltas, from_seq=after_seq, through_seq=through)
     return through

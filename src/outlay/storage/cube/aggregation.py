@@ -8,7 +8,7 @@ from typing import Any
 from outlay.domain.event import CostSource, Status, UsageSource
 from outlay.domain.latency import latency_bin
 from outlay.domain.period import BUCKET_US
-from outlay.storage.cube.rollups import DIMENSIONS
+from outlay.storage.cube.rollups import DIMENSIONS, MAX_MEASURE
 from outlay.storage.ledger.rows import COLUMN, EventRow
 
 Key = tuple[Any, ...]
@@ -98,3 +98,12 @@ def _measures_of(row: EventRow) -> tuple[int, ...]:
         0 if first_token is None else first_token,
         0 if first_token is None else 1,
     )
+
+
+def split_cell(measures: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Measures as rows whose values each fit 64 bits and that add up to them."""
+    parts = []
+    while max(measures) > MAX_MEASURE:
+        parts.append(tuple(min(value, MAX_MEASURE) for value in measures))
+        measures = tuple(value - min(value, MAX_MEASURE) for value in measures)
+    return [*parts, measures]

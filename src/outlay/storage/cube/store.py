@@ -118,6 +118,10 @@ class Cube(Protocol):
         """A snapshot."""
         ...
 
+    def plan(self, from_seq: int, through_seq: int) -> int:
+        """Where a load from a position is to end: there, or where an earlier attempt was to."""
+        ...
+
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
         """Add the cells of events (from_seq, through_seq] and move the position, atomically."""
         ...
@@ -138,8 +142,21 @@ class Cube(Protocol):
 class CubeHome(Protocol):
     """Where the cube of an installation stands, and room for a fresh one beside it."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes read and write the cube, too; one of them at a time loads it."""
+        ...
+
     def open(self, edition: str) -> Cube:
-        """The present cube, made if there is none; CubeMismatch unless it is of this edition."""
+        """The present cube, made if there is none.
+
+        Raises CubeMismatch when it is of no use: damaged, of another version or, unless it is
+        shared, of another edition.
+        """
+        ...
+
+    def is_present(self, cube: Cube) -> bool:
+        """Whether a cube has not been replaced, by whichever node."""
         ...
 
     def fresh(self, edition: str) -> Cube:
@@ -156,4 +173,8 @@ class CubeHome(Protocol):
 
     def clear(self) -> None:
         """Remove the present cube: the ledger can always make another."""
+        ...
+
+    def close(self) -> None:
+        """Release what is kept open beside the cubes."""
         ...

@@ -48,6 +48,7 @@ from outlay.storage.ledger.store import Committed, Ledger, Settled
 from outlay.storage.postgres import (
     ENTER,
     LEDGER_LOCK,
+    LOADER_LOCK,
     SCHEMA_LOCK,
     MarkedConnection,
     PostgresDatabase,
@@ -116,6 +117,8 @@ _SIGN: Final = (
     "INSERT INTO node (node_id, seen_at) VALUES (?, now()) "
     "ON CONFLICT (node_id) DO UPDATE SET seen_at = excluded.seen_at"
 )
+_ALONE: Final = "SELECT pg_try_advisory_lock(hashtext(%s))"
+_LEAD: Final = f"SELECT pg_try_advisory_lock({LOADER_LOCK})"
 _HAS_LEDGER: Final = "SELECT to_regclass('ledger_identity')"
 _PARTITIONS: Final = (
     "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'usage_event'::regclass"
@@ -168,6 +171,8 @@ class PostgresLedger(Ledger):
         self._known_at = clock.now()
         self._spool = spool
         self._is_away = False
+        self._leader: psycopg.Connection[Any] | None = None
+        self._leading = threading.Lock()
         self._prepare(self._writer)
         self._give_sign()
         self._drain()
@@ -267,6 +272,39 @@ class PostgresLedger(Ledger):
         """Requests without an outcome that nodes let through which are not heard of any more."""
         with self._reading() as reader:
             return [Intent(*row) for row in reader.execute(_ORPHANS, (GONE_SECONDS,))]
+
+    @override
+    @contextmanager
+    def alone(self, task: str) -> Iterator[None]:
+        """Keep other nodes from the same task; Unavailable while one of them is at it."""
+        connection = self._database.connect()
+        try:
+            (has_it,) = connection.execute(_ALONE, (f"outlay {task}",)).fetchone() or (False,)
+            if not has_it:
+                raise Unavailable(f"another node is at it: {task}", code="busy")
+            yield
+        finally:
+            connection.close()
+
+    @override
+    def lead(self) -> bool:
+        """Whether this node has the lock of the loader, which goes with its connection."""
+        with self._leading:
+            try:
+                if self._leader is None:
+                    candidate = self._database.connect()
+                    (has_it,) = candidate.execute(_LEAD).fetchone() or (False,)
+                    if not has_it:
+                        candidate.close()
+                        return False
+                    self._leader = candidate
+                self._leader.execute("SELECT 1")
+            except (psycopg.Error, Unavailable):
+                if self._leader is not None:
+                    self._leader.close()
+                    self._leader = None
+                return False
+            return True
 
     def _look_out(self, stop: threading.Event) -> None:
         """Notice what others commit, and whether the database is there."""
@@ -532,6 +570,8 @@ class PostgresLedger(Ledger):
     def _release(self) -> None:
         self._watch.stop()
         self._drop_writer()
+        if self._leader is not None:
+            self._leader.close()
         self._spool.close()
 
 

@@ -9,6 +9,8 @@ from outlay.storage.cube.store import Cube
 class DuckDBHome:
     """A cube in a file, and a fresh one in a file beside it."""
 
+    is_shared = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fresh_path = path.with_name(f"{path.stem}.rebuild{path.suffix}")
@@ -16,6 +18,10 @@ class DuckDBHome:
     def open(self, edition: str) -> Cube:
         """The present cube, made if there is none; CubeMismatch unless it is of this edition."""
         return DuckDBCube(self._path, edition)
+
+    def is_present(self, cube: Cube) -> bool:
+        """Nobody else can replace it."""
+        return True
 
     def fresh(self, edition: str) -> Cube:
         """An empty cube beside the present one."""
@@ -37,6 +43,9 @@ class DuckDBHome:
     def clear(self) -> None:
         """Remove the present cube."""
         _remove(self._path)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
 
 def _remove(path: Path) -> None:

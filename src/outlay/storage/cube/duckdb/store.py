@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from outlay.domain.errors import Unavailable
 from outlay.domain.period import bucket_at, bucket_start
-from outlay.storage.cube.aggregation import Deltas
+from outlay.storage.cube.aggregation import Deltas, split_cell
 from outlay.storage.cube.duckdb import statements
 from outlay.storage.cube.duckdb.dialect import DuckDBDialect
 from outlay.storage.cube.questions import Parameters
@@ -25,7 +25,6 @@ from outlay.storage.cube.reader import SqlReader
 from outlay.storage.cube.rollups import (
     CUBE_SCHEMA_VERSION,
     LATENCY,
-    MAX_MEASURE,
     NARROWS,
     ROLLUPS,
     USAGE,
@@ -168,6 +167,10 @@ class DuckDBCube:
                 raise
             self._database.execute("COMMIT")
 
+    def plan(self, from_seq: int, through_seq: int) -> int:
+        """Where a load from a position is to end: nothing is left of one that did not."""
+        return through_seq
+
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
         """Add the cells of events (from_seq, through_seq] and move the position, atomically."""
         with self._transaction() as database:
@@ -251,15 +254,6 @@ def month_buckets(month: date) -> tuple[int, int]:
     start = bucket_start(0).replace(year=month.year, month=month.month)
     following = start.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
     return bucket_at(start), bucket_at(following)
-
-
-def split_cell(measures: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Measures as rows whose values each fit 64 bits and that add up to them."""
-    parts = []
-    while max(measures) > MAX_MEASURE:
-        parts.append(tuple(min(value, MAX_MEASURE) for value in measures))
-        measures = tuple(value - min(value, MAX_MEASURE) for value in measures)
-    return [*parts, measures]
 
 
 def _load_cells(

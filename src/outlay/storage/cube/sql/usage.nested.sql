@@ -32,7 +32,10 @@ remainder AS MATERIALIZED (
 ),
 kept AS MATERIALIZED (
     SELECT
-        placed.label, placed.second_label, placed.kind, placed.key,
+        placed.label AS label,
+        placed.second_label AS second_label,
+        placed.kind AS kind,
+        placed.key AS key,
         CASE WHEN placed.value = '' THEN 'unattributed'
              WHEN ranked.place <= $top THEN 'value'
              ELSE 'other' END AS part_kind,

@@ -1,0 +1,1 @@
+"""The cube on ClickHouse, shared by all nodes."""

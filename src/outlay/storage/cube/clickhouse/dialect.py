@@ -1,0 +1,56 @@
+"""How ClickHouse says what engines say differently, for one snapshot.
+
+It has no transactions: a snapshot is two ledger positions. What is folded through the first is read
+from the rollup, what came in after it and through the second from the deltas; what lies beyond is
+not there yet, whatever has been inserted of it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from outlay.storage.cube.rollups import RollupSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseDialect:
+    """The fragments of ClickHouse for a snapshot."""
+
+    folded_seq: int
+    loaded_seq: int
+    group_set: str = "(SELECT DISTINCT groups, group_id FROM group_set)"
+
+    def sum(self, expression: str) -> str:
+        """A sum in 128 bits: that of 64-bit integers wraps silently."""
+        return f"sum(toInt128({expression}))"
+
+    def quotient(self, value: str, divisor: int) -> str:
+        """Division of integers that are not negative, rounded down."""
+        return f"intDiv({value}, {divisor})"
+
+    def pairs(self, values: str, targets: str) -> str:
+        """A subquery with the columns `value` and `target` over two lists of one length."""
+        return (
+            "(SELECT pair.1 AS value, pair.2 AS target FROM "  # noqa: S608 - names of parameters
+            f"(SELECT arrayJoin(arrayZip({values}, {targets})) AS pair))"
+        )
+
+    def source(
+        self,
+        spec: RollupSpec,
+        columns: Collection[str],
+        measures: Sequence[str],
+        marks: Sequence[int],
+    ) -> str:
+        """What is folded, and what is not yet."""
+        return self.every(spec, columns, measures)
+
+    def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
+        """What is folded, and what is not yet."""
+        wanted = [name for name in spec.dimensions if name in columns]
+        names = ", ".join(dict.fromkeys(("organization_id", "bucket", *wanted, *measures)))
+        rollup, delta = spec.tables
+        return (
+            f"SELECT {names} FROM {rollup} WHERE fold <= {self.folded_seq} "  # noqa: S608 - constants and integers
+            f"UNION ALL SELECT {names} FROM {delta} "
+            f"WHERE seq > {self.folded_seq} AND seq <= {self.loaded_seq}"
+        )

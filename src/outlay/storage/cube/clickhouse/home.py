@@ -1,0 +1,101 @@
+"""Where a ClickHouse cube stands: a database per generation, and which one is the present."""
+
+import re
+from typing import Final
+
+from outlay.storage.cube.clickhouse.client import ClickHouse
+from outlay.storage.cube.clickhouse.store import ClickHouseCube
+from outlay.storage.cube.store import Cube
+
+_POINTER: Final = "cube_current"
+
+
+class ClickHouseHome:
+    """Generations of a cube that all nodes share; a new one takes over for all of them."""
+
+    is_shared = True
+
+    def __init__(self, url: str) -> None:
+        self._server = ClickHouse(url)
+        self._base = self._server.database
+        self._on_cluster = f" ON CLUSTER '{self._server.cluster}'" if self._server.cluster else ""
+
+    def open(self, edition: str) -> Cube:
+        """The present cube, made if there is none; CubeMismatch when of another version."""
+        self._prepare()
+        return self._cube(self._present() or self._begin(1), edition)
+
+    def is_present(self, cube: Cube) -> bool:
+        """Whether a cube has not been replaced, by whichever node."""
+        return isinstance(cube, ClickHouseCube) and cube.database == self._name(self._present())
+
+    def fresh(self, edition: str) -> Cube:
+        """An empty cube beside the present one."""
+        self.discard()
+        return self._cube(self._create((self._present() or 0) + 1), edition)
+
+    def install(self, fresh: Cube, present: Cube) -> Cube:
+        """Put the fresh cube in the place of the present one, for all nodes.
+
+        The one before stays until there is another: others may be reading it still.
+        """
+        if not isinstance(fresh, ClickHouseCube):
+            raise TypeError("a cube of this home")
+        self._point_to(int(fresh.database.rpartition("_")[2]))
+        return fresh
+
+    def discard(self) -> None:
+        """Remove a fresh cube that did not get so far, and what was replaced long ago."""
+        present = self._present() or 0
+        for generation in self._generations():
+            if generation not in {present, present - 1}:
+                self._drop(generation)
+
+    def clear(self) -> None:
+        """Begin an empty cube in the place of the present one."""
+        self._begin((self._present() or 0) + 1)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._server.close()
+
+    def _name(self, generation: int | None) -> str:
+        return f"{self._base}_{generation or 0}"
+
+    def _cube(self, generation: int, edition: str) -> Cube:
+        return ClickHouseCube(self._server, self._name(generation), edition)
+
+    def _prepare(self) -> None:
+        """Make the place where the present generation is written down."""
+        self._server.run("default", f"CREATE DATABASE IF NOT EXISTS {self._base}{self._on_cluster}")
+        family = "Replicated" if self._server.cluster else ""
+        self._server.run(
+            self._base,
+            f"CREATE TABLE IF NOT EXISTS {_POINTER}{self._on_cluster} (generation UInt32, "
+            f"since DateTime DEFAULT now()) ENGINE = {family}MergeTree ORDER BY generation",
+        )
+
+    def _present(self) -> int | None:
+        ((generation,),) = self._server.ask(self._base, f"SELECT max(generation) FROM {_POINTER}")  # noqa: S608 - constants
+        return generation or None
+
+    def _generations(self) -> list[int]:
+        names = self._server.ask("default", "SELECT name FROM system.databases")
+        pattern = re.compile(re.escape(self._base) + r"_(\d+)")
+        return [int(found[1]) for (name,) in names if (found := pattern.fullmatch(name))]
+
+    def _create(self, generation: int) -> int:
+        name = self._name(generation)
+        self._server.run("default", f"CREATE DATABASE IF NOT EXISTS {name}{self._on_cluster}")
+        return generation
+
+    def _begin(self, generation: int) -> int:
+        self._point_to(self._create(generation))
+        return generation
+
+    def _point_to(self, generation: int) -> None:
+        self._server.insert(self._base, _POINTER, ("generation",), [(generation,)], "")
+
+    def _drop(self, generation: int) -> None:
+        name = self._name(generation)
+        self._server.run("default", f"DROP DATABASE IF EXISTS {name}{self._on_cluster} SYNC")

@@ -1,0 +1,125 @@
+"""SQL of the cube's tables on ClickHouse."""
+
+from functools import cache
+from typing import Final
+
+from outlay.kit.sqlfiles import load_sql
+from outlay.storage.cube.questions import PACKAGE
+from outlay.storage.cube.rollups import ROLLUPS, RollupSpec
+
+DEDUPLICATED_BLOCKS: Final = 10_000
+"""Inserts per table whose repetition is recognised, as replicated tables have it by default."""
+
+_TYPES: Final = {
+    "BIGINT": "Int64 CODEC(T64, ZSTD(1))",
+    "SMALLINT": "Int16",
+    "INTEGER": "Int32 CODEC(Delta, ZSTD(1))",
+    "VARCHAR": "LowCardinality(String)",
+}
+
+SEQ_PER_PARTITION: Final = 1_000_000
+"""Ledger positions per partition of a delta table, which is dropped once it is folded."""
+
+_MONTH: Final = "toYYYYMM(toDateTime(toInt64(bucket) * 900, 'UTC'))"
+
+
+def schema(cluster: str) -> list[str]:
+    """The statements that make the tables of a cube; replicated over a cluster, if one is named."""
+    on_cluster = f" ON CLUSTER '{cluster}'" if cluster else ""
+    family = "Replicated" if cluster else ""
+    window = (
+        "" if cluster else f" SETTINGS non_replicated_deduplication_window = {DEDUPLICATED_BLOCKS}"
+    )
+
+    def table(name: str, columns: str, engine: str, layout: str) -> str:
+        return (
+            f"CREATE TABLE IF NOT EXISTS {name}{on_cluster} ({columns}) "
+            f"ENGINE = {family}{engine} {layout}{window}"
+        )
+
+    statements = []
+    for spec in ROLLUPS:
+        rollup, delta = spec.tables
+        columns = ", ".join(f"{name} {_TYPES[spec.column_type(name)]}" for name in spec.columns)
+        order = ", ".join(spec.order)
+        statements += [
+            table(
+                rollup,
+                f"{columns}, fold UInt64 CODEC(Delta, ZSTD(1))",
+                "MergeTree",
+                f"PARTITION BY {_MONTH} ORDER BY ({order})",
+            ),
+            table(
+                delta,
+                f"{columns}, seq UInt64 CODEC(Delta, ZSTD(1))",
+                "MergeTree",
+                f"PARTITION BY intDiv(seq, {SEQ_PER_PARTITION}) ORDER BY ({order})",
+            ),
+        ]
+    return [
+        *statements,
+        table(
+            "group_set",
+            "groups String, group_id String",
+            "ReplacingMergeTree",
+            "ORDER BY (groups, group_id)",
+        ),
+        table(
+            "cube_identity",
+            "edition String, schema_version UInt32",
+            "MergeTree",
+            "ORDER BY edition",
+        ),
+        table(
+            "cube_loaded",
+            "place UInt8, through_seq UInt64",
+            "ReplacingMergeTree(through_seq)",
+            "ORDER BY place",
+        ),
+        table(
+            "cube_fold",
+            "through_seq UInt64, folded_at DateTime DEFAULT now()",
+            "MergeTree",
+            "ORDER BY through_seq",
+        ),
+        table(
+            "cube_plan",
+            "kind LowCardinality(String), from_seq UInt64, through_seq UInt64, "
+            "planned_at DateTime DEFAULT now()",
+            "MergeTree",
+            "PARTITION BY toYYYYMM(planned_at) ORDER BY (kind, from_seq) "
+            "TTL planned_at + INTERVAL 90 DAY",
+        ),
+    ]
+
+
+@cache
+def cells(spec: RollupSpec) -> str:
+    """The statement that reads every cell of an organization; `{source}` is left to be filled."""
+    return load_sql(PACKAGE, "rollup.cells").format(
+        source="{source}",
+        dimensions=", ".join(spec.dimensions),
+        sums=", ".join(f"sum(toInt128({name})) AS {name}" for name in spec.measures),
+    )
+
+
+def fold(spec: RollupSpec, from_seq: int, through_seq: int, *, is_summed: bool = True) -> str:
+    """The statement that moves deltas into the rollup, one row per cell unless told otherwise.
+
+    A sum that does not fit the column is an error, as it would wrap. The order makes the blocks of
+    a repetition the same.
+    """
+    rollup, delta = spec.tables
+    names = ", ".join(spec.dimensions)
+    measures = ", ".join(
+        f"accurateCast(sum(toInt128({name})), 'Int64') AS {name}" if is_summed else name
+        for name in spec.measures
+    )
+    grouped = f"GROUP BY {names} " if is_summed else ""
+    rest = "" if is_summed else f", {', '.join(spec.measures)}"
+    return (
+        f"INSERT INTO {rollup} ({', '.join(spec.columns)}, fold) "  # noqa: S608 - constants and integers
+        f"SELECT {names}, {measures}, {int(through_seq)} AS fold FROM {delta} "
+        f"WHERE seq > {int(from_seq)} AND seq <= {int(through_seq)} "
+        f"{grouped}ORDER BY {names}{rest}"
+    )

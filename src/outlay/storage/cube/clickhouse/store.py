@@ -1,0 +1,237 @@
+"""The cube on ClickHouse: deterministic loads that count once, folds that readers do not notice.
+
+The engine has no transactions, so each step is made repeatable instead. What a load or a fold
+covers is planned first; whoever plans from the same position later, be it the successor of a loader
+that died or one that woke up late, gets the same plan. All inserts of it carry tokens made of it,
+and the engine leaves out a block whose token it has seen. The position, which readers go by, is
+moved last.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from typing_extensions import override
+
+from outlay.domain.errors import Unavailable
+from outlay.storage.cube.aggregation import Deltas, split_cell
+from outlay.storage.cube.clickhouse import statements
+from outlay.storage.cube.clickhouse.client import ClickHouse
+from outlay.storage.cube.clickhouse.dialect import ClickHouseDialect
+from outlay.storage.cube.questions import Parameters
+from outlay.storage.cube.reader import SqlReader
+from outlay.storage.cube.rollups import (
+    CUBE_SCHEMA_VERSION,
+    LATENCY,
+    ROLLUPS,
+    USAGE,
+    RollupSpec,
+)
+from outlay.storage.cube.store import CubeMismatch
+
+logger = logging.getLogger(__name__)
+
+FOLD_SECONDS: Final = 900.0
+"""As long as a bucket, so that most of its events are folded into two rows at most."""
+FOLD_EVENTS: Final = 2_000_000
+
+KEEP_FOLDED_SECONDS: Final = 600
+"""Deltas stay so long after they were folded: a reader may have begun before."""
+
+_STATE: Final = (
+    "SELECT (SELECT max(through_seq) FROM cube_loaded), (SELECT max(through_seq) FROM cube_fold)"
+)
+
+
+class ClickHouseReader(SqlReader):
+    """One snapshot: the positions through which it is folded and loaded."""
+
+    def __init__(self, server: ClickHouse, database: str, dialect: ClickHouseDialect) -> None:
+        super().__init__(dialect)
+        self._server = server
+        self._database = database
+        self._dialect = dialect
+
+    @override
+    def _ask(self, text: str, parameters: Parameters) -> list[Any]:
+        return self._server.ask(self._database, text, parameters)
+
+    @override
+    def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
+        return self._server.stream(self._database, text, parameters)
+
+    @override
+    def _cells(self, spec: RollupSpec) -> str:
+        source = self._dialect.every(spec, spec.dimensions, spec.measures)
+        return statements.cells(spec).format(source=source)
+
+    def loaded_seq(self) -> int:
+        """The ledger position this snapshot covers."""
+        return self._dialect.loaded_seq
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows per table, for `doctor`."""
+        tables = [table for spec in ROLLUPS for table in spec.tables]
+        return {
+            table: self._server.ask(self._database, f"SELECT count() FROM {table}")[0][0]  # noqa: S608 - constants
+            for table in tables
+        }
+
+    def narrow_differences(self) -> dict[str, int]:
+        """There are no narrow rollups here."""
+        return {}
+
+
+class ClickHouseCube:
+    """The rollups of one ledger in one database, which other nodes read and may write, too."""
+
+    def __init__(self, server: ClickHouse, database: str, edition: str) -> None:
+        """Open or create; raises CubeMismatch when the tables are of another version.
+
+        A database that was made of another edition is opened as what it is.
+        """
+        self._server = server
+        self._database = database
+        for statement in statements.schema(server.cluster):
+            server.run(database, statement)
+        found = server.ask(database, "SELECT edition, schema_version FROM cube_identity")
+        if not found:
+            identity = [(edition, CUBE_SCHEMA_VERSION)]
+            server.insert(
+                database, "cube_identity", ("edition", "schema_version"), identity, "identity"
+            )
+            found = server.ask(database, "SELECT edition, schema_version FROM cube_identity")
+        self.edition, version = found[0]
+        if version != CUBE_SCHEMA_VERSION:
+            raise CubeMismatch("the cube was made by another version")
+        self._known_sets: set[str] = set()
+        self._last_fold = time.monotonic()
+
+    @property
+    def database(self) -> str:
+        """The database of this cube."""
+        return self._database
+
+    # Reading
+
+    @contextmanager
+    def read(self) -> Iterator[ClickHouseReader]:
+        """A snapshot."""
+        folded, loaded = self._state()
+        dialect = ClickHouseDialect(folded, max(folded, loaded))
+        yield ClickHouseReader(self._server, self._database, dialect)
+
+    def _state(self) -> tuple[int, int]:
+        """The positions through which there is a fold, and all is loaded."""
+        ((loaded, folded),) = self._server.ask(self._database, _STATE)
+        return folded or 0, loaded or 0
+
+    # Writing
+
+    def plan(self, from_seq: int, through_seq: int) -> int:
+        """Where a load from a position is to end: what was planned first."""
+        return self._plan("load", from_seq, through_seq)
+
+    def _plan(self, kind: str, from_seq: int, through_seq: int) -> int:
+        columns = ("kind", "from_seq", "through_seq")
+        row = [(kind, from_seq, through_seq)]
+        self._server.insert(self._database, "cube_plan", columns, row, f"plan:{kind}:{from_seq}")
+        ((planned,),) = self._server.ask(
+            self._database,
+            "SELECT min(through_seq) FROM cube_plan WHERE kind = $kind AND from_seq = $from_seq",
+            {"kind": kind, "from_seq": from_seq},
+        )
+        return int(planned)
+
+    def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
+        """Add the cells of events (from_seq, through_seq], as planned, and move the position."""
+        _, loaded = self._state()
+        if loaded != from_seq:
+            raise CubeMismatch(f"the cube stands at event {loaded}, not at {from_seq}")
+        usage = [
+            (*key, *part, through_seq)
+            for key, cell in deltas.usage.items()
+            for part in split_cell(cell)
+        ]
+        latency = [(*key, count, through_seq) for key, count in deltas.latency.items()]
+        for spec, rows in ((USAGE, usage), (LATENCY, latency)):
+            if rows:
+                self._server.insert(
+                    self._database,
+                    spec.tables[1],
+                    (*spec.columns, "seq"),
+                    rows,
+                    f"load:{from_seq}:{through_seq}",
+                )
+        self._load_group_sets(deltas.group_sets)
+        self._server.insert(
+            self._database,
+            "cube_loaded",
+            ("place", "through_seq"),
+            [(0, through_seq)],
+            f"loaded:{through_seq}",
+        )
+
+    def _load_group_sets(self, sets: set[str]) -> None:
+        """Say which groups are behind sets that are new; saying it twice does no harm."""
+        new = sorted(sets - self._known_sets)
+        if new:
+            pairs = [(groups, group) for groups in new for group in groups.split(",")]
+            self._server.insert(self._database, "group_set", ("groups", "group_id"), pairs, "")
+            self._known_sets.update(new)
+
+    def fold(self) -> None:
+        """Move pending rows into the rollups, when enough have come together."""
+        folded, loaded = self._state()
+        is_due = time.monotonic() - self._last_fold >= FOLD_SECONDS
+        if loaded == folded or (loaded - folded < FOLD_EVENTS and not is_due):
+            return
+        through = self._plan("fold", folded, loaded)
+        for spec in ROLLUPS:
+            token = f"fold:{folded}:{through}"
+            try:
+                self._server.run(self._database, statements.fold(spec, folded, through), token)
+            except Unavailable as error:
+                if "CANNOT_CONVERT_TYPE" not in error.message:
+                    raise
+                # A sum that one row cannot hold: the rows stay as they are.
+                moved = statements.fold(spec, folded, through, is_summed=False)
+                self._server.run(self._database, moved, token)
+        self._server.insert(
+            self._database, "cube_fold", ("through_seq",), [(through,)], f"folded:{through}"
+        )
+        self._last_fold = time.monotonic()
+        self._drop_folded()
+
+    def _drop_folded(self) -> None:
+        """Drop deltas that nobody reads any more."""
+        ((through,),) = self._server.ask(
+            self._database,
+            "SELECT max(through_seq) FROM cube_fold WHERE folded_at < now() - $kept",
+            {"kept": KEEP_FOLDED_SECONDS},
+        )
+        last = (through or 0) // statements.SEQ_PER_PARTITION
+        on_cluster = f" ON CLUSTER '{self._server.cluster}'" if self._server.cluster else ""
+        for spec in ROLLUPS:
+            delta = spec.tables[1]
+            found = self._server.ask(
+                self._database,
+                "SELECT DISTINCT toUInt64(partition) FROM system.parts WHERE active "
+                "AND database = $database AND table = $table",
+                {"database": self._database, "table": delta},
+            )
+            for (partition,) in found:
+                if partition < last:
+                    self._server.run(
+                        self._database,
+                        f"ALTER TABLE {delta}{on_cluster} DROP PARTITION {int(partition)}",
+                    )
+
+    def compact_one(self, before_bucket: int) -> bool:
+        """Folds are coarse enough here; there is nothing to rewrite."""
+        return False
+
+    def close(self) -> None:
+        """The server is closed by whoever opened it."""

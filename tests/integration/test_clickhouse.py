@@ -1,0 +1,277 @@
+"""The cube on ClickHouse: whatever is repeated counts once, whatever is half done is not seen."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.factories import make_event
+
+from outlay.domain.errors import Unavailable
+from outlay.domain.event import UsageEvent
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import ZERO, Totals
+from outlay.kit.clock import FixedClock
+from outlay.services.projection import Projection, load_some
+from outlay.services.verification import EVER, Verification, VerifyReport
+from outlay.storage.cube.aggregation import Deltas, aggregate
+from outlay.storage.cube.clickhouse import store
+from outlay.storage.cube.clickhouse.client import ClickHouse
+from outlay.storage.cube.clickhouse.home import ClickHouseHome
+from outlay.storage.cube.clickhouse.statements import SEQ_PER_PARTITION, schema
+from outlay.storage.cube.clickhouse.store import ClickHouseCube
+from outlay.storage.cube.slot import CubeSlot
+from outlay.storage.cube.store import Cube, CubeMismatch
+from outlay.storage.ledger.rows import EventRow, facts_digest, to_row
+from outlay.storage.ledger.sqlite import SqliteLedger
+
+LOAD_WRITES = 5
+"""The plan, usage, latency, groups, the position."""
+
+
+@pytest.fixture
+def home(chdb: Callable[[], str]) -> Iterator[ClickHouseHome]:
+    opened = ClickHouseHome(chdb())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: FixedClock) -> Iterator[SqliteLedger]:
+    opened = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
+    yield opened
+    opened.close()
+
+
+def totals(cube: Cube) -> Totals:
+    with cube.read() as reader:
+        return reader.totals(UsageQuery(organization_id="org_test", period=EVER)).get(0, ZERO)
+
+
+def events_of(cost: int, number: int = 3) -> list[UsageEvent]:
+    return [make_event(cost_pusd=cost, duration_us=5, groups=f"g1,g{cost}") for _ in range(number)]
+
+
+def fold_now(cube: ClickHouseCube) -> None:
+    cube._last_fold = -1e9
+    cube.fold()
+
+
+class Interrupted(Exception):
+    """Where a process was killed."""
+
+
+class Interruption:
+    """Ends the process, as it were, at one of the statements that write."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, server: ClickHouse) -> None:
+        self.left = 10**9
+        self._insert, self._run = server.insert, server.run
+        monkeypatch.setattr(server, "insert", self._counting(self._insert))
+        monkeypatch.setattr(server, "run", self._counting(self._run))
+
+    def _counting(self, write: Callable[..., None]) -> Callable[..., None]:
+        def counted(*arguments: Any) -> None:
+            if self.left <= 0:
+                raise Interrupted
+            self.left -= 1
+            write(*arguments)
+
+        return counted
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_a_load_that_breaks_off_anywhere_is_not_seen_and_counts_once_later(
+    home: ClickHouseHome, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    cube = home.open(ledger.edition)
+    ledger.append(events_of(5))
+    loaded = load_some(ledger, cube, 0)
+    before = totals(cube)
+    interruption = Interruption(monkeypatch, home._server)
+    ledger.append(events_of(7))
+    interruption.left = writes
+    with suppress(Interrupted):
+        load_some(ledger, cube, loaded)
+    assert (interruption.left == 0) == (writes <= LOAD_WRITES)
+    interruption.left = 10**9
+    if writes < LOAD_WRITES:
+        assert totals(cube) == before
+
+    # More has come in meanwhile: the successor ends where the first attempt was to end.
+    ledger.append(events_of(11))
+    with cube.read() as reader:
+        loaded = reader.loaded_seq()
+    while loaded < ledger.last_seq:
+        loaded = load_some(ledger, cube, loaded)
+
+    assert (totals(cube).requests, totals(cube).cost_pusd) == (9, 3 * (5 + 7 + 11))
+
+
+def test_two_loaders_at_the_same_position_add_the_same_once(
+    home: ClickHouseHome, ledger: SqliteLedger
+) -> None:
+    """One that was paused and has lost its place does what its successor did, word for word."""
+    first, second = home.open(ledger.edition), home.open(ledger.edition)
+    ledger.append(events_of(5))
+    through = first.plan(0, ledger.last_seq)
+    paused = aggregate(next(ledger.read_batches(0)).rows, Deltas())
+    ledger.append(events_of(7))
+
+    assert second.plan(0, ledger.last_seq) == through
+    assert load_some(ledger, second, 0) == through
+    assert load_some(ledger, second, through) == ledger.last_seq
+    with pytest.raises(CubeMismatch):
+        first.load(paused, from_seq=0, through_seq=through)
+    # Even one that had looked at the position before.
+    first._state = lambda: (0, 0)  # type: ignore[attr-defined]
+    first.load(paused, from_seq=0, through_seq=through)
+
+    assert (totals(second).requests, totals(second).cost_pusd) == (6, 36)
+
+
+@pytest.mark.parametrize("writes", range(5))
+def test_a_fold_that_breaks_off_anywhere_changes_no_answer(
+    home: ClickHouseHome, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    cube = home.open(ledger.edition)
+    assert isinstance(cube, ClickHouseCube)
+    loaded = 0
+    for cost in (5, 9 * 10**18, 9 * 10**18):
+        ledger.append(events_of(cost))
+        loaded = load_some(ledger, cube, loaded)
+    expected = totals(cube)
+    assert expected.cost_pusd == 15 + 6 * 9 * 10**18
+    interruption = Interruption(monkeypatch, home._server)
+    interruption.left = writes
+    with suppress(Interrupted):
+        fold_now(cube)
+    interruption.left = 10**9
+    assert totals(cube) == expected
+
+    ledger.append(events_of(11))
+    load_some(ledger, cube, loaded)
+    fold_now(cube)
+    fold_now(cube)
+
+    assert totals(cube).cost_pusd == expected.cost_pusd + 33
+    with cube.read() as reader:
+        assert reader.row_counts()["usage_rollup"] > 0
+        assert (
+            sum(reader.latency_bins(UsageQuery(organization_id="org_test", period=EVER)).values())
+            == 12
+        )
+
+
+def test_a_reader_keeps_its_snapshot_while_others_load_and_fold(
+    home: ClickHouseHome, ledger: SqliteLedger
+) -> None:
+    cube = home.open(ledger.edition)
+    assert isinstance(cube, ClickHouseCube)
+    ledger.append(events_of(5))
+    loaded = load_some(ledger, cube, 0)
+    query = UsageQuery(organization_id="org_test", period=EVER)
+    with cube.read() as reader:
+        before = reader.totals(query)
+        for cost in (7, 9):
+            ledger.append(events_of(cost))
+            loaded = load_some(ledger, cube, loaded)
+            fold_now(cube)
+            assert reader.totals(query) == before
+            assert reader.loaded_seq() == 3
+    assert totals(cube).cost_pusd == 3 * (5 + 7 + 9)
+
+
+def test_deltas_are_dropped_once_nobody_reads_them(
+    home: ClickHouseHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cube = home.open("edition")
+    assert isinstance(cube, ClickHouseCube)
+    position = 0
+    for _ in range(3):
+        deltas = aggregate([row_of(5)], Deltas())
+        cube.load(deltas, from_seq=position, through_seq=position + SEQ_PER_PARTITION)
+        position += SEQ_PER_PARTITION
+        fold_now(cube)
+    with cube.read() as reader:
+        assert reader.row_counts()["usage_delta"] == 3
+    monkeypatch.setattr(store, "KEEP_FOLDED_SECONDS", -10)
+
+    cube._drop_folded()
+
+    assert totals(cube).cost_pusd == 15
+    with cube.read() as reader:
+        assert reader.row_counts()["usage_delta"] == 1
+
+
+def row_of(cost: int) -> EventRow:
+    event = make_event(cost_pusd=cost)
+    return to_row(event, 1, 0, facts_digest(event))
+
+
+def test_a_rebuilt_cube_takes_over_for_every_node(
+    home: ClickHouseHome, ledger: SqliteLedger, clock: FixedClock
+) -> None:
+    ledger.append(events_of(5))
+    slot, other = (CubeSlot(home.open(ledger.edition)) for _ in range(2))
+    projection = Projection(ledger, slot, home, clock)
+    following = Projection(ledger, other, home, clock)
+    projection.catch_up()
+    ledger.forget("org_test", "nobody", "x")
+    ledger.append(events_of(7))
+
+    for _ in projection.rebuild():
+        pass
+
+    assert not home.is_present(other.cube)
+    assert following._is_loader()
+    assert home.is_present(other.cube)
+    assert totals(slot.cube) == totals(other.cube)
+    assert totals(slot.cube).cost_pusd == 36
+    report = list(Verification(ledger, slot, projection, clock).run())[-1]
+    assert isinstance(report, VerifyReport)
+    assert report.is_proven
+
+
+def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: SqliteLedger) -> None:
+    cube = home.open(ledger.edition)
+    wrong: list[object] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            with cube.read() as reader:
+                found = reader.totals(UsageQuery(organization_id="org_test", period=EVER))
+                if found.get(0, ZERO).requests != reader.loaded_seq():
+                    wrong.append(found)
+
+    readers = [threading.Thread(target=look) for _ in range(3)]
+    for thread in readers:
+        thread.start()
+    loaded = 0
+    for _ in range(15):
+        ledger.append(events_of(1, 10))
+        loaded = load_some(ledger, cube, loaded)
+    done.set()
+    for thread in readers:
+        thread.join()
+
+    assert wrong == []
+    assert totals(cube).requests == 150
+
+
+def test_a_cluster_has_replicated_tables_everywhere() -> None:
+    """What cannot run here: the statements that a cluster gets."""
+    for statement in schema("main"):
+        assert " ON CLUSTER 'main' (" in statement
+        assert "ENGINE = Replicated" in statement
+        assert "non_replicated" not in statement
+
+
+def test_a_server_that_does_not_answer_is_said_to_be_away() -> None:
+    home = ClickHouseHome("clickhouse://user:secret@127.0.0.1:1/outlay")
+    with pytest.raises(Unavailable, match="cube does not answer") as caught:
+        home.open("edition")
+    assert "secret" not in str(caught.value)
