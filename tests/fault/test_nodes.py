@@ -1,4 +1,7 @@
-"""Four gateway processes on one PostgreSQL: killed again and again, and the server under them."""
+"""Four gateway processes on one PostgreSQL and one ClickHouse, killed again and again.
+
+The database under them crashes, too, and whoever loads the cube is killed as often as the others.
+"""
 
 import os
 import signal
@@ -8,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.clickhouse import running_clickhouse
 from tests.fault.test_gateway_kill import Load, check_account, set_up, stored
 from tests.postgres import Cluster, running_postgres
 from tests.program import children_of, kill_group, run, start, wait_for_server
@@ -17,10 +21,11 @@ WORKERS = 4
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """A server that waits for its disk, and programs that are told of its database."""
-    with running_postgres("") as running:
+def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
+    """A server that waits for its disk, and programs that are told of its database and a cube."""
+    with running_postgres("") as running, running_clickhouse(tmp_path / "clickhouse") as url:
         monkeypatch.setenv("OUTLAY_DATABASE_URL", running.create_database())
+        monkeypatch.setenv("OUTLAY_CUBE_URL", f"{url}/outlay")
         yield running
 
 

@@ -175,8 +175,8 @@ def test_the_last_change_of_a_period_is_that_of_its_days(
     period = period_of_dates(start, start + timedelta(days=length - 1), "UTC")
 
     wanted = max((expected.get(day, 0) for day in range(first, first + length)), default=0)
-    assert changes.last("org", period) == wanted
-    assert changes.last("other", period) == 0
+    assert changes.last("org", period, seq) == wanted
+    assert changes.last("other", period, seq) == 0
 
 
 def test_the_least_recently_wanted_answers_go_first() -> None:

@@ -59,7 +59,7 @@ class Projection:
         self._unfolded = 0
         self._last_fold = clock.now()
         self._outdated_since: datetime | None = None
-        self.changes = Changes()
+        self.changes = Changes(is_complete=not cubes.is_shared)
         """Which days were changed by what has been loaded since the start."""
         with slot.read() as reader:
             self._loaded_seq = reader.loaded_seq()

@@ -38,7 +38,9 @@ Answer = TypeVar("Answer")
 class Changes:
     """Up to which ledger position each organization's days have changed. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_complete: bool = True) -> None:
+        """Not complete where others load the cube, too: then any load may have changed any day."""
+        self._is_complete = is_complete
         self._last: dict[str, dict[int, int]] = {}
         self._lock = threading.Lock()
 
@@ -50,8 +52,13 @@ class Changes:
                 day = key[_BUCKET] // BUCKETS_PER_DAY
                 days[day] = max(days.get(day, 0), through_seq)
 
-    def last(self, organization_id: str, period: Period) -> int:
-        """The last position that changed a day of a period; 0 for none since the start."""
+    def last(self, organization_id: str, period: Period, seq: int) -> int:
+        """The last position that changed a day of a period; 0 for none since the start.
+
+        `seq` is the position of whoever asks: what is not known has changed just there.
+        """
+        if not self._is_complete:
+            return seq
         first = period.start_bucket // BUCKETS_PER_DAY
         beyond = -(-period.end_bucket // BUCKETS_PER_DAY)
         with self._lock:
@@ -141,7 +148,7 @@ class RememberingReader:
         self, question: str, query: UsageQuery | RowQuery, *more: object
     ) -> tuple[object, ...] | None:
         """What tells a question and its data apart; None where another snapshot is newer."""
-        last = self._changes.last(query.organization_id, query.period)
+        last = self._changes.last(query.organization_id, query.period, self._seq)
         if last > self._seq:
             return None
         period = query.period
