@@ -17,8 +17,9 @@ from outlay.storage.cube.duckdb.home import DuckDBHome
 from outlay.storage.cube.store import CubeHome
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sqlite import SqliteDirectory
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
+from outlay.storage.nodes import Nodes, OneNode
 
 if TYPE_CHECKING:
     from outlay.storage.postgres import PostgresDatabase
@@ -31,6 +32,7 @@ class Stores:
     ledger: Ledger
     directory: Directory
     cubes: CubeHome
+    nodes: Nodes
 
 
 @contextmanager
@@ -47,7 +49,9 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
         stack.callback(directory.close)
         cubes = _open_cubes(settings)
         stack.callback(cubes.close)
-        yield Stores(ledger=ledger, directory=directory, cubes=cubes)
+        nodes = _open_nodes(database)
+        stack.callback(nodes.close)
+        yield Stores(ledger=ledger, directory=directory, cubes=cubes, nodes=nodes)
 
 
 @contextmanager
@@ -75,8 +79,8 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
 def _open_ledger(settings: Settings, database: "PostgresDatabase | None", clock: Clock) -> Ledger:
     if database is None:
         return SqliteLedger(settings.database_path, clock)
-    from outlay.storage.ledger.postgres import PostgresLedger
-    from outlay.storage.ledger.spool import Spool
+    from outlay.storage.ledger.postgres.spool import Spool
+    from outlay.storage.ledger.postgres.store import PostgresLedger
 
     spool = Spool(settings.journal_path, settings.journal_events)
     try:
@@ -92,6 +96,14 @@ def _open_directory(settings: Settings, database: "PostgresDatabase | None") -> 
     from outlay.storage.directory.postgres import PostgresDirectory
 
     return PostgresDirectory(database)
+
+
+def _open_nodes(database: "PostgresDatabase | None") -> Nodes:
+    if database is None:
+        return OneNode()
+    from outlay.storage.postgres_nodes import PostgresNodes
+
+    return PostgresNodes(database)
 
 
 def _open_cubes(settings: Settings) -> CubeHome:

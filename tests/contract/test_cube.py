@@ -26,9 +26,9 @@ from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.rollups import ROLLUPS
 from outlay.storage.cube.store import Cube, CubeReader
-from outlay.storage.ledger.postgres import PostgresLedger
-from outlay.storage.ledger.spool import Spool
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.postgres.spool import Spool
+from outlay.storage.ledger.postgres.store import PostgresLedger
+from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import PostgresDatabase
 

@@ -25,7 +25,8 @@ from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeMismatch
 from outlay.storage.ledger.rows import EventRow, facts_digest, to_row
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.sqlite.store import SqliteLedger
+from outlay.storage.nodes import OneNode
 
 LOAD_WRITES = 5
 """The plan, usage, latency, groups, the position."""
@@ -216,8 +217,8 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
 ) -> None:
     ledger.append(events_of(5))
     slot, other = (CubeSlot(home.open(ledger.edition)) for _ in range(2))
-    projection = Projection(ledger, slot, home, clock)
-    following = Projection(ledger, other, home, clock)
+    projection = Projection(ledger, slot, home, OneNode(), clock)
+    following = Projection(ledger, other, home, OneNode(), clock)
     projection.catch_up()
     ledger.forget("org_test", "nobody", "x")
     ledger.append(events_of(7))

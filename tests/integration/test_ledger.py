@@ -13,14 +13,14 @@ from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import FixedClock
-from outlay.storage.ledger import sqlite as sqlite_module
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
     batch_checksum,
     from_row,
 )
-from outlay.storage.ledger.sqlite import SqliteLedger
+from outlay.storage.ledger.sqlite import store as sqlite_module
+from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.sqlite import check_sqlite_version, connect
 
 

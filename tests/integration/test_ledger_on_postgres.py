@@ -23,9 +23,9 @@ from outlay.domain.spend_limit import (
     SpendLimit,
 )
 from outlay.kit.clock import FixedClock, in_us, to_us
-from outlay.storage.ledger.postgres import PostgresLedger
+from outlay.storage.ledger.postgres.spool import Spool
+from outlay.storage.ledger.postgres.store import PostgresLedger
 from outlay.storage.ledger.rows import Intent, from_row
-from outlay.storage.ledger.spool import Spool
 from outlay.storage.postgres import PostgresDatabase
 
 DAY_US = in_us(timedelta(days=1))

@@ -22,6 +22,7 @@ from outlay.storage.cube.remembering import Changes
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeHome
 from outlay.storage.ledger.store import Ledger
+from outlay.storage.nodes import Nodes
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +49,13 @@ COMPACT_AFTER: Final = timedelta(hours=1)
 class Projection:
     """Keeps the cube equal to the ledger."""
 
-    def __init__(self, ledger: Ledger, slot: CubeSlot, cubes: CubeHome, clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, slot: CubeSlot, cubes: CubeHome, nodes: Nodes, clock: Clock
+    ) -> None:
         self._ledger = ledger
         self._slot = slot
         self._cubes = cubes
+        self._nodes = nodes
         self._clock = clock
         self._loading = threading.Lock()
         self._worker = Worker("cube-loader", self._run)
@@ -134,7 +138,7 @@ class Projection:
                 self._loaded_seq = reader.loaded_seq()
             if not self.pending_events:
                 self._data_through = max(self._data_through, instant)
-        return self._ledger.lead()
+        return self._nodes.lead()
 
     def catch_up(self) -> None:
         """Load until everything acknowledged before this call is in the cube."""
@@ -193,7 +197,7 @@ class Projection:
 
         Answers come from the present cube until the new one has caught up.
         """
-        with self._ledger.alone("rebuild"):
+        with self._nodes.alone("rebuild"):
             fresh = self._cubes.fresh(self._ledger.edition)
             try:
                 with self._loading:

@@ -28,8 +28,8 @@ DIRECTORY_LOCK: Final = 0x6F75_0002
 SCHEMA_LOCK: Final = 0x6F75_0003
 """Advisory locks of the whole database, taken for a transaction."""
 
-LOADER_LOCK: Final = 0x6F75_0004
-"""The advisory lock of whoever loads the shared cube, kept as long as its connection."""
+LOCK: Final = "SELECT pg_advisory_xact_lock(?)"
+"""Take a lock until the transaction ends."""
 
 ENTER: Final = "SELECT set_config('outlay.organization', %s, true)"
 """Show the transaction under way an organization's rows; `*` for all."""

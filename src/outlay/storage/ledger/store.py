@@ -9,9 +9,8 @@ import logging
 import queue
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -238,18 +237,6 @@ class Ledger(LedgerReader):
     def orphans(self) -> list[Intent]:
         """Requests without an outcome whose node is gone for good; none where there is one node."""
         return []
-
-    def lead(self) -> bool:
-        """Whether this node does what only one may do, such as loading a shared cube.
-
-        To be asked anew for each piece of work: who leads may lose it, and another takes over.
-        """
-        return True
-
-    @contextmanager
-    def alone(self, task: str) -> Iterator[None]:
-        """Keep other nodes from the same task; Unavailable while one of them is at it."""
-        yield
 
     # What is known without reading
 

@@ -1,11 +1,9 @@
 """The ledger on SQLite: one file, one writer, `synchronous=FULL` before anybody is told."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pysqlite3 as driver
 from typing_extensions import override
@@ -31,21 +29,20 @@ from outlay.storage.ledger.rows import (
     facts_json,
     to_row,
 )
+from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.store import Committed, Ledger, Settled
 from outlay.storage.sqlite import connect
-from outlay.storage.tenant import EVERY_TENANT
+
+PACKAGE: Final = "outlay.storage.ledger.sqlite"
 
 
-class SqliteLedger(Ledger):
+class SqliteLedger(SqliteReading, Ledger):
     """Append-only usage events in one SQLite file. Thread-safe."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Open or create the ledger at `path`; raises Damaged when its tail is not intact."""
-        super().__init__(clock)
-        self._path = path
-        self._readers = threading.local()
-        self._open_readers: list[Any] = []
-        self._opening = threading.Lock()
+        SqliteReading.__init__(self, path)
+        Ledger.__init__(self, clock)
         self._writer = connect(path)
         self._prepare()
         self._begin_writing()
@@ -54,7 +51,7 @@ class SqliteLedger(Ledger):
         """Create the schema, load the end of the chain."""
         self._writer.execute("BEGIN IMMEDIATE")
         self._upgrade()
-        for statement in load_statements("outlay.storage.ledger", "schema"):
+        for statement in load_statements(PACKAGE, "schema"):
             self._writer.execute(statement)
         identity = self._writer.execute(queries.IDENTITY).fetchone()
         if identity is None:
@@ -88,28 +85,11 @@ class SqliteLedger(Ledger):
                 code="ledger-too-new",
             )
         for following in range(version + 1, SCHEMA_VERSION + 1):
-            for statement in load_statements("outlay.storage.ledger", f"upgrade_{following}"):
+            for statement in load_statements(
+                "outlay.storage.ledger.sqlite", f"upgrade_{following}"
+            ):
                 self._writer.execute(statement)
             self._writer.execute(queries.RAISE_SCHEMA, (following,))
-
-    # Reading
-
-    @override
-    @contextmanager
-    def _reading(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
-        """This thread's own read connection."""
-        connection = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = connect(self._path, read_only=True)
-            self._readers.connection = connection
-            with self._opening:
-                self._open_readers.append(connection)
-        yield connection
-
-    @override
-    def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:
-        with self._reading() as reader:
-            yield from reader.execute(text, values)
 
     @override
     def newest_seq(self) -> int:
@@ -241,6 +221,5 @@ class SqliteLedger(Ledger):
 
     @override
     def _release(self) -> None:
-        for reader in self._open_readers:
-            reader.close()
+        self.close_readers()
         self._writer.close()

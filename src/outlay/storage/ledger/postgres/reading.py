@@ -1,0 +1,55 @@
+"""Reading the ledger in PostgreSQL."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from typing_extensions import override
+
+from outlay.storage.ledger import queries
+from outlay.storage.ledger.reading import Connection, LedgerReader
+from outlay.storage.ledger.rows import EventRow
+from outlay.storage.postgres import PostgresDatabase
+from outlay.storage.tenant import EVERY_TENANT
+
+STREAM_ROWS: Final = 2_000
+
+
+class PostgresReading(LedgerReader):
+    """What has been committed to one database. Thread-safe."""
+
+    _contains = "strpos"
+    _find_event = queries.EVENT + (  # noqa: S608 - constants
+        " AND event_time_us = (SELECT key.event_time_us FROM usage_event_key AS key "
+        "WHERE key.organization_id = usage_event.organization_id "
+        "AND key.event_id = usage_event.event_id)"
+    )
+    _organizations = """
+        WITH RECURSIVE found AS (
+            (SELECT organization_id FROM usage_event_key ORDER BY organization_id LIMIT 1)
+            UNION ALL
+            SELECT (SELECT key.organization_id FROM usage_event_key AS key
+                    WHERE key.organization_id > found.organization_id
+                    ORDER BY key.organization_id LIMIT 1)
+            FROM found WHERE found.organization_id IS NOT NULL
+        )
+        SELECT organization_id FROM found WHERE organization_id IS NOT NULL"""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    @override
+    @contextmanager
+    def _reading(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
+        with self._database.reading(tenant) as connection:
+            yield connection
+
+    @override
+    def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:
+        with (
+            self._database.reading(EVERY_TENANT) as connection,
+            connection.raw.cursor(name="stream") as cursor,
+        ):
+            cursor.itersize = STREAM_ROWS
+            cursor.execute(text.replace("?", "%s"), values)
+            yield from cursor
