@@ -70,7 +70,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
     its truth is not intact. A cube that is missing or does not fit is rebuilt on the way.
     """
     clock = clock or SystemClock()
-    with _lock(settings), open_stores(settings, clock) as stores:
+    with hold_folder(settings), open_stores(settings, clock) as stores:
         base = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
         ledger, directory = stores.ledger, stores.directory
         slot = CubeSlot(_open_cube(stores.cubes, ledger))
@@ -253,7 +253,11 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
 
 
 @contextmanager
-def _lock(settings: Settings) -> Iterator[None]:
+def hold_folder(settings: Settings) -> Iterator[None]:
+    """Have a data folder, made if need be, or a worker's part of it, for this process alone.
+
+    Raises Locked when another process has it, Unavailable when it cannot be written.
+    """
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = LockFile(settings.lock_path)

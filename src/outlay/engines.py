@@ -17,6 +17,8 @@ from outlay.storage.cube.duckdb.home import DuckDBHome
 from outlay.storage.cube.store import CubeHome
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sqlite import SqliteDirectory
+from outlay.storage.ledger.reading import LedgerReader
+from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.nodes import Nodes, OneNode
@@ -55,6 +57,37 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
 
 
 @contextmanager
+def open_truth(settings: Settings, clock: Clock) -> Iterator[tuple[Ledger, Directory]]:
+    """Ledger and directory to write, without a cube."""
+    with ExitStack() as stack:
+        database = _connect(settings, stack)
+        ledger = _open_ledger(settings, database, clock)
+        stack.callback(ledger.close)
+        directory = _open_directory(settings, database)
+        stack.callback(directory.close)
+        yield ledger, directory
+
+
+@contextmanager
+def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]:
+    """Ledger and directory to read, beside whoever writes them."""
+    with ExitStack() as stack:
+        database = _connect(settings, stack)
+        if database is None and not settings.database_path.exists():
+            raise Invalid(f"{settings.data} has no installation", code="no-installation")
+        directory = _open_directory(settings, database)
+        stack.callback(directory.close)
+        if database is None:
+            reading = SqliteReading(settings.database_path)
+            stack.callback(reading.close_readers)
+            yield reading, directory
+        else:
+            from outlay.storage.ledger.postgres.reading import PostgresReading
+
+            yield PostgresReading(database), directory
+
+
+@contextmanager
 def open_directory(settings: Settings) -> Iterator[Directory]:
     """The directory alone, beside whoever has the rest."""
     with ExitStack() as stack:
@@ -66,6 +99,13 @@ def open_directory(settings: Settings) -> Iterator[Directory]:
 def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     """The shared database, None on an installation of one machine."""
     if not settings.database_url:
+        if settings.moved_path.exists():
+            raise Invalid(
+                f"the installation in {settings.data} was moved to another database: set "
+                f"OUTLAY_DATABASE_URL. To go back to what it was then, delete "
+                f"{settings.moved_path.name}",
+                code="moved",
+            )
         return None
     try:
         from outlay.storage.postgres import PostgresDatabase

@@ -106,6 +106,11 @@ class Settings:
         return self.data / f"{self._mine('journal')}.sqlite3"
 
     @property
+    def moved_path(self) -> Path:
+        """There once the installation in the folder has been moved to another database."""
+        return self.data / "moved.json"
+
+    @property
     def node_path(self) -> Path:
         """Under which id others know the folder's processes; made when there is none."""
         return self.data / "node.id"

@@ -1,12 +1,13 @@
 """What commands say to people: on standard error, so that standard output stays data."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
 from outlay.services.progress import Progress
@@ -41,8 +42,9 @@ def _plain(message: str) -> str:
     return message.replace("[", r"\[")
 
 
-def show_progress(items: Iterable[Progress | _Item]) -> Iterator[_Item]:
-    """Draw the progress in `items` on a terminal and pass everything else on."""
+@contextmanager
+def progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """Draws on a terminal the progress that it is told of."""
     with ProgressBar(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -51,11 +53,22 @@ def show_progress(items: Iterable[Progress | _Item]) -> Iterator[_Item]:
         console=err,
         transient=True,
     ) as bar:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
+
+        def show(progress: Progress) -> None:
+            if progress.what not in tasks:
+                what = progress.what.capitalize()
+                tasks[progress.what] = bar.add_task(what, total=progress.total)
+            bar.update(tasks[progress.what], completed=progress.done, total=progress.total)
+
+        yield show
+
+
+def show_progress(items: Iterable[Progress | _Item]) -> Iterator[_Item]:
+    """Draw the progress in `items` on a terminal and pass everything else on."""
+    with progress_bar() as show:
         for item in items:
-            if not isinstance(item, Progress):
+            if isinstance(item, Progress):
+                show(item)
+            else:
                 yield item
-                continue
-            if item.what not in tasks:
-                tasks[item.what] = bar.add_task(item.what.capitalize(), total=item.total)
-            bar.update(bar.task_ids[tasks[item.what]], completed=item.done, total=item.total)

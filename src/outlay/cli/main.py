@@ -6,6 +6,7 @@ import sys
 import typer
 
 from outlay.cli.audit import audit
+from outlay.cli.backup import backup
 from outlay.cli.console import fail
 from outlay.cli.demo import demo
 from outlay.cli.discovered import discovered
@@ -15,6 +16,7 @@ from outlay.cli.import_ import import_file
 from outlay.cli.key import key
 from outlay.cli.limit import limit
 from outlay.cli.member import member
+from outlay.cli.migrate_engine import migrate_engine
 from outlay.cli.model import model
 from outlay.cli.org import org
 from outlay.cli.owner import owner
@@ -22,6 +24,7 @@ from outlay.cli.price import price
 from outlay.cli.project import project
 from outlay.cli.rebuild import rebuild
 from outlay.cli.reconcile import reconcile
+from outlay.cli.restore import restore
 from outlay.cli.serve import serve
 from outlay.cli.sso import sso
 from outlay.cli.token import token
@@ -44,6 +47,9 @@ app.command()(reconcile)
 app.command()(verify)
 app.command()(rebuild)
 app.command()(doctor)
+app.command()(backup)
+app.command()(restore)
+app.command("migrate-engine")(migrate_engine)
 app.command()(owner)
 app.add_typer(org, name="org")
 app.add_typer(member, name="member")

@@ -37,6 +37,12 @@ class Directory(ABC):
             yield session
 
     @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """Like `unit`, to read: all of its statements see the directory at one instant."""
+        with self.unit() as session:
+            yield session
+
+    @contextmanager
     def write(self) -> Iterator[Session]:
         """Like `unit`, one at a time: what the block reads stays true until it is committed."""
         with Session(self._writes, expire_on_commit=False) as session, session.begin():

@@ -58,6 +58,13 @@ class PostgresDirectory(Directory):
 
     @override
     @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @override
+    @contextmanager
     def write(self) -> Iterator[Session]:
         try:
             with super().write() as session:

@@ -15,12 +15,18 @@ from outlay.storage.ledger.rows import (
     Batch,
     EventRow,
     Intent,
+    LedgerIdentity,
+    StoredBatch,
     batch_checksum,
 )
 from outlay.storage.tenant import EVERY_TENANT
 
 READ_EVENTS: Final = 5_000
 """Events read at a time: batches are often of a few events only."""
+
+
+Conflict = tuple[Any, ...]
+"""A row of usage_conflict without its id."""
 
 
 class Rows(Protocol):
@@ -71,6 +77,11 @@ class LedgerReader(ABC):
 
         Raises Damaged, naming the batch, when stored rows are not what was written.
         """
+        for stored in self.read_stored(after_seq, limit):
+            yield Batch(*stored[:4], stored.rows)
+
+    def read_stored(self, after_seq: int, limit: int = 5_000) -> Iterator[StoredBatch]:
+        """The same with what their checksums are proven by."""
         with self._reading() as reader:
             heads = reader.execute(queries.BATCHES_AFTER, (after_seq, limit)).fetchall()
             if not heads:
@@ -83,19 +94,53 @@ class LedgerReader(ABC):
                 window = (run[0][1], run[-1][2])
                 rows = reader.execute(queries.EVENTS_BETWEEN, window).fetchall()
             sequences = [row[0] for row in rows]
-            for batch_id, first_seq, last_seq, recorded_at_us, checksum, width, restated in run:
-                start, end = bisect_left(sequences, first_seq), bisect_right(sequences, last_seq)
-                part = rows[start:end]
-                intact = first_seq == expected and len(part) == last_seq - first_seq + 1
-                covered = part if width == len(ROW_COLUMNS) else [row[:width] for row in part]
-                if not intact or batch_checksum(previous, covered) != (restated or checksum):
+            for head in run:
+                _, first, last, *_ = head
+                start, end = bisect_left(sequences, first), bisect_right(sequences, last)
+                batch = StoredBatch._make([*head, rows[start:end]])
+                if first != expected or not is_intact(previous, batch):
                     raise Damaged(
-                        f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does "
-                        "not match its checksum; restore it from a backup",
+                        f"batch {batch.batch_id} of the ledger (events {first} to {last}) does not "
+                        "match its checksum; restore it from a backup",
                         code="ledger-checksum",
                     )
-                previous, expected = checksum, last_seq + 1
-                yield Batch(batch_id, first_seq, last_seq, recorded_at_us, part)
+                previous, expected = batch.checksum, last + 1
+                yield batch
+
+    def read_all(self, through_seq: int) -> Iterator[StoredBatch]:
+        """All batches up to the one that ends at a sequence number; Damaged without that one."""
+        position, found = 0, True
+        while position < through_seq and found:
+            found = False
+            for batch in self.read_stored(position):
+                if batch.last_seq > through_seq:
+                    return
+                position, found = batch.last_seq, True
+                yield batch
+        if position < through_seq:
+            raise Damaged(
+                f"the ledger ends at event {position}, not at {through_seq}; restore it from a "
+                "backup",
+                code="ledger-tail",
+            )
+
+    def read_identity(self) -> LedgerIdentity:
+        """Which ledger this is."""
+        with self._reading() as reader:
+            (ledger_id, _) = reader.execute(queries.IDENTITY).fetchone()
+            (rewrites,) = reader.execute(queries.REWRITES).fetchone()
+        return LedgerIdentity(ledger_id, rewrites)
+
+    def read_last_seq(self) -> int:
+        """Sequence number of the last event that has been committed, 0 when there is none."""
+        with self._reading() as reader:
+            last = reader.execute(queries.LAST_BATCH).fetchone()
+        return int(last[1]) if last else 0
+
+    def read_conflicts(self) -> list[Conflict]:
+        """What was refused because its id was taken by something else, as it is on record."""
+        with self._reading() as reader:
+            return [tuple(row) for row in reader.execute(queries.ALL_CONFLICTS)]
 
     def read_window(
         self, organization_id: str, start_us: int, end_us: int, through_seq: int
@@ -144,6 +189,14 @@ class LedgerReader(ABC):
         """Number of events refused because their id was taken by a different event."""
         with self._reading() as reader:
             return int(reader.execute(queries.COUNT_CONFLICTS).fetchone()[0])
+
+
+def is_intact(previous: bytes, batch: StoredBatch) -> bool:
+    """Whether the rows of a batch are those that its checksum was made of, after another one."""
+    width, rows = batch.row_width, batch.rows
+    covered = rows if width == len(ROW_COLUMNS) else [row[:width] for row in rows]
+    is_whole = len(rows) == batch.last_seq - batch.first_seq + 1
+    return is_whole and batch_checksum(previous, covered) == (batch.restated or batch.checksum)
 
 
 def _runs(heads: Sequence[Any]) -> Iterator[list[Any]]:

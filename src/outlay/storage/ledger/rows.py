@@ -59,6 +59,29 @@ class Batch:
     rows: list[EventRow]
 
 
+class StoredBatch(NamedTuple):
+    """A batch as it is stored, with all that its checksum is proven by."""
+
+    batch_id: int
+    first_seq: int
+    last_seq: int
+    recorded_at_us: int
+    checksum: bytes
+    """Over the previous checksum and the rows as they were written."""
+    row_width: int
+    """Columns per row that the checksum covers."""
+    restated: bytes | None
+    """The checksum of the rows since identities were erased; None where none were."""
+    rows: list[EventRow]
+
+
+class LedgerIdentity(NamedTuple):
+    """Which ledger, and how often identities in its rows were erased."""
+
+    ledger_id: str
+    rewrites: int
+
+
 class Intent(NamedTuple):
     """A request that has been let through, as it is on record until its outcome is."""
 

@@ -9,20 +9,28 @@ import logging
 import queue
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from outlay.domain.errors import OutlayError, Unavailable
+from outlay.domain.errors import Conflict, Damaged, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import Clock
 from outlay.storage.ledger.erasing import drop_claims, replace_claims
-from outlay.storage.ledger.reading import Connection, LedgerReader
+from outlay.storage.ledger.reading import Conflict as RecordedConflict
+from outlay.storage.ledger.reading import Connection, LedgerReader, is_intact
 from outlay.storage.ledger.recent import RecentBatches
-from outlay.storage.ledger.rows import Batch, EventRow, Intent
+from outlay.storage.ledger.rows import (
+    GENESIS,
+    Batch,
+    EventRow,
+    Intent,
+    LedgerIdentity,
+    StoredBatch,
+)
 from outlay.storage.ledger.spending import SharedSpending
 
 logger = logging.getLogger(__name__)
@@ -48,6 +56,27 @@ class Committed(NamedTuple):
     """One per event, in order."""
     refused: Mapping[Settled, OutlayError] = {}
     """Intents that were not put on record, as a spend limit has no room for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerContents:
+    """All that there is in a ledger."""
+
+    identity: LedgerIdentity
+    intents: Sequence[Intent]
+    conflicts: Sequence[RecordedConflict]
+    batches: Iterable[StoredBatch]
+
+    def checked_batches(self) -> Iterator[StoredBatch]:
+        """The batches, as they come; Damaged when one does not follow from the one before."""
+        previous, last_seq = GENESIS, 0
+        for batch in self.batches:
+            if batch.first_seq != last_seq + 1 or not is_intact(previous, batch):
+                raise Damaged(
+                    f"batch {batch.batch_id} is not what was written", code="ledger-checksum"
+                )
+            previous, last_seq = batch.checksum, batch.last_seq
+            yield batch
 
 
 @dataclass(slots=True)
@@ -121,6 +150,23 @@ class Ledger(LedgerReader):
     @abstractmethod
     def newest_seq(self) -> int:
         """Sequence number of the last event that anybody had acknowledged before this call."""
+
+    # Taking over
+
+    def adopt(self, contents: LedgerContents) -> None:
+        """Become another ledger, with its rows, checksums and sequence numbers as they are.
+
+        Stored wholly or not at all. Raises Conflict unless this one is empty, and Damaged when a
+        batch does not follow from the one before.
+        """
+        if self.newest_seq() or self.read_conflicts():
+            raise Conflict("the ledger to restore into is not empty", code="not-empty")
+        with self._writing:
+            self._adopt(contents)
+
+    @abstractmethod
+    def _adopt(self, contents: LedgerContents) -> None:
+        """Store all of it in one transaction; called with `_writing` held."""
 
     # Writing
 

@@ -66,6 +66,17 @@ def take_keys(
     return fresh
 
 
+def put_keys(writer: MarkedConnection, rows: Sequence[EventRow]) -> None:
+    """Take the ids of rows that are known to have different ones."""
+    columns = [[row[at] for row in rows] for at in (_ORGANIZATION, _EVENT, _DIGEST, _TIME)]
+    writer.execute(_TAKE_KEYS, columns)
+
+
+def is_taken(writer: MarkedConnection, organization_id: str, event_id: str) -> bool:
+    """Whether there is an event with an id."""
+    return bool(writer.execute(_KEYS, ([organization_id], [event_id])).fetchall())
+
+
 def columns_of(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Rows as one list per column, as `unnest` takes them."""
     return [list(column) for column in zip(*rows, strict=True)]

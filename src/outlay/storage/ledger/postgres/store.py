@@ -28,7 +28,7 @@ from outlay.kit.sqlfiles import load_statements
 from outlay.kit.worker import Worker
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.erasing import restate
-from outlay.storage.ledger.postgres.keys import columns_of, take_keys
+from outlay.storage.ledger.postgres.keys import columns_of, is_taken, put_keys, take_keys
 from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import Admission, PostgresSpending
@@ -45,7 +45,7 @@ from outlay.storage.ledger.rows import (
     facts_digest,
     to_row,
 )
-from outlay.storage.ledger.store import Committed, Ledger, Settled
+from outlay.storage.ledger.store import Committed, Ledger, LedgerContents, Settled
 from outlay.storage.postgres import (
     ENTER,
     LEDGER_LOCK,
@@ -378,6 +378,34 @@ class PostgresLedger(PostgresReading, Ledger):
         writer.execute(queries.INSERT_BATCH, (*_head_of(batch), checksum, len(ROW_COLUMNS)))
         self.spending.count(writer, rows)
         return batch
+
+    @override
+    def _adopt(self, contents: LedgerContents) -> None:
+        try:
+            writer = self._connected()
+            with writer.raw.transaction():
+                self._enter(writer)
+                writer.execute(LOCK, (LEDGER_LOCK,))
+                writer.execute(queries.PUT_IDENTITY, contents.identity)
+                for batch in contents.checked_batches():
+                    self._partitions.create(writer, batch.rows)
+                    put_keys(writer, batch.rows)
+                    copy_events(writer, batch.rows)
+                    writer.execute(queries.PUT_BATCH, batch[:7])
+                for conflict in contents.conflicts:
+                    writer.execute(queries.INSERT_CONFLICT, conflict)
+                open_intents = [
+                    intent[:3]
+                    for intent in contents.intents
+                    if not is_taken(writer, intent.organization_id, intent.event_id)
+                ]
+                if open_intents:
+                    writer.execute(_PUT_INTENTS, (self._node_id, *columns_of(open_intents)))
+        except psycopg.OperationalError as error:
+            raise away(error) from error
+        finally:
+            self._partitions = Partitions()
+        self._prepare(writer)
 
     @override
     def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:

@@ -30,7 +30,7 @@ from outlay.storage.ledger.rows import (
     to_row,
 )
 from outlay.storage.ledger.sqlite.reading import SqliteReading
-from outlay.storage.ledger.store import Committed, Ledger, Settled
+from outlay.storage.ledger.store import Committed, Ledger, LedgerContents, Settled
 from outlay.storage.sqlite import connect
 
 PACKAGE: Final = "outlay.storage.ledger.sqlite"
@@ -196,6 +196,25 @@ class SqliteLedger(SqliteReading, Ledger):
                     ),
                 )
         return kept
+
+    @override
+    def _adopt(self, contents: LedgerContents) -> None:
+        writer = self._writer
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            writer.execute(queries.PUT_IDENTITY, contents.identity)
+            for batch in contents.checked_batches():
+                self._run_in_chunks(queries.insert_events, batch.rows)
+                writer.execute(queries.PUT_BATCH, batch[:7])
+            writer.executemany(queries.INSERT_CONFLICT, contents.conflicts)
+            for intent in contents.intents:
+                if not writer.execute(queries.DIGEST_OF_EVENT, intent[:2]).fetchone():
+                    writer.execute(queries.insert_intents(1), intent[:3])
+            writer.execute("COMMIT")
+        except BaseException:
+            writer.execute("ROLLBACK")
+            raise
+        self._prepare()
 
     @override
     def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:

@@ -1,0 +1,34 @@
+"""`outlay backup`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outlay.cli.console import DataOption, out, progress_bar
+from outlay.engines import open_reading
+from outlay.kit.clock import SystemClock
+from outlay.services.backup import records_of
+from outlay.settings import read_settings
+from outlay.storage.archive import write_archive
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file, such as 2026-11-27.outlay.")],
+    data: DataOption = None,
+    with_keys: Annotated[
+        bool,
+        typer.Option("--with-keys", help="Take master.key and audit.key along; guard the file."),
+    ] = False,
+) -> None:
+    """Write ledger and directory to a file while servers go on, on any engine."""
+    settings = read_settings(data=data)
+    files = [settings.prices_path, settings.checkpoints_path]
+    if with_keys:
+        files += [settings.master_key_path, settings.audit_key_path]
+    with open_reading(settings) as (ledger, directory), progress_bar() as report:
+        records = records_of(ledger, directory, files, SystemClock(), report)
+        size = write_archive(file, records)
+    out.print(f"Backed up to {file}: {size / 1e6:,.1f} MB.")
+    if not with_keys:
+        out.print("It has no keys: keep master.key and audit.key in another safe place.")

@@ -1,0 +1,62 @@
+"""`outlay migrate-engine`."""
+
+from dataclasses import replace
+
+import orjson
+import typer
+
+from outlay.bootstrap import hold_folder, open_installation
+from outlay.cli.console import DataOption, fail, out, progress_bar, show_progress
+from outlay.domain.errors import Invalid
+from outlay.domain.money import render_usd
+from outlay.engines import open_reading, open_truth
+from outlay.kit.clock import SystemClock
+from outlay.services.backup import compare, records_of, take_over
+from outlay.services.verification import VerifyReport
+from outlay.settings import Settings, read_settings
+
+
+def migrate_engine(data: DataOption = None) -> None:
+    """Move the installation of a folder to the engines of the settings, and prove them equal.
+
+    OUTLAY_DATABASE_URL is a new, empty PostgreSQL database; OUTLAY_CUBE_URL, if it is set, a
+    ClickHouse. The server is stopped meanwhile. What is in the folder stays as it is.
+    """
+    target = read_settings(data=data)
+    if not target.database_url:
+        raise Invalid("set OUTLAY_DATABASE_URL to the new database, postgresql://…")
+    source = replace(target, database_url="", cube_url="")
+    if source.moved_path.exists():
+        raise Invalid(f"the installation in {source.data} has been moved already", code="moved")
+    with hold_folder(source):
+        rows = _copy(source, target)
+        note = {"movedAt": SystemClock().now().isoformat(), "rows": rows}
+        source.moved_path.write_bytes(orjson.dumps(note))
+    out.print(f"Moved: {rows:,} rows of ledger and directory are the same in both databases.")
+    with open_installation(target) as services:
+        (report,) = show_progress(services.maintenance.verify())
+    _tell(report)
+
+
+def _copy(source: Settings, target: Settings) -> int:
+    """Copy everything and compare it; how many rows."""
+    clock = SystemClock()
+    with (
+        open_reading(source) as (ledger, directory),
+        open_truth(target, clock) as (new_ledger, new_directory),
+        progress_bar() as report,
+    ):
+        records = records_of(ledger, directory, [], clock, report)
+        take_over(records, new_ledger, new_directory, target.data)
+        return compare((ledger, directory), (new_ledger, new_directory))
+
+
+def _tell(report: VerifyReport) -> None:
+    if not report.is_proven:
+        fail("the cube does not agree with the ledger; run `outlay rebuild`, then `outlay verify`")
+        raise typer.Exit(1)
+    out.print(
+        f"Verified: {report.events:,} events, {report.cells:,} cells and {report.days:,} days "
+        f"agree in the new cube; {render_usd(report.cost_pusd)} USD."
+    )
+    out.print("Serve with the same settings from now on. The files in the folder were not changed.")

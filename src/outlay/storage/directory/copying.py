@@ -1,0 +1,43 @@
+"""The whole directory as rows, out of one database and into another."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Table, func, insert, select
+from sqlalchemy.orm import Session
+
+from outlay.domain.errors import Conflict
+from outlay.storage.directory.tables import Base, DirectoryRevisionRow, OrganizationRow
+
+CHUNK: Final = 1_000
+
+
+class TableRows(NamedTuple):
+    """Some rows of a table."""
+
+    table: str
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+def read_rows(session: Session) -> Iterator[TableRows]:
+    """All rows of all tables, those first that others refer to, each in the order of its key."""
+    for table in Base.metadata.sorted_tables:
+        columns = [str(column.name) for column in table.columns]
+        found = session.execute(select(table).order_by(*table.primary_key.columns))
+        for part in found.partitions(CHUNK):
+            yield TableRows(str(table.name), columns, [list(row) for row in part])
+
+
+def put_rows(session: Session, parts: Iterable[TableRows]) -> None:
+    """Put rows into tables that are empty; raises Conflict when they are not."""
+    if session.scalar(select(func.count()).select_from(OrganizationRow)):
+        raise Conflict("the directory to restore into is not empty", code="not-empty")
+    session.execute(DirectoryRevisionRow.__table__.delete())  # type: ignore[attr-defined]
+    for part in parts:
+        table: Table = Base.metadata.tables[part.table]
+        session.execute(insert(table), _named(part.columns, part.rows))
+
+
+def _named(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row, strict=True)) for row in rows]
