@@ -14,6 +14,7 @@ from bench import (
     ingest,
     pricing,
     queries,
+    scale_out,
     startup,
 )
 
@@ -33,6 +34,7 @@ def main() -> None:
         "http-ingest": (http_ingest.run, ()),
         "file-import": (file_import.run, ()),
         "gateway": (gateway.run, ()),
+        "scale-out": (scale_out.run, ()),
         "dashboard": (dashboard.run, ()),
         "queries": (queries.run, (arguments.rows,)),
         "analytics": (analytics.run, (arguments.rows,)),

@@ -157,9 +157,11 @@ def nginx_side(folder: Path, upstream: int) -> Iterator[Side]:
 
 
 @contextmanager
-def outlay_side(folder: Path, upstream: int) -> Iterator[Side]:
-    """Outlay, recording everything durably."""
-    settings = Settings(data=folder)
+def outlay_side(
+    folder: Path, upstream: int, *, database_url: str = "", workers: int = 1
+) -> Iterator[Side]:
+    """Outlay, recording everything durably; with several workers on a PostgreSQL."""
+    settings = Settings(data=folder, database_url=database_url)
     with open_installation(settings) as services:
         administration = services.administration
         organization = administration.organizations.create("Bench")
@@ -182,9 +184,12 @@ def outlay_side(folder: Path, upstream: int) -> Iterator[Side]:
         )
     port = free_port()
     command = [sys.executable, "-m", "outlay", "serve", "--data", str(folder), "--port", str(port)]
-    with process(command) as pid:
-        side = Side("Outlay", port, [pid], {"authorization": f"Bearer {key}"})
+    command += ["--workers", str(workers)]
+    with process(command, OUTLAY_DATABASE_URL=database_url) as pid:
+        side = Side("Outlay", port, [], {"authorization": f"Bearer {key}"})
         wait_until_answers(side)
+        time.sleep(2.0 if workers > 1 else 0.0)  # one answers, the others may still be starting
+        side.pids = children(pid)
         yield side
 
 

@@ -96,6 +96,22 @@ def open_directory(settings: Settings) -> Iterator[Directory]:
         yield directory
 
 
+def describe_database(settings: Settings) -> str:
+    """What the shared database is; empty where there is none. Raises Damaged for an unfit one."""
+    with ExitStack() as stack:
+        database = _connect(settings, stack)
+        return database.describe() if database is not None else ""
+
+
+def describe_cube(settings: Settings) -> str:
+    """What the cube is on. Raises Unavailable without an answer."""
+    cubes = _open_cubes(settings)
+    try:
+        return cubes.describe()
+    finally:
+        cubes.close()
+
+
 def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     """The shared database, None on an installation of one machine."""
     if not settings.database_url:

@@ -12,6 +12,7 @@ import typer
 from outlay.cli.console import DataOption, out
 from outlay.cli.installation import find_server
 from outlay.domain.errors import OutlayError
+from outlay.engines import describe_cube, describe_database
 from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.pricing.book import PriceBook
 from outlay.settings import Settings, read_settings
@@ -40,13 +41,14 @@ def _python(_: Settings) -> str:
     return f"{sys.version.split()[0]}, Outlay {version('outlay')}"
 
 
-def _sqlite(_: Settings) -> str:
+def _ledger(settings: Settings) -> str:
     check_sqlite_version()
-    return f"SQLite {sqlite_version()}, without the WAL-reset bug"
+    shared = describe_database(settings)
+    return shared or f"SQLite {sqlite_version()}, without the WAL-reset bug"
 
 
-def _duckdb(_: Settings) -> str:
-    return f"DuckDB {version('duckdb')}"
+def _cube(settings: Settings) -> str:
+    return describe_cube(settings)
 
 
 def _zones(_: Settings) -> str:
@@ -84,8 +86,8 @@ def _server(settings: Settings) -> str:
 
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "Python": _python,
-    "Ledger engine": _sqlite,
-    "Cube engine": _duckdb,
+    "Ledger engine": _ledger,
+    "Cube engine": _cube,
     "Time zones": _zones,
     "Prices": _prices,
     "Data directory": _folder,

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from outlay.domain.errors import Unavailable
+from outlay.domain.errors import Damaged, Unavailable
 
 POOL_SIZE: Final = 8
 """Connections kept open per process; as many again come and go."""
@@ -33,6 +33,12 @@ LOCK: Final = "SELECT pg_advisory_xact_lock(?)"
 
 ENTER: Final = "SELECT set_config('outlay.organization', %s, true)"
 """Show the transaction under way an organization's rows; `*` for all."""
+
+
+_ABOUT: Final = (
+    "SELECT current_setting('server_version'), current_setting('fsync'), "
+    "current_setting('full_page_writes'), rolsuper FROM pg_roles WHERE rolname = current_user"
+)
 
 
 @cache
@@ -90,6 +96,24 @@ class PostgresDatabase:
         except psycopg.Error as error:
             raise away(error) from error
         return connection
+
+    def describe(self) -> str:
+        """The engine and its version; Damaged when it does not keep what it has acknowledged."""
+        with self.connect() as connection:
+            found = connection.execute(_ABOUT).fetchone()
+        version, fsync, pages, is_superuser = found or ("?", "on", "on", False)
+        if "off" in {fsync, pages}:
+            raise Damaged(
+                "PostgreSQL runs with fsync or full_page_writes off: a crash may lose events that "
+                "were acknowledged; switch them on",
+                code="database-unsafe",
+            )
+        wall = (
+            "its role is a superuser, whom row-level policies do not hold"
+            if is_superuser
+            else "row-level policies hold its role"
+        )
+        return f"PostgreSQL {version}; {wall}"
 
     @contextmanager
     def reading(self, tenant: str) -> Iterator[MarkedConnection]:

@@ -175,6 +175,10 @@ class CubeHome(Protocol):
         """Remove the present cube: the ledger can always make another."""
         ...
 
+    def describe(self) -> str:
+        """The engine and its version."""
+        ...
+
     def close(self) -> None:
         """Release what is kept open beside the cubes."""
         ...

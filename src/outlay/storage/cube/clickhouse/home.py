@@ -55,6 +55,12 @@ class ClickHouseHome:
         """Begin an empty cube in the place of the present one."""
         self._begin((self._present() or 0) + 1)
 
+    def describe(self) -> str:
+        """The engine and its version."""
+        ((version,),) = self._server.ask("default", "SELECT version()")
+        cluster = f", cluster {self._server.cluster}" if self._server.cluster else ""
+        return f"ClickHouse {version}{cluster}"
+
     def close(self) -> None:
         """Close the connections."""
         self._server.close()

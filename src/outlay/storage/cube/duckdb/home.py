@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import duckdb
+
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.store import Cube
 
@@ -43,6 +45,10 @@ class DuckDBHome:
     def clear(self) -> None:
         """Remove the present cube."""
         _remove(self._path)
+
+    def describe(self) -> str:
+        """The engine and its version."""
+        return f"DuckDB {duckdb.__version__}"
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -1,0 +1,89 @@
+"""Installations that share a database: what is changed on one holds on the others at once."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.factories import make_event
+from tests.postgres import Cluster
+
+from outlay.bootstrap import open_installation
+from outlay.domain.errors import Unauthenticated
+from outlay.domain.organization import operator_of
+from outlay.services.bundle import Services
+from outlay.services.verification import VerifyReport
+from outlay.settings import Settings
+from outlay.storage.postgres import PostgresDatabase
+from outlay.storage.postgres_nodes import PostgresNodes
+
+
+@pytest.fixture
+def nodes(cluster: Cluster, tmp_path: Path) -> Iterator[list[Services]]:
+    """Three nodes, each in a folder of its own, that look for changes as a server does."""
+    url = cluster.create_database()
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(
+                open_installation(
+                    Settings(
+                        data=tmp_path / str(number),
+                        database_url=url,
+                        master_key="11" * 32,
+                        audit_key="22" * 32,
+                    )
+                )
+            )
+            for number in range(3)
+        ]
+        for services in opened:
+            services.watch.start()
+            services.projection.start()
+        yield opened
+
+
+def test_a_revoked_key_is_refused_by_every_node_within_a_second(nodes: list[Services]) -> None:
+    first = nodes[0]
+    administration = first.administration
+    organization = administration.organizations.create("Acme")
+    operator = operator_of(organization)
+    owner = administration.sign_in.set_owner(organization, "me@example.test", "a long password!")
+    project, _ = administration.projects.ensure(operator, "P")
+    api_key, text = administration.keys.create(
+        operator, project_id=project.project_id, member_id=owner.member_id, description="k"
+    )
+    for services in nodes:
+        assert asyncio.run(services.api_keys.authenticate(text)).api_key_id == api_key.api_key_id
+
+    administration.keys.revoke(operator, api_key.api_key_id)
+    time.sleep(1.0)
+
+    for services in nodes:
+        with pytest.raises(Unauthenticated):
+            asyncio.run(services.api_keys.authenticate(text))
+
+
+def test_every_node_loads_a_cube_of_its_own_from_what_all_have_recorded(
+    nodes: list[Services],
+) -> None:
+    for services in nodes:
+        services.ledger.append([make_event(cost_pusd=7) for _ in range(3)])
+    for services in nodes:
+        services.projection.catch_up()
+        assert services.projection.pending_events == 0
+        report = list(services.maintenance.verify())[-1]
+        assert isinstance(report, VerifyReport)
+        assert report.is_proven
+        assert report.cost_pusd == 63
+
+
+def test_one_node_leads_and_another_takes_over_when_it_ends(cluster: Cluster) -> None:
+    database = PostgresDatabase(cluster.create_database())
+    first, second = PostgresNodes(database), PostgresNodes(database)
+    assert [first.lead(), second.lead(), first.lead()] == [True, False, True]
+    first.close()
+    assert [second.lead(), first.lead()] == [True, False]
+    second.close()
+    database.close()

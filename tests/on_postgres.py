@@ -1,0 +1,33 @@
+"""A plugin that puts every installation that a test opens in its own process on PostgreSQL.
+
+`pytest -p tests.on_postgres …`: what holds on SQLite has to hold there.
+"""
+
+import atexit
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from outlay import engines
+from outlay.settings import Settings
+from outlay.storage.postgres import PostgresDatabase
+from tests.postgres import running_postgres
+
+_stack = ExitStack()
+_cluster = _stack.enter_context(running_postgres("-c fsync=off -c max_connections=400"))
+atexit.register(_stack.close)
+_connect = engines._connect
+
+
+@cache
+def _url_of(_: Path) -> str:
+    """A database for each data folder."""
+    return _cluster.create_database()
+
+
+def _connect_to_postgres(settings: Settings, stack: ExitStack) -> PostgresDatabase | None:
+    return _connect(replace(settings, database_url=_url_of(settings.data)), stack)
+
+
+engines._connect = _connect_to_postgres
