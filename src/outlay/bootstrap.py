@@ -75,7 +75,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         ledger, directory = stores.ledger, stores.directory
         slot = CubeSlot(_open_cube(stores.cubes, ledger))
         projection = Projection(ledger, slot, stores.cubes, stores.nodes, clock)
-        verification = Verification(ledger, slot, projection, clock)
+        verification = Verification(ledger, slot, projection, directory, clock)
         prices = PriceBooks(directory, base)
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
@@ -117,6 +117,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             router.refresh,
             limits.refresh,
             prices.refresh,
+            verification.refresh,
         )
         watch = DirectoryWatch(directory, caches)
         retention = Retention(
@@ -124,6 +125,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             trail,
             ledger,
             maintenance,
+            stores.nodes,
             clock,
             end_user_days=settings.end_user_days,
         )

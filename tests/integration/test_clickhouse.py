@@ -24,6 +24,7 @@ from outlay.storage.cube.clickhouse.statements import SEQ_PER_PARTITION, schema
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeMismatch
+from outlay.storage.directory.sqlite import SqliteDirectory
 from outlay.storage.ledger.rows import EventRow, facts_digest, to_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.nodes import OneNode
@@ -213,7 +214,7 @@ def row_of(cost: int) -> EventRow:
 
 
 def test_a_rebuilt_cube_takes_over_for_every_node(
-    home: ClickHouseHome, ledger: SqliteLedger, clock: FixedClock
+    home: ClickHouseHome, ledger: SqliteLedger, clock: FixedClock, tmp_path: Path
 ) -> None:
     ledger.append(events_of(5))
     slot, other = (CubeSlot(home.open(ledger.edition)) for _ in range(2))
@@ -231,7 +232,9 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
     assert home.is_present(other.cube)
     assert totals(slot.cube) == totals(other.cube)
     assert totals(slot.cube).cost_pusd == 36
-    report = list(Verification(ledger, slot, projection, clock).run())[-1]
+    directory = SqliteDirectory(tmp_path / "ledger.sqlite3")
+    report = list(Verification(ledger, slot, projection, directory, clock).run())[-1]
+    directory.close()
     assert isinstance(report, VerifyReport)
     assert report.is_proven
 

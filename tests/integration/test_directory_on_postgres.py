@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import select
+from sqlalchemy.exc import ProgrammingError
 from tests.factories import NOW
 from tests.postgres import Cluster
 
@@ -27,8 +29,9 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import delete_untaken
 from outlay.storage.directory.postgres import PostgresDirectory
 from outlay.storage.directory.sessions import delete_ended_sessions
-from outlay.storage.directory.tables import Base
+from outlay.storage.directory.tables import Base, ProjectRow
 from outlay.storage.postgres import PostgresDatabase
+from outlay.storage.tenant import begin_work, enter_tenant
 
 PASSWORD = "several words are best"
 
@@ -44,7 +47,8 @@ def directory(cluster: Cluster) -> Iterator[Directory]:
 @pytest.fixture
 def administration(directory: Directory, tmp_path: Path) -> Iterator[Administration]:
     """What sets it up."""
-    settings, clock, passwords = Settings(data=tmp_path), FixedClock(NOW), Passwords()
+    settings = Settings(data=tmp_path, master_key="11" * 32, audit_key="22" * 32)
+    clock, passwords = FixedClock(NOW), Passwords()
     trail = Trail(directory, open_checkpoints(settings), clock)
     yield _administer(settings, directory, trail, passwords, clock)
     passwords.close()
@@ -110,3 +114,26 @@ def test_an_organization_is_run_as_on_sqlite(
         assert destroy_personal_values(work, [ada.member_id])
         delete_untaken(work, organization.organization_id, to_us(NOW) + 10**15)
         delete_ended_sessions(work, 0, 0)
+
+
+def test_work_for_one_organization_sees_nothing_of_another(
+    directory: Directory, administration: Administration
+) -> None:
+    """Not even through a statement that forgot to say whose rows it is about."""
+    mine, theirs = (administration.organizations.create(name) for name in ("Mine", "Theirs"))
+    for organization in (mine, theirs):
+        administration.projects.create(operator_of(organization), "Project")
+
+    def seen() -> set[str]:
+        with directory.unit() as session:
+            return set(session.scalars(select(ProjectRow.organization_id)))
+
+    every = {mine.organization_id, theirs.organization_id}
+    assert every <= seen()
+    with begin_work():
+        assert every <= seen()  # nobody has found out yet whom it is for
+        enter_tenant(mine.organization_id)
+        assert seen() == {mine.organization_id}
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            administration.projects.create(operator_of(theirs), "Smuggled")
+    assert every <= seen()

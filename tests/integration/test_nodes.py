@@ -13,6 +13,7 @@ from tests.postgres import Cluster
 from outlay.bootstrap import open_installation
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.organization import operator_of
+from outlay.domain.result import Reconciliation
 from outlay.services.bundle import Services
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
@@ -77,6 +78,18 @@ def test_every_node_loads_a_cube_of_its_own_from_what_all_have_recorded(
         assert isinstance(report, VerifyReport)
         assert report.is_proven
         assert report.cost_pusd == 63
+
+
+def test_every_node_knows_the_outcome_of_a_verification(nodes: list[Services]) -> None:
+    for services in nodes:
+        assert services.analytics.freshness().reconciled is Reconciliation.NOT_RUN
+    for _ in nodes[0].maintenance.verify():
+        pass
+    for services in nodes:
+        services.watch.check()
+        freshness = services.analytics.freshness()
+        assert freshness.reconciled is Reconciliation.VERIFIED
+        assert freshness.reconciled_at == nodes[0].analytics.freshness().reconciled_at
 
 
 def test_one_node_leads_and_another_takes_over_when_it_ends(cluster: Cluster) -> None:

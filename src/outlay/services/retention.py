@@ -26,6 +26,7 @@ from outlay.storage.directory.organizations import list_organizations
 from outlay.storage.directory.password_links import delete_expired_links
 from outlay.storage.directory.sessions import delete_ended_sessions
 from outlay.storage.ledger.store import Ledger
+from outlay.storage.nodes import Nodes
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Retention:
         trail: Trail,
         ledger: Ledger,
         maintenance: Maintenance,
+        nodes: Nodes,
         clock: Clock,
         *,
         end_user_days: int,
@@ -63,12 +65,13 @@ class Retention:
         self._trail = trail
         self._ledger = ledger
         self._maintenance = maintenance
+        self._nodes = nodes
         self._clock = clock
         self._end_user_days = end_user_days
         self._worker = Worker("retention", self._run)
 
     def start(self) -> None:
-        """Apply now and then once a day, in the background, until stopped."""
+        """Apply now and then once a day, if this node leads, in the background, until stopped."""
         self._worker.start()
 
     def stop(self) -> None:
@@ -78,7 +81,8 @@ class Retention:
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                self.apply()
+                if self._nodes.lead():
+                    self.apply()
             except Exception:
                 logger.exception("retention could not be applied; trying again in a day")
             stop.wait(RUN_EVERY / timedelta(seconds=1))

@@ -19,12 +19,14 @@ from outlay.domain.measure import MEASURES
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, Interval, Period, bucket_start
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Reconciliation, Totals
-from outlay.kit.clock import Clock
+from outlay.kit.clock import Clock, from_us, to_us
 from outlay.services.progress import Progress
 from outlay.services.projection import Projection
 from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import CubeReader
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.verifications import find_verification, put_verification
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.ledger.store import Ledger
 
@@ -81,14 +83,30 @@ class Verification:
     """Compares ledger and cube and remembers the outcome."""
 
     def __init__(
-        self, ledger: Ledger, slot: CubeSlot, projection: Projection, clock: Clock
+        self,
+        ledger: Ledger,
+        slot: CubeSlot,
+        projection: Projection,
+        directory: Directory,
+        clock: Clock,
     ) -> None:
         self._ledger = ledger
+        self._directory = directory
         self._slot = slot
         self._projection = projection
         self._clock = clock
         self.state = Reconciliation.NOT_RUN
+        """The outcome of the last verification, whichever process ran it."""
         self.verified_at: datetime | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read again what is known of the directory."""
+        with self._directory.unit() as session:
+            found = find_verification(session)
+        if found is not None:
+            self.state, verified_at_us = found
+            self.verified_at = from_us(verified_at_us)
 
     def run(self) -> Iterator[Progress | VerifyReport]:
         """Verify everything; the last item is the report."""
@@ -101,9 +119,13 @@ class Verification:
             self._projection.catch_up()
             with self._slot.read() as reader:
                 yield from self._compare(reader, report)
-        self.state = Reconciliation.VERIFIED if report.is_proven else Reconciliation.DIFFERS
-        self.verified_at = self._clock.now()
+        self._remember(Reconciliation.VERIFIED if report.is_proven else Reconciliation.DIFFERS)
         yield report
+
+    def _remember(self, outcome: Reconciliation) -> None:
+        with self._directory.change() as session:
+            put_verification(session, outcome, to_us(self._clock.now()))
+        self.refresh()
 
     def _check_ledger(self, report: VerifyReport) -> Iterator[Progress]:
         """Read every batch back and compare its checksum."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
-HEAD: Final = "4afaf96da25f"
+HEAD: Final = "3130e64f0045"
 """The newest migration; a database that has it needs none."""
 
 

@@ -77,7 +77,8 @@ class PostgresDirectory(Directory):
         """Leave nothing of what was overwritten in dead rows."""
         with self._engine.connect() as connection:
             autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
-            autocommit.execute(text("VACUUM"))
+            tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
+            autocommit.execute(text(f"VACUUM {tables}"))
 
     @override
     def close(self) -> None:

@@ -297,6 +297,11 @@ class Ledger(LedgerReader):
         return self._failure
 
     @property
+    def journaled(self) -> int:
+        """Events and intents that wait in a local journal for the database; 0 without one."""
+        return 0
+
+    @property
     def last_seq(self) -> int:
         """Sequence number of the last acknowledged event known here, 0 when there is none."""
         return self._last_seq

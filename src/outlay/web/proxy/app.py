@@ -39,6 +39,11 @@ class Proxy:
             "Outcomes that wait for a ledger that cannot write.",
             lambda: services.gateway.journal.overdue,
         )
+        self._metrics.add_gauge(
+            "outlay_journal_entries",
+            "Events and intents in the local journal, for a database that is away.",
+            lambda: services.ledger.journaled,
+        )
         self._forwarder: Forwarder | None = None
         self._models: ModelList | None = None
         self._is_closing = False

@@ -26,6 +26,7 @@ from outlay.storage.directory.tables.sso_attempt import SsoAttemptRow
 from outlay.storage.directory.tables.sso_identity import SsoIdentityRow
 from outlay.storage.directory.tables.upstream import UpstreamRow
 from outlay.storage.directory.tables.user_group import UserGroupRow
+from outlay.storage.directory.tables.verification import VerificationRow
 
 __all__ = [
     "AccessTokenRow",
@@ -54,4 +55,5 @@ __all__ = [
     "SsoRow",
     "UpstreamRow",
     "UserGroupRow",
+    "VerificationRow",
 ]

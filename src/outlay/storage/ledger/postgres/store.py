@@ -312,8 +312,9 @@ class PostgresLedger(PostgresReading, Ledger):
                 self._lose(error)
 
     @property
+    @override
     def journaled(self) -> int:
-        """Events and intents in the local journal."""
+        """Events and intents that wait in the local journal for the database."""
         return self._spool.size
 
     def _drop_writer(self) -> None:
