@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -52,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         """Run it and answer in the format that it names."""
         body = self._read_body()
         if self.headers.get("content-encoding") == "lz4":
-            body = lz4.frame.decompress(body)
+            body = lz4.frame.open(BytesIO(body)).read()  # one frame per block
         values = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         settings = {
             name: value

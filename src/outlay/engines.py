@@ -45,10 +45,7 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
     """
     with ExitStack() as stack:
         database = _connect(settings, stack)
-        ledger = _open_ledger(settings, database, clock)
-        stack.callback(ledger.close)
-        directory = _open_directory(settings, database)
-        stack.callback(directory.close)
+        ledger, directory = _open_truth(settings, database, clock, stack)
         cubes = _open_cubes(settings)
         stack.callback(cubes.close)
         nodes = _open_nodes(database)
@@ -60,12 +57,7 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
 def open_truth(settings: Settings, clock: Clock) -> Iterator[tuple[Ledger, Directory]]:
     """Ledger and directory to write, without a cube."""
     with ExitStack() as stack:
-        database = _connect(settings, stack)
-        ledger = _open_ledger(settings, database, clock)
-        stack.callback(ledger.close)
-        directory = _open_directory(settings, database)
-        stack.callback(directory.close)
-        yield ledger, directory
+        yield _open_truth(settings, _connect(settings, stack), clock, stack)
 
 
 @contextmanager
@@ -130,6 +122,16 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     database = PostgresDatabase(settings.database_url)
     stack.callback(database.close)
     return database
+
+
+def _open_truth(
+    settings: Settings, database: "PostgresDatabase | None", clock: Clock, stack: ExitStack
+) -> tuple[Ledger, Directory]:
+    ledger = _open_ledger(settings, database, clock)
+    stack.callback(ledger.close)
+    directory = _open_directory(settings, database)
+    stack.callback(directory.close)
+    return ledger, directory
 
 
 def _open_ledger(settings: Settings, database: "PostgresDatabase | None", clock: Clock) -> Ledger:

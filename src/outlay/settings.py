@@ -105,6 +105,10 @@ class Settings:
         """What this process has acknowledged while the database was away, until it is there."""
         return self.data / f"{self._mine('journal')}.sqlite3"
 
+    def metrics_path(self, worker: int) -> Path:
+        """What one of several workers has counted, for the others."""
+        return self.data / f"metrics-{worker}.json"
+
     @property
     def moved_path(self) -> Path:
         """There once the installation in the folder has been moved to another database."""

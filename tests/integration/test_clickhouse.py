@@ -208,6 +208,22 @@ def test_deltas_are_dropped_once_nobody_reads_them(
         assert reader.row_counts()["usage_delta"] == 1
 
 
+def test_a_load_of_many_blocks_counts_once_too(home: ClickHouseHome, ledger: SqliteLedger) -> None:
+    cube = home.open(ledger.edition)
+    events = [make_event(end_user=f"{number}", duration_us=number) for number in range(40_000)]
+    ledger.append(events)
+    deltas = Deltas()
+    for batch in ledger.read_batches(0):
+        aggregate(batch.rows, deltas)
+    assert isinstance(cube, ClickHouseCube)
+    for _ in range(2):
+        cube._state = lambda: (0, 0)  # type: ignore[method-assign]
+        cube.load(deltas, from_seq=0, through_seq=40_000)
+    del cube._state
+
+    assert totals(cube).requests == 40_000
+
+
 def row_of(cost: int) -> EventRow:
     event = make_event(cost_pusd=cost)
     return to_row(event, 1, 0, facts_digest(event))

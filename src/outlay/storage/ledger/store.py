@@ -263,7 +263,7 @@ class Ledger(LedgerReader):
     def _tell(self, batch: Batch) -> None:
         """Let others know of a batch that has been committed here."""
         self._recent.add(batch)
-        self._last_seq = batch.last_seq
+        self._last_seq = max(self._last_seq, batch.last_seq)
         for listener in self._listeners:
             try:
                 listener(batch.rows)

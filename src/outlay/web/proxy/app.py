@@ -14,6 +14,7 @@ from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.web.proxy.forward import Forwarder
 from outlay.web.proxy.headers import error_headers
 from outlay.web.proxy.metrics import CONTENT_TYPE, Metrics
+from outlay.web.proxy.metrics_exchange import MetricsExchange
 from outlay.web.proxy.models import ModelList, render_models
 from outlay.web.proxy.upstream import UpstreamClient
 
@@ -28,11 +29,13 @@ class Proxy:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._metrics = Metrics()
+        self._exchange = MetricsExchange(services.settings, lambda: self._metrics.snapshot())
+        self._metrics = Metrics(self._exchange.others)
         self._metrics.add_gauge(
             "outlay_ledger_lag_events",
             "Events on record that are not in answers yet.",
             lambda: services.projection.pending_events,
+            combine=max,
         )
         self._metrics.add_gauge(
             "outlay_outcomes_overdue",
@@ -57,6 +60,7 @@ class Proxy:
 
     def start(self) -> None:
         """Open what needs a running event loop."""
+        self._exchange.start()
         settings = self._services.settings.proxy
         upstreams = UpstreamClient(connect_seconds=settings.connect_seconds)
         self._forwarder = Forwarder(
@@ -71,6 +75,7 @@ class Proxy:
     async def close(self) -> None:
         """Hand over what is left to record and close the connections to upstreams."""
         self._is_closing = True
+        self._exchange.stop()
         if self._forwarder is not None:
             self._forwarder.sweeper.stop()
             await self._forwarder.upstreams.close()

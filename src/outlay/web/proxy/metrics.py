@@ -5,9 +5,11 @@ is asked only when somebody looks.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -25,6 +27,20 @@ _UPSTREAM_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.
 _ADDED_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 
 
+class TimesSnapshot(NamedTuple):
+    """A histogram of seconds: requests per bucket, and the sum."""
+
+    counts: list[int]
+    total: float
+
+
+class _Gauge(NamedTuple):
+    name: str
+    text: str
+    read: Callable[[], int]
+    combine: Callable[[Iterable[int]], int]
+
+
 class _Times:
     """A histogram of seconds."""
 
@@ -40,6 +56,15 @@ class _Times:
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
+    def snapshot(self) -> TimesSnapshot:
+        """What has been taken so far."""
+        return TimesSnapshot(list(self.counts), self.total)
+
+    def add(self, other: TimesSnapshot) -> None:
+        """Take all that another one has taken."""
+        self.counts = [mine + more for mine, more in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
     def buckets(self) -> list[tuple[str, float]]:
         """Cumulative counts, as Prometheus wants them."""
         sums, seen = [], 0
@@ -50,10 +75,22 @@ class _Times:
         return sums
 
 
-class Metrics(Collector):
-    """Counters, gauges and histograms of one process."""
+class Snapshot(msgspec.Struct, frozen=True):
+    """What one process has counted; processes that serve together are added up."""
 
-    def __init__(self) -> None:
+    ended: list[tuple[str, str, int]]
+    """Operation, status and requests."""
+    upstream: dict[str, TimesSnapshot]
+    added: dict[str, TimesSnapshot]
+    gauges: dict[str, int]
+
+
+class Metrics(Collector):
+    """Counters, gauges and histograms of one process, and of those that serve beside it."""
+
+    def __init__(self, others: Callable[[], Sequence[Snapshot]] = tuple) -> None:
+        """`others` gives what the processes beside this one have counted."""
+        self._others = others
         self.in_flight = 0
         """Requests let through and not ended."""
         self.draining = 0
@@ -61,21 +98,24 @@ class Metrics(Collector):
         self._ended: dict[tuple[str, str], int] = {}
         self._upstream: dict[str, _Times] = {}
         self._added: dict[str, _Times] = {}
-        self._gauges: list[tuple[str, str, Callable[[], int]]] = [
-            ("outlay_requests_in_flight", "Requests under way.", lambda: self.in_flight),
-            (
-                "outlay_requests_draining",
-                "Answers read on without a client.",
-                lambda: self.draining,
-            ),
-        ]
+        self._gauges: list[_Gauge] = []
+        self.add_gauge("outlay_requests_in_flight", "Requests under way.", lambda: self.in_flight)
+        self.add_gauge(
+            "outlay_requests_draining", "Answers read on without a client.", lambda: self.draining
+        )
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
-    def add_gauge(self, name: str, text: str, read: Callable[[], int]) -> None:
-        """Show what `read` answers."""
-        self._gauges.append((name, text, read))
+    def add_gauge(
+        self,
+        name: str,
+        text: str,
+        read: Callable[[], int],
+        combine: Callable[[Iterable[int]], int] = sum,
+    ) -> None:
+        """Show what `read` answers; `combine` makes one of several processes' answers."""
+        self._gauges.append(_Gauge(name, text, read, combine))
 
     def note_end(self, operation: str, status: str) -> None:
         """Count a request that has ended."""
@@ -90,26 +130,61 @@ class Metrics(Collector):
         self._upstream[operation].observe(upstream)
         self._added[operation].observe(added)
 
+    def snapshot(self) -> Snapshot:
+        """What this process has counted so far."""
+        return Snapshot(
+            [(*key, count) for key, count in list(self._ended.items())],
+            {name: times.snapshot() for name, times in list(self._upstream.items())},
+            {name: times.snapshot() for name, times in list(self._added.items())},
+            {gauge.name: gauge.read() for gauge in self._gauges},
+        )
+
     @override
     def collect(self) -> Iterator[Metric]:
-        """The present values."""
+        """The present values, those of the other processes added."""
+        snapshots = [self.snapshot(), *self._others()]
         ended = CounterMetricFamily(
             "outlay_requests", "Requests that have ended.", labels=("operation", "status")
         )
-        for key, count in list(self._ended.items()):
+        counts: Counter[tuple[str, str]] = Counter()
+        for snapshot in snapshots:
+            for operation, status, count in snapshot.ended:
+                counts[operation, status] += count
+        for key, count in counts.items():
             ended.add_metric(key, count)
         yield ended
-        for name, text, times in (
-            ("outlay_upstream_seconds", "Time spent waiting for upstreams.", self._upstream),
-            ("outlay_added_seconds", "Time the gateway spent itself.", self._added),
-        ):
-            family = HistogramMetricFamily(name, text, labels=("operation",))
-            for operation, found in list(times.items()):
-                family.add_metric((operation,), found.buckets(), found.total)
-            yield family
-        for name, text, read in self._gauges:
-            yield GaugeMetricFamily(name, text, value=read())
+        yield _histogram(
+            "outlay_upstream_seconds",
+            "Time spent waiting for upstreams.",
+            _UPSTREAM_BUCKETS,
+            [snapshot.upstream for snapshot in snapshots],
+        )
+        yield _histogram(
+            "outlay_added_seconds",
+            "Time the gateway spent itself.",
+            _ADDED_BUCKETS,
+            [snapshot.added for snapshot in snapshots],
+        )
+        for gauge in self._gauges:
+            values = [snapshot.gauges.get(gauge.name, 0) for snapshot in snapshots]
+            yield GaugeMetricFamily(gauge.name, gauge.text, value=gauge.combine(values))
 
     def render(self) -> bytes:
         """The present values in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _histogram(
+    name: str,
+    text: str,
+    bounds: tuple[float, ...],
+    snapshots: Sequence[Mapping[str, TimesSnapshot]],
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, text, labels=("operation",))
+    for operation in dict.fromkeys(key for snapshot in snapshots for key in snapshot):
+        times = _Times(bounds)
+        for snapshot in snapshots:
+            if operation in snapshot:
+                times.add(snapshot[operation])
+        family.add_metric((operation,), times.buckets(), times.total)
+    return family
