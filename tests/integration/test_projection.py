@@ -348,3 +348,17 @@ def test_narrow_rollups_have_fewer_rows_and_are_read_for_whole_cells_alone() -> 
     assert f"bucket >= {day[0] + 4} AND bucket < {day[1] - 4}" in edges
     assert edges.count(" usage_rollup") == 2
     assert "route" not in many + stepped
+
+
+def test_a_cube_that_is_behind_says_how_far_it_reaches(tmp_path: Path) -> None:
+    """Also right after a start: what was acknowledged and is not loaded yet is not claimed."""
+    clock = FixedClock(NOW)
+    with open_installation(Settings(data=tmp_path), clock) as services:
+        services.ledger.append([make_event()])
+        clock.instant = NOW + timedelta(hours=1)
+        assert services.projection.data_through() == NOW
+    with open_installation(Settings(data=tmp_path), clock) as services:
+        assert services.projection.pending_events == 1
+        assert services.projection.data_through() == NOW
+        services.projection.catch_up()
+        assert services.projection.data_through() == clock.instant

@@ -14,7 +14,7 @@ from typing import Final
 
 from outlay.domain.errors import Damaged
 from outlay.domain.period import bucket_at
-from outlay.kit.clock import Clock
+from outlay.kit.clock import Clock, from_us
 from outlay.kit.worker import Worker
 from outlay.services.progress import Progress
 from outlay.storage.cube.aggregation import Deltas, aggregate
@@ -67,7 +67,15 @@ class Projection:
         """Which days were changed by what has been loaded since the start."""
         with slot.read() as reader:
             self._loaded_seq = reader.loaded_seq()
-        self._data_through = clock.now()
+        self._data_through = self._first_pending() or clock.now()
+
+    def _first_pending(self) -> datetime | None:
+        """When the first event was acknowledged that is not in the cube; None without one."""
+        try:
+            following = next(self._ledger.read_batches(self._loaded_seq, limit=1), None)
+        except Damaged:
+            return None  # whoever loads it, or verifies, says so
+        return from_us(following.recorded_at_us) if following is not None else None
 
     # What others ask
 
