@@ -40,7 +40,9 @@ def wait_for_events(data: Path, count: int) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))]
+)
 def test_killing_the_server_under_import_loses_and_doubles_nothing(
     tmp_path: Path, seed: int
 ) -> None:
