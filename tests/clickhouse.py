@@ -27,15 +27,13 @@ TRANSPORT = {*CHDB_TRANSPORT_SETTINGS, "query", "query_id", "database", "user", 
 
 
 @contextmanager
-def running_clickhouse(folder: Path) -> Iterator[str]:
+def running_clickhouse(folder: Path, port: int = 0) -> Iterator[str]:
     """The URL of a server with its data in a folder, up to the database's name."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.clickhouse", str(folder)], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "tests.clickhouse", str(folder), str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        yield f"clickhouse://default:@127.0.0.1:{port}"
+        yield f"clickhouse://default:@127.0.0.1:{process.stdout.readline().strip()}"
     finally:
         process.kill()
         process.communicate()
@@ -115,14 +113,14 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def main(folder: str) -> None:
+def main(folder: str, port: str) -> None:
     """Serve until killed."""
     Handler.client = clickhouse_connect.get_client(interface="chdb", path=folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -51,6 +51,7 @@ from outlay.services.usage_tables import UsageTables
 from outlay.services.verification import Verification
 from outlay.settings import Settings
 from outlay.storage.checkpoints import CheckpointFile
+from outlay.storage.cube.away import AwayCube
 from outlay.storage.cube.duckdb.parquet import write_parquet
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
@@ -287,12 +288,18 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
         cube = home.open(ledger.edition)
         with cube.read() as reader:
             loaded = reader.loaded_seq()
-        if loaded <= ledger.last_seq:
+        # What others have committed and loaded in this moment is no reason to distrust it.
+        if loaded <= ledger.newest_seq() or home.is_shared:
             return cube
         cube.close()
         reason = f"the cube is at event {loaded}, the ledger at {ledger.last_seq}"
     except CubeMismatch as error:
         reason = error.message
+    except Unavailable as error:
+        if not home.is_shared:
+            raise
+        logger.warning("%s; serving without it until it does", error.message)
+        return AwayCube()
     logger.warning("%s; rebuilding it from the ledger", reason)
     home.clear()
     cube = home.open(ledger.edition)

@@ -1,5 +1,6 @@
 """The cube on ClickHouse: whatever is repeated counts once, whatever is half done is not seen."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.clickhouse import running_clickhouse
 from tests.factories import make_event
 
+from outlay.bootstrap import open_installation
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.query import UsageQuery
@@ -16,6 +19,7 @@ from outlay.domain.result import ZERO, Totals
 from outlay.kit.clock import FixedClock
 from outlay.services.projection import Projection, load_some
 from outlay.services.verification import EVER, Verification, VerifyReport
+from outlay.settings import Settings
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.cube.clickhouse import store
 from outlay.storage.cube.clickhouse.client import ClickHouse
@@ -295,3 +299,23 @@ def test_a_server_that_does_not_answer_is_said_to_be_away() -> None:
     with pytest.raises(Unavailable, match="cube does not answer") as caught:
         home.open("edition")
     assert "secret" not in str(caught.value)
+
+
+def test_a_node_serves_while_the_cube_is_away_and_finds_it_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = Settings(
+        data=tmp_path / "data", cube_url=f"clickhouse://default:@127.0.0.1:{port}/outlay"
+    )
+    with open_installation(settings) as services:
+        services.ledger.append([make_event(organization_id="org_test", cost_pusd=7)])
+        assert services.projection.pending_events == 1
+        with pytest.raises(Unavailable, match="cube does not answer"):
+            services.projection.catch_up()
+        with running_clickhouse(tmp_path / "clickhouse", port):
+            services.projection.catch_up()
+            assert services.projection.pending_events == 0
+            report = list(services.maintenance.verify())[-1]
+            assert isinstance(report, VerifyReport)
+            assert report.is_proven
+            assert report.cost_pusd == 7

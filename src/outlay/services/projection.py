@@ -9,10 +9,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from outlay.domain.errors import Damaged
+from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.period import bucket_at
 from outlay.kit.clock import Clock, from_us
 from outlay.kit.worker import Worker
@@ -65,9 +66,14 @@ class Projection:
         self._outdated_since: datetime | None = None
         self.changes = Changes(is_complete=not cubes.is_shared)
         """Which days were changed by what has been loaded since the start."""
-        with slot.read() as reader:
-            self._loaded_seq = reader.loaded_seq()
+        self._loaded_seq = 0
+        with suppress(Unavailable):  # a shared cube that is away; it is looked for again
+            self._loaded_seq = self._read_position()
         self._data_through = self._first_pending() or clock.now()
+
+    def _read_position(self) -> int:
+        with self._slot.read() as reader:
+            return reader.loaded_seq()
 
     def _first_pending(self) -> datetime | None:
         """When the first event was acknowledged that is not in the cube; None without one."""
@@ -142,8 +148,7 @@ class Projection:
             if not self._cubes.is_present(self._slot.cube):
                 self._slot.exchange(lambda: self._cubes.open(self._ledger.edition))
             instant = self._ledger.known_at
-            with self._slot.read() as reader:
-                self._loaded_seq = reader.loaded_seq()
+            self._loaded_seq = self._read_position()
             if not self.pending_events:
                 self._data_through = max(self._data_through, instant)
         return self._nodes.lead()
