@@ -177,7 +177,7 @@ def _url(variables: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> s
     if scheme not in schemes or not separator or not rest:
         # Not shown: it may hold a password.
         raise Invalid(f"{name} must begin with {schemes[0]}://")
-    return f"{schemes[0] if name == 'OUTLAY_DATABASE_URL' else scheme}://{rest}"
+    return text
 
 
 def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:

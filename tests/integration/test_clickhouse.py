@@ -288,7 +288,7 @@ def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: Sq
 
 def test_a_cluster_has_replicated_tables_everywhere() -> None:
     """What cannot run here: the statements that a cluster gets."""
-    for statement in schema("main"):
+    for statement in schema(ClickHouse("clickhouse://ch/outlay?cluster=main").on_cluster):
         assert " ON CLUSTER 'main' (" in statement
         assert "ENGINE = Replicated" in statement
         assert "non_replicated" not in statement

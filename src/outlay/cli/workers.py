@@ -4,6 +4,7 @@ The listening socket is inherited, so that the kernel hands a connection to whic
 free. A process that dies is replaced; one that cannot even start ends them all.
 """
 
+import logging
 import os
 import select
 import signal
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
+
+logger = logging.getLogger(__name__)
 
 RESTART_SECONDS: Final = 1.0
 """Before a process that died is replaced."""
@@ -134,6 +137,8 @@ def _be_worker(
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
+    except Exception:
+        logger.exception("worker %d ended", number)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

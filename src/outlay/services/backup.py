@@ -99,7 +99,7 @@ def _check(path: Path, report: Report) -> Contents:
             header = record.content
             check_header(header)
         elif record.kind == "batch":
-            events = _batch(record).last_seq
+            events = record.content[2]
             report(Progress("events", events, events))
         elif record.kind == "rows":
             part = TableRows(*record.content)

@@ -89,7 +89,7 @@ class Discovery:
                 self._remember(organization_id, found)
             except Unavailable as error:
                 # Events are taken without the directory, too; the next one that names it tells.
-                logger.warning("what was discovered is not noted: %s", error.message)
+                logger.debug("what was discovered is not noted: %s", error.message)
 
     def _remember(
         self, organization_id: str, found: dict[tuple[Dimension, str], Discovered]

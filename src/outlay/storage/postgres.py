@@ -79,11 +79,6 @@ class PostgresDatabase:
             connect_args=_options(),
         )
 
-    @property
-    def shown_url(self) -> str:
-        """The URL without its password."""
-        return self._url.render_as_string(hide_password=True)
-
     def connect(self) -> "psycopg.Connection[Any]":
         """A connection outside the pool, in autocommit; Unavailable when there is none."""
         try:

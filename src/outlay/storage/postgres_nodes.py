@@ -52,10 +52,13 @@ class PostgresNodes:
     def _take(self, task: str) -> "psycopg.Connection[Any] | None":
         """A connection that has the lock of a task, None when another has it."""
         connection = self._database.connect()
-        if connection.execute(_TAKE, (f"outlay {task}",)).fetchone() == (True,):
-            return connection
-        connection.close()
-        return None
+        has_it = False
+        try:
+            has_it = connection.execute(_TAKE, (f"outlay {task}",)).fetchone() == (True,)
+        finally:
+            if not has_it:
+                connection.close()
+        return connection if has_it else None
 
     def _give_up(self) -> None:
         if self._leader is not None:

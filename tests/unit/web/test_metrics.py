@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from outlay.kit.clock import SystemClock
 from outlay.settings import Settings
 from outlay.web.proxy.metrics import Metrics
 from outlay.web.proxy.metrics_exchange import MetricsExchange
@@ -12,7 +13,7 @@ from outlay.web.proxy.metrics_exchange import MetricsExchange
 def one_of_two(data: Path, worker: int) -> tuple[Metrics, MetricsExchange]:
     """A process of two, with its metrics."""
     settings = replace(Settings(data=data, workers=2), worker=worker)
-    exchange = MetricsExchange(settings, lambda: metrics.snapshot())
+    exchange = MetricsExchange(settings, SystemClock(), lambda: metrics.snapshot())
     metrics = Metrics(exchange.others)
     metrics.add_gauge("lag", "How far behind.", lambda: 10 * (worker + 1), combine=max)
     return metrics, exchange

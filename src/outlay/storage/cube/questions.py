@@ -9,7 +9,7 @@ from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.sqlfiles import load_sql
 from outlay.storage.cube.dialect import Dialect
-from outlay.storage.cube.rollups import LATENCY, USAGE
+from outlay.storage.cube.rollups import LATENCY, USAGE, RollupSpec
 from outlay.storage.cube.steps import step_of
 
 PACKAGE: Final = "outlay.storage.cube.sql"
@@ -191,6 +191,14 @@ class Questions:
             filters=filters,
         )
         return self._bound(text, query, parameters)
+
+    def cells(self, spec: RollupSpec) -> str:
+        """The statement that reads every cell of an organization in a run of buckets."""
+        return load_sql(PACKAGE, "rollup.cells").format(
+            source=self._dialect.every(spec, spec.dimensions, spec.measures),
+            dimensions=", ".join(spec.dimensions),
+            sums=self._sums(spec.measures),
+        )
 
     def _source(
         self,

@@ -32,10 +32,6 @@ class SqlReader(ABC):
     def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
         """The rows of a statement that may find more than memory holds."""
 
-    @abstractmethod
-    def _cells(self, spec: RollupSpec) -> str:
-        """The statement that reads every cell of an organization in a run of buckets."""
-
     def totals(self, query: UsageQuery) -> dict[int, Totals]:
         """Measures per step index, each event once; steps without usage are absent."""
         marks = step_marks(query.period, query.interval)
@@ -130,7 +126,7 @@ class SqlReader(ABC):
         """Every cell of a rollup in buckets [start, end)."""
         window: Parameters = {"organization_id": organization_id, "start": start, "end": end}
         width = len(spec.dimensions)
-        for row in self._stream(self._cells(spec), window):
+        for row in self._stream(self._questions.cells(spec), window):
             yield row[:width], row[width:]
 
 

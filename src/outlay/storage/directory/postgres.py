@@ -13,7 +13,7 @@ from typing_extensions import override
 from outlay.storage.directory.engine import Directory, is_current, migrate
 from outlay.storage.directory.tables import Base
 from outlay.storage.postgres import DIRECTORY_LOCK, SCHEMA_LOCK, PostgresDatabase, away, wall_of
-from outlay.storage.tenant import EVERY_TENANT, entered_tenant
+from outlay.storage.tenant import entered_tenant
 
 _ENTER: Final = text("SELECT set_config('outlay.organization', :tenant, true)")
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(:lock)")
@@ -25,13 +25,10 @@ class PostgresDirectory(Directory):
 
     def __init__(self, database: PostgresDatabase) -> None:
         """Open or create the tables, migrating them if needed; Unavailable without a database."""
-        engine = database.engine.execution_options()
         event.listen(database.engine, "begin", _begin)
-        super().__init__(engine)
-        try:
+        super().__init__(database.engine)
+        with _telling():
             self._migrate()
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise away(error) from error
 
     def _migrate(self) -> None:
         with self._engine.begin() as connection:
@@ -50,27 +47,25 @@ class PostgresDirectory(Directory):
     @override
     @contextmanager
     def unit(self) -> Iterator[Session]:
-        try:
-            with super().unit() as session:
-                yield session
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise away(error) from error
+        with _telling(), super().unit() as session:
+            yield session
 
     @override
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with (
+            _telling(),
+            Session(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @override
     @contextmanager
     def write(self) -> Iterator[Session]:
-        try:
-            with super().write() as session:
-                yield session
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise away(error) from error
+        with _telling(), super().write() as session:
+            yield session
 
     @override
     def truncate_log(self) -> None:
@@ -85,11 +80,20 @@ class PostgresDirectory(Directory):
         """Leave the pool to whoever made it."""
 
 
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say that the database is away when it is."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise away(error) from error
+
+
 def _begin(connection: Connection) -> None:
     """Show the organization that the work under way is for; writers wait for one another."""
     options = connection.get_execution_options()
     if options.get("isolation_level") == "AUTOCOMMIT":
         return
-    connection.execute(_ENTER, {"tenant": entered_tenant() or EVERY_TENANT})
+    connection.execute(_ENTER, {"tenant": entered_tenant()})
     if options.get("is_write", False):
         connection.execute(_LOCK, {"lock": DIRECTORY_LOCK})

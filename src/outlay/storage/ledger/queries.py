@@ -61,7 +61,7 @@ LAST_BATCH: Final = (
 LAST_SEQ_OF_EVENTS: Final = "SELECT coalesce(max(seq), 0) FROM usage_event"
 BATCHES_AFTER: Final = (
     "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width, restated "
-    "FROM usage_batch WHERE first_seq > ? ORDER BY batch_id LIMIT ?"
+    "FROM usage_batch WHERE first_seq > ? ORDER BY first_seq LIMIT ?"
 )
 CHECKSUM_BEFORE: Final = "SELECT checksum FROM usage_batch WHERE batch_id = ? - 1"
 EVENTS_BETWEEN: Final = f"SELECT {COLUMNS} FROM usage_event WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - column names are constants

@@ -29,7 +29,9 @@ class Proxy:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._exchange = MetricsExchange(services.settings, lambda: self._metrics.snapshot())
+        self._exchange = MetricsExchange(
+            services.settings, services.clock, lambda: self._metrics.snapshot()
+        )
         self._metrics = Metrics(self._exchange.others)
         self._metrics.add_gauge(
             "outlay_ledger_lag_events",

@@ -5,12 +5,12 @@ A scrape reaches one of them; it answers for all.
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from outlay.kit.clock import Clock
 from outlay.kit.worker import Worker
 from outlay.settings import Settings
 from outlay.web.proxy.metrics import Snapshot
@@ -26,8 +26,10 @@ STALE_SECONDS: Final = 30.0
 class MetricsExchange:
     """Writes this process's snapshot now and then, reads those of the others."""
 
-    def __init__(self, settings: Settings, take: Callable[[], Snapshot]) -> None:
+    def __init__(self, settings: Settings, clock: Clock, take: Callable[[], Snapshot]) -> None:
+        """`take` gives what this process has counted."""
         self._settings = settings
+        self._clock = clock
         self._take = take
         self._worker = Worker("metrics", self._run)
 
@@ -47,7 +49,8 @@ class MetricsExchange:
         for number in range(self._settings.workers):
             path = self._settings.metrics_path(number)
             try:
-                if number == self._settings.worker or _age(path.stat().st_mtime) > STALE_SECONDS:
+                age = self._clock.now().timestamp() - path.stat().st_mtime
+                if number == self._settings.worker or age > STALE_SECONDS:
                     continue
                 found.append(msgspec.json.decode(path.read_bytes(), type=Snapshot))
             except (OSError, msgspec.MsgspecError):
@@ -67,8 +70,3 @@ class MetricsExchange:
                 self.write()
             except OSError as error:
                 logger.warning("the metrics cannot be shared: %s", error)
-
-
-def _age(modified: float) -> float:
-    """Seconds since a file was written, by the clock that its folder goes by."""
-    return time.clock_gettime(time.CLOCK_REALTIME) - modified

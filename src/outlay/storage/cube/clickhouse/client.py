@@ -71,6 +71,11 @@ class ClickHouse:
         self._opened: list[Client] = []
         self._opening = threading.Lock()
 
+    @property
+    def on_cluster(self) -> str:
+        """What a statement that makes or drops something says, for all replicas to do it."""
+        return f" ON CLUSTER '{self.cluster}'" if self.cluster else ""
+
     def _client(self, database: str) -> Client:
         """This thread's connection to a database."""
         clients: dict[str, Client] = self._mine.__dict__.setdefault("clients", {})

@@ -18,7 +18,6 @@ class ClickHouseHome:
     def __init__(self, url: str) -> None:
         self._server = ClickHouse(url)
         self._base = self._server.database
-        self._on_cluster = f" ON CLUSTER '{self._server.cluster}'" if self._server.cluster else ""
 
     def open(self, edition: str) -> Cube:
         """The present cube, made if there is none; CubeMismatch when of another version."""
@@ -32,7 +31,7 @@ class ClickHouseHome:
     def fresh(self, edition: str) -> Cube:
         """An empty cube beside the present one."""
         self.discard()
-        return self._cube(self._create((self._present() or 0) + 1), edition)
+        return self._cube((self._present() or 0) + 1, edition)
 
     def install(self, fresh: Cube, present: Cube) -> Cube:
         """Put the fresh cube in the place of the present one, for all nodes.
@@ -69,15 +68,25 @@ class ClickHouseHome:
         return f"{self._base}_{generation or 0}"
 
     def _cube(self, generation: int, edition: str) -> Cube:
-        return ClickHouseCube(self._server, self._name(generation), edition)
+        name = self._name(generation)
+        self._server.run(
+            "default", f"CREATE DATABASE IF NOT EXISTS {name}{self._server.on_cluster}"
+        )
+        return ClickHouseCube(self._server, name, edition)
+
+    def _create_database(self, name: str) -> None:
+        on_cluster = self._server.on_cluster
+        self._server.run("default", f"CREATE DATABASE IF NOT EXISTS {name}{on_cluster}")
 
     def _prepare(self) -> None:
         """Make the place where the present generation is written down."""
-        self._server.run("default", f"CREATE DATABASE IF NOT EXISTS {self._base}{self._on_cluster}")
+        self._server.run(
+            "default", f"CREATE DATABASE IF NOT EXISTS {self._base}{self._server.on_cluster}"
+        )
         family = "Replicated" if self._server.cluster else ""
         self._server.run(
             self._base,
-            f"CREATE TABLE IF NOT EXISTS {_POINTER}{self._on_cluster} (generation UInt32, "
+            f"CREATE TABLE IF NOT EXISTS {_POINTER}{self._server.on_cluster} (generation UInt32, "
             f"since DateTime DEFAULT now()) ENGINE = {family}MergeTree ORDER BY generation",
         )
 
@@ -90,13 +99,8 @@ class ClickHouseHome:
         pattern = re.compile(re.escape(self._base) + r"_(\d+)")
         return [int(found[1]) for (name,) in names if (found := pattern.fullmatch(name))]
 
-    def _create(self, generation: int) -> int:
-        name = self._name(generation)
-        self._server.run("default", f"CREATE DATABASE IF NOT EXISTS {name}{self._on_cluster}")
-        return generation
-
     def _begin(self, generation: int) -> int:
-        self._point_to(self._create(generation))
+        self._point_to(generation)
         return generation
 
     def _point_to(self, generation: int) -> None:
@@ -104,4 +108,4 @@ class ClickHouseHome:
 
     def _drop(self, generation: int) -> None:
         name = self._name(generation)
-        self._server.run("default", f"DROP DATABASE IF EXISTS {name}{self._on_cluster} SYNC")
+        self._server.run("default", f"DROP DATABASE IF EXISTS {name}{self._server.on_cluster} SYNC")

@@ -1,10 +1,7 @@
 """SQL of the cube's tables on ClickHouse."""
 
-from functools import cache
 from typing import Final
 
-from outlay.kit.sqlfiles import load_sql
-from outlay.storage.cube.questions import PACKAGE
 from outlay.storage.cube.rollups import ROLLUPS, RollupSpec
 
 DEDUPLICATED_BLOCKS: Final = 10_000
@@ -23,12 +20,13 @@ SEQ_PER_PARTITION: Final = 1_000_000
 _MONTH: Final = "toYYYYMM(toDateTime(toInt64(bucket) * 900, 'UTC'))"
 
 
-def schema(cluster: str) -> list[str]:
-    """The statements that make the tables of a cube; replicated over a cluster, if one is named."""
-    on_cluster = f" ON CLUSTER '{cluster}'" if cluster else ""
-    family = "Replicated" if cluster else ""
+def schema(on_cluster: str) -> list[str]:
+    """The statements that make the tables of a cube; replicated, if they are made on a cluster."""
+    family = "Replicated" if on_cluster else ""
     window = (
-        "" if cluster else f" SETTINGS non_replicated_deduplication_window = {DEDUPLICATED_BLOCKS}"
+        ""
+        if on_cluster
+        else f" SETTINGS non_replicated_deduplication_window = {DEDUPLICATED_BLOCKS}"
     )
 
     def table(name: str, columns: str, engine: str, layout: str) -> str:
@@ -91,16 +89,6 @@ def schema(cluster: str) -> list[str]:
             "TTL planned_at + INTERVAL 90 DAY",
         ),
     ]
-
-
-@cache
-def cells(spec: RollupSpec) -> str:
-    """The statement that reads every cell of an organization; `{source}` is left to be filled."""
-    return load_sql(PACKAGE, "rollup.cells").format(
-        source="{source}",
-        dimensions=", ".join(spec.dimensions),
-        sums=", ".join(f"sum(toInt128({name})) AS {name}" for name in spec.measures),
-    )
 
 
 def fold(spec: RollupSpec, from_seq: int, through_seq: int, *, is_summed: bool = True) -> str:

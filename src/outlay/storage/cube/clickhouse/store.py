@@ -7,7 +7,6 @@ and the engine leaves out a block whose token it has seen. The position, which r
 moved last.
 """
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,11 +26,8 @@ from outlay.storage.cube.rollups import (
     LATENCY,
     ROLLUPS,
     USAGE,
-    RollupSpec,
 )
 from outlay.storage.cube.store import CubeMismatch
-
-logger = logging.getLogger(__name__)
 
 FOLD_SECONDS: Final = 900.0
 """As long as a bucket, so that most of its events are folded into two rows at most."""
@@ -62,11 +58,6 @@ class ClickHouseReader(SqlReader):
     def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
         return self._server.stream(self._database, text, parameters)
 
-    @override
-    def _cells(self, spec: RollupSpec) -> str:
-        source = self._dialect.every(spec, spec.dimensions, spec.measures)
-        return statements.cells(spec).format(source=source)
-
     def loaded_seq(self) -> int:
         """The ledger position this snapshot covers."""
         return self._dialect.loaded_seq
@@ -94,7 +85,7 @@ class ClickHouseCube:
         """
         self._server = server
         self._database = database
-        for statement in statements.schema(server.cluster):
+        for statement in statements.schema(server.on_cluster):
             server.run(database, statement)
         found = server.ask(database, "SELECT edition, schema_version FROM cube_identity")
         if not found:
@@ -213,7 +204,6 @@ class ClickHouseCube:
             {"kept": KEEP_FOLDED_SECONDS},
         )
         last = (through or 0) // statements.SEQ_PER_PARTITION
-        on_cluster = f" ON CLUSTER '{self._server.cluster}'" if self._server.cluster else ""
         for spec in ROLLUPS:
             delta = spec.tables[1]
             found = self._server.ask(
@@ -224,10 +214,9 @@ class ClickHouseCube:
             )
             for (partition,) in found:
                 if partition < last:
-                    self._server.run(
-                        self._database,
-                        f"ALTER TABLE {delta}{on_cluster} DROP PARTITION {int(partition)}",
-                    )
+                    drop = f"DROP PARTITION {int(partition)}"
+                    statement = f"ALTER TABLE {delta}{self._server.on_cluster} {drop}"
+                    self._server.run(self._database, statement)
 
     def compact_one(self, before_bucket: int) -> bool:
         """Folds are coarse enough here; there is nothing to rewrite."""

@@ -136,17 +136,6 @@ def load_group_sets() -> str:
     return load_sql(PACKAGE, "group_set.load")
 
 
-@cache
-def cells(spec: RollupSpec) -> str:
-    """The statement that reads every cell of an organization in a run of buckets."""
-    rollup, delta = spec.tables
-    return load_sql(SHARED, "rollup.cells").format(
-        source=f"SELECT * FROM {rollup} UNION ALL SELECT * FROM {delta}",  # noqa: S608 - constants
-        dimensions=", ".join(spec.dimensions),
-        sums=", ".join(f"sum({name}) AS {name}" for name in spec.measures),
-    )
-
-
 def _cast_sums(spec: RollupSpec) -> str:
     return ", ".join(
         f"CAST(sum({name}) AS {spec.column_type(name)}) AS {name}" for name in spec.measures

@@ -56,10 +56,6 @@ class DuckDBReader(SqlReader):
         while rows := found.fetchmany(10_000):
             yield from rows
 
-    @override
-    def _cells(self, spec: RollupSpec) -> str:
-        return statements.cells(spec)
-
     def loaded_seq(self) -> int:
         """The ledger position this snapshot covers."""
         row = self._cursor.execute("SELECT loaded_seq FROM cube_state").fetchone()

@@ -9,7 +9,7 @@ from typing_extensions import override
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.reading import Connection, LedgerReader
 from outlay.storage.ledger.rows import EventRow
-from outlay.storage.postgres import PostgresDatabase
+from outlay.storage.postgres import PostgresDatabase, marked
 from outlay.storage.tenant import EVERY_TENANT
 
 STREAM_ROWS: Final = 2_000
@@ -51,5 +51,5 @@ class PostgresReading(LedgerReader):
             connection.raw.cursor(name="stream") as cursor,
         ):
             cursor.itersize = STREAM_ROWS
-            cursor.execute(text.replace("?", "%s"), values)
+            cursor.execute(marked(text), values)
             yield from cursor

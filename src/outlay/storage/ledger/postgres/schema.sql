@@ -18,7 +18,7 @@ CREATE TABLE usage_batch (
     restated        bytea                         -- checksum of the rows since identities were erased
 );
 
-CREATE INDEX usage_batch_first_seq ON usage_batch (first_seq);
+CREATE UNIQUE INDEX usage_batch_first_seq ON usage_batch (first_seq);
 
 CREATE TABLE usage_event (
     seq                           bigint  NOT NULL,

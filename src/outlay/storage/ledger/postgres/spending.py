@@ -4,12 +4,19 @@ Whoever counts, holds or starts a counter has the ledger's lock: a hold is weigh
 cost that has been committed and every hold that has been let through before it, on any node.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from outlay.domain.spend_limit import CounterKey, Hold, HoldRefused, LimitScope
+from outlay.domain.errors import OutlayError, Unavailable
+from outlay.domain.spend_limit import (
+    CounterKey,
+    Hold,
+    HoldRefused,
+    LimitScope,
+    limit_reached,
+)
 from outlay.kit.clock import in_us
 from outlay.storage.ledger.rows import COLUMN, EventRow, Intent
 from outlay.storage.ledger.spending import SCOPE_COLUMN, is_counted
@@ -52,8 +59,8 @@ _DROP_OVER: Final = (
 class Admission(NamedTuple):
     """Which intents are let through."""
 
-    refused: dict[tuple[str, str], HoldRefused]
-    """By organization and event id."""
+    refused: dict[tuple[str, str], OutlayError]
+    """By organization and event id, with what the caller is told."""
     holds: list[tuple[str, str, int, int]]
     """Of the others, for `hold`."""
 
@@ -94,9 +101,9 @@ class PostgresSpending:
         self, connection: MarkedConnection, intents: Sequence[Intent], now_us: int
     ) -> Admission:
         """Weigh what intents may cost, in their order, against what is spent and held."""
-        refused: dict[tuple[str, str], HoldRefused] = {}
+        refused: dict[tuple[str, str], OutlayError] = {}
         rows: list[tuple[str, str, int, int]] = []
-        standing: dict[CounterKey, _Standing] = {}
+        standing: dict[CounterKey, _Standing | None] = {}
         for intent in intents:
             if not intent.holds or connection.execute(_HELD, intent[:2]).fetchone():
                 continue  # nothing to hold, or held by a commit that we did not hear the end of
@@ -109,10 +116,10 @@ class PostgresSpending:
                 continue
             for hold in intent.holds:
                 known = standing[hold.counter]
-                standing[hold.counter] = known._replace(
-                    held_pusd=known.held_pusd + hold.amount_pusd
-                )
-                rows.append((*intent[:2], known.counter_id, hold.amount_pusd))
+                if known is not None:
+                    held = known.held_pusd + hold.amount_pusd
+                    standing[hold.counter] = known._replace(held_pusd=held)
+                    rows.append((*intent[:2], known.counter_id, hold.amount_pusd))
         return Admission(refused, rows)
 
     @staticmethod
@@ -122,18 +129,24 @@ class PostgresSpending:
             connection.executemany(_PUT_HOLD, rows)
 
     @staticmethod
-    def _standing(connection: MarkedConnection, key: CounterKey) -> _Standing:
+    def _standing(connection: MarkedConnection, key: CounterKey) -> _Standing | None:
+        """What stands against a counter; None when it is not there."""
         found = connection.execute(_STANDING, key).fetchone()
-        if found is None:
-            raise RuntimeError(f"the counter of {key.scope} {key.scope_id} was not started")
-        return _Standing(found[0], int(found[1]), int(found[2]))
+        return _Standing(found[0], int(found[1]), int(found[2])) if found else None
 
 
 def _refusal(
-    holds: Sequence[Hold], standing: dict[CounterKey, _Standing], now_us: int
-) -> HoldRefused | None:
+    holds: Sequence[Hold], standing: Mapping[CounterKey, _Standing | None], now_us: int
+) -> OutlayError | None:
+    """Why a request is not let through, None when all of its limits have room for it."""
     for hold in holds:
-        _, spent, held = standing[hold.counter]
-        if spent + held + hold.amount_pusd > hold.limit.amount_pusd:
-            return HoldRefused(hold, spent, held, now_us)
+        known = standing[hold.counter]
+        if known is None:
+            return Unavailable(
+                "what has been spent against a limit is not known; try again in a moment",
+                code="spending-unknown",
+            )
+        if known.spent_pusd + known.held_pusd + hold.amount_pusd > hold.limit.amount_pusd:
+            refused = HoldRefused(hold, known.spent_pusd, known.held_pusd, now_us)
+            return limit_reached(refused)
     return None

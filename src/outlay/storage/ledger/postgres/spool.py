@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
+import pysqlite3 as driver
 
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
@@ -28,6 +29,11 @@ class Entry(NamedTuple):
     intents: list[tuple[str, str, bytes]]
     settled: list[tuple[str, str]]
 
+    @property
+    def size(self) -> int:
+        """What it counts for."""
+        return len(self.events) + len(self.intents)
+
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Entry).decode
@@ -41,9 +47,16 @@ class Spool:
         self._connection = connect(path)
         self._connection.execute(_CREATE)
         self._capacity = capacity
-        found = self._connection.execute("SELECT coalesce(sum(size), 0) FROM entry").fetchone()
-        self.size: int = found[0]
+        found = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM entry")
+        self._entries: int
+        self.size: int
         """Events and intents that wait."""
+        self._entries, self.size = found.fetchone()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits; known without a look at the file."""
+        return self._entries == 0
 
     def append(
         self,
@@ -51,34 +64,57 @@ class Spool:
         intents: Sequence[Intent],
         settled: Sequence[tuple[str, str]],
     ) -> None:
-        """Keep a commit; on disk when this returns. Raises Unavailable when there is no room.
+        """Keep a commit; on disk when this returns. Raises Unavailable when there is no room,
+        or the disk takes nothing.
 
         Outcomes are kept in any case: their requests have been answered.
         """
-        size = len(events) + len(intents)
-        if self.size + size > self._capacity and not settled:
+        entry = Entry(list(events), [intent[:3] for intent in intents], list(settled))
+        if self.size + entry.size > self._capacity and not settled:
             raise Unavailable(
                 f"the database does not answer, and the local journal is full ({self.size} "
                 "entries); try again in a moment",
                 code="journal-full",
             )
-        body = _encode(Entry(list(events), [intent[:3] for intent in intents], list(settled)))
-        self._connection.execute("INSERT INTO entry (size, body) VALUES (?, ?)", (size, body))
-        self.size += size
+        try:
+            self._connection.execute(
+                "INSERT INTO entry (size, body) VALUES (?, ?)", (entry.size, _encode(entry))
+            )
+        except driver.Error as error:
+            raise Unavailable(
+                f"the database does not answer, and the local journal cannot write: {error}",
+                code="journal-failed",
+            ) from error
+        self._entries += 1
+        self.size += entry.size
 
-    def first(self) -> tuple[int, Entry] | None:
-        """The oldest entry and its id."""
-        found = self._connection.execute(
-            "SELECT entry_id, body FROM entry ORDER BY entry_id LIMIT 1"
-        ).fetchone()
-        return (found[0], _decode(found[1])) if found else None
+    def oldest(self, size: int) -> tuple[int, Entry]:
+        """The oldest entries as one, with the id of the last of them; there must be some.
 
-    def drop(self, entry_id: int) -> None:
-        """Forget an entry that the database has."""
-        (size,) = self._connection.execute(
-            "DELETE FROM entry WHERE entry_id = ? RETURNING size", (entry_id,)
-        ).fetchone()
-        self.size -= size
+        Of so many events and intents together, or of a single entry that has more.
+        """
+        merged = Entry([], [], [])
+        last_id = 0
+        for entry_id, body in self._connection.execute(
+            "SELECT entry_id, body FROM entry ORDER BY entry_id"
+        ):
+            entry = _decode(body)
+            if last_id and merged.size + entry.size > size:
+                break
+            merged.events.extend(entry.events)
+            merged.intents.extend(entry.intents)
+            merged.settled.extend(entry.settled)
+            last_id = entry_id
+        return last_id, merged
+
+    def drop_through(self, entry_id: int) -> None:
+        """Forget the entries up to one, which the database has."""
+        dropped = self._connection.execute(
+            "DELETE FROM entry WHERE entry_id <= ? RETURNING size", (entry_id,)
+        )
+        sizes = [size for (size,) in dropped.fetchall()]
+        self._entries -= len(sizes)
+        self.size -= sum(sizes)
 
     def close(self) -> None:
         """Release the file."""

@@ -21,17 +21,23 @@ from typing_extensions import override
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
-from outlay.domain.spend_limit import limit_reached
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
 from outlay.kit.worker import Worker
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.erasing import restate
-from outlay.storage.ledger.postgres.keys import columns_of, is_taken, put_keys, take_keys
+from outlay.storage.ledger.postgres.intents import (
+    drop_intents,
+    give_sign,
+    intents_of,
+    orphaned_intents,
+    put_intents,
+)
+from outlay.storage.ledger.postgres.keys import is_taken, put_keys, take_keys
 from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
-from outlay.storage.ledger.postgres.spending import Admission, PostgresSpending
+from outlay.storage.ledger.postgres.spending import PostgresSpending
 from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import (
@@ -45,7 +51,13 @@ from outlay.storage.ledger.rows import (
     facts_digest,
     to_row,
 )
-from outlay.storage.ledger.store import Committed, Ledger, LedgerContents, Settled
+from outlay.storage.ledger.store import (
+    MAX_COMMIT_EVENTS,
+    Committed,
+    Ledger,
+    LedgerContents,
+    Settled,
+)
 from outlay.storage.postgres import (
     ENTER,
     LEDGER_LOCK,
@@ -66,10 +78,6 @@ POLL_SECONDS: Final = 0.25
 SIGN_SECONDS: Final = 10.0
 """How often a node gives a sign of life."""
 
-GONE_SECONDS: Final = 2 * 3_600
-"""Without a sign for so long a node is gone: what it let through has ended or was broken off, as
-nothing lasts longer than an hour; its outcomes are in no journal that is still being written."""
-
 WALLED: Final = (
     "usage_event",
     "usage_event_key",
@@ -79,33 +87,10 @@ WALLED: Final = (
     "spend_hold",
 )
 
-
-_PUT_INTENTS: Final = (
-    "INSERT INTO request_intent (organization_id, event_id, begun, node_id) "
-    "SELECT organization_id, event_id, begun, ? "
-    "FROM unnest(?::text[], ?::text[], ?::bytea[]) AS given (organization_id, event_id, begun) "
-    "ON CONFLICT DO NOTHING"
-)
-_DROP_INTENTS: Final = (
-    "DELETE FROM request_intent "
-    "WHERE (organization_id, event_id) IN (SELECT * FROM unnest(?::text[], ?::text[]))"
-)
-_MY_INTENTS: Final = (
-    "SELECT organization_id, event_id, begun FROM request_intent WHERE node_id = ? "
-    "ORDER BY event_id"
-)
-_ORPHANS: Final = (
-    "SELECT organization_id, event_id, begun FROM request_intent WHERE node_id IN "
-    "(SELECT node_id FROM node WHERE seen_at < now() - make_interval(secs => ?)) "
-    "ORDER BY event_id LIMIT 1000"
-)
-_SIGN: Final = (
-    "INSERT INTO node (node_id, seen_at) VALUES (?, now()) "
-    "ON CONFLICT (node_id) DO UPDATE SET seen_at = excluded.seen_at"
-)
 _HAS_LEDGER: Final = "SELECT to_regclass('ledger_identity')"
 _HEAD: Final = (
-    "SELECT coalesce(max(last_seq), 0), (SELECT rewrites FROM ledger_identity) FROM usage_batch"
+    "SELECT coalesce((SELECT last_seq FROM usage_batch ORDER BY batch_id DESC LIMIT 1), 0), "
+    "rewrites FROM ledger_identity"
 )
 
 
@@ -132,9 +117,13 @@ class PostgresLedger(PostgresReading, Ledger):
         self._known_at = clock.now()
         self._spool = spool
         self._is_away = False
-        self._prepare(self._writer)
-        self._give_sign()
-        self._drain()
+        try:
+            self._prepare(self._writer)
+            self._give_sign()
+            self._drain()
+        except BaseException:
+            self._drop_writer()
+            raise
         self._watch = Worker("ledger-watch", self._look_out)
         self._begin_writing()
         self._watch.start()
@@ -206,13 +195,13 @@ class PostgresLedger(PostgresReading, Ledger):
     def intents(self) -> list[Intent]:
         """Requests without an outcome that this node let through, oldest first."""
         with self._reading() as reader:
-            return [Intent(*row) for row in reader.execute(_MY_INTENTS, (self._node_id,))]
+            return intents_of(reader, self._node_id)
 
     @override
     def orphans(self) -> list[Intent]:
         """Requests without an outcome that nodes let through which are not heard of any more."""
         with self._reading() as reader:
-            return [Intent(*row) for row in reader.execute(_ORPHANS, (GONE_SECONDS,))]
+            return orphaned_intents(reader)
 
     def _look_out(self, stop: threading.Event) -> None:
         """Notice what others commit, and whether the database is there."""
@@ -230,7 +219,7 @@ class PostgresLedger(PostgresReading, Ledger):
     def _give_sign(self) -> None:
         """Let others know that this node is there."""
         with self._database.reading(EVERY_TENANT) as connection:
-            connection.execute(_SIGN, (self._node_id,))
+            give_sign(connection, self._node_id)
             connection.raw.commit()
 
     # Writing
@@ -291,21 +280,22 @@ class PostgresLedger(PostgresReading, Ledger):
         )
 
     def _drain(self) -> None:
-        """Bring what is in the local journal to the database, in its order."""
-        while (found := self._spool.first()) is not None:
-            entry_id, entry = found
+        """Bring what is in the local journal to the database, in its order, many at a time."""
+        if self._spool.is_empty:
+            return
+        while not self._spool.is_empty:
+            last_id, entry = self._spool.oldest(MAX_COMMIT_EVENTS)
             intents = [Intent(*intent) for intent in entry.intents]
             self._commit_with(self._connected(), entry.events, intents, entry.settled)
-            self._spool.drop(entry_id)
-            if self._spool.first() is None:
-                logger.warning("the local journal has been emptied into the database")
+            self._spool.drop_through(last_id)
+        logger.warning("the local journal has been emptied into the database")
 
     _idle_seconds = 1.0
 
     @override
     def _idle(self) -> None:
         """Empty the local journal when the database is back."""
-        if self._spool.size and not self._is_away:
+        if not self._is_away:
             try:
                 self._drain()
             except (psycopg.OperationalError, Unavailable) as error:
@@ -334,7 +324,6 @@ class PostgresLedger(PostgresReading, Ledger):
         batch: Batch | None = None
         drafts = [to_row(event, 0, now_us, facts_digest(event)) for event in events]
         self._partitions.create(writer, drafts)
-        admission = Admission({}, [])
         with writer.raw.transaction():
             self._enter(writer)
             if events or any(intent.holds for intent in intents):
@@ -342,20 +331,16 @@ class PostgresLedger(PostgresReading, Ledger):
                 writer.execute(LOCK, (LEDGER_LOCK,))
             if events:
                 batch = self._store(writer, events, drafts, outcomes, now_us)
-            if settled:
-                writer.execute(_DROP_INTENTS, columns_of(settled))
-            if intents:
-                admission = self.spending.admit(writer, intents, now_us)
-                # One that is settled here already need not be put on record.
-                gone = {*admission.refused, *settled}
-                let_through = [intent[:3] for intent in intents if intent[:2] not in gone]
-                if let_through:
-                    writer.execute(_PUT_INTENTS, (self._node_id, *columns_of(let_through)))
-                self.spending.hold(writer, admission.holds)
+            drop_intents(writer, settled)
+            admission = self.spending.admit(writer, intents, now_us)
+            # One that is settled here already need not be put on record.
+            gone = {*admission.refused, *settled}
+            let_through = [intent for intent in intents if intent[:2] not in gone]
+            put_intents(writer, self._node_id, let_through)
+            self.spending.hold(writer, admission.holds)
         if batch is not None:
             self._tell(batch)
-        refused = {key: limit_reached(why) for key, why in admission.refused.items()}
-        return Committed(outcomes, refused)
+        return Committed(outcomes, admission.refused)
 
     def _store(
         self,
@@ -376,7 +361,8 @@ class PostgresLedger(PostgresReading, Ledger):
         copy_events(writer, rows)
         batch = Batch(last_batch_id + 1, rows[0][0], rows[-1][0], now_us, rows)
         checksum = batch_checksum(chain, rows)
-        writer.execute(queries.INSERT_BATCH, (*_head_of(batch), checksum, len(ROW_COLUMNS)))
+        head = (batch.batch_id, batch.first_seq, batch.last_seq, now_us, checksum)
+        writer.execute(queries.INSERT_BATCH, (*head, len(ROW_COLUMNS)))
         self.spending.count(writer, rows)
         return batch
 
@@ -396,12 +382,9 @@ class PostgresLedger(PostgresReading, Ledger):
                 for conflict in contents.conflicts:
                     writer.execute(queries.INSERT_CONFLICT, conflict)
                 open_intents = [
-                    intent[:3]
-                    for intent in contents.intents
-                    if not is_taken(writer, intent.organization_id, intent.event_id)
+                    intent for intent in contents.intents if not is_taken(writer, *intent[:2])
                 ]
-                if open_intents:
-                    writer.execute(_PUT_INTENTS, (self._node_id, *columns_of(open_intents)))
+                put_intents(writer, self._node_id, open_intents)
         except psycopg.OperationalError as error:
             raise away(error) from error
         finally:
@@ -437,8 +420,3 @@ class PostgresLedger(PostgresReading, Ledger):
         self._watch.stop()
         self._drop_writer()
         self._spool.close()
-
-
-def _head_of(batch: Batch) -> tuple[int, int, int, int]:
-    """The columns of a batch before its checksum."""
-    return batch.batch_id, batch.first_seq, batch.last_seq, batch.recorded_at_us

@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS usage_batch (
     restated        BLOB                          -- checksum of the rows since identities were erased
 ) STRICT;
 
+CREATE UNIQUE INDEX IF NOT EXISTS "usage_batch#first_seq" ON usage_batch (first_seq);
+
 CREATE TABLE IF NOT EXISTS usage_event (
     seq                           INTEGER NOT NULL PRIMARY KEY,
     recorded_at_us                INTEGER NOT NULL,
