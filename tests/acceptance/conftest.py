@@ -12,7 +12,7 @@ import uvicorn
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
-from outlay.cli.serving import server_config
+from outlay.cli.server import server_config
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.kit.clock import FixedClock, to_us

@@ -1,6 +1,5 @@
 """No sequence of actions yields a right that the actor lacked; the last owner stays."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -297,7 +296,7 @@ def test_no_sequence_of_actions_yields_a_right_that_the_actor_lacked() -> None:
     run_state_machine_as_test(
         RightsMachine,
         settings=settings(
-            max_examples=60 if os.environ.get("OUTLAY_TEST_LONG") else 30,
+            max_examples=60,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -74,7 +74,6 @@ def test_killing_the_server_under_import_loses_and_doubles_nothing(
     assert ledger_total(data) == EXPECTED
 
 
-@pytest.mark.long
 def test_killing_a_local_import_loses_and_doubles_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
     trace = write_trace(tmp_path / "trace.csv", ROWS)

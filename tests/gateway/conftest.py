@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from outlay.bootstrap import open_installation
-from outlay.cli.serving import server_config
+from outlay.cli.server import server_config
 from outlay.domain.actor import Actor, Scope
 from outlay.domain.event import UsageEvent
 from outlay.domain.organization import ApiKey, Organization, Project, operator_of

@@ -1,7 +1,6 @@
 """Running the web server in the foreground until it is told to stop."""
 
 import gc
-import math
 import os
 import signal
 import socket
@@ -9,16 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
-import uvicorn
 from starlette.types import ASGIApp
-from typing_extensions import override
 
 from outlay.cli.installation import ServerInfo
 from outlay.domain.errors import Unavailable
 from outlay.services.bundle import Services
 from outlay.settings import Settings
-from outlay.web.app import Application
-from outlay.web.http.protocol import BoundedProtocol
 
 GC_THRESHOLD = 50_000
 """Events come by the thousand and hold no cycles: the default of 700 scans them for nothing."""
@@ -70,8 +65,12 @@ def run_server(
 
     `more` are further paths and what answers them.
     """
+    # Imported by those that serve: it takes other commands longer than all that they do.
+    from outlay.cli.server import Server
+    from outlay.web.app import Application
+
     application = Application(services, secrets.operator, more, secrets.setup)
-    server = _Server(application, services.settings, on_ready)
+    server = Server(application, services.settings, on_ready)
     info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=secrets.operator)
     # One of several workers speaks for all: they answer at the same address.
     path = services.settings.server_path if not services.settings.worker else None
@@ -93,33 +92,3 @@ def run_server(
         if path is not None:
             path.unlink(missing_ok=True)
         listener.close()
-
-
-def server_config(app: Application, *, grace_seconds: float) -> uvicorn.Config:
-    """How the application is served; after SIGTERM, requests under way have `grace_seconds`."""
-    return uvicorn.Config(
-        app,
-        http=BoundedProtocol,
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=math.ceil(grace_seconds),
-        lifespan="on",
-    )
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn, telling when it answers."""
-
-    def __init__(self, app: Application, settings: Settings, on_ready: Callable[[], None]) -> None:
-        super().__init__(server_config(app, grace_seconds=settings.proxy.grace_seconds))
-        self._on_ready = on_ready
-
-    @override
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, then say so."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()

@@ -1,0 +1,42 @@
+"""Uvicorn, as the application is served by it."""
+
+import math
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from typing_extensions import override
+
+from outlay.settings import Settings
+from outlay.web.app import Application
+from outlay.web.http.protocol import BoundedProtocol
+
+
+def server_config(app: Application, *, grace_seconds: float) -> uvicorn.Config:
+    """How the application is served; after SIGTERM, requests under way have `grace_seconds`."""
+    return uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(grace_seconds),
+        lifespan="on",
+    )
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, telling when it answers."""
+
+    def __init__(self, app: Application, settings: Settings, on_ready: Callable[[], None]) -> None:
+        super().__init__(server_config(app, grace_seconds=settings.proxy.grace_seconds))
+        self._on_ready = on_ready
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
