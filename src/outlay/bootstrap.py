@@ -110,7 +110,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             verification=verification,
             clock=clock,
         )
-        maintenance = Maintenance(projection, verification)
+        maintenance = Maintenance(ledger, projection, verification)
         caches = (
             attribution.refresh,
             discovery.refresh,

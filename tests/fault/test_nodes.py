@@ -21,7 +21,7 @@ WORKERS = 4
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
+def own_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
     """A server that waits for its disk, and programs that are told of its database and a cube."""
     with running_postgres("") as running, running_clickhouse(tmp_path / "clickhouse") as url:
         monkeypatch.setenv("OUTLAY_DATABASE_URL", running.create_database())
@@ -33,7 +33,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster
     "rounds", [6, pytest.param(60, marks=pytest.mark.long)], ids=["a few", "many"]
 )
 def test_kills_and_a_restart_of_the_database_lose_and_double_nothing(
-    cluster: Cluster, tmp_path: Path, rounds: int
+    own_cluster: Cluster, tmp_path: Path, rounds: int
 ) -> None:
     data = tmp_path / "data"
     random = Random(7)
@@ -48,10 +48,10 @@ def test_kills_and_a_restart_of_the_database_lose_and_double_nothing(
             for number in range(rounds):
                 time.sleep(random.uniform(0.3, 1.2))
                 if number % 6 == 3:
-                    cluster.stop("immediate")
+                    own_cluster.stop("immediate")
                     time.sleep(random.uniform(0.2, 1.0))
                     kills += kill_one(server.pid, random)
-                    cluster.start()
+                    own_cluster.start()
                 else:
                     kills += kill_one(server.pid, random)
             wait_for_workers(server.pid)
@@ -87,3 +87,41 @@ def kill_one(supervisor: int, random: Random) -> int:
     if workers:
         os.kill(random.choice(workers), signal.SIGKILL)
     return len(workers[:1])
+
+
+def test_several_workers_without_a_database_are_told_what_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = run("serve", "--data", tmp_path, "--workers", "2")
+    monkeypatch.setenv("OUTLAY_DATABASE_URL", f"postgresql://outlay:secret@/x?host={tmp_path}")
+    away = run("serve", "--data", tmp_path, "--workers", "2")
+
+    assert (without.returncode, away.returncode) == (2, 2)
+    assert "set OUTLAY_DATABASE_URL to postgresql://" in without.stderr
+    assert "the database does not answer" in away.stderr
+    assert "secret" not in away.stderr
+
+
+def test_workers_end_when_their_supervisor_is_gone(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OUTLAY_DATABASE_URL", cluster.create_database())
+    data = tmp_path / "data"
+    server = start("serve", "--data", data, "--port", "0", "--workers", "2")
+    wait_for_server(data, server)
+    workers = children_of(server.pid)
+    assert len(workers) == 2
+
+    os.kill(server.pid, signal.SIGKILL)
+    server.communicate(timeout=30)  # its pipes are theirs, too: this returns when all have ended
+
+    assert not any(is_running(pid) for pid in workers)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and more than waiting to be asked how it ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

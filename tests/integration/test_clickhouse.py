@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from outlay.services.projection import Projection, load_some
 from outlay.services.verification import EVER, Verification, VerifyReport
 from outlay.settings import Settings
 from outlay.storage.cube.aggregation import Deltas, aggregate
+from outlay.storage.cube.clickhouse import home as home_module
 from outlay.storage.cube.clickhouse import store
 from outlay.storage.cube.clickhouse.client import ClickHouse
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
@@ -234,7 +236,11 @@ def row_of(cost: int) -> EventRow:
 
 
 def test_a_rebuilt_cube_takes_over_for_every_node(
-    home: ClickHouseHome, ledger: SqliteLedger, clock: FixedClock, tmp_path: Path
+    home: ClickHouseHome,
+    ledger: SqliteLedger,
+    clock: FixedClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ledger.append(events_of(5))
     slot, other = (CubeSlot(home.open(ledger.edition)) for _ in range(2))
@@ -248,6 +254,8 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
         pass
 
     assert not home.is_present(other.cube)
+    home.drop_replaced()
+    assert len(home._generations()) == 2  # somebody may be reading the old one
     assert following._is_loader()
     assert home.is_present(other.cube)
     assert totals(slot.cube) == totals(other.cube)
@@ -257,6 +265,11 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
     directory.close()
     assert isinstance(report, VerifyReport)
     assert report.is_proven
+    monkeypatch.setattr(home_module, "KEEP_REPLACED_SECONDS", 0)
+    clock.instant += timedelta(minutes=1)
+    projection._work()
+    assert len(home._generations()) == 1
+    assert totals(slot.cube).cost_pusd == 36
 
 
 def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: SqliteLedger) -> None:

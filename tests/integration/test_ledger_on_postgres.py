@@ -138,6 +138,22 @@ def test_a_node_hears_of_the_commits_of_others(open_node: Open) -> None:
     assert other.newest_seq() == 1
 
 
+def test_who_was_erased_by_one_node_is_not_remembered_by_another(open_node: Open) -> None:
+    """A cube that is made anew there is made of the rows as they are."""
+    first, second = open_node("a"), open_node("b")
+    second.append([make_event(end_user="ada")])
+    assert second.recent_batches(0)
+
+    first.forget("org_test", "ada", "gone_1")
+    edition = second.edition
+    second.newest_seq()
+
+    assert second.edition != edition
+    rows = [row for batch in second.recent_batches(0) for row in batch.rows]
+    rows += [row for batch in second.read_batches(0) for row in batch.rows]
+    assert [from_row(row).end_user for row in rows] == ["gone_1"]
+
+
 def test_a_node_settles_its_own_intents_only(open_node: Open) -> None:
     first, second = open_node("a"), open_node("b")
     mine, theirs = Intent("org_a", "e1", b"1"), Intent("org_a", "e2", b"2")

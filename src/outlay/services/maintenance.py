@@ -8,6 +8,7 @@ from outlay.domain.errors import Unavailable
 from outlay.services.progress import Progress
 from outlay.services.projection import Projection
 from outlay.services.verification import Verification, VerifyReport
+from outlay.storage.ledger.store import Ledger
 
 
 class Maintenance:
@@ -15,9 +16,11 @@ class Maintenance:
 
     def __init__(
         self,
+        ledger: Ledger,
         projection: Projection,
         verification: Verification,
     ) -> None:
+        self._ledger = ledger
         self._projection = projection
         self._verification = verification
         self._busy = threading.Lock()
@@ -39,6 +42,8 @@ class Maintenance:
         """
         with self._alone():
             changed = change()
+            if changed:
+                self._ledger.scrub()
             if self._projection.is_outdated:
                 for _ in self._projection.rebuild():
                     pass

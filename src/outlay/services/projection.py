@@ -33,7 +33,7 @@ LOAD_EVENTS: Final = 20_000
 LOAD_PAUSE_SECONDS: Final = 0.5
 """Between loads, so that small commits are summed together; well inside the 2 s of freshness."""
 
-FOLD_SECONDS: Final = 30
+UPKEEP_SECONDS: Final = 30
 FOLD_EVENTS: Final = 200_000
 """Pending rows are folded after this time or this many events, whichever is first."""
 
@@ -62,7 +62,7 @@ class Projection:
         self._worker = Worker("cube-loader", self._run)
         self._failure: str | None = None
         self._unfolded = 0
-        self._last_fold = clock.now()
+        self._last_upkeep = clock.now()
         self._outdated_since: datetime | None = None
         self.changes = Changes(is_complete=not cubes.is_shared)
         """Which days were changed by what has been loaded since the start."""
@@ -133,7 +133,10 @@ class Projection:
         if self.pending_events:
             self.catch_up()
         now = self._clock.now()
-        is_due = now - self._last_fold >= timedelta(seconds=FOLD_SECONDS)
+        is_due = now - self._last_upkeep >= timedelta(seconds=UPKEEP_SECONDS)
+        if is_due:
+            self._last_upkeep = now
+            self._cubes.drop_replaced()
         if self._unfolded >= FOLD_EVENTS or (self._unfolded and is_due):
             self.fold()
         elif not self.pending_events:
@@ -183,7 +186,6 @@ class Projection:
         with self._loading:
             self._slot.cube.fold()
             self._unfolded = 0
-            self._last_fold = self._clock.now()
 
     # Starting over
 

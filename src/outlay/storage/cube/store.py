@@ -171,6 +171,10 @@ class CubeHome(Protocol):
         """Remove a fresh cube that did not get so far."""
         ...
 
+    def drop_replaced(self) -> None:
+        """Remove what was replaced so long ago that nobody reads it any more."""
+        ...
+
     def clear(self) -> None:
         """Remove the present cube: the ledger can always make another."""
         ...

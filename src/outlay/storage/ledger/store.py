@@ -212,8 +212,11 @@ class Ledger(LedgerReader):
             try:
                 first = self._queue.get(timeout=self._idle_seconds)
             except queue.Empty:
-                with self._writing:
-                    self._idle()
+                try:
+                    with self._writing:
+                        self._idle()
+                except Exception:  # whoever submits next is told; nobody waits for this
+                    logger.exception("the ledger could not do what was due")
                 continue
             if first is None:
                 return
@@ -338,3 +341,6 @@ class Ledger(LedgerReader):
         So many at a time that nobody waits long for the ledger: call it until there are none.
         """
         return self._rewrite(lambda writer: drop_claims(writer, organization_id, before_us))
+
+    def scrub(self) -> None:
+        """Leave nothing of what was there before, once all is forgotten that is to be."""

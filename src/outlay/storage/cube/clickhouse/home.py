@@ -9,6 +9,9 @@ from outlay.storage.cube.store import Cube
 
 _POINTER: Final = "cube_current"
 
+KEEP_REPLACED_SECONDS: Final = 600
+"""A reader that began before a cube was replaced has ended by then."""
+
 
 class ClickHouseHome:
     """Generations of a cube that all nodes share; a new one takes over for all of them."""
@@ -36,7 +39,7 @@ class ClickHouseHome:
     def install(self, fresh: Cube, present: Cube) -> Cube:
         """Put the fresh cube in the place of the present one, for all nodes.
 
-        The one before stays until there is another: others may be reading it still.
+        The one before stays for a while: others may be reading it still.
         """
         if not isinstance(fresh, ClickHouseCube):
             raise TypeError("a cube of this home")
@@ -44,10 +47,21 @@ class ClickHouseHome:
         return fresh
 
     def discard(self) -> None:
-        """Remove a fresh cube that did not get so far, and what was replaced long ago."""
+        """Remove a fresh cube that did not get so far."""
         present = self._present() or 0
         for generation in self._generations():
-            if generation not in {present, present - 1}:
+            if generation > present:
+                self._drop(generation)
+
+    def drop_replaced(self) -> None:
+        """Remove what was replaced so long ago that nobody reads it any more."""
+        found = self._server.ask(
+            self._base,
+            f"SELECT max(generation) FROM {_POINTER} WHERE since <= now() - $kept",  # noqa: S608 - constants
+            {"kept": KEEP_REPLACED_SECONDS},
+        )
+        for generation in self._generations():
+            if generation < found[0][0]:
                 self._drop(generation)
 
     def clear(self) -> None:

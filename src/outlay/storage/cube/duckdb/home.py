@@ -42,6 +42,9 @@ class DuckDBHome:
         """Remove a fresh cube that did not get so far."""
         _remove(self._fresh_path)
 
+    def drop_replaced(self) -> None:
+        """What is replaced here is gone at once."""
+
     def clear(self) -> None:
         """Remove the present cube."""
         _remove(self._path)

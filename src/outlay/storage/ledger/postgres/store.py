@@ -178,6 +178,8 @@ class PostgresLedger(PostgresReading, Ledger):
         instant = self._clock.now()
         with self._reading() as reader:
             seq, rewrites = reader.execute(_HEAD).fetchone()
+        if rewrites > self._rewrites:  # by another node: what is in memory says what it said before
+            self._recent.clear()
         with self._committed:
             self._known_at = max(self._known_at, instant)
             self._last_seq = max(self._last_seq, seq)
@@ -406,14 +408,22 @@ class PostgresLedger(PostgresReading, Ledger):
                 restate(connection, sequences)
             self._rewrites = rewrites
             self._recent.clear()
-            if sequences:
-                # What was there before must not stay in dead rows either.
-                connection.execute("VACUUM usage_event, usage_conflict")
         except psycopg.OperationalError as error:
             raise away(error) from error
         finally:
             connection.raw.close()
         return len(sequences)
+
+    @override
+    def scrub(self) -> None:
+        """Make room of the rows that were there before, in all partitions."""
+        connection = self._database.connect()
+        try:
+            connection.execute("VACUUM usage_event, usage_conflict")
+        except psycopg.OperationalError as error:
+            raise away(error) from error
+        finally:
+            connection.close()
 
     @override
     def _release(self) -> None:
