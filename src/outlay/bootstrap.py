@@ -289,10 +289,11 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
         with cube.read() as reader:
             loaded = reader.loaded_seq()
         # What others have committed and loaded in this moment is no reason to distrust it.
-        if loaded <= ledger.newest_seq() or home.is_shared:
+        is_fit = home.is_shared or loaded <= ledger.newest_seq()
+        if is_fit and ledger.is_source_of(cube.edition):
             return cube
         cube.close()
-        reason = f"the cube is at event {loaded}, the ledger at {ledger.last_seq}"
+        reason = f"the cube is not of this ledger, or at event {loaded} ahead of it"
     except CubeMismatch as error:
         reason = error.message
     except Unavailable as error:

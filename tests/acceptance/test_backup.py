@@ -126,6 +126,28 @@ def test_what_is_restored_is_what_was_backed_up(
         assert services.administration.audit.verify().faults == []
 
 
+def test_a_cube_that_went_on_after_the_backup_is_made_anew(
+    new_settings: NewSettings, tmp_path: Path
+) -> None:
+    """Its positions mean events that are lost, not the ones that come in after the restore."""
+    old = new_settings("scale-out")
+    new = replace(new_settings("scale-out"), cube_url=old.cube_url)
+    file = tmp_path / "file.outlay"
+    with open_installation(old, FixedClock(NOW)) as services:
+        fill(services)
+        back_up(old, file)
+        services.ledger.append([make_event(organization_id="lost", cost_pusd=1)])
+        services.projection.catch_up()
+    restore(file, new)
+
+    with open_installation(new, FixedClock(NOW)) as services:
+        services.ledger.append([make_event(organization_id="new", cost_pusd=2) for _ in range(3)])
+        (report,) = [
+            item for item in services.maintenance.verify() if isinstance(item, VerifyReport)
+        ]
+        assert report.is_proven, report.differences
+
+
 def contents(file: Path) -> list[Any]:
     """What a backup says, without when; of requests under way only those without an outcome."""
     return [

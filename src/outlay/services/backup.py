@@ -22,7 +22,7 @@ from outlay.storage.archive import Record, read_archive
 from outlay.storage.directory.copying import TableRows, put_rows, read_rows
 from outlay.storage.directory.engine import HEAD, Directory
 from outlay.storage.ledger.reading import LedgerReader
-from outlay.storage.ledger.rows import Intent, LedgerIdentity, StoredBatch
+from outlay.storage.ledger.rows import Intent, StoredBatch
 from outlay.storage.ledger.store import Ledger, LedgerContents
 
 FORMAT: Final = 1
@@ -51,7 +51,7 @@ def records_of(
 
     Raises Unavailable when identities were erased meanwhile: nothing of them may be kept.
     """
-    identity = ledger.read_identity()
+    edition = ledger.read_edition()
     yield Record(
         "header",
         {
@@ -59,7 +59,6 @@ def records_of(
             "version": __version__,
             "createdAt": clock.now().isoformat(),
             "directory": HEAD,
-            "ledger": identity,
         },
     )
     for path in files:
@@ -76,7 +75,7 @@ def records_of(
         for part in read_rows(session):
             tables[part.table] = tables.get(part.table, 0) + len(part.rows)
             yield Record("rows", part)
-    if ledger.read_identity() != identity:
+    if ledger.read_edition() != edition:
         raise Unavailable("somebody was erased meanwhile; please start again", code="erased")
     yield Record("end", {"events": through, "tables": tables})
 
@@ -137,7 +136,6 @@ def take_over(
     def adopt(batches: Iterator[StoredBatch]) -> None:
         ledger.adopt(
             LedgerContents(
-                identity=LedgerIdentity(*found["header"]["ledger"]),
                 intents=[Intent(*intent) for intent in found["intents"]],
                 conflicts=[tuple(row) for row in found["conflicts"]],
                 batches=batches,
@@ -177,8 +175,6 @@ def _put_file(path: Path, body: bytes) -> None:
 def compare(source: tuple[LedgerReader, Directory], target: tuple[LedgerReader, Directory]) -> int:
     """Prove two installations equal, row by row; how many rows that were. Raises Damaged."""
     (ledger, directory), (other_ledger, other_directory) = source, target
-    if ledger.read_identity() != other_ledger.read_identity():
-        raise Damaged("the ledgers are not the same one", code="engines-differ")
     through, compared = ledger.read_last_seq(), 0
     pairs = zip(ledger.read_all(through), other_ledger.read_all(through), strict=True)
     for one, other in pairs:

@@ -96,7 +96,6 @@ PUT_BATCH: Final = (
     "INSERT INTO usage_batch (batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width, "
     "restated) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-PUT_IDENTITY: Final = "UPDATE ledger_identity SET ledger_id = ?, rewrites = ?"
 CONFLICTS: Final = "SELECT conflict_id, offered_facts FROM usage_conflict WHERE organization_id = ?"
 REPLACE_OFFERED: Final = "UPDATE usage_conflict SET offered_facts = ? WHERE conflict_id = ?"
 FIRST_EVENT_TIME: Final = "SELECT min(event_time_us) FROM usage_event WHERE organization_id = ?"

@@ -15,7 +15,6 @@ from outlay.storage.ledger.rows import (
     Batch,
     EventRow,
     Intent,
-    LedgerIdentity,
     StoredBatch,
     batch_checksum,
 )
@@ -124,12 +123,12 @@ class LedgerReader(ABC):
                 code="ledger-tail",
             )
 
-    def read_identity(self) -> LedgerIdentity:
-        """Which ledger this is."""
+    def read_edition(self) -> str:
+        """Which ledger this is, and in which wording of its rows."""
         with self._reading() as reader:
             (ledger_id, _) = reader.execute(queries.IDENTITY).fetchone()
             (rewrites,) = reader.execute(queries.REWRITES).fetchone()
-        return LedgerIdentity(ledger_id, rewrites)
+        return f"{ledger_id}.{rewrites}"
 
     def read_last_seq(self) -> int:
         """Sequence number of the last event that has been committed, 0 when there is none."""

@@ -75,13 +75,6 @@ class StoredBatch(NamedTuple):
     rows: list[EventRow]
 
 
-class LedgerIdentity(NamedTuple):
-    """Which ledger, and how often identities in its rows were erased."""
-
-    ledger_id: str
-    rewrites: int
-
-
 class Intent(NamedTuple):
     """A request that has been let through, as it is on record until its outcome is."""
 

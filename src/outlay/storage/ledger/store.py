@@ -28,7 +28,6 @@ from outlay.storage.ledger.rows import (
     Batch,
     EventRow,
     Intent,
-    LedgerIdentity,
     StoredBatch,
 )
 from outlay.storage.ledger.spending import SharedSpending
@@ -62,7 +61,6 @@ class Committed(NamedTuple):
 class LedgerContents:
     """All that there is in a ledger."""
 
-    identity: LedgerIdentity
     intents: Sequence[Intent]
     conflicts: Sequence[RecordedConflict]
     batches: Iterable[StoredBatch]
@@ -154,7 +152,10 @@ class Ledger(LedgerReader):
     # Taking over
 
     def adopt(self, contents: LedgerContents) -> None:
-        """Become another ledger, with its rows, checksums and sequence numbers as they are.
+        """Take over another ledger's rows, checksums and sequence numbers as they are.
+
+        It stays a ledger of its own: the other may have gone on, and cubes may have been made of
+        that, whose positions mean other events than the ones that follow here.
 
         Stored wholly or not at all. Raises Conflict unless this one is empty, and Damaged when a
         batch does not follow from the one before.
@@ -322,6 +323,10 @@ class Ledger(LedgerReader):
     def edition(self) -> str:
         """Which ledger, and in which wording of its rows: what a cube is made of."""
         return f"{self.ledger_id}.{self._rewrites}"
+
+    def is_source_of(self, edition: str) -> bool:
+        """Whether a cube of an edition was made of this ledger, in whatever wording of its rows."""
+        return edition.partition(".")[0] == self.ledger_id
 
     # Erasing
 

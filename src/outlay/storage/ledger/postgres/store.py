@@ -375,7 +375,6 @@ class PostgresLedger(PostgresReading, Ledger):
             with writer.raw.transaction():
                 self._enter(writer)
                 writer.execute(LOCK, (LEDGER_LOCK,))
-                writer.execute(queries.PUT_IDENTITY, contents.identity)
                 for batch in contents.checked_batches():
                     self._partitions.create(writer, batch.rows)
                     put_keys(writer, batch.rows)

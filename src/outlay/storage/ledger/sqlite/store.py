@@ -202,7 +202,6 @@ class SqliteLedger(SqliteReading, Ledger):
         writer = self._writer
         writer.execute("BEGIN IMMEDIATE")
         try:
-            writer.execute(queries.PUT_IDENTITY, contents.identity)
             for batch in contents.checked_batches():
                 self._run_in_chunks(queries.insert_events, batch.rows)
                 writer.execute(queries.PUT_BATCH, batch[:7])
