@@ -26,8 +26,9 @@ from outlay.domain.spend_limit import (
 )
 from outlay.kit.clock import FixedClock, in_us, to_us
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.postgres.opening import HEAD
 from outlay.storage.ledger.postgres.spool import Spool
-from outlay.storage.ledger.postgres.store import _HEAD, PostgresLedger
+from outlay.storage.ledger.postgres.store import PostgresLedger
 from outlay.storage.ledger.rows import Intent, from_row
 from outlay.storage.postgres import PostgresDatabase, marked
 
@@ -370,7 +371,7 @@ def test_following_costs_the_same_however_long_the_chain_is(open_node: Open, url
         )
         connection.execute("ANALYZE usage_batch")
         for statement, values in (
-            (_HEAD, ()),
+            (HEAD, ()),
             (queries.LAST_BATCH, ()),
             (queries.BATCHES_AFTER, (599_000, 5_000)),
         ):

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from outlay.domain.errors import Damaged, Unavailable
+from outlay.storage.tenant import EVERY_TENANT
 
 POOL_SIZE: Final = 8
 """Connections kept open per process; as many again come and go."""
@@ -62,6 +63,11 @@ class MarkedConnection:
         with self.raw.cursor() as cursor:
             cursor.executemany(marked(text), values)
         return None
+
+
+def enter_all(connection: MarkedConnection) -> None:
+    """Show the transaction under way the rows of all organizations."""
+    connection.raw.execute(ENTER, (EVERY_TENANT,))
 
 
 class PostgresDatabase:

@@ -18,12 +18,10 @@ from typing import Final
 import psycopg
 from typing_extensions import override
 
-from outlay.domain.errors import Damaged, Unavailable
+from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import Clock, to_us
-from outlay.kit.ids import uuid7
-from outlay.kit.sqlfiles import load_statements
 from outlay.kit.worker import Worker
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.erasing import restate
@@ -35,6 +33,7 @@ from outlay.storage.ledger.postgres.intents import (
     put_intents,
 )
 from outlay.storage.ledger.postgres.keys import is_taken, put_keys, take_keys
+from outlay.storage.ledger.postgres.opening import HEAD, check_end, create_schema
 from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import PostgresSpending
@@ -43,7 +42,6 @@ from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
-    SCHEMA_VERSION,
     Batch,
     EventRow,
     Intent,
@@ -59,14 +57,12 @@ from outlay.storage.ledger.store import (
     Settled,
 )
 from outlay.storage.postgres import (
-    ENTER,
     LEDGER_LOCK,
     LOCK,
-    SCHEMA_LOCK,
     MarkedConnection,
     PostgresDatabase,
     away,
-    wall_of,
+    enter_all,
 )
 from outlay.storage.tenant import EVERY_TENANT
 
@@ -77,21 +73,6 @@ POLL_SECONDS: Final = 0.25
 
 SIGN_SECONDS: Final = 10.0
 """How often a node gives a sign of life."""
-
-WALLED: Final = (
-    "usage_event",
-    "usage_event_key",
-    "request_intent",
-    "usage_conflict",
-    "spend_counter",
-    "spend_hold",
-)
-
-_HAS_LEDGER: Final = "SELECT to_regclass('ledger_identity')"
-_HEAD: Final = (
-    "SELECT coalesce((SELECT last_seq FROM usage_batch ORDER BY batch_id DESC LIMIT 1), 0), "
-    "rewrites FROM ledger_identity"
-)
 
 
 class PostgresLedger(PostgresReading, Ledger):
@@ -129,35 +110,8 @@ class PostgresLedger(PostgresReading, Ledger):
         self._watch.start()
 
     def _prepare(self, writer: MarkedConnection) -> None:
-        """Create the schema, once whoever opens it, and check the end of the chain."""
-        with writer.raw.transaction():
-            writer.execute(LOCK, (SCHEMA_LOCK,))
-            if writer.execute(_HAS_LEDGER).fetchone() == (None,):
-                for statement in load_statements("outlay.storage.ledger.postgres", "schema"):
-                    writer.execute(statement)
-                for table in WALLED:
-                    for statement in wall_of(table):
-                        writer.execute(statement)
-                identity = (uuid7(self._clock), SCHEMA_VERSION, to_us(self._clock.now()))
-                writer.execute(queries.INSERT_IDENTITY, identity)
-        self.ledger_id, version = writer.execute(queries.IDENTITY).fetchone() or ("", 0)
-        if version != SCHEMA_VERSION:
-            raise Damaged(
-                f"the ledger has schema {version}, this Outlay knows {SCHEMA_VERSION}",
-                code="ledger-schema",
-            )
-        with writer.raw.transaction():
-            writer.execute(LOCK, (LEDGER_LOCK,))
-            self._enter(writer)
-            last = writer.execute(queries.LAST_BATCH).fetchone()
-            (last_event_seq,) = writer.execute(queries.LAST_SEQ_OF_EVENTS).fetchone() or (0,)
-            self._last_seq, self._rewrites = writer.execute(_HEAD).fetchone() or (0, 0)
-        if last_event_seq != (last[1] if last else 0):
-            raise Damaged(
-                f"the ledger ends at event {last_event_seq} but its last batch at "
-                f"{last[1] if last else 0}; restore it from a backup",
-                code="ledger-tail",
-            )
+        create_schema(writer, self._clock)
+        self.ledger_id, self._last_seq, self._rewrites = check_end(writer)
 
     @contextmanager
     def _locked(self) -> Iterator[MarkedConnection]:
@@ -167,17 +121,12 @@ class PostgresLedger(PostgresReading, Ledger):
             yield connection
             connection.raw.commit()
 
-    @staticmethod
-    def _enter(connection: MarkedConnection) -> None:
-        """Show the transaction under way the rows of all organizations."""
-        connection.raw.execute(ENTER, (EVERY_TENANT,))
-
     @override
     def newest_seq(self) -> int:
         """Sequence number of the last event that anybody had acknowledged before this call."""
         instant = self._clock.now()
         with self._reading() as reader:
-            seq, rewrites = reader.execute(_HEAD).fetchone()
+            seq, rewrites = reader.execute(HEAD).fetchone()
         if rewrites > self._rewrites:  # by another node: what is in memory says what it said before
             self._recent.clear()
         with self._committed:
@@ -327,7 +276,7 @@ class PostgresLedger(PostgresReading, Ledger):
         drafts = [to_row(event, 0, now_us, facts_digest(event)) for event in events]
         self._partitions.create(writer, drafts)
         with writer.raw.transaction():
-            self._enter(writer)
+            enter_all(writer)
             if events or any(intent.holds for intent in intents):
                 # The rest waits for this: intents without limits need no order.
                 writer.execute(LOCK, (LEDGER_LOCK,))
@@ -373,7 +322,7 @@ class PostgresLedger(PostgresReading, Ledger):
         try:
             writer = self._connected()
             with writer.raw.transaction():
-                self._enter(writer)
+                enter_all(writer)
                 writer.execute(LOCK, (LEDGER_LOCK,))
                 for batch in contents.checked_batches():
                     self._partitions.create(writer, batch.rows)
@@ -398,7 +347,7 @@ class PostgresLedger(PostgresReading, Ledger):
         connection = MarkedConnection(self._database.connect())
         try:
             with connection.raw.transaction():
-                self._enter(connection)
+                enter_all(connection)
                 connection.execute(LOCK, (LEDGER_LOCK,))
                 sequences = change(connection)
                 rewrites = self._rewrites
