@@ -22,8 +22,8 @@ from bench.data import (
     FIRST_BUCKET,
     LATENCY_SQL,
     ORGANIZATION,
-    ROWS_SQL,
     YEAR_BUCKETS,
+    put_rows,
     settle,
 )
 from outlay.bootstrap import open_installation
@@ -124,18 +124,8 @@ def fill(services: Services, rows: int) -> str:
     services.projection.catch_up()
     services.projection.fold()
     database: Any = services.projection._slot.cube
-    parameters = {
-        "organization": ORGANIZATION,
-        "first": FIRST_BUCKET,
-        "buckets": YEAR_BUCKETS,
-        "rows": rows,
-    }
-    database._database.execute(ROWS_SQL, parameters)
+    put_rows(database, rows)
     database._database.execute(LATENCY_SQL)
-    database._database.execute(
-        "INSERT INTO group_set SELECT DISTINCT groups, groups FROM usage_rollup "
-        "WHERE groups <> '' AND groups NOT IN (SELECT groups FROM group_set)"
-    )
     for narrow in NARROWS:  # what the events made; all is made anew
         database._database.execute(f"DELETE FROM {narrow.table}")
     settle(database)

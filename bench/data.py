@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from outlay.storage.cube.duckdb.dialect import DuckDBDialect
 from outlay.storage.cube.duckdb.statements import cells_of_narrow
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.rollups import NARROWS, USAGE
@@ -12,9 +13,11 @@ FIRST_BUCKET: Final = 1_763_596_800 // 900
 """2025-11-20 00:00 UTC."""
 
 YEAR_BUCKETS: Final = 365 * 96
+SLICE_BUCKETS: Final = 15 * 96
+"""Coded at a time: few enough for the memory that a cube has."""
 
 ROWS_SQL: Final = """
-INSERT INTO usage_rollup
+CREATE TABLE staged AS
 SELECT
     $organization AS organization_id,
     CAST($first + i * $buckets // $rows AS INTEGER) AS bucket,
@@ -29,7 +32,7 @@ SELECT
     'provider_' || (model % 12) || '/model-' || model AS mapping,
     'model-' || model AS model,
     CASE WHEN h2 % 100 < 96 THEN 'ok' ELSE 'upstream_error' END AS status,
-    1 + h1 % 4, 500 + h1 % 9000, 50 + h2 % 900, h1 % 300, h2 % 90, h2 % 40,
+    CAST(1 + h1 % 4 AS BIGINT), 500 + h1 % 9000, 50 + h2 % 900, h1 % 300, h2 % 90, h2 % 40,
     (500 + h1 % 9000) * 2500000, (500 + h1 % 9000) * 1500000, 0, 0, (50 + h2 % 900) * 10000000,
     0, 0, 0, 0, 0, 0, 400000 + h1 % 5000000, 1, h2 % 900000, 1
 FROM (
@@ -52,15 +55,50 @@ FROM usage_rollup
 
 def fill_cube(cube: DuckDBCube, rows: int) -> None:
     """Put `rows` generated rows into the folded usage rollup, in order of time."""
-    parameters = {
-        "organization": ORGANIZATION,
-        "first": FIRST_BUCKET,
-        "buckets": YEAR_BUCKETS,
-        "rows": rows,
-    }
-    cube._database.execute(ROWS_SQL, parameters)
-    cube._database.execute("INSERT INTO group_set SELECT DISTINCT groups, groups FROM usage_rollup")
+    put_rows(cube, rows)
     settle(cube)
+
+
+def put_rows(cube: DuckDBCube, rows: int) -> None:
+    """The rows alone, their texts coded by SQL: a loader would take an hour."""
+    database = cube._database
+    database.execute(
+        ROWS_SQL,
+        {
+            "organization": ORGANIZATION,
+            "first": FIRST_BUCKET,
+            "buckets": YEAR_BUCKETS,
+            "rows": rows,
+        },
+    )
+    for name in USAGE.texts:
+        of_it = f"FROM dictionary WHERE dimension = '{name}'"
+        database.execute(
+            f"INSERT INTO dictionary SELECT '{name}', value, row_number() OVER () + "
+            f"(SELECT coalesce(max(code), 0) {of_it}) "
+            f"FROM (SELECT DISTINCT {name} AS value FROM staged) "
+            f"WHERE value NOT IN (SELECT value {of_it})"
+        )
+    names, joins = [], ""
+    for name in USAGE.dimensions:
+        names.append(f"staged.{name}")
+        if name in USAGE.texts:
+            names[-1] = f"known_{name}.code"
+            joins += (
+                f" JOIN dictionary AS known_{name} ON known_{name}.dimension = '{name}' "
+                f"AND known_{name}.value = staged.{name}"
+            )
+    for first in range(FIRST_BUCKET, FIRST_BUCKET + YEAR_BUCKETS, SLICE_BUCKETS):
+        database.execute(
+            f"INSERT INTO usage_rollup SELECT {', '.join(names)}, "
+            f"COLUMNS(staged.* EXCLUDE ({', '.join(USAGE.dimensions)})) FROM staged{joins} "
+            f"WHERE staged.bucket >= {first} AND staged.bucket < {first + SLICE_BUCKETS}"
+        )
+    database.execute("DROP TABLE staged")
+    database.execute(
+        "INSERT INTO group_set SELECT code, value FROM dictionary WHERE dimension = 'groups' "
+        "AND value <> '' AND code NOT IN (SELECT groups FROM group_set)"
+    )
 
 
 def settle(cube: DuckDBCube) -> None:
@@ -84,6 +122,14 @@ def settle(cube: DuckDBCube) -> None:
 
 def export_csv(cube: DuckDBCube, path: Path) -> None:
     """The same rows for the other engines."""
+    dialect = DuckDBDialect(lambda column, value: 0)
+    columns, joins = [], ""
+    for name in USAGE.columns:
+        column, join = f"usage_rollup.{name}", ""
+        if name in USAGE.texts:
+            column, join = dialect.text(name, column, f"known_{name}")
+        columns.append(column)
+        joins += join
     cube._database.execute(
-        f"COPY (SELECT {', '.join(USAGE.columns)} FROM usage_rollup) TO '{path}' (HEADER false)"
+        f"COPY (SELECT {', '.join(columns)} FROM usage_rollup{joins}) TO '{path}' (HEADER false)"
     )

@@ -16,9 +16,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, period_of_dates
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.storage.cube.duckdb.dialect import DuckDBDialect
 from outlay.storage.cube.duckdb.store import DuckDBCube
-from outlay.storage.cube.questions import Questions
 from outlay.storage.cube.steps import step_marks
 
 FROM: Final = date(2025, 11, 21)
@@ -66,9 +64,9 @@ QUESTIONS: Final = {
 def ours(cube: DuckDBCube) -> Timings:
     """Our code, and the SQL it sends on its own."""
     timings: Timings = {}
-    questions = Questions(DuckDBDialect())
     for name, query in QUESTIONS.items():
         with cube.read() as reader:
+            questions = reader._questions
             marks = step_marks(query.period, query.interval)
             if query.group_by is None:
                 text, parameters = questions.totals(query, marks)

@@ -13,7 +13,7 @@ from outlay.storage.cube.steps import step_of
 
 def placed(marks: list[int]) -> list[int]:
     """The step of every bucket from the first mark to the last, by the engine."""
-    step = step_of(marks, DuckDBDialect().quotient)
+    step = step_of(marks, DuckDBDialect(lambda column, value: 0).quotient)
     text = f"SELECT {step} FROM range({marks[0]}, {marks[-1]}) AS usage(bucket)"
     return [row[0] for row in duckdb.connect().execute(text).fetchall()]
 

@@ -26,6 +26,14 @@ class Dialect(Protocol):
         """A subquery with the columns `value` and `target` over two lists of one length."""
         ...
 
+    def bound(self, column: str, value: str) -> str | int:
+        """What to bind for a text that is compared with a dimension's column as it is stored."""
+        ...
+
+    def text(self, column: str, stored: str, alias: str) -> tuple[str, str]:
+        """The text of a dimension's stored value, and the join under an alias that it needs."""
+        ...
+
     def source(
         self,
         spec: RollupSpec,

@@ -23,10 +23,8 @@ _MERGED: Final = tuple(dimension for dimension in DISCOVERABLE if dimension is n
 """Dimensions whose values stand in the rows themselves."""
 
 _MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
-_BY_LABEL = "SELECT *, label AS value FROM cell"
-_BY_GROUP = """SELECT step, coalesce(group_set.group_id, '') AS value, {sums}
-    FROM cell LEFT JOIN {group_set} AS group_set ON group_set.groups = cell.label
-    GROUP BY ALL"""
+_BY_LABEL = "SELECT cell.*, {value} AS value FROM cell{join}"
+_BY_GROUP = "SELECT step, {value} AS value, {sums} FROM cell{join} GROUP BY ALL"
 
 Parameters = dict[str, str | int | list[str]]
 Question = UsageQuery | RowQuery
@@ -46,14 +44,11 @@ class Questions:
         if query.group_by is None:
             raise ValueError("a breakdown needs a dimension")
         filters, parameters = self._filters(query)
-        is_group = query.group_by is Dimension.GROUP
+        stepped = _BY_GROUP if query.group_by is Dimension.GROUP else _BY_LABEL
+        value, join = self._expanded(query, query.group_by, "cell.label", "known")
         text = load_sql(PACKAGE, "usage.breakdown").format(
             column=query.group_by.column,
-            stepped=_BY_GROUP.format(
-                sums=self._sums(query.measures), group_set=self._group_set(query)
-            )
-            if is_group
-            else _BY_LABEL,
+            stepped=stepped.format(value=value, join=join, sums=self._sums(query.measures)),
             place=self._place(query, parameters),
             source=self._source(query, marks, query.group_by),
             sums=self._sums(query.measures),
@@ -71,8 +66,8 @@ class Questions:
             raise ValueError("a nested breakdown needs two dimensions")
         filters, parameters = self._filters(query)
         names = {f"named_{index}": value for index, value in enumerate(named)}
-        first, first_join = self._expanded(query, query.group_by, "label", "first_set")
-        second, second_join = self._expanded(query, query.then_by, "second_label", "second_set")
+        first, first_join = self._expanded(query, query.group_by, "label", "first_known")
+        second, second_join = self._expanded(query, query.then_by, "second_label", "second_known")
         text = load_sql(PACKAGE, "usage.nested").format(
             column=query.group_by.column,
             second=query.then_by.column,
@@ -97,7 +92,7 @@ class Questions:
         filters, parameters = self._filters(query)
         values, group_join = [], ""
         for index, dimension in enumerate(query.group_by):
-            value, join = self._expanded(query, dimension, f"cell.label_{index}", "group_set")
+            value, join = self._expanded(query, dimension, f"cell.label_{index}", f"known_{index}")
             values.append(value)
             group_join += join
         after, limit = "", ""
@@ -130,9 +125,7 @@ class Questions:
     ) -> tuple[str, Parameters]:
         """The statement and parameters that count the values of a dimension which had usage."""
         filters, parameters = self._filters(query)
-        value, group_join = self._expanded(
-            query, dimension, f"cell.{dimension.column}", "group_set"
-        )
+        value, group_join = self._expanded(query, dimension, f"cell.{dimension.column}", "known")
         text = load_sql(PACKAGE, "usage.distinct").format(
             columns=dimension.column,
             counts=f"count(DISTINCT nullif({value}, ''))",
@@ -182,7 +175,7 @@ class Questions:
     def latency_by(self, query: UsageQuery, dimension: Dimension) -> tuple[str, Parameters]:
         """The statement and parameters that read the latency histogram of each value."""
         filters, parameters = self._filters(query)
-        value, join = self._expanded(query, dimension, "label", "group_set")
+        value, join = self._expanded(query, dimension, "label", "known")
         text = load_sql(PACKAGE, "latency.by").format(
             column=dimension.column,
             value=value,
@@ -194,11 +187,25 @@ class Questions:
 
     def cells(self, spec: RollupSpec) -> str:
         """The statement that reads every cell of an organization in a run of buckets."""
+        values, joins = [], ""
+        for name in spec.dimensions:
+            value, join = f"cell.{name}", ""
+            if name in spec.texts:
+                value, join = self._dialect.text(name, value, f"known_{name}")
+            values.append(value)
+            joins += join
         return load_sql(PACKAGE, "rollup.cells").format(
             source=self._dialect.every(spec, spec.dimensions, spec.measures),
             dimensions=", ".join(spec.dimensions),
             sums=self._sums(spec.measures),
+            values=", ".join(values),
+            measures=", ".join(spec.measures),
+            joins=joins,
         )
+
+    def organization(self, organization_id: str) -> str | int:
+        """What every statement binds for an organization."""
+        return self._dialect.bound("organization_id", organization_id)
 
     def _source(
         self,
@@ -223,18 +230,16 @@ class Questions:
         )
 
     def _merged(self, query: Question, columns: Collection[str], source: str) -> str:
-        """A subquery in whose rows each merged value is the one that it counts as."""
+        """A subquery in whose rows each merged value is the one that it counts as, as text."""
         joins, replacements = "", []
         for dimension in _MERGED:
             if dimension.column in columns and query.merges.of(dimension):
-                name = f"merged_{dimension.column}"
+                column, name = dimension.column, f"merged_{dimension.column}"
+                text, join = self._dialect.text(column, f"unmerged.{column}", f"known_{column}")
                 joins += (
-                    f"\nLEFT JOIN {self._pairs(dimension)} AS {name} "
-                    f"ON {name}.value = unmerged.{dimension.column}"
+                    f"{join}\nLEFT JOIN {self._pairs(dimension)} AS {name} ON {name}.value = {text}"
                 )
-                replacements.append(
-                    f"coalesce({name}.target, unmerged.{dimension.column}) AS {dimension.column}"
-                )
+                replacements.append(f"coalesce({name}.target, {text}) AS {column}")
         if not replacements:
             return source
         return (
@@ -263,7 +268,9 @@ class Questions:
     ) -> tuple[str, str]:
         """A dimension's value as an expression over its label, and the join that it needs."""
         if dimension is not Dimension.GROUP:
-            return label, ""
+            if query.merges.of(dimension):  # read as text
+                return label, ""
+            return self._dialect.text(dimension.column, label, alias)
         return (
             f"coalesce({alias}.group_id, '')",
             f"\nLEFT JOIN {self._group_set(query)} AS {alias} ON {alias}.groups = {label}",
@@ -287,11 +294,17 @@ class Questions:
     def _sums(self, measures: tuple[str, ...], prefix: str = "") -> str:
         return ", ".join(f"{self._dialect.sum(prefix + name)} AS {name}" for name in measures)
 
+    def _compared(self, query: Question, dimension: Dimension, value: str) -> str | int:
+        """What a filter binds for a value: groups are compared by id, merged values as text."""
+        if dimension is Dimension.GROUP or query.merges.of(dimension):
+            return query.merges.target(dimension, value)
+        return self._dialect.bound(dimension.column, value)
+
     def _bound(self, text: str, query: Question, parameters: Parameters) -> tuple[str, Parameters]:
         """A statement with all that it names: DuckDB refuses parameters that are not named."""
         bound: Parameters = {
             **parameters,
-            "organization_id": query.organization_id,
+            "organization_id": self.organization(query.organization_id),
             "start": query.period.start_bucket,
             "end": query.period.end_bucket,
         }
@@ -310,7 +323,7 @@ class Questions:
             names = []
             for value in query.filters[dimension]:
                 name = f"filter_{len(parameters)}"
-                parameters[name] = query.merges.target(dimension, value)
+                parameters[name] = self._compared(query, dimension, value)
                 names.append(f"${name}")
             within = ", ".join(names)
             if dimension is Dimension.GROUP:

@@ -124,7 +124,8 @@ class SqlReader(ABC):
         self, spec: RollupSpec, organization_id: str, start: int, end: int
     ) -> Iterator[tuple[Key, tuple[int, ...]]]:
         """Every cell of a rollup in buckets [start, end)."""
-        window: Parameters = {"organization_id": organization_id, "start": start, "end": end}
+        organization = self._questions.organization(organization_id)
+        window: Parameters = {"organization_id": organization, "start": start, "end": end}
         width = len(spec.dimensions)
         for row in self._stream(self._questions.cells(spec), window):
             yield row[:width], row[width:]

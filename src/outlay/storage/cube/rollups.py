@@ -31,6 +31,11 @@ class RollupSpec:
         return self.dimensions + self.measures
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """The dimensions that are text."""
+        return tuple(name for name in self.dimensions if self.column_type(name) == "VARCHAR")
+
+    @property
     def order(self) -> tuple[str, ...]:
         """How the rows of a closed month lie: those of one key, or one user, side by side.
 
@@ -125,5 +130,5 @@ NARROWS: Final = (
 MAX_MEASURE: Final = 2**63 - 1
 """The largest value of a measure in one row."""
 
-CUBE_SCHEMA_VERSION: Final = 2
+CUBE_SCHEMA_VERSION: Final = 3
 """Raised whenever tables change; a cube of another version is rebuilt from the ledger."""

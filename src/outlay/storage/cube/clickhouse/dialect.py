@@ -34,6 +34,14 @@ class ClickHouseDialect:
             f"(SELECT arrayJoin(arrayZip({values}, {targets})) AS pair))"
         )
 
+    def bound(self, column: str, value: str) -> str | int:
+        """The text itself: the engine codes it."""
+        return value
+
+    def text(self, column: str, stored: str, alias: str) -> tuple[str, str]:
+        """The stored value itself."""
+        return stored, ""
+
     def source(
         self,
         spec: RollupSpec,

@@ -1,6 +1,6 @@
 """How DuckDB says what engines say differently."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.rollups import RollupSpec
@@ -10,6 +10,10 @@ class DuckDBDialect:
     """The fragments of DuckDB; its snapshots are transactions, so they need none of their own."""
 
     group_set = "group_set"
+
+    def __init__(self, code_of: Callable[[str, str], int]) -> None:
+        """`code_of` tells the code that stands for a text in a column."""
+        self._code_of = code_of
 
     def sum(self, expression: str) -> str:
         """A sum in 128 bits: that of 64-bit integers is a HUGEINT."""
@@ -22,6 +26,17 @@ class DuckDBDialect:
     def pairs(self, values: str, targets: str) -> str:
         """A subquery with the columns `value` and `target` over two lists of one length."""
         return f"(SELECT unnest({values}) AS value, unnest({targets}) AS target)"
+
+    def bound(self, column: str, value: str) -> str | int:
+        """The code of a text: a constant, by which rows are skipped."""
+        return self._code_of(column, value)
+
+    def text(self, column: str, stored: str, alias: str) -> tuple[str, str]:
+        """The text of a code, and the join with the dictionary that it needs."""
+        return f"{alias}.value", (
+            "\nJOIN (SELECT code, value FROM dictionary "  # noqa: S608 - constants
+            f"WHERE dimension = '{column}') AS {alias} ON {alias}.code = {stored}"
+        )
 
     def source(
         self,

@@ -11,7 +11,7 @@ PACKAGE = "outlay.storage.cube.duckdb.sql"
 
 def schema(spec: RollupSpec) -> list[str]:
     """The statements that create a rollup and its delta twin."""
-    columns = ", ".join(f"{name} {spec.column_type(name)} NOT NULL" for name in spec.columns)
+    columns = ", ".join(f"{name} {_stored_type(spec, name)} NOT NULL" for name in spec.columns)
     return [f"CREATE TABLE {table} ({columns})" for table in spec.tables]
 
 
@@ -122,7 +122,7 @@ def compact(spec: RollupSpec, start: int, end: int) -> tuple[str, str, str, str]
 @cache
 def load(spec: RollupSpec) -> str:
     """The statement that adds pending rows from one JSON object of columns."""
-    structure = ", ".join(f'"{name}": ["{spec.column_type(name)}"]' for name in spec.columns)
+    structure = ", ".join(f'"{name}": ["{_stored_type(spec, name)}"]' for name in spec.columns)
     return load_sql(PACKAGE, "rollup.load").format(
         delta=spec.tables[1],
         columns=", ".join(spec.columns),
@@ -134,6 +134,11 @@ def load(spec: RollupSpec) -> str:
 def load_group_sets() -> str:
     """The statement that records the groups behind new group sets."""
     return load_sql(PACKAGE, "group_set.load")
+
+
+def _stored_type(spec: RollupSpec, column: str) -> str:
+    """The SQL type of a column as it is stored: texts are codes."""
+    return "INTEGER" if column in spec.texts else spec.column_type(column)
 
 
 def _cast_sums(spec: RollupSpec) -> str:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from typing_extensions import override
 from outlay.domain.errors import Unavailable
 from outlay.domain.period import bucket_at, bucket_start
 from outlay.storage.cube.aggregation import Deltas, split_cell
-from outlay.storage.cube.duckdb import statements
+from outlay.storage.cube.duckdb import dictionary, statements
 from outlay.storage.cube.duckdb.dialect import DuckDBDialect
 from outlay.storage.cube.questions import Parameters
 from outlay.storage.cube.reader import SqlReader
@@ -42,8 +43,8 @@ CHECKPOINT_SIZE: Final = "16MB"
 class DuckDBReader(SqlReader):
     """One snapshot, on one cursor."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        super().__init__(DuckDBDialect())
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, codes: dictionary.Codes) -> None:
+        super().__init__(DuckDBDialect(partial(codes.find, cursor)))
         self._cursor = cursor
 
     @override
@@ -112,6 +113,7 @@ class DuckDBCube:
         self.edition = edition
         self._write_lock = threading.Lock()
         self._cursors = threading.local()
+        self._codes = dictionary.Codes()
 
     def _create(self, edition: str) -> None:
         database = self._database
@@ -121,7 +123,8 @@ class DuckDBCube:
                 database.execute(statement)
         for narrow in NARROWS:
             database.execute(statements.schema_of_narrow(narrow))
-        database.execute("CREATE TABLE group_set (groups VARCHAR, group_id VARCHAR)")
+        database.execute(dictionary.SCHEMA)
+        database.execute("CREATE TABLE group_set (groups INTEGER, group_id VARCHAR)")
         database.execute("CREATE TABLE changed_month (month DATE)")
         database.execute(
             "CREATE TABLE cube_state (edition VARCHAR, schema_version INTEGER, loaded_seq BIGINT)"
@@ -140,7 +143,7 @@ class DuckDBCube:
             self._cursors.cursor = cursor
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         try:
-            yield DuckDBReader(cursor)
+            yield DuckDBReader(cursor, self._codes)
         except duckdb.OutOfMemoryException as error:
             raise Unavailable(
                 "this question needs more memory than is free now; try again in a moment, or ask "
@@ -255,6 +258,7 @@ def month_buckets(month: date) -> tuple[int, int]:
 def _load_cells(
     database: duckdb.DuckDBPyConnection, spec: RollupSpec, rows: list[tuple[object, ...]]
 ) -> None:
-    """Insert cells as one JSON object of columns."""
-    columns = dict(zip(spec.columns, zip(*rows, strict=True), strict=True))
+    """Insert cells as one JSON object of columns, texts as codes."""
+    columns: dict[str, Any] = dict(zip(spec.columns, zip(*rows, strict=True), strict=True))
+    columns |= dictionary.encode(database, {name: columns[name] for name in spec.texts})
     database.execute(statements.load(spec), {"cells": orjson.dumps(columns).decode()})

@@ -1,5 +1,9 @@
 -- Every cell of one organization in a run of buckets, folded and pending rows together: for verify.
-SELECT {dimensions}, {sums}
-FROM ({source})
-WHERE organization_id = $organization_id AND bucket >= $start AND bucket < $end
-GROUP BY {dimensions}
+WITH cell AS (
+    SELECT {dimensions}, {sums}
+    FROM ({source})
+    WHERE organization_id = $organization_id AND bucket >= $start AND bucket < $end
+    GROUP BY {dimensions}
+)
+SELECT {values}, {measures}
+FROM cell{joins}
