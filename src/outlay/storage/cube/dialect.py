@@ -1,7 +1,7 @@
 """What engines say differently in questions of one text."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from outlay.storage.cube.rollups import RollupSpec
 
@@ -16,6 +16,14 @@ class Dialect(Protocol):
 
     def sum(self, expression: str) -> str:
         """A sum in 128 bits."""
+        ...
+
+    def select_sums(self, sums: Mapping[str, str]) -> str:
+        """The last columns of an answer: sums by name, in the form that is fetched the quickest."""
+        ...
+
+    def read_sums(self, values: tuple[Any, ...]) -> tuple[int, ...]:
+        """The sums of a row that was selected so."""
         ...
 
     def quotient(self, value: str, divisor: int) -> str:

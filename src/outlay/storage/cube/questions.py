@@ -52,18 +52,26 @@ class Questions:
             place=self._place(query, parameters),
             source=self._source(query, marks, query.group_by),
             sums=self._sums(query.measures),
-            stepped_sums=self._sums(query.measures, "stepped."),
+            found=self._found(query.measures, "stepped."),
             filters=filters,
             step=step_of(marks, self._dialect.quotient),
         )
         return self._bound(text, query, {**parameters, "top": query.top})
 
     def nested(
-        self, query: UsageQuery, marks: Sequence[int], named: tuple[str, ...]
+        self,
+        query: UsageQuery,
+        marks: Sequence[int],
+        named: tuple[str, ...],
+        measures: tuple[str, ...],
     ) -> tuple[str, Parameters]:
-        """The statement and parameters of the second level, under `named` values of the first."""
+        """The statement and parameters of the second level, under `named` values of the first.
+
+        `measures` are those of the question that are to be summed.
+        """
         if query.group_by is None or query.then_by is None:
             raise ValueError("a nested breakdown needs two dimensions")
+        levels = (query.group_by, query.then_by)
         filters, parameters = self._filters(query)
         names = {f"named_{index}": value for index, value in enumerate(named)}
         first, first_join = self._expanded(query, query.group_by, "label", "first_known")
@@ -76,12 +84,13 @@ class Questions:
             second_value=second,
             second_join=second_join,
             named=", ".join(f"${name}" for name in names) or "NULL",
-            source=self._source(query, marks, query.group_by, query.then_by),
+            placing=self._source(query, marks, *levels, measures=_RANK_MEASURES[query.ranks[0]]),
+            source=self._source(query, marks, *levels, measures=measures),
             rank=self._rank(query.ranks[0]),
             ranked_sums=self._sums(_RANK_MEASURES[query.ranks[0]]),
             ranked_measures=", ".join(_RANK_MEASURES[query.ranks[0]]),
-            sums=self._sums(query.measures),
-            measures=", ".join(query.measures),
+            sums=self._sums(measures),
+            found=self._dialect.select_sums({name: name for name in measures}),
             filters=filters,
             step=step_of(marks, self._dialect.quotient),
         )
@@ -115,6 +124,7 @@ class Questions:
             group_join=group_join,
             source=self._source(query, marks, *query.group_by),
             sums=self._sums(query.measures),
+            found=self._found(query.measures),
             filters=filters,
             step=step_of(marks, self._dialect.quotient),
         )
@@ -150,7 +160,7 @@ class Questions:
         filters, parameters = self._filters(query)
         text = load_sql(PACKAGE, "usage.totals").format(
             source=self._source(query, marks),
-            sums=self._sums(query.measures),
+            found=self._found(query.measures),
             filters=filters,
             step=step_of(marks, self._dialect.quotient),
         )
@@ -199,7 +209,7 @@ class Questions:
             dimensions=", ".join(spec.dimensions),
             sums=self._sums(spec.measures),
             values=", ".join(values),
-            measures=", ".join(spec.measures),
+            found=self._dialect.select_sums({name: name for name in spec.measures}),
             joins=joins,
         )
 
@@ -291,8 +301,14 @@ class Questions:
     def _rank(self, rank: Rank) -> str:
         return " + ".join(self._dialect.sum(name) for name in _RANK_MEASURES[rank])
 
-    def _sums(self, measures: tuple[str, ...], prefix: str = "") -> str:
-        return ", ".join(f"{self._dialect.sum(prefix + name)} AS {name}" for name in measures)
+    def _sums(self, measures: tuple[str, ...]) -> str:
+        return ", ".join(f"{self._dialect.sum(name)} AS {name}" for name in measures)
+
+    def _found(self, measures: tuple[str, ...], prefix: str = "") -> str:
+        """Sums as the last columns of an answer."""
+        return self._dialect.select_sums(
+            {name: self._dialect.sum(prefix + name) for name in measures}
+        )
 
     def _compared(self, query: Question, dimension: Dimension, value: str) -> str | int:
         """What a filter binds for a value: groups are compared by id, merged values as text."""

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from outlay.domain.dimension import Dimension
@@ -23,6 +24,7 @@ class SqlReader(ABC):
 
     def __init__(self, dialect: Dialect) -> None:
         self._questions = Questions(dialect)
+        self._read_sums = dialect.read_sums
 
     @abstractmethod
     def _ask(self, text: str, parameters: Parameters) -> list[Any]:
@@ -32,13 +34,17 @@ class SqlReader(ABC):
     def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
         """The rows of a statement that may find more than memory holds."""
 
+    def _present(self, query: UsageQuery | RowQuery) -> tuple[str, ...]:
+        """The measures of a question that can be anything but zero."""
+        return query.measures
+
     def totals(self, query: UsageQuery) -> dict[int, Totals]:
         """Measures per step index, each event once; steps without usage are absent."""
         marks = step_marks(query.period, query.interval)
         if not marks:
             return {}
         text, parameters = self._questions.totals(query, marks)
-        make = _totals_maker(query.measures)
+        make = self._totals_maker(query.measures)
         rows = self._ask(text, parameters)
         return {row[0]: make(row[1:]) for row in rows}
 
@@ -48,7 +54,7 @@ class SqlReader(ABC):
         if not marks:
             return []
         text, parameters = self._questions.breakdown(query, marks)
-        make = _totals_maker(query.measures)
+        make = self._totals_maker(query.measures)
         return [
             BreakdownRow(row[0], row[1], row[2], row[3], make(row[_FIRST_MEASURE:]))
             for row in self._ask(text, parameters)
@@ -83,8 +89,9 @@ class SqlReader(ABC):
         marks = step_marks(query.period, query.interval)
         if not marks:
             return []
-        text, parameters = self._questions.nested(query, marks, named)
-        make = _totals_maker(query.measures)
+        measures = self._present(query)
+        text, parameters = self._questions.nested(query, marks, named, measures)
+        make = self._totals_maker(measures)
         return [
             NestedRow(row[1], row[2], BreakdownRow(row[0], row[3], row[4], row[5], make(row[6:])))
             for row in self._ask(text, parameters)
@@ -95,8 +102,10 @@ class SqlReader(ABC):
         marks = step_marks(query.period, query.interval)
         if not marks:
             return
+        if len(query.group_by) > 1:
+            query = replace(query, measures=self._present(query))
         text, parameters = self._questions.rows(query, marks)
-        make = _totals_maker(query.measures)
+        make = self._totals_maker(query.measures)
         width = 1 + len(query.group_by)
         for row in self._stream(text, parameters):
             yield Row(row[0], row[1:width], make(row[width:]))
@@ -128,19 +137,19 @@ class SqlReader(ABC):
         window: Parameters = {"organization_id": organization, "start": start, "end": end}
         width = len(spec.dimensions)
         for row in self._stream(self._questions.cells(spec), window):
-            yield row[:width], row[width:]
+            yield row[:width], self._read_sums(row[width:])
 
+    def _totals_maker(self, measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Totals]:
+        """What turns the last values of a row, sums of some measures, into Totals."""
+        read = self._read_sums
+        if measures == Totals._fields:
+            return lambda values: Totals._make(read(values))
+        positions = [Totals._fields.index(name) for name in measures]
 
-def _totals_maker(measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Totals]:
-    """What turns the values of some measures into Totals."""
-    if measures == Totals._fields:
-        return Totals._make
-    positions = [Totals._fields.index(name) for name in measures]
+        def make(values: tuple[int, ...]) -> Totals:
+            row = [0] * len(Totals._fields)
+            for position, value in zip(positions, read(values), strict=True):
+                row[position] = value
+            return Totals._make(row)
 
-    def make(values: tuple[int, ...]) -> Totals:
-        row = [0] * len(Totals._fields)
-        for position, value in zip(positions, values, strict=True):
-            row[position] = value
-        return Totals._make(row)
-
-    return make
+        return make

@@ -5,8 +5,9 @@ from the rollup, what came in after it and through the second from the deltas; w
 not there yet, whatever has been inserted of it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from outlay.storage.cube.rollups import RollupSpec
 
@@ -22,6 +23,14 @@ class ClickHouseDialect:
     def sum(self, expression: str) -> str:
         """A sum in 128 bits: that of 64-bit integers wraps silently."""
         return f"sum(toInt128({expression}))"
+
+    def select_sums(self, sums: Mapping[str, str]) -> str:
+        """The sums as they are."""
+        return ", ".join(f"{value} AS {name}" for name, value in sums.items())
+
+    def read_sums(self, values: tuple[Any, ...]) -> tuple[int, ...]:
+        """The values as they are."""
+        return values
 
     def quotient(self, value: str, divisor: int) -> str:
         """Division of integers that are not negative, rounded down."""

@@ -18,6 +18,8 @@ from typing_extensions import override
 
 from outlay.domain.errors import Unavailable
 from outlay.domain.period import bucket_at, bucket_start
+from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
+from outlay.domain.result import ZERO
 from outlay.storage.cube.aggregation import Deltas, split_cell
 from outlay.storage.cube.duckdb import dictionary, statements
 from outlay.storage.cube.duckdb.dialect import DuckDBDialect
@@ -56,6 +58,17 @@ class DuckDBReader(SqlReader):
         found = self._cursor.execute(text, parameters)
         while rows := found.fetchmany(10_000):
             yield from rows
+
+    @override
+    def _present(self, query: UsageQuery | RowQuery) -> tuple[str, ...]:
+        """Those that anything in the window has: a small rollup tells, and many rows are spared."""
+        whole = UsageQuery(
+            organization_id=query.organization_id,
+            period=query.period,
+            measures=tuple(dict.fromkeys((*CORE_MEASURES, *query.measures))),
+        )
+        found = self.totals(whole).get(0, ZERO)
+        return tuple(name for name in query.measures if getattr(found, name)) or query.measures[:1]
 
     def loaded_seq(self) -> int:
         """The ledger position this snapshot covers."""

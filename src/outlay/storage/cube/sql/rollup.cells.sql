@@ -5,5 +5,5 @@ WITH cell AS (
     WHERE organization_id = $organization_id AND bucket >= $start AND bucket < $end
     GROUP BY {dimensions}
 )
-SELECT {values}, {measures}
+SELECT {values}, {found}
 FROM cell{joins}

@@ -22,6 +22,6 @@ SELECT
          ELSE 'other' END AS kind,
     CASE WHEN ranked.place <= $top THEN stepped.value ELSE '' END AS key,
     (SELECT count(*) FROM ranked WHERE place > $top) AS others,
-    {stepped_sums}
+    {found}
 FROM stepped LEFT JOIN ranked ON ranked.value = stepped.value
 GROUP BY ALL

@@ -3,7 +3,7 @@
 -- the whole window first, so that steps are summed for it alone and not for every combination.
 WITH cell AS MATERIALIZED (
     SELECT {column} AS label, {second} AS second_label, {ranked_sums}
-    FROM ({source}) AS usage
+    FROM ({placing}) AS usage
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
@@ -63,5 +63,5 @@ summed AS MATERIALIZED (
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
 )
-SELECT step, kind, key, part_kind, part_key, others, {measures}
+SELECT step, kind, key, part_kind, part_key, others, {found}
 FROM summed JOIN target USING (id)

@@ -7,7 +7,7 @@ WITH cell AS MATERIALIZED (
     GROUP BY ALL
     HAVING count(*) > 0
 )
-SELECT step{values}, {sums}
+SELECT step{values}, {found}
 FROM cell{group_join}{after}
 GROUP BY step{values}
 ORDER BY step{values}{limit}

@@ -1,5 +1,5 @@
 -- Measures per step over everything, each event once.
-SELECT {step} AS step, {sums}
+SELECT {step} AS step, {found}
 FROM ({source}) AS usage
 WHERE organization_id = $organization_id
   AND usage.bucket >= $start AND usage.bucket < $end{filters}
