@@ -37,11 +37,13 @@ class RollupSpec:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """How the rows of a closed month lie: those of one key, or one user, side by side.
+        """How the rows of a closed month lie: those of one key, user or project side by side.
 
         A question about a few of them skips the others; one about all reads all either way.
         """
-        narrowing = [name for name in ("api_key_id", "user_id") if name in self.dimensions]
+        narrowing = [
+            name for name in ("api_key_id", "user_id", "project_id") if name in self.dimensions
+        ]
         return ("organization_id", *narrowing[:1], "bucket")
 
     def column_type(self, column: str) -> str:
@@ -120,8 +122,11 @@ NARROWS: Final = (
     _narrow("status", USAGE, HOUR, "status"),
     _narrow("app", USAGE, HOUR, "app"),
     _narrow("route", USAGE, HOUR, "provider", "mapping", "model"),
+    _narrow("project", USAGE, HOUR, "project_id"),
+    _narrow("member", USAGE, HOUR, "member_id"),
     _narrow("people", USAGE, HOUR, "user_id", "groups"),
     _narrow("key", USAGE, HOUR, "project_id", "api_key_id", "member_id"),
+    _narrow("work", USAGE, HOUR, "project_id", "provider", "mapping", "model"),
     _narrow("whole", LATENCY, DAY, "latency_bin"),
     _narrow("route", LATENCY, DAY, "provider", "mapping", "model", "latency_bin"),
 )

@@ -46,13 +46,19 @@ class Tally:
 
     def over(self, rows: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
         """The rows, unchanged."""
+        return (row for row, _ in self.lines(rows))
+
+    def lines(self, rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[Sequence[Cell], bytes]]:
+        """The rows, each with its line of JSON."""
+        sums = self.sums
         for row in rows:
             self.row_count += 1
             for index, cell in enumerate(row):
                 if isinstance(cell, int):
-                    self.sums[index] += cell
-            self._digest.update(json_line(self.columns, row))
-            yield row
+                    sums[index] += cell
+            line = json_line(self.columns, row)
+            self._digest.update(line)
+            yield row, line
 
     def trailer(self) -> dict[str, Any]:
         """What a file ends with: rows, sums of all columns of numbers, and the rows' digest.

@@ -9,7 +9,7 @@ import xlsxwriter
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.wire.tables.csv_text import render_line
-from outlay.wire.tables.table import Cell, Column, ColumnKind, Table, Tally, json_line
+from outlay.wire.tables.table import Cell, Column, ColumnKind, Table, Tally
 
 Writer = Callable[[IO[bytes], Table], dict[str, Any]]
 """Writes a table and returns its trailer."""
@@ -21,7 +21,7 @@ MAX_SHEET_ROWS: Final = 1_048_575
 def write_ndjson(file: IO[bytes], table: Table) -> dict[str, Any]:
     """One JSON object per row and line, then one line `{"trailer": …}`."""
     tally = Tally(table.columns)
-    file.writelines(json_line(table.columns, row) for row in tally.over(table.rows))
+    file.writelines(line for _, line in tally.lines(table.rows))
     trailer = {**tally.trailer(), **table.foot}
     file.write(orjson.dumps({"trailer": {**trailer, **table.head}}) + b"\n")
     return trailer
@@ -33,8 +33,8 @@ def write_json(file: IO[bytes], table: Table) -> dict[str, Any]:
     head = orjson.dumps({**table.head, "rows": []})
     file.write(head[: -len(b"]}")])
     before = b"\n"
-    for row in tally.over(table.rows):
-        file.write(before + json_line(table.columns, row).rstrip())
+    for _, line in tally.lines(table.rows):
+        file.write(before + line.rstrip())
         before = b",\n"
     trailer = {**tally.trailer(), **table.foot}
     file.write(b'\n],"trailer":' + orjson.dumps(trailer) + b"}\n")
