@@ -29,10 +29,9 @@ def parse_usd(text: str | int | Decimal) -> int:
 def render_usd(pusd: int) -> str:
     """The exact dollars of `pusd` as a plain decimal number: `84.19`, `0.0000375`, `-3`."""
     sign = "-" if pusd < 0 else ""
-    whole, fraction = divmod(abs(pusd), PUSD_PER_USD)
-    if not fraction:
-        return f"{sign}{whole}"
-    return f"{sign}{whole}.{fraction:012d}".rstrip("0")
+    digits = f"{abs(pusd):013d}"
+    fraction = digits[-12:].rstrip("0")
+    return f"{sign}{digits[:-12]}.{fraction}" if fraction else sign + digits[:-12]
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:

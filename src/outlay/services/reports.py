@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import IO, Annotated, Any, Final
 
 import msgspec
@@ -233,6 +234,7 @@ def _cells(
     report: Report, rows: Iterable[Row], labels: Mapping[Dimension, Mapping[str, str]]
 ) -> Iterator[list[Cell]]:
     steps = steps_of(report.period, report.interval)
+    measured = _reader_of(report.measures)
     for row in rows:
         cells: list[Cell] = []
         if report.interval is not Interval.TOTAL:
@@ -240,7 +242,13 @@ def _cells(
             cells += [step.label, step.start.isoformat()]
         for dimension, key in zip(report.group_by, row.keys, strict=True):
             cells += [key, labels[dimension].get(key, key) if key else "Unattributed"]
-        yield [*cells, *(getattr(row.measures, name) for name in report.measures)]
+        yield [*cells, *measured(row.measures)]
+
+
+def _reader_of(measures: Sequence[str]) -> Callable[[Totals], tuple[int, ...]]:
+    """What takes some measures out of Totals."""
+    read: Callable[[Totals], Any] = attrgetter(*measures)
+    return read if len(measures) > 1 else lambda totals: (read(totals),)
 
 
 def _foot(report: Report, total: Totals, columns: Sequence[Column]) -> dict[str, Any]:

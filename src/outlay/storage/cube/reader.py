@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, Final
 
 from outlay.domain.dimension import Dimension
@@ -144,12 +145,6 @@ class SqlReader(ABC):
         read = self._read_sums
         if measures == Totals._fields:
             return lambda values: Totals._make(read(values))
-        positions = [Totals._fields.index(name) for name in measures]
-
-        def make(values: tuple[int, ...]) -> Totals:
-            row = [0] * len(Totals._fields)
-            for position, value in zip(positions, read(values), strict=True):
-                row[position] = value
-            return Totals._make(row)
-
-        return make
+        places = {name: place for place, name in enumerate(measures)}
+        arranged = itemgetter(*(places.get(name, len(places)) for name in Totals._fields))
+        return lambda values: Totals._make(arranged((*read(values), 0)))

@@ -1,7 +1,7 @@
 """A table that is read once, and the proof that a file has all of it."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -41,8 +41,14 @@ class Tally:
     """Per column; 0 for text."""
     _digest: Any = field(default_factory=hashlib.sha256)
 
+    _numbers: Sequence[int] = ()
+    """Which columns have numbers."""
+
     def __post_init__(self) -> None:
         self.sums = [0] * len(self.columns)
+        self._numbers = [
+            index for index, column in enumerate(self.columns) if column.kind is not ColumnKind.TEXT
+        ]
 
     def over(self, rows: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
         """The rows, unchanged."""
@@ -50,13 +56,14 @@ class Tally:
 
     def lines(self, rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[Sequence[Cell], bytes]]:
         """The rows, each with its line of JSON."""
-        sums = self.sums
+        sums, numbers, line_of = self.sums, self._numbers, json_lines(self.columns)
         for row in rows:
             self.row_count += 1
-            for index, cell in enumerate(row):
+            for index in numbers:
+                cell = row[index]
                 if isinstance(cell, int):
                     sums[index] += cell
-            line = json_line(self.columns, row)
+            line = line_of(row)
             self._digest.update(line)
             yield row, line
 
@@ -94,12 +101,17 @@ def number(column: Column, value: int) -> object:
     return orjson.Fragment(render_usd(value)) if column.kind is ColumnKind.MONEY else value
 
 
-def json_line(columns: Sequence[Column], row: Sequence[Cell]) -> bytes:
-    """A row as one line of JSON."""
-    return orjson.dumps(
-        {
-            column.name: number(column, cell) if isinstance(cell, int) else cell
-            for column, cell in zip(columns, row, strict=True)
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
-    )
+def json_lines(columns: Sequence[Column]) -> Callable[[Sequence[Cell]], bytes]:
+    """What makes rows of these columns lines of JSON."""
+    names = [column.name for column in columns]
+    money = [index for index, column in enumerate(columns) if column.kind is ColumnKind.MONEY]
+
+    def line(row: Sequence[Cell]) -> bytes:
+        cells: list[object] = [*row]
+        for index in money:
+            cell = row[index]
+            if isinstance(cell, int):
+                cells[index] = orjson.Fragment(render_usd(cell))
+        return orjson.dumps(dict(zip(names, cells, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
+
+    return line
