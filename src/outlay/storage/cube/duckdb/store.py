@@ -61,7 +61,10 @@ class DuckDBReader(SqlReader):
 
     @override
     def _present(self, query: UsageQuery | RowQuery) -> tuple[str, ...]:
-        """Those that anything in the window has: a small rollup tells, and many rows are spared."""
+        """Those that anything in the window has: a small rollup tells, and many rows are spared.
+
+        No measure is negative, so a sum of zero is one of zeros.
+        """
         whole = UsageQuery(
             organization_id=query.organization_id,
             period=query.period,
