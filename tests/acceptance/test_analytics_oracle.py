@@ -26,7 +26,7 @@ from outlay.domain.query import UsageQuery
 from outlay.services.analytics import quantiles_us
 from outlay.web.http.params import FILTERS as PARAMETERS
 
-EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 40
+EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 60
 Question = dict[str, Any]
 Asked = tuple[list[UsageEvent], Question]
 ERRORS = {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}
