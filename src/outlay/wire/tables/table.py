@@ -41,14 +41,8 @@ class Tally:
     """Per column; 0 for text."""
     _digest: Any = field(default_factory=hashlib.sha256)
 
-    _numbers: Sequence[int] = ()
-    """Which columns have numbers."""
-
     def __post_init__(self) -> None:
         self.sums = [0] * len(self.columns)
-        self._numbers = [
-            index for index, column in enumerate(self.columns) if column.kind is not ColumnKind.TEXT
-        ]
 
     def over(self, rows: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
         """The rows, unchanged."""
@@ -56,7 +50,10 @@ class Tally:
 
     def lines(self, rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[Sequence[Cell], bytes]]:
         """The rows, each with its line of JSON."""
-        sums, numbers, line_of = self.sums, self._numbers, json_lines(self.columns)
+        sums, line_of = self.sums, _line_maker(self.columns)
+        numbers = [
+            index for index, column in enumerate(self.columns) if column.kind is not ColumnKind.TEXT
+        ]
         for row in rows:
             self.row_count += 1
             for index in numbers:
@@ -101,8 +98,8 @@ def number(column: Column, value: int) -> object:
     return orjson.Fragment(render_usd(value)) if column.kind is ColumnKind.MONEY else value
 
 
-def json_lines(columns: Sequence[Column]) -> Callable[[Sequence[Cell]], bytes]:
-    """What makes rows of these columns lines of JSON."""
+def _line_maker(columns: Sequence[Column]) -> Callable[[Sequence[Cell]], bytes]:
+    """What makes a line of JSON of a row of these columns."""
     names = [column.name for column in columns]
     money = [index for index, column in enumerate(columns) if column.kind is ColumnKind.MONEY]
 
