@@ -74,6 +74,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
     with hold_folder(settings), open_stores(settings, clock) as stores:
         base = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
         ledger, directory = stores.ledger, stores.directory
+        directory.open_connections()
         slot = CubeSlot(_open_cube(stores.cubes, ledger))
         projection = Projection(ledger, slot, stores.cubes, stores.nodes, clock)
         verification = Verification(ledger, slot, projection, directory, clock)
@@ -244,7 +245,7 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
     except ValueError as error:
         raise Invalid(f"the master key is malformed: {error}", code="master-key") from error
     if key is None:
-        with directory.unit() as session:
+        with directory.read() as session:
             if find_sealed(session) is not None or find_sealed_sso(session) is not None:
                 raise Damaged(
                     f"{settings.master_key_path} is missing, and secrets are sealed with it; put "

@@ -72,6 +72,7 @@ def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]
         if database is None:
             reading = SqliteReading(settings.database_path)
             stack.callback(reading.close_readers)
+            reading.open_readers()
             yield reading, directory
         else:
             from outlay.storage.ledger.postgres.reading import PostgresReading

@@ -71,7 +71,7 @@ class Server:
             role=role,
         )
         now_us = to_us(NOW)
-        with self.services.directory.unit() as session:
+        with self.services.directory.write() as session:
             create_organization(session, organization, now_us)
             create_member(session, member, now_us)
         _, token = self.services.administration.tokens.create(

@@ -294,7 +294,7 @@ def test_a_whole_new_chain_is_found_as_nobody_can_sign_it(copy: Path) -> None:
     """Whoever writes to the database can chain anew, but the checkpoints say otherwise."""
     directory = SqliteDirectory(copy / "outlay.sqlite3")
     organization = main_organization(copy)
-    with directory.unit() as session:
+    with directory.read() as session:
         chain = [entry for _, entry in read_chain(session, organization) if entry]
     directory.close()
     connection = pysqlite3.connect(copy / "outlay.sqlite3")

@@ -135,7 +135,7 @@ class RightsMachine(RuleBasedStateMachine):
         """Ids of the members of both organizations, present and former."""
         found = []
         for organization in (self.organization, self.other):
-            with self.services.directory.unit() as session:
+            with self.services.directory.read() as session:
                 found += [m.member_id for m in list_members(session, organization.organization_id)]
         return found
 

@@ -131,7 +131,7 @@ def test_signing_out_ends_the_session_at_once(services: Services, owner: str) ->
 def test_whoever_leaves_loses_session_and_token(services: Services, owner: str) -> None:
     session_token = sign_in(services)
     access_token = new_token(services, owner)
-    with services.directory.unit() as session:
+    with services.directory.write() as session:
         delete_member(session, owner, to_us(NOW))
 
     with pytest.raises(Unauthenticated):
@@ -149,7 +149,7 @@ def test_revoked_expired_and_altered_tokens_are_refused(
     good = new_token(services, owner)
     short = new_token(services, owner, NOW + SESSION_IDLE)
     revoked = new_token(services, owner)
-    with services.directory.unit() as session:
+    with services.directory.write() as session:
         revoke_access_token(session, revoked.split("_")[1], to_us(NOW))
     assert access.actor_of_token(good).scopes == {Scope.USAGE_READ}
     assert access.actor_of_token(short).role is Role.OWNER
@@ -203,7 +203,7 @@ def test_a_request_belongs_to_its_keys_project_creator_and_groups_of_its_time(
     actor = services.access.actor_of_session(sign_in(services))
     project, _ = services.administration.projects.ensure(actor, "Project")
     moved_us = to_us(NOW) - 3_600_000_000
-    with services.directory.unit() as session:
+    with services.directory.write() as session:
         key = ApiKey(
             api_key_id="key_1",
             organization_id=actor.organization_id,

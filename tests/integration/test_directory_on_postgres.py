@@ -125,7 +125,7 @@ def test_work_for_one_organization_sees_nothing_of_another(
         administration.projects.create(operator_of(organization), "Project")
 
     def seen() -> set[str]:
-        with directory.unit() as session:
+        with directory.read() as session:
             return set(session.scalars(select(ProjectRow.organization_id)))
 
     every = {mine.organization_id, theirs.organization_id}

@@ -93,6 +93,6 @@ def _record(
 
 
 def _find_owner(services: Services, organization_id: str) -> Member:
-    with services.directory.unit() as session:
+    with services.directory.read() as session:
         members = list_members(session, organization_id)
     return next(member for member in members if member.role is Role.OWNER)

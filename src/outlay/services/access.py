@@ -1,12 +1,11 @@
 """From credential to actor: who somebody is."""
 
+import logging
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Scope
-from outlay.domain.errors import Unauthenticated
+from outlay.domain.errors import Unauthenticated, Unavailable
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.tokens import TOKEN_PREFIX
@@ -14,7 +13,10 @@ from outlay.storage.directory.access_tokens import find_access_token
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import find_member
 from outlay.storage.directory.organizations import find_organization
+from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.sessions import find_session, touch_session
+
+logger = logging.getLogger(__name__)
 
 SESSION_IDLE: Final = timedelta(hours=12)
 SESSION_LIFETIME: Final = timedelta(days=7)
@@ -33,18 +35,26 @@ class Access:
         """Who is signed in with a session token; Unauthenticated when nobody is any more."""
         digest = digest_secret(token)
         now_us = to_us(self._clock.now())
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             stored = find_session(session, digest)
             if stored is None:
                 raise Unauthenticated("Please sign in.")
             idle = now_us - stored.seen_at_us > in_us(SESSION_IDLE)
             old = now_us - stored.created_at_us > in_us(SESSION_LIFETIME)
             actor = actor_for(session, stored.member_id, ALL_SCOPES, Channel.SESSION)
-            if now_us - stored.seen_at_us > in_us(SESSION_TOUCH) and not idle:
-                touch_session(session, digest, now_us)
         if idle or old or actor is None:
             raise Unauthenticated("Your session has ended. Please sign in again.")
+        if now_us - stored.seen_at_us > in_us(SESSION_TOUCH):
+            self._touch(digest, now_us)
         return actor
+
+    def _touch(self, digest: bytes, now_us: int) -> None:
+        """Note that a session is in use; a page is served without the note, too."""
+        try:
+            with self._directory.write() as session:
+                touch_session(session, digest, now_us)
+        except Unavailable as error:
+            logger.debug("the use of a session is not noted: %s", error.message)
 
     def actor_of_token(self, token: str) -> Actor:
         """Who an access token belongs to; Unauthenticated for unknown, expired or revoked ones."""
@@ -53,7 +63,7 @@ class Access:
         token_id, _, secret = rest.partition("_")
         if prefix != TOKEN_PREFIX or not token_id or not secret:
             raise refused
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             found = find_access_token(session, token_id)
             offered = digest_secret(secret)
             is_right = is_same_digest(found[1] if found else bytes(len(offered)), offered)
@@ -70,7 +80,7 @@ class Access:
 
 
 def actor_for(
-    session: Session,
+    session: ReadSession,
     member_id: str,
     scopes: frozenset[Scope],
     channel: Channel,

@@ -90,5 +90,5 @@ class ApiKeys:
         return expires is None or to_us(self._clock.now()) < expires
 
     def _read(self, api_key_id: str) -> tuple[ApiKey, bytes] | None:
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return find_credential(session, api_key_id)

@@ -75,7 +75,7 @@ class Attribution:
 
     def _read(self, organization_id: str) -> _Known:
         known = _Known()
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             for api_key in list_api_keys(session, organization_id):
                 known.keys[api_key.api_key_id] = api_key
             for membership in list_memberships(session, organization_id):

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor, Channel
 from outlay.domain.audit import (
     GENESIS,
@@ -27,6 +25,7 @@ from outlay.storage.directory.audit import (
 )
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import list_members
+from outlay.storage.directory.session import ReadSession
 
 ERASED: Final = "(erased)"
 MAX_FAULTS: Final = 100
@@ -84,7 +83,7 @@ class Audit:
         self, actor: Actor, wanted: AuditFilter, *, before_number: int | None, limit: int
     ) -> list[ShownEntry]:
         """Up to `limit` entries of the actor's organization, newest first, before a number."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             entries = list_entries(
                 session,
                 actor.organization_id,
@@ -107,7 +106,7 @@ class Audit:
         """Check every chain against itself, its personal values and the signed checkpoints."""
         report = AuditReport()
         signed = self._read_checkpoints(public_key or self.public_key, report)
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             organizations = sorted({*chained_organizations(session), *signed})
             report.organizations = len(organizations)
             for organization_id in organizations:
@@ -138,7 +137,7 @@ class Audit:
 
 
 def _verify_chain(
-    session: Session,
+    session: ReadSession,
     organization_id: str,
     signed: Mapping[int, Checkpoint],
     report: AuditReport,
@@ -177,7 +176,7 @@ def _verify_chain(
 
 
 def _verify_personal(
-    session: Session,
+    session: ReadSession,
     organization_id: str,
     named: Mapping[str, int],
     erased: set[str],
@@ -202,7 +201,7 @@ def _personal_digests(entry: AuditEntry) -> Iterator[str]:
                 yield value
 
 
-def _readable(session: Session, actor: Actor, entries: list[AuditEntry]) -> list[ShownEntry]:
+def _readable(session: ReadSession, actor: Actor, entries: list[AuditEntry]) -> list[ShownEntry]:
     digests = [digest for entry in entries for digest in _personal_digests(entry)]
     values = personal_values(session, digests)
     names = {

@@ -4,8 +4,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Personal
 from outlay.domain.dimension import Dimension
@@ -37,6 +35,7 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups
 from outlay.storage.directory.members import list_members
 from outlay.storage.directory.projects import list_projects
+from outlay.storage.directory.session import ReadSession
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +113,7 @@ class Discovery:
             if entries:
                 create_discovered(session, entries)
             else:
-                session.rollback()
+                session.cancel()
         if entries:
             self._known.refresh()
         # What there is no room for is not asked about again at every event.
@@ -123,7 +122,7 @@ class Discovery:
             known[dimension].add(value)
 
     def _read(self, organization_id: str) -> _Known:
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return _Known(
                 values=_values(session, organization_id),
                 merges=list_merges(session, organization_id),
@@ -139,7 +138,7 @@ class DiscoveredThings:
 
     def of(self, actor: Actor) -> list[Discovered]:
         """Everything discovered, merged or not: by dimension, then by name."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             found = list_discovered(session, actor.organization_id)
         return sorted(found, key=lambda entry: DISCOVERABLE.index(entry.dimension))
 
@@ -172,7 +171,7 @@ class DiscoveredThings:
         return replace(before, merged_into=target)
 
 
-def _check_target(session: Session, entry: Discovered, into: str) -> str:
+def _check_target(session: ReadSession, entry: Discovered, into: str) -> str:
     """The value to count as, which is no merged one itself."""
     into = list_merges(session, entry.organization_id).target(entry.dimension, into)
     if into == entry.value:
@@ -184,7 +183,7 @@ def _check_target(session: Session, entry: Discovered, into: str) -> str:
     return into
 
 
-def _find(session: Session, actor: Actor, discovered_id: str) -> Discovered:
+def _find(session: ReadSession, actor: Actor, discovered_id: str) -> Discovered:
     found = list_discovered(session, actor.organization_id)
     return pick(found, lambda entry: entry.discovered_id == discovered_id, "discovered thing")
 
@@ -208,7 +207,7 @@ def _named(event: UsageEvent) -> Iterable[tuple[Dimension, str]]:
             yield Dimension.GROUP, group
 
 
-def _values(session: Session, organization_id: str) -> dict[Dimension, set[str]]:
+def _values(session: ReadSession, organization_id: str) -> dict[Dimension, set[str]]:
     """Every value that is known, gone ones included."""
     values: dict[Dimension, set[str]] = {
         Dimension.PROJECT: {p.project_id for p in list_projects(session, organization_id)},

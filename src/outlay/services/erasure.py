@@ -7,8 +7,6 @@ what ties that id to a person, and the claims of it that requests carried.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action
 from outlay.domain.errors import NotFound
@@ -26,6 +24,7 @@ from outlay.storage.directory.invitations import (
     invitations_taken_by,
 )
 from outlay.storage.directory.members import list_members, set_password, update_member
+from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.sso import delete_identities
 from outlay.storage.ledger.store import Ledger
 
@@ -66,7 +65,7 @@ class Erasure:
         Raises NotFound for somebody who is not there or erased already, Conflict for the last
         owner, and Unavailable while the cube is being verified or rebuilt.
         """
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             member = _find(session, actor, who)
             _check(session, actor, member)
         # The cube groups by end user: made anew, it has the surrogate, too.
@@ -121,7 +120,7 @@ class Erasure:
         return ErasureReport(member_id=surrogate, events=events, values=len(destroyed))
 
 
-def _find(session: Session, actor: Actor, who: str) -> Member:
+def _find(session: ReadSession, actor: Actor, who: str) -> Member:
     """The member that is meant; a present one before those who left with the same address."""
     members = list_members(session, actor.organization_id)
     for member in sorted(members, key=lambda member: member.is_deleted):
@@ -131,7 +130,7 @@ def _find(session: Session, actor: Actor, who: str) -> Member:
     raise NotFound("There is no such member.")
 
 
-def _check(session: Session, actor: Actor, member: Member) -> None:
+def _check(session: ReadSession, actor: Actor, member: Member) -> None:
     check_manages(actor, member.role)
     if not member.is_deleted and member.role is Role.OWNER:
         check_other_owner(session, actor, member)

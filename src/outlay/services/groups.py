@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Invalid
@@ -24,6 +22,7 @@ from outlay.storage.directory.groups import (
     list_memberships,
     rename_group,
 )
+from outlay.storage.directory.session import ReadSession
 
 
 class Groups:
@@ -35,12 +34,12 @@ class Groups:
 
     def of(self, actor: Actor) -> list[UserGroup]:
         """Present groups, by name."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return present_groups(session, actor)
 
     def memberships(self, actor: Actor) -> list[GroupMembership]:
         """Every membership of present groups that there is or ever was."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             present = {group.group_id for group in present_groups(session, actor)}
             found = list_memberships(session, actor.organization_id)
         return [membership for membership in found if membership.group_id in present]
@@ -125,12 +124,12 @@ class Groups:
             change.note(Action.GROUP_LEAVE, group_id, before=_describe(ended))
 
 
-def present_groups(session: Session, actor: Actor) -> list[UserGroup]:
+def present_groups(session: ReadSession, actor: Actor) -> list[UserGroup]:
     """Groups of the actor's organization that are not deleted, by name."""
     return [g for g in list_groups(session, actor.organization_id) if not g.is_deleted]
 
 
-def find_group(session: Session, actor: Actor, group_id: str) -> UserGroup:
+def find_group(session: ReadSession, actor: Actor, group_id: str) -> UserGroup:
     """A present group of the actor's organization; raises NotFound for all others."""
     found = present_groups(session, actor)
     return pick(found, lambda group: group.group_id == group_id, "user group")

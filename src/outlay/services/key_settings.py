@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Invalid, NotPermitted
@@ -27,6 +25,7 @@ from outlay.storage.directory.api_keys import (
     update_api_key,
 )
 from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.session import ReadSession
 
 _HINT_LETTERS: Final = 4
 
@@ -40,7 +39,7 @@ class KeySettings:
 
     def of(self, actor: Actor) -> list[ApiKey]:
         """Keys that are not deleted, by description."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return _visible(session, actor, Permission.KEYS_READ)
 
     def find(self, actor: Actor, api_key_id: str) -> ApiKey:
@@ -136,7 +135,7 @@ class KeySettings:
             change.note(Action.API_KEY_DELETE, api_key_id, before=_describe(api_key))
 
 
-def _visible(session: Session, actor: Actor, permission: Permission) -> list[ApiKey]:
+def _visible(session: ReadSession, actor: Actor, permission: Permission) -> list[ApiKey]:
     is_own = is_limited(actor, permission)
     return [
         key

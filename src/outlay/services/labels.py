@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import DISCOVERABLE
 from outlay.domain.event import Status
@@ -15,6 +13,7 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups
 from outlay.storage.directory.members import list_members
 from outlay.storage.directory.projects import list_projects
+from outlay.storage.directory.session import ReadSession
 
 DELETED: Final = " (deleted)"
 """What follows the name of a thing that is gone."""
@@ -26,7 +25,7 @@ def read_labels(
     """Label by key; keys that the directory does not know are their own label."""
     if dimension is Dimension.STATUS:
         return {status.value: status.label for status in Status}
-    with directory.unit() as session:
+    with directory.read() as session:
         labels = _labels_of_things(session, organization_id, dimension)
         if dimension in DISCOVERABLE:
             found = list_discovered(session, organization_id, dimension)
@@ -38,7 +37,7 @@ def read_labels(
 
 
 def _labels_of_things(
-    session: Session, organization_id: str, dimension: Dimension
+    session: ReadSession, organization_id: str, dimension: Dimension
 ) -> dict[str, str]:
     """Names of what has been set up."""
     match dimension:

@@ -1,7 +1,5 @@
 """Which spend limits there are; `limits` enforces them."""
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.errors import Invalid, NotFound
@@ -12,6 +10,7 @@ from outlay.services.projects import present_projects
 from outlay.services.trail import Trail
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.spend_limits import (
     delete_spend_limit,
     list_spend_limits,
@@ -28,7 +27,7 @@ class LimitSettings:
 
     def of(self, actor: Actor) -> list[SpendLimit]:
         """The limits there are."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return list_spend_limits(session, actor.organization_id)
 
     def put(
@@ -88,7 +87,7 @@ class LimitSettings:
             )
 
 
-def _known_ids(session: Session, actor: Actor, scope: LimitScope) -> set[str]:
+def _known_ids(session: ReadSession, actor: Actor, scope: LimitScope) -> set[str]:
     """What a limit can be set for."""
     match scope:
         case LimitScope.API_KEY:
@@ -100,7 +99,7 @@ def _known_ids(session: Session, actor: Actor, scope: LimitScope) -> set[str]:
             return {member.member_id for member in present_members(session, actor)}
 
 
-def _find(session: Session, wanted: SpendLimit) -> SpendLimit | None:
+def _find(session: ReadSession, wanted: SpendLimit) -> SpendLimit | None:
     """The limit for the same scope and interval, whatever its amount."""
     for known in list_spend_limits(session, wanted.organization_id):
         if _name(known) == _name(wanted):

@@ -148,7 +148,7 @@ class SpendLimits:
         return through_seq, spent
 
     def _read(self, organization_id: str) -> tuple[str, list[SpendLimit]]:
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             organization = find_organization(session, organization_id)
             limits = list_spend_limits(session, organization_id)
         return (organization.timezone if organization else "UTC"), limits

@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.errors import Conflict, NotFound, NotPermitted
@@ -26,6 +24,7 @@ from outlay.storage.directory.invitations import (
 )
 from outlay.storage.directory.members import delete_member, list_members, update_member
 from outlay.storage.directory.password_links import create_password_link, delete_password_links
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.sessions import delete_sessions_of
 
 INVITATION_LIFETIME: Final = timedelta(days=7)
@@ -41,12 +40,12 @@ class Members:
 
     def of(self, actor: Actor) -> list[Member]:
         """Present members, by name."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return present_members(session, actor)
 
     def find(self, actor: Actor, member_id: str) -> Member:
         """A present member; raises NotFound for all others."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return find_present_member(session, actor, member_id)
 
     def called(self, actor: Actor, email: str | None) -> Member:
@@ -60,7 +59,7 @@ class Members:
 
     def invitations(self, actor: Actor) -> list[Invitation]:
         """Open invitations, oldest first, expired ones included."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return list_invitations(session, actor.organization_id)
 
     def invite(self, actor: Actor, email: str, role: Role) -> tuple[Invitation, str]:
@@ -188,7 +187,7 @@ class Members:
         return secret
 
 
-def release_member(session: Session, member: Member, now_us: int) -> None:
+def release_member(session: WriteSession, member: Member, now_us: int) -> None:
     """Take everything from a member that lets them in."""
     for membership in list_memberships(session, member.organization_id):
         if membership.member_id == member.member_id:
@@ -199,12 +198,12 @@ def release_member(session: Session, member: Member, now_us: int) -> None:
     delete_member(session, member.member_id, now_us)
 
 
-def present_members(session: Session, actor: Actor) -> list[Member]:
+def present_members(session: ReadSession, actor: Actor) -> list[Member]:
     """Members of the actor's organization who have not left, by name."""
     return [m for m in list_members(session, actor.organization_id) if not m.is_deleted]
 
 
-def find_present_member(session: Session, actor: Actor, member_id: str) -> Member:
+def find_present_member(session: ReadSession, actor: Actor, member_id: str) -> Member:
     """A present member of the actor's organization; raises NotFound for all others."""
     found = present_members(session, actor)
     return pick(found, lambda member: member.member_id == member_id, "member")
@@ -227,7 +226,7 @@ def check_manages(actor: Actor, role: Role) -> None:
         )
 
 
-def check_other_owner(session: Session, actor: Actor, member: Member) -> None:
+def check_other_owner(session: ReadSession, actor: Actor, member: Member) -> None:
     """Raise Conflict when an owner is the only one."""
     owners = [m for m in present_members(session, actor) if m.role is Role.OWNER]
     if member.role is Role.OWNER and len(owners) == 1:

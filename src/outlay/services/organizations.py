@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Invalid, NotFound
@@ -19,6 +17,7 @@ from outlay.storage.directory.organizations import (
     list_organizations,
     update_organization,
 )
+from outlay.storage.directory.session import ReadSession, WriteSession
 
 
 class Organizations:
@@ -30,7 +29,7 @@ class Organizations:
 
     def all(self) -> list[Organization]:
         """All organizations, oldest first: for the operator alone."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return list_organizations(session)
 
     def create(
@@ -66,7 +65,7 @@ class Organizations:
             slug=check_slug(slug or slug_of(name) or organization_id.replace("_", "-")),
         )
 
-    def add(self, session: Session, organization: Organization, now_us: int) -> None:
+    def add(self, session: WriteSession, organization: Organization, now_us: int) -> None:
         """Put an organization on record."""
         _check_free(organization, list_organizations(session))
         create_organization(session, organization, now_us)
@@ -89,7 +88,7 @@ class Organizations:
 
     def of(self, actor: Actor) -> Organization:
         """The actor's organization."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return _find(session, actor)
 
     def update(
@@ -127,7 +126,7 @@ class Organizations:
         return after
 
 
-def _find(session: Session, actor: Actor) -> Organization:
+def _find(session: ReadSession, actor: Actor) -> Organization:
     organization = find_organization(session, actor.organization_id)
     if organization is None:
         raise NotFound("There is no such organization.")

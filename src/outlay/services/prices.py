@@ -35,7 +35,7 @@ class Prices:
 
     def of(self, actor: Actor) -> list[OrganizationPrice]:
         """The prices that apply, oldest first."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return list_price_overrides(session, actor.organization_id)
 
     def create(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
@@ -85,7 +85,7 @@ class PriceBooks:
         return self._books.get(organization_id)
 
     def _read(self, organization_id: str) -> PriceBook:
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             prices = list_price_overrides(session, organization_id)
         if not prices:
             return self.base

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.errors import Conflict, NotFound
@@ -18,6 +16,7 @@ from outlay.storage.directory.projects import (
     list_projects,
     rename_project,
 )
+from outlay.storage.directory.session import ReadSession
 
 
 class Projects:
@@ -29,7 +28,7 @@ class Projects:
 
     def of(self, actor: Actor) -> list[Project]:
         """Present projects, by name."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return present_projects(session, actor)
 
     def create(self, actor: Actor, name: str) -> Project:
@@ -76,12 +75,12 @@ class Projects:
         return known, False
 
 
-def present_projects(session: Session, actor: Actor) -> list[Project]:
+def present_projects(session: ReadSession, actor: Actor) -> list[Project]:
     """Projects of the actor's organization that are not deleted, by name."""
     return [p for p in list_projects(session, actor.organization_id) if not p.is_deleted]
 
 
-def find_project(session: Session, actor: Actor, project_id: str) -> Project:
+def find_project(session: ReadSession, actor: Actor, project_id: str) -> Project:
     """A present project of the actor's organization; raises NotFound for all others."""
     found = present_projects(session, actor)
     return pick(found, lambda project: project.project_id == project_id, "project")

@@ -146,7 +146,7 @@ class Reconciling:
 
     def of(self, actor: Actor) -> list[Reconciliation]:
         """What was compared, newest first."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return list_reconciliations(session, actor.organization_id)
 
     def find(self, actor: Actor, reconciliation_id: str) -> Reconciliation:

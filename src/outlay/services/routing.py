@@ -108,7 +108,7 @@ class Router:
         return None
 
     def _read(self, organization_id: str) -> _Known:
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             stored = list_upstreams(session, organization_id)
             mappings = list_model_mappings(session, organization_id)
         return _Known(

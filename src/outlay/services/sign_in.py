@@ -76,7 +76,7 @@ class SignIn:
         account = digest_secret(f"account {email.strip().lower()}")
         address = digest_secret(f"address {remote}")
         at_us = self._count_attempt({account: ATTEMPTS, address: ATTEMPTS_OF_ADDRESS})
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             login = find_login(session, email.strip())
         member, password_hash = login or (None, None)
         if not await self._passwords.verify_soon(password_hash, password) or member is None:
@@ -106,7 +106,7 @@ class SignIn:
         return now_us
 
     def _open(self, member_id: str, request_id: str, method: str) -> str:
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             actor = actor_for(
                 session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
             )
@@ -121,7 +121,7 @@ class SignIn:
     def sign_out(self, token: str, request_id: str) -> None:
         """End the session of a token; unknown tokens are nothing to end."""
         digest = digest_secret(token)
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             stored = find_session(session, digest)
             if stored is None:
                 return
@@ -149,7 +149,7 @@ class SignIn:
         """Replace the actor's own password and end their other sessions."""
         check_password(password, field="password")
         self._count_attempt({digest_secret(f"account {actor.email.lower()}"): ATTEMPTS})
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             login = find_login(session, actor.email)
         if login is None or not self._passwords.verify(login[1], current):
             raise Invalid("This is not your present password.", field="current")
@@ -167,7 +167,7 @@ class SignIn:
 
     def invitation(self, secret: str) -> tuple[Invitation, Organization]:
         """What a link invites to; raises NotFound when it is unknown, used or has expired."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             found = find_invitation(session, digest_secret(secret))
             organization = find_organization(session, found.organization_id) if found else None
         if found is None or organization is None or self._is_over(found.expires_at_us):
@@ -206,7 +206,7 @@ class SignIn:
     def member_of_link(self, secret: str) -> Member:
         """Whose password a link sets; raises NotFound when it is unknown, used or has expired."""
         now_us = to_us(self._clock.now())
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             member_id = find_password_link(session, digest_secret(secret), now_us)
             member = find_member(session, member_id) if member_id else None
         if member is None or member.is_deleted:
@@ -218,7 +218,7 @@ class SignIn:
         member = self.member_of_link(secret)
         check_password(password)
         password_hash = self._passwords.hash(password)
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             actor = actor_for(
                 session, member.member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
             )
@@ -239,7 +239,7 @@ class SignIn:
 
     def is_new(self) -> bool:
         """Whether there is no organization yet."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return not list_organizations(session)
 
     def set_up(

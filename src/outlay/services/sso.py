@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Role
 from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.errors import NotFound, Unauthenticated, Unavailable
@@ -35,6 +33,7 @@ from outlay.storage.directory.groups import (
 )
 from outlay.storage.directory.members import create_member, find_login, find_member
 from outlay.storage.directory.organizations import find_organization, list_organizations
+from outlay.storage.directory.session import WriteSession
 from outlay.storage.directory.sso import (
     SsoAttempt,
     StoredSso,
@@ -96,7 +95,7 @@ class Sso:
 
     def organizations(self) -> list[Organization]:
         """The organizations that have single sign-on."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             ids = {sso.organization_id for sso in list_sso(session)}
             return [o for o in list_organizations(session) if o.organization_id in ids]
 
@@ -162,7 +161,7 @@ class Sso:
         return self._admit(stored.sso, identity, request_id), attempt.target
 
     def _stored(self, organization_id: str) -> StoredSso:
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             stored = find_sso(session, organization_id)
         if stored is None:
             raise NotFound("No organization of this name signs in with single sign-on.")
@@ -246,7 +245,7 @@ class Sso:
 
     def _actor(self, sso: SingleSignOn, identity: Identity, request_id: str) -> Actor:
         """The member that is meant: known by subject, else by verified address, else new."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             member_id = find_identity(session, sso.organization_id, sso.issuer, identity.subject)
             if member_id is None and identity.email:
                 login = find_login(session, identity.email)
@@ -287,7 +286,7 @@ def _newcomer(organization: Organization, identity: Identity, request_id: str) -
 
 
 def _sync_groups(
-    session: Session, actor: Actor, sso: SingleSignOn, identity: Identity, now_us: int
+    session: WriteSession, actor: Actor, sso: SingleSignOn, identity: Identity, now_us: int
 ) -> tuple[list[str], list[str]]:
     """Put a member into the groups that the claim names, and out of the others that it could."""
     if identity.groups is None or not sso.groups:

@@ -37,14 +37,14 @@ class SsoSettings:
         self._directory = directory
         self._sealer = sealer
         self._trail = trail
-        with directory.unit() as session:
+        with directory.read() as session:
             stored = find_sealed_sso(session)
         if stored is not None:
             self.open_secret(stored)
 
     def find(self, actor: Actor) -> SingleSignOn | None:
         """The provider, None when there is none."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             stored = find_sso(session, actor.organization_id)
         return stored.sso if stored else None
 

@@ -38,7 +38,7 @@ class Tokens:
     def of(self, actor: Actor) -> list[AccessToken]:
         """Tokens that are not revoked, oldest first."""
         is_own = is_limited(actor, Permission.TOKENS_READ)
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             found = list_access_tokens(session, actor.organization_id)
         return [
             token

@@ -79,7 +79,7 @@ class Tracing:
         keys = {span.key for span in spans}
         keys |= {(span.trace_id, span.parent_id) for span in spans if span.parent_id}
         if not calls:
-            with self._directory.unit() as session:
+            with self._directory.read() as session:
                 if not find_marks(session, organization_id, keys):
                     return []  # nothing to do with calls: the writers are left alone
         with self._directory.write() as session:

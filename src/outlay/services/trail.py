@@ -4,14 +4,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.orm import Session
-
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, AuditEntry, changes_between
 from outlay.kit.clock import Clock, to_us
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
 from outlay.storage.directory.audit import Fields, append_entry
 from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.session import WriteSession
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +18,7 @@ logger = logging.getLogger(__name__)
 class Change:
     """A transaction under way, and what it does."""
 
-    def __init__(self, session: Session, now_us: int) -> None:
+    def __init__(self, session: WriteSession, now_us: int) -> None:
         self.session = session
         self.now_us = now_us
         """When it happens, in µs since the epoch."""
@@ -81,7 +80,7 @@ class Trail:
             yield change
             noted = change.noted
             if noted is None:
-                session.rollback()
+                session.cancel()
                 return
             action, target, before, after = noted
             entry = append_entry(

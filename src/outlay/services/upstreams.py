@@ -43,7 +43,7 @@ class Upstreams:
         self._directory = directory
         self._sealer = sealer
         self._trail = trail
-        with directory.unit() as session:
+        with directory.read() as session:
             stored = find_sealed(session)
         if stored is not None:
             self.open_secret(stored)
@@ -136,7 +136,7 @@ class Upstreams:
 
     def of(self, actor: Actor) -> list[Upstream]:
         """The upstreams in use, oldest first."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
 
     def put_mapping(self, actor: Actor, *, name: str, upstream_id: str, model: str) -> ModelMapping:
@@ -173,7 +173,7 @@ class Upstreams:
 
     def mappings_of(self, actor: Actor) -> list[ModelMapping]:
         """The organization's own model names."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return list_model_mappings(session, actor.organization_id)
 
     def open_secret(self, stored: StoredUpstream) -> str:

@@ -109,7 +109,7 @@ class UsageTables:
 
     def members(self, query: UsageQuery) -> tuple[UsageTable[Member], Mapping[str, int]]:
         """Usage by the member who created the API key, and how many present keys each has."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             members = list_members(session, query.organization_id)
             keys = list_api_keys(session, query.organization_id)
         counts = Counter(key.member_id for key in keys if not key.is_deleted)
@@ -118,14 +118,14 @@ class UsageTables:
 
     def projects(self, query: UsageQuery) -> UsageTable[Project]:
         """Usage by project."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             projects = list_projects(session, query.organization_id)
         return self._table(query, Dimension.PROJECT, {p.project_id: p for p in projects})
 
     def groups(self, query: UsageQuery) -> tuple[UsageTable[UserGroup], Mapping[str, int]]:
         """Usage by user group, and how many members each has now; sums may exceed the total."""
         now_us = self._analytics.now_us()
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             groups = list_groups(session, query.organization_id)
             memberships = list_memberships(session, query.organization_id)
         counts = Counter(
@@ -139,7 +139,7 @@ class UsageTables:
     def group_members(self, organization_id: str, period: Period) -> Mapping[str, set[str]]:
         """Who was in which user group at some time of a period: member ids by group."""
         start_us, end_us = period.start_bucket * BUCKET_US, period.end_bucket * BUCKET_US
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             memberships = list_memberships(session, organization_id)
         found: dict[str, set[str]] = {}
         for one in memberships:
@@ -151,19 +151,19 @@ class UsageTables:
 
     def member(self, organization_id: str, member_id: str) -> Member:
         """A present or former member; NotFound when there is none."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             members = list_members(session, organization_id)
         return pick(members, lambda member: member.member_id == member_id, "member")
 
     def project(self, organization_id: str, project_id: str) -> Project:
         """A project, also a deleted one; NotFound when there is none."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             projects = list_projects(session, organization_id)
         return pick(projects, lambda project: project.project_id == project_id, "project")
 
     def key(self, organization_id: str, api_key_id: str, member_id: str | None = None) -> ApiKey:
         """An API key, also a deleted one; NotFound when there is none, or not of the member."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             keys = list_api_keys(session, organization_id)
         return pick(
             keys,
@@ -197,7 +197,7 @@ class UsageTables:
         return replace(table, rows=rows)
 
     def _members(self, query: UsageQuery) -> Mapping[str, Member]:
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             return {m.member_id: m for m in list_members(session, query.organization_id)}
 
     def _table(

@@ -102,7 +102,7 @@ class Verification:
 
     def refresh(self) -> None:
         """Read again what is known of the directory."""
-        with self._directory.unit() as session:
+        with self._directory.read() as session:
             found = find_verification(session)
         if found is not None:
             self.state, verified_at_us = found

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from outlay.domain.errors import Damaged, Unavailable
+from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.tenant import EVERY_TENANT
 
 POOL_SIZE: Final = 8
@@ -119,6 +120,7 @@ class PostgresDatabase:
     @contextmanager
     def reading(self, tenant: str) -> Iterator[MarkedConnection]:
         """A transaction on a connection of the pool that sees one organization, or all for `*`."""
+        refuse_on_event_loop("the database")
         try:
             pooled = self.engine.raw_connection()
             try:

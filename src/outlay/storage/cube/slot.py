@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.cube.store import Cube, CubeReader
 
 
@@ -24,6 +25,7 @@ class CubeSlot:
     @contextmanager
     def read(self) -> Iterator[CubeReader]:
         """A snapshot of the present cube."""
+        refuse_on_event_loop("the cube")
         with self._condition:
             self._condition.wait_for(lambda: not self._exchanging)
             self._readers += 1

@@ -1,14 +1,14 @@
 """Reading and writing access tokens."""
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.access_token import AccessToken
 from outlay.domain.actor import Scope
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AccessTokenRow, MemberRow
 
 
-def create_access_token(session: Session, token: AccessToken, digest: bytes) -> None:
+def create_access_token(session: WriteSession, token: AccessToken, digest: bytes) -> None:
     """Add an access token, its secret as a digest."""
     session.add(
         AccessTokenRow(
@@ -25,13 +25,13 @@ def create_access_token(session: Session, token: AccessToken, digest: bytes) -> 
     session.flush()
 
 
-def find_access_token(session: Session, token_id: str) -> tuple[AccessToken, bytes] | None:
+def find_access_token(session: ReadSession, token_id: str) -> tuple[AccessToken, bytes] | None:
     """An access token and the digest of its secret, revoked and expired ones included."""
     row = session.get(AccessTokenRow, token_id)
     return (_from_row(row), row.digest) if row else None
 
 
-def list_access_tokens(session: Session, organization_id: str) -> list[AccessToken]:
+def list_access_tokens(session: ReadSession, organization_id: str) -> list[AccessToken]:
     """Access tokens of an organization's members, revoked ones included, oldest first."""
     rows = session.scalars(
         select(AccessTokenRow)
@@ -42,7 +42,7 @@ def list_access_tokens(session: Session, organization_id: str) -> list[AccessTok
     return [_from_row(row) for row in rows]
 
 
-def revoke_access_token(session: Session, token_id: str, revoked_at_us: int) -> None:
+def revoke_access_token(session: WriteSession, token_id: str, revoked_at_us: int) -> None:
     """Make an access token useless from now on."""
     session.execute(
         update(AccessTokenRow)
@@ -51,7 +51,7 @@ def revoke_access_token(session: Session, token_id: str, revoked_at_us: int) -> 
     )
 
 
-def revoke_tokens_of(session: Session, member_id: str, revoked_at_us: int) -> None:
+def revoke_tokens_of(session: WriteSession, member_id: str, revoked_at_us: int) -> None:
     """Make all access tokens of a member useless from now on."""
     session.execute(
         update(AccessTokenRow)

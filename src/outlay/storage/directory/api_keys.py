@@ -1,14 +1,14 @@
 """Reading and writing API keys."""
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.organization import ApiKey
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ApiKeyRow, ProjectRow
 
 
 def create_api_key(
-    session: Session, api_key: ApiKey, created_at_us: int, secret_digest: bytes | None = None
+    session: WriteSession, api_key: ApiKey, created_at_us: int, secret_digest: bytes | None = None
 ) -> None:
     """Add an API key; without a digest nobody can call with it."""
     session.add(
@@ -29,7 +29,7 @@ def create_api_key(
     session.flush()
 
 
-def update_api_key(session: Session, api_key: ApiKey) -> None:
+def update_api_key(session: WriteSession, api_key: ApiKey) -> None:
     """Replace description, trust and expiry of an API key."""
     session.execute(
         update(ApiKeyRow)
@@ -42,7 +42,7 @@ def update_api_key(session: Session, api_key: ApiKey) -> None:
     )
 
 
-def delete_api_key(session: Session, api_key_id: str, deleted_at_us: int) -> None:
+def delete_api_key(session: WriteSession, api_key_id: str, deleted_at_us: int) -> None:
     """Mark an API key as deleted; the description stays for reports."""
     session.execute(
         update(ApiKeyRow)
@@ -51,7 +51,7 @@ def delete_api_key(session: Session, api_key_id: str, deleted_at_us: int) -> Non
     )
 
 
-def revoke_api_key(session: Session, api_key_id: str, revoked_at_us: int) -> None:
+def revoke_api_key(session: WriteSession, api_key_id: str, revoked_at_us: int) -> None:
     """Make an API key useless from now on."""
     session.execute(
         update(ApiKeyRow)
@@ -60,7 +60,7 @@ def revoke_api_key(session: Session, api_key_id: str, revoked_at_us: int) -> Non
     )
 
 
-def find_credential(session: Session, api_key_id: str) -> tuple[ApiKey, bytes] | None:
+def find_credential(session: ReadSession, api_key_id: str) -> tuple[ApiKey, bytes] | None:
     """The API key with an id and the digest of its secret, revoked and expired ones included.
 
     None for a key of a deleted project.
@@ -74,7 +74,7 @@ def find_credential(session: Session, api_key_id: str) -> tuple[ApiKey, bytes] |
     return _from_row(row), row.secret_digest
 
 
-def list_api_keys(session: Session, organization_id: str) -> list[ApiKey]:
+def list_api_keys(session: ReadSession, organization_id: str) -> list[ApiKey]:
     """API keys of an organization, deleted ones included, by description."""
     rows = session.scalars(
         select(ApiKeyRow)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, delete, select
-from sqlalchemy.orm import Session
 
 from outlay.domain.audit import (
     GENESIS,
@@ -17,13 +16,14 @@ from outlay.domain.audit import (
     Value,
     personal_digest,
 )
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AuditEntryRow, PersonalValueRow
 
 Fields = Mapping[str, Value | Personal]
 
 
 def append_entry(
-    session: Session, entry: AuditEntry, before: Fields | None, after: Fields | None
+    session: WriteSession, entry: AuditEntry, before: Fields | None, after: Fields | None
 ) -> AuditEntry:
     """Add an entry behind the last one; it gets its number, its digest and its fields here."""
     last = session.scalars(
@@ -59,7 +59,7 @@ def append_entry(
     return complete
 
 
-def _set_aside(session: Session, fields: Fields | None) -> dict[str, Value] | None:
+def _set_aside(session: WriteSession, fields: Fields | None) -> dict[str, Value] | None:
     """The fields as an entry holds them, what identifies a person kept apart."""
     if fields is None:
         return None
@@ -79,7 +79,7 @@ def _set_aside(session: Session, fields: Fields | None) -> dict[str, Value] | No
 
 
 def list_entries(
-    session: Session,
+    session: ReadSession,
     organization_id: str,
     wanted: AuditFilter | None = None,
     *,
@@ -113,7 +113,9 @@ def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def read_chain(session: Session, organization_id: str) -> Iterator[tuple[int, AuditEntry | None]]:
+def read_chain(
+    session: ReadSession, organization_id: str
+) -> Iterator[tuple[int, AuditEntry | None]]:
     """Every entry of an organization by number, oldest first; None for one that is not readable."""
     rows = session.scalars(
         select(AuditEntryRow)
@@ -128,18 +130,18 @@ def read_chain(session: Session, organization_id: str) -> Iterator[tuple[int, Au
             yield row.number, None
 
 
-def chained_organizations(session: Session) -> list[str]:
+def chained_organizations(session: ReadSession) -> list[str]:
     """Ids of the organizations that have entries."""
     return list(session.scalars(select(AuditEntryRow.organization_id).distinct()))
 
 
-def personal_values(session: Session, digests: list[str]) -> dict[str, tuple[bytes, str]]:
+def personal_values(session: ReadSession, digests: list[str]) -> dict[str, tuple[bytes, str]]:
     """Nonce and value by digest, of those that are still kept."""
     rows = session.scalars(select(PersonalValueRow).where(PersonalValueRow.digest.in_(digests)))
     return {row.digest: (row.nonce, row.value) for row in rows}
 
 
-def destroy_personal_values(session: Session, subject_ids: list[str]) -> list[str]:
+def destroy_personal_values(session: WriteSession, subject_ids: list[str]) -> list[str]:
     """Destroy what the trail says of persons; the digests that stay behind, in order."""
     condition = PersonalValueRow.subject_id.in_(subject_ids)
     digests = session.scalars(select(PersonalValueRow.digest).where(condition)).all()

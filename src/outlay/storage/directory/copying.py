@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table, func, insert, select
-from sqlalchemy.orm import Session
 
 from outlay.domain.errors import Conflict
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import Base, DirectoryRevisionRow, OrganizationRow
 
 CHUNK: Final = 1_000
@@ -20,7 +20,7 @@ class TableRows(NamedTuple):
     rows: list[list[Any]]
 
 
-def read_rows(session: Session) -> Iterator[TableRows]:
+def read_rows(session: ReadSession) -> Iterator[TableRows]:
     """All rows of all tables, those first that others refer to, each in the order of its key."""
     for table in Base.metadata.sorted_tables:
         columns = [str(column.name) for column in table.columns]
@@ -29,7 +29,7 @@ def read_rows(session: Session) -> Iterator[TableRows]:
             yield TableRows(str(table.name), columns, [list(row) for row in part])
 
 
-def put_rows(session: Session, parts: Iterable[TableRows]) -> None:
+def put_rows(session: WriteSession, parts: Iterable[TableRows]) -> None:
     """Put rows into tables that are empty; raises Conflict when they are not."""
     if session.scalar(select(func.count()).select_from(OrganizationRow)):
         raise Conflict("the directory to restore into is not empty", code="not-empty")

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered, Merges
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DiscoveredRow
 
 
-def create_discovered(session: Session, entries: Sequence[Discovered]) -> None:
+def create_discovered(session: WriteSession, entries: Sequence[Discovered]) -> None:
     """Add entries that are not known yet."""
     session.add_all(
         DiscoveredRow(
@@ -29,7 +29,7 @@ def create_discovered(session: Session, entries: Sequence[Discovered]) -> None:
 
 
 def list_discovered(
-    session: Session, organization_id: str, dimension: Dimension | None = None
+    session: ReadSession, organization_id: str, dimension: Dimension | None = None
 ) -> list[Discovered]:
     """Entries of an organization, all or of one dimension, by name."""
     wanted = select(DiscoveredRow).where(DiscoveredRow.organization_id == organization_id)
@@ -51,7 +51,7 @@ def list_discovered(
     ]
 
 
-def list_values(session: Session, organization_id: str) -> list[tuple[Dimension, str]]:
+def list_values(session: ReadSession, organization_id: str) -> list[tuple[Dimension, str]]:
     """What is known of an organization: dimension and value of each entry."""
     found = session.execute(
         select(DiscoveredRow.dimension, DiscoveredRow.value).where(
@@ -61,7 +61,7 @@ def list_values(session: Session, organization_id: str) -> list[tuple[Dimension,
     return [(Dimension(dimension), value) for dimension, value in found]
 
 
-def list_merges(session: Session, organization_id: str) -> Merges:
+def list_merges(session: ReadSession, organization_id: str) -> Merges:
     """What each merged value of an organization counts as."""
     found = session.execute(
         select(DiscoveredRow.dimension, DiscoveredRow.value, DiscoveredRow.merged_into).where(
@@ -73,7 +73,7 @@ def list_merges(session: Session, organization_id: str) -> Merges:
     )
 
 
-def rename_discovered(session: Session, entry: Discovered, name: str) -> None:
+def rename_discovered(session: WriteSession, entry: Discovered, name: str) -> None:
     """Give an entry another name."""
     session.execute(
         update(DiscoveredRow)
@@ -82,7 +82,7 @@ def rename_discovered(session: Session, entry: Discovered, name: str) -> None:
     )
 
 
-def merge_discovered(session: Session, entry: Discovered, target: str) -> None:
+def merge_discovered(session: WriteSession, entry: Discovered, target: str) -> None:
     """Let an entry, and all that is merged into it, count as another value; empty for itself."""
     session.execute(
         update(DiscoveredRow)
@@ -101,10 +101,10 @@ def merge_discovered(session: Session, entry: Discovered, target: str) -> None:
         )
 
 
-def forget_discovered(session: Session, organization_id: str, who: str) -> list[str]:
+def forget_discovered(session: WriteSession, organization_id: str, who: str) -> list[str]:
     """Remove users that are called by a name or address, in any case; the ids of what is gone."""
     claim = who.lower()
-    gone = session.scalars(
+    gone = session.execute(
         delete(DiscoveredRow)
         .where(
             DiscoveredRow.organization_id == organization_id,
@@ -113,4 +113,4 @@ def forget_discovered(session: Session, organization_id: str, who: str) -> list[
         )
         .returning(DiscoveredRow.discovered_id)
     )
-    return list(gone)
+    return list(gone.scalars())

@@ -1,4 +1,4 @@
-"""The directory's database: migrations and units of work, on whichever engine."""
+"""The directory's database: migrations and transactions, on whichever engine."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -8,6 +8,8 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect, select, text, update
 from sqlalchemy.orm import Session
 
+from outlay.kit.event_loop import refuse_on_event_loop
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
 HEAD: Final = "3130e64f0045"
@@ -15,12 +17,16 @@ HEAD: Final = "3130e64f0045"
 
 
 class Directory(ABC):
-    """Organizations, people, keys and credentials. Thread-safe; one transaction per unit."""
+    """Organizations, people, keys and credentials. Thread-safe; never called on an event loop."""
 
     def __init__(self, engine: Engine) -> None:
         """`engine` begins transactions as its database needs it; `is_write` says which kind."""
         self._engine = engine
         self._writes = engine.execution_options(is_write=True)
+
+    @abstractmethod
+    def open_connections(self) -> None:
+        """Open what requests will need, so that none of them has to."""
 
     @abstractmethod
     def truncate_log(self) -> None:
@@ -31,25 +37,31 @@ class Directory(ABC):
         """Release what was opened."""
 
     @contextmanager
-    def unit(self) -> Iterator[Session]:
-        """One transaction: committed when the block ends, undone when it raises."""
+    def read(self) -> Iterator[ReadSession]:
+        """One transaction that reads."""
+        refuse_on_event_loop("the directory")
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield ReadSession(session)
+            _check_unchanged(session)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[ReadSession]:
+        """Like `read`: all of its statements see the directory at one instant."""
+        with self.read() as session:
             yield session
 
     @contextmanager
-    def snapshot(self) -> Iterator[Session]:
-        """Like `unit`, to read: all of its statements see the directory at one instant."""
-        with self.unit() as session:
-            yield session
+    def write(self) -> Iterator[WriteSession]:
+        """One transaction that writes: committed when the block ends, undone when it raises.
 
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Like `unit`, one at a time: what the block reads stays true until it is committed."""
+        They run one at a time: what the block reads stays true until it is committed.
+        """
+        refuse_on_event_loop("the directory")
         with Session(self._writes, expire_on_commit=False) as session, session.begin():
-            yield session
+            yield WriteSession(session)
 
     @contextmanager
-    def change(self) -> Iterator[Session]:
+    def change(self) -> Iterator[WriteSession]:
         """Like `write`, for changes that others keep in memory: it raises the revision."""
         with self.write() as session:
             session.execute(
@@ -59,8 +71,14 @@ class Directory(ABC):
 
     def revision(self) -> int:
         """How many changes there have been, by this process or others."""
-        with self.unit() as session:
+        with self.read() as session:
             return session.scalars(select(DirectoryRevisionRow.revision)).one()
+
+
+def _check_unchanged(session: Session) -> None:
+    """Raise rather than commit what a transaction that reads has changed: a mistake of ours."""
+    if session.dirty or session.new or session.deleted:
+        raise RuntimeError("a transaction that reads has changed something")
 
 
 def is_current(connection: Connection) -> bool:

@@ -1,13 +1,13 @@
 """Reading and writing user groups and their memberships."""
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.organization import GroupMembership, UserGroup
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import GroupMembershipRow, UserGroupRow
 
 
-def create_group(session: Session, group: UserGroup, created_at_us: int) -> None:
+def create_group(session: WriteSession, group: UserGroup, created_at_us: int) -> None:
     """Add a user group."""
     session.add(
         UserGroupRow(
@@ -21,7 +21,7 @@ def create_group(session: Session, group: UserGroup, created_at_us: int) -> None
     session.flush()
 
 
-def create_membership(session: Session, membership: GroupMembership) -> None:
+def create_membership(session: WriteSession, membership: GroupMembership) -> None:
     """Put a member into a group for a time."""
     session.add(
         GroupMembershipRow(
@@ -34,7 +34,7 @@ def create_membership(session: Session, membership: GroupMembership) -> None:
     session.flush()
 
 
-def end_membership(session: Session, group_id: str, member_id: str, at_us: int) -> None:
+def end_membership(session: WriteSession, group_id: str, member_id: str, at_us: int) -> None:
     """End a member's time in a group at an instant; a time that began then, never was."""
     of_member = (
         GroupMembershipRow.group_id == group_id,
@@ -47,12 +47,12 @@ def end_membership(session: Session, group_id: str, member_id: str, at_us: int) 
     session.execute(update(GroupMembershipRow).where(*of_member).values(valid_to_us=at_us))
 
 
-def rename_group(session: Session, group_id: str, name: str) -> None:
+def rename_group(session: WriteSession, group_id: str, name: str) -> None:
     """Give a group another name."""
     session.execute(update(UserGroupRow).where(UserGroupRow.group_id == group_id).values(name=name))
 
 
-def delete_group(session: Session, group_id: str, deleted_at_us: int) -> None:
+def delete_group(session: WriteSession, group_id: str, deleted_at_us: int) -> None:
     """Mark a group as deleted; the name stays for reports."""
     session.execute(
         update(UserGroupRow)
@@ -61,7 +61,7 @@ def delete_group(session: Session, group_id: str, deleted_at_us: int) -> None:
     )
 
 
-def list_groups(session: Session, organization_id: str) -> list[UserGroup]:
+def list_groups(session: ReadSession, organization_id: str) -> list[UserGroup]:
     """Groups of an organization, deleted ones included, by name."""
     rows = session.scalars(
         select(UserGroupRow)
@@ -80,7 +80,7 @@ def list_groups(session: Session, organization_id: str) -> list[UserGroup]:
     ]
 
 
-def list_memberships(session: Session, organization_id: str) -> list[GroupMembership]:
+def list_memberships(session: ReadSession, organization_id: str) -> list[GroupMembership]:
     """Every membership there ever was in an organization."""
     rows = session.scalars(
         select(GroupMembershipRow)

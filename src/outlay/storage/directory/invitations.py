@@ -1,14 +1,14 @@
 """Reading and writing invitations."""
 
 from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.actor import Role
 from outlay.domain.organization import Invitation
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import InvitationRow
 
 
-def create_invitation(session: Session, invitation: Invitation, digest: bytes) -> None:
+def create_invitation(session: WriteSession, invitation: Invitation, digest: bytes) -> None:
     """Add an invitation, the secret of its link as a digest."""
     session.add(
         InvitationRow(
@@ -26,7 +26,7 @@ def create_invitation(session: Session, invitation: Invitation, digest: bytes) -
     session.flush()
 
 
-def find_invitation(session: Session, digest: bytes) -> Invitation | None:
+def find_invitation(session: ReadSession, digest: bytes) -> Invitation | None:
     """The open invitation whose link carries a secret, expired ones included."""
     row = session.scalars(
         select(InvitationRow).where(InvitationRow.digest == digest, *_open())
@@ -34,7 +34,7 @@ def find_invitation(session: Session, digest: bytes) -> Invitation | None:
     return _from_row(row) if row else None
 
 
-def list_invitations(session: Session, organization_id: str) -> list[Invitation]:
+def list_invitations(session: ReadSession, organization_id: str) -> list[Invitation]:
     """Open invitations of an organization, oldest first."""
     rows = session.scalars(
         select(InvitationRow)
@@ -45,7 +45,11 @@ def list_invitations(session: Session, organization_id: str) -> list[Invitation]
 
 
 def close_invitation(
-    session: Session, invitation_id: str, *, member_id: str | None = None, at_us: int | None = None
+    session: WriteSession,
+    invitation_id: str,
+    *,
+    member_id: str | None = None,
+    at_us: int | None = None,
 ) -> None:
     """Mark an invitation as taken by a member, or as revoked at an instant."""
     session.execute(
@@ -55,18 +59,18 @@ def close_invitation(
     )
 
 
-def invitations_taken_by(session: Session, member_id: str) -> list[str]:
+def invitations_taken_by(session: ReadSession, member_id: str) -> list[str]:
     """Ids of the invitations that a member came by."""
     found = select(InvitationRow.invitation_id).where(InvitationRow.member_id == member_id)
     return list(session.scalars(found))
 
 
-def delete_untaken(session: Session, organization_id: str, before_us: int) -> list[str]:
+def delete_untaken(session: WriteSession, organization_id: str, before_us: int) -> list[str]:
     """Drop the invitations that expired before an instant without being taken; their ids."""
     return _delete_untaken(session, organization_id, InvitationRow.expires_at_us < before_us)
 
 
-def delete_untaken_of(session: Session, organization_id: str, email: str) -> list[str]:
+def delete_untaken_of(session: WriteSession, organization_id: str, email: str) -> list[str]:
     """Drop the invitations of an address, in any case, that were not taken; their ids."""
     return _delete_untaken(
         session, organization_id, func.lower(InvitationRow.email) == email.lower()
@@ -74,7 +78,7 @@ def delete_untaken_of(session: Session, organization_id: str, email: str) -> lis
 
 
 def _delete_untaken(
-    session: Session, organization_id: str, which: ColumnElement[bool]
+    session: WriteSession, organization_id: str, which: ColumnElement[bool]
 ) -> list[str]:
     doomed = (
         InvitationRow.organization_id == organization_id,
@@ -86,7 +90,7 @@ def _delete_untaken(
     return ids
 
 
-def forget_address(session: Session, email: str, instead: str) -> None:
+def forget_address(session: WriteSession, email: str, instead: str) -> None:
     """Replace an address, in any case, in all invitations that are not open."""
     session.execute(
         update(InvitationRow)

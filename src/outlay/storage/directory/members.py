@@ -1,15 +1,15 @@
 """Reading and writing members."""
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.actor import Role
 from outlay.domain.organization import Member
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import MemberRow
 
 
 def create_member(
-    session: Session, member: Member, created_at_us: int, password_hash: str | None = None
+    session: WriteSession, member: Member, created_at_us: int, password_hash: str | None = None
 ) -> None:
     """Add a member; the e-mail address must be new."""
     session.add(
@@ -27,7 +27,7 @@ def create_member(
     session.flush()
 
 
-def update_member(session: Session, member: Member) -> None:
+def update_member(session: WriteSession, member: Member) -> None:
     """Replace name, address and role of a member."""
     session.execute(
         update(MemberRow)
@@ -36,7 +36,7 @@ def update_member(session: Session, member: Member) -> None:
     )
 
 
-def set_password(session: Session, member_id: str, password_hash: str | None) -> None:
+def set_password(session: WriteSession, member_id: str, password_hash: str | None) -> None:
     """Replace a member's password, or take it away."""
     session.execute(
         update(MemberRow)
@@ -45,7 +45,7 @@ def set_password(session: Session, member_id: str, password_hash: str | None) ->
     )
 
 
-def delete_member(session: Session, member_id: str, deleted_at_us: int) -> None:
+def delete_member(session: WriteSession, member_id: str, deleted_at_us: int) -> None:
     """Mark a member as having left; the name stays for reports."""
     session.execute(
         update(MemberRow)
@@ -54,7 +54,7 @@ def delete_member(session: Session, member_id: str, deleted_at_us: int) -> None:
     )
 
 
-def list_members(session: Session, organization_id: str) -> list[Member]:
+def list_members(session: ReadSession, organization_id: str) -> list[Member]:
     """Members of an organization, former ones included, by name."""
     rows = session.scalars(
         select(MemberRow)
@@ -64,13 +64,13 @@ def list_members(session: Session, organization_id: str) -> list[Member]:
     return [_from_row(row) for row in rows]
 
 
-def find_member(session: Session, member_id: str) -> Member | None:
+def find_member(session: ReadSession, member_id: str) -> Member | None:
     """A member by id."""
     row = session.get(MemberRow, member_id)
     return _from_row(row) if row else None
 
 
-def find_login(session: Session, email: str) -> tuple[Member, str | None] | None:
+def find_login(session: ReadSession, email: str) -> tuple[Member, str | None] | None:
     """The present member with an e-mail address (any case), and the password hash."""
     row = session.scalars(
         select(MemberRow).where(

@@ -1,14 +1,16 @@
 """Reading and creating organizations."""
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.actor import Plan
 from outlay.domain.organization import Organization
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import OrganizationRow
 
 
-def create_organization(session: Session, organization: Organization, created_at_us: int) -> None:
+def create_organization(
+    session: WriteSession, organization: Organization, created_at_us: int
+) -> None:
     """Add an organization; its name must be new."""
     session.add(
         OrganizationRow(
@@ -23,7 +25,7 @@ def create_organization(session: Session, organization: Organization, created_at
     session.flush()
 
 
-def update_organization(session: Session, organization: Organization) -> None:
+def update_organization(session: WriteSession, organization: Organization) -> None:
     """Replace everything but the id."""
     session.execute(
         update(OrganizationRow)
@@ -37,13 +39,13 @@ def update_organization(session: Session, organization: Organization) -> None:
     )
 
 
-def list_organizations(session: Session) -> list[Organization]:
+def list_organizations(session: ReadSession) -> list[Organization]:
     """All organizations, oldest first."""
     rows = session.scalars(select(OrganizationRow).order_by(OrganizationRow.created_at_us))
     return [_from_row(row) for row in rows]
 
 
-def find_organization(session: Session, organization_id: str) -> Organization | None:
+def find_organization(session: ReadSession, organization_id: str) -> Organization | None:
     """An organization by id."""
     row = session.get(OrganizationRow, organization_id)
     return _from_row(row) if row else None

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import PaletteSlotRow
 
 
-def list_slots(session: Session, organization_id: str, dimension: str) -> dict[str, int]:
+def list_slots(session: ReadSession, organization_id: str, dimension: str) -> dict[str, int]:
     """Colour slot by key of a dimension."""
     rows = session.scalars(
         select(PaletteSlotRow).where(
@@ -20,14 +20,11 @@ def list_slots(session: Session, organization_id: str, dimension: str) -> dict[s
 
 
 def create_slots(
-    session: Session, organization_id: str, dimension: str, slots: Mapping[str, int]
+    session: WriteSession, organization_id: str, dimension: str, slots: Mapping[str, int]
 ) -> None:
-    """Remember the slots of keys that had none; the first writer wins."""
-    for key, slot in slots.items():
-        identity = (organization_id, dimension, key)
-        if session.get(PaletteSlotRow, identity) is None:
-            session.add(
-                PaletteSlotRow(
-                    organization_id=organization_id, dimension=dimension, key=key, slot=slot
-                )
-            )
+    """Store the slots of keys that have none."""
+    session.add_all(
+        PaletteSlotRow(organization_id=organization_id, dimension=dimension, key=key, slot=slot)
+        for key, slot in slots.items()
+    )
+    session.flush()

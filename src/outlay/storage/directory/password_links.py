@@ -1,13 +1,13 @@
 """Reading and writing links to set a password with."""
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import PasswordLinkRow
 
 
 def create_password_link(
-    session: Session, digest: bytes, member_id: str, created_at_us: int, expires_at_us: int
+    session: WriteSession, digest: bytes, member_id: str, created_at_us: int, expires_at_us: int
 ) -> None:
     """Add a link, in place of those that the member had."""
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.member_id == member_id))
@@ -22,7 +22,7 @@ def create_password_link(
     session.flush()
 
 
-def find_password_link(session: Session, digest: bytes, now_us: int) -> str | None:
+def find_password_link(session: ReadSession, digest: bytes, now_us: int) -> str | None:
     """The member whose password a link sets, None when it is unknown or has expired."""
     return session.scalars(
         select(PasswordLinkRow.member_id).where(
@@ -31,11 +31,11 @@ def find_password_link(session: Session, digest: bytes, now_us: int) -> str | No
     ).first()
 
 
-def delete_expired_links(session: Session, now_us: int) -> None:
+def delete_expired_links(session: WriteSession, now_us: int) -> None:
     """Drop the links that have expired."""
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.expires_at_us <= now_us))
 
 
-def delete_password_links(session: Session, member_id: str) -> None:
+def delete_password_links(session: WriteSession, member_id: str) -> None:
     """Make the links of a member useless."""
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.member_id == member_id))

@@ -10,7 +10,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
+from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.directory.engine import Directory, is_current, migrate
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import Base
 from outlay.storage.postgres import DIRECTORY_LOCK, SCHEMA_LOCK, PostgresDatabase, away, wall_of
 from outlay.storage.tenant import entered_tenant
@@ -46,26 +48,31 @@ class PostgresDirectory(Directory):
 
     @override
     @contextmanager
-    def unit(self) -> Iterator[Session]:
-        with _telling(), super().unit() as session:
+    def read(self) -> Iterator[ReadSession]:
+        with _telling(), super().read() as session:
             yield session
 
     @override
     @contextmanager
-    def snapshot(self) -> Iterator[Session]:
+    def snapshot(self) -> Iterator[ReadSession]:
+        refuse_on_event_loop("the directory")
         engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
         with (
             _telling(),
             Session(engine, expire_on_commit=False) as session,
             session.begin(),
         ):
-            yield session
+            yield ReadSession(session)
 
     @override
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self) -> Iterator[WriteSession]:
         with _telling(), super().write() as session:
             yield session
+
+    @override
+    def open_connections(self) -> None:
+        """Leave it to the pool, which has to connect anew after an outage anyway."""
 
     @override
     def truncate_log(self) -> None:

@@ -3,13 +3,15 @@
 import json
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.organization_price import OrganizationPrice
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import PriceOverrideRow
 
 
-def create_price_override(session: Session, price: OrganizationPrice, created_at_us: int) -> None:
+def create_price_override(
+    session: WriteSession, price: OrganizationPrice, created_at_us: int
+) -> None:
     """Add a price."""
     session.add(
         PriceOverrideRow(
@@ -24,7 +26,7 @@ def create_price_override(session: Session, price: OrganizationPrice, created_at
     session.flush()
 
 
-def next_number(session: Session, organization_id: str) -> int:
+def next_number(session: ReadSession, organization_id: str) -> int:
     """The number of an organization's next price: none is used twice."""
     found = select(func.max(PriceOverrideRow.number)).where(
         PriceOverrideRow.organization_id == organization_id
@@ -32,7 +34,7 @@ def next_number(session: Session, organization_id: str) -> int:
     return (session.scalar(found) or 0) + 1
 
 
-def delete_price_override(session: Session, price_id: str, deleted_at_us: int) -> None:
+def delete_price_override(session: WriteSession, price_id: str, deleted_at_us: int) -> None:
     """Mark a price as deleted; events keep referring to it."""
     session.execute(
         update(PriceOverrideRow)
@@ -41,7 +43,7 @@ def delete_price_override(session: Session, price_id: str, deleted_at_us: int) -
     )
 
 
-def list_price_overrides(session: Session, organization_id: str) -> list[OrganizationPrice]:
+def list_price_overrides(session: ReadSession, organization_id: str) -> list[OrganizationPrice]:
     """Prices of an organization that apply, oldest first."""
     rows = session.scalars(
         select(PriceOverrideRow)

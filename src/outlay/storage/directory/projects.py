@@ -1,13 +1,13 @@
 """Reading and writing projects."""
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.organization import Project
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ProjectRow
 
 
-def create_project(session: Session, project: Project, created_at_us: int) -> None:
+def create_project(session: WriteSession, project: Project, created_at_us: int) -> None:
     """Add a project."""
     session.add(
         ProjectRow(
@@ -21,12 +21,12 @@ def create_project(session: Session, project: Project, created_at_us: int) -> No
     session.flush()
 
 
-def rename_project(session: Session, project_id: str, name: str) -> None:
+def rename_project(session: WriteSession, project_id: str, name: str) -> None:
     """Give a project another name."""
     session.execute(update(ProjectRow).where(ProjectRow.project_id == project_id).values(name=name))
 
 
-def delete_project(session: Session, project_id: str, deleted_at_us: int) -> None:
+def delete_project(session: WriteSession, project_id: str, deleted_at_us: int) -> None:
     """Mark a project as deleted; the name stays for reports."""
     session.execute(
         update(ProjectRow)
@@ -35,7 +35,7 @@ def delete_project(session: Session, project_id: str, deleted_at_us: int) -> Non
     )
 
 
-def list_projects(session: Session, organization_id: str) -> list[Project]:
+def list_projects(session: ReadSession, organization_id: str) -> list[Project]:
     """Projects of an organization, deleted ones included, by name."""
     rows = session.scalars(
         select(ProjectRow)

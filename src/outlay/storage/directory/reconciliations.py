@@ -2,13 +2,13 @@
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from outlay.domain.reconciliation import Reconciliation
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ReconciliationRow
 
 
-def create_reconciliation(session: Session, reconciliation: Reconciliation) -> None:
+def create_reconciliation(session: WriteSession, reconciliation: Reconciliation) -> None:
     """Add one."""
     session.add(
         ReconciliationRow(
@@ -21,7 +21,7 @@ def create_reconciliation(session: Session, reconciliation: Reconciliation) -> N
     session.flush()
 
 
-def list_reconciliations(session: Session, organization_id: str) -> list[Reconciliation]:
+def list_reconciliations(session: ReadSession, organization_id: str) -> list[Reconciliation]:
     """All of an organization, newest first."""
     rows = session.scalars(
         select(ReconciliationRow)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.orm import Session
 
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SessionRow
 
 
@@ -18,7 +18,7 @@ class StoredSession:
     seen_at_us: int
 
 
-def create_session(session: Session, stored: StoredSession) -> None:
+def create_session(session: WriteSession, stored: StoredSession) -> None:
     """Add a session."""
     session.add(
         SessionRow(
@@ -31,7 +31,7 @@ def create_session(session: Session, stored: StoredSession) -> None:
     session.flush()
 
 
-def find_session(session: Session, digest: bytes) -> StoredSession | None:
+def find_session(session: ReadSession, digest: bytes) -> StoredSession | None:
     """A session by the digest of its cookie."""
     row = session.get(SessionRow, digest)
     if row is None:
@@ -44,14 +44,14 @@ def find_session(session: Session, digest: bytes) -> StoredSession | None:
     )
 
 
-def touch_session(session: Session, digest: bytes, seen_at_us: int) -> None:
+def touch_session(session: WriteSession, digest: bytes, seen_at_us: int) -> None:
     """Note that a session was used."""
     session.execute(
         update(SessionRow).where(SessionRow.digest == digest).values(seen_at_us=seen_at_us)
     )
 
 
-def delete_sessions_of(session: Session, member_id: str, but: bytes = b"") -> int:
+def delete_sessions_of(session: WriteSession, member_id: str, but: bytes = b"") -> int:
     """End the sessions of a member, except the one with a digest; how many there were."""
     doomed = (SessionRow.member_id == member_id, SessionRow.digest != but)
     count = session.scalar(select(func.count()).where(*doomed)) or 0
@@ -59,7 +59,9 @@ def delete_sessions_of(session: Session, member_id: str, but: bytes = b"") -> in
     return count
 
 
-def delete_ended_sessions(session: Session, created_before_us: int, seen_before_us: int) -> None:
+def delete_ended_sessions(
+    session: WriteSession, created_before_us: int, seen_before_us: int
+) -> None:
     """Drop the sessions that began or were last used before an instant."""
     session.execute(
         delete(SessionRow).where(
@@ -71,6 +73,6 @@ def delete_ended_sessions(session: Session, created_before_us: int, seen_before_
     )
 
 
-def delete_session(session: Session, digest: bytes) -> None:
+def delete_session(session: WriteSession, digest: bytes) -> None:
     """End a session."""
     session.execute(delete(SessionRow).where(SessionRow.digest == digest))

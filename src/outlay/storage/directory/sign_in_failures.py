@@ -1,14 +1,14 @@
 """Reading and writing failed sign-ins."""
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
 
 from outlay.kit.secrets import new_secret
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SignInFailureRow
 
 
 def create_failures(
-    session: Session, sources: tuple[bytes, ...], at_us: int, forget_before_us: int
+    session: WriteSession, sources: tuple[bytes, ...], at_us: int, forget_before_us: int
 ) -> None:
     """Note a failure of each source, and forget those of long ago."""
     session.execute(delete(SignInFailureRow).where(SignInFailureRow.at_us < forget_before_us))
@@ -17,7 +17,7 @@ def create_failures(
     )
 
 
-def count_failures(session: Session, source: bytes, since_us: int) -> int:
+def count_failures(session: ReadSession, source: bytes, since_us: int) -> int:
     """Failures of a source since an instant."""
     found = select(func.count()).where(
         SignInFailureRow.source == source, SignInFailureRow.at_us >= since_us
@@ -25,7 +25,7 @@ def count_failures(session: Session, source: bytes, since_us: int) -> int:
     return session.scalar(found) or 0
 
 
-def delete_failures(session: Session, source: bytes, at_us: int | None = None) -> None:
+def delete_failures(session: WriteSession, source: bytes, at_us: int | None = None) -> None:
     """Forget the failures of a source, or those at one instant."""
     doomed = [SignInFailureRow.source == source]
     if at_us is not None:

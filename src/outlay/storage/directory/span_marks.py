@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, delete, select, tuple_
-from sqlalchemy.orm import Session
 
 from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.kit.batches import batched
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SpanMarkRow
 
 AT_ONCE = 400
@@ -14,7 +14,7 @@ AT_ONCE = 400
 
 
 def find_marks(
-    session: Session, organization_id: str, keys: Collection[SpanKey]
+    session: ReadSession, organization_id: str, keys: Collection[SpanKey]
 ) -> dict[SpanKey, SpanMark]:
     """What is known of some spans; unknown ones are absent."""
     found: dict[SpanKey, SpanMark] = {}
@@ -29,7 +29,10 @@ def find_marks(
 
 
 def put_marks(
-    session: Session, organization_id: str, marks: Mapping[SpanKey, SpanMark], created_at_us: int
+    session: WriteSession,
+    organization_id: str,
+    marks: Mapping[SpanKey, SpanMark],
+    created_at_us: int,
 ) -> None:
     """Remember marks, in the place of others for the same spans."""
     for some in batched(sorted(marks.items()), AT_ONCE):
@@ -49,7 +52,7 @@ def put_marks(
         session.flush()
 
 
-def drop_marks(session: Session, before_us: int) -> None:
+def drop_marks(session: WriteSession, before_us: int) -> None:
     """Forget marks that are older."""
     session.execute(delete(SpanMarkRow).where(SpanMarkRow.created_at_us < before_us))
 

@@ -1,13 +1,13 @@
 """Reading and writing spend limits."""
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SpendLimitRow
 
 
-def put_spend_limit(session: Session, limit: SpendLimit, created_at_us: int) -> None:
+def put_spend_limit(session: WriteSession, limit: SpendLimit, created_at_us: int) -> None:
     """Add a limit, or replace the amount of the one for the same scope and interval."""
     session.merge(
         SpendLimitRow(
@@ -22,7 +22,7 @@ def put_spend_limit(session: Session, limit: SpendLimit, created_at_us: int) -> 
     session.flush()
 
 
-def delete_spend_limit(session: Session, limit: SpendLimit) -> None:
+def delete_spend_limit(session: WriteSession, limit: SpendLimit) -> None:
     """Remove the limit of a scope and interval, whatever its amount."""
     session.execute(
         delete(SpendLimitRow).where(
@@ -34,7 +34,7 @@ def delete_spend_limit(session: Session, limit: SpendLimit) -> None:
     )
 
 
-def list_spend_limits(session: Session, organization_id: str) -> list[SpendLimit]:
+def list_spend_limits(session: ReadSession, organization_id: str) -> list[SpendLimit]:
     """Limits of an organization."""
     rows = session.scalars(
         select(SpendLimitRow)

@@ -1,7 +1,8 @@
 """The directory in a SQLite file, the one that the ledger is in."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pysqlite3 as driver
 from sqlalchemy import Connection, create_engine, event
@@ -10,6 +11,12 @@ from typing_extensions import override
 from outlay.storage.directory.engine import Directory, is_current, migrate
 from outlay.storage.sqlite import apply_pragmas, check_sqlite_version
 
+CONNECTIONS: Final = 12
+"""Connections of a process; each is two open files."""
+
+POOL_SECONDS: Final = 10.0
+"""How long a transaction waits for a connection."""
+
 
 class SqliteDirectory(Directory):
     """Organizations, people, keys and credentials in one file."""
@@ -17,7 +24,14 @@ class SqliteDirectory(Directory):
     def __init__(self, path: Path) -> None:
         """Open or create the tables in the database file at `path`, migrating them if needed."""
         check_sqlite_version()
-        engine = create_engine(f"sqlite:///{path}", module=driver, connect_args={"timeout": 10.0})
+        engine = create_engine(
+            f"sqlite:///{path}",
+            module=driver,
+            connect_args={"timeout": 10.0},
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=POOL_SECONDS,
+        )
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         super().__init__(engine)
@@ -34,6 +48,14 @@ class SqliteDirectory(Directory):
             migrate(connection)
             connection.commit()
             cursor.execute("PRAGMA foreign_keys=ON")
+
+    @override
+    def open_connections(self) -> None:
+        """Open all connections and the files behind them."""
+        with ExitStack() as opened:
+            for _ in range(CONNECTIONS):
+                connection = opened.enter_context(self._engine.connect())
+                connection.exec_driver_sql("SELECT 1 FROM sqlite_schema")
 
     @override
     def truncate_log(self) -> None:

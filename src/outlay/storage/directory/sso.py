@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
 from outlay.domain.sso import SingleSignOn
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SsoAttemptRow, SsoIdentityRow, SsoRow
 
 
@@ -30,7 +30,7 @@ class SsoAttempt:
     created_at_us: int
 
 
-def put_sso(session: Session, stored: StoredSso, created_at_us: int) -> None:
+def put_sso(session: WriteSession, stored: StoredSso, created_at_us: int) -> None:
     """Set an organization's single sign-on."""
     sso = stored.sso
     session.merge(
@@ -48,36 +48,43 @@ def put_sso(session: Session, stored: StoredSso, created_at_us: int) -> None:
     session.flush()
 
 
-def find_sso(session: Session, organization_id: str) -> StoredSso | None:
+def find_sso(session: ReadSession, organization_id: str) -> StoredSso | None:
     """An organization's single sign-on."""
     row = session.get(SsoRow, organization_id)
     return _from_row(row) if row else None
 
 
-def find_sealed_sso(session: Session) -> StoredSso | None:
+def find_sealed_sso(session: ReadSession) -> StoredSso | None:
     """Some single sign-on with a secret: the master key must open it."""
     row = session.scalars(select(SsoRow).where(SsoRow.sealed_secret.is_not(None)).limit(1)).first()
     return _from_row(row) if row else None
 
 
-def list_sso(session: Session) -> list[SingleSignOn]:
+def list_sso(session: ReadSession) -> list[SingleSignOn]:
     """The single sign-on of all organizations that have it."""
     return [_from_row(row).sso for row in session.scalars(select(SsoRow))]
 
 
-def delete_sso(session: Session, organization_id: str) -> None:
+def delete_sso(session: WriteSession, organization_id: str) -> None:
     """Remove an organization's single sign-on; identities stay for when it comes back."""
     session.execute(delete(SsoRow).where(SsoRow.organization_id == organization_id))
 
 
-def find_identity(session: Session, organization_id: str, issuer: str, subject: str) -> str | None:
+def find_identity(
+    session: ReadSession, organization_id: str, issuer: str, subject: str
+) -> str | None:
     """The member whom a provider means by a subject."""
     row = session.get(SsoIdentityRow, (issuer, subject, organization_id))
     return row.member_id if row else None
 
 
 def put_identity(
-    session: Session, organization_id: str, issuer: str, subject: str, member_id: str, at_us: int
+    session: WriteSession,
+    organization_id: str,
+    issuer: str,
+    subject: str,
+    member_id: str,
+    at_us: int,
 ) -> None:
     """Remember whom a provider means by a subject."""
     session.merge(
@@ -92,13 +99,13 @@ def put_identity(
     session.flush()
 
 
-def delete_identities(session: Session, member_id: str) -> None:
+def delete_identities(session: WriteSession, member_id: str) -> None:
     """Forget by what subjects a member is known."""
     session.execute(delete(SsoIdentityRow).where(SsoIdentityRow.member_id == member_id))
 
 
 def create_attempt(
-    session: Session, digest: bytes, attempt: SsoAttempt, forget_before_us: int
+    session: WriteSession, digest: bytes, attempt: SsoAttempt, forget_before_us: int
 ) -> None:
     """Remember what a browser is sent away with, and forget those that never came back."""
     session.execute(delete(SsoAttemptRow).where(SsoAttemptRow.created_at_us < forget_before_us))
@@ -115,7 +122,7 @@ def create_attempt(
     session.flush()
 
 
-def take_attempt(session: Session, digest: bytes) -> SsoAttempt | None:
+def take_attempt(session: WriteSession, digest: bytes) -> SsoAttempt | None:
     """What a browser was sent away with; it cannot be taken twice."""
     row = session.get(SsoAttemptRow, digest)
     if row is None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
 
 from outlay.domain.upstream import ModelMapping, Upstream
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ModelMappingRow, UpstreamRow
 
 
@@ -17,7 +17,7 @@ class StoredUpstream:
     sealed_secret: bytes | None
 
 
-def create_upstream(session: Session, stored: StoredUpstream, created_at_us: int) -> None:
+def create_upstream(session: WriteSession, stored: StoredUpstream, created_at_us: int) -> None:
     """Add an upstream."""
     upstream = stored.upstream
     session.add(
@@ -36,7 +36,7 @@ def create_upstream(session: Session, stored: StoredUpstream, created_at_us: int
     session.flush()
 
 
-def update_upstream(session: Session, stored: StoredUpstream) -> None:
+def update_upstream(session: WriteSession, stored: StoredUpstream) -> None:
     """Replace name, address and secret of an upstream."""
     upstream = stored.upstream
     session.execute(
@@ -51,7 +51,7 @@ def update_upstream(session: Session, stored: StoredUpstream) -> None:
     )
 
 
-def delete_upstream(session: Session, upstream_id: str, deleted_at_us: int) -> None:
+def delete_upstream(session: WriteSession, upstream_id: str, deleted_at_us: int) -> None:
     """Mark an upstream as deleted and forget its secret."""
     session.execute(
         update(UpstreamRow)
@@ -60,7 +60,7 @@ def delete_upstream(session: Session, upstream_id: str, deleted_at_us: int) -> N
     )
 
 
-def list_upstreams(session: Session, organization_id: str) -> list[StoredUpstream]:
+def list_upstreams(session: ReadSession, organization_id: str) -> list[StoredUpstream]:
     """Upstreams of an organization that are in use, oldest first."""
     rows = session.scalars(
         select(UpstreamRow)
@@ -82,14 +82,14 @@ def _from_row(row: UpstreamRow) -> StoredUpstream:
     return StoredUpstream(upstream, row.sealed_secret)
 
 
-def find_sealed(session: Session) -> StoredUpstream | None:
+def find_sealed(session: ReadSession) -> StoredUpstream | None:
     """Some upstream with a secret: the master key must open it."""
     found = select(UpstreamRow).where(UpstreamRow.sealed_secret.is_not(None)).limit(1)
     row = session.scalars(found).first()
     return _from_row(row) if row else None
 
 
-def put_model_mapping(session: Session, mapping: ModelMapping, created_at_us: int) -> None:
+def put_model_mapping(session: WriteSession, mapping: ModelMapping, created_at_us: int) -> None:
     """Add a model mapping, or replace the one of that name."""
     session.merge(
         ModelMappingRow(
@@ -103,7 +103,7 @@ def put_model_mapping(session: Session, mapping: ModelMapping, created_at_us: in
     session.flush()
 
 
-def delete_model_mapping(session: Session, organization_id: str, name: str) -> None:
+def delete_model_mapping(session: WriteSession, organization_id: str, name: str) -> None:
     """Remove a model mapping."""
     session.execute(
         delete(ModelMappingRow).where(
@@ -112,7 +112,7 @@ def delete_model_mapping(session: Session, organization_id: str, name: str) -> N
     )
 
 
-def list_model_mappings(session: Session, organization_id: str) -> list[ModelMapping]:
+def list_model_mappings(session: ReadSession, organization_id: str) -> list[ModelMapping]:
     """Model mappings of an organization, by name."""
     rows = session.scalars(
         select(ModelMappingRow)

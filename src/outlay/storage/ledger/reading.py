@@ -41,6 +41,10 @@ class Rows(Protocol):
 
     def __iter__(self) -> Iterator[Any]: ...
 
+    def close(self) -> None:
+        """Release what is left of them."""
+        ...
+
 
 class Connection(Protocol):
     """What runs statements whose values are marked by `?`."""

@@ -19,6 +19,7 @@ from outlay.domain.errors import Conflict, Damaged, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import Clock
+from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.ledger.erasing import drop_claims, replace_claims
 from outlay.storage.ledger.reading import Conflict as RecordedConflict
 from outlay.storage.ledger.reading import Connection, LedgerReader, is_intact
@@ -205,6 +206,7 @@ class Ledger(LedgerReader):
 
     def append(self, events: Sequence[UsageEvent]) -> list[Outcome]:
         """Store events and wait until they are on disk."""
+        refuse_on_event_loop("the ledger")
         return self.submit(events).result()
 
     def _run(self) -> None:

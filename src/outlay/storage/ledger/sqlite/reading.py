@@ -1,47 +1,72 @@
-"""Reading the ledger in a SQLite file, on a connection of each thread's own."""
+"""Reading the ledger in a SQLite file, on connections that all threads share."""
 
-import threading
+import queue
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import override
 
+from outlay.domain.errors import Unavailable
+from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.ledger.reading import Connection, LedgerReader
 from outlay.storage.ledger.rows import EventRow
 from outlay.storage.sqlite import connect
 from outlay.storage.tenant import EVERY_TENANT
+
+READERS: Final = 8
+"""Connections for reading; each is two open files and a page cache of up to 8 MiB."""
+
+WAIT_SECONDS: Final = 30.0
+"""How long a question waits for a connection before it is refused."""
 
 
 class SqliteReading(LedgerReader):
     """What has been committed to one file. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Read the ledger at `path`, which must be there by the first question."""
+        """Read the ledger at `path`; `open_readers` comes before the first question."""
         self._path = path
-        self._readers = threading.local()
-        self._open_readers: list[Any] = []
-        self._opening = threading.Lock()
+        self._readers: list[Any] = []
+        # The one used last comes first: its cache is warm.
+        self._free: queue.LifoQueue[Any] = queue.LifoQueue()
+
+    def open_readers(self) -> None:
+        """Open all connections and the files behind them; the database must be there.
+
+        There are never more of them, whatever threads come and go, and none is opened later, when
+        the process may be out of file descriptors.
+        """
+        for _ in range(READERS):
+            reader = connect(self._path, read_only=True)
+            self._readers.append(reader)
+            reader.execute("SELECT 1 FROM sqlite_schema").fetchone()
+            self._free.put(reader)
 
     @override
     @contextmanager
     def _reading(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
-        """This thread's own read connection."""
-        connection = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = connect(self._path, read_only=True)
-            self._readers.connection = connection
-            with self._opening:
-                self._open_readers.append(connection)
-        yield connection
+        """A connection of the pool, for as long as the block runs."""
+        refuse_on_event_loop("the ledger")
+        try:
+            reader = self._free.get(timeout=WAIT_SECONDS)
+        except queue.Empty:
+            raise Unavailable(
+                "too many questions to the ledger at once; try again in a moment",
+                code="overloaded",
+            ) from None
+        try:
+            yield reader
+        finally:
+            self._free.put(reader)
 
     @override
     def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:
-        with self._reading() as reader:
-            yield from reader.execute(text, values)
+        with self._reading() as reader, closing(reader.execute(text, values)) as rows:
+            yield from rows
 
     def close_readers(self) -> None:
-        """Release the connections of all threads."""
-        for reader in self._open_readers:
+        """Release all connections."""
+        for reader in self._readers:
             reader.close()

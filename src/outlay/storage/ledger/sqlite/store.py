@@ -45,6 +45,7 @@ class SqliteLedger(SqliteReading, Ledger):
         Ledger.__init__(self, clock)
         self._writer = connect(path)
         self._prepare()
+        self.open_readers()
         self._begin_writing()
 
     def _prepare(self) -> None:
