@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
 from outlay.engines import open_directory, open_stores
@@ -58,6 +58,7 @@ from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
+from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.store import Ledger
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,11 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
     its truth is not intact. A cube that is missing or does not fit is rebuilt on the way.
     """
     clock = clock or SystemClock()
-    with hold_folder(settings), open_stores(settings, clock) as stores:
+    with (
+        hold_folder(settings),
+        closing(RescueFile(settings.rescue_path)) as rescue,
+        open_stores(settings, clock) as stores,
+    ):
         base = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
         ledger, directory = stores.ledger, stores.directory
         directory.open_connections()
@@ -82,7 +87,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
         recorder = Recorder(ledger, prices, attribution, discovery, clock)
-        recovery = Recovery(ledger, recorder)
+        recovery = Recovery(ledger, recorder, rescue)
         recovery.settle_own()
         access = Access(directory, clock)
         api_keys = ApiKeys(directory, clock)
@@ -99,7 +104,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             limits=limits,
             recorder=recorder,
             prices=prices,
-            journal=Journal(ledger),
+            journal=Journal(ledger, rescue),
             clock=clock,
         )
         analytics = Analytics(

@@ -105,6 +105,11 @@ class Settings:
         """What this process has acknowledged while the database was away, until it is there."""
         return self.data / f"{self._mine('journal')}.sqlite3"
 
+    @property
+    def rescue_path(self) -> Path:
+        """Outcomes that this process's ledger could not take, until the next start."""
+        return self.data / f"{self._mine('rescue')}.jsonl"
+
     def metrics_path(self, worker: int) -> Path:
         """What one of several workers has counted, for the others."""
         return self.data / f"metrics-{worker}.json"

@@ -147,7 +147,7 @@ BAD_EVENTS: dict[str, tuple[dict[str, Any], str]] = {
     "nul": ({"app": "a\0b"}, "app"),
     "status": ({"status": "fine"}, "status"),
     "cost": ({"reportedCost": -1}, "reportedCost"),
-    "tiny cost": ({"reportedCost": "1e-13"}, "reportedCost"),
+    "absurd cost": ({"reportedCost": 9_000_001}, "reportedCost"),
     "duration": ({"durationMs": -1}, "durationMs"),
 }
 
@@ -219,6 +219,14 @@ def test_unknown_usage_is_counted_apart_from_zero_tokens(server: Server) -> None
     assert found["unknownUsageRequestCount"] == 2
     assert found["cost"] == Decimal("1.25")
     assert found["unpricedRequestCount"] == 1
+
+
+def test_a_reported_cost_is_rounded_half_to_even_whatever_its_digits(server: Server) -> None:
+    tenant = server.tenant()
+    costs = ["1e-13", "0.0000000000015", "0.000014499999999999999"]
+    record(server, tenant, [event_body(usage=None, reportedCost=cost) for cost in costs])
+
+    assert summary(server, tenant)["cost"] == Decimal("0.000014500002")
 
 
 def test_reading_tokens_do_not_write(server: Server) -> None:

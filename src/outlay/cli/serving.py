@@ -63,7 +63,8 @@ def run_server(
 ) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered.
 
-    `more` are further paths and what answers them.
+    `more` are further paths and what answers them. Raises Unavailable at the end when the ledger
+    failed meanwhile, so that whoever supervises the process sees that it was no ordinary stop.
     """
     # Imported by those that serve: it takes other commands longer than all that they do.
     from outlay.cli.server import Server
@@ -92,3 +93,9 @@ def run_server(
         if path is not None:
             path.unlink(missing_ok=True)
         listener.close()
+    if services.ledger.failure:
+        raise Unavailable(
+            f"{services.ledger.failure}; outcomes that it did not take are in "
+            f"{services.settings.rescue_path}, and the next start puts them on record",
+            code="ledger-failed",
+        )

@@ -5,6 +5,7 @@ finish  usage read or estimated · priced · outcome on disk in place of the int
 """
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
@@ -28,6 +29,8 @@ from outlay.wire.answer import Answer, text_of
 from outlay.wire.call import Call, text_bytes
 from outlay.wire.caller import Caller
 from outlay.wire.estimate import estimate_tokens
+
+logger = logging.getLogger(__name__)
 
 SOURCE: Final = "gateway"
 
@@ -176,17 +179,19 @@ class Gateway:
         """Put the outcome on record; returns once it is on disk. Further calls do nothing."""
         if exchange.is_settled:
             return
+        event = self._event(exchange, ending)
         exchange.is_settled = True
         try:
-            await self.journal.settle(self._event(exchange, ending))
+            await self.journal.settle(event)
         finally:
             self._release(exchange)
 
     def finish_now(self, exchange: Exchange, ending: Ending) -> None:
         """Hand the outcome over without waiting, when the event loop is about to end."""
         if not exchange.is_settled:
+            event = self._event(exchange, ending)
             exchange.is_settled = True
-            self.journal.settle_now(self._event(exchange, ending))
+            self.journal.settle_now(event)
             self._release(exchange)
 
     def _release(self, exchange: Exchange) -> None:
@@ -217,8 +222,10 @@ class Gateway:
         organization_id = exchange.api_key.organization_id
         try:
             return self._recorder.event(organization_id, report, exchange.event_time_us)
-        except Invalid:
-            # Counts beyond all price: nothing that can be summed, but the request stays on record.
+        except Exception as error:
+            # The provider was called, so the request goes on record, whatever is wrong with it.
+            if not isinstance(error, Invalid):  # else counts beyond all price, nothing to sum
+                logger.exception("request %s is recorded with unknown usage", report.event_id)
             report = replace(report, usage=None, reported_cost_pusd=None)
             return self._recorder.event(organization_id, report, exchange.event_time_us)
 

@@ -7,6 +7,7 @@ are made in one event loop.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
+from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.ledger.store import Ledger
 
@@ -32,8 +34,10 @@ _Refusals = dict[str, OutlayError]
 class Journal:
     """Puts intents on record before, and outcomes after, upstreams are called."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, rescue: RescueFile) -> None:
+        """`rescue` takes the outcomes that the ledger will not take before a restart."""
         self._ledger = ledger
+        self._rescue = rescue
         self._intents: list[Intent] = []
         self._events: list[UsageEvent] = []
         self._waiters: list[tuple[_Waiter, str]] = []
@@ -61,29 +65,43 @@ class Journal:
         """Put an outcome on record in place of its intent; returns once it is on disk.
 
         When the ledger cannot accept, the outcome is kept and tried again every second: the
-        request has been answered, so this is no longer its problem.
+        request has been answered, so this is no longer its problem. When the ledger accepts
+        nothing until a restart, the outcome goes to the rescue file.
         """
         self._events.append(event)
         try:
             await self._landing()
         except Unavailable as error:
+            if self._ledger.failure:
+                await asyncio.to_thread(self._rescue.append, (event,))
+                return
             if not self._overdue:
                 logger.error("outcomes wait for the ledger: %s", error.message)  # noqa: TRY400 - no bug
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._retry)
             self._overdue.append(event)
 
-    def settle_now(self, event: UsageEvent) -> None:
-        """Hand an outcome over without waiting, when the event loop is about to end."""
+    def settle_now(self, *events: UsageEvent) -> None:
+        """Hand outcomes over without waiting, when the event loop is about to end.
+
+        Those that the ledger does not take, now or when it commits, go to the rescue file.
+        """
         try:
-            self._ledger.submit([event], settled=[(event.organization_id, event.event_id)])
-        except Unavailable as error:
-            logger.error("the outcome of %s stays open: %s", event.event_id, error.message)  # noqa: TRY400
+            submitted = self._submit(events)
+        except Unavailable:
+            self._rescue.append(events)
+        else:
+            submitted.add_done_callback(
+                lambda done: self._rescue.append(events) if done.exception() else None
+            )
 
     def flush(self) -> None:
         """Hand over what is left, when the event loop is about to end."""
-        for event in (*self._events, *self._overdue):
-            self.settle_now(event)
+        self.settle_now(*self._events, *self._overdue)
         self._events, self._overdue = [], []
+
+    def _submit(self, events: Sequence[UsageEvent]) -> Future[list[Outcome]]:
+        settled = [(event.organization_id, event.event_id) for event in events]
+        return self._ledger.submit(events, settled=settled)
 
     def _landing(self, intent_id: str = "") -> _Waiter:
         loop = asyncio.get_running_loop()
@@ -144,23 +162,22 @@ class Journal:
     def _retry(self) -> None:
         """Try the outcomes again that the ledger could not take."""
         loop = asyncio.get_running_loop()
-        overdue = self._overdue
-        try:
-            submitted = self._ledger.submit(
-                overdue, settled=[(event.organization_id, event.event_id) for event in overdue]
-            )
-        except Unavailable:
-            loop.call_later(RETRY_SECONDS, self._retry)
-            return
+        overdue = tuple(self._overdue)  # more may join them while these are being written
 
         def landed(error: BaseException | None) -> None:
             if error is None:
                 self._overdue = self._overdue[len(overdue) :]
                 logger.warning("%d outcomes that waited are on record now", len(overdue))
-            if self._overdue:
+            if self._overdue and self._ledger.failure:
+                self.flush()
+            elif self._overdue:
                 loop.call_later(RETRY_SECONDS, self._retry)
 
-        overdue = list(overdue)
+        try:
+            submitted = self._submit(overdue)
+        except Unavailable as error:
+            landed(error)
+            return
         submitted.add_done_callback(
             lambda done: loop.call_soon_threadsafe(landed, done.exception())
         )

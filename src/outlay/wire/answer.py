@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from outlay.domain.event import MAX_TEXT
-from outlay.domain.money import MAX_PUSD, parse_usd
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.wire.values import pusd_of
 
 Fields = dict[str, Any]
 """A decoded JSON object."""
@@ -54,13 +53,8 @@ class Answer:
 
     def note_cost(self, cost: object) -> None:
         """Take a cost in USD that the provider reports beside the usage."""
-        if isinstance(cost, bool) or not isinstance(cost, int | float | str):
-            return
-        try:
-            pusd = parse_usd(Decimal(str(cost)))
-        except (ValueError, InvalidOperation):
-            return
-        if 0 <= pusd <= MAX_PUSD:
+        pusd = pusd_of(cost)
+        if pusd is not None:
             self.reported_cost_pusd = pusd
 
     def note_text(self, text: object) -> None:

@@ -15,11 +15,12 @@ from msgspec import Meta
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource
 from outlay.domain.latency import MAX_DURATION_US
-from outlay.domain.money import MAX_PUSD, parse_usd, render_usd
+from outlay.domain.money import render_usd
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import from_us, to_us
 from outlay.wire.bodies import MAX_EVENTS, Objects
+from outlay.wire.values import pusd_of
 
 MAX_GROUPS: Final = 100
 """Most groups that an event may name."""
@@ -209,12 +210,9 @@ def _microseconds(milliseconds: float | None) -> int | None:
 def _pusd(cost: Decimal | None, position: int) -> int | None:
     if cost is None:
         return None
-    field = f"$[{position}].reportedCost"
-    try:
-        pusd = parse_usd(cost)
-    except ValueError as error:
-        raise Invalid(f"{field}: {error}", code="invalid-event", field=field) from error
-    if not 0 <= pusd <= MAX_PUSD:
+    pusd = pusd_of(cost)
+    if pusd is None:
+        field = f"$[{position}].reportedCost"
         raise Invalid(
             f"{field}: must be between 0 and 9000000 USD", code="invalid-event", field=field
         )

@@ -159,3 +159,24 @@ def test_the_usage_at_the_end_of_a_long_body_is_found() -> None:
     reader.feed(b'0.5],"usage":{"prompt_tokens":8,"total_tokens":8}}')
     reader.finish()
     assert reader.answer.usage == TokenUsage(8, 0)
+
+
+@pytest.mark.parametrize(
+    ("cost", "pusd"),
+    [
+        (1.4499999999999999e-05, 14_500_000),  # a product of floats, as OpenRouter sends them
+        ("0.000014499999999999999", 14_500_000),
+        (0.1234567890123, 123_456_789_012),
+        (0.0000000000005, 0),  # half a pico-dollar: to the even one
+        (0.0000000000015, 2),
+        (3, 3_000_000_000_000),
+        (-0.5, None),
+        (float("nan"), None),
+        (True, None),
+        ("free", None),
+    ],
+)
+def test_a_reported_cost_is_never_refused_for_its_digits(cost: object, pusd: int | None) -> None:
+    answer = Answer()
+    answer.note_cost(cost)
+    assert answer.reported_cost_pusd == pusd

@@ -195,7 +195,10 @@ class Ledger(LedgerReader):
                 raise Unavailable("the ledger is closing", code="shutting-down")
             if self._failure:
                 raise Unavailable(self._failure, code="ledger-failed")
-            submission = _Submission(events, intents, settled, refused, Future())
+            # Copies: the writer's thread must find what was counted here, whatever callers do next.
+            submission = _Submission(
+                tuple(events), tuple(intents), tuple(settled), refused, Future()
+            )
             if self._pending + submission.size > MAX_PENDING_EVENTS and self._pending:
                 raise Unavailable(
                     "too many events wait to be written; try again in a moment", code="overloaded"

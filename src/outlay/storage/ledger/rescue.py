@@ -1,0 +1,110 @@
+"""The rescue file: outcomes that the ledger could not take, on disk until the next start.
+
+After an I/O error the ledger accepts nothing until it has been opened anew, yet providers have been
+called and clients answered. What is known of those requests goes into this file, one line each:
+the BLAKE2b digest of the event's JSON, a space, the JSON.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from outlay.domain.errors import Damaged
+from outlay.domain.event import UsageEvent
+
+logger = logging.getLogger(__name__)
+
+_DIGEST_BYTES: Final = 16
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(UsageEvent).decode
+
+
+class RescueFile:
+    """Appends events to a file, each on disk before the call returns. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file: later there may be no descriptor or room left to do it."""
+        self._path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._lock = threading.Lock()
+        self.count = 0
+        """Events appended by this process."""
+
+    def append(self, events: Sequence[UsageEvent]) -> bool:
+        """Keep events for the next start; whether they are on disk.
+
+        What the disk does not take is logged in full: the log is the last place there is.
+        """
+        lines = [_line(event) for event in events]
+        with self._lock:
+            try:
+                self._write(b"".join(lines))
+            except OSError:
+                for line in lines:
+                    logger.exception("not in %s: %s", self._path.name, line.decode().rstrip())
+                return False
+            self.count += len(events)
+        return True
+
+    def _write(self, data: bytes) -> None:
+        if not self._ends_in_newline():  # what a crash left unfinished stays a line of its own
+            data = b"\n" + data
+        while data:
+            data = data[os.write(self._file, data) :]
+        os.fsync(self._file)
+
+    def _ends_in_newline(self) -> bool:
+        size = os.fstat(self._file).st_size
+        return size == 0 or os.pread(self._file, 1, size - 1) == b"\n"
+
+    def read(self) -> list[UsageEvent]:
+        """The events in the file, in the order of their lines.
+
+        An unfinished line is passed over: it was not on disk when the process ended. Raises
+        Damaged for any other line that is not what was written.
+        """
+        content = self._path.read_bytes()
+        finished = content[: content.rfind(b"\n") + 1]
+        return list(self._events(finished.splitlines()))
+
+    def _events(self, lines: Sequence[bytes]) -> Iterator[UsageEvent]:
+        for number, line in enumerate(lines, 1):
+            digest, _, text = line.partition(b" ")
+            if digest == _digest(text):
+                yield _decode(text)
+            elif not text.endswith(b"}"):
+                logger.warning("line %d of %s is unfinished", number, self._path)
+            else:
+                raise Damaged(
+                    f"line {number} of {self._path} is not what was written; correct it, or move "
+                    "the file away to start without the requests in it",
+                    code="rescue-checksum",
+                )
+
+    def clear(self) -> None:
+        """Forget the events; the ledger has them."""
+        os.ftruncate(self._file, 0)
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Release the file, and remove it when there is nothing in it."""
+        is_empty = os.fstat(self._file).st_size == 0
+        os.close(self._file)
+        if is_empty:
+            self._path.unlink(missing_ok=True)
+
+
+def _line(event: UsageEvent) -> bytes:
+    text = _encode(event)
+    return _digest(text) + b" " + text + b"\n"
+
+
+def _digest(text: bytes) -> bytes:
+    return blake2b(text, digest_size=_DIGEST_BYTES).hexdigest().encode()
