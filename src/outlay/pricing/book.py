@@ -35,6 +35,13 @@ class PricedUsage(NamedTuple):
     id of an organization's own price, empty for unpriced."""
 
 
+def load_price_list() -> None:
+    """Read the list prices and model aliases, which else the first look-up does."""
+    from outlay.pricing.seed import is_listed
+
+    is_listed("openai", canonical_model("gpt-4o"))
+
+
 UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
 
 _Key = tuple[str, str, tuple[tuple[str, str], ...] | None]

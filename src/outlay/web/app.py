@@ -1,5 +1,6 @@
 """The web application: what is served where, in which order it is wrapped."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -41,10 +42,18 @@ from outlay.web.api import (
 from outlay.web.dashboard import routes as dashboard
 from outlay.web.dashboard.pages import render_error
 from outlay.web.http.auth import Open
-from outlay.web.http.errors import TITLES, problem, status_of, wants_html
+from outlay.web.http.errors import (
+    TITLES,
+    is_out_of_files,
+    out_of_files,
+    problem,
+    status_of,
+    wants_html,
+)
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
 from outlay.web.http.openapi import describe
 from outlay.web.ingest import events, litellm, otlp
+from outlay.web.preloading import preload
 from outlay.web.proxy.app import Proxy
 
 ROUTERS: Final = (
@@ -109,8 +118,10 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._proxy.start()
+        preloading = asyncio.create_task(asyncio.to_thread(preload))
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        await preloading
         await self._proxy.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -189,7 +200,9 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     return problem(status, code, detail, request=request)
 
 
-def _on_bug(request: Request, _: Exception) -> Response:
+def _on_bug(request: Request, error: Exception) -> Response:
+    if is_out_of_files(error):
+        return _on_outlay_error(request, out_of_files())
     detail = "Something went wrong on our side; the log has the details."
     if wants_html(request):
         return render_error(request, 500, TITLES[500], detail, "internal")

@@ -1,5 +1,6 @@
 """Domain errors as HTTP answers: one table of statuses, one shape (RFC 9457)."""
 
+import errno
 from typing import Final
 
 import orjson
@@ -85,6 +86,24 @@ def problem(
         headers["Retry-After"] = "2"
     return Response(
         orjson.dumps(body), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def is_out_of_files(error: BaseException | None) -> bool:
+    """Whether an error comes of having no file descriptors left, in this process or the machine."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def out_of_files() -> Unavailable:
+    """What is told then."""
+    return Unavailable(
+        "the server has no file descriptors left; try again in a moment, and raise its limit "
+        "(ulimit -n) if this comes back",
+        code="out-of-files",
     )
 
 
