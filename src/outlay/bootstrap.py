@@ -42,11 +42,12 @@ from outlay.services.routing import Router
 from outlay.services.sign_in import SignIn
 from outlay.services.spend_counters import LocalCounters, SharedCounters, SpendCounters
 from outlay.services.sso import Sso
+from outlay.services.sso_provider import Providers
 from outlay.services.sso_settings import SsoSettings
 from outlay.services.tokens import Tokens
 from outlay.services.tracing import Tracing
 from outlay.services.trail import Trail
-from outlay.services.upstreams import Upstreams
+from outlay.services.upstreams import Upstreams, is_reachable_address
 from outlay.services.usage_tables import UsageTables
 from outlay.services.verification import Verification
 from outlay.settings import Settings
@@ -160,7 +161,13 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 retention=retention,
                 router=router,
                 tracing=Tracing(directory, recorder, clock),
-                sso=Sso(directory, administration.sso, trail, clock),
+                sso=Sso(
+                    directory,
+                    administration.sso,
+                    Providers(is_reachable_address),
+                    trail,
+                    clock,
+                ),
                 usage_tables=UsageTables(analytics, directory),
                 watch=watch,
             )

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,9 +31,21 @@ class IdentityProvider:
     metadata: dict[str, Any] = field(default_factory=dict)
     key_reads: int = 0
     redeemed: list[dict[str, str]] = field(default_factory=list)
+    says_iss: bool = False
+    """Whether it says who it is when it sends a browser back (RFC 9207)."""
+    redirect_uri: str = ""
+    """The only address that it sends browsers back to; empty: any."""
+    instead: Callable[[dict[str, str]], str] | None = None
+    """A hostile one sends browsers here."""
+    posted: list[dict[str, str]] = field(default_factory=list)
+    """All that was sent to the token endpoint."""
 
     def authorize(self, query: dict[str, str]) -> str:
         """Where the browser goes next: back, with a code."""
+        if self.instead is not None:
+            return self.instead(query)
+        if self.redirect_uri and query["redirect_uri"] != self.redirect_uri:
+            return f"{self.issuer}/refused"
         assert query["response_type"] == "code"
         assert query["client_id"] == CLIENT
         assert query["code_challenge_method"] == "S256"
@@ -41,10 +53,13 @@ class IdentityProvider:
         code = f"code-{len(self.codes)}"
         self.codes[code] = query
         back = urlencode({"code": code, "state": query["state"]})
+        if self.says_iss:
+            back += "&" + urlencode({"iss": self.issuer})
         return f"{query['redirect_uri']}?{back}"
 
     def redeem(self, form: dict[str, str], authorization: str) -> dict[str, str] | None:
         """The answer of the token endpoint, None for a refusal."""
+        self.posted.append(form)
         query = self.codes.pop(form["code"], None)
         expected = base64.b64encode(f"{CLIENT}:{quote_plus(SECRET)}".encode()).decode()
         if query is None or authorization != f"Basic {expected}":

@@ -41,7 +41,7 @@ def clock(server: Server) -> Iterator[FixedClock]:
 
 
 def sign_in(world: World, email: str, password: str) -> int:
-    form = {"email": email, "password": password}
+    form = {"organization": world.organization.slug, "email": email, "password": password}
     return httpx.post(f"{world.server.url}/login", data=form).status_code
 
 
@@ -144,7 +144,11 @@ def test_a_link_made_for_a_developer_does_not_open_the_account_of_an_owner(world
     assert sign_in(world, member.email, PASSWORD) == 303
 
 
-def test_an_invitation_cannot_take_an_address_that_has_an_account(world: World) -> None:
+# Addresses
+
+
+def test_an_address_that_another_organization_has_is_free_here(world: World) -> None:
+    """Nor is it told: the answers are those to an address that nobody has."""
     path, other = invite(world), make_world(world.server)
     email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
     assert email is not None
@@ -153,12 +157,57 @@ def test_an_invitation_cannot_take_an_address_that_has_an_account(world: World) 
         headers=other.people[Role.OWNER].bearer,
         json={"email": email[0], "role": "owner"},
     ).json()["url"]
-    assert httpx.post(taken, data={"name": "There", "password": OTHER}).status_code == 303
+    theirs = "words that are others' own"
+    assert httpx.post(taken, data={"name": "There", "password": theirs}).status_code == 303
+
+    answer = httpx.post(world.server.url + path, data={"name": "Here", "password": OTHER})
+
+    assert answer.status_code == 303
+    assert (sign_in(world, email[0], OTHER), sign_in(other, email[0], theirs)) == (303, 303)
+    assert (sign_in(world, email[0], theirs), sign_in(other, email[0], OTHER)) == (401, 401)
+
+
+def test_failures_in_one_organization_do_not_close_the_door_of_another(world: World) -> None:
+    other = make_world(world.server)
+    member = world.people[Role.DEVELOPER].member
+    other.add_person(Role.DEVELOPER, email=member.email)
+    assert [sign_in(other, member.email, "guess") for _ in range(ATTEMPTS)][-1] == 401
+
+    assert sign_in(other, member.email, PASSWORD) == 429
+    assert sign_in(world, member.email, PASSWORD) == 303
+
+
+def test_a_member_s_address_cannot_be_taken_by_an_invitation_here(world: World) -> None:
+    path = invite(world)
+    email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
+    assert email is not None
+    world.add_person(Role.DEVELOPER, email=email[0].upper())
 
     answer = httpx.post(world.server.url + path, data={"name": "Here", "password": OTHER})
 
     assert answer.status_code == 409
-    assert sign_in(world, email[0], OTHER) == 303
+    assert sign_in(world, email[0], PASSWORD) == 303
+
+
+def test_where_there_are_several_the_form_asks_for_the_organization(world: World) -> None:
+    make_world(world.server)
+    url, email = f"{world.server.url}/login", world.people[Role.ADMIN].member.email
+    form = {"email": email, "password": PASSWORD}
+
+    assert 'name="organization"' in httpx.get(url, headers=HTML).text
+    unnamed = httpx.post(url, data=form, headers=HTML)
+    assert (unnamed.status_code, "Name your organization" in unnamed.text) == (400, True)
+    nobody = httpx.post(url, data={**form, "organization": "nobody"}, headers=HTML)
+    assert nobody.status_code == 401
+    slug = world.organization.slug.upper()
+    right = httpx.post(url, data={**form, "organization": f" {slug} "}, headers=HTML)
+    assert right.status_code == 303
+    again = httpx.get(url, headers={**HTML, "Cookie": f"outlay_organization={slug}"}).text
+    assert f'value="{slug}"' in again
+
+
+def test_where_there_is_one_it_needs_no_name(public: Any) -> None:
+    assert 'name="organization"' not in public.get("/login", headers=HTML).text
 
 
 # Guessing

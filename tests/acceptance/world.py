@@ -83,7 +83,9 @@ class World:
         _, token = self.administration.tokens.create(
             self.operator, description=self.name(), scopes=Scope, member_id=member.member_id
         )
-        signing = self.administration.sign_in.sign_in(member.email, PASSWORD, new_id("ip"), "req")
+        signing = self.administration.sign_in.sign_in(
+            member.email, PASSWORD, new_id("ip"), "req", organization=self.organization.slug
+        )
         with ThreadPoolExecutor(1) as pool:
             session_token = pool.submit(asyncio.run, signing).result()
         return Person(member, token, session_token)

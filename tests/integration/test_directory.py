@@ -100,10 +100,10 @@ def new_token(services: Services, member_id: str, expires_at: datetime | None = 
     return token
 
 
-def sign_in(services: Services, password: str = PASSWORD) -> str:
+def sign_in(services: Services, password: str = PASSWORD, organization: str = "") -> str:
     """In a thread of its own: the page tests leave an event loop running in this one."""
     signing = services.administration.sign_in.sign_in(
-        "ME@example.test", password, "127.0.0.1", "req_1"
+        "ME@example.test", password, "127.0.0.1", "req_1", organization=organization
     )
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, signing).result()
@@ -347,7 +347,7 @@ def test_an_installation_of_an_older_version_is_brought_up_with_all_it_has(
         found = administration.organizations.called("Acme Corp")
         assert found is not None
         acme = operator_of(found)
-        assert sign_in(services)
+        assert sign_in(services, organization=found.slug)
         token = services.access.actor_of_token("ota_tok_secret")
         members = administration.members.of(acme)
         projects = administration.projects.of(acme)

@@ -13,9 +13,10 @@ from outlay.cli.administration import (
     confirm,
 )
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
 from outlay.services.checks import pick
-from outlay.services.sso import CALLBACK
+from outlay.services.sso import callback_of
 
 sso = typer.Typer(help="Single sign-on by OpenID Connect.", no_args_is_help=True)
 
@@ -64,7 +65,8 @@ def set_provider(
             group_claim=group_claim,
             groups=groups,
         )
-    say(f"People can sign in with {issuer}. It must send them back to {_callback(data)}")
+    say(f"People can sign in with {issuer}. It must send them back to:")
+    out.print(_callback(data, operator), soft_wrap=True)
 
 
 @sso.command("show")
@@ -80,7 +82,7 @@ def show(organization: OrganizationOption = None, data: DataOption = None) -> No
     table.add_row("client id", found.client_id)
     table.add_row("mail domains", " ".join(found.domains))
     table.add_row("group claim", found.group_claim)
-    table.add_row("redirect to", _callback(data))
+    table.add_row("redirect to", _callback(data, operator))
     for name, group_id in found.groups.items():
         table.add_row("group", f"{name} = {group_id}")
     out.print(table)
@@ -97,6 +99,6 @@ def remove(
     say("Single sign-on is off.")
 
 
-def _callback(data: str | None) -> str:
+def _callback(data: str | None, operator: Actor) -> str:
     """What the provider must allow as the address to send people back to."""
-    return base_url_of(data) + CALLBACK
+    return base_url_of(data) + callback_of(operator.organization_id)

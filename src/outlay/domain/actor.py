@@ -42,6 +42,16 @@ class Channel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Whose right an invitation or a password link rests on."""
+
+    member_id: str | None
+    """None for the operator."""
+    token_id: str | None
+    """The access token it was made with, where it was one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Somebody who may act in one organization, which always comes from here, never from a URL.
 
@@ -64,6 +74,11 @@ class Actor:
     """Which access token, where it is one."""
     request_id: str = ""
     """The HTTP request that this is about."""
+
+    @property
+    def as_issuer(self) -> Issuer:
+        """What the actor hands out rests on."""
+        return Issuer(member_id=self.member_id or None, token_id=self.credential_id or None)
 
     @property
     def is_operator(self) -> bool:

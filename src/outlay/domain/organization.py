@@ -5,7 +5,7 @@ Deleted things keep their rows, so that names survive in reports; `is_deleted` m
 
 from dataclasses import dataclass
 
-from outlay.domain.actor import Actor, Plan, Role
+from outlay.domain.actor import Actor, Issuer, Plan, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,17 @@ class Invitation:
     organization_id: str
     email: str
     role: Role
+    issuer: Issuer
+    created_at_us: int
+    expires_at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordLink:
+    """The right to set a member's password once, for whoever has the link."""
+
+    member_id: str
+    issuer: Issuer
     created_at_us: int
     expires_at_us: int
 

@@ -1,31 +1,69 @@
-"""Small HTTP requests of our own: bounded in size and time, never redirected."""
+"""Small HTTP requests of our own: bounded in size and time, never redirected.
+
+Which addresses they may go to is decided on the address itself, when a socket for it is made: a
+name that points elsewhere a moment later (DNS rebinding) does not get around it.
+"""
 
 import base64
-from collections.abc import Mapping
-from typing import Final
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any, Final
 from urllib.parse import quote_plus
 
 import aiohttp
 
 MAX_BYTES: Final = 512 * 1024
+MAX_HEADER_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 10.0
+
+Address = IPv4Address | IPv6Address
 
 
 class FetchFailed(Exception):
     """There was no answer, or not one to work with; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer, and where it may have come from."""
+
+    body: bytes
+    addresses: tuple[Address, ...]
+    """Those that a connection was tried to: one, or several of one name."""
+
+
 async def fetch(
-    url: str, *, form: Mapping[str, str] | None = None, basic: tuple[str, str] | None = None
-) -> bytes:
-    """The body at a URL: by GET, or by POST of a form, with HTTP Basic authentication if given."""
-    headers = {"Accept": "application/json"}
+    url: str,
+    *,
+    permits: Callable[[Address], bool],
+    form: Mapping[str, str] | None = None,
+    basic: tuple[str, str] | None = None,
+) -> Fetched:
+    """The answer at a URL: by GET, or by POST of a form, with HTTP Basic authentication if given.
+
+    `permits` says of an address whether it may be connected to.
+    """
+    # A compressed body could be a thousand times as large as it looks.
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     if basic:
         headers["Authorization"] = _basic(*basic)
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    tried: list[Address] = []
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout) as client,
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    resolver=aiohttp.ThreadedResolver(),
+                    socket_factory=_guarded_socket(permits, tried),
+                    force_close=True,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                auto_decompress=False,
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+            ) as client,
             client.request(
                 "GET" if form is None else "POST",
                 url,
@@ -39,11 +77,29 @@ async def fetch(
                 body += more
             if response.status != 200:
                 raise FetchFailed(f"{url} answered with status {response.status}")
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise FetchFailed(f"{url} could not be reached ({type(error).__name__})") from error
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise FetchFailed(
+            f"{url} could not be reached ({type(error).__name__}: {error})"
+        ) from error
     if len(body) > MAX_BYTES:
         raise FetchFailed(f"{url} answered with more than {MAX_BYTES // 1024} KiB")
-    return body
+    return Fetched(body, tuple(tried))
+
+
+def _guarded_socket(
+    permits: Callable[[Address], bool], tried: list[Address]
+) -> Callable[[tuple[Any, ...]], socket.socket]:
+    """A socket factory for aiohttp's connector; it notes the addresses that it lets through."""
+
+    def make(info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, target = info
+        address = ip_address(target[0].partition("%")[0])
+        if not permits(address):
+            raise OSError(f"{address} may not be connected to")
+        tried.append(address)
+        return socket.socket(family, kind, protocol)
+
+    return make
 
 
 def _basic(client_id: str, secret: str) -> str:

@@ -4,11 +4,11 @@ import logging
 from datetime import timedelta
 from typing import Final
 
+from outlay.domain.access_token import TOKEN_PREFIX
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Scope
 from outlay.domain.errors import Unauthenticated, Unavailable
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.secrets import digest_secret, is_same_digest
-from outlay.services.tokens import TOKEN_PREFIX
 from outlay.storage.directory.access_tokens import find_access_token
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import find_member
@@ -67,12 +67,9 @@ class Access:
             found = find_access_token(session, token_id)
             offered = digest_secret(secret)
             is_right = is_same_digest(found[1] if found else bytes(len(offered)), offered)
-            if found is None or not is_right or found[0].is_revoked:
+            if found is None or not is_right or not found[0].is_good_at(to_us(self._clock.now())):
                 raise refused
             stored = found[0]
-            expires = stored.expires_at_us
-            if expires is not None and expires <= to_us(self._clock.now()):
-                raise refused
             actor = actor_for(session, stored.member_id, stored.scopes, Channel.TOKEN, token_id)
         if actor is None:
             raise refused

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from outlay.domain.actor import Actor, Role
-from outlay.domain.audit import Action
+from outlay.domain.audit import Action, Value
 from outlay.domain.errors import NotFound
 from outlay.domain.organization import Member
 from outlay.kit.ids import new_id
@@ -76,14 +76,20 @@ class Erasure:
             session = change.session
             member = _find(session, actor, member.member_id)
             _check(session, actor, member)
+            released: dict[str, Value] = {}
             if not member.is_deleted:
-                release_member(session, member, change.now_us)
+                released = release_member(session, member, change.now_us)
             invitations = invitations_taken_by(session, member.member_id)
             forgotten = forget_discovered(session, member.organization_id, member.email)
             destroyed = destroy_personal_values(
                 session, [member.member_id, *invitations, *forgotten]
             )
-            forget_address(session, member.email, member.member_id + _ERASED_DOMAIN)
+            forget_address(
+                session,
+                member.organization_id,
+                member.email,
+                member.member_id + _ERASED_DOMAIN,
+            )
             delete_identities(session, member.member_id)
             set_password(session, member.member_id, None)
             update_member(
@@ -93,7 +99,7 @@ class Erasure:
             change.note(
                 Action.MEMBER_ERASE,
                 member.member_id,
-                after={"destroyed": destroyed, "events": events},
+                after={"destroyed": destroyed, "events": events, **released},
             )
         self._directory.truncate_log()
         return ErasureReport(member_id=member.member_id, events=events, values=len(destroyed))

@@ -7,14 +7,15 @@ from typing import Final
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.errors import Conflict, NotFound, NotPermitted
-from outlay.domain.organization import Invitation, Member
+from outlay.domain.organization import Invitation, Member, PasswordLink
 from outlay.domain.policy import may_manage, permit_admission
 from outlay.kit.clock import from_us, in_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.checks import check_email, check_name, pick
-from outlay.services.trail import Trail
-from outlay.storage.directory.access_tokens import revoke_tokens_of
+from outlay.services.issuing import ended, void_unfounded
+from outlay.services.trail import Change, Trail
+from outlay.storage.directory.access_tokens import find_access_token, revoke_tokens_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import end_membership, list_memberships
 from outlay.storage.directory.invitations import (
@@ -85,8 +86,9 @@ class Members:
                 organization_id=actor.organization_id,
                 email=address,
                 role=role,
+                issuer=actor.as_issuer,
                 created_at_us=change.now_us,
-                expires_at_us=change.now_us + in_us(INVITATION_LIFETIME),
+                expires_at_us=_expiry(change, actor, INVITATION_LIFETIME),
             )
             create_invitation(change.session, invitation, digest_secret(secret))
             change.note(
@@ -121,9 +123,13 @@ class Members:
     def update(
         self, actor: Actor, member_id: str, *, name: str | None = None, role: Role | None = None
     ) -> Member:
-        """Change name or role; another role signs the member out everywhere."""
+        """Change name or role; another role signs the member out everywhere.
+
+        What they invited others to, and may not any more, ends with it.
+        """
         with self._trail.change(actor) as change:
             before = find_present_member(change.session, actor, member_id)
+            voided: dict[str, Value] = {}
             check_manages(actor, before.role)
             after = replace(
                 before,
@@ -138,8 +144,13 @@ class Members:
                 delete_password_links(change.session, member_id)
                 delete_sessions_of(change.session, member_id)
             update_member(change.session, after)
+            if after.role is not before.role:
+                voided = void_unfounded(change.session, actor.organization_id, change.now_us)
             change.note_update(
-                Action.MEMBER_UPDATE, member_id, describe_member(before), describe_member(after)
+                Action.MEMBER_UPDATE,
+                member_id,
+                describe_member(before),
+                describe_member(after) | voided,
             )
         return after
 
@@ -160,14 +171,15 @@ class Members:
     def remove(self, actor: Actor, member_id: str) -> None:
         """Let a member go: signed out, tokens revoked, out of all groups.
 
+        Invitations and password links that they made end, too.
         API keys that they created keep working, as applications use them; revoke those apart.
         """
         with self._trail.change(actor) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             check_other_owner(change.session, actor, member)
-            release_member(change.session, member, change.now_us)
-            change.note(Action.MEMBER_REMOVE, member_id, before=describe_member(member))
+            released = release_member(change.session, member, change.now_us)
+            change.note(Action.MEMBER_REMOVE, member_id, before=describe_member(member) | released)
 
     def create_password_link(self, actor: Actor, member_id: str) -> str:
         """The secret of a link by which a member sets a password, once, within a day."""
@@ -176,26 +188,39 @@ class Members:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             permit_admission(actor, member.role)
-            create_password_link(
-                change.session,
-                digest_secret(secret),
-                member_id,
-                change.now_us,
-                change.now_us + in_us(PASSWORD_LINK_LIFETIME),
+            link = PasswordLink(
+                member_id=member_id,
+                issuer=actor.as_issuer,
+                created_at_us=change.now_us,
+                expires_at_us=_expiry(change, actor, PASSWORD_LINK_LIFETIME),
             )
+            create_password_link(change.session, link, digest_secret(secret))
             change.note(Action.PASSWORD_LINK_CREATE, member_id)
         return secret
 
 
-def release_member(session: WriteSession, member: Member, now_us: int) -> None:
-    """Take everything from a member that lets them in."""
+def release_member(session: WriteSession, member: Member, now_us: int) -> dict[str, Value]:
+    """Take everything from a member that lets them in, or others by their right.
+
+    What the entry of the change says of it.
+    """
     for membership in list_memberships(session, member.organization_id):
         if membership.member_id == member.member_id:
             end_membership(session, membership.group_id, member.member_id, now_us)
     delete_sessions_of(session, member.member_id)
-    revoke_tokens_of(session, member.member_id, now_us)
+    tokens = revoke_tokens_of(session, member.member_id, now_us)
     delete_password_links(session, member.member_id)
     delete_member(session, member.member_id, now_us)
+    return ended(tokens=tokens) | void_unfounded(session, member.organization_id, now_us)
+
+
+def _expiry(change: Change, actor: Actor, lifetime: timedelta) -> int:
+    """When something that lets somebody in expires: not after the token that it is made with."""
+    expires_at_us = change.now_us + in_us(lifetime)
+    found = find_access_token(change.session, actor.credential_id)
+    if found is None or found[0].expires_at_us is None:
+        return expires_at_us
+    return min(expires_at_us, found[0].expires_at_us)
 
 
 def present_members(session: ReadSession, actor: Actor) -> list[Member]:

@@ -1,33 +1,50 @@
 """Signing in and out: passwords, links that work once, the first owner."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role
-from outlay.domain.audit import Action, Personal
-from outlay.domain.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable
-from outlay.domain.organization import Invitation, Member, Organization, operator_of
+from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.errors import Conflict, Invalid, Unauthenticated, Unavailable
+from outlay.domain.organization import (
+    Invitation,
+    Member,
+    Organization,
+    operator_of,
+)
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.access import actor_for
 from outlay.services.checks import check_email, check_name
+from outlay.services.issuing import (
+    ended,
+    good_invitation,
+    invitation_over,
+    link_over,
+    member_of_link,
+    void_unfounded,
+)
 from outlay.services.members import describe_member, find_present_member
 from outlay.services.organizations import Organizations
 from outlay.services.passwords import Passwords, check_password
 from outlay.services.trail import Change, Trail
+from outlay.storage.directory.access_tokens import revoke_tokens_of
+from outlay.storage.directory.api_keys import revoke_keys_of
 from outlay.storage.directory.engine import Directory
-from outlay.storage.directory.invitations import close_invitation, find_invitation
+from outlay.storage.directory.invitations import close_invitation
 from outlay.storage.directory.members import (
     create_member,
     find_login,
-    find_member,
+    find_password_hash,
     set_password,
 )
 from outlay.storage.directory.organizations import find_organization, list_organizations
-from outlay.storage.directory.password_links import delete_password_links, find_password_link
+from outlay.storage.directory.password_links import delete_password_links
+from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.sessions import (
     StoredSession,
     create_session,
@@ -46,6 +63,17 @@ ATTEMPTS: Final = 10
 ATTEMPTS_OF_ADDRESS: Final = 100
 """Failures from one address: behind a proxy it may be the address of everybody."""
 ATTEMPT_WINDOW: Final = timedelta(minutes=15)
+
+
+class _Attempt(NamedTuple):
+    """A sign-in under way."""
+
+    account: bytes
+    """What failures are counted by, beside the address that they come from."""
+    address: bytes
+    at_us: int
+    member: Member | None
+    password_hash: str | None
 
 
 class SignIn:
@@ -67,23 +95,36 @@ class SignIn:
 
     # With a password
 
-    async def sign_in(self, email: str, password: str, remote: str, request_id: str) -> str:
+    async def sign_in(
+        self, email: str, password: str, remote: str, request_id: str, *, organization: str = ""
+    ) -> str:
         """A session token for the right e-mail address and password.
 
-        Raises Unauthenticated for a wrong pair, without saying which of the two is wrong, and
-        Unavailable after too many failures of the account or from the address.
+        An address is one organization's alone, so it takes the slug of the organization, too,
+        where there are several. Raises Invalid without it, Unauthenticated for a wrong pair,
+        without saying what is wrong, and Unavailable after too many failures of the account or
+        from the address.
         """
-        account = digest_secret(f"account {email.strip().lower()}")
-        address = digest_secret(f"address {remote}")
-        at_us = self._count_attempt({account: ATTEMPTS, address: ATTEMPTS_OF_ADDRESS})
-        with self._directory.read() as session:
-            login = find_login(session, email.strip())
-        member, password_hash = login or (None, None)
-        if not await self._passwords.verify_soon(password_hash, password) or member is None:
+        attempt = await asyncio.to_thread(self._begin, organization, email, remote)
+        is_right = await self._passwords.verify_soon(attempt.password_hash, password)
+        if not is_right or attempt.member is None:
             raise Unauthenticated("This e-mail address and password do not match an account.")
+        return await asyncio.to_thread(self._complete, attempt, attempt.member, request_id)
+
+    def _begin(self, slug: str, email: str, remote: str) -> _Attempt:
+        with self._directory.read() as session:
+            organization = _signing_in_to(session, slug)
+            place = organization.organization_id if organization else slug
+            login = find_login(session, place, email.strip())
+        account, address = _account(place, email), digest_secret(f"address {remote}")
+        at_us = self._count_attempt({account: ATTEMPTS, address: ATTEMPTS_OF_ADDRESS})
+        member, password_hash = login or (None, None)
+        return _Attempt(account, address, at_us, member, password_hash)
+
+    def _complete(self, attempt: _Attempt, member: Member, request_id: str) -> str:
         with self._directory.write() as session:
-            delete_failures(session, account)
-            delete_failures(session, address, at_us)
+            delete_failures(session, attempt.account)
+            delete_failures(session, attempt.address, attempt.at_us)
         return self._open(member.member_id, request_id, method="password")
 
     def _count_attempt(self, limits: Mapping[bytes, int]) -> int:
@@ -145,33 +186,51 @@ class SignIn:
                 change.cancel()
         return ended
 
-    def change_password(self, actor: Actor, current: str, password: str, token: str | None) -> None:
-        """Replace the actor's own password and end their other sessions."""
+    def change_password(
+        self,
+        actor: Actor,
+        current: str,
+        password: str,
+        token: str | None,
+        *,
+        revokes_tokens: bool = False,
+        revokes_keys: bool = False,
+    ) -> None:
+        """Replace the actor's own password; end their links and all sessions but a token's one.
+
+        On request also revoke their access tokens, with what those made, and their API keys.
+        """
         check_password(password, field="password")
-        self._count_attempt({digest_secret(f"account {actor.email.lower()}"): ATTEMPTS})
+        account = _account(actor.organization_id, actor.email)
+        self._count_attempt({account: ATTEMPTS})
         with self._directory.read() as session:
-            login = find_login(session, actor.email)
-        if login is None or not self._passwords.verify(login[1], current):
+            present = find_password_hash(session, actor.member_id)
+        if not self._passwords.verify(present, current):
             raise Invalid("This is not your present password.", field="current")
         password_hash = self._passwords.hash(password)
         with self._trail.change(actor) as change:
-            find_present_member(change.session, actor, actor.member_id)
-            set_password(change.session, actor.member_id, password_hash)
-            delete_failures(change.session, digest_secret(f"account {actor.email.lower()}"))
-            delete_sessions_of(
-                change.session, actor.member_id, digest_secret(token) if token else b""
-            )
-            change.note(Action.PASSWORD_UPDATE, actor.member_id)
+            session, member_id = change.session, actor.member_id
+            find_present_member(session, actor, member_id)
+            _put_password(change, member_id, password_hash, digest_secret(token) if token else b"")
+            delete_failures(session, account)
+            revoked: dict[str, Value] = {}
+            if revokes_tokens:
+                revoked |= ended(tokens=revoke_tokens_of(session, member_id, change.now_us))
+                revoked |= void_unfounded(session, actor.organization_id, change.now_us)
+            if revokes_keys:
+                revoked |= ended(apiKeys=revoke_keys_of(session, member_id, change.now_us))
+            change.note(Action.PASSWORD_UPDATE, member_id, before=revoked or None)
 
     # With a link
 
     def invitation(self, secret: str) -> tuple[Invitation, Organization]:
-        """What a link invites to; raises NotFound when it is unknown, used or has expired."""
+        """What a link invites to; raises NotFound when it is unknown, used, void or has expired."""
+        now_us = to_us(self._clock.now())
         with self._directory.read() as session:
-            found = find_invitation(session, digest_secret(secret))
-            organization = find_organization(session, found.organization_id) if found else None
-        if found is None or organization is None or self._is_over(found.expires_at_us):
-            raise NotFound("This invitation has been used, was revoked or has expired.")
+            found = good_invitation(session, secret, now_us)
+            organization = find_organization(session, found.organization_id)
+        if organization is None:
+            raise invitation_over()
         return found, organization
 
     def accept(self, secret: str, name: str, password: str, request_id: str) -> str:
@@ -188,11 +247,10 @@ class SignIn:
         password_hash = self._passwords.hash(password)
         actor = _first_steps(organization, member, request_id)
         with self._trail.change(actor) as change:
-            # Once more: two may have followed the link.
-            if find_invitation(change.session, digest_secret(secret)) is None:
-                raise NotFound("This invitation has been used, was revoked or has expired.")
-            if find_login(change.session, member.email) is not None:
-                raise Conflict("There is an account with this e-mail address already.")
+            # Once more: two may have followed the link, or whoever made it has left meanwhile.
+            good_invitation(change.session, secret, change.now_us)
+            if find_login(change.session, member.organization_id, member.email) is not None:
+                raise Conflict("This e-mail address is a member's already; sign in.")
             create_member(change.session, member, change.now_us, password_hash)
             close_invitation(change.session, invitation.invitation_id, member_id=member.member_id)
             token = open_session(change, member.member_id)
@@ -204,14 +262,9 @@ class SignIn:
         return token
 
     def member_of_link(self, secret: str) -> Member:
-        """Whose password a link sets; raises NotFound when it is unknown, used or has expired."""
-        now_us = to_us(self._clock.now())
+        """Whose password a link sets; raises NotFound when it is unknown, used, void or over."""
         with self._directory.read() as session:
-            member_id = find_password_link(session, digest_secret(secret), now_us)
-            member = find_member(session, member_id) if member_id else None
-        if member is None or member.is_deleted:
-            raise NotFound("This link has been used or has expired.")
-        return member
+            return member_of_link(session, secret, to_us(self._clock.now()))
 
     def set_password(self, secret: str, password: str, request_id: str) -> str:
         """Set a password by a link and end all sessions; a new session token."""
@@ -223,14 +276,11 @@ class SignIn:
                 session, member.member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
             )
         if actor is None:
-            raise NotFound("This link has been used or has expired.")
+            raise link_over()
         with self._trail.change(actor) as change:
-            digest = digest_secret(secret)
-            if find_password_link(change.session, digest, change.now_us) != member.member_id:
-                raise NotFound("This link has been used or has expired.")
-            delete_password_links(change.session, member.member_id)
-            set_password(change.session, member.member_id, password_hash)
-            delete_sessions_of(change.session, member.member_id)
+            # Once more: two may have followed the link, or whoever made it has left meanwhile.
+            member_of_link(change.session, secret, change.now_us)
+            _put_password(change, member.member_id, password_hash)
             token = open_session(change, member.member_id)
             change.note(Action.PASSWORD_UPDATE, member.member_id)
         return token
@@ -288,13 +338,10 @@ class SignIn:
         address = check_email(email)
         password_hash = self._passwords.hash(password)
         with self._trail.change(operator_of(organization)) as change:
-            login = find_login(change.session, address)
+            login = find_login(change.session, organization.organization_id, address)
             if login is not None:
                 member = login[0]
-                if member.organization_id != organization.organization_id:
-                    raise Conflict(f"{address} belongs to another organization")
-                set_password(change.session, member.member_id, password_hash)
-                delete_sessions_of(change.session, member.member_id)
+                _put_password(change, member.member_id, password_hash)
                 change.note(Action.PASSWORD_UPDATE, member.member_id)
                 return member
             member = Member(
@@ -308,8 +355,28 @@ class SignIn:
             change.note(Action.MEMBER_CREATE, member.member_id, after=describe_member(member))
         return member
 
-    def _is_over(self, expires_at_us: int) -> bool:
-        return expires_at_us <= to_us(self._clock.now())
+
+def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
+    """The organization with a slug, or the only one; Invalid when a slug is needed to choose."""
+    organizations = list_organizations(session)
+    if slug:
+        wanted = slug.strip().lower()
+        return next((known for known in organizations if known.slug == wanted), None)
+    if len(organizations) > 1:
+        raise Invalid("Name your organization.", code="organization-required", field="organization")
+    return organizations[0] if organizations else None
+
+
+def _account(organization_id: str, email: str) -> bytes:
+    """What the failures of an account are counted by, whether there is such an account or not."""
+    return digest_secret(f"account {organization_id} {email.strip().lower()}")
+
+
+def _put_password(change: Change, member_id: str, password_hash: str, kept: bytes = b"") -> None:
+    """Set a password; links to set another one end, and sessions but the one with a digest."""
+    set_password(change.session, member_id, password_hash)
+    delete_password_links(change.session, member_id)
+    delete_sessions_of(change.session, member_id, kept)
 
 
 def open_session(change: Change, member_id: str) -> str:

@@ -1,21 +1,19 @@
 """Signing in with an organization's OpenID Connect provider: code flow with PKCE (RFC 7636)."""
 
+import asyncio
 import base64
 import hashlib
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final
 from urllib.parse import urlencode
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Role
 from outlay.domain.audit import Action, Personal, Value
-from outlay.domain.errors import NotFound, Unauthenticated, Unavailable
+from outlay.domain.errors import NotFound, Unauthenticated
 from outlay.domain.organization import GroupMembership, Member, Organization, operator_of
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.clock import Clock, in_us, to_us
-from outlay.kit.fetch import FetchFailed, fetch
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.access import actor_for
@@ -23,7 +21,8 @@ from outlay.services.checks import MAX_NAME, check_email
 from outlay.services.groups import present_groups
 from outlay.services.members import describe_member
 from outlay.services.sign_in import open_session
-from outlay.services.sso_settings import SsoSettings, check_issuer
+from outlay.services.sso_provider import Providers
+from outlay.services.sso_settings import SsoSettings
 from outlay.services.trail import Trail
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import (
@@ -49,28 +48,21 @@ from outlay.wire.oidc import (
     Identity,
     Provider,
     check_id_token,
-    key_id_of,
-    parse_keys,
-    parse_provider,
-    parse_token_answer,
 )
 
 CALLBACK: Final = "/login/sso/callback"
-"""The path that a provider sends browsers back to."""
+"""What the paths that providers send browsers back to begin with."""
+GOOGLE: Final = "https://accounts.google.com"
 
 ATTEMPT_LIFETIME: Final = timedelta(minutes=10)
-METADATA_SECONDS: Final = 3_600.0
-KEYS_SECONDS: Final = 60.0
-"""How soon the keys are read again for a token that is signed with an unknown one."""
 
 
-class _Known(NamedTuple):
-    """What has been read of a provider."""
+def callback_of(organization_id: str) -> str:
+    """The path that the provider of an organization sends browsers back to, and no other one.
 
-    provider: Provider
-    keys: list[Mapping[str, Any]]
-    read_at: float
-    """Monotonic seconds."""
+    It has the id, as another organization may take a slug that has become free.
+    """
+    return f"{CALLBACK}/{organization_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +73,32 @@ class Departure:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a browser brings back."""
+
+    state: str
+    code: str
+    iss: str | None
+    """Who says that it sent the browser back (RFC 9207); None where it does not say."""
+
+
 class Sso:
     """Sends browsers to identity providers and takes them back."""
 
     def __init__(
-        self, directory: Directory, settings: SsoSettings, trail: Trail, clock: Clock
+        self,
+        directory: Directory,
+        settings: SsoSettings,
+        providers: Providers,
+        trail: Trail,
+        clock: Clock,
     ) -> None:
         self._directory = directory
         self._settings = settings
+        self._providers = providers
         self._trail = trail
         self._clock = clock
-        self._known: dict[str, _Known] = {}
 
     def organizations(self) -> list[Organization]:
         """The organizations that have single sign-on."""
@@ -99,29 +106,18 @@ class Sso:
             ids = {sso.organization_id for sso in list_sso(session)}
             return [o for o in list_organizations(session) if o.organization_id in ids]
 
-    async def depart(self, slug: str, target: str, redirect_uri: str) -> Departure:
+    async def depart(self, slug: str, target: str, base_url: str) -> Departure:
         """Begin a sign-in for the organization with a slug; NotFound when it has no provider."""
-        organization = next((o for o in self.organizations() if o.slug == slug), None)
-        if organization is None:
-            raise NotFound("No organization of this name signs in with single sign-on.")
-        stored = self._stored(organization.organization_id)
-        known = await self._read(stored.sso)
+        stored = await asyncio.to_thread(self._called, slug)
+        organization_id = stored.sso.organization_id
+        known = await self._providers.read(stored.sso.issuer)
         state, nonce, verifier = new_secret(), new_secret(), new_secret(64)
-        now_us = to_us(self._clock.now())
-        attempt = SsoAttempt(
-            organization_id=organization.organization_id,
-            nonce=nonce,
-            verifier=verifier,
-            target=target,
-            created_at_us=now_us,
-        )
-        with self._directory.write() as session:
-            create_attempt(session, digest_secret(state), attempt, now_us - in_us(ATTEMPT_LIFETIME))
+        await asyncio.to_thread(self._begin, organization_id, state, nonce, verifier, target)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
         query = {
             "response_type": "code",
             "client_id": stored.sso.client_id,
-            "redirect_uri": redirect_uri,
+            "redirect_uri": base_url + callback_of(organization_id),
             "scope": "openid email profile",
             "state": state,
             "nonce": nonce,
@@ -132,79 +128,77 @@ class Sso:
         return Departure(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", state)
 
     async def arrive(
-        self, *, state: str, code: str, redirect_uri: str, request_id: str
+        self, back: Arrival, *, organization_id: str, base_url: str, request_id: str
     ) -> tuple[str, str]:
         """Complete a sign-in: the session token and the page to go to.
 
-        Raises Unauthenticated, saying why, unless everything is as it must be.
+        `organization_id` is the one of the address that the browser came back to. It must be the
+        one that the sign-in was begun for, and the code is from its issuer: else a provider of
+        another organization could have passed on a code that is not its own (a mix-up, RFC 9700,
+        section 4.4). Raises Unauthenticated, saying why, unless everything is as it must be.
         """
-        with self._directory.write() as session:
-            attempt = take_attempt(session, digest_secret(state))
-        now_us = to_us(self._clock.now())
-        if attempt is None or now_us - attempt.created_at_us > in_us(ATTEMPT_LIFETIME):
-            raise Unauthenticated("This sign-in has expired; start again.", code="sso-refused")
-        stored = self._stored(attempt.organization_id)
-        known = await self._read(stored.sso)
-        token = await self._redeem(stored, known.provider, code, attempt.verifier, redirect_uri)
-        known = await self._with_key(stored.sso, known, token)
+        attempt, stored = await asyncio.to_thread(self._take, back.state, organization_id)
+        sso = stored.sso
+        known = await self._providers.read(sso.issuer)
+        _check_sender(known.provider, back.iss)
+        token = await self._providers.redeem(
+            known,
+            sso,
+            secret=self._settings.open_secret(stored),
+            code=back.code,
+            verifier=attempt.verifier,
+            redirect_uri=base_url + callback_of(organization_id),
+        )
+        known = await self._providers.read_for(token, sso.issuer, known)
         identity = check_id_token(
             token,
             known.keys,
             Expected(
-                issuer=stored.sso.issuer,
-                client_id=stored.sso.client_id,
+                issuer=sso.issuer,
+                client_id=sso.client_id,
                 nonce=attempt.nonce,
-                now=now_us // 1_000_000,
-                group_claim=stored.sso.group_claim,
+                now=to_us(self._clock.now()) // 1_000_000,
+                group_claim=sso.group_claim,
             ),
         )
-        return self._admit(stored.sso, identity, request_id), attempt.target
+        return await asyncio.to_thread(self._admit, sso, identity, request_id), attempt.target
 
-    def _stored(self, organization_id: str) -> StoredSso:
+    def _called(self, slug: str) -> StoredSso:
+        """The single sign-on of the organization with a slug."""
         with self._directory.read() as session:
+            for organization in list_organizations(session):
+                stored = find_sso(session, organization.organization_id)
+                if organization.slug == slug.strip().lower() and stored is not None:
+                    return stored
+        raise NotFound("No organization of this name signs in with single sign-on.")
+
+    def _begin(
+        self, organization_id: str, state: str, nonce: str, verifier: str, target: str
+    ) -> None:
+        now_us = to_us(self._clock.now())
+        attempt = SsoAttempt(
+            organization_id=organization_id,
+            nonce=nonce,
+            verifier=verifier,
+            target=target,
+            created_at_us=now_us,
+        )
+        with self._directory.write() as session:
+            create_attempt(session, digest_secret(state), attempt, now_us - in_us(ATTEMPT_LIFETIME))
+
+    def _take(self, state: str, organization_id: str) -> tuple[SsoAttempt, StoredSso]:
+        """The sign-in that a state was given out for, never again, and whose provider it is."""
+        with self._directory.write() as session:
+            attempt = take_attempt(session, digest_secret(state))
             stored = find_sso(session, organization_id)
-        if stored is None:
-            raise NotFound("No organization of this name signs in with single sign-on.")
-        return stored
-
-    # The provider
-
-    async def _read(self, sso: SingleSignOn, max_age: float = METADATA_SECONDS) -> _Known:
-        known = self._known.get(sso.issuer)
-        if known is not None and time.monotonic() - known.read_at < max_age:
-            return known
-        metadata = await _fetch(f"{sso.issuer.rstrip('/')}/.well-known/openid-configuration")
-        provider = parse_provider(metadata, sso.issuer)
-        for url in (provider.authorization_endpoint, provider.token_endpoint, provider.jwks_uri):
-            check_issuer(url.partition("?")[0], "provider's endpoint")
-        keys = parse_keys(await _fetch(provider.jwks_uri))
-        known = self._known[sso.issuer] = _Known(provider, keys, time.monotonic())
-        return known
-
-    async def _with_key(self, sso: SingleSignOn, known: _Known, token: str) -> _Known:
-        """The keys, read again when the token names one that is not among them."""
-        kid = key_id_of(token)
-        if kid is None or any(key.get("kid") == kid for key in known.keys):
-            return known
-        return await self._read(sso, KEYS_SECONDS)
-
-    async def _redeem(
-        self, stored: StoredSso, provider: Provider, code: str, verifier: str, redirect_uri: str
-    ) -> str:
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": redirect_uri,
-            "code_verifier": verifier,
-            "client_id": stored.sso.client_id,
-        }
-        secret = self._settings.open_secret(stored)
-        basic = None
-        if secret and provider.takes_basic:
-            basic = (stored.sso.client_id, secret)
-        elif secret:
-            form["client_secret"] = secret
-        return parse_token_answer(await _fetch(provider.token_endpoint, form=form, basic=basic))
+        now_us = to_us(self._clock.now())
+        if attempt is None or now_us - attempt.created_at_us > in_us(ATTEMPT_LIFETIME):
+            raise Unauthenticated("This sign-in has expired; start again.", code="sso-refused")
+        if attempt.organization_id != organization_id or stored is None:
+            raise Unauthenticated(
+                "This sign-in was begun for another organization; start again.", code="sso-refused"
+            )
+        return attempt, stored
 
     # Our side
 
@@ -245,13 +239,14 @@ class Sso:
 
     def _actor(self, sso: SingleSignOn, identity: Identity, request_id: str) -> Actor:
         """The member that is meant: known by subject, else by verified address, else new."""
+        _check_hosted(sso, identity)
         with self._directory.read() as session:
             member_id = find_identity(session, sso.organization_id, sso.issuer, identity.subject)
             if member_id is None and identity.email:
-                login = find_login(session, identity.email)
-                if login and login[0].organization_id == sso.organization_id:
+                login = find_login(session, sso.organization_id, identity.email)
+                if login is not None:
                     member_id = login[0].member_id
-                elif login is None and _may_join(sso, identity.email):
+                elif _is_of_domains(sso, identity.email):
                     organization = find_organization(session, sso.organization_id)
                     if organization is not None:
                         return _newcomer(organization, identity, request_id)
@@ -267,7 +262,33 @@ class Sso:
         return actor
 
 
-def _may_join(sso: SingleSignOn, email: str) -> bool:
+def _check_sender(provider: Provider, iss: str | None) -> None:
+    """Raise Unauthenticated unless it was the provider that sent the browser back (RFC 9207)."""
+    if iss != provider.issuer and (iss is not None or provider.names_itself):
+        raise Unauthenticated(
+            "This sign-in comes from another identity provider than it was begun at; start again.",
+            code="sso-refused",
+        )
+
+
+def _check_hosted(sso: SingleSignOn, identity: Identity) -> None:
+    """Raise Unauthenticated for an account at Google that a listed domain has no power over.
+
+    Anybody can make a consumer account with the address of a company; it stays verified after
+    they have left. Only the claim `hd` says that the company runs the account.
+    """
+    if (
+        sso.issuer == GOOGLE
+        and _is_of_domains(sso, identity.email)
+        and identity.hosted_domain not in sso.domains
+    ):
+        raise Unauthenticated(
+            "This Google account is not run by your organization. Sign in with the one that is.",
+            code="sso-unknown",
+        )
+
+
+def _is_of_domains(sso: SingleSignOn, email: str) -> bool:
     return email.rpartition("@")[2].lower() in sso.domains
 
 
@@ -310,14 +331,3 @@ def _sync_groups(
     for group_id in left:
         end_membership(session, group_id, actor.member_id, now_us)
     return joined, left
-
-
-async def _fetch(
-    url: str, *, form: Mapping[str, str] | None = None, basic: tuple[str, str] | None = None
-) -> bytes:
-    try:
-        return await fetch(url, form=form, basic=basic)
-    except FetchFailed as error:
-        raise Unavailable(
-            f"The identity provider could not be used: {error}", code="sso-unavailable"
-        ) from error

@@ -18,6 +18,7 @@ from outlay.services.upstreams import check_base_url
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import (
     StoredSso,
+    delete_attempts,
     delete_sso,
     find_sealed_sso,
     find_sso,
@@ -27,6 +28,8 @@ from outlay.storage.directory.sso import (
 _DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _MAX_SECRET: Final = 4096
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_QUERY: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
+"""Characters of a query (RFC 3986, section 3.4)."""
 
 
 class SsoSettings:
@@ -90,6 +93,9 @@ class SsoSettings:
             else:
                 sealed = None
             put_sso(change.session, StoredSso(wanted, sealed), change.now_us)
+            if before and before.sso.place != wanted.place:
+                # What the provider before sends back is nothing for the new one.
+                delete_attempts(change.session, actor.organization_id)
             change.note_update(
                 Action.SSO_PUT,
                 actor.organization_id,
@@ -105,6 +111,7 @@ class SsoSettings:
             if before is None:
                 raise NotFound("There is no single sign-on.")
             delete_sso(change.session, actor.organization_id)
+            delete_attempts(change.session, actor.organization_id)
             change.note(
                 Action.SSO_DELETE, actor.organization_id, before=_describe(before.sso, "forgotten")
             )
@@ -134,10 +141,28 @@ def check_issuer(url: str, field: str = "issuer") -> str:
         check_base_url(url)
     except Invalid as error:
         raise Invalid(error.message.replace("base URL", field), field=field) from error
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if not url.startswith("https://") and not _is_here(url):
         raise Invalid(f"the {field} must begin with https://", field=field)
     return url
+
+
+def check_endpoint(url: str, issuer: str) -> None:
+    """Raise Invalid unless a URL from an issuer's metadata can be one of its endpoints.
+
+    It may have a query, as those of some providers do, but must be https unless the issuer is on
+    this machine. Where it may lead to is decided when it is fetched.
+    """
+    base, _, query = url.partition("?")
+    check_issuer(base, "provider's endpoint")
+    if not _QUERY.fullmatch(query):
+        raise Invalid(f"the provider's endpoint {url!r} has a malformed query")
+    if not url.startswith("https://") and not _is_here(issuer):
+        raise Invalid(f"the provider's endpoint {url!r} must begin with https://")
+
+
+def _is_here(url: str) -> bool:
+    """Whether a URL names this machine."""
+    return urlsplit(url).hostname in _LOOPBACK
 
 
 def _check_domain(domain: str) -> str:

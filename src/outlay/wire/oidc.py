@@ -44,6 +44,8 @@ class Provider:
     jwks_uri: str
     takes_basic: bool
     """Whether the client shows its secret by HTTP Basic authentication; else in the form."""
+    names_itself: bool
+    """Whether it says who it is when it sends a browser back (RFC 9207)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Identity:
     name: str
     groups: tuple[str, ...] | None
     """None when the token says nothing of groups."""
+    hosted_domain: str = ""
+    """At Google, the domain whose organization runs the account (`hd`); empty for others."""
 
 
 def parse_provider(body: bytes, issuer: str) -> Provider:
@@ -86,6 +90,7 @@ def parse_provider(body: bytes, issuer: str) -> Provider:
         token_endpoint=metadata["token_endpoint"],
         jwks_uri=metadata["jwks_uri"],
         takes_basic=isinstance(methods, list) and "client_secret_basic" in methods,
+        names_itself=metadata.get("authorization_response_iss_parameter_supported") is True,
     )
 
 
@@ -127,6 +132,7 @@ def check_id_token(token: str, keys: Sequence[Mapping[str, Any]], expected: Expe
         subject=claims["sub"],
         email=_verified_email(claims),
         name=claims["name"] if isinstance(claims.get("name"), str) else "",
+        hosted_domain=claims["hd"] if isinstance(claims.get("hd"), str) else "",
         groups=(
             tuple(group for group in groups if isinstance(group, str))
             if isinstance(groups, list)

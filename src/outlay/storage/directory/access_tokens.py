@@ -1,6 +1,6 @@
 """Reading and writing access tokens."""
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from outlay.domain.access_token import AccessToken
 from outlay.domain.actor import Scope
@@ -14,6 +14,7 @@ def create_access_token(session: WriteSession, token: AccessToken, digest: bytes
         AccessTokenRow(
             token_id=token.token_id,
             member_id=token.member_id,
+            parent_id=token.parent_id,
             description=token.description,
             digest=digest,
             scopes=" ".join(sorted(token.scopes)),
@@ -42,22 +43,27 @@ def list_access_tokens(session: ReadSession, organization_id: str) -> list[Acces
     return [_from_row(row) for row in rows]
 
 
-def revoke_access_token(session: WriteSession, token_id: str, revoked_at_us: int) -> None:
-    """Make an access token useless from now on."""
-    session.execute(
-        update(AccessTokenRow)
-        .where(AccessTokenRow.token_id == token_id, AccessTokenRow.revoked_at_us.is_(None))
-        .values(revoked_at_us=revoked_at_us)
-    )
+def revoke_access_token(session: WriteSession, token_id: str, revoked_at_us: int) -> list[str]:
+    """Make an access token useless from now on, and all that were made with it; their ids."""
+    revoked: list[str] = []
+    doomed = [token_id]
+    while doomed:
+        revoked += _revoke(session, AccessTokenRow.token_id.in_(doomed), revoked_at_us)
+        children = select(AccessTokenRow.token_id).where(AccessTokenRow.parent_id.in_(doomed))
+        doomed = list(session.scalars(children))
+    return revoked
 
 
-def revoke_tokens_of(session: WriteSession, member_id: str, revoked_at_us: int) -> None:
-    """Make all access tokens of a member useless from now on."""
-    session.execute(
-        update(AccessTokenRow)
-        .where(AccessTokenRow.member_id == member_id, AccessTokenRow.revoked_at_us.is_(None))
-        .values(revoked_at_us=revoked_at_us)
-    )
+def revoke_tokens_of(session: WriteSession, member_id: str, revoked_at_us: int) -> list[str]:
+    """Make all access tokens of a member useless from now on; the ids of those that were not."""
+    return _revoke(session, AccessTokenRow.member_id == member_id, revoked_at_us)
+
+
+def _revoke(session: WriteSession, which: ColumnElement[bool], revoked_at_us: int) -> list[str]:
+    good = (which, AccessTokenRow.revoked_at_us.is_(None))
+    ids = list(session.scalars(select(AccessTokenRow.token_id).where(*good)))
+    session.execute(update(AccessTokenRow).where(*good).values(revoked_at_us=revoked_at_us))
+    return sorted(ids)
 
 
 def _from_row(row: AccessTokenRow) -> AccessToken:
@@ -69,4 +75,5 @@ def _from_row(row: AccessTokenRow) -> AccessToken:
         created_at_us=row.created_at_us,
         expires_at_us=row.expires_at_us,
         is_revoked=row.revoked_at_us is not None,
+        parent_id=row.parent_id,
     )

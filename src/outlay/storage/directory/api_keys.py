@@ -60,6 +60,18 @@ def revoke_api_key(session: WriteSession, api_key_id: str, revoked_at_us: int) -
     )
 
 
+def revoke_keys_of(session: WriteSession, member_id: str, revoked_at_us: int) -> list[str]:
+    """Make all API keys that count as a member's useless; the ids of those that were not."""
+    good = (
+        ApiKeyRow.member_id == member_id,
+        ApiKeyRow.revoked_at_us.is_(None),
+        ApiKeyRow.deleted_at_us.is_(None),
+    )
+    ids = list(session.scalars(select(ApiKeyRow.api_key_id).where(*good)))
+    session.execute(update(ApiKeyRow).where(*good).values(revoked_at_us=revoked_at_us))
+    return sorted(ids)
+
+
 def find_credential(session: ReadSession, api_key_id: str) -> tuple[ApiKey, bytes] | None:
     """The API key with an id and the digest of its secret, revoked and expired ones included.
 

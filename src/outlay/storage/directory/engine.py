@@ -12,7 +12,7 @@ from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
-HEAD: Final = "3130e64f0045"
+HEAD: Final = "20f6f4ac5fa5"
 """The newest migration; a database that has it needs none."""
 
 

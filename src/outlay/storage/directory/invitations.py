@@ -2,7 +2,7 @@
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
-from outlay.domain.actor import Role
+from outlay.domain.actor import Issuer, Role
 from outlay.domain.organization import Invitation
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import InvitationRow
@@ -17,6 +17,8 @@ def create_invitation(session: WriteSession, invitation: Invitation, digest: byt
             email=invitation.email,
             role=invitation.role.value,
             digest=digest,
+            issuer_id=invitation.issuer.member_id,
+            token_id=invitation.issuer.token_id,
             created_at_us=invitation.created_at_us,
             expires_at_us=invitation.expires_at_us,
             member_id=None,
@@ -90,11 +92,14 @@ def _delete_untaken(
     return ids
 
 
-def forget_address(session: WriteSession, email: str, instead: str) -> None:
-    """Replace an address, in any case, in all invitations that are not open."""
+def forget_address(session: WriteSession, organization_id: str, email: str, instead: str) -> None:
+    """Replace an address, in any case, in all invitations of an organization."""
     session.execute(
         update(InvitationRow)
-        .where(func.lower(InvitationRow.email) == email.lower())
+        .where(
+            InvitationRow.organization_id == organization_id,
+            func.lower(InvitationRow.email) == email.lower(),
+        )
         .values(email=instead)
     )
 
@@ -109,6 +114,7 @@ def _from_row(row: InvitationRow) -> Invitation:
         organization_id=row.organization_id,
         email=row.email,
         role=Role(row.role),
+        issuer=Issuer(member_id=row.issuer_id, token_id=row.token_id),
         created_at_us=row.created_at_us,
         expires_at_us=row.expires_at_us,
     )

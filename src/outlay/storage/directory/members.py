@@ -11,7 +11,7 @@ from outlay.storage.directory.tables import MemberRow
 def create_member(
     session: WriteSession, member: Member, created_at_us: int, password_hash: str | None = None
 ) -> None:
-    """Add a member; the e-mail address must be new."""
+    """Add a member; the e-mail address must be new in the organization."""
     session.add(
         MemberRow(
             member_id=member.member_id,
@@ -70,14 +70,23 @@ def find_member(session: ReadSession, member_id: str) -> Member | None:
     return _from_row(row) if row else None
 
 
-def find_login(session: ReadSession, email: str) -> tuple[Member, str | None] | None:
-    """The present member with an e-mail address (any case), and the password hash."""
+def find_login(
+    session: ReadSession, organization_id: str, email: str
+) -> tuple[Member, str | None] | None:
+    """An organization's present member with an e-mail address (any case); the password hash."""
     row = session.scalars(
         select(MemberRow).where(
-            func.lower(MemberRow.email) == email.lower(), MemberRow.deleted_at_us.is_(None)
+            MemberRow.organization_id == organization_id,
+            func.lower(MemberRow.email) == email.lower(),
+            MemberRow.deleted_at_us.is_(None),
         )
     ).first()
     return (_from_row(row), row.password_hash) if row else None
+
+
+def find_password_hash(session: ReadSession, member_id: str) -> str | None:
+    """The hash of a member's password, None when there is none."""
+    return session.scalar(select(MemberRow.password_hash).where(MemberRow.member_id == member_id))
 
 
 def _from_row(row: MemberRow) -> Member:

@@ -2,33 +2,43 @@
 
 from sqlalchemy import delete, select
 
+from outlay.domain.actor import Issuer
+from outlay.domain.organization import PasswordLink
 from outlay.storage.directory.session import ReadSession, WriteSession
-from outlay.storage.directory.tables import PasswordLinkRow
+from outlay.storage.directory.tables import MemberRow, PasswordLinkRow
 
 
-def create_password_link(
-    session: WriteSession, digest: bytes, member_id: str, created_at_us: int, expires_at_us: int
-) -> None:
+def create_password_link(session: WriteSession, link: PasswordLink, digest: bytes) -> None:
     """Add a link, in place of those that the member had."""
-    session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.member_id == member_id))
+    delete_password_links(session, link.member_id)
     session.add(
         PasswordLinkRow(
             digest=digest,
-            member_id=member_id,
-            created_at_us=created_at_us,
-            expires_at_us=expires_at_us,
+            member_id=link.member_id,
+            issuer_id=link.issuer.member_id,
+            token_id=link.issuer.token_id,
+            created_at_us=link.created_at_us,
+            expires_at_us=link.expires_at_us,
         )
     )
     session.flush()
 
 
-def find_password_link(session: ReadSession, digest: bytes, now_us: int) -> str | None:
-    """The member whose password a link sets, None when it is unknown or has expired."""
-    return session.scalars(
-        select(PasswordLinkRow.member_id).where(
-            PasswordLinkRow.digest == digest, PasswordLinkRow.expires_at_us > now_us
-        )
-    ).first()
+def find_password_link(session: ReadSession, digest: bytes, now_us: int) -> PasswordLink | None:
+    """The link that carries a secret, None when it is unknown or has expired."""
+    row = session.get(PasswordLinkRow, digest)
+    return _from_row(row) if row is not None and row.expires_at_us > now_us else None
+
+
+def list_password_links(session: ReadSession, organization_id: str) -> list[PasswordLink]:
+    """The links of an organization's members, expired ones included, oldest first."""
+    rows = session.scalars(
+        select(PasswordLinkRow)
+        .join(MemberRow, MemberRow.member_id == PasswordLinkRow.member_id)
+        .where(MemberRow.organization_id == organization_id)
+        .order_by(PasswordLinkRow.created_at_us, PasswordLinkRow.member_id)
+    )
+    return [_from_row(row) for row in rows]
 
 
 def delete_expired_links(session: WriteSession, now_us: int) -> None:
@@ -39,3 +49,12 @@ def delete_expired_links(session: WriteSession, now_us: int) -> None:
 def delete_password_links(session: WriteSession, member_id: str) -> None:
     """Make the links of a member useless."""
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.member_id == member_id))
+
+
+def _from_row(row: PasswordLinkRow) -> PasswordLink:
+    return PasswordLink(
+        member_id=row.member_id,
+        issuer=Issuer(member_id=row.issuer_id, token_id=row.token_id),
+        created_at_us=row.created_at_us,
+        expires_at_us=row.expires_at_us,
+    )

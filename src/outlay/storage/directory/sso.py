@@ -122,6 +122,11 @@ def create_attempt(
     session.flush()
 
 
+def delete_attempts(session: WriteSession, organization_id: str) -> None:
+    """Forget the sign-ins of an organization that are under way."""
+    session.execute(delete(SsoAttemptRow).where(SsoAttemptRow.organization_id == organization_id))
+
+
 def take_attempt(session: WriteSession, digest: bytes) -> SsoAttempt | None:
     """What a browser was sent away with; it cannot be taken twice."""
     row = session.get(SsoAttemptRow, digest)

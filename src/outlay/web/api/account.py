@@ -8,7 +8,7 @@ from starlette.requests import Request
 from outlay.domain.actor import Actor, Scope
 from outlay.domain.policy import Permission
 from outlay.web.api.members import MemberAnswer, render_member
-from outlay.web.api.models import Answer, Body
+from outlay.web.api.models import Answer, Body, Flag
 from outlay.web.api.organization import OrganizationAnswer, render_organization
 from outlay.web.http.auth import Requires, services_of, session_token
 
@@ -37,6 +37,10 @@ class PasswordBody(Body):
 
     current: str
     password: str
+    revoke_tokens: Flag = False
+    """Whether all access tokens of the caller are revoked as well."""
+    revoke_keys: Flag = False
+    """Whether all API keys that count as the caller's are revoked as well."""
 
 
 class EndedAnswer(Answer):
@@ -65,9 +69,14 @@ def patch_me(request: Request, body: AccountChange, actor: Writer) -> MemberAnsw
 
 @router.put("/password", status_code=204)
 def put_password(request: Request, body: PasswordBody, actor: Writer) -> None:
-    """Change the own password; other sessions end."""
+    """Change the own password; other sessions end, and on request all tokens and API keys."""
     services_of(request).administration.sign_in.change_password(
-        actor, body.current, body.password, session_token(request)
+        actor,
+        body.current,
+        body.password,
+        session_token(request),
+        revokes_tokens=body.revoke_tokens,
+        revokes_keys=body.revoke_keys,
     )
 
 

@@ -61,11 +61,11 @@ async def post_events(request: Request, organization: str, source: Annotated[str
     """Record events of an import into an organization."""
     services = services_of(request)
     body = await read_body(request)
-    known = {entry.organization_id for entry in services.administration.organizations.all()}
-    if organization not in known:
-        raise Invalid("unknown organization", field="organization")
 
     def record() -> Response:
+        known = {entry.organization_id for entry in services.administration.organizations.all()}
+        if organization not in known:
+            raise Invalid("unknown organization", field="organization")
         reports = parse_events(body, source)
         return outcome_response(reports, services.recorder.record(organization, reports))
 

@@ -10,7 +10,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.errors import NotFound
 from outlay.domain.policy import Permission
 from outlay.domain.sso import SingleSignOn
-from outlay.services.sso import CALLBACK
+from outlay.services.sso import callback_of
 from outlay.web.api.models import Answer, Body
 from outlay.web.http.auth import Requires, base_url, services_of
 
@@ -37,7 +37,7 @@ class SsoAnswer(Answer):
     group_claim: str
     groups: dict[str, str]
     redirect_uri: str
-    """What the provider must be told to allow."""
+    """What the provider must be told to allow; the organization's own."""
 
 
 def _render(sso: SingleSignOn, request: Request) -> SsoAnswer:
@@ -47,7 +47,7 @@ def _render(sso: SingleSignOn, request: Request) -> SsoAnswer:
         domains=list(sso.domains),
         group_claim=sso.group_claim,
         groups=dict(sso.groups),
-        redirect_uri=base_url(request) + CALLBACK,
+        redirect_uri=base_url(request) + callback_of(sso.organization_id),
     )
 
 

@@ -30,6 +30,8 @@ class TokenAnswer(Answer):
 
     token_id: str
     member_id: str
+    parent_id: str | None
+    """The access token that it was made with, where it was one: it ends with that."""
     description: str
     scopes: list[Scope]
     created_at: str | None
@@ -52,6 +54,7 @@ def _render(token: AccessToken) -> TokenAnswer:
     return TokenAnswer(
         token_id=token.token_id,
         member_id=token.member_id,
+        parent_id=token.parent_id,
         description=token.description,
         scopes=sorted(token.scopes),
         created_at=render_us(token.created_at_us),
@@ -68,7 +71,10 @@ def get_tokens(request: Request, actor: Reader) -> TokenList:
 
 @router.post("", status_code=201)
 def post_token(request: Request, body: TokenBody, actor: Writer) -> NewTokenAnswer:
-    """A new access token of the caller; its secret is in this answer and nowhere else."""
+    """A new access token of the caller; its secret is in this answer and nowhere else.
+
+    Made with another token, it ends with that one at the latest.
+    """
     token, text = services_of(request).administration.tokens.create(
         actor,
         description=body.description,
@@ -80,5 +86,5 @@ def post_token(request: Request, body: TokenBody, actor: Writer) -> NewTokenAnsw
 
 @router.delete("/{token_id}", status_code=204)
 def delete_token(request: Request, token_id: str, actor: Writer) -> None:
-    """Refuse an access token from now on."""
+    """Refuse an access token from now on, and what was made with it: tokens and open links."""
     services_of(request).administration.tokens.revoke(actor, token_id)

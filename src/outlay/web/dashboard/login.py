@@ -1,17 +1,18 @@
 """Signing in and out, and the choice of theme."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.errors import OutlayError, Unauthenticated, Unavailable
+from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
 from outlay.domain.policy import Permission, has, is_limited
 from outlay.kit.secrets import digest_secret, is_same_digest
-from outlay.services.sso import CALLBACK
+from outlay.services.sso import CALLBACK, Arrival
 from outlay.web.dashboard.pages import THEME_COOKIE, THEMES, render_page
 from outlay.web.dashboard.shell import chosen_project
 from outlay.web.http.auth import (
@@ -30,7 +31,13 @@ from outlay.web.http.errors import status_of
 
 router = APIRouter(include_in_schema=False)
 
-STATE_COOKIE = "outlay_sso"
+SECURE_STATE_COOKIE: Final = "__Host-outlay_sso"
+PLAIN_STATE_COOKIE: Final = "outlay_sso"
+"""Over plain HTTP on loopback, where browsers refuse the `__Host-` prefix."""
+STATE_SECONDS: Final = 600
+ORGANIZATION_COOKIE: Final = "outlay_organization"
+"""The slug that somebody signed in with last, which fills in the form."""
+YEAR_SECONDS: Final = 365 * 86_400
 
 HOME = "/"
 SIGNING_IN = Open("there is no other way to sign in")
@@ -65,25 +72,47 @@ async def post_login(
     email: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = HOME,
+    organization: Annotated[str, Form()] = "",
 ) -> Response:
     """Sign in; a wrong pair shows the form again, saying so."""
     target = safe_target(next)
     remote = request.client.host if request.client else "unknown"
     try:
         token = await services_of(request).administration.sign_in.sign_in(
-            email[:254], password[:1024], remote, request_id_of(request)
+            email[:254],
+            password[:1024],
+            remote,
+            request_id_of(request),
+            organization=organization[:63],
         )
-    except (Unauthenticated, Unavailable) as error:
-        return _form(request, target, error, email[:254])
+    except (Invalid, Unauthenticated, Unavailable) as error:
+        return await run_in_threadpool(
+            _form, request, target, error, email[:254], organization[:63]
+        )
     response = RedirectResponse(target, 303)
     set_session(response, token, request)
+    if organization:
+        response.set_cookie(
+            ORGANIZATION_COOKIE,
+            organization[:63],
+            max_age=YEAR_SECONDS,
+            path="/login",
+            httponly=True,
+            secure=is_secure(request),
+            samesite="lax",
+        )
     return response
 
 
 def _form(
-    request: Request, target: str, error: OutlayError | None = None, email: str = ""
+    request: Request,
+    target: str,
+    error: OutlayError | None = None,
+    email: str = "",
+    organization: str = "",
 ) -> Response:
     services = services_of(request)
+    organizations = services.administration.organizations.all()
     return render_page(
         request,
         "login.html",
@@ -93,7 +122,13 @@ def _form(
         next=target,
         email=email,
         error=error.message if error else None,
-        is_new=services.administration.sign_in.is_new(),
+        is_new=not organizations,
+        has_several=len(organizations) > 1,
+        organization=(
+            organization
+            or request.query_params.get("organization")
+            or request.cookies.get(ORGANIZATION_COOKIE, "")
+        ),
         sso=services.sso.organizations(),
     )
 
@@ -103,16 +138,17 @@ async def get_sso(request: Request, organization: str = "", next: str = HOME) ->
     """Send the browser to the identity provider of an organization."""
     try:
         departure = await services_of(request).sso.depart(
-            organization, safe_target(next), base_url(request) + CALLBACK
+            organization[:63], safe_target(next), base_url(request)
         )
     except OutlayError as error:
-        return _form(request, safe_target(next), error)
+        return await run_in_threadpool(_form, request, safe_target(next), error)
     response = RedirectResponse(departure.url, 303)
+    name, path = _state_cookie(request)
     response.set_cookie(
-        STATE_COOKIE,
+        name,
         departure.state,
-        max_age=600,
-        path="/login/sso",
+        max_age=STATE_SECONDS,
+        path=path,
         httponly=True,
         secure=is_secure(request),
         samesite="lax",
@@ -120,30 +156,59 @@ async def get_sso(request: Request, organization: str = "", next: str = HOME) ->
     return response
 
 
-@router.get(CALLBACK, dependencies=[Depends(SIGNING_IN)])
-async def get_sso_callback(
-    request: Request, state: str = "", code: str = "", error: str = ""
-) -> Response:
-    """Take the browser back from the identity provider."""
-    held = request.cookies.get(STATE_COOKIE, "")
+@router.get(CALLBACK + "/{organization_id}", dependencies=[Depends(SIGNING_IN)])
+async def get_sso_callback(request: Request, organization_id: str) -> Response:
+    """Take the browser back from the identity provider of an organization."""
+    name, path = _state_cookie(request)
     try:
-        if not state or not is_same_digest(digest_secret(held), digest_secret(state)):
-            raise Unauthenticated("This sign-in was not begun in this browser; start again.")
-        if error or not code:
-            raise Unauthenticated("The identity provider did not sign you in.")
         token, target = await services_of(request).sso.arrive(
-            state=state,
-            code=code,
-            redirect_uri=base_url(request) + CALLBACK,
+            _arrival(request, request.cookies.get(name, "")),
+            organization_id=organization_id,
+            base_url=base_url(request),
             request_id=request_id_of(request),
         )
     except OutlayError as refusal:
-        response = _form(request, HOME, refusal)
+        response = await run_in_threadpool(_form, request, HOME, refusal)
     else:
         response = RedirectResponse(safe_target(target), 303)
         set_session(response, token, request)
-    response.delete_cookie(STATE_COOKIE, path="/login/sso")
+    response.delete_cookie(name, path=path, secure=is_secure(request), httponly=True)
     return response
+
+
+def _arrival(request: Request, held: str) -> Arrival:
+    """What the browser brings back, each thing once (RFC 6749, section 3.1)."""
+    found = {name: request.query_params.getlist(name) for name in ("state", "code", "iss", "error")}
+    if any(len(values) > 1 for values in found.values()):
+        raise Unauthenticated("The identity provider sent something twice; start again.")
+    state, code = "".join(found["state"]), "".join(found["code"])
+    if not state or not is_same_digest(digest_secret(held), digest_secret(state)):
+        raise Unauthenticated("This sign-in was not begun in this browser; start again.")
+    if found["error"] or not code:
+        raise Unauthenticated("The identity provider did not sign you in.")
+    return Arrival(state, code, found["iss"][0] if found["iss"] else None)
+
+
+@router.get(CALLBACK, dependencies=[Depends(SIGNING_IN)])
+def get_former_sso_callback(request: Request) -> Response:
+    """Where all providers sent browsers back to before each organization had its own address.
+
+    Nothing is taken from it: it cannot tell whose provider has sent the browser.
+    """
+    return _form(
+        request,
+        HOME,
+        Unauthenticated(
+            "The identity provider sent you to an address that is not used any more. Ask an owner "
+            "to register the redirect address that Settings › Single sign-on shows: "
+            f"{base_url(request)}{CALLBACK}/ and the id of your organization."
+        ),
+    )
+
+
+def _state_cookie(request: Request) -> tuple[str, str]:
+    """Name and path of the cookie that holds the state of a sign-in."""
+    return (SECURE_STATE_COOKIE, "/") if is_secure(request) else (PLAIN_STATE_COOKIE, "/login/sso")
 
 
 @router.post("/logout", dependencies=[Depends(SIGNING_IN)])
@@ -166,7 +231,7 @@ def post_theme(
     response.set_cookie(
         THEME_COOKIE,
         theme if theme in THEMES else "system",
-        max_age=365 * 86_400,
+        max_age=YEAR_SECONDS,
         httponly=True,
         samesite="lax",
     )

@@ -19,7 +19,7 @@ from outlay.domain.upstream import BASE_URLS
 from outlay.kit.clock import FOREVER_US, from_us
 from outlay.services.labels import DELETED
 from outlay.services.passwords import MIN_LENGTH
-from outlay.services.sso import CALLBACK
+from outlay.services.sso import callback_of
 from outlay.web.dashboard.navigation import SETTINGS
 from outlay.web.dashboard.pages import render_page
 from outlay.web.http.auth import OnPage, SignedIn, base_url, services_of
@@ -292,7 +292,7 @@ def get_sso(
         "sso",
         sso=administration.sso.find(actor),
         groups={group.group_id: group.name for group in administration.groups.of(actor)},
-        redirect_uri=base_url(request) + CALLBACK,
+        redirect_uri=base_url(request) + callback_of(actor.organization_id),
     )
 
 

@@ -22,4 +22,8 @@ class InvitationRow(Base):
     expires_at_us: Mapped[int]
     member_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
     """Who took it; None while it is open."""
+    issuer_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
+    """Who made it; None for the operator."""
+    token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
+    """The access token that it was made with, where it was one."""
     revoked_at_us: Mapped[int | None]

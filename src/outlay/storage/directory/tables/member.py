@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class MemberRow(Base):
-    """A person of an organization; an e-mail address signs in to one organization."""
+    """A person of an organization, in which their e-mail address is theirs alone."""
 
     __tablename__ = "member"
 
@@ -23,9 +23,10 @@ class MemberRow(Base):
     deleted_at_us: Mapped[int | None]
 
 
-# Who has left may be invited again, here or elsewhere.
+# Organizations know nothing of one another's people; who has left may be invited again.
 Index(
     "member#email#present",
+    MemberRow.organization_id,
     func.lower(MemberRow.email),
     unique=True,
     sqlite_where=MemberRow.deleted_at_us.is_(None),

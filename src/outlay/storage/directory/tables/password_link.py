@@ -13,5 +13,9 @@ class PasswordLinkRow(Base):
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
     member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
+    issuer_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
+    """Who made it; None for the operator."""
+    token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
+    """The access token that it was made with, where it was one."""
     created_at_us: Mapped[int]
     expires_at_us: Mapped[int]

@@ -1,0 +1,340 @@
+"""What somebody handed out ends with the right that it rests on; what ends with a role, a token or
+a password."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from tests.acceptance.conftest import Server
+from tests.acceptance.world import PASSWORD, Person, World, make_world
+from tests.factories import NOW
+
+from outlay.domain.actor import Role, Scope
+from outlay.domain.audit import AuditFilter
+from outlay.domain.organization import ApiKey
+from outlay.kit.clock import FixedClock
+from outlay.services.access import actor_for
+from outlay.storage.directory.invitations import list_invitations
+
+OTHER = "another handful of words"
+ALL = sorted(Scope)
+
+
+@pytest.fixture
+def world(server: Server) -> World:
+    """An organization."""
+    return make_world(server)
+
+
+@pytest.fixture
+def clock(server: Server) -> Iterator[FixedClock]:
+    """The server's clock; it goes back to where it stood."""
+    running: Any = server.services.clock
+    yield running
+    running.instant = NOW
+
+
+def send(world: World, by: dict[str, str], method: str, path: str, body: Any = None) -> Any:
+    """What is answered."""
+    answer = httpx.request(
+        method,
+        world.server.url + path,
+        headers={**by, "Accept": "application/json"},
+        json=body,
+        timeout=30,
+    )
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def status_of(world: World, by: dict[str, str]) -> int:
+    headers = {**by, "Accept": "application/json"}
+    return httpx.get(f"{world.server.url}/me", headers=headers).status_code
+
+
+def invite(world: World, by: dict[str, str], role: Role = Role.ADMIN) -> str:
+    """An invitation's link."""
+    email = f"{world.name().replace(' ', '-').lower()}@example.test"
+    return str(send(world, by, "POST", "/invitations", {"email": email, "role": role})["url"])
+
+
+def password_link(world: World, by: dict[str, str], of: Person) -> str:
+    """A link that sets somebody's password."""
+    path = f"/members/{of.member.member_id}/password-link"
+    return str(send(world, by, "POST", path)["url"])
+
+
+def follow(link: str) -> int:
+    """What comes of following a link."""
+    form = {"name": "New", "password": OTHER}
+    return httpx.post(link, data=form, timeout=30).status_code
+
+
+def new_token(
+    world: World, by: dict[str, str], expires_after: timedelta | None = None
+) -> dict[str, Any]:
+    """A new access token with all scopes."""
+    body: dict[str, Any] = {"description": world.name(), "scopes": ALL}
+    if expires_after is not None:
+        body["expiresAt"] = (NOW + expires_after).isoformat()
+    answer: dict[str, Any] = send(world, by, "POST", "/tokens", body)
+    return answer
+
+
+def last_entry(world: World) -> Any:
+    """The newest entry of the audit trail."""
+    page = world.administration.audit.page(
+        world.operator, AuditFilter(), before_number=None, limit=1
+    )
+    return page[0]
+
+
+# Removed and demoted
+
+
+def remove(world: World, person: Person) -> None:
+    owner = world.people[Role.OWNER]
+    send(world, owner.bearer, "DELETE", f"/members/{person.member.member_id}")
+
+
+def demote(world: World, person: Person) -> None:
+    owner = world.people[Role.OWNER]
+    path = f"/members/{person.member.member_id}"
+    send(world, owner.bearer, "PATCH", path, {"role": Role.DEVELOPER})
+
+
+def erase(world: World, person: Person) -> None:
+    owner = world.people[Role.OWNER]
+    send(world, owner.bearer, "POST", f"/members/{person.member.member_id}/erase")
+
+
+@pytest.mark.parametrize("lose", [remove, demote, erase])
+@pytest.mark.parametrize("channel", ["session", "token"])
+def test_what_an_admin_handed_out_ends_with_their_right(
+    world: World, lose: Callable[[World, Person], None], channel: str
+) -> None:
+    admin, other = world.people[Role.ADMIN], world.add_person(Role.ADMIN)
+    by = admin.cookie if channel == "session" else admin.bearer
+    invitation, link = invite(world, by), password_link(world, by, other)
+    kept = invite(world, world.people[Role.OWNER].bearer)
+
+    lose(world, admin)
+
+    assert follow(invitation) == 404
+    assert follow(link) == 404
+    assert follow(kept) == 303
+    assert status_of(world, other.cookie) == 200
+
+
+def test_what_ended_stays_ended_when_the_right_comes_back(world: World) -> None:
+    admin = world.people[Role.ADMIN]
+    invitation = invite(world, admin.bearer)
+    demote(world, admin)
+    owner, path = world.people[Role.OWNER], f"/members/{admin.member.member_id}"
+    send(world, owner.bearer, "PATCH", path, {"role": Role.ADMIN})
+
+    assert follow(invitation) == 404
+
+
+def test_an_owner_who_becomes_an_admin_may_still_invite_developers(world: World) -> None:
+    owner = world.add_person(Role.OWNER)
+    as_owner, as_developer = (invite(world, owner.bearer, r) for r in (Role.OWNER, Role.DEVELOPER))
+    path = f"/members/{owner.member.member_id}"
+    send(world, world.people[Role.OWNER].bearer, "PATCH", path, {"role": Role.ADMIN})
+
+    assert follow(as_owner) == 404
+    assert follow(as_developer) == 303
+
+
+def test_one_entry_says_all_that_ended(world: World) -> None:
+    admin, other = world.people[Role.ADMIN], world.add_person(Role.ADMIN)
+    invite(world, admin.bearer)
+    password_link(world, admin.bearer, other)
+    with world.server.services.directory.read() as session:
+        (invited,) = [
+            known.invitation_id
+            for known in list_invitations(session, world.organization.organization_id)
+            if known.issuer.member_id == admin.member.member_id
+        ]
+    demote(world, admin)
+    demoted = last_entry(world)
+
+    assert demoted.entry.action == "member.update"
+    assert demoted.after["role"] == "developer"
+    assert demoted.after["invitations"] == [invited]
+    assert demoted.after["passwordLinks"] == [other.member.member_id]
+    remove(world, admin)
+    removed = last_entry(world)
+    assert removed.entry.action == "member.remove"
+    assert removed.before["tokens"] == [admin.token.split("_")[1]]
+
+
+def test_the_right_is_looked_at_again_when_a_link_is_followed(world: World) -> None:
+    """Whatever way the issuer lost it: nobody has voided these."""
+    admin = world.people[Role.ADMIN]
+    link = invite(world, admin.bearer)
+    from outlay.kit.clock import to_us
+    from outlay.storage.directory.members import delete_member
+
+    with world.server.services.directory.change() as session:
+        delete_member(session, admin.member.member_id, to_us(NOW))
+        gone = actor_for(session, admin.member.member_id, frozenset(), world.operator.channel)
+
+    assert gone is None
+    assert httpx.get(link, headers={"Accept": "text/html"}).status_code == 404
+    assert follow(link) == 404
+
+
+# Tokens
+
+
+def test_what_a_token_made_ends_when_it_is_revoked(world: World) -> None:
+    owner, other = world.people[Role.OWNER], world.people[Role.ADMIN]
+    parent = new_token(world, owner.cookie)
+    by = bearer(parent["token"])
+    child = new_token(world, by)
+    grandchild = new_token(world, bearer(child["token"]))
+    invitation, link = invite(world, bearer(grandchild["token"])), password_link(world, by, other)
+    kept = invite(world, owner.cookie)
+    assert (parent["parentId"], child["parentId"]) == (None, parent["tokenId"])
+
+    send(world, owner.bearer, "DELETE", f"/tokens/{parent['tokenId']}")
+
+    for token in (parent, child, grandchild):
+        assert status_of(world, bearer(token["token"])) == 401
+    assert (follow(invitation), follow(link), follow(kept)) == (404, 404, 303)
+    assert status_of(world, owner.bearer) == 200
+    entry = next(
+        shown
+        for shown in world.administration.audit.page(
+            world.operator, AuditFilter(), before_number=None, limit=10
+        )
+        if shown.entry.action == "token.revoke"
+    )
+    assert entry.before is not None
+    assert entry.before["tokens"] == [child["tokenId"], grandchild["tokenId"]]
+    assert entry.before["passwordLinks"] == [other.member.member_id]
+    assert isinstance(entry.before["invitations"], list)
+
+
+def test_revoking_a_child_leaves_its_parent(world: World) -> None:
+    owner = world.people[Role.OWNER]
+    parent = new_token(world, owner.cookie)
+    child = new_token(world, bearer(parent["token"]))
+    send(world, owner.bearer, "DELETE", f"/tokens/{child['tokenId']}")
+
+    assert status_of(world, bearer(parent["token"])) == 200
+
+
+def test_a_token_s_children_and_links_expire_with_it(world: World, clock: FixedClock) -> None:
+    owner = world.people[Role.OWNER]
+    parent = new_token(world, owner.cookie, timedelta(hours=1))
+    by = bearer(parent["token"])
+    without, later = new_token(world, by), new_token(world, by, timedelta(days=1))
+    sooner = new_token(world, by, timedelta(minutes=1))
+    invitation = invite(world, by)
+    link = password_link(world, by, world.people[Role.ADMIN])
+
+    assert without["expiresAt"] == later["expiresAt"] == parent["expiresAt"]
+    assert sooner["expiresAt"] < parent["expiresAt"]
+    clock.instant = NOW + timedelta(hours=1)
+    assert status_of(world, bearer(without["token"])) == 401
+    assert (follow(invitation), follow(link)) == (404, 404)
+
+
+# Sessions, passwords
+
+
+def test_another_role_ends_sessions_and_the_same_one_does_not(world: World) -> None:
+    person, owner = world.people[Role.DEVELOPER], world.people[Role.OWNER]
+    path = f"/members/{person.member.member_id}"
+    send(world, owner.bearer, "PATCH", path, {"name": "Renamed", "role": Role.DEVELOPER})
+    assert status_of(world, person.cookie) == 200
+
+    send(world, owner.bearer, "PATCH", path, {"role": Role.ADMIN})
+
+    assert status_of(world, person.cookie) == 401
+    assert status_of(world, owner.cookie) == 200
+
+
+@pytest.fixture
+def changed(world: World) -> Callable[..., tuple[int, int, int, int]]:
+    """Change a password: what this session, another, a token and a key get afterwards."""
+
+    def change(**wish: bool) -> tuple[int, int, int, int]:
+        person = world.people[Role.DEVELOPER]
+        form = {
+            "organization": world.organization.slug,
+            "email": person.member.email,
+            "password": PASSWORD,
+        }
+        other = httpx.post(f"{world.server.url}/login", data=form).cookies["outlay_session"]
+        key_id, _ = world.key(person.member)
+        body = {"current": PASSWORD, "password": OTHER, **wish}
+        send(world, person.cookie, "PUT", "/me/password", body)
+
+        def key_of(found: list[ApiKey]) -> ApiKey:
+            return next(key for key in found if key.api_key_id == key_id)
+
+        key = key_of(world.administration.keys.of(world.operator))
+        return (
+            status_of(world, person.cookie),
+            status_of(world, {"Cookie": f"outlay_session={other}"}),
+            status_of(world, person.bearer),
+            401 if key.is_revoked else 200,
+        )
+
+    return change
+
+
+def test_a_password_change_ends_other_sessions_and_no_more_unless_asked(
+    changed: Callable[..., tuple[int, int, int, int]],
+) -> None:
+    assert changed() == (200, 401, 200, 200)
+
+
+def test_a_password_change_revokes_tokens_when_asked(
+    world: World, changed: Callable[..., tuple[int, int, int, int]]
+) -> None:
+    assert changed(revokeTokens=True) == (200, 401, 401, 200)
+    assert last_entry(world).before == {
+        "tokens": [world.people[Role.DEVELOPER].token.split("_")[1]]
+    }
+
+
+def test_a_password_change_revokes_keys_when_asked(
+    changed: Callable[..., tuple[int, int, int, int]],
+) -> None:
+    assert changed(revokeKeys=True) == (200, 401, 200, 401)
+
+
+def test_revoking_tokens_with_the_password_ends_what_they_made(world: World) -> None:
+    admin = world.people[Role.ADMIN]
+    by_token, by_session = invite(world, admin.bearer), invite(world, admin.cookie)
+    body = {"current": PASSWORD, "password": OTHER, "revokeTokens": True}
+    send(world, admin.cookie, "PUT", "/me/password", body)
+
+    assert (follow(by_token), follow(by_session)) == (404, 303)
+
+
+def test_a_password_change_ends_the_links_to_set_another(world: World) -> None:
+    admin = world.people[Role.ADMIN]
+    link = password_link(world, world.people[Role.OWNER].bearer, admin)
+    send(world, admin.cookie, "PUT", "/me/password", {"current": PASSWORD, "password": OTHER})
+
+    assert follow(link) == 404
+
+
+def test_the_account_page_offers_to_revoke(world: World) -> None:
+    person = world.people[Role.DEVELOPER]
+    page = httpx.get(f"{world.server.url}/settings/account", headers=person.cookie).text
+
+    assert 'name="revokeTokens"' in page
+    assert 'name="revokeKeys"' in page
+    assert "checked" not in page
