@@ -113,6 +113,8 @@ def running_provider() -> Iterator[IdentityProvider]:
             elif path == "/keys":
                 provider.key_reads += 1
                 self.send(200, {"keys": [provider.key.as_dict(private=False)]})
+            elif path == "/refused":
+                self.send(400, {"error": "the redirect address is not registered"})
             else:
                 flat = {name: values[0] for name, values in parse_qs(query).items()}
                 self.send(302, {}, provider.authorize(flat))

@@ -1,11 +1,20 @@
 """Single sign-on against an identity provider on loopback."""
 
+import html
+import http.server
+import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from joserfc.jwk import RSAKey
+from starlette.testclient import TestClient
 from tests.acceptance.conftest import Server
 from tests.acceptance.identity_provider import (
     CLIENT,
@@ -15,9 +24,18 @@ from tests.acceptance.identity_provider import (
     running_provider,
 )
 from tests.acceptance.world import World, make_world
+from tests.factories import NOW
 
+from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import AuditFilter
+from outlay.domain.errors import Invalid
+from outlay.domain.organization import operator_of
+from outlay.kit.clock import FixedClock
+from outlay.services import sso, sso_provider
+from outlay.services.sso_settings import check_endpoint
+from outlay.settings import Settings
+from outlay.web.app import create_pages
 
 
 @pytest.fixture
@@ -67,6 +85,20 @@ def sign_in(world: World, provider: IdentityProvider, **claims: Any) -> dict[str
         return found
 
 
+UNUSABLE = "The identity provider could not be used. The server's log says why."
+
+
+def told(answer: httpx.Response) -> str:
+    """What the page says is wrong."""
+    found = re.search(r'role="alert">.*?<span>(.*?)</span>', answer.text, re.DOTALL)
+    return html.unescape(found[1]) if found else ""
+
+
+def callback_of(world: World) -> str:
+    """Where the organization's provider sends browsers back to."""
+    return f"{world.server.url}/login/sso/callback/{world.organization.organization_id}"
+
+
 def email_of(world: World, name: str) -> str:
     """An address in the organization's domain."""
     return f"{name}@{world.canary.lower()}.test"
@@ -113,7 +145,7 @@ def test_people_of_the_domains_become_developers_and_others_stay_out(
     assert (last.after["method"], last.after["email"]) == ("sso", email_of(world, "new"))
 
 
-def test_a_member_of_another_organization_is_not_taken_over(
+def test_an_account_of_another_organization_with_the_address_is_neither_met_nor_in_the_way(
     server: Server, world: World, provider: IdentityProvider
 ) -> None:
     stranger = make_world(server)
@@ -121,7 +153,10 @@ def test_a_member_of_another_organization_is_not_taken_over(
 
     assert sign_in(world, provider, sub="5", email=email) is None
     shared = stranger.add_person(Role.OWNER, email=email_of(world, "elsewhere"))
-    assert sign_in(world, provider, sub="6", email=shared.member.email) is None
+    found = sign_in(world, provider, sub="6", email=shared.member.email)
+    assert found is not None
+    assert found["member"]["memberId"] != shared.member.member_id
+    assert found["organization"]["organizationId"] == world.organization.organization_id
 
 
 def test_whoever_was_removed_stays_out(world: World, provider: IdentityProvider) -> None:
@@ -166,7 +201,7 @@ def test_a_new_key_of_the_provider_is_read_when_it_is_met(
 
     provider.key = RSAKey.generate_key(2048, {"kid": "two"})
     assert sign_in(world, provider, sub="9", email=email) is None  # not more than once a minute
-    monkeypatch.setattr("outlay.services.sso.KEYS_SECONDS", 0.0)
+    monkeypatch.setattr("outlay.services.sso_provider.KEYS_SECONDS", 0.0)
     assert sign_in(world, provider, sub="9", email=email)
 
 
@@ -190,10 +225,6 @@ def test_what_comes_back_must_belong_to_this_browser_and_only_once(
 def test_a_sign_in_that_took_too_long_starts_again(
     server: Server, world: World, provider: IdentityProvider
 ) -> None:
-    from datetime import timedelta
-
-    from tests.factories import NOW
-
     clock: Any = server.services.clock
     with browser(server) as http:
         back = go_there(http, world)
@@ -205,7 +236,7 @@ def test_a_sign_in_that_took_too_long_starts_again(
 
 
 def test_a_provider_that_lies_or_is_away_lets_nobody_in(
-    server: Server, provider: IdentityProvider
+    server: Server, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = make_world(server)
     for change in (
@@ -214,7 +245,7 @@ def test_a_provider_that_lies_or_is_away_lets_nobody_in(
         {"jwks_uri": "http://169.254.169.254/keys"},
         {"authorization_endpoint": "javascript:alert(1)"},
     ):
-        server.services.sso._known.clear()
+        server.services.sso._providers._known.clear()
         good = dict(provider.metadata)
         provider.metadata |= change
         world.administration.sso.put(
@@ -222,14 +253,17 @@ def test_a_provider_that_lies_or_is_away_lets_nobody_in(
         )
         with browser(server) as http:
             found = http.get(f"/login/sso?organization={world.organization.slug}")
-        assert found.status_code in {400, 401}, change
+        assert (found.status_code, told(found)) == (503, UNUSABLE), change
         provider.metadata = good
+    assert "another issuer: 'https://evil.test'" in caplog.text
+    assert "169.254.169.254" in caplog.text
     world.administration.sso.put(
         world.operator, issuer="http://127.0.0.1:9", client_id=CLIENT, secret=SECRET
     )
     with browser(server) as http:
         found = http.get(f"/login/sso?organization={world.organization.slug}")
-        assert (found.status_code, "could not be used" in found.text) == (503, True)
+        assert (found.status_code, told(found)) == (503, UNUSABLE)
+        assert "Connect call failed" in caplog.text
         assert http.get("/login/sso?organization=nobody").status_code == 404
 
 
@@ -241,7 +275,9 @@ def test_the_page_offers_it_and_the_secret_never_comes_out(world: World) -> None
     assert 'action="/login/sso"' in page
     assert world.organization.slug not in page  # there are others: whose provider is not told
     assert SECRET not in shown.text
-    assert shown.json()["redirectUri"] == f"{world.server.url}/login/sso/callback"
+    assert shown.json()["redirectUri"] == callback_of(world)
+    settings = httpx.get(f"{world.server.url}/settings/sso", headers=owner.cookie).text
+    assert callback_of(world) in settings
 
 
 @pytest.mark.parametrize(
@@ -276,3 +312,278 @@ def test_only_enterprise_has_it(server: Server) -> None:
     answer = httpx.put(f"{server.url}/sso", headers=owner.bearer, json=body)
 
     assert answer.json()["code"] == "plan-required"
+
+
+# Providers of several organizations
+
+
+class MixUp:
+    """Alpha has an honest provider, beta's is run by whoever owns beta."""
+
+    def __init__(self, server: Server, honest: IdentityProvider, hostile: IdentityProvider) -> None:
+        self.alpha, self.beta = make_world(server), make_world(server)
+        self.honest, self.hostile = honest, hostile
+        for world, its in ((self.alpha, honest), (self.beta, hostile)):
+            world.administration.sso.put(
+                world.operator, issuer=its.issuer, client_id=CLIENT, secret=SECRET
+            )
+        honest.redirect_uri = callback_of(self.alpha)
+        owner = self.alpha.people[Role.OWNER].member
+        honest.claims = {"sub": "owner", "email": owner.email}
+
+    def begin(self, http: httpx.Client) -> dict[str, str]:
+        """A sign-in at alpha: what the browser is sent to alpha's provider with."""
+        gone = http.get(f"/login/sso?organization={self.alpha.organization.slug}")
+        return query_of(gone.headers["location"])
+
+    def lure(self, http: httpx.Client) -> httpx.Response:
+        """A victim, signed in at alpha's provider, follows a link of Outlay to beta's sign-in."""
+        gone = http.get(f"/login/sso?organization={self.beta.organization.slug}")
+        onward = httpx.get(gone.headers["location"]).headers["location"]
+        if onward.startswith(self.honest.issuer):
+            onward = httpx.get(onward).headers["location"]
+        return http.get(onward)
+
+
+@pytest.fixture
+def mix_up(server: Server) -> Iterator[MixUp]:
+    """Two organizations with a provider each."""
+    with running_provider() as honest, running_provider() as hostile:
+        yield MixUp(server, honest, hostile)
+
+
+@pytest.mark.parametrize("redirect", ["own", "theirs"])
+def test_a_hostile_provider_gets_no_code_of_another_organization_s(
+    server: Server, mix_up: MixUp, redirect: str
+) -> None:
+    """The whole of a mix-up attack (RFC 9700, section 4.4)."""
+    with browser(server) as attacker, browser(server) as victim:
+        own = mix_up.begin(attacker)
+
+        def pass_on(query: dict[str, str]) -> str:
+            """To the honest provider: with the attacker's nonce and challenge, her state."""
+            mixed = {**own, "state": query["state"]}
+            if redirect == "theirs":
+                mixed["redirect_uri"] = query["redirect_uri"]
+            return f"{mix_up.honest.issuer}/authorize?{urlencode(mixed)}"
+
+        mix_up.hostile.instead = pass_on
+        seen = mix_up.lure(victim)
+
+        assert mix_up.hostile.posted == []
+        assert mix_up.honest.posted == []
+        assert seen.status_code == (401 if redirect == "own" else 400)
+        assert "outlay_session" not in {cookie.name for cookie in victim.cookies.jar}
+        # The honest way is still open.
+        back = httpx.get(f"{mix_up.honest.issuer}/authorize?{urlencode(own)}").headers["location"]
+        assert attacker.get(back).status_code == 303
+
+
+def test_a_code_is_not_sent_to_a_provider_that_did_not_give_it(
+    server: Server, mix_up: MixUp
+) -> None:
+    """Whatever address it came back to: the parameter `iss` tells (RFC 9207)."""
+    mix_up.honest.says_iss = True
+    mix_up.honest.redirect_uri = ""
+    with browser(server) as victim:
+        mix_up.hostile.instead = lambda query: (
+            f"{mix_up.honest.issuer}/authorize?{urlencode(query)}"
+        )
+        seen = mix_up.lure(victim)
+
+    assert seen.status_code == 401
+    assert "another identity provider" in told(seen)
+    assert mix_up.hostile.posted == []
+
+
+def test_a_provider_that_names_itself_must_do_so_and_be_right(
+    world: World, provider: IdentityProvider
+) -> None:
+    provider.says_iss = True
+    email = world.people[Role.OWNER].member.email
+    assert sign_in(world, provider, sub="11", email=email)
+    provider.metadata["authorization_response_iss_parameter_supported"] = True
+    world.server.services.sso._providers._known.clear()
+    assert sign_in(world, provider, sub="11", email=email)
+
+    with browser(world.server) as http:
+        back = go_there(http, world)
+        iss = urlencode({"iss": provider.issuer})
+        for other in ("", "iss=", f"{iss}%2F", f"{iss}&{iss}"):
+            assert http.get(back.replace(iss, other)).status_code == 401, other
+            back = go_there(http, world)
+        assert http.get(back).status_code == 303
+
+
+def test_what_comes_back_to_another_address_is_refused(
+    server: Server, world: World, provider: IdentityProvider
+) -> None:
+    other = make_world(server)
+    provider.claims = {"sub": "12", "email": world.people[Role.OWNER].member.email}
+    with browser(server) as http:
+        for address in (callback_of(other), callback_of(world)[:-1]):
+            back = go_there(http, world).replace(callback_of(world), address)
+            assert http.get(back).status_code == 401
+        back = go_there(http, world)
+        former = http.get(back.replace(callback_of(world), f"{server.url}/login/sso/callback"))
+        assert (former.status_code, "register the redirect address" in told(former)) == (401, True)
+        assert provider.posted == []
+        assert http.get(back).status_code == 303
+
+
+def test_a_sign_in_under_way_ends_when_the_provider_is_another_one(
+    world: World, provider: IdentityProvider
+) -> None:
+    with browser(world.server) as http, running_provider() as another:
+        back = go_there(http, world)
+        world.administration.sso.put(
+            world.operator, issuer=another.issuer, client_id=CLIENT, secret=SECRET
+        )
+        assert http.get(back).status_code == 401
+        assert another.posted == []
+
+
+def test_over_tls_the_state_is_bound_to_this_host(
+    tmp_path: Path, provider: IdentityProvider
+) -> None:
+    settings = Settings(data=tmp_path / "data", public_url="https://outlay.example.test")
+    with open_installation(settings, FixedClock(NOW)) as services:
+        organization = services.administration.organizations.create("Acme")
+        services.administration.sso.put(
+            operator_of(organization), issuer=provider.issuer, client_id=CLIENT, secret=SECRET
+        )
+        pages = create_pages(services, "x")
+        with TestClient(pages, follow_redirects=False, base_url="http://127.0.0.1") as http:
+            answer: Any = http.get("/login/sso?organization=acme")
+
+    name, *attributes = (part.strip().lower() for part in answer.headers["set-cookie"].split(";"))
+    assert name.startswith("__host-outlay_sso=")
+    assert {"secure", "httponly", "path=/", "samesite=lax"} <= set(attributes)
+
+
+# What a provider can make the server do
+
+
+@contextmanager
+def victim_service(host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
+    """A service that nobody meant: its address, and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+        def do_GET(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(200)
+            self.end_headers()
+
+        do_POST = do_GET
+
+    with http.server.ThreadingHTTPServer((host, 0), Handler) as service:
+        threading.Thread(target=service.serve_forever).start()
+        yield f"http://{host}:{service.server_address[1]}", asked
+        service.shutdown()
+
+
+def test_a_query_is_not_posted_to_a_service_of_this_machine(
+    world: World, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    email = world.people[Role.OWNER].member.email
+    with victim_service() as (url, asked):
+        provider.metadata["token_endpoint"] = f"{url}/?query=DROP+TABLE+x"
+        assert sign_in(world, provider, sub="13", email=email) is None
+        provider.metadata["jwks_uri"] = f"{url}/latest/meta-data?x=1"
+        world.server.services.sso._providers._known.clear()
+        with browser(world.server) as http:
+            gone = http.get(f"/login/sso?organization={world.organization.slug}")
+
+    assert told(gone) == UNUSABLE
+    assert asked == []
+    assert "127.0.0.1 may not be connected to" in caplog.text
+
+
+def test_a_public_issuer_cannot_point_into_private_networks(
+    world: World,
+    provider: IdentityProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As if 127.0.0.1 were public and ::1 private."""
+    monkeypatch.setattr(sso_provider, "is_public_address", lambda address: address.version == 4)
+    email = world.people[Role.OWNER].member.email
+    provider.metadata["token_endpoint"] = "http://[::1]:9/token"
+    assert sign_in(world, provider, sub="14", email=email) is None
+    provider.metadata["jwks_uri"] = "http://[::1]:9/keys"
+    world.server.services.sso._providers._known.clear()
+    assert departs(world) == UNUSABLE
+
+    for path in ("token", "keys"):
+        assert re.search(rf"9/{path} .*::1 may not be connected to", caplog.text)
+
+
+def departs(world: World) -> str:
+    """What is wrong with beginning."""
+    with browser(world.server) as http:
+        return told(http.get(f"/login/sso?organization={world.organization.slug}"))
+
+
+def test_redirects_are_not_followed_and_answers_are_bounded(
+    world: World, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    with victim_service() as (url, asked):
+        provider.metadata["jwks_uri"] = f"{provider.issuer}/authorize?redirect"
+        provider.instead = lambda _: url
+        assert departs(world) == UNUSABLE
+        provider.metadata["jwks_uri"] = f"{provider.issuer}/keys"
+        provider.metadata["padding"] = "x" * 600_000
+        assert departs(world) == UNUSABLE
+
+    assert asked == []
+    assert "more than 512 KiB" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "issuer", "is_good"),
+    [
+        ("https://id.example.com/token", "https://id.example.com", True),
+        ("https://login.example.com/token?p=policy_1", "https://id.example.com", True),
+        ("http://127.0.0.1:8080/token", "http://localhost:8080", True),
+        ("http://127.0.0.1:8123/", "https://id.example.com", False),
+        ("http://id.example.com/token", "http://localhost:8080", False),
+        ("https://id.example.com/token?x#y", "https://id.example.com", False),
+        ("https://id.example.com/token?x y", "https://id.example.com", False),
+        ("https://id.example.com/token?\r\nx", "https://id.example.com", False),
+        ("https://user@id.example.com/token?x", "https://id.example.com", False),
+        ("https://id.example.com\\@169.254.169.254/?x", "https://id.example.com", False),
+        ("https://169.254.169.254/?x", "https://id.example.com", False),
+        ("javascript:alert(1)", "https://id.example.com", False),
+    ],
+)
+def test_endpoints_that_can_be(endpoint: str, issuer: str, is_good: bool) -> None:
+    if is_good:
+        check_endpoint(endpoint, issuer)
+    else:
+        with pytest.raises(Invalid):
+            check_endpoint(endpoint, issuer)
+
+
+# Google
+
+
+def test_at_google_an_address_of_the_domain_takes_an_account_of_the_domain(
+    world: World, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sso, "GOOGLE", provider.issuer)
+    domain = f"{world.canary.lower()}.test"
+    member = world.people[Role.ADMIN].member
+    assert member.email.endswith(f"@{domain}")
+
+    for name, email in (("new", email_of(world, "new")), ("known", member.email)):
+        assert sign_in(world, provider, sub=name, email=email) is None
+        assert sign_in(world, provider, sub=name, email=email, hd="elsewhere.test") is None
+        assert sign_in(world, provider, sub=name, email=email, hd=domain)
+        # Nor by the subject: the account is not the domain's any more.
+        assert sign_in(world, provider, sub=name, email=email) is None
+    contractor = world.add_person(Role.DEVELOPER, email="contractor@elsewhere.test").member
+    assert sign_in(world, provider, sub="other", email=contractor.email)

@@ -5,6 +5,7 @@ name that points elsewhere a moment later (DNS rebinding) does not get around it
 """
 
 import base64
+import errno
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def _guarded_socket(
         family, kind, protocol, _, target = info
         address = ip_address(target[0].partition("%")[0])
         if not permits(address):
-            raise OSError(f"{address} may not be connected to")
+            raise PermissionError(errno.EACCES, f"{address} may not be connected to")
         tried.append(address)
         return socket.socket(family, kind, protocol)
 
