@@ -161,6 +161,7 @@ OPEN = {
     "POST /login",
     "GET /login/sso",
     "GET /login/sso/callback",
+    "GET /login/sso/callback/{organization_id}",
     "POST /logout",
     "POST /theme",
     "GET /setup/{secret}",

@@ -1,22 +1,24 @@
 """The directory: its tables are the sum of its migrations, its rules hold."""
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pysqlite3
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from tests.factories import NOW
+from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Role, Scope
@@ -324,22 +326,24 @@ def rows_of_before(connection: Any, now_us: int) -> None:
     )
 
 
+@contextmanager
+def directory_of_before(folder: Path, revision: str) -> Iterator[Connection]:
+    """A directory as an older version made it."""
+    engine = create_engine(f"sqlite:///{folder / 'outlay.sqlite3'}", module=pysqlite3)
+    with engine.connect() as connection:
+        upgrade_to(connection, revision)
+        yield connection
+        connection.commit()
+    engine.dispose()
+
+
 def test_an_installation_of_an_older_version_is_brought_up_with_all_it_has(
     tmp_path: Path, clock: FixedClock
 ) -> None:
-    path = tmp_path / "outlay.sqlite3"
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    engine = create_engine(f"sqlite:///{path}", module=pysqlite3)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, BEFORE_ACCESS)
-        connection.commit()
-    engine.dispose()
-    raw = pysqlite3.connect(path)
-    rows_of_before(raw, to_us(NOW))
-    raw.commit()
-    raw.close()
+    with directory_of_before(tmp_path, BEFORE_ACCESS) as connection:
+        raw: Any = connection.connection.driver_connection
+        rows_of_before(raw, to_us(NOW))
+        raw.commit()
 
     with open_installation(Settings(data=tmp_path), clock) as services:
         administration = services.administration
@@ -361,3 +365,13 @@ def test_an_installation_of_an_older_version_is_brought_up_with_all_it_has(
     assert [member.member_id for member in members] == ["mem_a"]
     assert [project.name for project in projects] == ["Checkout"]
     assert report.faults == []
+
+
+def test_who_and_what_made_links_and_tokens_is_taken_from_the_audit_trail(tmp_path: Path) -> None:
+    with directory_of_before(tmp_path, BEFORE) as connection:
+        put_handed_out(connection)
+
+    directory = SqliteDirectory(tmp_path / "outlay.sqlite3")
+    with directory.read() as session:
+        check_handed_out(session)
+    directory.close()

@@ -1,6 +1,7 @@
 """The directory's tables and statements are PostgreSQL's, too."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from tests.factories import NOW
+from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 from tests.postgres import Cluster
 
 from outlay.bootstrap import _administer, open_checkpoints
@@ -19,6 +21,7 @@ from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.ids import new_id
 from outlay.services.access import Access
 from outlay.services.bundle import Administration
 from outlay.services.passwords import Passwords
@@ -27,6 +30,7 @@ from outlay.settings import Settings
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import delete_untaken
+from outlay.storage.directory.members import create_member
 from outlay.storage.directory.postgres import PostgresDirectory
 from outlay.storage.directory.sessions import delete_ended_sessions
 from outlay.storage.directory.tables import Base, ProjectRow
@@ -114,6 +118,30 @@ def test_an_organization_is_run_as_on_sqlite(
         assert destroy_personal_values(work, [ada.member_id])
         delete_untaken(work, organization.organization_id, to_us(NOW) + 10**15)
         delete_ended_sessions(work, 0, 0)
+
+
+def test_an_older_directory_learns_who_and_what_made_links_and_tokens(cluster: Cluster) -> None:
+    database = PostgresDatabase(cluster.create_database())
+    with database.engine.begin() as connection:
+        upgrade_to(connection, BEFORE)
+        put_handed_out(connection)
+    with PostgresDirectory(database).read() as session:
+        check_handed_out(session)
+    database.close()
+
+
+def test_organizations_have_people_of_the_same_address(
+    directory: Directory, administration: Administration
+) -> None:
+    organizations = [administration.organizations.create(name) for name in ("First", "Second")]
+    for organization in organizations:
+        administration.sign_in.set_owner(organization, "Both@example.test", PASSWORD)
+        present = administration.members.called(operator_of(organization), None)
+        again = replace(present, member_id=new_id("mem"), email="both@EXAMPLE.test")
+        with pytest.raises(IntegrityError), directory.write() as session:
+            create_member(session, again, to_us(NOW))
+    sizes = [len(administration.members.of(operator_of(known))) for known in organizations]
+    assert sizes == [1, 1]
 
 
 def test_work_for_one_organization_sees_nothing_of_another(
