@@ -14,14 +14,17 @@ from typing import Any
 OUTLAY = (sys.executable, "-m", "outlay")
 
 
-def run(*arguments: str | Path, env_password: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def run(
+    *arguments: str | Path, env_password: str = "", typed: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; `typed` is its standard input."""
     return subprocess.run(
         [*OUTLAY, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
+        input=typed,
         env={**os.environ, "COLUMNS": "200", "OUTLAY_OWNER_PASSWORD": env_password},
     )
 

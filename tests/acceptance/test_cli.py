@@ -217,6 +217,22 @@ def test_an_acknowledged_event_shows_without_being_asked_for(data: Path) -> None
     assert found == 1
 
 
+def test_a_password_on_the_command_line_is_taken_with_a_warning(data: Path) -> None:
+    command = ("owner", "me@example.test", "--data", data, "--password")
+    piped = run(*command, "-", typed="a piped long password\n")
+    shown = run(*command, "a long password that shows")
+
+    assert piped.returncode == shown.returncode == 0
+    assert "command line" not in piped.stderr
+    assert "--password - on standard input, or in OUTLAY_OWNER_PASSWORD" in shown.stderr
+    assert "that shows" not in shown.stderr
+    with serving(data) as process:
+        url = wait_for_server(data, process)["url"]
+        form = {"email": "me@example.test", "password": "a long password that shows"}
+        assert httpx.post(f"{url}/login", data=form).status_code == 303
+    assert run("owner", "me@example.test", "--data", data, "--password", "-", typed="short").stderr
+
+
 def test_the_first_owner_sets_up_by_a_link_that_works_once(data: Path) -> None:
     form = {
         "organization": "Acme",

@@ -21,12 +21,13 @@ from starlette.testclient import TestClient
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
-from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role, Scope
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, has
 from outlay.kit.clock import FixedClock
 from outlay.kit.ids import new_id
+from outlay.services.access import actor_for
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.directory.members import list_members
@@ -80,8 +81,9 @@ class RightsMachine(RuleBasedStateMachine):
         self.organization = administration.organizations.create(new_id("o"), plan=plan)
         self.other = administration.organizations.create(new_id("o"), plan=Plan.FREE)
         self.known: list[Credential] = []
-        self.ceiling: dict[str, Rights] = {}
-        """Of invitations and links: what whoever made them could do then."""
+        self.parents: dict[Credential, Credential] = {}
+        self.issuers: dict[str, Credential] = {}
+        """By the secrets of invitations and links: what they were made with."""
         for organization in (self.organization, self.other):
             administration.sign_in.set_owner(organization, f"{new_id('a')}@x.test", PASSWORD)
 
@@ -112,6 +114,15 @@ class RightsMachine(RuleBasedStateMachine):
             if actor.role is Role.OWNER:
                 found.add(f"{actor.organization_id}: manages admin")
         return frozenset(found)
+
+    def standing(self, issuer: Credential) -> Rights:
+        """What may be handed out at this moment by whoever made a link: with a token, by that
+        token; with a session, by its member, as signing out takes no right away."""
+        if not issuer.is_session:
+            return self.rights(issuer)
+        with self.services.directory.read() as session:
+            actor = actor_for(session, issuer.member_id, ALL_SCOPES, Channel.SESSION)
+        return self.rights_of(actor) if actor else frozenset()
 
     def send(self, by: Credential | None, method: str, path: str, body: Any = None) -> Any:
         """Do something; what anybody gains by it, the actor had before."""
@@ -187,12 +198,11 @@ class RightsMachine(RuleBasedStateMachine):
     @rule(target=invitations, by=credentials, role=st.sampled_from(Role))
     def invite(self, by: Credential, role: Role) -> str:
         """Invite somebody."""
-        mine = self.rights(by)
         answer = self.send(
             by, "POST", "/invitations", {"email": f"{new_id('c')}@x.test", "role": role}
         )
         secret = answer.json()["url"].rpartition("/")[2] if answer.is_success else new_id("no")
-        self.ceiling[secret] = mine
+        self.issuers[secret] = by
         return secret
 
     @rule(target=sessions, secret=consumes(invitations))
@@ -204,10 +214,9 @@ class RightsMachine(RuleBasedStateMachine):
     def make_password_link(self, by: Credential, pick: int) -> str:
         """Have a link by which somebody's password is set: one can then sign in as them."""
         members = self.members()
-        mine = self.rights(by)
         answer = self.send(by, "POST", f"/members/{members[pick % len(members)]}/password-link")
         secret = answer.json()["url"].rpartition("/")[2] if answer.is_success else new_id("no")
-        self.ceiling[secret] = mine
+        self.issuers[secret] = by
         return secret
 
     @rule(target=sessions, secret=consumes(password_links))
@@ -216,6 +225,7 @@ class RightsMachine(RuleBasedStateMachine):
         return self.enter(secret, f"/password/{secret}", {"password": PASSWORD + "!"})
 
     def enter(self, secret: str, path: str, form: dict[str, str]) -> Credential:
+        ceiling = self.standing(self.issuers[secret])
         self.http.cookies.clear()
         answer = self.http.post(path, data=form)
         assert answer.status_code in {303, 404, 409}, answer.text
@@ -223,7 +233,7 @@ class RightsMachine(RuleBasedStateMachine):
         if not session:
             return Credential("nobody", True, "mem_nobody")
         actor = self.services.access.actor_of_session(session)
-        return self.learn(Credential(session, True, actor.member_id), self.ceiling[secret])
+        return self.learn(Credential(session, True, actor.member_id), ceiling)
 
     @rule(target=tokens, by=tokens, scopes=st.sets(st.sampled_from(Scope), min_size=1))
     def create_token_by_token(self, by: Credential, scopes: set[Scope]) -> Credential:
@@ -244,6 +254,7 @@ class RightsMachine(RuleBasedStateMachine):
             return Credential("ota_nobody_x", False, "mem_nobody")
         made = Credential(answer.json()["token"], False, answer.json()["memberId"])
         assert made.member_id == by.member_id
+        self.parents[made] = by
         return self.learn(made, mine)
 
     @rule(by=credentials, plan=st.sampled_from(Plan))
@@ -265,6 +276,21 @@ class RightsMachine(RuleBasedStateMachine):
         if answer.is_success and member_id != by.member_id:
             leads = f"{self.organization.organization_id}: {Permission.PROJECTS_WRITE}"
             assert leads in self.rights(by)
+
+    @rule(by=credentials, pick=st.integers(0, 50))
+    def revoke_token(self, by: Credential, pick: int) -> None:
+        """Revoke a token; what it made goes with it."""
+        tokens = [known for known in self.known if not known.is_session]
+        if not tokens:
+            return
+        doomed = tokens[pick % len(tokens)]
+        answer = self.send(by, "DELETE", f"/tokens/{doomed.text.split('_')[1]}")
+        if answer.is_success:
+            gone = {doomed}
+            for known in self.known:  # children come after their parents
+                if self.parents.get(known) in gone:
+                    gone.add(known)
+            assert not any(self.rights(credential) for credential in gone)
 
     @rule(by=credentials)
     def sign_out(self, by: Credential) -> None:

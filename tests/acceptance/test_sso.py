@@ -25,6 +25,7 @@ from tests.acceptance.identity_provider import (
 )
 from tests.acceptance.world import World, make_world
 from tests.factories import NOW
+from typing_extensions import override
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role
@@ -470,6 +471,7 @@ def victim_service(host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        @override
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""
 

@@ -38,6 +38,24 @@ def say(message: str) -> None:
     err.print(message)
 
 
+def take_secret(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """The callback of options for secrets: `-` stands for a line of standard input.
+
+    Other processes can read a command line, so a secret on it is taken with a warning.
+    """
+    source = context.get_parameter_source(parameter.name or "")
+    if source is None or source.name != "COMMANDLINE":
+        return value
+    if value == "-":
+        return sys.stdin.readline().rstrip("\r\n")
+    option = parameter.opts[0]
+    err.print(
+        f"[yellow]Warning:[/] everybody on this machine can read a command line. Give the secret "
+        f"as {option} - on standard input, or in {parameter.envvar}."
+    )
+    return value
+
+
 def _plain(message: str) -> str:
     return message.replace("[", r"\[")
 

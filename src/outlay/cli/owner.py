@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outlay.bootstrap import open_administration
-from outlay.cli.console import DataOption, out, say
+from outlay.cli.console import DataOption, out, say, take_secret
 from outlay.domain.actor import Scope
 from outlay.domain.organization import operator_of
 from outlay.settings import read_settings
@@ -23,8 +23,9 @@ def owner(
             prompt=True,
             confirmation_prompt=True,
             hide_input=True,
+            callback=take_secret,
             envvar="OUTLAY_OWNER_PASSWORD",
-            help="At least 15 characters; asked for when not given.",
+            help="At least 15 characters; asked for when not given, - reads standard input.",
         ),
     ] = "",
 ) -> None:

@@ -12,7 +12,7 @@ from outlay.cli.administration import (
     base_url_of,
     confirm,
 )
-from outlay.cli.console import DataOption, out, say
+from outlay.cli.console import DataOption, out, say, take_secret
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
 from outlay.services.checks import pick
@@ -30,8 +30,9 @@ def set_provider(
         typer.Option(
             prompt="Client secret (empty for none)",
             hide_input=True,
+            callback=take_secret,
             envvar="OUTLAY_SSO_SECRET",
-            help="Sealed; asked for when not given.",
+            help="Sealed; asked for when not given, - reads standard input.",
         ),
     ] = "",
     domain: Annotated[

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from outlay.cli.administration import OrganizationOption, administration
-from outlay.cli.console import DataOption, out, say
+from outlay.cli.console import DataOption, out, say, take_secret
 from outlay.domain.errors import NotFound
 from outlay.domain.upstream import Upstream
 
@@ -18,8 +18,9 @@ SecretOption = Annotated[
     typer.Option(
         prompt="Secret (empty for none)",
         hide_input=True,
+        callback=take_secret,
         envvar="OUTLAY_UPSTREAM_SECRET",
-        help="The provider's API key; asked for when not given.",
+        help="The provider's API key; asked for when not given, - reads standard input.",
     ),
 ]
 
