@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -52,6 +51,7 @@ from outlay.web.http.errors import (
 )
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
 from outlay.web.http.openapi import describe
+from outlay.web.http.routes import Router
 from outlay.web.ingest import events, litellm, otlp
 from outlay.web.preloading import preload
 from outlay.web.proxy.app import Proxy
@@ -144,18 +144,17 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
     app.state.operator_token = operator_token
     app.state.setup_secret = setup_secret
 
-    for router in ROUTERS:
-        app.include_router(router)
+    documentation = Router(dependencies=[Depends(Open("documentation"))], include_in_schema=False)
 
-    @app.get(
-        "/openapi.json", include_in_schema=False, dependencies=[Depends(Open("documentation"))]
-    )
+    @documentation.get("/openapi.json")
     def get_openapi() -> dict[str, Any]:
         """The description of the JSON API."""
         return describe(app)
 
+    for router in (*ROUTERS, documentation):
+        app.include_router(router)
+
     app.add_exception_handler(OutlayError, _on_outlay_error)
-    app.add_exception_handler(RequestValidationError, _on_malformed)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_bug)
     return app
@@ -176,18 +175,6 @@ def _on_outlay_error(request: Request, error: Exception) -> Response:
         )
         return RedirectResponse(f"/login?{target.query}", 303)
     return render_error(request, status, TITLES.get(status, "Error"), error.message, error.code)
-
-
-def _on_malformed(request: Request, error: Exception) -> Response:
-    """Say of a body or parameter what is wrong with it, and where."""
-    if not isinstance(error, RequestValidationError):
-        raise error
-    first = error.errors()[0]
-    kind, *place = first["loc"]
-    name = ".".join(map(str, place))
-    detail = str(first["msg"]).removeprefix("Value error, ")
-    where = f"{name}: " if name else f"{kind}: "
-    return problem(400, "invalid", where + detail, field=name or str(kind), request=request)
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:

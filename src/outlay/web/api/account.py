@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor, Scope
@@ -11,8 +11,9 @@ from outlay.web.api.members import MemberAnswer, render_member
 from outlay.web.api.models import Answer, Body, Flag
 from outlay.web.api.organization import OrganizationAnswer, render_organization
 from outlay.web.http.auth import Requires, services_of, session_token
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/me", tags=["account"])
+router = Router(prefix="/me", tags=["account"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.ACCOUNT_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.ACCOUNT_WRITE))]

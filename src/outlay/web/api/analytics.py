@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,8 +41,9 @@ from outlay.web.http.rendering import (
     render_summary,
     render_totals,
 )
+from outlay.web.http.routes import Router
 
-router = APIRouter(tags=["analytics"])
+router = Router(tags=["analytics"])
 
 SHAPES: Final = frozenset({"breakdown", "series"})
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
@@ -19,9 +19,10 @@ from outlay.services.audit import ShownEntry
 from outlay.web.api.models import Answer, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import check_names
+from outlay.web.http.routes import Router
 from outlay.wire.tables.csv_text import render_line
 
-router = APIRouter(tags=["audit"])
+router = Router(tags=["audit"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.AUDIT_READ))]
 MAX_LIMIT: Final = 500

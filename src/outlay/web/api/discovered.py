@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import StringConstraints
 from starlette.requests import Request
 
@@ -13,8 +13,9 @@ from outlay.domain.errors import Invalid
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, render_us
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/discovered", tags=["discovered"])
+router = Router(prefix="/discovered", tags=["discovered"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.DISCOVERED_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.DISCOVERED_WRITE))]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO, Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
@@ -49,10 +49,11 @@ from outlay.web.http.params import (
 )
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import Json, render_meta, render_totals
+from outlay.web.http.routes import Router
 from outlay.wire.tables.csv_text import render_line
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 
-router = APIRouter(tags=["exports"])
+router = Router(tags=["exports"])
 
 
 REPORT: Final = COMMON | {"groupBy", "bucket", "format", "metrics", "limit", "cursor"}

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
@@ -10,8 +10,9 @@ from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, Instant, render_us
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/groups", tags=["user groups"])
+router = Router(prefix="/groups", tags=["user groups"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.GROUPS_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.GROUPS_WRITE))]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
@@ -10,8 +10,9 @@ from outlay.domain.organization import ApiKey
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, Flag, Instant, given, render_us
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/api-keys", tags=["API keys"])
+router = Router(prefix="/api-keys", tags=["API keys"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.KEYS_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.KEYS_WRITE))]

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import StringConstraints
 from starlette.requests import Request
 
@@ -14,8 +14,9 @@ from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.web.api.models import Answer, Body
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import check_names
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/limits", tags=["spend limits"])
+router = Router(prefix="/limits", tags=["spend limits"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.LIMITS_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.LIMITS_WRITE))]

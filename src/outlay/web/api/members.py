@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor, Role
@@ -10,8 +10,9 @@ from outlay.domain.organization import Invitation, Member
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, given, render_us
 from outlay.web.http.auth import Requires, base_url, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(tags=["members"])
+router = Router(tags=["members"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.MEMBERS_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.MEMBERS_WRITE))]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 import orjson
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -22,12 +22,15 @@ from outlay.services.progress import Progress
 from outlay.services.reconciling import BillFile
 from outlay.services.verification import VerifyReport
 from outlay.web.http.auth import OperatorOnly, services_of
-from outlay.web.http.body import read_body
+from outlay.web.http.body import MAX_INGEST, read_body
+from outlay.web.http.routes import Router
 from outlay.web.ingest.events import outcome_response
 from outlay.wire.native import parse_events
 
-router = APIRouter(
-    prefix="/operations", include_in_schema=False, dependencies=[Depends(OperatorOnly())]
+router = Router(
+    prefix="/operations",
+    include_in_schema=False,
+    dependencies=[Depends(OperatorOnly(max_body=MAX_INGEST))],
 )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor, Plan
@@ -10,8 +10,9 @@ from outlay.domain.organization import Organization
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, given
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/organization", tags=["organization"])
+router = Router(prefix="/organization", tags=["organization"])
 
 
 class OrganizationAnswer(Answer):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field, StringConstraints
 from starlette.requests import Request
 
@@ -13,8 +13,9 @@ from outlay.domain.organization_price import OrganizationPrice
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/prices", tags=["prices"])
+router = Router(prefix="/prices", tags=["prices"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.PRICES_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.PRICES_WRITE))]

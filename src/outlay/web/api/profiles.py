@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,8 +25,9 @@ from outlay.web.http.rendering import (
     render_entry,
     render_summary,
 )
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/analytics", tags=["analytics"])
+router = Router(prefix="/analytics", tags=["analytics"])
 
 PROFILE: Final = COMMON | {"bucket"}
 KeyReader = Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))]

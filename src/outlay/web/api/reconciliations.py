@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import StringConstraints
 from starlette.requests import Request
 
@@ -14,12 +14,15 @@ from outlay.domain.reconciliation import ReconciledLine, Reconciliation
 from outlay.services.reconciling import DEFAULT_TOLERANCE_PUSD, BillFile
 from outlay.web.api.models import Answer, Body, render_us
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.body import MAX_BODY
+from outlay.web.http.body import MAX_INGEST, MIB
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/reconciliations", tags=["reconciliations"])
+router = Router(prefix="/reconciliations", tags=["reconciliations"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.RECONCILIATIONS_READ))]
-Writer = Annotated[Actor, Depends(Requires(Permission.RECONCILIATIONS_WRITE))]
+Writer = Annotated[
+    Actor, Depends(Requires(Permission.RECONCILIATIONS_WRITE, max_body=MAX_INGEST + MIB))
+]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
@@ -28,7 +31,7 @@ class ReconciliationBody(Body):
     """A bill: a file of costs as the provider exports it, as text."""
 
     provider: Name
-    content: Annotated[str, StringConstraints(min_length=1, max_length=MAX_BODY)]
+    content: Annotated[str, StringConstraints(min_length=1, max_length=MAX_INGEST)]
     file_name: Name = "costs"
     mapping: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     """TOML that says which column is what, for a provider whose costs have no format here."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,9 +32,10 @@ from outlay.web.http.rendering import (
     render_money,
     render_totals,
 )
+from outlay.web.http.routes import Router
 from outlay.wire.cursors import read_cursor, write_cursor
 
-router = APIRouter(prefix="/requests", tags=["requests"])
+router = Router(prefix="/requests", tags=["requests"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
 LOG: Final = COMMON | {"limit", "cursor", "minLatencyMs", "minCost"}

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field
 from starlette.requests import Request
 
@@ -13,8 +13,9 @@ from outlay.domain.sso import SingleSignOn
 from outlay.services.sso import callback_of
 from outlay.web.api.models import Answer, Body
 from outlay.web.http.auth import Requires, base_url, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/sso", tags=["single sign-on"])
+router = Router(prefix="/sso", tags=["single sign-on"])
 
 
 class SsoBody(Body):

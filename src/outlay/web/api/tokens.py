@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.access_token import AccessToken
@@ -10,8 +10,9 @@ from outlay.domain.actor import Actor, Scope
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, Instant, render_us
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/tokens", tags=["access tokens"])
+router = Router(prefix="/tokens", tags=["access tokens"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.TOKENS_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.TOKENS_WRITE))]

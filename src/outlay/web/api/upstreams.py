@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
@@ -11,8 +11,9 @@ from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.web.api.models import Answer, Body, given
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import check_names
+from outlay.web.http.routes import Router
 
-router = APIRouter(tags=["upstreams"])
+router = Router(tags=["upstreams"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.UPSTREAMS_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.UPSTREAMS_WRITE))]

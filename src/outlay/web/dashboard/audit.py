@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,8 +18,9 @@ from outlay.services.audit import ShownEntry
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
 from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 PAGE_ENTRIES: Final = 50
 

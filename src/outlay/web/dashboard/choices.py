@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,8 +22,9 @@ from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import COMMON, FILTERS, check_names, read_query, read_text
 from outlay.web.http.rendering import json_answer
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 MOST: Final = 50
 OWN: Final = frozenset({"param", "q"})

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -12,8 +12,9 @@ from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.web.dashboard.pages import render_page
 from outlay.web.http.auth import Open, request_id_of, services_of, set_session
 from outlay.web.http.errors import status_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(
+router = Router(
     include_in_schema=False, dependencies=[Depends(Open("who has the link has no account yet"))]
 )
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -28,8 +28,9 @@ from outlay.web.http.auth import (
     set_session,
 )
 from outlay.web.http.errors import status_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 SECURE_STATE_COOKIE: Final = "__Host-outlay_sso"
 PLAIN_STATE_COOKIE: Final = "outlay_sso"

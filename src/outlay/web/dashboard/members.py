@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,8 +41,9 @@ from outlay.web.dashboard.usage_pages import (
 )
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON, check_names, read_number, read_query, read_text
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/organization/members", include_in_schema=False)
+router = Router(prefix="/organization/members", include_in_schema=False)
 
 PAGE_ROWS: Final = 50
 LIST: Final = COMMON | {"search", "page"} | PAGE_ONLY

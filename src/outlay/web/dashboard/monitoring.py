@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,8 +37,9 @@ from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON, check_names, read_query
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
 FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)

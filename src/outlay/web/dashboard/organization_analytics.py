@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,8 +12,9 @@ from outlay.web.dashboard.frame import NAMES, PAGE_ONLY
 from outlay.web.dashboard.usage_pages import Crumb, Subject, render_usage
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import QUERY, check_names, read_query
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 ORGANIZATION: Final = Subject(
     title="Organization analytics",

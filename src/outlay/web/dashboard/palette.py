@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Final, NamedTuple
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,8 +15,9 @@ from outlay.web.dashboard.shell import shell_of
 from outlay.web.http.auth import SignedIn, services_of
 from outlay.web.http.params import check_names, read_text
 from outlay.web.http.rendering import json_answer
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 MOST: Final = 20
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -38,8 +38,9 @@ from outlay.web.dashboard.usage_pages import (
 from outlay.web.http.auth import OnPage, is_secure, services_of
 from outlay.web.http.ownership import own_keys_only, own_requests_only
 from outlay.web.http.params import COMMON, check_names, read_query
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/project", include_in_schema=False)
+router = Router(prefix="/project", include_in_schema=False)
 
 PARAMETERS: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"projectId"}
 SIDE_ROWS: Final = 6

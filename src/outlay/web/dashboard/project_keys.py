@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,8 +37,9 @@ from outlay.web.dashboard.usage_pages import (
     view_of,
 )
 from outlay.web.http.auth import OnPage, base_url, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(prefix="/project", include_in_schema=False)
+router = Router(prefix="/project", include_in_schema=False)
 
 OWN: Final = frozenset({"search", "keyStatus"})
 """Parameters of the list itself."""

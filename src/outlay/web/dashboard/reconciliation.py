@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,8 +16,9 @@ from outlay.services.reconciling import FORMATS
 from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
 from outlay.web.dashboard.pages import render_page
 from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 SHOWN_LINES: Final = 500
 

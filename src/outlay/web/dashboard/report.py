@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,8 +30,9 @@ from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.ranking import SHOWN, Ranking, rank_entries
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import check_names, read_choice, read_text
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 PARAMETERS: Final = frozenset({"month", "of", "projectId", "groupId", "timezone"})
 MONTHS_OFFERED: Final = 24

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,9 +51,10 @@ from outlay.web.http.params import (
     read_usd,
 )
 from outlay.web.http.rendering import render_instant
+from outlay.web.http.routes import Router
 from outlay.wire.cursors import read_cursor, write_cursor
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 MAX_LATENCY_MS: Final = 86_400_000
 PAGE_LINES: Final = 50

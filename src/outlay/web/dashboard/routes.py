@@ -1,7 +1,5 @@
 """All pages of the dashboard."""
 
-from fastapi import APIRouter
-
 from outlay.web.dashboard import (
     audit,
     choices,
@@ -22,8 +20,9 @@ from outlay.web.dashboard import (
     users_analytics,
     users_and_groups,
 )
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 router.include_router(static_files.router)
 router.include_router(login.router)
 router.include_router(choices.router)

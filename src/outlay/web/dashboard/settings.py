@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -23,6 +23,7 @@ from outlay.services.sso import callback_of
 from outlay.web.dashboard.navigation import SETTINGS
 from outlay.web.dashboard.pages import render_page
 from outlay.web.http.auth import OnPage, SignedIn, base_url, services_of
+from outlay.web.http.routes import Router
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Kind:
 SHOWN_DISCOVERED: Final = 200
 SHOWN_TARGETS: Final = 1_000
 
-router = APIRouter(prefix="/settings", include_in_schema=False)
+router = Router(prefix="/settings", include_in_schema=False)
 
 
 @router.get("", dependencies=[Depends(SignedIn())])

@@ -8,12 +8,13 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.errors import NotFound
 from outlay.web.http.auth import Open
+from outlay.web.http.routes import Router
 
 MEDIA_TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -24,7 +25,7 @@ MEDIA_TYPES: Final = {
 COMPRESSED: Final = frozenset({"css", "js", "svg"})
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)

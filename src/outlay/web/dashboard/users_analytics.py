@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,8 +31,9 @@ from outlay.web.http.params import (
     read_query,
     read_user_view,
 )
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 OWN: Final = frozenset({"sort", "order", "search", "page", "pageSize"})
 PAGE_SIZES: Final = (10, 25, 50, 100)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -46,8 +46,9 @@ from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_f
 from outlay.web.dashboard.user_rows import UserLine, line_of_entry, line_of_row
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON, check_names, read_choice, read_query
+from outlay.web.http.routes import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
 OVERVIEW_ROWS: Final = 100

@@ -1,10 +1,13 @@
 """What a route demands of whoever asks, declared on each route."""
 
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import override
 
 from outlay.domain.actor import Actor, Channel
 from outlay.domain.errors import Unauthenticated
@@ -13,6 +16,7 @@ from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.access import SESSION_LIFETIME
 from outlay.services.bundle import Services
 from outlay.storage.tenant import enter_tenant
+from outlay.web.http.body import MAX_BODY, MAX_FORM, MAX_INGEST
 
 SECURE_COOKIE: Final = "__Host-outlay_session"
 PLAIN_COOKIE: Final = "outlay_session"
@@ -21,8 +25,29 @@ PLAIN_COOKIE: Final = "outlay_session"
 _BOTH: Final = frozenset({Channel.SESSION, Channel.TOKEN})
 
 
-class Policy:
-    """What a route demands; each declares exactly one, or the tests fail."""
+ADMITTED: Final = "outlay.admitted"
+"""Where in the scope of a request stands who has been let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(ABC):
+    """What a route demands; each declares exactly one, or the tests fail.
+
+    The route asks `admit` before it reads the body. As a dependency of the handler, a policy hands
+    over whom it has let in.
+    """
+
+    max_body: int = field(default=MAX_BODY, kw_only=True)
+    """How many bytes the route reads at most."""
+
+    async def __call__(self, request: Request) -> Actor | None:
+        """Who has been let in; None where nobody has to say who they are."""
+        admitted: Actor | None = request.scope[ADMITTED]
+        return admitted
+
+    @abstractmethod
+    async def admit(self, request: Request) -> Actor | None:
+        """Who asks; raises Unauthenticated or NotPermitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +57,14 @@ class Requires(Policy):
     permission: Permission
     channels: frozenset[Channel] = _BOTH
 
-    def __call__(self, request: Request) -> Actor:
-        """The actor; raises Unauthenticated or NotPermitted."""
-        actor = self._actor(request)
-        enter_tenant(actor.organization_id)
+    @override
+    async def admit(self, request: Request) -> Actor:
+        return await run_in_threadpool(self._permit, request)
+
+    def _permit(self, request: Request) -> Actor:
+        actor = _entered(self._actor(request), request)
         permit(actor, self.permission)
-        return replace(actor, request_id=request_id_of(request))
+        return actor
 
     def _actor(self, request: Request) -> Actor:
         if Channel.TOKEN not in self.channels:
@@ -65,11 +92,9 @@ class ByToken(Requires):
 class SignedIn(Policy):
     """Anybody with a session, for what is not about data."""
 
-    def __call__(self, request: Request) -> Actor:
-        """The actor; raises Unauthenticated."""
-        actor = session_actor(request)
-        enter_tenant(actor.organization_id)
-        return replace(actor, request_id=request_id_of(request))
+    @override
+    async def admit(self, request: Request) -> Actor:
+        return await run_in_threadpool(lambda: _entered(session_actor(request), request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +103,10 @@ class Open(Policy):
 
     reason: str
     """Why."""
+    max_body: int = field(default=MAX_FORM, kw_only=True)
 
-    def __call__(self) -> None:
+    @override
+    async def admit(self, request: Request) -> None:
         """Let everybody pass."""
 
 
@@ -87,12 +114,22 @@ class Open(Policy):
 class OperatorOnly(Policy):
     """The operator token of this process, which lies in the data directory."""
 
-    def __call__(self, request: Request) -> None:
-        """Raise Unauthenticated for others."""
+    @override
+    async def admit(self, request: Request) -> None:
         offered = digest_secret(bearer_token(request) or "")
         expected = digest_secret(request.app.state.operator_token)
         if not is_same_digest(expected, offered):
             raise Unauthenticated("This needs the operator token from the data directory.")
+
+
+RECORDS_USAGE: Final = ByToken(Permission.USAGE_RECORD, max_body=MAX_INGEST)
+"""What every endpoint for usage from elsewhere demands."""
+
+
+def _entered(actor: Actor, request: Request) -> Actor:
+    """The actor of a request, whose work is from now on for their organization."""
+    enter_tenant(actor.organization_id)
+    return replace(actor, request_id=request_id_of(request))
 
 
 def services_of(request: Request) -> Services:

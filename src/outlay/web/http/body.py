@@ -1,8 +1,6 @@
 """The body of a request: bounded as it arrives and as it unfolds."""
 
-import gzip
 import zlib
-from io import BytesIO
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -10,50 +8,76 @@ from starlette.requests import Request
 
 from outlay.domain.errors import Invalid
 
-MAX_BODY: Final = 32 * 1024 * 1024
-"""Bytes, before and after decompression."""
+MIB: Final = 1024 * 1024
+
+MAX_BODY: Final = 256 * 1024
+"""Bytes that a route reads at most, unless its policy says otherwise."""
+MAX_FORM: Final = 32 * 1024
+"""For forms of people who have shown no credential yet."""
+MAX_INGEST: Final = 32 * MIB
+"""For usage that is sent, before and after decompression."""
+
+MAX_GZIP_MEMBERS: Final = 1_000
+"""Each takes its time, even an empty one of 20 bytes; senders write one."""
+_CHUNK: Final = 64 * 1024
+
+
+class BodyTooLarge(Invalid):
+    """The request body is larger than is taken."""
+
+    default_code = "body-too-large"
+
+    def __init__(self, bound: int) -> None:
+        size = f"{bound // MIB} MiB" if bound >= MIB else f"{bound // 1024} KiB"
+        super().__init__(f"the body is larger than {size}")
 
 
 async def read_body(request: Request) -> bytes:
     """The body of a request, unfolded where it is gzip.
 
-    Refused past MAX_BODY before it is held in memory: Invalid `body-too-large`, `encoded-body` for
-    an encoding other than gzip, and `malformed-gzip`.
+    The policy of the route bounds what is read. Raises BodyTooLarge for what unfolds to more than
+    MAX_INGEST, Invalid `encoded-body` for an encoding other than gzip, and `malformed-gzip`.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise Invalid(
             f"Content-Encoding {encoding!r} is not read; send gzip, or none", code="encoded-body"
         )
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise _too_large()
-        chunks.append(chunk)
-    body = b"".join(chunks)
+    body = await request.body()
     if encoding in ("gzip", "x-gzip") and body:
-        return await run_in_threadpool(_unfold, body)
+        return await run_in_threadpool(unfold, body)
     return body
 
 
-def _unfold(body: bytes) -> bytes:
-    """The content of one or more gzip members."""
-    try:
-        with gzip.GzipFile(fileobj=BytesIO(body)) as file:
-            unfolded = file.read(MAX_BODY + 1)
-    except EOFError as error:
-        raise Invalid("the gzip body ends before its end", code="malformed-gzip") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise Invalid(
-            f"the body is not gzip as its Content-Encoding says: {error}", code="malformed-gzip"
-        ) from error
-    if len(unfolded) > MAX_BODY:
-        raise _too_large()
-    return unfolded
+def unfold(body: bytes) -> bytes:
+    """The content of one or more gzip members; stops at the bounds, not after them."""
+    view, position = memoryview(body), 0
+    pieces: list[bytes] = []
+    room, members = MAX_INGEST, 0
+    while position < len(body):
+        members += 1
+        if members > MAX_GZIP_MEMBERS:
+            raise _malformed(f"it has more than {MAX_GZIP_MEMBERS:,} members")
+        unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        while not unpacker.eof:
+            chunk = view[position : position + _CHUNK]
+            if not chunk:
+                raise _malformed("it ends before its end")
+            try:
+                piece = unpacker.decompress(chunk, room + 1)
+            except zlib.error as error:
+                raise _malformed(str(error)) from error
+            room -= len(piece)
+            if room < 0:
+                raise BodyTooLarge(MAX_INGEST)
+            pieces.append(piece)
+            position += len(chunk) - len(unpacker.unused_data)
+        while position < len(body) and body[position] == 0:  # padding between members
+            position += 1
+    return b"".join(pieces)
 
 
-def _too_large() -> Invalid:
+def _malformed(reason: str) -> Invalid:
     return Invalid(
-        f"the body is larger than {MAX_BODY // 1024 // 1024} MiB; split it", code="body-too-large"
+        f"the body is not gzip as its Content-Encoding says: {reason}", code="malformed-gzip"
     )

@@ -5,26 +5,26 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.outcome import Outcome
-from outlay.domain.policy import Permission
 from outlay.domain.report import UsageReport
-from outlay.web.http.auth import ByToken, services_of
+from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
 from outlay.web.http.openapi import json_body
+from outlay.web.http.routes import Router
 from outlay.wire.native import EVENTS_SCHEMA, parse_events
 
-router = APIRouter(tags=["ingest"])
+router = Router(tags=["ingest"])
 
 
 @router.post("/v1/usage/events", openapi_extra={"requestBody": json_body(EVENTS_SCHEMA)})
 async def post_events(
-    request: Request, actor: Annotated[Actor, Depends(ByToken(Permission.USAGE_RECORD))]
+    request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]
 ) -> Response:
     """Record events: a JSON array of them, one per line (NDJSON), or one alone; gzip is read too.
 

@@ -3,19 +3,19 @@
 from functools import partial
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.policy import Permission
-from outlay.web.http.auth import ByToken
+from outlay.web.http.auth import RECORDS_USAGE
 from outlay.web.http.openapi import json_body
 from outlay.web.http.params import check_names
+from outlay.web.http.routes import Router
 from outlay.web.ingest.events import outcome_response, record_body
 from outlay.wire.litellm.payload import PAYLOADS_SCHEMA, Teams, parse_payloads
 
-router = APIRouter(tags=["ingest"])
+router = Router(tags=["ingest"])
 
 NAMES: Final = frozenset({"teams"})
 
@@ -23,7 +23,7 @@ NAMES: Final = frozenset({"teams"})
 @router.post("/v1/ingest/litellm", openapi_extra={"requestBody": json_body(PAYLOADS_SCHEMA)})
 async def post_litellm(
     request: Request,
-    actor: Annotated[Actor, Depends(ByToken(Permission.USAGE_RECORD))],
+    actor: Annotated[Actor, Depends(RECORDS_USAGE)],
     teams: Annotated[Teams, Query(description="What LiteLLM's teams are here.")] = Teams.PROJECTS,
 ) -> Response:
     """Record LiteLLM's log: an array, one payload per line, or one alone; successes and failures.

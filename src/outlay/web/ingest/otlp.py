@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
-from outlay.domain.policy import Permission
-from outlay.web.http.auth import ByToken, services_of
+from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
+from outlay.web.http.routes import Router
 from outlay.wire.otlp.spans import Span, parse_json, parse_protobuf, render_answer
 
-router = APIRouter(tags=["ingest"])
+router = Router(tags=["ingest"])
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
@@ -42,7 +42,7 @@ _REQUEST_BODY: Final[dict[str, Any]] = {
 
 @router.post("/v1/traces", openapi_extra={"requestBody": _REQUEST_BODY})
 async def post_traces(
-    request: Request, actor: Annotated[Actor, Depends(ByToken(Permission.USAGE_RECORD))]
+    request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]
 ) -> Response:
     """Record the calls of models among the spans of traces; all other spans are passed over.
 

@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 from starlette.types import Message, Receive, Send
 
-from outlay.domain.errors import Invalid
+from outlay.web.http.body import BodyTooLarge
 from outlay.web.proxy.patience import OutOfPatience, Patience
 
 _NEVER_WAITED_FOR: Final = 32 * 1024
@@ -14,15 +14,6 @@ _NEVER_WAITED_FOR: Final = 32 * 1024
 
 class ClientGone(Exception):
     """The client has closed its connection, or has taken nothing for too long."""
-
-
-class BodyTooLarge(Invalid):
-    """The request body is larger than is taken."""
-
-    default_code = "body-too-large"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the body is larger than {limit // 1024 // 1024} MiB")
 
 
 class Client:

@@ -18,8 +18,9 @@ from outlay.services.api_keys import ApiKeys
 from outlay.services.gateway import Ending, Exchange, Gateway
 from outlay.services.routing import Route
 from outlay.settings import ProxySettings
+from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
-from outlay.web.proxy.client import BodyTooLarge, Client, ClientGone
+from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header
 from outlay.web.proxy.endpoints import Endpoint
 from outlay.web.proxy.headers import (

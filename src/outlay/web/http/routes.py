@@ -1,0 +1,128 @@
+"""Routes that let somebody in before they read what is sent, and read no more than they say.
+
+FastAPI reads and parses a body before it asks the dependencies of a route. Here the policy that a
+route declares is asked first, the body is bounded while it arrives, and only then is it parsed.
+"""
+
+from collections.abc import Callable, Coroutine
+from enum import Enum
+from traceback import clear_frames
+from typing import Any, Final
+
+from fastapi import APIRouter, params
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+from typing_extensions import override
+
+from outlay.domain.errors import Invalid
+from outlay.web.http.auth import ADMITTED, Policy
+from outlay.web.http.body import BodyTooLarge
+
+_MULTIPART: Final = "multipart/"
+
+
+class GuardedRoute(APIRoute):
+    """A route that asks its policy before it touches the body."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+        policy = policy_of(self.dependant)
+        has_body = self.body_field is not None
+
+        async def guarded(request: Request) -> Response:
+            request.scope[ADMITTED] = await policy.admit(request)
+            _check_length(request, policy.max_body)
+            bounded = Request(request.scope, _bounded(request.receive, policy.max_body))
+            if has_body:
+                _check_media_type(request)
+                # Here, not by FastAPI, which makes a 400 of whatever goes wrong while it reads.
+                await bounded.body()
+            try:
+                return await answer(bounded)
+            except RequestValidationError as error:
+                raise _malformed(error) from None
+
+        return guarded
+
+
+class Router(APIRouter):
+    """A group of guarded routes."""
+
+    def __init__(
+        self,
+        *,
+        prefix: str = "",
+        tags: list[str | Enum] | None = None,
+        dependencies: list[params.Depends] | None = None,
+        include_in_schema: bool = True,
+    ) -> None:
+        super().__init__(
+            prefix=prefix,
+            tags=tags,
+            dependencies=dependencies,
+            include_in_schema=include_in_schema,
+            route_class=GuardedRoute,
+        )
+
+
+def policy_of(dependant: Dependant) -> Policy:
+    """The one policy that a route, or its router, declares."""
+    found = {
+        dependency.call
+        for dependency in dependant.dependencies
+        if isinstance(dependency.call, Policy)
+    }
+    if len(found) != 1:
+        raise RuntimeError(f"{dependant.path} declares {len(found)} policies instead of one")
+    return found.pop()
+
+
+def _check_length(request: Request, bound: int) -> None:
+    """Refuse a body by the length that it is announced with."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > bound:
+        raise BodyTooLarge(bound)
+
+
+def _check_media_type(request: Request) -> None:
+    """No form here has a file in it, so none needs an encoding that can carry one."""
+    media_type = request.headers.get("content-type", "").strip().lower()
+    if media_type.startswith(_MULTIPART):
+        raise Invalid(
+            "Send this form as application/x-www-form-urlencoded; multipart is not read.",
+            code="unknown-media-type",
+        )
+
+
+def _bounded(receive: Receive, bound: int) -> Receive:
+    """`receive`, raising BodyTooLarge once more than `bound` bytes have come."""
+    size = 0
+
+    async def receive_within_bound() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > bound:
+            raise BodyTooLarge(bound)
+        return message
+
+    return receive_within_bound
+
+
+def _malformed(error: RequestValidationError) -> Invalid:
+    """What is wrong with a body or parameter, and where.
+
+    FastAPI's frame holds the error, the error its traceback, and that the frame: a cycle around the
+    whole body. It is cut here, for large bodies are too few objects to make Python look for it.
+    """
+    first = error.errors()[0]
+    kind, *place = first["loc"]
+    name = ".".join(map(str, place))
+    detail = str(first["msg"]).removeprefix("Value error, ")
+    clear_frames(error.__traceback__)
+    return Invalid(f"{name or kind}: {detail}", field=name or str(kind))
