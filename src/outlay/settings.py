@@ -1,6 +1,7 @@
 """What can be configured, and the only reader of the environment."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from outlay.domain.errors import Invalid
+from outlay.kit.addresses import Network, parse_networks
 
 DEFAULT_PORT: Final = 4100
 MAX_WORKERS: Final = 64
+_HOST: Final = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,24 @@ class ProxySettings:
     """Answers read on without a client at a time; further ones are broken off and estimated."""
     grace_seconds: float = 10.0
     """For requests under way after SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSettings:
+    """Whom the server answers, and how long it bears with whom it does not know; in seconds."""
+
+    head_seconds: float = 10.0
+    """From the beginning of a connection, or of a further request on it, to the end of the head."""
+    body_seconds: float = 60.0
+    """For a body that does not go on, and for an answer that is not taken."""
+    max_connections: int = 0
+    """At a time; 0 derives it from the limit of open files."""
+    max_connections_per_client: int = 0
+    """At a time from one address; 0 is half of all."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    trusted_hosts: tuple[str, ...] = ()
+    """Further names that the server is reached by; `*.example.com` for all below one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +85,7 @@ class Settings:
     end_user_days: int = 0
     """How long the end users that requests claim are kept; 0 for good."""
     proxy: ProxySettings = ProxySettings()
+    edge: EdgeSettings = EdgeSettings()
 
     @property
     def database_path(self) -> Path:
@@ -147,7 +169,9 @@ def read_settings(
     `OUTLAY_PUBLIC_URL`, `OUTLAY_WORKERS`, `OUTLAY_CUBE_URL`,
     `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`,
     `OUTLAY_JOURNAL_EVENTS`
-    and, in seconds, `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`.
+    `OUTLAY_TRUSTED_PROXIES`, `OUTLAY_TRUSTED_HOSTS`, `OUTLAY_MAX_CONNECTIONS`,
+    `OUTLAY_MAX_CONNECTIONS_PER_CLIENT` and, in seconds, `OUTLAY_ANSWER_TIMEOUT`,
+    `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`, `OUTLAY_HEAD_TIMEOUT`, `OUTLAY_BODY_TIMEOUT`.
     """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
     chosen_port = port if port is not None else _port(variables.get("OUTLAY_PORT"))
@@ -170,6 +194,16 @@ def read_settings(
             answer_seconds=_seconds(variables, "OUTLAY_ANSWER_TIMEOUT", 600.0),
             idle_seconds=_seconds(variables, "OUTLAY_IDLE_TIMEOUT", 120.0),
             grace_seconds=_seconds(variables, "OUTLAY_GRACE", 10.0),
+        ),
+        edge=EdgeSettings(
+            head_seconds=_seconds(variables, "OUTLAY_HEAD_TIMEOUT", 10.0),
+            body_seconds=_seconds(variables, "OUTLAY_BODY_TIMEOUT", 60.0),
+            max_connections=_count(variables, "OUTLAY_MAX_CONNECTIONS", 0, "connections"),
+            max_connections_per_client=_count(
+                variables, "OUTLAY_MAX_CONNECTIONS_PER_CLIENT", 0, "connections"
+            ),
+            trusted_proxies=_networks(variables, "OUTLAY_TRUSTED_PROXIES"),
+            trusted_hosts=_hosts(variables, "OUTLAY_TRUSTED_HOSTS"),
         ),
     )
 
@@ -198,13 +232,33 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
-def _count(variables: Mapping[str, str], name: str, default: int) -> int:
+def _count(variables: Mapping[str, str], name: str, default: int, things: str = "events") -> int:
     text = variables.get(name)
     if not text:
         return default
     if not text.isdecimal() or int(text) > 100_000_000:
-        raise Invalid(f"{name} must be a number of events up to 100000000, not {text!r}")
+        raise Invalid(f"{name} must be a number of {things} up to 100000000, not {text!r}")
     return int(text)
+
+
+def _networks(variables: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        return parse_networks(variables.get(name) or "")
+    except ValueError as error:
+        raise Invalid(
+            f"{name} must be addresses and networks such as 10.0.0.5,192.168.7.0/24: {error}"
+        ) from error
+
+
+def _hosts(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
+    hosts = (variables.get(name) or "").lower().replace(",", " ").split()
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise Invalid(
+                f"{name} must be host names without port, such as outlay.example.com or "
+                f"*.example.com, not {host!r}"
+            )
+    return tuple(hosts)
 
 
 def _days(variables: Mapping[str, str], name: str) -> int:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import event_body, summary
 
-from outlay.web.http.body import MAX_BODY
+from outlay.web.http.body import MAX_INGEST
 
 URL = "/v1/usage/events"
 
@@ -137,9 +137,9 @@ GZIPPED = gzip.compress(lines([event_body()]))
         (zlib.compress(b"[]"), "gzip", 400, "malformed-gzip"),
         (GZIPPED, "br", 415, "encoded-body"),
         (GZIPPED, "identity", 400, "malformed-json"),
-        (gzip.compress(b" " * (MAX_BODY + 1)), "gzip", 413, "body-too-large"),
-        (gzip.compress(b" " * MAX_BODY) * 2, "gzip", 413, "body-too-large"),
-        (b" " * (MAX_BODY + 1), "identity", 413, "body-too-large"),
+        (gzip.compress(b" " * (MAX_INGEST + 1)), "gzip", 413, "body-too-large"),
+        (gzip.compress(b" " * MAX_INGEST) * 2, "gzip", 413, "body-too-large"),
+        (b" " * (MAX_INGEST + 1), "identity", 413, "body-too-large"),
     ],
     ids=range(10),
 )

@@ -3,6 +3,8 @@
 import math
 import socket
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import uvicorn
 from typing_extensions import override
@@ -11,12 +13,18 @@ from outlay.settings import Settings
 from outlay.web.app import Application
 from outlay.web.http.protocol import BoundedProtocol
 
+BACKLOG: Final = 512
+"""Connections that wait to be accepted."""
+
 
 def server_config(app: Application, *, grace_seconds: float) -> uvicorn.Config:
     """How the application is served; after SIGTERM, requests under way have `grace_seconds`."""
     return uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        # Called like the class that uvicorn expects.
+        http=partial(BoundedProtocol, app.connections),  # type: ignore[arg-type]
+        backlog=BACKLOG,
+        headers=[("X-Content-Type-Options", "nosniff")],
         ws="none",
         log_level="warning",
         access_log=False,

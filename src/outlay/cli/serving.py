@@ -69,7 +69,9 @@ def run_server(
     # Imported by those that serve: it takes other commands longer than all that they do.
     from outlay.cli.server import Server
     from outlay.web.app import Application
+    from outlay.web.http.connections import raise_file_limit
 
+    raise_file_limit()
     application = Application(services, secrets.operator, more, secrets.setup)
     server = Server(application, services.settings, on_ready)
     info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=secrets.operator)

@@ -41,6 +41,7 @@ from outlay.web.api import (
 from outlay.web.dashboard import routes as dashboard
 from outlay.web.dashboard.pages import render_error
 from outlay.web.http.auth import Open
+from outlay.web.http.connections import Connections
 from outlay.web.http.errors import (
     TITLES,
     is_out_of_files,
@@ -49,7 +50,9 @@ from outlay.web.http.errors import (
     status_of,
     wants_html,
 )
+from outlay.web.http.forwarded import see_behind_proxies
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
+from outlay.web.http.hosts import TrustedHosts, refuse_host
 from outlay.web.http.openapi import describe
 from outlay.web.http.routes import Router
 from outlay.web.ingest import events, litellm, otlp
@@ -98,8 +101,12 @@ class Application:
 
         `setup_secret` ends the address under which the first owner sets up; empty: nowhere.
         """
+        self.connections = Connections(services.settings.edge)
         self.pages = create_pages(services, operator_token, setup_secret)
         self._proxy = Proxy(services)
+        self._proxy.show_edge(self.connections)
+        self._hosts = TrustedHosts(services.settings)
+        self._trusted_proxies = services.settings.edge.trusted_proxies
         # By the path as it was written: another spelling of it is another path.
         handlers = {**self._proxy.handlers, **(more or {})}
         self._handlers = {path.encode(): handler for path, handler in handlers.items()}
@@ -109,9 +116,13 @@ class Application:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if scope["type"] == "http" and (handler := self._handlers.get(scope["raw_path"])):
+        if not self._hosts.takes(scope):
+            await refuse_host(scope, send)
+            return
+        if handler := self._handlers.get(scope["raw_path"]):
             await handler(scope, receive, send)
             return
+        see_behind_proxies(scope, self._trusted_proxies)
         with begin_work():
             await self.pages(scope, receive, send)
 

@@ -29,10 +29,12 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 
 HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": (
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+    ),
 }
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -1,7 +1,8 @@
-"""HTTP/1.1 as uvicorn speaks it, with a bound on what a client may say before its body."""
+"""HTTP/1.1 as uvicorn speaks it, with bounds on what a client may say, and how long it may take."""
 
 import asyncio
 import logging
+import time
 from typing import Final
 
 from typing_extensions import override
@@ -12,12 +13,22 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from outlay.web.http.connections import Connections, Stage
+
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
 
 MAX_HEADERS: Final = 200
 
+MIN_PROGRESS: Final = 1024
+"""Bytes of a body that must come within its time: less is as good as nothing."""
+LINGER_SECONDS: Final = 2.0
+"""For a client to read its answer, when it has not sent all of its request."""
+LINGER_BYTES: Final = 256 * 1024
+"""What it may go on sending meanwhile; nobody reads it."""
+
 _CONTINUE: Final = b"HTTP/1.1 100 "
+_CLOSE: Final = b"connection: close\r\n"
 
 _log = logging.getLogger("outlay.http")
 
@@ -30,10 +41,19 @@ class _NotOneHost(Exception):
     """A request names no host, or several."""
 
 
+_NO_NEWS: Final = (
+    "ASGI callable returned without",
+    "Invalid HTTP request",
+    "Unsupported upgrade request",
+    "No supported WebSocket library",
+)
+
+
 def _is_news(record: logging.LogRecord) -> bool:
-    """Not what a relayed answer that breaks off looks like, nor a client that makes no sense."""
-    message = str(record.msg)
-    return not message.startswith(("ASGI callable returned without", "Invalid HTTP request"))
+    """Not what a relayed answer that breaks off looks like, nor what strangers or stops cause."""
+    kind = record.exc_info[0] if record.exc_info else None
+    is_stop = kind is not None and issubclass(kind, asyncio.CancelledError)
+    return not is_stop and not str(record.msg).startswith(_NO_NEWS)
 
 
 _log.addFilter(_is_news)
@@ -43,18 +63,24 @@ class _JoinedHead:
     """A transport that writes the head of an answer together with the first piece of its body.
 
     Uvicorn writes them one after the other, which would be two system calls for a short answer.
+    An answer before the end of the request is the last one on its connection, and says so.
     """
 
-    __slots__ = ("_head", "_is_new", "_transport")
+    __slots__ = ("_cycle", "_head", "_is_new", "_protocol", "_transport")
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, protocol: "BoundedProtocol", cycle: RequestResponseCycle) -> None:
+        self._protocol = protocol
+        self._cycle = cycle
+        self._transport = protocol.transport
         self._head = b""
         self._is_new = True
 
     def write(self, data: bytes) -> None:
         """Write, or hold back until there is more."""
         if self._is_new and not data.startswith(_CONTINUE):
+            if self._cycle.more_body and self._cycle.keep_alive:
+                self._cycle.keep_alive = False
+                data = data[:-2] + _CLOSE + data[-2:]
             self._head, self._is_new = data, False
         elif self._head:
             data, self._head = self._head + data, b""
@@ -71,7 +97,10 @@ class _JoinedHead:
     def close(self) -> None:
         """Close after all has been written."""
         self.flush()
-        self._transport.close()
+        if self._cycle.more_body and self._cycle.response_complete:
+            self._protocol.linger()
+        else:
+            self._transport.close()
 
     def is_closing(self) -> bool:
         """Whether the connection is being closed."""
@@ -79,7 +108,7 @@ class _JoinedHead:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 431 to a head that is too large, and closes the connection.
+    """Answers 431 to a head that is too large, 408 to one that takes too long, and closes.
 
     A request without exactly one Host is answered 400 (RFC 9112, section 3.2): somebody in between
     might have meant another one.
@@ -88,10 +117,114 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _hosts = 0
     _is_too_large = False
+    _is_lingering = False
+    _stage = Stage.HEAD
+    _is_idle = False
+    """Whether nothing of the next request has come; uvicorn ends that after a few seconds."""
+    _came = 0
+    """Bytes, since the deadline was set; while lingering, since that began."""
+    _unsent = 0
+    """Bytes of answers that the client had not taken when it was last looked at."""
+    _taken_at = 0.0
+    """When it last took some of them, or owed nothing."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, connections: Connections, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # whatever uvicorn passes on
         self.logger = _log
+        self._held = connections
+        self._settings = connections.settings
+        self._until = 0.0
+
+    # A connection's life
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        now = time.monotonic()
+        self._taken_at = now
+        self._until = now + self._settings.head_seconds
+        if not self._held.add(self, self.client[0] if self.client else ""):
+            self._say(503, b"The server has too many connections; try again in a moment.")
+            self.transport.close()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._held.remove(self)
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._came += len(data)
+        if self._is_lingering:
+            if self._came > LINGER_BYTES:
+                self.transport.abort()
+            return
+        if self._is_idle:
+            self._is_idle = False
+            self._until = time.monotonic() + self._settings.head_seconds
+        super().data_received(data)
+
+    def linger(self) -> None:
+        """Close once the client has its answer.
+
+        It is still sending. Closing at once would reset the connection, and many clients would
+        lose the answer over that (RFC 9112, section 9.6).
+        """
+        self._is_lingering = True
+        self._came = 0
+        self._until = time.monotonic() + LINGER_SECONDS
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def make_room(self) -> None:
+        """Close for another connection."""
+        self.transport.abort()
+
+    def check(self, now: float) -> None:
+        """Close when the client has taken too long to send its request, or to take its answer."""
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent or unsent < self._unsent:
+            self._taken_at = now
+        self._unsent = unsent
+        if now - self._taken_at > self._settings.body_seconds:
+            self.transport.abort()
+        elif now > self._until:
+            self._check_request(now)
+
+    def _check_request(self, now: float) -> None:
+        if self._is_lingering:
+            self.transport.abort()
+        elif self._stage is Stage.BODY:
+            is_ours = self.flow.read_paused or self.cycle.waiting_for_100_continue
+            if is_ours or self._came >= MIN_PROGRESS:
+                self._came = 0
+                self._until = now + self._settings.body_seconds
+            else:
+                self._time_out()
+        elif self._stage is Stage.HEAD and not self._is_idle:
+            self._time_out()
+
+    def _time_out(self) -> None:
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        is_new_request = self._stage is Stage.HEAD or (cycle and not cycle.response_started)
+        if self._came and is_new_request:
+            self._say(408, b"The request took too long to arrive.")
+        self.transport.close()
+
+    def _expect_body(self) -> None:
+        self._came = 0
+        self._until = time.monotonic() + self._settings.body_seconds
+        self._enter(Stage.BODY)
+
+    def _enter(self, stage: Stage) -> None:
+        if stage is not self._stage:
+            self._held.move(self, self._stage, stage)
+            self._stage = stage
+
+    # What the parser finds
 
     @override
     def on_message_begin(self) -> None:
@@ -116,25 +249,52 @@ class BoundedProtocol(HttpToolsProtocol):
         is_old = self.parser.get_http_version() == "1.0"
         if self._hosts > 1 or not (self._hosts or is_old):
             raise _NotOneHost
+        before: RequestResponseCycle | None = self.cycle
+        if before is None or before.response_complete:
+            self._expect_body()
         super().on_headers_complete()
+
+    @override
+    def on_message_complete(self) -> None:
+        self._enter(Stage.SERVING)
+        super().on_message_complete()
+
+    @override
+    def on_response_complete(self) -> None:
+        if self._is_lingering:
+            self.server_state.total_requests += 1
+            return
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last:
+            self._came = 0
+            self._is_idle = True
+            self._enter(Stage.HEAD)
+        elif self.cycle.more_body:
+            self._expect_body()
 
     @override
     def send_400_response(self, msg: str) -> None:
         if not self._is_too_large:
             super().send_400_response(msg)
             return
-        body = b"The request's headers are too large."
+        self._say(431, b"The request's headers are too large.")
+        self.transport.close()
+
+    def _say(self, status: int, body: bytes) -> None:
+        """Answer without asking the application."""
         self.transport.write(
-            STATUS_LINE[431]
-            + b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+            STATUS_LINE[status]
+            + b"content-type: text/plain; charset=utf-8\r\n"
+            + _CLOSE
+            + (b"retry-after: 1\r\n" if status == 503 else b"")
             + b"content-length: %d\r\n\r\n" % len(body)
             + body
         )
-        self.transport.close()
 
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        joined = _JoinedHead(self.transport)
+        joined = _JoinedHead(self, cycle)
         cycle.transport = joined  # type: ignore[assignment]  # as far as a cycle uses one
         complete = cycle.on_response
 

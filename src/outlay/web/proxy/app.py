@@ -7,6 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import OutlayError
 from outlay.services.bundle import Services
+from outlay.web.http.connections import Connections
 from outlay.web.http.errors import status_of
 from outlay.web.proxy.credentials import credential_of
 from outlay.web.proxy.dialects import ANTHROPIC, OPENAI
@@ -59,6 +60,17 @@ class Proxy:
             "/readyz": self._readyz,
             "/metrics": self._render_metrics,
         }
+
+    def show_edge(self, connections: Connections) -> None:
+        """Show in the metrics how many connections there are, and how many were too many."""
+        self._metrics.add_gauge(
+            "outlay_connections", "Open connections of clients.", lambda: len(connections)
+        )
+        self._metrics.add_gauge(
+            "outlay_connections_refused",
+            "Connections refused, or closed for others, at a ceiling since the start.",
+            lambda: connections.refused,
+        )
 
     def start(self) -> None:
         """Open what needs a running event loop."""

@@ -1,0 +1,80 @@
+"""Which names the server answers to.
+
+A page of somebody else can point its own name at this machine after it has been loaded (DNS
+rebinding) and then ask here as if it were of this site; its requests carry its name in `Host`.
+Such a name is never an address, so addresses are always answered: probes of load balancers and
+orchestrators use them.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.types import Scope, Send
+
+from outlay.kit.addresses import is_loopback_name, parse_address
+from outlay.settings import Settings
+
+_OPEN_PATHS: Final = (b"/v1/", b"/healthz", b"/readyz")
+"""Answered under every name: they say nothing, or take a credential that no browser adds."""
+
+
+_MAX_SHOWN: Final = 100
+
+
+class TrustedHosts:
+    """The names of one server."""
+
+    def __init__(self, settings: Settings) -> None:
+        named = urlsplit(settings.public_url).hostname or ""
+        names = [name for name in (named, *settings.edge.trusted_hosts) if name]
+        self._names = frozenset(name for name in names if not name.startswith("*."))
+        self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
+        self._takes_any = takes_any_host(settings)
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether a request is meant for this server."""
+        if self._takes_any or scope["raw_path"].startswith(_OPEN_PATHS):
+            return True
+        return self._is_ours(host_of(scope["headers"]))
+
+    def _is_ours(self, host: str) -> bool:
+        return (
+            host in self._names
+            or is_loopback_name(host)
+            or parse_address(host) is not None
+            or host.endswith(self._suffixes)
+        )
+
+
+async def refuse_host(scope: Scope, send: Send) -> None:
+    """Say that this is not the server that was meant, and how it becomes that."""
+    host = host_of(scope["headers"])
+    body = (
+        f"This server is not {host[:_MAX_SHOWN]!r}. If it is to be reached by that name, set "
+        "OUTLAY_PUBLIC_URL or add the name to OUTLAY_TRUSTED_HOSTS.\n"
+    ).encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 421, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def takes_any_host(settings: Settings) -> bool:
+    """Whether nothing says what the server is called, and it listens to others than itself."""
+    is_named = settings.public_url or settings.edge.trusted_hosts
+    return not is_named and not is_loopback_name(settings.host)
+
+
+def host_of(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """The host that a request names, in lower case and without its port; empty for none."""
+    for name, value in headers:
+        if name == b"host":
+            host = value.decode("latin-1").strip().lower()
+            if host.startswith("["):
+                return host[1:].partition("]")[0]
+            return host.partition(":")[0].removesuffix(".")
+    return ""
