@@ -44,6 +44,7 @@ from outlay.services.spend_counters import LocalCounters, SharedCounters, SpendC
 from outlay.services.sso import Sso
 from outlay.services.sso_provider import Providers
 from outlay.services.sso_settings import SsoSettings
+from outlay.services.throttle import Throttle
 from outlay.services.tokens import Tokens
 from outlay.services.tracing import Tracing
 from outlay.services.trail import Trail
@@ -91,7 +92,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         recovery = Recovery(ledger, recorder, rescue)
         recovery.settle_own()
         access = Access(directory, clock)
-        api_keys = ApiKeys(directory, clock)
+        api_keys = ApiKeys(directory, clock, attribution.meet_key)
         passwords = Passwords()
         trail = Trail(directory, open_checkpoints(settings), clock)
         administration = _administer(settings, directory, trail, passwords, clock)
@@ -121,13 +122,12 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         caches = (
             attribution.refresh,
             discovery.refresh,
-            api_keys.refresh,
             router.refresh,
             limits.refresh,
             prices.refresh,
             verification.refresh,
         )
-        watch = DirectoryWatch(directory, caches)
+        watch = DirectoryWatch(directory, caches, urgent=api_keys.refresh)
         retention = Retention(
             directory,
             trail,
@@ -213,7 +213,9 @@ def _administer(
         organizations=organizations,
         prices=Prices(directory, trail),
         projects=Projects(directory, trail),
-        sign_in=SignIn(directory, trail, organizations, passwords, clock),
+        sign_in=SignIn(
+            directory, trail, organizations, passwords, Throttle(directory, sealer, clock), clock
+        ),
         sso=SsoSettings(directory, sealer, trail),
         tokens=Tokens(directory, trail),
         upstreams=Upstreams(directory, sealer, trail),

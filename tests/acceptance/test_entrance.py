@@ -17,7 +17,7 @@ from tests.factories import NOW
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Role
 from outlay.kit.clock import FixedClock
-from outlay.services.sign_in import ATTEMPTS, ATTEMPTS_OF_ADDRESS
+from outlay.services.throttle import FREE_OF_ACCOUNT_HERE, FREE_OF_DEVICE, FREE_OF_PLACE
 from outlay.settings import Settings
 from outlay.web.app import create_pages
 
@@ -171,7 +171,7 @@ def test_failures_in_one_organization_do_not_close_the_door_of_another(world: Wo
     other = make_world(world.server)
     member = world.people[Role.DEVELOPER].member
     other.add_person(Role.DEVELOPER, email=member.email)
-    assert [sign_in(other, member.email, "guess") for _ in range(ATTEMPTS)][-1] == 401
+    assert [sign_in(other, member.email, "guess") for _ in range(FREE_OF_ACCOUNT_HERE)][-1] == 401
 
     assert sign_in(other, member.email, PASSWORD) == 429
     assert sign_in(world, member.email, PASSWORD) == 303
@@ -218,7 +218,7 @@ def test_wrong_guesses_at_once_are_counted_like_others(world: World) -> None:
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(lambda n: sign_in(world, email, f"guess {n} of many"), range(30)))
 
-    assert statuses.count(401) <= ATTEMPTS
+    assert statuses.count(401) <= FREE_OF_ACCOUNT_HERE
     assert sign_in(world, email, PASSWORD) == 429
     other = world.people[Role.ADMIN].member.email
     assert sign_in(world, other, PASSWORD) == 303
@@ -240,27 +240,59 @@ def test_the_door_stays_closed_across_restarts_and_opens_after_a_while(tmp_path:
         services.administration.sign_in.set_owner(organization, "me@example.test", PASSWORD)
         with TestClient(create_pages(services, "x"), follow_redirects=False) as http:
             form = {"email": "ME@example.test", "password": "wrong"}
-            statuses: list[Any] = [http.post("/login", data=form) for _ in range(ATTEMPTS)]
+            statuses: list[Any] = [
+                http.post("/login", data=form) for _ in range(FREE_OF_ACCOUNT_HERE)
+            ]
             assert {answer.status_code for answer in statuses} == {401}
     assert attempt("me@example.test", PASSWORD) == 429
     clock.instant += timedelta(minutes=16)
     assert attempt("me@example.test", PASSWORD) == 303
 
 
-def test_an_address_may_fail_more_often_and_success_does_not_count(tmp_path: Path) -> None:
+def test_an_address_may_fail_more_often_and_a_known_browser_does_not_wait_for_it(
+    tmp_path: Path,
+) -> None:
     with open_installation(Settings(data=tmp_path / "data"), FixedClock(NOW)) as services:
         organization = services.administration.organizations.create("Acme")
         services.administration.sign_in.set_owner(organization, "me@example.test", PASSWORD)
-        with TestClient(create_pages(services, "x"), follow_redirects=False) as http:
+        pages = create_pages(services, "x")
+        with (
+            TestClient(pages, follow_redirects=False) as known,
+            TestClient(pages, follow_redirects=False) as other,
+        ):
 
-            def attempt(email: str, password: str) -> int:
-                answer: Any = http.post("/login", data={"email": email, "password": password})
-                return int(answer.status_code)
+            def attempt(http: TestClient, email: str, password: str) -> Any:
+                return http.post("/login", data={"email": email, "password": password})
 
-            assert {attempt("me@example.test", PASSWORD) for _ in range(ATTEMPTS + 2)} == {303}
-            guesses = [attempt(f"n{n}@example.test", "x") for n in range(ATTEMPTS_OF_ADDRESS + 1)]
-            assert guesses == [401] * ATTEMPTS_OF_ADDRESS + [429]
-            assert attempt("me@example.test", PASSWORD) == 429
+            for _ in range(FREE_OF_ACCOUNT_HERE + 2):
+                assert attempt(known, "me@example.test", PASSWORD).status_code == 303
+            guesses = [attempt(other, f"n{n}@example.test", "x") for n in range(FREE_OF_PLACE)]
+            assert {answer.status_code for answer in guesses} == {401}
+            answer = attempt(other, "me@example.test", PASSWORD)
+            assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+            assert attempt(known, "me@example.test", PASSWORD).status_code == 303
+            # Its note is of one account, and good for a few mistakes.
+            assert attempt(known, "n1@example.test", "x").status_code == 429
+            mistakes = [attempt(known, "me@example.test", "x") for _ in range(FREE_OF_DEVICE + 1)]
+            assert [answer.status_code for answer in mistakes] == [401] * FREE_OF_DEVICE + [429]
+
+
+def test_failed_sign_ins_are_on_the_trail_and_do_not_flood_it(
+    world: World, clock: FixedClock
+) -> None:
+    person = world.people[Role.DEVELOPER]
+    for _ in range(40):
+        sign_in(world, person.member.email, "a wrong guess")
+        clock.instant += timedelta(minutes=5)
+    answer = httpx.get(
+        f"{world.server.url}/audit",
+        params={"action": "session.refuse"},
+        headers=world.people[Role.OWNER].bearer,
+    )
+    entries = answer.json()["entries"]
+    assert {entry["target"] for entry in entries} == {person.member.member_id}
+    assert {entry["after"]["address"] for entry in entries} == {"127.0.0.1"}
+    assert 4 <= len(entries) <= 12, entries
 
 
 # Behind TLS

@@ -35,7 +35,7 @@ from outlay.services.bundle import Services
 from outlay.services.checks import check_slug
 from outlay.services.palette import SLOT_COUNT, distinct_slots, remember_slots
 from outlay.services.passwords import hash_password
-from outlay.services.sign_in import ATTEMPTS
+from outlay.services.throttle import FREE_OF_ACCOUNT_HERE
 from outlay.settings import Settings
 from outlay.storage.directory import migrations
 from outlay.storage.directory.access_tokens import revoke_access_token
@@ -165,7 +165,7 @@ def test_revoked_expired_and_altered_tokens_are_refused(
 def test_ten_wrong_passwords_close_the_door_for_a_while(
     services: Services, owner: str, clock: FixedClock
 ) -> None:
-    for _ in range(ATTEMPTS):
+    for _ in range(FREE_OF_ACCOUNT_HERE):
         with pytest.raises(Unauthenticated):
             sign_in(services, "wrong")
     with pytest.raises(Unavailable):

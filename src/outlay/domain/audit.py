@@ -36,6 +36,7 @@ class Action(StrEnum):
     PASSWORD_UPDATE = "password.update"  # noqa: S105 - an action
     SESSION_CREATE = "session.create"
     SESSION_DELETE = "session.delete"
+    SESSION_REFUSE = "session.refuse"
     PROJECT_CREATE = "project.create"
     PROJECT_UPDATE = "project.update"
     PROJECT_DELETE = "project.delete"

@@ -78,6 +78,17 @@ class Unavailable(OutlayError):
     default_code = "unavailable"
 
 
+class TooManyAttempts(Unavailable):
+    """Somebody has failed too often; it tells when to come back."""
+
+    default_code = "too-many-attempts"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds."""
+
+
 class Damaged(OutlayError):
     """Stored data does not match its checksum; it is reported, never summed."""
 

@@ -17,6 +17,8 @@ class Cache(Generic[K, V]):
         self._known: dict[K, V] = {}
         self._generation = 0
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        """Held from reading anew until it is stored, so that the newest answer is the last."""
 
     def __contains__(self, key: K) -> bool:
         return key in self._known
@@ -36,11 +38,16 @@ class Cache(Generic[K, V]):
                 self._known[key] = value
             return value
 
+    def reload(self, key: K) -> V:
+        """The answer for a key, loaded anew."""
+        with self._loading:
+            value = self._known[key] = self._load(key)
+        return value
+
     def refresh(self) -> None:
-        """Load every known answer anew; readers see the old ones until the new ones are there."""
+        """Load every known answer anew; readers see the old one until the new one is there."""
         with self._lock:
             self._generation += 1
             keys = list(self._known)
-        fresh = {key: self._load(key) for key in keys}
-        with self._lock:
-            self._known = fresh
+        for key in keys:
+            self.reload(key)

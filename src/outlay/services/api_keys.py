@@ -6,14 +6,15 @@ six of a CRC-32 over all before, so that malformed keys are refused without a lo
 
 import asyncio
 import re
+import threading
+from collections.abc import Callable
 from typing import Final
 
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.organization import ApiKey
-from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.secrets import checksum_of, digest_secret, is_same_digest
-from outlay.storage.directory.api_keys import find_credential
+from outlay.storage.directory.api_keys import find_credentials
 from outlay.storage.directory.engine import Directory
 
 KEY_PREFIX: Final = "otl"
@@ -21,6 +22,9 @@ _SHAPE: Final = re.compile(r"otl_([0-9a-z]{16})_([0-9A-Za-z]{43})([0-9A-Za-z]{6}
 _ID_PREFIX: Final = "key_"
 _MAX_RECOGNISED: Final = 100_000
 _NO_DIGEST: Final = digest_secret("")
+
+Credential = tuple[ApiKey, bytes]
+"""A key and the digest of its secret."""
 
 
 def render_key(api_key_id: str, secret: str) -> str:
@@ -38,27 +42,45 @@ def parse_key(text: str) -> tuple[str, str] | None:
 
 
 class ApiKeys:
-    """The credentials that applications call the gateway with."""
+    """The credentials that applications call the gateway with.
 
-    def __init__(self, directory: Directory, clock: Clock) -> None:
+    Only keys that there are stay in memory: what strangers show, as many as they like, does not
+    decide what is read again when the directory changes, so a revoked key is refused at once.
+    """
+
+    def __init__(
+        self, directory: Directory, clock: Clock, on_found: Callable[[ApiKey], None]
+    ) -> None:
+        """`on_found` is told of a key before its first request is let through."""
         self._directory = directory
         self._clock = clock
-        self._credentials: Cache[str, tuple[ApiKey, bytes] | None] = Cache(self._read)
+        self._on_found = on_found
+        self._lock = threading.Lock()
+        self._generation = 0
+        self._credentials: dict[str, Credential] = {}
         self._recognised: dict[bytes, ApiKey] = {}
         """Keys that were found good since the directory changed, by digest of the whole key."""
 
     def refresh(self) -> None:
-        """Read again what is known of the directory."""
-        self._credentials.refresh()
-        self._recognised = {}
+        """Read again what is known of the directory, in one go."""
+        with self._lock:
+            self._generation += 1
+            ids = list(self._credentials)
+        with self._directory.read() as session:
+            fresh = find_credentials(session, ids)
+        with self._lock:
+            self._credentials = fresh
+            self._recognised = {}
 
     async def authenticate(self, text: str | None) -> ApiKey:
         """The API key that a caller shows; Unauthenticated, always in the same words, for others.
 
         Known keys are answered from memory; others are looked up in a thread.
         """
+        # First, for what is recognised by an old credential must not be kept beside newer ones.
+        recognised = self._recognised
         whole = digest_secret(text or "")
-        known = self._recognised.get(whole)
+        known = recognised.get(whole)
         if known is not None and self._is_usable(known):
             return known
         parsed = parse_key(text) if text else None
@@ -68,11 +90,9 @@ class ApiKeys:
                 code="invalid-api-key",
             )
         api_key_id, secret = parsed
-        if api_key_id in self._credentials:
-            credential = self._credentials.get(api_key_id)
-        else:
-            credential = await asyncio.to_thread(self._credentials.get, api_key_id)
-        recognised = self._recognised
+        credential = self._credentials.get(api_key_id)
+        if credential is None:
+            credential = await asyncio.to_thread(self._find, api_key_id)
         api_key, digest = credential or (None, _NO_DIGEST)
         is_right = is_same_digest(digest, digest_secret(secret))
         if api_key is None or not is_right or not self._is_usable(api_key):
@@ -89,6 +109,15 @@ class ApiKeys:
         expires = api_key.expires_at_us
         return expires is None or to_us(self._clock.now()) < expires
 
-    def _read(self, api_key_id: str) -> tuple[ApiKey, bytes] | None:
+    def _find(self, api_key_id: str) -> Credential | None:
+        generation = self._generation
         with self._directory.read() as session:
-            return find_credential(session, api_key_id)
+            credential = find_credentials(session, [api_key_id]).get(api_key_id)
+        if credential is None:
+            return None
+        self._on_found(credential[0])
+        with self._lock:
+            # What was read before a refresh is true for this caller, not for the next.
+            if generation == self._generation and len(self._credentials) < _MAX_RECOGNISED:
+                self._credentials[api_key_id] = credential
+        return credential

@@ -1,15 +1,20 @@
 """Whose request it was: key → project, creator, user, and the user's groups at that time."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from outlay.domain.errors import Unavailable
 from outlay.domain.event import join_groups
 from outlay.domain.organization import ApiKey, GroupMembership
+from outlay.domain.report import UsageReport
 from outlay.kit.cache import Cache
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups, list_memberships
 from outlay.storage.directory.members import list_members
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -22,6 +27,16 @@ class _Known:
     """Member id by id and by e-mail address in lower case."""
     groups: dict[str, str] = field(default_factory=dict)
     """Group id by id and by name in lower case."""
+    revision: int = 0
+    """Of the directory, when it was read."""
+
+    def has_all_of(self, report: UsageReport) -> bool:
+        """Whether everything that a report names is among it."""
+        return (
+            (not report.api_key_id or report.api_key_id in self.keys)
+            and (not report.user_id or report.user_id.lower() in self.members)
+            and all(name in self.groups or name.lower() in self.groups for name in report.groups)
+        )
 
 
 class Attribution:
@@ -34,6 +49,28 @@ class Attribution:
     def refresh(self) -> None:
         """Read again what is known of the directory."""
         self._known.refresh()
+
+    def meet(self, organization_id: str, reports: Iterable[UsageReport]) -> None:
+        """Look up what reports name and is not known: it may be new.
+
+        What is recorded of an event stays for good, so it is not decided from what was true a
+        moment ago. Not from an event loop.
+        """
+        known = self._known.get(organization_id)
+        if all(map(known.has_all_of, reports)):
+            return
+        try:
+            if self._directory.revision() != known.revision:
+                self._known.reload(organization_id)
+        except Unavailable as error:
+            # Events are taken while the directory is away; then this is the best there is.
+            logger.debug("what is new is not known: %s", error.message)
+
+    def meet_key(self, api_key: ApiKey) -> None:
+        """Look up a key that is about to be used, if it is not known. Not from an event loop."""
+        known = self._known.get(api_key.organization_id)
+        if api_key.api_key_id not in known.keys:
+            self._known.reload(api_key.organization_id)
 
     def key(self, organization_id: str, api_key_id: str) -> ApiKey | None:
         """The API key of an organization with an id."""
@@ -74,7 +111,7 @@ class Attribution:
         )
 
     def _read(self, organization_id: str) -> _Known:
-        known = _Known()
+        known = _Known(revision=self._directory.revision())
         with self._directory.read() as session:
             for api_key in list_api_keys(session, organization_id):
                 known.keys[api_key.api_key_id] = api_key

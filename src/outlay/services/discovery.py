@@ -70,10 +70,14 @@ class Discovery:
         """Remember what events name for the first time, as their reports call it."""
         known = self._known.get(organization_id).values
         found: dict[tuple[Dimension, str], Discovered] = {}
+        room = {dimension: MAX_DISCOVERED - len(values) for dimension, values in known.items()}
         for report, event in zip(reports, events, strict=True):
             for dimension, value in _named(event):
                 if value in known[dimension] or (dimension, value) in found:
                     continue
+                if room[dimension] <= 0:
+                    continue
+                room[dimension] -= 1
                 found[dimension, value] = Discovered(
                     discovered_id=new_id("dsc"),
                     organization_id=organization_id,
@@ -114,12 +118,7 @@ class Discovery:
                 create_discovered(session, entries)
             else:
                 session.cancel()
-        if entries:
-            self._known.refresh()
-        # What there is no room for is not asked about again at every event.
-        known = self._known.get(organization_id).values
-        for dimension, value in found:
-            known[dimension].add(value)
+        self._known.reload(organization_id)
 
     def _read(self, organization_id: str) -> _Known:
         with self._directory.read() as session:

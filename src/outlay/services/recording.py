@@ -58,6 +58,7 @@ class Recorder:
     def submit(self, organization_id: str, reports: Sequence[UsageReport]) -> Future[list[Outcome]]:
         """Like `record`, without waiting: the future resolves once the events are on disk."""
         latest_us = to_us(self._clock.now()) + _MAX_FUTURE_US
+        self._attribution.meet(organization_id, reports)
         events = []
         for position, report in enumerate(reports):
             try:

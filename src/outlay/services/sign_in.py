@@ -1,25 +1,20 @@
 """Signing in and out: passwords, links that work once, the first owner."""
 
 import asyncio
-from collections.abc import Mapping
+import logging
 from dataclasses import replace
-from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role
 from outlay.domain.audit import Action, Personal, Value
-from outlay.domain.errors import Conflict, Invalid, Unauthenticated, Unavailable
-from outlay.domain.organization import (
-    Invitation,
-    Member,
-    Organization,
-    operator_of,
-)
-from outlay.kit.clock import Clock, in_us, to_us
+from outlay.domain.errors import Conflict, Invalid, Unauthenticated
+from outlay.domain.organization import Invitation, Member, Organization, operator_of
+from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.access import actor_for
 from outlay.services.checks import check_email, check_name
+from outlay.services.failed_sign_ins import note_failure
 from outlay.services.issuing import (
     ended,
     good_invitation,
@@ -31,6 +26,7 @@ from outlay.services.issuing import (
 from outlay.services.members import describe_member, find_present_member
 from outlay.services.organizations import Organizations
 from outlay.services.passwords import Passwords, check_password
+from outlay.services.throttle import Attempt, Throttle
 from outlay.services.trail import Change, Trail
 from outlay.storage.directory.access_tokens import revoke_tokens_of
 from outlay.storage.directory.api_keys import revoke_keys_of
@@ -52,26 +48,14 @@ from outlay.storage.directory.sessions import (
     delete_sessions_of,
     find_session,
 )
-from outlay.storage.directory.sign_in_failures import (
-    count_failures,
-    create_failures,
-    delete_failures,
-)
 
-ATTEMPTS: Final = 10
-"""Failures of one account within the window."""
-ATTEMPTS_OF_ADDRESS: Final = 100
-"""Failures from one address: behind a proxy it may be the address of everybody."""
-ATTEMPT_WINDOW: Final = timedelta(minutes=15)
+logger = logging.getLogger(__name__)
 
 
-class _Attempt(NamedTuple):
+class _Begun(NamedTuple):
     """A sign-in under way."""
 
-    account: bytes
-    """What failures are counted by, beside the address that they come from."""
-    address: bytes
-    at_us: int
+    attempt: Attempt
     member: Member | None
     password_hash: str | None
 
@@ -85,68 +69,81 @@ class SignIn:
         trail: Trail,
         organizations: Organizations,
         passwords: Passwords,
+        throttle: Throttle,
         clock: Clock,
     ) -> None:
         self._directory = directory
         self._trail = trail
         self._organizations = organizations
         self._passwords = passwords
+        self.throttle = throttle
         self._clock = clock
 
     # With a password
 
     async def sign_in(
-        self, email: str, password: str, remote: str, request_id: str, *, organization: str = ""
+        self,
+        email: str,
+        password: str,
+        remote: str,
+        request_id: str,
+        *,
+        organization: str = "",
+        device: str = "",
     ) -> str:
         """A session token for the right e-mail address and password.
 
         An address is one organization's alone, so it takes the slug of the organization, too,
-        where there are several. Raises Invalid without it, Unauthenticated for a wrong pair,
-        without saying what is wrong, and Unavailable after too many failures of the account or
-        from the address.
+        where there are several. `device` is what the browser was given by `device_of`. Raises
+        Invalid without a slug, Unauthenticated for a wrong pair, without saying what is wrong, and
+        TooManyAttempts.
         """
-        attempt = await asyncio.to_thread(self._begin, organization, email, remote)
-        is_right = await self._passwords.verify_soon(attempt.password_hash, password)
-        if not is_right or attempt.member is None:
+        begun = await asyncio.to_thread(self._begin, organization, email, remote, device)
+        is_right = await self._passwords.verify_soon(begun.password_hash, password)
+        if begun.member is None or not is_right:
+            # Not waited for: known addresses must not take longer than unknown ones.
+            asyncio.get_running_loop().run_in_executor(
+                None, self._note_failure, begun, remote, request_id
+            )
             raise Unauthenticated("This e-mail address and password do not match an account.")
-        return await asyncio.to_thread(self._complete, attempt, attempt.member, request_id)
+        return await asyncio.to_thread(
+            self._complete, begun.attempt, begun.member, remote, request_id
+        )
 
-    def _begin(self, slug: str, email: str, remote: str) -> _Attempt:
+    def device_of(self, email: str, *, organization: str = "") -> str:
+        """What a browser keeps in which somebody has signed in, to be told from others' later."""
         with self._directory.read() as session:
-            organization = _signing_in_to(session, slug)
-            place = organization.organization_id if organization else slug
+            place = _place(session, organization)
+        return self.throttle.device_of(_account(place, email))
+
+    def _begin(self, slug: str, email: str, remote: str, device: str) -> _Begun:
+        with self._directory.read() as session:
+            place = _place(session, slug)
             login = find_login(session, place, email.strip())
-        account, address = _account(place, email), digest_secret(f"address {remote}")
-        at_us = self._count_attempt({account: ATTEMPTS, address: ATTEMPTS_OF_ADDRESS})
         member, password_hash = login or (None, None)
-        return _Attempt(account, address, at_us, member, password_hash)
+        attempt = self.throttle.begin(_account(place, email), remote, device)
+        return _Begun(attempt, member, password_hash)
 
-    def _complete(self, attempt: _Attempt, member: Member, request_id: str) -> str:
-        with self._directory.write() as session:
-            delete_failures(session, attempt.account)
-            delete_failures(session, attempt.address, attempt.at_us)
-        return self._open(member.member_id, request_id, method="password")
-
-    def _count_attempt(self, limits: Mapping[bytes, int]) -> int:
-        """Note an attempt of sources before it is made, so that many at once count, too; when.
-
-        `limits` is how many failures of each source there may be.
-        """
-        now_us = to_us(self._clock.now())
-        since_us = now_us - in_us(ATTEMPT_WINDOW)
-        with self._directory.write() as session:
-            if any(
-                count_failures(session, source, since_us) >= limit
-                for source, limit in limits.items()
-            ):
-                raise Unavailable(
-                    "Too many failed sign-ins. Try again in a quarter of an hour.",
-                    code="too-many-attempts",
+    def _note_failure(self, begun: _Begun, remote: str, request_id: str) -> None:
+        if begun.member is None:
+            return
+        member_id = begun.member.member_id
+        try:
+            with self._directory.read() as session:
+                actor = actor_for(
+                    session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
                 )
-            create_failures(session, tuple(limits), now_us, since_us)
-        return now_us
+            if actor is not None:
+                note_failure(self._trail, actor, begun.attempt, remote)
+        except Exception:
+            logger.exception("a failed sign-in at %s could not be put on the trail", member_id)
 
-    def _open(self, member_id: str, request_id: str, method: str) -> str:
+    def _complete(self, attempt: Attempt, member: Member, remote: str, request_id: str) -> str:
+        with self._directory.write() as session:
+            self.throttle.succeed(session, attempt)
+        return self._open(member.member_id, request_id, remote)
+
+    def _open(self, member_id: str, request_id: str, remote: str) -> str:
         with self._directory.read() as session:
             actor = actor_for(
                 session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
@@ -156,7 +153,11 @@ class SignIn:
         with self._trail.change(actor) as change:
             find_present_member(change.session, actor, member_id)
             token = open_session(change, member_id)
-            change.note(Action.SESSION_CREATE, member_id, after={"method": method})
+            change.note(
+                Action.SESSION_CREATE,
+                member_id,
+                after={"method": "password", "address": Personal(member_id, remote)},
+            )
         return token
 
     def sign_out(self, token: str, request_id: str) -> None:
@@ -201,8 +202,7 @@ class SignIn:
         On request also revoke their access tokens, with what those made, and their API keys.
         """
         check_password(password, field="password")
-        account = _account(actor.organization_id, actor.email)
-        self._count_attempt({account: ATTEMPTS})
+        attempt = self.throttle.begin_own(actor.member_id)
         with self._directory.read() as session:
             present = find_password_hash(session, actor.member_id)
         if not self._passwords.verify(present, current):
@@ -212,7 +212,7 @@ class SignIn:
             session, member_id = change.session, actor.member_id
             find_present_member(session, actor, member_id)
             _put_password(change, member_id, password_hash, digest_secret(token) if token else b"")
-            delete_failures(session, account)
+            self.throttle.succeed(session, attempt)
             revoked: dict[str, Value] = {}
             if revokes_tokens:
                 revoked |= ended(tokens=revoke_tokens_of(session, member_id, change.now_us))
@@ -367,9 +367,15 @@ def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
     return organizations[0] if organizations else None
 
 
-def _account(organization_id: str, email: str) -> bytes:
-    """What the failures of an account are counted by, whether there is such an account or not."""
-    return digest_secret(f"account {organization_id} {email.strip().lower()}")
+def _place(session: ReadSession, slug: str) -> str:
+    """Where an address is looked for: the organization's id, or a slug that is nobody's."""
+    organization = _signing_in_to(session, slug)
+    return organization.organization_id if organization else slug
+
+
+def _account(place: str, email: str) -> str:
+    """What attempts at an account are counted by, whether there is such an account or not."""
+    return f"{place} {email.strip().lower()}"
 
 
 def _put_password(change: Change, member_id: str, password_hash: str, kept: bytes = b"") -> None:

@@ -176,7 +176,14 @@ def _on_outlay_error(request: Request, error: Exception) -> Response:
         raise error
     status = status_of(error)
     if not wants_html(request):
-        return problem(status, error.code, error.message, field=error.field, request=request)
+        return problem(
+            status,
+            error.code,
+            error.message,
+            field=error.field,
+            request=request,
+            retry_after=getattr(error, "retry_after", None),
+        )
     if isinstance(error, Unauthenticated) and request.method == "GET":
         query = f"?{request.url.query}" if request.url.query else ""
         target = (

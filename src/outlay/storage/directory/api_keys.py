@@ -1,10 +1,15 @@
 """Reading and writing API keys."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from sqlalchemy import select, update
 
 from outlay.domain.organization import ApiKey
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ApiKeyRow, ProjectRow
+
+_IDS_AT_ONCE: Final = 1_000
 
 
 def create_api_key(
@@ -72,18 +77,28 @@ def revoke_keys_of(session: WriteSession, member_id: str, revoked_at_us: int) ->
     return sorted(ids)
 
 
-def find_credential(session: ReadSession, api_key_id: str) -> tuple[ApiKey, bytes] | None:
-    """The API key with an id and the digest of its secret, revoked and expired ones included.
+def find_credentials(
+    session: ReadSession, api_key_ids: Sequence[str]
+) -> dict[str, tuple[ApiKey, bytes]]:
+    """The API keys with some ids and the digests of their secrets, revoked and expired included.
 
-    None for a key of a deleted project.
+    Keys of deleted projects are not among them.
     """
-    row = session.get(ApiKeyRow, api_key_id)
-    if row is None or row.secret_digest is None:
-        return None
-    project = session.get(ProjectRow, row.project_id)
-    if project is None or project.deleted_at_us is not None:
-        return None
-    return _from_row(row), row.secret_digest
+    found = {}
+    for start in range(0, len(api_key_ids), _IDS_AT_ONCE):
+        rows = session.scalars(
+            select(ApiKeyRow)
+            .join(ProjectRow, ProjectRow.project_id == ApiKeyRow.project_id)
+            .where(
+                ApiKeyRow.api_key_id.in_(api_key_ids[start : start + _IDS_AT_ONCE]),
+                ApiKeyRow.secret_digest.is_not(None),
+                ProjectRow.deleted_at_us.is_(None),
+            )
+        )
+        for row in rows:
+            if row.secret_digest is not None:
+                found[row.api_key_id] = (_from_row(row), row.secret_digest)
+    return found
 
 
 def list_api_keys(session: ReadSession, organization_id: str) -> list[ApiKey]:

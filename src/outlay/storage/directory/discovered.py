@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered, Merges
@@ -12,20 +12,22 @@ from outlay.storage.directory.tables import DiscoveredRow
 
 def create_discovered(session: WriteSession, entries: Sequence[Discovered]) -> None:
     """Add entries that are not known yet."""
-    session.add_all(
-        DiscoveredRow(
-            discovered_id=entry.discovered_id,
-            organization_id=entry.organization_id,
-            dimension=entry.dimension.value,
-            value=entry.value,
-            name=entry.name,
-            source=entry.source,
-            merged_into=entry.merged_into,
-            created_at_us=entry.created_at_us,
-        )
-        for entry in entries
+    session.execute(
+        insert(DiscoveredRow),
+        [
+            {
+                "discovered_id": entry.discovered_id,
+                "organization_id": entry.organization_id,
+                "dimension": entry.dimension.value,
+                "value": entry.value,
+                "name": entry.name,
+                "source": entry.source,
+                "merged_into": entry.merged_into,
+                "created_at_us": entry.created_at_us,
+            }
+            for entry in entries
+        ],
     )
-    session.flush()
 
 
 def list_discovered(

@@ -1,10 +1,20 @@
 """Reading and writing failed sign-ins."""
 
+from typing import NamedTuple
+
 from sqlalchemy import delete, func, select
 
 from outlay.kit.secrets import new_secret
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SignInFailureRow
+
+
+class Failures(NamedTuple):
+    """What a source has failed at."""
+
+    number: int
+    newest_us: int
+    """When it last did; 0 for never."""
 
 
 def create_failures(
@@ -15,14 +25,17 @@ def create_failures(
     session.add_all(
         SignInFailureRow(failure_id=new_secret(), source=source, at_us=at_us) for source in sources
     )
+    session.flush()
 
 
-def count_failures(session: ReadSession, source: bytes, since_us: int) -> int:
-    """Failures of a source since an instant."""
-    found = select(func.count()).where(
-        SignInFailureRow.source == source, SignInFailureRow.at_us >= since_us
-    )
-    return session.scalar(found) or 0
+def find_failures(session: ReadSession, source: bytes, since_us: int) -> Failures:
+    """The failures of a source since an instant."""
+    number, newest_us = session.execute(
+        select(func.count(), func.max(SignInFailureRow.at_us)).where(
+            SignInFailureRow.source == source, SignInFailureRow.at_us >= since_us
+        )
+    ).one()
+    return Failures(number, newest_us or 0)
 
 
 def delete_failures(session: WriteSession, source: bytes, at_us: int | None = None) -> None:

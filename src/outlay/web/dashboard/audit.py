@@ -41,6 +41,7 @@ _VERBS: Final = {
 _SENTENCES: Final = {
     Action.SESSION_CREATE: "signed in",
     Action.SESSION_DELETE: "signed out",
+    Action.SESSION_REFUSE: "failed to sign in",
     Action.PASSWORD_UPDATE: "set a password",
     Action.GROUP_JOIN: "added a member to the group",
     Action.GROUP_LEAVE: "took a member out of the group",

@@ -9,10 +9,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
+from outlay.domain.errors import (
+    Invalid,
+    OutlayError,
+    TooManyAttempts,
+    Unauthenticated,
+    Unavailable,
+)
 from outlay.domain.policy import Permission, has, is_limited
 from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.sso import CALLBACK, Arrival
+from outlay.services.throttle import DEVICE_LIFETIME
 from outlay.web.dashboard.pages import THEME_COOKIE, THEMES, render_page
 from outlay.web.dashboard.shell import chosen_project
 from outlay.web.http.auth import (
@@ -21,6 +28,7 @@ from outlay.web.http.auth import (
     base_url,
     clear_session,
     is_secure,
+    remote_of,
     request_id_of,
     services_of,
     session_actor,
@@ -39,6 +47,10 @@ STATE_SECONDS: Final = 600
 ORGANIZATION_COOKIE: Final = "outlay_organization"
 """The slug that somebody signed in with last, which fills in the form."""
 YEAR_SECONDS: Final = 365 * 86_400
+
+SECURE_DEVICE_COOKIE: Final = "__Host-outlay_device"
+PLAIN_DEVICE_COOKIE: Final = "outlay_device"
+"""Tells a browser that somebody has signed in with from others, which wait after failures."""
 
 HOME = "/"
 SIGNING_IN = Open("there is no other way to sign in")
@@ -77,32 +89,45 @@ async def post_login(
 ) -> Response:
     """Sign in; a wrong pair shows the form again, saying so."""
     target = safe_target(next)
-    remote = request.client.host if request.client else "unknown"
+    sign_in = services_of(request).administration.sign_in
+    email, organization = email[:254], organization[:63]
     try:
-        token = await services_of(request).administration.sign_in.sign_in(
-            email[:254],
+        token = await sign_in.sign_in(
+            email,
             password[:1024],
-            remote,
+            remote_of(request),
             request_id_of(request),
-            organization=organization[:63],
+            organization=organization,
+            device=request.cookies.get(_device_cookie(request), "")[:512],
         )
     except (Invalid, Unauthenticated, Unavailable) as error:
-        return await run_in_threadpool(
-            _form, request, target, error, email[:254], organization[:63]
-        )
+        return await run_in_threadpool(_form, request, target, error, email, organization)
     response = RedirectResponse(target, 303)
     set_session(response, token, request)
     if organization:
         response.set_cookie(
             ORGANIZATION_COOKIE,
-            organization[:63],
+            organization,
             max_age=YEAR_SECONDS,
             path="/login",
             httponly=True,
             secure=is_secure(request),
             samesite="lax",
         )
+    response.set_cookie(
+        _device_cookie(request),
+        await run_in_threadpool(sign_in.device_of, email, organization=organization),
+        max_age=int(DEVICE_LIFETIME.total_seconds()),
+        path="/",
+        httponly=True,
+        secure=is_secure(request),
+        samesite="lax",
+    )
     return response
+
+
+def _device_cookie(request: Request) -> str:
+    return SECURE_DEVICE_COOKIE if is_secure(request) else PLAIN_DEVICE_COOKIE
 
 
 def _form(
@@ -114,7 +139,7 @@ def _form(
 ) -> Response:
     services = services_of(request)
     organizations = services.administration.organizations.all()
-    return render_page(
+    response = render_page(
         request,
         "login.html",
         actor=None,
@@ -132,13 +157,20 @@ def _form(
         ),
         sso=services.sso.organizations(),
     )
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 @router.get("/login/sso", dependencies=[Depends(SIGNING_IN)])
 async def get_sso(request: Request, organization: str = "", next: str = HOME) -> Response:
     """Send the browser to the identity provider of an organization."""
+    services = services_of(request)
     try:
-        departure = await services_of(request).sso.depart(
+        await run_in_threadpool(
+            services.administration.sign_in.throttle.begin_sso, remote_of(request)
+        )
+        departure = await services.sso.depart(
             organization[:63], safe_target(next), base_url(request)
         )
     except OutlayError as error:

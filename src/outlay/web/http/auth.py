@@ -144,6 +144,11 @@ def request_id_of(request: Request) -> str:
     return request_id
 
 
+def remote_of(request: Request) -> str:
+    """The address of the client, behind trusted proxies the one that they name."""
+    return request.client.host if request.client else "unknown"
+
+
 def base_url(request: Request) -> str:
     """How browsers reach this server, without a slash at the end."""
     return services_of(request).settings.public_url or str(request.base_url).rstrip("/")

@@ -47,6 +47,7 @@ TITLES: Final = {
     409: "Conflict",
     413: "Too large",
     415: "Cannot be read",
+    421: "Not this server",
     429: "Too many attempts",
     500: "Something went wrong",
     503: "Not available now",
@@ -64,7 +65,13 @@ def status_of(error: OutlayError) -> int:
 
 
 def problem(
-    status: int, code: str, detail: str, *, field: str | None = None, request: Request | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    request: Request | None = None,
+    retry_after: int | None = None,
 ) -> Response:
     """An `application/problem+json` answer."""
     body = {
@@ -82,8 +89,8 @@ def problem(
     headers = {"Cache-Control": "no-store"}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        headers["Retry-After"] = "2"
+    if status == 503 or retry_after is not None:
+        headers["Retry-After"] = str(retry_after or 2)
     return Response(
         orjson.dumps(body), status, headers=headers, media_type="application/problem+json"
     )

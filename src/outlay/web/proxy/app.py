@@ -71,6 +71,17 @@ class Proxy:
             "Connections refused, or closed for others, at a ceiling since the start.",
             lambda: connections.refused,
         )
+        throttle = self._services.administration.sign_in.throttle
+        self._metrics.add_gauge(
+            "outlay_sign_ins_attempted",
+            "Attempts to sign in, good ones too, since the start.",
+            lambda: throttle.attempts,
+        )
+        self._metrics.add_gauge(
+            "outlay_sign_ins_refused",
+            "Attempts to sign in that had to wait after failures, since the start.",
+            lambda: throttle.refused,
+        )
 
     def start(self) -> None:
         """Open what needs a running event loop."""

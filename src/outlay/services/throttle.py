@@ -1,0 +1,171 @@
+"""Slowing down who guesses passwords, without keeping out who knows one.
+
+Failures are counted per account and place, per account, and per place; a place is an IPv4 address,
+or 64 bits of an IPv6 one. Each count has a number of failures that are free; beyond that, every
+further one doubles the time until the next attempt, up to a quarter of an hour. Refused attempts do
+not count, so nobody can push that time out of another's reach.
+
+A browser in which an account has been signed in before carries a sealed note of that, and is
+counted by itself (OWASP calls it a device cookie): guessing from elsewhere does not keep it out.
+"""
+
+import base64
+import binascii
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from outlay.domain.errors import TooManyAttempts
+from outlay.kit.addresses import neighbourhood_of
+from outlay.kit.clock import Clock, in_us, to_us
+from outlay.kit.sealing import SealBroken, Sealer
+from outlay.kit.secrets import digest_secret
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.session import WriteSession
+from outlay.storage.directory.sign_in_failures import (
+    create_failures,
+    delete_failures,
+    find_failures,
+)
+
+logger = logging.getLogger(__name__)
+
+WINDOW: Final = timedelta(hours=1)
+"""How long a failure counts."""
+LONGEST_WAIT: Final = timedelta(minutes=15)
+DEVICE_LIFETIME: Final = timedelta(days=180)
+
+FREE_OF_ACCOUNT_HERE: Final = 10
+"""Failures of one account from one place."""
+FREE_OF_ACCOUNT: Final = 50
+"""Failures of one account, wherever from."""
+FREE_OF_PLACE: Final = 100
+"""Failures from one place, which may be a whole office's."""
+FREE_OF_DEVICE: Final = 10
+FREE_OF_SSO: Final = 30
+"""Sign-ins begun at an identity provider from one place: each is a row, and asks the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt under way, which counts as a failure until it has succeeded."""
+
+    sources: tuple[bytes, ...]
+    """What it is counted by; the last one is shared with other accounts."""
+    at_us: int
+    failures: int
+    """Of the account, this one included."""
+
+
+class Throttle:
+    """Lets attempts to sign in through, or says how long to wait. Not from an event loop."""
+
+    def __init__(self, directory: Directory, sealer: Sealer, clock: Clock) -> None:
+        self._directory = directory
+        self._sealer = sealer
+        self._clock = clock
+        self.attempts = 0
+        self.refused = 0
+        """How many were let through and refused since the start, for the metrics."""
+
+    def begin(self, account: str, remote: str, device: str) -> Attempt:
+        """Let an attempt at an account through; raises TooManyAttempts, saying when to come back.
+
+        `remote` is the address that it comes from and `device` what the browser was given by
+        `device_of`, if anything.
+        """
+        place = neighbourhood_of(remote)
+        if self._is_known(device, account):
+            own = _source("device", device)
+            try:
+                return self._begin({own: FREE_OF_DEVICE}, own)
+            except TooManyAttempts:
+                logger.debug("a known browser has failed too often; it counts as any other")
+        overall = _source("account", account)
+        limits = {
+            _source("account-here", f"{account} {place}"): FREE_OF_ACCOUNT_HERE,
+            overall: FREE_OF_ACCOUNT,
+            _source("place", place): FREE_OF_PLACE,
+        }
+        return self._begin(limits, overall)
+
+    def begin_own(self, member_id: str) -> Attempt:
+        """Like `begin`, for the password that somebody who is signed in has to repeat."""
+        source = _source("own", member_id)
+        return self._begin({source: FREE_OF_ACCOUNT_HERE}, source)
+
+    def begin_sso(self, remote: str) -> None:
+        """Let a sign-in at an identity provider begin; raises TooManyAttempts."""
+        source = _source("sso", neighbourhood_of(remote))
+        self._begin({source: FREE_OF_SSO}, source)
+
+    def succeed(self, session: WriteSession, attempt: Attempt) -> None:
+        """Forget the failures of an account, and that this attempt counted for its place."""
+        *own, shared = attempt.sources
+        for source in own or [shared]:
+            delete_failures(session, source)
+        if own:
+            delete_failures(session, shared, attempt.at_us)
+
+    def device_of(self, account: str) -> str:
+        """What a browser is given in which an account has been signed in."""
+        issued = str(to_us(self._clock.now()))
+        sealed = self._sealer.seal(issued, _place_of_device(account))
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def _is_known(self, device: str, account: str) -> bool:
+        try:
+            sealed = base64.urlsafe_b64decode(device + "=" * (-len(device) % 4))
+            issued_us = int(self._sealer.open(sealed, _place_of_device(account)))
+        except (binascii.Error, ValueError, SealBroken):
+            return False
+        return to_us(self._clock.now()) - issued_us < in_us(DEVICE_LIFETIME)
+
+    def _begin(self, limits: Mapping[bytes, int], counted: bytes) -> Attempt:
+        """Note an attempt before it is made, so that many at once count, too."""
+        now_us = to_us(self._clock.now())
+        since_us = now_us - in_us(WINDOW)
+        with self._directory.write() as session:
+            waits = [
+                _wait_us(found.number - free, found.newest_us, now_us)
+                for source, free in limits.items()
+                if (found := find_failures(session, source, since_us)).number >= free
+            ]
+            wait_us = max(waits, default=0)
+            if wait_us <= 0:
+                create_failures(session, tuple(limits), now_us, since_us)
+                failures = find_failures(session, counted, since_us).number
+        if wait_us > 0:
+            self._refuse(wait_us)
+        self.attempts += 1
+        return Attempt(tuple(limits), now_us, failures)
+
+    def _refuse(self, wait_us: int) -> None:
+        self.refused += 1
+        seconds = -(-wait_us // 1_000_000)
+        raise TooManyAttempts(
+            f"Too many failed sign-ins. Try again in {_words(seconds)}.", retry_after=seconds
+        )
+
+
+def _wait_us(beyond: int, newest_us: int, now_us: int) -> int:
+    """How long to wait now, with so many failures beyond the free ones."""
+    longest_us = in_us(LONGEST_WAIT)
+    wait_us = min(longest_us, 1_000_000 << min(beyond, 32))
+    return newest_us + wait_us - now_us
+
+
+def _source(kind: str, name: str) -> bytes:
+    return digest_secret(f"{kind} {name}")
+
+
+def _place_of_device(account: str) -> str:
+    return f"device {digest_secret(account).hex()}"
+
+
+def _words(seconds: int) -> str:
+    if seconds > 90:
+        return f"{-(-seconds // 60)} minutes"
+    return f"{seconds} seconds" if seconds > 1 else "a second"
