@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from outlay.domain.errors import Invalid
-from outlay.kit.addresses import Network, parse_networks
+from outlay.kit.addresses import Network, is_loopback_name, parse_networks
 
 DEFAULT_PORT: Final = 4100
 MAX_WORKERS: Final = 64
@@ -82,10 +82,18 @@ class Settings:
     """Where the signed checkpoints go, unless into the data folder."""
     public_url: str = ""
     """How browsers reach the server, `https://outlay.example.com`; empty: as they say they do."""
+    security_contact: str = ""
+    """`mailto:…` or `https://…` for reports of vulnerabilities; empty: nobody is named."""
     end_user_days: int = 0
     """How long the end users that requests claim are kept; 0 for good."""
     proxy: ProxySettings = ProxySettings()
     edge: EdgeSettings = EdgeSettings()
+
+    @property
+    def takes_any_host(self) -> bool:
+        """Whether nothing says what the server is called, and not only this machine reaches it."""
+        is_named = self.public_url or self.edge.trusted_hosts
+        return not is_named and not is_loopback_name(self.host)
 
     @property
     def database_path(self) -> Path:
@@ -168,9 +176,8 @@ def read_settings(
     Variables: `OUTLAY_DATA`, `OUTLAY_DATABASE_URL`, `OUTLAY_HOST`, `OUTLAY_PORT`,
     `OUTLAY_PUBLIC_URL`, `OUTLAY_WORKERS`, `OUTLAY_CUBE_URL`,
     `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`,
-    `OUTLAY_JOURNAL_EVENTS`
-    `OUTLAY_TRUSTED_PROXIES`, `OUTLAY_TRUSTED_HOSTS`, `OUTLAY_MAX_CONNECTIONS`,
-    `OUTLAY_MAX_CONNECTIONS_PER_CLIENT` and, in seconds, `OUTLAY_ANSWER_TIMEOUT`,
+    `OUTLAY_JOURNAL_EVENTS`, `OUTLAY_SECURITY_CONTACT`, `OUTLAY_TRUSTED_PROXIES`,
+    `OUTLAY_TRUSTED_HOSTS`, `OUTLAY_MAX_CONNECTIONS`, `OUTLAY_MAX_CONNECTIONS_PER_CLIENT` and, in seconds, `OUTLAY_ANSWER_TIMEOUT`,
     `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`, `OUTLAY_HEAD_TIMEOUT`, `OUTLAY_BODY_TIMEOUT`.
     """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
@@ -188,6 +195,7 @@ def read_settings(
         audit_key=variables.get("OUTLAY_AUDIT_KEY") or "",
         audit_checkpoints=Path(checkpoints).expanduser().absolute() if checkpoints else None,
         public_url=_public_url(variables.get("OUTLAY_PUBLIC_URL")),
+        security_contact=_contact(variables, "OUTLAY_SECURITY_CONTACT"),
         end_user_days=_days(variables, "OUTLAY_END_USER_DAYS"),
         journal_events=_count(variables, "OUTLAY_JOURNAL_EVENTS", 100_000),
         proxy=ProxySettings(
@@ -230,6 +238,14 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     if not 0 < seconds <= 86_400:
         raise Invalid(f"{name} must be a number of seconds from 0 to 86400, not {text!r}")
     return seconds
+
+
+def _contact(variables: Mapping[str, str], name: str) -> str:
+    text = variables.get(name) or ""
+    is_uri = text.startswith(("mailto:", "https://", "tel:")) and text.isprintable()
+    if text and (not is_uri or " " in text):
+        raise Invalid(f"{name} must begin with mailto:, https:// or tel:, not {text!r}")
+    return text
 
 
 def _count(variables: Mapping[str, str], name: str, default: int, things: str = "events") -> int:

@@ -156,6 +156,7 @@ PAGES: dict[str, Rule] = {
 SIGNED_IN = {"GET /", "GET /settings", "GET /palette.json"}
 OPEN = {
     "GET /openapi.json",
+    "GET /.well-known/security.txt",
     "GET /static/{release}/{path}",
     "GET /login",
     "POST /login",

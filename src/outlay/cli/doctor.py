@@ -73,6 +73,28 @@ def _folder(settings: Settings) -> str:
     return f"{settings.data}, {free / 1e9:,.0f} GB free"
 
 
+def _names(settings: Settings) -> str:
+    """What the server is called; a warning, no fault, where nothing says so."""
+    if settings.takes_any_host:
+        return (
+            f"any name is answered, as {settings.host} is not this machine alone; set "
+            "OUTLAY_PUBLIC_URL or OUTLAY_TRUSTED_HOSTS"
+        )
+    named = [settings.public_url, *settings.edge.trusted_hosts]
+    return ", ".join(filter(None, named)) or "this machine alone"
+
+
+def _connections(settings: Settings) -> str:
+    from outlay.web.http.connections import Connections
+
+    found = Connections(settings.edge)
+    proxies = ", ".join(map(str, settings.edge.trusted_proxies)) or "none"
+    return (
+        f"{found.most:,} at a time, {found.most_per_client:,} of a client; "
+        f"trusted proxies: {proxies}"
+    )
+
+
 def _server(settings: Settings) -> str:
     if not settings.data.exists():
         return "not running"
@@ -91,5 +113,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "Time zones": _zones,
     "Prices": _prices,
     "Data directory": _folder,
+    "Names": _names,
+    "Connections": _connections,
     "Server": _server,
 }

@@ -118,11 +118,11 @@ def read_bill(
                 "" if model == _ALL_MODELS else canonical(report.mapping),
             )
             lines[key] += report.reported_cost_pusd
+            if len(lines) > MAX_LINES:
+                raise Invalid(f"more than {MAX_LINES:,} lines; compare a shorter time")
             names |= report.names
     if not lines:
         raise Invalid("the file has no costs", code="empty-file")
-    if len(lines) > MAX_LINES:
-        raise Invalid(f"more than {MAX_LINES:,} lines; compare a shorter time")
     return Bill(
         provider=provider,
         lines=[
@@ -169,7 +169,12 @@ class Reconciling:
             # What rows are written in is told by the name and the first bytes.
             path = Path(folder) / f"costs{''.join(Path(name).suffixes[-1:])}"
             path.write_text(file.content, encoding="utf-8", errors="replace", newline="")
-            bill = read_bill(path, file.provider, mapping, canonical, now)
+            try:
+                bill = read_bill(path, file.provider, mapping, canonical, now)
+            except Invalid as error:
+                # Where it lies meanwhile is nobody's business; they know it by its name.
+                message = error.message.replace(str(path), name)
+                raise Invalid(message, code=error.code, field=error.field) from None
         found = self._compare(actor.organization_id, bill, file.tolerance_pusd)
         with self._trail.change(actor) as change:
             found = replace(

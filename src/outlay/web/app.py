@@ -40,6 +40,7 @@ from outlay.web.api import (
 )
 from outlay.web.dashboard import routes as dashboard
 from outlay.web.dashboard.pages import render_error
+from outlay.web.http import security_txt
 from outlay.web.http.auth import Open
 from outlay.web.http.connections import Connections
 from outlay.web.http.errors import (
@@ -162,7 +163,7 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
         """The description of the JSON API."""
         return describe(app)
 
-    for router in (*ROUTERS, documentation):
+    for router in (*ROUTERS, security_txt.router, documentation):
         app.include_router(router)
 
     app.add_exception_handler(OutlayError, _on_outlay_error)

@@ -19,5 +19,5 @@ def read_cursor(text: str, kind: type[T]) -> T:
     """The position in a word; Invalid when there is none of that kind, or it is out of bounds."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text), type=kind)
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise Invalid("this is not a cursor of ours", field="cursor") from error

@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from outlay.domain.sso import SingleSignOn
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SsoAttemptRow, SsoIdentityRow, SsoRow
+
+MAX_ATTEMPTS: Final = 10_000
+"""Sign-ins under way at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,23 @@ def delete_identities(session: WriteSession, member_id: str) -> None:
 def create_attempt(
     session: WriteSession, digest: bytes, attempt: SsoAttempt, forget_before_us: int
 ) -> None:
-    """Remember what a browser is sent away with, and forget those that never came back."""
-    session.execute(delete(SsoAttemptRow).where(SsoAttemptRow.created_at_us < forget_before_us))
+    """Remember what a browser is sent away with, and forget those that never came back.
+
+    Of very many that are under way at once, the oldest are forgotten: anybody can begin one.
+    """
+    surplus = (
+        select(SsoAttemptRow.digest)
+        .order_by(SsoAttemptRow.created_at_us.desc())
+        .offset(MAX_ATTEMPTS - 1)
+    )
+    session.execute(
+        delete(SsoAttemptRow).where(
+            or_(
+                SsoAttemptRow.created_at_us < forget_before_us,
+                SsoAttemptRow.digest.in_(surplus),
+            )
+        )
+    )
     session.add(
         SsoAttemptRow(
             digest=digest,

@@ -103,7 +103,7 @@ def _kind(path: Path, content: Content) -> str:
         return "csv"
     try:
         msgspec.json.decode(text.partition(b"\n")[0])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return "json"  # an object over several lines
     return "json" if name.endswith(".json") else "jsonl"
 

@@ -53,6 +53,8 @@ PLAIN_DEVICE_COOKIE: Final = "outlay_device"
 """Tells a browser that somebody has signed in with from others, which wait after failures."""
 
 HOME = "/"
+MAX_TARGET: Final = 4_096
+"""Characters: it is kept while somebody signs in."""
 SIGNING_IN = Open("there is no other way to sign in")
 
 
@@ -274,6 +276,8 @@ def post_theme(
 def safe_target(target: str | None) -> str:
     """`target` when it is a page of this site, else the home page."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return HOME
+    if len(target) > MAX_TARGET:
         return HOME
     parts = urlsplit(target)
     return HOME if parts.netloc or parts.scheme or not target.isprintable() else target

@@ -30,7 +30,7 @@ class TrustedHosts:
         names = [name for name in (named, *settings.edge.trusted_hosts) if name]
         self._names = frozenset(name for name in names if not name.startswith("*."))
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
-        self._takes_any = takes_any_host(settings)
+        self._takes_any = settings.takes_any_host
 
     def takes(self, scope: Scope) -> bool:
         """Whether a request is meant for this server."""
@@ -61,12 +61,6 @@ async def refuse_host(scope: Scope, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": 421, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def takes_any_host(settings: Settings) -> bool:
-    """Whether nothing says what the server is called, and it listens to others than itself."""
-    is_named = settings.public_url or settings.edge.trusted_hosts
-    return not is_named and not is_loopback_name(settings.host)
 
 
 def host_of(headers: Sequence[tuple[bytes, bytes]]) -> str:

@@ -109,6 +109,9 @@ def parse_mapping(text: bytes, name: str) -> FileMapping:
         mapping = msgspec.toml.decode(text, type=FileMapping)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{name}: {error}", code="malformed-mapping") from error
+    except RecursionError:
+        # Not chained: its traceback would hold a thousand frames.
+        raise Invalid(f"{name}: it is nested too deep", code="malformed-mapping") from None
     unknown = (mapping.fields.keys() | mapping.defaults.keys()) - FIELDS
     if unknown:
         raise Invalid(
