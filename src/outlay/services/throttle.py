@@ -44,7 +44,7 @@ FREE_OF_ACCOUNT: Final = 50
 FREE_OF_PLACE: Final = 100
 """Failures from one place, which may be a whole office's."""
 FREE_OF_DEVICE: Final = 10
-FREE_OF_SSO: Final = 30
+FREE_OF_SSO: Final = 300
 """Sign-ins begun at an identity provider from one place: each is a row, and asks the provider."""
 
 
