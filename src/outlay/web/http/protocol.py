@@ -208,9 +208,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def _time_out(self) -> None:
         if self.transport.is_closing():
             return
-        cycle: RequestResponseCycle | None = self.cycle
-        is_new_request = self._stage is Stage.HEAD or (cycle and not cycle.response_started)
-        if self._came and is_new_request:
+        if self._stage is Stage.BODY:
+            is_to_be_told = not self.cycle.response_started
+        else:
+            is_to_be_told = self._came > 0
+        if is_to_be_told:
             self._say(408, b"The request took too long to arrive.")
         self.transport.close()
 

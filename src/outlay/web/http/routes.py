@@ -44,8 +44,14 @@ class GuardedRoute(APIRoute):
                 await bounded.body()
             try:
                 return await answer(bounded)
-            except RequestValidationError as error:
-                raise _malformed(error) from None
+            except Exception as error:
+                # Whoever raises an error that they have in a variable makes a cycle of it, its
+                # traceback and their frame, around the whole body. It is cut here: a large body is
+                # too few objects to make Python look for it.
+                clear_frames(error.__traceback__)
+                if isinstance(error, RequestValidationError):
+                    raise _malformed(error) from None
+                raise
 
         return guarded
 
@@ -115,14 +121,9 @@ def _bounded(receive: Receive, bound: int) -> Receive:
 
 
 def _malformed(error: RequestValidationError) -> Invalid:
-    """What is wrong with a body or parameter, and where.
-
-    FastAPI's frame holds the error, the error its traceback, and that the frame: a cycle around the
-    whole body. It is cut here, for large bodies are too few objects to make Python look for it.
-    """
+    """What is wrong with a body or parameter, and where."""
     first = error.errors()[0]
     kind, *place = first["loc"]
     name = ".".join(map(str, place))
     detail = str(first["msg"]).removeprefix("Value error, ")
-    clear_frames(error.__traceback__)
     return Invalid(f"{name or kind}: {detail}", field=name or str(kind))
