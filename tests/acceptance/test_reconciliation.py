@@ -11,6 +11,8 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import event_body
 from tests.program import run
 
+from outlay.services import reconciling
+
 URL = "/reconciliations"
 DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]
 RATE = Decimal("0.0035")
@@ -255,3 +257,39 @@ def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:
     assert "0 of 1 lines differ" in agreeing.stdout
     assert "unexplained" in differing.stdout
     assert "recorded 0.035 USD, billed 0.5 USD, difference 0.465 USD" in differing.stdout
+
+
+def test_what_cannot_be_read_is_told_without_where_it_lies(server: Server, tenant: Tenant) -> None:
+    for more, code in (
+        ({"content": "[" * 100_000}, "malformed-file"),
+        ({"content": '{"a":' * 100_000, "fileName": "costs"}, "malformed-file"),
+        ({"mapping": "fields=" + "[" * 5_000}, "malformed-mapping"),
+    ):
+        body = {"provider": "openai", "content": "x", "fileName": "costs.json", **more}
+        answer = server.http.post(URL, json=body, headers=tenant.headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, code), answer.text
+        assert "/tmp" not in answer.text  # noqa: S108 - where it must not point
+
+
+def test_a_bill_of_too_many_lines_is_read_no_further_than_that(
+    server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "MAX_LINES", 100)
+    read: list[int] = []
+    rows = reconciling.read_import
+
+    def counting(*args: Any) -> Any:
+        for row in rows(*args):
+            read.append(row.number)
+            yield row
+
+    monkeypatch.setattr(reconciling, "read_import", counting)
+    lines = [f"2026-11-19,1.5,model {number},p" for number in range(1_000)]
+    content = "\n".join(["start_time,amount_value,line_item,project_id", *lines])
+    body = {"provider": "openai", "content": content, "fileName": "costs.csv"}
+
+    answer = server.http.post(URL, json=body, headers=tenant.headers)
+
+    assert answer.status_code == 400
+    assert "more than 100 lines" in answer.json()["detail"]
+    assert len(read) == 101

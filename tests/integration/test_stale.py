@@ -1,0 +1,175 @@
+"""What is kept in memory of the directory: bounded by what there is, never older than it may be."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import event
+from tests.factories import NOW
+
+from outlay.domain.errors import Unauthenticated
+from outlay.domain.organization import Organization, operator_of
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import to_us
+from outlay.kit.ids import new_id
+from outlay.kit.secrets import new_secret
+from outlay.services.api_keys import render_key
+from outlay.services.bundle import Services
+from outlay.storage.ledger.rows import from_row
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """In a thread of its own: the page tests leave an event loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+@pytest.fixture
+def organization(services: Services) -> Organization:
+    created = services.administration.organizations.create("Acme")
+    services.administration.sign_in.set_owner(created, "me@example.test", "several words are best")
+    return created
+
+
+def make_key(services: Services, organization: Organization) -> tuple[str, str, str]:
+    """A new key: its id, the key, and its project."""
+    actor = operator_of(organization)
+    project, _ = services.administration.projects.ensure(actor, "Production")
+    api_key, key = services.administration.keys.create(
+        actor,
+        project_id=project.project_id,
+        member_id=services.administration.members.of(actor)[0].member_id,
+        description=new_id("d"),
+    )
+    return api_key.api_key_id, key, project.project_id
+
+
+def unknown_key() -> str:
+    """Well-formed, as anybody can make them."""
+    return render_key(new_id("key"), new_secret()[:43].replace("-", "x").replace("_", "x"))
+
+
+@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.long)])
+def test_unknown_keys_do_not_delay_a_revocation(
+    services: Services, organization: Organization, count: int
+) -> None:
+    api_key_id, key, _ = make_key(services, organization)
+    api_keys = services.api_keys
+
+    async def knock() -> None:
+        for _ in range(count):
+            with pytest.raises(Unauthenticated):
+                await api_keys.authenticate(unknown_key())
+
+    assert run(api_keys.authenticate(key)).api_key_id == api_key_id
+    run(knock())
+    assert len(api_keys._credentials) == 1
+    services.watch.start()
+    statements: list[str] = []
+    listen_to = services.directory._engine
+    event.listen(listen_to, "before_cursor_execute", lambda *args: statements.append(str(args[2])))
+    services.administration.keys.revoke(operator_of(organization), api_key_id)
+    started = time.monotonic()
+    while time.monotonic() - started < 5:
+        try:
+            run(api_keys.authenticate(key))
+        except Unauthenticated:
+            break
+    assert time.monotonic() - started < 1
+    assert sum("FROM api_key" in statement for statement in statements) < 20
+
+
+def test_a_key_that_was_unknown_is_good_once_it_is_there(
+    services: Services, organization: Organization
+) -> None:
+    _, key, _ = make_key(services, organization)
+    head, _, _ = key.rpartition("_")
+    with pytest.raises(Unauthenticated):
+        run(services.api_keys.authenticate(head + "_" + "x" * 49))
+    assert run(services.api_keys.authenticate(key))
+
+
+def test_what_was_read_before_a_revocation_is_not_kept_after_it(
+    services: Services, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api_key_id, key, _ = make_key(services, organization)
+    api_keys = services.api_keys
+    told = api_keys._on_found
+
+    def revoke_meanwhile(found: Any) -> None:
+        told(found)
+        services.administration.keys.revoke(operator_of(organization), api_key_id)
+        services.watch.check()
+
+    monkeypatch.setattr(api_keys, "_on_found", revoke_meanwhile)
+    assert run(api_keys.authenticate(key))  # asked before the revocation
+    monkeypatch.undo()
+    with pytest.raises(Unauthenticated):
+        run(api_keys.authenticate(key))
+
+
+def report(**changes: Any) -> UsageReport:
+    """A report of one call."""
+    return UsageReport(
+        **{
+            "event_id": new_id("e"),
+            "event_time_us": to_us(NOW),
+            "provider": "openai",
+            "mapping": "openai/gpt-4o",
+            "usage": TokenUsage(10, 5),
+            "source": "test",
+            **changes,
+        }
+    )
+
+
+def test_what_is_new_is_looked_up_before_an_event_is_recorded(
+    services: Services, organization: Organization
+) -> None:
+    recorder, actor = services.recorder, operator_of(organization)
+    recorder.record(organization.organization_id, [report()])  # now in memory
+    api_key_id, _, project_id = make_key(services, organization)
+    group = services.administration.groups.create(actor, "Research")
+    member = services.administration.members.of(actor)[0]
+
+    # Nobody has noticed yet: the watch does not run.
+    recorder.record(
+        organization.organization_id,
+        [report(api_key_id=api_key_id), report(user_id="ME@example.test", groups=("research",))],
+    )
+
+    batches = services.ledger.read_batches(0)
+    by_key, by_user = [from_row(row) for batch in batches for row in batch.rows][1:]
+    assert (by_key.project_id, by_key.user_id) == (project_id, member.member_id)
+    assert (by_user.user_id, by_user.groups) == (member.member_id, group.group_id)
+
+
+def test_a_key_is_known_to_attribution_before_its_first_request(
+    services: Services, organization: Organization
+) -> None:
+    services.recorder.record(organization.organization_id, [report()])
+    api_key_id, key, _ = make_key(services, organization)
+    run(services.api_keys.authenticate(key))
+    found = services.attribution.key(organization.organization_id, api_key_id)
+    assert found is not None
+
+
+def test_names_past_the_bound_cost_no_more_than_looking(
+    services: Services, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outlay.services.discovery.MAX_DISCOVERED", 50)
+    recorder, organization_id = services.recorder, organization.organization_id
+    recorder.record(organization_id, [report(user_id=f"user {n}") for n in range(100)])
+    revision = services.directory.revision()
+
+    recorder.record(organization_id, [report(user_id=f"more {n}") for n in range(100)])
+
+    assert services.directory.revision() == revision
+    found = services.administration.discovered.of(operator_of(organization))
+    assert 40 < len(found) <= 50
