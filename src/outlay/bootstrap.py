@@ -28,6 +28,7 @@ from outlay.services.limits import SpendLimits
 from outlay.services.maintenance import Maintenance
 from outlay.services.members import Members
 from outlay.services.organizations import Organizations
+from outlay.services.own_address import OwnAddress
 from outlay.services.passwords import Passwords
 from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import Projection, fill
@@ -218,7 +219,7 @@ def _administer(
         ),
         sso=SsoSettings(directory, sealer, trail),
         tokens=Tokens(directory, trail),
-        upstreams=Upstreams(directory, sealer, trail),
+        upstreams=Upstreams(directory, sealer, trail, settings.egress, OwnAddress(settings)),
     )
 
 

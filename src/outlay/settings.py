@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from outlay.domain.errors import Invalid
 from outlay.kit.addresses import Network, is_loopback_name, parse_networks
+from outlay.kit.egress import OPEN, Egress, parse_egress
 
 DEFAULT_PORT: Final = 4100
 MAX_WORKERS: Final = 64
@@ -86,6 +87,8 @@ class Settings:
     """`mailto:…` or `https://…` for reports of vulnerabilities; empty: nobody is named."""
     end_user_days: int = 0
     """How long the end users that requests claim are kept; 0 for good."""
+    egress: Egress = OPEN
+    """Which addresses upstreams may have."""
     proxy: ProxySettings = ProxySettings()
     edge: EdgeSettings = EdgeSettings()
 
@@ -177,8 +180,8 @@ def read_settings(
     `OUTLAY_PUBLIC_URL`, `OUTLAY_WORKERS`, `OUTLAY_CUBE_URL`,
     `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`,
     `OUTLAY_JOURNAL_EVENTS`, `OUTLAY_SECURITY_CONTACT`, `OUTLAY_TRUSTED_PROXIES`,
-    `OUTLAY_TRUSTED_HOSTS`, `OUTLAY_MAX_CONNECTIONS`, `OUTLAY_MAX_CONNECTIONS_PER_CLIENT` and, in
-    seconds, `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`,
+    `OUTLAY_TRUSTED_HOSTS`, `OUTLAY_PRIVATE_UPSTREAMS`, `OUTLAY_MAX_CONNECTIONS`,
+    `OUTLAY_MAX_CONNECTIONS_PER_CLIENT` and, in seconds, `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`,
     `OUTLAY_HEAD_TIMEOUT`, `OUTLAY_BODY_TIMEOUT`.
     """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
@@ -199,6 +202,7 @@ def read_settings(
         security_contact=_contact(variables, "OUTLAY_SECURITY_CONTACT"),
         end_user_days=_days(variables, "OUTLAY_END_USER_DAYS"),
         journal_events=_count(variables, "OUTLAY_JOURNAL_EVENTS", 100_000),
+        egress=_egress(variables.get("OUTLAY_PRIVATE_UPSTREAMS")),
         proxy=ProxySettings(
             answer_seconds=_seconds(variables, "OUTLAY_ANSWER_TIMEOUT", 600.0),
             idle_seconds=_seconds(variables, "OUTLAY_IDLE_TIMEOUT", 120.0),
@@ -283,6 +287,16 @@ def _days(variables: Mapping[str, str], name: str) -> int:
     if not text.isdecimal() or int(text) > 36_500:
         raise Invalid(f"{name} must be a number of days, 0 for good, not {text!r}")
     return int(text)
+
+
+def _egress(text: str | None) -> Egress:
+    try:
+        return parse_egress(text or "")
+    except ValueError as error:
+        raise Invalid(
+            "OUTLAY_PRIVATE_UPSTREAMS must be allow, refuse, or the networks that are allowed, "
+            f"like 10.1.2.0/24,127.0.0.1: {error}"
+        ) from error
 
 
 def _public_url(text: str | None) -> str:

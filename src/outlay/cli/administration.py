@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from outlay.bootstrap import open_administration
-from outlay.cli.installation import find_server
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.organization import operator_of
 from outlay.services.bundle import Administration
+from outlay.services.server_info import find_server
 from outlay.settings import read_settings
 
 OrganizationOption = Annotated[

@@ -10,11 +10,11 @@ from importlib.metadata import version
 import typer
 
 from outlay.cli.console import DataOption, out
-from outlay.cli.installation import find_server
 from outlay.domain.errors import OutlayError
 from outlay.engines import describe_cube, describe_database
 from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.pricing.book import PriceBook
+from outlay.services.server_info import find_server
 from outlay.settings import Settings, read_settings
 from outlay.storage.sqlite import check_sqlite_version, sqlite_version
 

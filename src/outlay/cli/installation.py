@@ -20,6 +20,7 @@ from outlay.services.erasure import ErasureReport
 from outlay.services.import_target import ImportTarget, import_target
 from outlay.services.progress import Progress
 from outlay.services.reconciling import BillFile
+from outlay.services.server_info import ServerInfo, find_server
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.wire.native import render_events
@@ -86,14 +87,6 @@ class LocalInstallation:
         if found is None:
             raise NotFound("There is no organization yet.")
         return self._services.reconciling.reconcile(operator_of(found), bill)
-
-
-class ServerInfo(msgspec.Struct, frozen=True):
-    """What a running server leaves in the data directory for commands on the same machine."""
-
-    pid: int
-    url: str
-    token: str
 
 
 class RemoteInstallation:
@@ -199,14 +192,3 @@ def use_installation(settings: Settings) -> Iterator[Installation]:
         if server is None:
             raise
         yield RemoteInstallation(server)
-
-
-def find_server(settings: Settings) -> ServerInfo | None:
-    """The server that has the data directory open, when it says how to reach it."""
-    try:
-        server = msgspec.json.decode(settings.server_path.read_bytes(), type=ServerInfo)
-        holder = settings.lock_path.read_text().strip()
-    except (OSError, msgspec.MsgspecError):
-        return None
-    # A killed server leaves its file behind; only the one that holds the lock is meant.
-    return server if holder == str(server.pid) else None

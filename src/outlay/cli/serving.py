@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import msgspec
 from starlette.types import ASGIApp
 
-from outlay.cli.installation import ServerInfo
 from outlay.domain.errors import Unavailable
 from outlay.services.bundle import Services
+from outlay.services.server_info import ServerInfo
 from outlay.settings import Settings
 
 GC_THRESHOLD = 50_000

@@ -15,6 +15,7 @@ Each error carries a stable `code` (kebab-case, for programs) and a sentence (fo
 HTTP status or exit code that becomes is the business of the outermost layer.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -62,14 +63,16 @@ class Conflict(OutlayError):
 
 
 class LimitReached(OutlayError):
-    """A spend limit is used up; the message names it and when it starts anew."""
+    """A spend limit has no room; the message names it and says when it resets."""
 
     default_code = "spend-limit-reached"
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
+    def __init__(self, message: str, *, resets_at: datetime, retry_after: int | None) -> None:
         super().__init__(message)
+        self.resets_at = resets_at
+        """When the limit starts anew."""
         self.retry_after = retry_after
-        """Seconds until the limit starts anew."""
+        """Seconds after which the request may fit; None when waiting for that makes no sense."""
 
 
 class Unavailable(OutlayError):

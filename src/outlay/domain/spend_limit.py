@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from outlay.domain.errors import LimitReached
 from outlay.domain.money import render_usd
 from outlay.domain.period import Period, period_of_dates
+from outlay.kit.clock import from_us
 
 
 class LimitScope(StrEnum):
@@ -74,16 +75,32 @@ _NAME: Final = {
 }
 
 
+SHORT_SECONDS: Final = 60
+"""Up to here a client is told to wait: its library will, without a word, and hold a worker."""
+
+_HELD_SECONDS: Final = 2
+"""After which it is worth a try when requests under way are all that stands in the way."""
+
+
 def limit_reached(refused: HoldRefused) -> LimitReached:
     """What the caller of a request is told that a limit has no room for."""
-    limit, counter = refused.hold.limit, refused.hold.counter
-    seconds = max(1, math.ceil((counter.end_us - refused.now_us) / 1_000_000))
+    (counter, limit, cost), spent, held, now_us = refused
+    seconds = max(1, math.ceil((counter.end_us - now_us) / 1_000_000))
+    resets_at = from_us(counter.end_us)
+    left = max(0, limit.amount_pusd - spent - held)
+    is_only_held = spent + cost <= limit.amount_pusd
+    retry_after = _HELD_SECONDS if is_only_held else seconds if seconds < SHORT_SECONDS else None
+    advice = " Try again when those have ended." if is_only_held else ""
+    if left and not is_only_held:
+        advice = " A request that states a lower maximum of output tokens may fit."
     return LimitReached(
-        f"The {_NAME[limit.scope]}'s limit of {render_usd(limit.amount_pusd)} USD per "
-        f"{limit.interval} is used up: {render_usd(refused.spent_pusd)} USD are spent, "
-        f"{render_usd(refused.held_pusd)} USD are held for requests under way. "
-        f"It starts anew in {_duration(seconds)}.",
-        retry_after=seconds,
+        f"The limit of {render_usd(limit.amount_pusd)} USD per {limit.interval} of the "
+        f"{_NAME[limit.scope]} {limit.scope_id} has no room for this request, which could cost up "
+        f"to {render_usd(cost)} USD: {render_usd(left)} USD are left, {render_usd(spent)} USD are "
+        f"spent, {render_usd(held)} USD are held for requests under way.{advice} The limit resets "
+        f"in {_duration(seconds)}, at {resets_at:%Y-%m-%dT%H:%M:%SZ}.",
+        resets_at=resets_at,
+        retry_after=retry_after,
     )
 
 

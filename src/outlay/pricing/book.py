@@ -10,6 +10,7 @@ from outlay.domain.money import MAX_PUSD, render_usd
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.canonical import canonical_model, resolve_alias
+from outlay.pricing.output_limits import listed_output_limit
 from outlay.pricing.overrides import Overrides, find_override, read_overrides
 from outlay.pricing.rates import TieredRates, cost_of
 
@@ -91,6 +92,17 @@ class PriceBook:
         from outlay.pricing.seed import is_listed
 
         return is_listed(provider, model)
+
+    def output_limit(self, provider: str, mapping: str) -> int | None:
+        """How many tokens an answer can have at most; None when nothing is known of the model.
+
+        The model's own maximum, else the length of its context.
+        """
+        from outlay.pricing.seed import find_context_length
+
+        target = resolve_alias(mapping, self._aliases)
+        listed = listed_output_limit(self.canonical_model(target))
+        return find_context_length(provider, target) if listed is None else listed
 
     def price(
         self,

@@ -113,6 +113,12 @@ def is_listed(provider: str, model: str) -> bool:
     return found is not None and any(found[1] is own for own in found[0].models)
 
 
+def find_context_length(provider: str, mapping: str) -> int | None:
+    """How many tokens a mapping's model takes at once; None where that is not known."""
+    found = _find_model(provider.strip().lower(), mapping)
+    return found[1].context_window if found else None
+
+
 def compile_prices(prices: ModelPrice) -> TieredRates | None:
     """Rates of a list price; None when it has none for tokens or requests."""
     listed = {

@@ -12,13 +12,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from outlay.domain.errors import Invalid, NotPermitted
-from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.errors import Invalid
+from outlay.domain.event import Status, UsageEvent, UsageSource
 from outlay.domain.organization import ApiKey
 from outlay.domain.report import UsageReport
-from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7_at
+from outlay.services.holding import FREE, highest_cost
 from outlay.services.journal import Journal
 from outlay.services.limits import Reservation, SpendLimits
 from outlay.services.prices import PriceBooks
@@ -36,9 +37,6 @@ SOURCE: Final = "gateway"
 
 INTERRUPTED: Final = "gateway-interrupted"
 """The error code of requests whose outcome was lost with the process."""
-
-DEFAULT_MAX_OUTPUT: Final = 4_096
-"""Output tokens held back under a spend limit for a request that states no most."""
 
 _NO_USAGE: Final = TokenUsage()
 
@@ -162,7 +160,7 @@ class Gateway:
         exchange.mapping = text_of(call.model)
         route = self._router.route(organization_id, call.model)
         exchange.provider, exchange.mapping = route.upstream.provider, route.mapping
-        if self._limits.are_set(exchange.api_key):
+        if exchange.operation not in FREE and self._limits.are_set(exchange.api_key):
             amount = self._most_it_costs(exchange, call)
             exchange.reservation = await self._limits.reserve(exchange.api_key, amount)
         try:
@@ -201,21 +199,14 @@ class Gateway:
 
     def _most_it_costs(self, exchange: Exchange, call: Call) -> int:
         """Pico-USD that a request may cost at most, as far as that can be told beforehand."""
-        most = call.max_output_tokens
-        output = DEFAULT_MAX_OUTPUT if most is None else min(most, MAX_TOKENS)
-        priced = self._prices.of(exchange.api_key.organization_id).price(
+        return highest_cost(
+            self._prices.of(exchange.api_key.organization_id),
             provider=exchange.provider,
             mapping=exchange.mapping,
             at_us=exchange.event_time_us,
-            usage=TokenUsage(estimate_tokens(text_bytes(call)), output),
+            operation=exchange.operation,
+            call=call,
         )
-        if priced.cost_source is CostSource.UNPRICED:
-            raise NotPermitted(
-                f"{exchange.mapping} has no price, so a spend limit cannot hold it; "
-                "ask whoever runs the gateway to give it one (0 for a model that is free).",
-                code="model-unpriced",
-            )
-        return priced.cost_pusd
 
     def _event(self, exchange: Exchange, ending: Ending) -> UsageEvent:
         report = _report(exchange, ending)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,9 +11,11 @@ from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
+from outlay.kit.egress import LOOPBACK, OPEN, Egress
 from outlay.kit.ids import new_id
 from outlay.kit.sealing import SealBroken, Sealer
 from outlay.services.checks import pick
+from outlay.services.own_address import OwnAddress
 from outlay.services.trail import Trail
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.upstreams import (
@@ -38,11 +40,20 @@ _HIDDEN_BELOW: Final = 12
 class Upstreams:
     """Where requests may be sent, and with which secret. Secrets go in and never come out."""
 
-    def __init__(self, directory: Directory, sealer: Sealer, trail: Trail) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        sealer: Sealer,
+        trail: Trail,
+        egress: Egress,
+        own_address: OwnAddress,
+    ) -> None:
         """Raises Damaged when the master key does not open the secrets that are kept."""
         self._directory = directory
         self._sealer = sealer
         self._trail = trail
+        self._egress = egress
+        self._own_address = own_address
         with directory.read() as session:
             stored = find_sealed(session)
         if stored is not None:
@@ -70,7 +81,7 @@ class Upstreams:
             organization_id=actor.organization_id,
             name=_check_label(name or provider, "name"),
             provider=_check_label(provider, "provider"),
-            base_url=check_base_url(chosen),
+            base_url=self._check_address(chosen),
             hint=_hint(secret),
         )
         with self._trail.change(actor) as change:
@@ -95,7 +106,7 @@ class Upstreams:
             known = list_upstreams(change.session, actor.organization_id)
             stored = _pick(known, upstream_id)
             before = stored.upstream
-            address = check_base_url(base_url) if base_url else before.base_url
+            address = self._check_address(base_url) if base_url else before.base_url
             if address != before.base_url and stored.sealed_secret and secret is None:
                 raise Invalid(
                     "changing the base URL needs the secret again",
@@ -188,6 +199,17 @@ class Upstreams:
                 code="secret-sealed",
             ) from error
 
+    def _check_address(self, text: str) -> str:
+        """A base URL that an upstream may have; raises Invalid."""
+        base_url = check_base_url(text, self._egress)
+        if self._own_address.includes(base_url):
+            raise Invalid(
+                f"{base_url} is this gateway itself; give the provider's own address",
+                code="own-address",
+                field="baseUrl",
+            )
+        return base_url
+
     def _seal(self, upstream: Upstream, secret: str | None) -> StoredUpstream:
         if not secret:
             return StoredUpstream(upstream, None)
@@ -227,11 +249,11 @@ def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
             )
 
 
-def check_base_url(text: str) -> str:
+def check_base_url(text: str, egress: Egress = OPEN) -> str:
     """A base URL without its trailing slash; Invalid says what is wrong with it.
 
     Only what an operator can mean: HTTP or HTTPS, a host in its plain form, no credentials, no
-    query. Addresses of the machine's own metadata service are refused here and when connecting.
+    query. Addresses that the policy closes are refused here and when connecting.
     """
     try:
         parts = urlsplit(text.strip())
@@ -249,34 +271,32 @@ def check_base_url(text: str) -> str:
         fault = "it must name a host"
     elif any(part in {".", ".."} for part in parts.path.split("/")) or "\\" in text or "%" in text:
         fault = "its path must be written plainly"
-    elif not _is_plain_host(host):
-        fault = f"{host} is not a host name, nor an address in its usual form"
+    else:
+        fault = _fault_of_host(host, egress)
     if fault:
         raise Invalid(f"the base URL {text!r} cannot be used: {fault}", field="baseUrl")
     return text.strip().rstrip("/")
 
 
-def is_reachable_address(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an upstream may be there: link-local (metadata services) and the like are refused."""
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return not (
-        address.is_link_local
-        or address.is_multicast
-        or address.is_unspecified
-        or str(address) in {"fd00:ec2::254", "100.100.100.200"}
-    )
-
-
-def _is_plain_host(host: str) -> bool:
+def _fault_of_host(host: str, egress: Egress) -> str | None:
     try:
-        return is_reachable_address(ip_address(host))
+        address = ip_address(host)
     except ValueError:
         labels = host.rstrip(".").split(".")
         # A last label of digits is an address in another notation: 2130706433, 0x7f.1, 127.1.
-        return not re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]) and all(
+        is_name = not re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]) and all(
             re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", label) for label in labels
         )
+        if not is_name:
+            return f"{host} is not a host name, nor an address in its usual form"
+        if labels[-1] == "localhost" and not any(map(egress.allows, LOOPBACK)):
+            return _closed(host)
+        return None
+    return None if egress.allows(address) else _closed(host)
+
+
+def _closed(host: str) -> str:
+    return f"{host} is an address that the operator of this installation does not allow"
 
 
 def _check_label(text: str, field: str) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from outlay.domain.errors import Invalid
 from outlay.wire.answer import text_of
+from outlay.wire.estimate import BYTES_PER_TOKEN
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 
@@ -24,10 +25,6 @@ class _Json(msgspec.Struct):
     model: Any = None
     stream: Any = None
     stream_options: Any = None
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    max_output_tokens: Any = None
-    n: Any = None
     user: Any = None
     safety_identifier: Any = None
     metadata: Any = None
@@ -50,6 +47,10 @@ _SURROGATES: Final = frozenset({b"d8", b"d9", b"da", b"db", b"dc", b"dd", b"de",
 _TEXT_MEMBERS: Final = ("messages", "input", "prompt", "system", "instructions", "tools")
 _MEDIA_MEMBERS: Final = frozenset({"data", "b64_json", "file_data", "image_url", "url", "source"})
 
+MEDIA_TOKENS: Final = 5_000
+"""Tokens that a picture or file may be at most, for what nobody can tell beforehand: more than the
+large providers count for a picture."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -61,8 +62,6 @@ class Call:
     content_type: str = "application/json"
     model: str
     is_stream: bool = False
-    max_output_tokens: int | None = None
-    """The most output tokens that the client allows, over all choices; None when unlimited."""
     user: str = ""
     """Whom the body names as its user."""
     wants_usage: bool = True
@@ -91,7 +90,6 @@ def parse_json_call(body: bytes) -> Call:
         readable=readable,
         model=found.model,
         is_stream=found.stream is True,
-        max_output_tokens=_max_output(found),
         user=text_of(found.user)
         or text_of(metadata.get("user_id"))
         or text_of(found.safety_identifier),
@@ -119,13 +117,6 @@ def _mend(found: re.Match[bytes]) -> bytes:
     escape = found[0]
     is_half = len(escape) == _ESCAPE_BYTES and escape[2:4].lower() in _SURROGATES
     return b"\\ufffd" if is_half else escape
-
-
-def _max_output(found: _Json) -> int | None:
-    limits = (found.max_completion_tokens, found.max_output_tokens, found.max_tokens)
-    limit = next((value for value in limits if type(value) is int and value >= 0), None)
-    choices = found.n if type(found.n) is int and found.n > 0 else 1
-    return None if limit is None else limit * choices
 
 
 def _refuse_duplicates(body: bytes) -> None:
@@ -212,20 +203,54 @@ def text_bytes(call: Call) -> int:
 
     Base64 and links of pictures and files are left out: their tokens have nothing to do with it.
     """
-    try:
-        body = msgspec.json.decode(call.readable)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return 0
-    if not isinstance(body, dict):
-        return 0
+    body = _object(call)
     size = 0
     pending = [body.get(name) for name in _TEXT_MEMBERS]
     while pending:
         value = pending.pop()
-        if isinstance(value, str):
-            size += len(value.encode(errors="replace"))
-        elif isinstance(value, list):
+        if isinstance(value, list):
             pending.extend(value)
         elif isinstance(value, dict):
             pending.extend(item for name, item in value.items() if name not in _MEDIA_MEMBERS)
+        else:
+            size += _text_size(value)
     return size
+
+
+def prompt_bytes(call: Call) -> int:
+    """Bytes of everything that a provider may take for text, and what pictures and files weigh.
+
+    More than `text_bytes`: every member counts, names included, for what it may cost at most.
+    """
+    size = 0
+    pending: list[Any] = [_object(call)]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            size += sum(_text_size(name) for name in value)
+            is_text = value.get("type") == "text"
+            for name, item in value.items():
+                if isinstance(item, str) and name in _MEDIA_MEMBERS and not is_text:
+                    size += MEDIA_TOKENS * BYTES_PER_TOKEN
+                else:
+                    pending.append(item)
+        elif isinstance(value, list):
+            pending.extend(value)
+        else:
+            size += _text_size(value)
+    return size
+
+
+def _object(call: Call) -> dict[str, Any]:
+    try:
+        body = msgspec.json.decode(call.readable)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _text_size(value: object) -> int:
+    """Bytes of a text; a number is a token's id, or digits that are one token at least."""
+    if isinstance(value, str):
+        return len(value.encode(errors="replace"))
+    return BYTES_PER_TOKEN if type(value) is int else 0

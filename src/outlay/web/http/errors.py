@@ -35,6 +35,7 @@ _STATUS_OF_CODE: Final = {
     "body-too-large": 413,
     "encoded-body": 415,
     "unknown-media-type": 415,
+    "loop-detected": 508,
 }
 """Statuses finer than the class of the error."""
 

@@ -13,7 +13,8 @@ from outlay.web.proxy.credentials import credential_of
 from outlay.web.proxy.dialects import ANTHROPIC, OPENAI
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.web.proxy.forward import Forwarder
-from outlay.web.proxy.headers import error_headers
+from outlay.web.proxy.headers import error_headers, refusal_headers
+from outlay.web.proxy.hops import Hops
 from outlay.web.proxy.metrics import CONTENT_TYPE, Metrics
 from outlay.web.proxy.metrics_exchange import MetricsExchange
 from outlay.web.proxy.models import ModelList, render_models
@@ -50,6 +51,7 @@ class Proxy:
             "Events and intents in the local journal, for a database that is away.",
             lambda: services.ledger.journaled,
         )
+        self._hops = Hops(services.ledger.ledger_id)
         self._forwarder: Forwarder | None = None
         self._models: ModelList | None = None
         self._is_closing = False
@@ -87,11 +89,14 @@ class Proxy:
         """Open what needs a running event loop."""
         self._exchange.start()
         settings = self._services.settings.proxy
-        upstreams = UpstreamClient(connect_seconds=settings.connect_seconds)
+        upstreams = UpstreamClient(
+            connect_seconds=settings.connect_seconds, egress=self._services.settings.egress
+        )
         self._forwarder = Forwarder(
             api_keys=self._services.api_keys,
             gateway=self._services.gateway,
             upstreams=upstreams,
+            hops=self._hops,
             settings=settings,
             metrics=self._metrics,
         )
@@ -113,7 +118,7 @@ class Proxy:
         if scope["method"] != "POST":
             message = f"{scope['path']} takes POST requests"
             body = endpoint.dialect.error(405, "method-not-allowed", message)
-            await _answer(send, 405, body, JSON)
+            await _put(send, 405, error_headers("", len(body)), body)
             return
         await self._forwarder.serve(endpoint, scope, receive, send)
 
@@ -124,11 +129,13 @@ class Proxy:
             raise RuntimeError("the gateway has not been started")
         try:
             api_key = await self._services.api_keys.authenticate(credential_of(headers))
+            hops = self._hops.onward(headers)
         except OutlayError as error:
             status = status_of(error)
-            await _answer(send, status, dialect.error(status, error.code, error.message), JSON)
+            body = dialect.error(status, error.code, error.message)
+            await _put(send, status, refusal_headers(error, "", len(body)), body)
             return
-        names = await self._models.names(api_key)
+        names = await self._models.names(api_key, hops)
         await _answer(send, 200, render_models(names, is_anthropic=dialect is ANTHROPIC), JSON)
 
     async def _healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,7 +156,14 @@ class Proxy:
 
 
 async def _answer(send: Send, status: int, body: bytes, content_type: str) -> None:
-    headers = error_headers("", len(body), None)
-    headers[0] = (b"content-type", content_type.encode())
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await _put(send, status, headers, body)
+
+
+async def _put(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

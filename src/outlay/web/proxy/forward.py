@@ -26,9 +26,11 @@ from outlay.web.proxy.endpoints import Endpoint
 from outlay.web.proxy.headers import (
     error_headers,
     listed_by,
+    refusal_headers,
     request_headers,
     response_headers,
 )
+from outlay.web.proxy.hops import Hops
 from outlay.web.proxy.metrics import Metrics
 from outlay.web.proxy.patience import OutOfPatience, Patience, Sweeper
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure, UpstreamResponse
@@ -45,6 +47,7 @@ _REDIRECT: Final = UpstreamFailure(
     "upstream-redirect",
     "The provider answered with a redirect, which is not followed.",
     is_unsent=True,
+    is_final=True,
 )
 _NONSENSE: Final = UpstreamFailure("upstream-garbled", "The provider's status makes no sense.")
 
@@ -58,12 +61,14 @@ class Forwarder:
         api_keys: ApiKeys,
         gateway: Gateway,
         upstreams: UpstreamClient,
+        hops: Hops,
         settings: ProxySettings,
         metrics: Metrics,
     ) -> None:
         self.api_keys = api_keys
         self.gateway = gateway
         self.upstreams = upstreams
+        self.hops = hops
         self.settings = settings
         self.metrics = metrics
         self.sweeper = Sweeper()
@@ -144,6 +149,7 @@ class _Relay:
 
     async def _exchange(self, exchange: Exchange, headers: Headers) -> None:
         try:
+            hops = self._forwarder.hops.onward(headers)
             call = await self._read_call(headers)
             route = await self._gateway.admit(exchange, call)
         except ClientGone:
@@ -159,7 +165,7 @@ class _Relay:
             await self._finish(exchange, ending)
             await self._refuse(error, exchange.request_id)
         else:
-            await self._relay(exchange, call, route, headers)
+            await self._relay(exchange, call, route, headers, hops)
 
     async def _read_call(self, headers: Headers) -> Call:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
@@ -174,25 +180,22 @@ class _Relay:
     async def _refuse(self, error: OutlayError, request_id: str = "") -> None:
         """Answer with an error of our own."""
         status = status_of(error)
-        retry_after = getattr(error, "retry_after", 2 if status == 503 else None)
-        await self._say(status, error.code, error.message, request_id, retry_after)
+        body = self._endpoint.dialect.error(status, error.code, error.message, request_id)
+        await self._put(status, refusal_headers(error, request_id, len(body)), body, more=False)
 
     async def _say(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        request_id: str,
-        retry_after: int | None = None,
+        self, status: int, code: str, message: str, request_id: str, *, is_final: bool = False
     ) -> None:
         """Answer with an error in the client's dialect."""
         body = self._endpoint.dialect.error(status, code, message, request_id)
-        headers = error_headers(request_id, len(body), retry_after)
+        headers = error_headers(request_id, len(body), is_final=is_final)
         await self._put(status, headers, body, more=False)
 
     # Sending on and passing back
 
-    async def _relay(self, exchange: Exchange, call: Call, route: Route, headers: Headers) -> None:
+    async def _relay(
+        self, exchange: Exchange, call: Call, route: Route, headers: Headers, hops: str
+    ) -> None:
         query = self._scope["query_string"].decode("latin-1")
         connection = headers.get(b"connection")
         response: UpstreamResponse | None = None
@@ -205,6 +208,7 @@ class _Relay:
                     secret_header(route, self._endpoint.dialect),
                 ),
                 self._endpoint.rewrite(call, route.model),
+                hops=hops,
             )
             response = await self._from_upstream(sending, self._settings.answer_seconds)
             if 300 <= response.status < 400:
@@ -348,6 +352,12 @@ class _Relay:
             )
         await self._finish(exchange, ending)
         if self._status is None and not self._client.is_gone:
-            await self._say(failure.status, failure.code, failure.message, exchange.request_id)
+            await self._say(
+                failure.status,
+                failure.code,
+                failure.message,
+                exchange.request_id,
+                is_final=failure.is_final,
+            )
         # Where the answer has begun, the server closes the connection in the middle of it: the
         # only way to tell a client that it is not whole.

@@ -1,7 +1,10 @@
 """Which headers pass in which direction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
+
+from outlay.domain.errors import LimitReached, OutlayError, Unavailable
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -26,9 +29,28 @@ _NOT_TO_UPSTREAM: Final = _HOP_BY_HOP | {
     b"accept-encoding",
     b"expect",
     b"cookie",
+    # Who the client is, where it came from, and what proxies before us made of its request.
+    b"cdn-loop",
+    b"client-ip",
+    b"fastly-client-ip",
     b"forwarded",
+    b"referer",
+    b"remote-addr",
+    b"true-client-ip",
     b"via",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"x-csrf-token",
+    b"x-csrftoken",
+    b"x-host",
+    b"x-http-method-override",
+    b"x-originating-ip",
     b"x-real-ip",
+    b"x-remote-addr",
+    b"x-remote-ip",
+    b"x-remote-user",
+    b"x-rewrite-url",
+    b"x-xsrf-token",
     # Credentials, and what they are to be used for: the upstream's own take their place.
     b"authorization",
     b"x-api-key",
@@ -38,21 +60,89 @@ _NOT_TO_UPSTREAM: Final = _HOP_BY_HOP | {
     b"openai-project",
     # What browsers say about us.
     b"origin",
-    b"sec-fetch-dest",
-    b"sec-fetch-mode",
-    b"sec-fetch-site",
 }
-_NOT_TO_UPSTREAM_PREFIXES: Final = (b"x-forwarded-", b"x-outlay-", b"x-litellm-", b"helicone-")
+_NOT_TO_UPSTREAM_PREFIXES: Final = (
+    b"cf-",
+    b"fly-",
+    b"helicone-",
+    b"sec-",
+    b"x-amz-",
+    b"x-amzn-",
+    b"x-appengine-",
+    b"x-arr-",
+    b"x-auth-request-",
+    b"x-azure-",
+    b"x-envoy-",
+    b"x-forwarded-",
+    b"x-litellm-",
+    b"x-nf-",
+    b"x-original-",
+    b"x-outlay-",
+    b"x-vercel-",
+)
 
 _NOT_TO_CLIENT: Final = _HOP_BY_HOP | {
-    b"set-cookie",
+    b"alt-svc",
     b"date",
     b"server",
-    b"alt-svc",
+    # What browsers and proxies before us would take for the word of our own origin.
+    b"accept-ch",
+    b"activate-storage-access",
+    b"clear-site-data",
+    b"content-security-policy",
+    b"content-security-policy-report-only",
+    b"critical-ch",
+    b"document-policy",
+    b"expect-ct",
+    b"feature-policy",
+    b"link",
+    b"nel",
+    b"observe-browsing-topics",
+    b"origin-agent-cluster",
+    b"origin-trial",
+    b"permissions-policy",
+    b"public-key-pins",
+    b"public-key-pins-report-only",
+    b"referrer-policy",
+    b"refresh",
+    b"report-to",
+    b"reporting-endpoints",
+    b"service-worker-allowed",
+    b"set-cookie",
+    b"set-cookie2",
+    b"set-login",
+    b"sourcemap",
+    b"speculation-rules",
     b"strict-transport-security",
+    b"supports-loading-mode",
+    b"timing-allow-origin",
+    b"www-authenticate",
+    b"x-content-security-policy",
+    b"x-dns-prefetch-control",
+    b"x-frame-options",
+    b"x-lighttpd-send-file",
+    b"x-permitted-cross-domain-policies",
+    b"x-reproxy-url",
+    b"x-sendfile",
+    b"x-sourcemap",
+    b"x-webkit-csp",
+    b"x-xss-protection",
 }
+_NOT_TO_CLIENT_PREFIXES: Final = (
+    b"access-control-",
+    b"attribution-reporting-",
+    b"cross-origin-",
+    b"sec-",
+    b"surrogate-",
+    b"x-accel-",
+    b"x-outlay-",
+)
 
 REQUEST_ID: Final = b"x-outlay-request-id"
+UNAVAILABLE_SECONDS: Final = 2
+"""After which clients are to try again when a request cannot be served now."""
+
+LIMIT_RESETS_AT: Final = b"x-outlay-limit-resets-at"
 
 
 def request_headers(
@@ -81,9 +171,18 @@ def listed_by(connection: bytes) -> frozenset[bytes]:
 
 
 def error_headers(
-    request_id: str, length: int, retry_after: int | None
+    request_id: str,
+    length: int,
+    *,
+    retry_after: int | None = None,
+    is_final: bool = True,
+    resets_at: datetime | None = None,
 ) -> list[tuple[bytes, bytes]]:
-    """The headers of an error of our own; `retry_after` in seconds."""
+    """The headers of an error of our own; `retry_after` in seconds.
+
+    `is_final` says that the same request will be refused again: the libraries of OpenAI and
+    Anthropic then raise at once, where they would try again or wait for as long as they are told.
+    """
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(length).encode()),
@@ -91,9 +190,31 @@ def error_headers(
     ]
     if request_id:
         headers.append((REQUEST_ID, request_id.encode()))
+    if is_final:
+        headers.append((b"x-should-retry", b"false"))
     if retry_after is not None:
         headers.append((b"retry-after", str(retry_after).encode()))
+    if resets_at is not None:
+        headers.append((LIMIT_RESETS_AT, f"{resets_at:%Y-%m-%dT%H:%M:%SZ}".encode()))
     return headers
+
+
+def refusal_headers(error: OutlayError, request_id: str, length: int) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer that a request is refused with.
+
+    Trying again helps where we cannot serve now, or where a limit says after how long it may.
+    """
+    if isinstance(error, LimitReached):
+        return error_headers(
+            request_id,
+            length,
+            retry_after=error.retry_after,
+            is_final=error.retry_after is None,
+            resets_at=error.resets_at,
+        )
+    is_passing = isinstance(error, Unavailable)
+    retry_after = UNAVAILABLE_SECONDS if is_passing else None
+    return error_headers(request_id, length, retry_after=retry_after, is_final=not is_passing)
 
 
 def response_headers(
@@ -103,7 +224,11 @@ def response_headers(
     passed = []
     for name, value in headers:
         lowered = name.lower()
-        if lowered in _NOT_TO_CLIENT or (lowered == b"content-length" and not has_length):
+        if (
+            lowered in _NOT_TO_CLIENT
+            or lowered.startswith(_NOT_TO_CLIENT_PREFIXES)
+            or (lowered == b"content-length" and not has_length)
+        ):
             continue
         passed.append((lowered, value))
     passed.append((REQUEST_ID, request_id.encode()))

@@ -31,16 +31,18 @@ class ModelList:
         self._upstreams = upstreams
         self._known: dict[str, tuple[float, list[str]]] = {}
 
-    async def names(self, api_key: ApiKey) -> list[str]:
-        """Every name that a request of the key may use."""
+    async def names(self, api_key: ApiKey, hops: str) -> list[str]:
+        """Every name that a request of the key may use; `hops` is the way that it came."""
         configured = self._router.upstreams(api_key.organization_id)
-        lists = await asyncio.gather(*(self._of(entry, secret) for entry, secret in configured))
+        lists = await asyncio.gather(
+            *(self._of(entry, secret, hops) for entry, secret in configured)
+        )
         names = self._router.mapping_names(api_key.organization_id)
         for (upstream, _), models in zip(configured, lists, strict=True):
             names += [f"{upstream.name}/{model}" for model in models]
         return names
 
-    async def _of(self, upstream: Upstream, secret: str) -> list[str]:
+    async def _of(self, upstream: Upstream, secret: str, hops: str) -> list[str]:
         key = upstream.place
         found = self._known.get(key)
         if found and found[0] > time.monotonic() - FRESH_SECONDS:
@@ -55,7 +57,7 @@ class ModelList:
                     "anthropic-version": "2023-06-01",
                 }
         try:
-            models = await asyncio.wait_for(self._ask(upstream, headers), ANSWER_SECONDS)
+            models = await asyncio.wait_for(self._ask(upstream, headers, hops), ANSWER_SECONDS)
         except (UpstreamFailure, TimeoutError):
             return found[1] if found else []
         if len(self._known) > 1_000:
@@ -63,8 +65,10 @@ class ModelList:
         self._known[key] = (time.monotonic(), models)
         return models
 
-    async def _ask(self, upstream: Upstream, headers: dict[str, str]) -> list[str]:
-        response = await self._upstreams.send(f"{upstream.base_url}/models", headers, None)
+    async def _ask(self, upstream: Upstream, headers: dict[str, str], hops: str) -> list[str]:
+        response = await self._upstreams.send(
+            f"{upstream.base_url}/models", headers, None, hops=hops
+        )
         body = b""
         try:
             while chunk := await response.read():

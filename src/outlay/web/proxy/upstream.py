@@ -2,19 +2,17 @@
 
 import asyncio
 import io
-import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final, Protocol
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.helpers import TimerNoop
 from multidict import CIMultiDict
-from typing_extensions import override
 from yarl import URL
 
-from outlay.services.upstreams import is_reachable_address
+from outlay.kit.egress import AddressRefused, Egress, guarded_socket
+from outlay.web.proxy.connection import BoundedConnector, TooManyInformational
+from outlay.web.proxy.hops import HOPS
 
 DNS_SECONDS: Final = 60
 KEEPALIVE_SECONDS: Final = 30.0
@@ -33,7 +31,13 @@ class UpstreamFailure(Exception):
     """An upstream did not answer, or not to the end."""
 
     def __init__(
-        self, code: str, message: str, *, status: int = 502, is_unsent: bool = False
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 502,
+        is_unsent: bool = False,
+        is_final: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -42,6 +46,8 @@ class UpstreamFailure(Exception):
         """What the client is answered, while that is still possible."""
         self.is_unsent = is_unsent
         """Whether the request surely never reached the upstream."""
+        self.is_final = is_final
+        """Whether trying again would end in the same."""
 
 
 class UpstreamResponse(Protocol):
@@ -84,14 +90,15 @@ class UpstreamClient:
     of which a gateway may have; leaving that out saves a fifth of the time per request.
     """
 
-    def __init__(self, *, connect_seconds: float) -> None:
+    def __init__(self, *, connect_seconds: float, egress: Egress) -> None:
         self._loop = asyncio.get_running_loop()
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds)
-        self._connector = aiohttp.TCPConnector(
+        self._connector = BoundedConnector(
             limit=0,
             ttl_dns_cache=DNS_SECONDS,
             keepalive_timeout=KEEPALIVE_SECONDS,
-            resolver=_GuardedResolver(),
+            resolver=aiohttp.ThreadedResolver(),
+            socket_factory=guarded_socket(egress),
         )
         # Whom answers refer to; it sends nothing.
         self._session = aiohttp.ClientSession(
@@ -99,13 +106,16 @@ class UpstreamClient:
         )
         self._urls: dict[str, URL] = {}
 
-    async def send(self, url: str, headers: dict[str, str], body: bytes | None) -> UpstreamResponse:
+    async def send(
+        self, url: str, headers: dict[str, str], body: bytes | None, *, hops: str
+    ) -> UpstreamResponse:
         """POST a body, or GET without one; returns when the headers of the answer are there.
 
-        Raises UpstreamFailure. Redirects are not followed.
+        `hops` are the installations it went through. Raises UpstreamFailure. Redirects are not
+        followed.
         """
         try:
-            return _Response(await self._send(url, headers, body))
+            return _Response(await self._send(url, {**headers, HOPS: hops}, body))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _failure(error) from error
 
@@ -187,30 +197,6 @@ class _Response:
         self._response.close()
 
 
-class _GuardedResolver(AbstractResolver):
-    """The system's resolver without addresses that no upstream may have.
-
-    Checked where the connection is made, so a name cannot point elsewhere afterwards.
-    """
-
-    def __init__(self) -> None:
-        self._resolver = aiohttp.ThreadedResolver()
-
-    @override
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        kept = [entry for entry in found if is_reachable_address(ip_address(entry["host"]))]
-        if not kept:
-            raise OSError(f"{host} has no address that may be called")
-        return kept
-
-    @override
-    async def close(self) -> None:
-        await self._resolver.close()
-
-
 def _failure(error: Exception) -> UpstreamFailure:
     match error:
         case aiohttp.ConnectionTimeoutError():
@@ -219,6 +205,14 @@ def _failure(error: Exception) -> UpstreamFailure:
         case aiohttp.ClientConnectorDNSError():
             text = "The provider's host name is not known."
             return UpstreamFailure("upstream-unknown-host", text, is_unsent=True)
+        case aiohttp.ClientConnectorError() if isinstance(error.os_error, AddressRefused):
+            text = "The provider's address is one that may not be called."
+            return UpstreamFailure(
+                "upstream-forbidden-address", text, is_unsent=True, is_final=True
+            )
+        case TooManyInformational():
+            text = "The provider sent informational answers instead of a final one."
+            return UpstreamFailure("upstream-garbled", text)
         case aiohttp.ClientConnectorError():
             text = "The provider cannot be reached."
             return UpstreamFailure("upstream-unreachable", text, is_unsent=True)

@@ -1,0 +1,113 @@
+"""What a request may cost at most, as far as it says: what is held against spend limits.
+
+Input is estimated from the text, at the highest rate that it can be billed at. Output is the
+largest maximum that the request states, for each answer that it asks for; where it states none, or
+one that does not bound it, what the model can answer at most.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from outlay.domain.errors import Invalid, NotPermitted
+from outlay.domain.event import CostSource
+from outlay.domain.money import MAX_PUSD
+from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.pricing.book import PriceBook
+from outlay.wire.call import Call, prompt_bytes
+from outlay.wire.ceiling import Ceiling, read_ceiling
+from outlay.wire.estimate import estimate_tokens
+
+FREE: Final = frozenset({"count_tokens"})
+"""Operations that cost nothing, so that no limit concerns them."""
+
+UNLISTED_OUTPUT: Final = 131_072
+"""Output tokens of a model of which neither a maximum nor the length of its context is known."""
+
+MEDIA_OUTPUT: Final = 16_384
+"""Output tokens of one picture or sound; no list has its maximum."""
+
+_MEDIA: Final = frozenset({"image_generation", "speech", "transcription"})
+_OBEYED: Final[Mapping[str, frozenset[str]]] = {
+    "chat": frozenset({"max_tokens"}),
+    "text_completion": frozenset({"max_tokens"}),
+    "responses": frozenset({"max_output_tokens"}),
+}
+"""Members that every provider of an operation takes for the most of an answer."""
+
+_NEWER: Final = frozenset({"max_completion_tokens"})
+_TAKES_NEWER: Final = frozenset(
+    {
+        "anthropic",
+        "azure",
+        "cerebras",
+        "google",
+        "groq",
+        "openai",
+        "openrouter",
+        "vllm",
+        "x-ai",
+    }
+)
+"""Providers that also do so with the newer name; others may ignore it."""
+
+_SILENT: Final = frozenset({"embeddings"})
+"""Operations whose answers have no output that is billed."""
+
+
+def highest_cost(
+    book: PriceBook, *, provider: str, mapping: str, at_us: int, operation: str, call: Call
+) -> int:
+    """Pico-USD that a request may cost at most.
+
+    Raises NotPermitted for what has no price: nothing bounds its cost.
+    """
+    obeyed = _OBEYED.get(operation, frozenset())
+    if operation == "chat" and provider in _TAKES_NEWER:
+        obeyed |= _NEWER
+    ceiling = read_ceiling(call, obeyed)
+    output = 0 if operation in _SILENT else _output(book, provider, mapping, operation, ceiling)
+    usages = _usages(estimate_tokens(prompt_bytes(call)), output, ceiling)
+    together = dict(pair for context in ceiling.contexts for pair in context.items())
+    try:
+        priced = [
+            book.price(
+                provider=provider, mapping=mapping, at_us=at_us, usage=usage, context=context
+            )
+            for context in (None, *ceiling.contexts, together)
+            for usage in usages
+        ]
+    except Invalid:  # more than an event may cost, and so than any limit
+        return MAX_PUSD
+    if any(one.cost_source is CostSource.UNPRICED for one in priced):
+        raise _unpriced(mapping)
+    return max(one.cost_pusd for one in priced)
+
+
+def _output(book: PriceBook, provider: str, mapping: str, operation: str, ceiling: Ceiling) -> int:
+    most = ceiling.most
+    if ceiling.is_open or not ceiling.is_bounded:
+        known = book.output_limit(provider, mapping)
+        if known is None:
+            known = MEDIA_OUTPUT if operation in _MEDIA else UNLISTED_OUTPUT
+        most = max(most, known)
+    return min(MAX_TOKENS, (most + ceiling.added) * ceiling.choices)
+
+
+def _usages(input_tokens: int, output: int, ceiling: Ceiling) -> list[TokenUsage]:
+    """The ways in which so many tokens can be billed: each part of one kind."""
+    written = [(0, 0), (input_tokens, 0)]
+    if ceiling.caches_long:
+        written.append((input_tokens, input_tokens))
+    return [
+        TokenUsage(input_tokens, output, 0, write, write_1h, reasoning)
+        for write, write_1h in written
+        for reasoning in (0, output)
+    ]
+
+
+def _unpriced(mapping: str) -> NotPermitted:
+    return NotPermitted(
+        f"{mapping} has no price, so a spend limit cannot hold it; "
+        "ask whoever runs the gateway to give it one (0 for a model that is free).",
+        code="model-unpriced",
+    )

@@ -1,0 +1,42 @@
+"""Where this installation itself is reached, as far as it can know."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from outlay.services.server_info import find_server
+from outlay.settings import Settings
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class OwnAddress:
+    """The public URL and the address that the server listens at."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = replace(settings, worker=0)  # which speaks for all workers
+
+    def includes(self, url: str) -> bool:
+        """Whether a URL leads to this installation."""
+        server = find_server(self._settings)
+        known = (self._settings.public_url, server.url if server else "")
+        asked = urlsplit(url)
+        return any(_is_same(urlsplit(own), asked) for own in known if own)
+
+
+def _is_same(own: SplitResult, asked: SplitResult) -> bool:
+    ports = {parts.port or _PORTS.get(parts.scheme) for parts in (own, asked)}
+    return len(ports) == 1 and _machine(own.hostname) == _machine(asked.hostname)
+
+
+def _machine(host: str | None) -> str:
+    """A host as written, all names and addresses of this machine's own as one."""
+    name = (host or "").rstrip(".").lower()
+    try:
+        address = ip_address(name)
+    except ValueError:
+        is_local = name.rpartition(".")[2] == "localhost"
+    else:
+        is_local = address.is_loopback or address.is_unspecified
+    return "localhost" if is_local else name

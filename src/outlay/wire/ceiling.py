@@ -1,0 +1,185 @@
+"""How much a request allows its answer to be, for holding back what that may cost.
+
+Providers differ in which members they read and how strictly. So every member that any of them may
+take for a maximum counts, in any spelling, and the largest wins; but only those that the provider
+surely obeys bound an answer. Nor does what is no maximum: text, zero and less, which some servers
+take for "without end".
+"""
+
+import json
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from outlay.wire.answer import text_of, tier_context
+from outlay.wire.call import Call
+
+Members = Iterable[tuple[str, Any]]
+
+_MAXIMA: Final = frozenset(
+    {
+        "maxtokens",
+        "maxcompletiontokens",
+        "maxoutputtokens",
+        "maxnewtokens",
+        "maxtokenstosample",
+        "maxgenlen",
+        "npredict",
+        "numpredict",
+        "budgettokens",
+    }
+)
+"""Names without underscores in lower case. A budget for thinking is part of the maximum …"""
+
+_ADDED: Final = frozenset({"thinkingbudget"})
+"""… but for Qwen's, which comes on top."""
+
+_CHOICES: Final = frozenset({"n", "bestof", "candidatecount", "numreturnsequences"})
+"""How many answers are made; the one that is asked for of `best_of` is paid for with the others."""
+
+_CONTAINERS: Final = frozenset(
+    {
+        "extrabody",
+        "generationconfig",
+        "options",
+        "parameters",
+        "reasoning",
+        "samplingparameters",
+        "samplingparams",
+        "thinking",
+        "thinkingconfig",
+    }
+)
+"""Objects in which such members stand, too."""
+
+_ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")
+"""In names nobody needs it; it may hide that a name occurs twice."""
+
+_MOST_DIGITS: Final = 30
+
+
+@dataclass(slots=True)
+class Ceiling:
+    """What a request states of its answer's size and price."""
+
+    most: int = 0
+    """The largest of all stated maxima, in tokens of one answer."""
+    is_bounded: bool = False
+    """Whether one of them is obeyed."""
+    is_open: bool = False
+    """Whether something is stated that may be taken for "without end"."""
+    added: int = 0
+    """Tokens that may come on top of the maximum."""
+    choices: int = 1
+    """How many answers are asked for."""
+    caches_long: bool = False
+    """Whether input may be written to a cache for an hour."""
+    contexts: list[Mapping[str, str]] = field(default_factory=list)
+    """Price contexts that are asked for."""
+
+
+def read_ceiling(call: Call, obeyed: Collection[str]) -> Ceiling:
+    """What a call states; forms state nothing. `obeyed` are the members that bound its answer."""
+    ceiling = Ceiling()
+    if call.readable:
+        ceiling.caches_long = b"ttl" in call.readable or bool(_ESCAPED_LETTER.search(call.readable))
+        try:
+            _take(ceiling, _members(call.readable), obeyed)
+        except (ValueError, RecursionError):
+            ceiling.is_open = True
+    return ceiling
+
+
+def _members(body: bytes) -> Members:
+    """The members of a body, with those that occur twice."""
+    members: dict[str, Any] = msgspec.json.decode(body)
+    deciding = [name for name in members if _plain(name) in _MAXIMA | _ADDED | _CHOICES]
+    deciding += [name for name in members if _plain(name) in _CONTAINERS]
+    deciding += [name for name in ("prompt", "service_tier", "speed") if name in members]
+    if _ESCAPED_LETTER.search(body) or any(
+        body.count(f'"{name}"'.encode()) > 1 for name in deciding
+    ):
+        pairs: _Pairs = json.loads(body, object_pairs_hook=_Pairs)
+        return pairs
+    return members.items()
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The members of a JSON object as they stand."""
+
+
+def _take(ceiling: Ceiling, members: Members, obeyed: Collection[str]) -> None:
+    prompts = 1
+    for name, value in members:
+        plain = _plain(name)
+        if name in obeyed and type(value) is int and value > 0:
+            ceiling.is_bounded = True
+        if plain in _CONTAINERS:
+            _take_sizes(ceiling, _nested(value))
+        elif plain == "prompt" and isinstance(value, list) and not isinstance(value, _Pairs):
+            prompts = max(prompts, sum(not isinstance(item, int) for item in value))
+        elif plain == "servicetier":
+            _note_context(ceiling, tier_context(value))
+        elif plain == "speed":
+            _note_context(ceiling, {"speed": text_of(value).lower()} if text_of(value) else {})
+        else:
+            _take_size(ceiling, plain, value)
+    ceiling.choices *= prompts
+
+
+def _take_sizes(ceiling: Ceiling, members: Members) -> None:
+    for name, value in members:
+        plain = _plain(name)
+        if plain in _CONTAINERS:
+            _take_sizes(ceiling, _nested(value))
+        else:
+            _take_size(ceiling, plain, value)
+
+
+def _take_size(ceiling: Ceiling, plain: str, value: Any) -> None:
+    if value is None:
+        return
+    if plain in _CHOICES:
+        ceiling.choices = max(ceiling.choices, _number(value))
+    elif plain in _MAXIMA or plain in _ADDED:
+        number = _number(value)
+        if not number:
+            ceiling.is_open = True
+        elif plain in _ADDED:
+            ceiling.added = max(ceiling.added, number)
+        else:
+            ceiling.most = max(ceiling.most, number)
+
+
+def _note_context(ceiling: Ceiling, context: Mapping[str, str]) -> None:
+    if context and context not in ceiling.contexts:
+        ceiling.contexts.append(context)
+
+
+def _nested(value: Any) -> Members:
+    if isinstance(value, _Pairs):
+        return value
+    return value.items() if isinstance(value, dict) else ()
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _number(value: Any) -> int:
+    """A positive whole number, rounded up, also from text; 0 for anything else."""
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS:
+        try:
+            value = int(value)
+        except ValueError:
+            try:
+                value = float(value)
+            except ValueError:
+                return 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return 0
+    return max(0, math.ceil(value))
