@@ -232,7 +232,7 @@ def test_a_name_that_points_at_a_metadata_service_is_not_connected_to(
     answer = gate.post(body=chat_body(model="meta/x"))
     gate.administration.upstreams.delete(gate.operator, upstream.upstream_id)
     assert answer.status_code == 502
-    assert gate.event().error_code == "upstream-unknown-host"
+    assert gate.event().error_code == "upstream-forbidden-address"
 
 
 def test_attribution(gate: Gate) -> None:

@@ -15,7 +15,11 @@ from outlay.domain.money import PUSD_PER_USD
 from outlay.domain.organization import ApiKey
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.services.spend_counters import LocalCounters
-from outlay.storage.directory.spend_limits import delete_spend_limit, put_spend_limit
+from outlay.storage.directory.spend_limits import (
+    delete_spend_limit,
+    list_spend_limits,
+    put_spend_limit,
+)
 from outlay.storage.ledger.postgres.store import PostgresLedger
 from tests.gateway.conftest import Gate, chat_body
 
@@ -80,9 +84,8 @@ def no_limits_afterwards(gate: Gate) -> Iterator[None]:
     """Leave no limit behind."""
     yield
     organization_id = gate.organization.organization_id
-    _, limits = gate.services.limits._limits.get(organization_id)
     with gate.services.directory.change() as session:
-        for limit in limits:
+        for limit in list_spend_limits(session, organization_id):
             delete_spend_limit(session, limit)
     gate.services.watch.check()
 
@@ -100,8 +103,14 @@ def test_a_limit_refuses_before_the_provider_is_called_and_says_why(
 
     assert gate.upstream.served == []
     assert refused.value.code == "spend_limit_reached"
-    assert "limit of 0.000001 USD per day" in str(refused.value)
-    assert 0 < int(refused.value.response.headers["retry-after"]) <= 86_400
+    text = str(refused.value)
+    assert f"limit of 0.000001 USD per day of the API key {api_key.api_key_id}" in text
+    assert "could cost up to 3.84" in text  # 128,000 tokens of output, as it states no maximum
+    assert "0.000001 USD are left, 0 USD are spent" in text
+    headers = refused.value.response.headers
+    assert headers["x-should-retry"] == "false"
+    assert "retry-after" not in headers
+    assert headers["x-outlay-limit-resets-at"] in text
     event = gate.event()
     assert (event.status, event.http_status) == (Status.CLIENT_ERROR, 429)
     assert (event.error_code, event.cost_pusd) == ("spend-limit-reached", 0)

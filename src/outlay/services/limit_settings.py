@@ -13,6 +13,7 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.spend_limits import (
     delete_spend_limit,
+    find_spend_limit,
     list_spend_limits,
     put_spend_limit,
 )
@@ -51,7 +52,7 @@ class LimitSettings:
         with self._trail.change(actor) as change:
             if scope_id not in _known_ids(change.session, actor, scope):
                 raise NotFound(f"There is no such {scope}.", field="scopeId")
-            before = _find(change.session, limit)
+            before = find_spend_limit(change.session, limit)
             if before == limit:
                 change.cancel()
                 return limit
@@ -76,7 +77,7 @@ class LimitSettings:
             amount_pusd=0,
         )
         with self._trail.change(actor) as change:
-            limit = _find(change.session, wanted)
+            limit = find_spend_limit(change.session, wanted)
             if limit is None:
                 raise NotFound("There is no such limit.")
             delete_spend_limit(change.session, limit)
@@ -97,14 +98,6 @@ def _known_ids(session: ReadSession, actor: Actor, scope: LimitScope) -> set[str
             return {project.project_id for project in present_projects(session, actor)}
         case LimitScope.MEMBER:
             return {member.member_id for member in present_members(session, actor)}
-
-
-def _find(session: ReadSession, wanted: SpendLimit) -> SpendLimit | None:
-    """The limit for the same scope and interval, whatever its amount."""
-    for known in list_spend_limits(session, wanted.organization_id):
-        if _name(known) == _name(wanted):
-            return known
-    return None
 
 
 def _name(limit: SpendLimit) -> str:

@@ -49,6 +49,10 @@ Reservation = Sequence[Hold]
 """What a request may cost, held back until its real cost is known."""
 
 
+_Limits = dict[tuple[LimitScope, str], list[SpendLimit]]
+"""Limits by whose spend they hold, so that a request costs the same however many there are."""
+
+
 class SpendLimits:
     """Lets requests through while their limits allow. Thread-safe."""
 
@@ -65,7 +69,7 @@ class SpendLimits:
         self._slot = slot
         self._counters = counters
         self._clock = clock
-        self._limits: Cache[str, tuple[str, list[SpendLimit]]] = Cache(self._read)
+        self._limits: Cache[str, tuple[str, _Limits]] = Cache(self._read)
 
     def refresh(self) -> None:
         """Read again what is known of the directory."""
@@ -106,14 +110,12 @@ class SpendLimits:
 
     def _of(self, api_key: ApiKey) -> tuple[str, list[SpendLimit]]:
         timezone, limits = self._limits.get(api_key.organization_id)
-        if not limits:
-            return timezone, limits
-        scopes = {
+        owners = (
             (LimitScope.API_KEY, api_key.api_key_id),
             (LimitScope.PROJECT, api_key.project_id),
             (LimitScope.MEMBER, api_key.member_id),
-        }
-        return timezone, [limit for limit in limits if (limit.scope, limit.scope_id) in scopes]
+        )
+        return timezone, [limit for owner in owners for limit in limits.get(owner, ())]
 
     async def _counter(self, limit: SpendLimit, today: date, timezone: str) -> CounterKey:
         """The counter of a limit's present interval, which counts from now on at the latest."""
@@ -147,11 +149,14 @@ class SpendLimits:
                 )
         return through_seq, spent
 
-    def _read(self, organization_id: str) -> tuple[str, list[SpendLimit]]:
+    def _read(self, organization_id: str) -> tuple[str, _Limits]:
         with self._directory.read() as session:
             organization = find_organization(session, organization_id)
             limits = list_spend_limits(session, organization_id)
-        return (organization.timezone if organization else "UTC"), limits
+        by_owner: _Limits = {}
+        for limit in limits:
+            by_owner.setdefault((limit.scope, limit.scope_id), []).append(limit)
+        return (organization.timezone if organization else "UTC"), by_owner
 
 
 def _key(limit: SpendLimit, period: Period) -> CounterKey:

@@ -3,18 +3,28 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final, Protocol
 
 from outlay.domain.spend_limit import CounterKey, Hold, HoldRefused
-from outlay.kit.clock import Clock, to_us
+from outlay.kit.clock import FOREVER_US, Clock, in_us, to_us
 from outlay.storage.ledger.rows import COLUMN, EventRow
-from outlay.storage.ledger.spending import SharedSpending, is_counted
+from outlay.storage.ledger.spending import (
+    Owner,
+    SharedSpending,
+    is_within,
+    owner_of,
+    owners_of,
+)
 from outlay.storage.ledger.store import Ledger
 
 FirstSum = Callable[[], tuple[int, int]]
 """Gives a ledger position and what had been spent, in pico-USD, when it was reached."""
 
 _COST: Final = COLUMN["cost_pusd"]
+
+_GRACE_US: Final = in_us(timedelta(minutes=1))
+"""How long a counter stays after its interval: somebody may be about to hold against it."""
 
 
 class SpendCounters(Protocol):
@@ -47,6 +57,7 @@ class SharedCounters:
     def __init__(self, spending: SharedSpending) -> None:
         self._spending = spending
         self._started: set[CounterKey] = set()
+        self._swept_us = 0
 
     def is_ready(self, key: CounterKey) -> bool:
         """Whether a counter has its first sum."""
@@ -55,7 +66,10 @@ class SharedCounters:
     def start(self, key: CounterKey, first: FirstSum) -> None:
         """Give a counter its first sum, unless another node has."""
         self._spending.start(key, *first())
-        self._started = {known for known in self._started if known.end_us > key.start_us} | {key}
+        if key.start_us > self._swept_us:
+            self._started = {known for known in self._started if known.end_us > key.start_us}
+            self._swept_us = key.start_us
+        self._started.add(key)
 
     def hold(self, holds: Sequence[Hold], now_us: int) -> HoldRefused | None:
         """Leave it to the ledger."""
@@ -84,6 +98,10 @@ class LocalCounters:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._clock = clock
         self._counters: dict[CounterKey, _Counter] = {}
+        self._by_owner: dict[Owner, dict[CounterKey, _Counter]] = {}
+        """The same counters: an event looks at those of its owners, however many there are."""
+        self._sweep_us = 0
+        """When the next interval is over, whose counters can be dropped then."""
         self._lock = threading.Lock()
         ledger.on_commit(self._note)
 
@@ -96,8 +114,11 @@ class LocalCounters:
         """Give a counter its first sum, to which what is committed from now on is added."""
         with self._lock:
             if key not in self._counters:
-                self._forget_before(to_us(self._clock.now()))
-            counter = self._counters.setdefault(key, _Counter())
+                self._forget_before(to_us(self._clock.now()) - _GRACE_US)
+                counter = self._counters[key] = _Counter()
+                self._by_owner.setdefault(owner_of(key), {})[key] = counter
+                self._sweep_us = min(self._sweep_us, key.end_us)
+            counter = self._counters[key]
         through_seq, spent = first()
         with self._lock:
             if counter.is_ready:
@@ -127,23 +148,31 @@ class LocalCounters:
             for hold in holds:
                 self._counters[hold.counter].held_pusd -= hold.amount_pusd
 
-    def _forget_before(self, now_us: int) -> None:
-        """Drop counters of intervals that are over and that nothing is held in."""
+    def _forget_before(self, instant_us: int) -> None:
+        """Drop counters of intervals that were over then and that nothing is held in."""
+        if instant_us < self._sweep_us:
+            return
         for key, counter in list(self._counters.items()):
-            if key.end_us <= now_us and not counter.held_pusd:
+            if key.end_us <= instant_us and not counter.held_pusd:
                 del self._counters[key]
+                of_owner = self._by_owner[owner_of(key)]
+                del of_owner[key]
+                if not of_owner:
+                    del self._by_owner[owner_of(key)]
+        ends = (key.end_us for key in self._counters if key.end_us > instant_us)
+        self._sweep_us = min(ends, default=FOREVER_US)
 
     def _note(self, rows: Sequence[EventRow]) -> None:
         """Add what has been committed. Called by the ledger's thread."""
         if not self._counters:
             return
         with self._lock:
-            counters = list(self._counters.items())
             for row in rows:
-                for key, counter in counters:
-                    if not is_counted(row, key):
-                        continue
-                    if not counter.is_ready:
-                        counter.early.append((row[0], row[_COST]))
-                    elif row[0] > counter.through_seq:
-                        counter.spent_pusd += row[_COST]
+                for owner in owners_of(row):
+                    for key, counter in self._by_owner.get(owner, {}).items():
+                        if not is_within(row, key):
+                            continue
+                        if not counter.is_ready:
+                            counter.early.append((row[0], row[_COST]))
+                        elif row[0] > counter.through_seq:
+                            counter.spent_pusd += row[_COST]

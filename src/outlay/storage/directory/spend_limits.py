@@ -1,5 +1,7 @@
 """Reading and writing spend limits."""
 
+from dataclasses import replace
+
 from sqlalchemy import delete, select
 
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
@@ -34,20 +36,33 @@ def delete_spend_limit(session: WriteSession, limit: SpendLimit) -> None:
     )
 
 
+def find_spend_limit(session: ReadSession, wanted: SpendLimit) -> SpendLimit | None:
+    """The limit of a scope and interval, whatever its amount."""
+    key = (wanted.organization_id, wanted.scope.value, wanted.scope_id, wanted.interval.value)
+    row = session.get(SpendLimitRow, key)
+    return replace(wanted, amount_pusd=row.amount_pusd) if row else None
+
+
 def list_spend_limits(session: ReadSession, organization_id: str) -> list[SpendLimit]:
     """Limits of an organization."""
-    rows = session.scalars(
-        select(SpendLimitRow)
+    # Values rather than rows to be tracked: there may be thousands, read again at each change.
+    rows = session.execute(
+        select(
+            SpendLimitRow.scope,
+            SpendLimitRow.scope_id,
+            SpendLimitRow.interval,
+            SpendLimitRow.amount_pusd,
+        )
         .where(SpendLimitRow.organization_id == organization_id)
         .order_by(SpendLimitRow.scope, SpendLimitRow.scope_id, SpendLimitRow.interval)
     )
     return [
         SpendLimit(
-            organization_id=row.organization_id,
-            scope=LimitScope(row.scope),
-            scope_id=row.scope_id,
-            interval=LimitInterval(row.interval),
-            amount_pusd=row.amount_pusd,
+            organization_id=organization_id,
+            scope=LimitScope(scope),
+            scope_id=scope_id,
+            interval=LimitInterval(interval),
+            amount_pusd=amount_pusd,
         )
-        for row in rows
+        for scope, scope_id, interval, amount_pusd in rows
     ]

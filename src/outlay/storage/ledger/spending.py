@@ -17,6 +17,10 @@ _TIME: Final = COLUMN["event_time_us"]
 _POSITION: Final = {scope: COLUMN[name] for scope, name in SCOPE_COLUMN.items()}
 
 
+Owner = tuple[str, LimitScope, str]
+"""Whose spend is counted: organization, scope and the scope's id."""
+
+
 class SharedSpending(Protocol):
     """Counters that a ledger keeps for all nodes that write it."""
 
@@ -25,10 +29,25 @@ class SharedSpending(Protocol):
         ...
 
 
+def owner_of(key: CounterKey) -> Owner:
+    """Whose spend a counter counts."""
+    return key.organization_id, key.scope, key.scope_id
+
+
+def owners_of(row: EventRow) -> list[Owner]:
+    """Whose spend an event is."""
+    return [
+        (row[_ORGANIZATION], scope, row[position])
+        for scope, position in _POSITION.items()
+        if row[position]
+    ]
+
+
+def is_within(row: EventRow, key: CounterKey) -> bool:
+    """Whether an event lies in a counter's interval."""
+    return bool(key.start_us <= row[_TIME] < key.end_us)
+
+
 def is_counted(row: EventRow, key: CounterKey) -> bool:
     """Whether an event counts against a counter."""
-    return bool(
-        row[_ORGANIZATION] == key.organization_id
-        and row[_POSITION[key.scope]] == key.scope_id
-        and key.start_us <= row[_TIME] < key.end_us
-    )
+    return is_within(row, key) and owner_of(key) in owners_of(row)

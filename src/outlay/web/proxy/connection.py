@@ -72,4 +72,5 @@ class BoundedConnector(aiohttp.TCPConnector):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self._factory = partial[ResponseHandler](_Connection, asyncio.get_running_loop())
+        kind: type[ResponseHandler] = _Connection
+        self._factory = partial(kind, asyncio.get_running_loop())

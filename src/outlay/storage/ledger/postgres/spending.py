@@ -19,18 +19,24 @@ from outlay.domain.spend_limit import (
 )
 from outlay.kit.clock import in_us
 from outlay.storage.ledger.rows import COLUMN, EventRow, Intent
-from outlay.storage.ledger.spending import SCOPE_COLUMN, is_counted
+from outlay.storage.ledger.spending import (
+    SCOPE_COLUMN,
+    Owner,
+    is_within,
+    owner_of,
+    owners_of,
+)
 from outlay.storage.postgres import MarkedConnection
 
 _COST: Final = COLUMN["cost_pusd"]
-_ORGANIZATION: Final = COLUMN["organization_id"]
 
 _GRACE_US: Final = in_us(timedelta(days=1))
 """How long a counter stays after its interval: somebody may be about to hold against it."""
 
 _COUNTERS: Final = (
     "SELECT counter_id, organization_id, scope, scope_id, start_us, end_us FROM spend_counter "
-    "WHERE organization_id = ANY(?)"
+    "WHERE (organization_id, scope, scope_id) IN "
+    "(SELECT * FROM unnest(?::text[], ?::text[], ?::text[]))"
 )
 _STANDING: Final = (
     "SELECT counter_id, spent_pusd::text, (SELECT coalesce(sum(amount_pusd), 0)::text "
@@ -77,25 +83,37 @@ class PostgresSpending:
     def __init__(self, locked: Callable[[], AbstractContextManager[MarkedConnection]]) -> None:
         """`locked` begins a transaction that has the ledger's lock."""
         self._locked = locked
+        self._swept_us: dict[str, int] = {}
+        """By organization, from which start on counters that are over have been dropped."""
 
     def start(self, key: CounterKey, through_seq: int, spent_pusd: int) -> None:
         """Count from now on, beginning with what was spent up to a position; once for all nodes."""
         statement = _START.format(column=SCOPE_COLUMN[key.scope])
         window = (through_seq, key.organization_id, key.scope_id, key.start_us, key.end_us)
         with self._locked() as connection:
-            connection.execute(_DROP_OVER, (key.organization_id, key.start_us - _GRACE_US))
+            if key.start_us > self._swept_us.get(key.organization_id, 0):
+                connection.execute(_DROP_OVER, (key.organization_id, key.start_us - _GRACE_US))
+                self._swept_us[key.organization_id] = key.start_us
             connection.execute(statement, (*key, spent_pusd, *window))
 
     def count(self, connection: MarkedConnection, rows: Sequence[EventRow]) -> None:
         """Add the cost of events that are being committed."""
-        organizations = list({row[_ORGANIZATION] for row in rows})
-        for counter_id, organization, scope, scope_id, start_us, end_us in connection.execute(
-            _COUNTERS, (organizations,)
-        ).fetchall():
+        of_owner: dict[Owner, list[EventRow]] = {}
+        for row in rows:
+            for owner in owners_of(row):
+                of_owner.setdefault(owner, []).append(row)
+        organizations, scopes, ids = zip(*of_owner, strict=True) if of_owner else ((), (), ())
+        found = connection.execute(
+            _COUNTERS, (list(organizations), [scope.value for scope in scopes], list(ids))
+        ).fetchall()
+        costs = []
+        for counter_id, organization, scope, scope_id, start_us, end_us in found:
             key = CounterKey(organization, LimitScope(scope), scope_id, start_us, end_us)
-            cost = sum(row[_COST] for row in rows if is_counted(row, key))
+            cost = sum(row[_COST] for row in of_owner[owner_of(key)] if is_within(row, key))
             if cost:
-                connection.execute(_COUNT, (cost, counter_id))
+                costs.append((cost, counter_id))
+        if costs:
+            connection.executemany(_COUNT, costs)
 
     def admit(
         self, connection: MarkedConnection, intents: Sequence[Intent], now_us: int
