@@ -104,7 +104,7 @@ def test_a_limit_refuses_before_the_provider_is_called_and_says_why(
     assert gate.upstream.served == []
     assert refused.value.code == "spend_limit_reached"
     text = str(refused.value)
-    assert f"limit of 0.000001 USD per day of the API key {api_key.api_key_id}" in text
+    assert f"The API key's limit of 0.000001 USD per day ({api_key.api_key_id})" in text
     assert "could cost up to 3.84" in text  # 128,000 tokens of output, as it states no maximum
     assert "0.000001 USD are left, 0 USD are spent" in text
     headers = refused.value.response.headers

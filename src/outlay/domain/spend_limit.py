@@ -94,8 +94,8 @@ def limit_reached(refused: HoldRefused) -> LimitReached:
     if left and not is_only_held:
         advice = " A request that states a lower maximum of output tokens may fit."
     return LimitReached(
-        f"The limit of {render_usd(limit.amount_pusd)} USD per {limit.interval} of the "
-        f"{_NAME[limit.scope]} {limit.scope_id} has no room for this request, which could cost up "
+        f"The {_NAME[limit.scope]}'s limit of {render_usd(limit.amount_pusd)} USD per "
+        f"{limit.interval} ({limit.scope_id}) has no room for this request, which could cost up "
         f"to {render_usd(cost)} USD: {render_usd(left)} USD are left, {render_usd(spent)} USD are "
         f"spent, {render_usd(held)} USD are held for requests under way.{advice} The limit resets "
         f"in {_duration(seconds)}, at {resets_at:%Y-%m-%dT%H:%M:%SZ}.",

@@ -9,7 +9,7 @@ take for "without end".
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -56,6 +56,8 @@ _CONTAINERS: Final = frozenset(
 )
 """Objects in which such members stand, too."""
 
+_DECIDING: Final = _MAXIMA | _ADDED | _CHOICES | _CONTAINERS | {"prompt", "servicetier", "speed"}
+
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")
 """In names nobody needs it; it may hide that a name occurs twice."""
 
@@ -97,15 +99,22 @@ def read_ceiling(call: Call, obeyed: Collection[str]) -> Ceiling:
 def _members(body: bytes) -> Members:
     """The members of a body, with those that occur twice."""
     members: dict[str, Any] = msgspec.json.decode(body)
-    deciding = [name for name in members if _plain(name) in _MAXIMA | _ADDED | _CHOICES]
-    deciding += [name for name in members if _plain(name) in _CONTAINERS]
-    deciding += [name for name in ("prompt", "service_tier", "speed") if name in members]
     if _ESCAPED_LETTER.search(body) or any(
-        body.count(f'"{name}"'.encode()) > 1 for name in deciding
+        body.count(f'"{name}"'.encode()) > 1 for name in _deciding(members)
     ):
         pairs: _Pairs = json.loads(body, object_pairs_hook=_Pairs)
         return pairs
     return members.items()
+
+
+def _deciding(members: Mapping[str, Any]) -> Iterator[str]:
+    """The names that matter, as they are spelled here."""
+    for name, value in members.items():
+        plain = _plain(name)
+        if plain in _DECIDING:
+            yield name
+        if plain in _CONTAINERS and isinstance(value, dict):
+            yield from _deciding(value)
 
 
 class _Pairs(list[tuple[str, Any]]):
