@@ -103,6 +103,8 @@ async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
         await asyncio.sleep(script.get("seconds", 3600))
     if "flood" in script:
         return await _flood(writer, script["flood"])
+    if "informational" in script:
+        return await _hint(writer, script["informational"])
     if "raw" in script:
         writer.write(script["raw"].encode("latin-1"))
         await writer.drain()
@@ -126,6 +128,16 @@ async def _flood(writer: asyncio.StreamWriter, size: int) -> bool:
     event = b"data: " + b"x" * 16_376 + b"\n\n"
     for _ in range(size // len(event)):
         writer.write(event)
+        await writer.drain()
+    writer.close()
+    return False
+
+
+async def _hint(writer: asyncio.StreamWriter, count: int) -> bool:
+    """So many informational answers, and none after them."""
+    hint = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 1_000
+    for _ in range(count // 1_000):
+        writer.write(hint)
         await writer.drain()
     writer.close()
     return False

@@ -9,7 +9,8 @@ if ! command -v npm >/dev/null 2>&1; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null
 fi
-if [ ! -d .venv/node/node_modules/openai ]; then
+if [ ! -d .venv/node/node_modules/openai ] || [ ! -d .venv/node/node_modules/@anthropic-ai/sdk ]; then
   mkdir -p .venv/node
-  npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/node openai@7.55.0
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/node \
+    openai@7.55.0 @anthropic-ai/sdk@1.14.0
 fi

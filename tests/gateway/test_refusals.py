@@ -1,0 +1,215 @@
+"""What we refuse for good, official clients raise at once: one request, no waiting, no retry."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import httpx
+import openai
+import pytest
+
+from outlay.domain.errors import LimitReached
+from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.spend_limit import (
+    CounterKey,
+    Hold,
+    HoldRefused,
+    LimitInterval,
+    LimitScope,
+    SpendLimit,
+    limit_reached,
+)
+from outlay.kit.clock import to_us
+from outlay.web.proxy.headers import refusal_headers
+from tests.gateway.conftest import Gate, chat_body
+from tests.gateway.test_limits import limit_of, put
+
+MESSAGES: Any = [{"role": "user", "content": "Hello there"}]
+NODE = Path(__file__).parents[2] / ".venv/node"
+SECONDS = 10.0
+"""More than any of them takes to start; the shortest wait that they were told was hours."""
+
+OPENAI_SCRIPT = """
+import OpenAI from 'openai';
+const [url, key, model] = process.argv.slice(1);
+const client = new OpenAI({baseURL: url + '/v1', apiKey: key});
+client.chat.completions.create({model, messages: [{role: 'user', content: 'hi'}]})
+  .then(() => console.log('answered'), error => console.log(error.status));
+"""
+ANTHROPIC_SCRIPT = """
+import Anthropic from '@anthropic-ai/sdk';
+const [url, key, model] = process.argv.slice(1);
+const client = new Anthropic({baseURL: url, apiKey: key});
+client.messages.create({model, max_tokens: 9, messages: [{role: 'user', content: 'hi'}]})
+  .then(() => console.log('answered'), error => console.log(error.status));
+"""
+
+
+def openai_for_python(url: str, key: str, model: str) -> int:
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=key) as client:
+        try:
+            client.chat.completions.create(model=model, messages=MESSAGES)
+        except openai.APIStatusError as error:
+            return error.status_code
+    return 200
+
+
+def anthropic_for_python(url: str, key: str, model: str) -> int:
+    with anthropic.Anthropic(base_url=url, api_key=key) as client:
+        try:
+            client.messages.create(model=model, max_tokens=9, messages=MESSAGES)
+        except anthropic.APIStatusError as error:
+            return error.status_code
+    return 200
+
+
+def openai_for_javascript(url: str, key: str, model: str) -> int:
+    return in_node(OPENAI_SCRIPT, url, key, model)
+
+
+def anthropic_for_javascript(url: str, key: str, model: str) -> int:
+    return in_node(ANTHROPIC_SCRIPT, url, key, model)
+
+
+def in_node(script: str, *arguments: str) -> int:
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", script, *arguments],
+        cwd=NODE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return int(done.stdout)
+
+
+Call = Callable[[str, str, str], int]
+CLIENTS: list[Call] = [
+    openai_for_python,
+    anthropic_for_python,
+    openai_for_javascript,
+    anthropic_for_javascript,
+]
+
+
+@pytest.fixture
+def limited(gate: Gate) -> Iterator[str]:
+    """A key whose limit has no room for anything."""
+    api_key, text = gate.create_key()
+    limit = limit_of(gate, api_key, 1)
+    put(gate, limit)
+    yield text
+    gate.administration.limits.delete(gate.operator, limit.scope, limit.scope_id, limit.interval)
+    gate.services.watch.check()
+
+
+@pytest.mark.parametrize("call", CLIENTS, ids=lambda call: call.__name__)
+def test_a_used_up_limit_does_not_hold_a_client_up(gate: Gate, limited: str, call: Call) -> None:
+    model = "claude-sonnet-5" if "anthropic" in call.__name__ else "gpt-5.5"
+    begun = time.monotonic()
+    assert call(gate.url, limited, model) == 429
+    assert time.monotonic() - begun < SECONDS
+    assert gate.event().error_code == "spend-limit-reached"
+
+
+@pytest.mark.parametrize("call", CLIENTS, ids=lambda call: call.__name__)
+def test_what_no_retry_mends_is_asked_once(gate: Gate, limited: str, call: Call) -> None:
+    begun = time.monotonic()
+    assert call(gate.url, gate.key, "nobody/has-this") == 404
+    assert call(gate.url, limited, "openai/unheard-of") == 403
+    assert call(gate.url, "otl_wrong", "gpt-5.5") == 401
+    assert time.monotonic() - begun < 3 * SECONDS
+    codes = {event.error_code for event in gate.events(2)}
+    assert codes == {"model-not-found", "model-unpriced"}
+
+
+def final(answer: httpx.Response) -> tuple[int, str | None, str | None]:
+    """Status, and what a library is told about trying again."""
+    headers = answer.headers
+    return answer.status_code, headers.get("x-should-retry"), headers.get("retry-after")
+
+
+def test_every_refusal_of_ours_says_that_it_is_final(gate: Gate) -> None:
+    url = f"{gate.url}/v1/chat/completions"
+    refused = [
+        gate.http.post(url, json=chat_body(), headers={"authorization": "Bearer nobody"}),
+        gate.http.post(url, content=b"{", headers=gate.headers),
+        gate.http.post(url, content=b"[]", headers=gate.headers),
+        gate.http.post(url, json={"messages": []}, headers=gate.headers),
+        gate.post(body=chat_body(model="nobody/has-this")),
+        gate.post(**{"content-encoding": "gzip"}),
+        gate.http.get(url, headers=gate.headers),
+        gate.http.get(f"{gate.url}/v1/models"),
+    ]
+    assert [final(answer) for answer in refused] == [
+        (status, "false", None) for status in (401, 400, 400, 400, 404, 415, 405, 401)
+    ]
+    gate.events(5)
+
+
+def test_what_may_pass_by_itself_is_not_final(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        gate.services.ledger, "_failure", "the disk is full, they say", raising=False
+    )
+    answer = gate.post()
+    monkeypatch.undo()
+    assert final(answer) == (503, None, "2")
+
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
+    """The refusal of a request under a limit of 10 USD that resets after so many seconds."""
+    end_us = to_us(NOON + timedelta(seconds=seconds))
+    key = CounterKey("org", LimitScope.PROJECT, "prj_1", end_us - 1, end_us)
+    limit = SpendLimit(
+        organization_id="org",
+        scope=key.scope,
+        scope_id=key.scope_id,
+        interval=LimitInterval.DAY,
+        amount_pusd=10 * PUSD_PER_USD,
+    )
+    amounts = [usd * PUSD_PER_USD for usd in (cost, spent, held)]
+    hold = Hold(key, limit, amounts[0])
+    return limit_reached(HoldRefused(hold, amounts[1], amounts[2], to_us(NOON)))
+
+
+@pytest.mark.parametrize(
+    ("amounts", "seconds", "told"),
+    [
+        # Spent for good: hours to wait for, which no library should.
+        ((3, 8, 0), 7_200, {b"x-should-retry": b"false"}),
+        ((3, 8, 1), 60, {b"x-should-retry": b"false"}),
+        # A short wait mends it.
+        ((3, 8, 1), 59, {b"retry-after": b"59"}),
+        # Requests under way stand in the way alone, and cost less than is held for them.
+        ((3, 6, 4), 7_200, {b"retry-after": b"2"}),
+    ],
+)
+def test_only_a_short_wait_is_told(
+    amounts: tuple[int, int, int], seconds: int, told: dict[bytes, bytes]
+) -> None:
+    cost, spent, held = amounts
+    error = refused(cost=cost, spent=spent, held=held, seconds=seconds)
+    headers = dict(refusal_headers(error, "id", 7))
+    ours = {name: headers[name] for name in (b"x-should-retry", b"retry-after") if name in headers}
+    assert ours == told
+    resets_at = (NOON + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert headers[b"x-outlay-limit-resets-at"].decode() == resets_at
+    assert error.message.endswith(f"at {resets_at}.")
+
+
+def test_the_message_says_what_it_could_cost_and_what_is_left() -> None:
+    assert refused(cost=3, spent=7, held=1, seconds=7_300).message == (
+        "The project's limit of 10 USD per day (prj_1) has no room for this request, which could "
+        "cost up to 3 USD: 2 USD are left, 7 USD are spent, 1 USD are held for requests under way. "
+        "Try again when those have ended. The limit resets in 2 hours, at 2026-11-28T14:01:40Z."
+    )
+    assert "A request that states a lower maximum of output tokens may fit." in (
+        refused(cost=3, spent=8, held=1, seconds=90).message
+    )
