@@ -213,6 +213,72 @@ def test_two_hundred_at_once_never_pass_the_limit_when_they_state_their_most(
     assert standing(gate, api_key) == [(spent, 0)]
 
 
+TRICKS: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", {"max_tokens": 1, "max_completion_tokens": 400}),
+    ("/v1/chat/completions", {"max_tokens": 400, "max_output_tokens": 0}),
+    ("/v1/chat/completions", {"max_tokens": 20, "n": "20"}),
+    ("/v1/completions", {"max_tokens": 20, "best_of": 20, "prompt": "hi"}),
+    ("/v1/responses", {"max_tokens": 1, "input": "hi"}),
+    ("/v1/messages", {"max_tokens": 1, "thinking": {"budget_tokens": 400}}),
+]
+"""The unit tests of what is held have the others."""
+
+
+@pytest.mark.parametrize(("path", "members"), TRICKS, ids=str)
+def test_no_member_beside_the_maximum_gets_thirty_at_once_past_a_limit(
+    gate: Gate, key: tuple[ApiKey, str], path: str, members: dict[str, Any]
+) -> None:
+    """Each costs what 400 tokens of output do, and the limit has room for two and a half."""
+    api_key, text = key
+    limit = limit_of(gate, api_key, 1_000 * OUTPUT_PUSD)
+    put(gate, limit)
+    script = {"words": 400, "stall": "after", "seconds": 0.2}
+    body = {**chat_body(), **members, "script": script}
+    headers = {"authorization": f"Bearer {text}"}
+
+    def one(_: int) -> int:
+        return client.post(f"{gate.url}{path}", json=body, headers=headers).status_code
+
+    with httpx.Client(timeout=30) as client, ThreadPoolExecutor(30) as threads:
+        statuses = list(threads.map(one, range(30)))
+
+    assert set(statuses) <= {200, 429}
+    assert statuses.count(200) <= 2
+    spent = sum(event.cost_pusd for event in gate.events(30))
+    assert spent <= limit.amount_pusd
+    assert standing(gate, api_key) == [(spent, 0)]
+
+
+def test_counting_tokens_costs_nothing_and_so_is_never_refused(
+    gate: Gate, key: tuple[ApiKey, str]
+) -> None:
+    api_key, text = key
+    limit = limit_of(gate, api_key, 0)
+    put(gate, limit)
+    body = {"model": "claude-sonnet-5", "messages": MESSAGES}
+    headers = {"authorization": f"Bearer {text}"}
+    assert gate.post("/v1/messages/count_tokens", body, **headers).status_code == 200
+    assert gate.post("/v1/messages", {**body, "max_tokens": 1}, **headers).status_code == 429
+    unpriced = {**body, "model": "anthropic/unheard-of"}
+    assert gate.post("/v1/messages/count_tokens", unpriced, **headers).status_code == 200
+    gate.events(3)
+
+
+def test_a_request_that_states_no_maximum_is_held_at_the_models_own(
+    gate: Gate, key: tuple[ApiKey, str]
+) -> None:
+    """128,000 tokens of gpt-5.5: 3.84 USD."""
+    api_key, text = key
+    put(gate, limit_of(gate, api_key, 3 * PUSD_PER_USD))
+    headers = {"authorization": f"Bearer {text}"}
+    answer = gate.post(**headers)
+    assert answer.status_code == 429
+    assert "could cost up to 3.84" in answer.json()["error"]["message"]
+    assert "lower maximum of output tokens may fit" in answer.json()["error"]["message"]
+    assert gate.post(body=chat_body(max_tokens=1_000), **headers).status_code == 200
+    gate.events(2)
+
+
 def test_a_canceled_or_failed_request_gives_its_reservation_back(
     gate: Gate, key: tuple[ApiKey, str]
 ) -> None:
@@ -220,10 +286,12 @@ def test_a_canceled_or_failed_request_gives_its_reservation_back(
     limit = limit_of(gate, api_key, PUSD_PER_USD)
     put(gate, limit)
     headers = {"authorization": f"Bearer {text}"}
-    gate.post(script={"reset": "before"}, **headers)
-    gate.post(script={"status": 500}, **headers)
-    gate.post(body=chat_body(stream=True), script={"words": 2, "usage": "missing"}, **headers)
+    bounded = chat_body(max_tokens=9)
+    gate.post(body=bounded, script={"reset": "before"}, **headers)
+    gate.post(body=bounded, script={"status": 500}, **headers)
+    gate.post(body={**bounded, "stream": True}, script={"words": 2, "usage": "missing"}, **headers)
     spent = sum(event.cost_pusd for event in gate.events(3))
+    assert spent > 0
     assert standing(gate, api_key) == [(spent, 0)]
 
 
