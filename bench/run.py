@@ -15,6 +15,7 @@ from bench import (
     pricing,
     queries,
     scale_out,
+    spend_limits,
     startup,
 )
 
@@ -34,6 +35,7 @@ def main() -> None:
         "http-ingest": (http_ingest.run, ()),
         "file-import": (file_import.run, ()),
         "gateway": (gateway.run, ()),
+        "spend-limits": (spend_limits.run, ()),
         "scale-out": (scale_out.run, ()),
         "dashboard": (dashboard.run, ()),
         "queries": (queries.run, (arguments.rows,)),

@@ -67,13 +67,13 @@ def highest_cost(
     ceiling = read_ceiling(call, obeyed)
     output = 0 if operation in _SILENT else _output(book, provider, mapping, operation, ceiling)
     usages = _usages(estimate_tokens(prompt_bytes(call)), output, ceiling)
-    together = dict(pair for context in ceiling.contexts for pair in context.items())
+    contexts = _contexts(ceiling)
     try:
         priced = [
             book.price(
                 provider=provider, mapping=mapping, at_us=at_us, usage=usage, context=context
             )
-            for context in (None, *ceiling.contexts, together)
+            for context in contexts
             for usage in usages
         ]
     except Invalid:  # more than an event may cost, and so than any limit
@@ -103,6 +103,14 @@ def _usages(input_tokens: int, output: int, ceiling: Ceiling) -> list[TokenUsage
         for write, write_1h in written
         for reasoning in (0, output)
     ]
+
+
+def _contexts(ceiling: Ceiling) -> list[Mapping[str, str]]:
+    """What the request may be priced as: as usual, or as it asks for."""
+    contexts: list[Mapping[str, str]] = [{}, *ceiling.contexts]
+    if len(ceiling.contexts) > 1:
+        contexts.append(dict(pair for one in ceiling.contexts for pair in one.items()))
+    return contexts
 
 
 def _unpriced(mapping: str) -> NotPermitted:

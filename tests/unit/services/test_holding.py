@@ -153,7 +153,7 @@ def test_a_dearer_tier_that_is_asked_for_is_held() -> None:
     assert held({"max_tokens": 1_000, "service_tier": "priority"}) > 1.2 * usual
     assert held({"max_tokens": 1_000, "service_tier": "flex"}) == pytest.approx(usual, rel=0.01)
     assert held({"max_tokens": 1_000, "service_tier": "nope"}) == pytest.approx(usual, rel=0.01)
-    claude = {"model": "claude-opus-4-6", "provider": "anthropic"}
+    claude: Any = {"model": "claude-opus-4-6", "provider": "anthropic"}
     fast = held({"max_tokens": 1_000, "speed": "fast"}, **claude)
     assert fast > held({"max_tokens": 1_000}, **claude)
 
@@ -188,7 +188,7 @@ def test_whatever_may_be_input_is_held_as_input(body: dict[str, Any]) -> None:
 
 
 def test_embeddings_hold_their_input_alone() -> None:
-    model = {"model": "text-embedding-3-small", "operation": "embeddings"}
+    model: Any = {"model": "text-embedding-3-small", "operation": "embeddings"}
     assert 0 < held({"input": "x" * 4_000}, **model) < 100_000_000
 
 

@@ -18,6 +18,7 @@ from outlay.kit.clock import FixedClock, in_us, to_us
 from outlay.services import spend_counters
 from outlay.services.spend_counters import LocalCounters
 from outlay.storage.ledger.rows import EventRow, to_row
+from outlay.storage.ledger.spending import is_within
 from outlay.storage.ledger.store import Ledger
 
 DAY_US = in_us(timedelta(days=1))
@@ -144,7 +145,6 @@ def test_an_event_looks_at_its_own_counters_alone(
     others: int,
 ) -> None:
     looks: list[CounterKey] = []
-    is_within = spend_counters.is_within
 
     def look(row: EventRow, key: CounterKey) -> bool:
         looks.append(key)
