@@ -115,6 +115,7 @@ def test_what_must_not_pass_does_not(gate: Gate) -> None:
         "content-type",
         "content-length",
         "x-script",
+        "x-outlay-hops",
     }
 
 
