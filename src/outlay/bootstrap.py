@@ -49,7 +49,7 @@ from outlay.services.throttle import Throttle
 from outlay.services.tokens import Tokens
 from outlay.services.tracing import Tracing
 from outlay.services.trail import Trail
-from outlay.services.upstreams import Upstreams, is_reachable_address
+from outlay.services.upstreams import Upstreams
 from outlay.services.usage_tables import UsageTables
 from outlay.services.verification import Verification
 from outlay.settings import Settings
@@ -165,7 +165,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 sso=Sso(
                     directory,
                     administration.sso,
-                    Providers(is_reachable_address),
+                    Providers(settings.egress.allows),
                     trail,
                     clock,
                 ),

@@ -4,21 +4,14 @@ Decided on the address itself, in the moment a socket for it is made: neither an
 nor a name that points elsewhere a moment later (DNS rebinding) gets around it.
 """
 
+import errno
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from outlay.kit.addresses import Address, Network, parse_networks
 
 _METADATA: Final = frozenset(
     ip_address(text)
@@ -35,6 +28,7 @@ _METADATA: Final = frozenset(
 """Metadata services outside the link-local networks; most others are within."""
 
 LOOPBACK: Final[tuple[Address, ...]] = (ip_address("127.0.0.1"), ip_address("::1"))
+"""What names of this machine stand for."""
 
 _NEVER: Final = (IPv4Network("0.0.0.0/8"), IPv4Network("255.255.255.255/32"))
 
@@ -84,6 +78,8 @@ class Egress:
 
 OPEN: Final = Egress()
 """Private networks, too."""
+PUBLIC: Final = Egress(is_private_open=False)
+"""The public internet alone."""
 
 
 def parse_egress(text: str) -> Egress:
@@ -95,22 +91,23 @@ def parse_egress(text: str) -> Egress:
     if word in {"", "allow"}:
         return OPEN
     if word == "refuse":
-        return Egress(is_private_open=False)
-    networks = tuple(ip_network(part.strip()) for part in word.split(","))
-    return Egress(is_private_open=False, exceptions=networks)
+        return PUBLIC
+    return Egress(is_private_open=False, exceptions=parse_networks(word))
 
 
-class AddressRefused(OSError):
+class AddressRefused(PermissionError):
     """The address is one that may not be connected to."""
 
 
-def guarded_socket(egress: Egress) -> Callable[[tuple[Any, ...]], socket.socket]:
-    """A socket factory for aiohttp's connector, which raises AddressRefused."""
+def guarded_socket(
+    permits: Callable[[Address], bool],
+) -> Callable[[tuple[Any, ...]], socket.socket]:
+    """A socket factory for aiohttp's connector; AddressRefused for what is not permitted."""
 
     def make(info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, target = info
-        if not egress.allows(ip_address(target[0].partition("%")[0])):
-            raise AddressRefused("the address may not be connected to")
+        if not permits(ip_address(target[0].partition("%")[0])):
+            raise AddressRefused(errno.EACCES, "the address may not be connected to")
         return socket.socket(family, kind, protocol)
 
     return make

@@ -5,21 +5,19 @@ name that points elsewhere a moment later (DNS rebinding) does not get around it
 """
 
 import base64
-import errno
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote_plus
 
 import aiohttp
 
+from outlay.kit.addresses import Address
+from outlay.kit.egress import guarded_socket
+
 MAX_BYTES: Final = 512 * 1024
 MAX_HEADER_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 10.0
-
-Address = IPv4Address | IPv6Address
 
 
 class FetchFailed(Exception):
@@ -51,12 +49,19 @@ async def fetch(
     if basic:
         headers["Authorization"] = _basic(*basic)
     tried: list[Address] = []
+
+    def note(address: Address) -> bool:
+        is_permitted = permits(address)
+        if is_permitted:
+            tried.append(address)
+        return is_permitted
+
     try:
         async with (
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     resolver=aiohttp.ThreadedResolver(),
-                    socket_factory=_guarded_socket(permits, tried),
+                    socket_factory=guarded_socket(note),
                     force_close=True,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -85,22 +90,6 @@ async def fetch(
     if len(body) > MAX_BYTES:
         raise FetchFailed(f"{url} answered with more than {MAX_BYTES // 1024} KiB")
     return Fetched(body, tuple(tried))
-
-
-def _guarded_socket(
-    permits: Callable[[Address], bool], tried: list[Address]
-) -> Callable[[tuple[Any, ...]], socket.socket]:
-    """A socket factory for aiohttp's connector; it notes the addresses that it lets through."""
-
-    def make(info: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _, target = info
-        address = ip_address(target[0].partition("%")[0])
-        if not permits(address):
-            raise PermissionError(errno.EACCES, f"{address} may not be connected to")
-        tried.append(address)
-        return socket.socket(family, kind, protocol)
-
-    return make
 
 
 def _basic(client_id: str, secret: str) -> str:

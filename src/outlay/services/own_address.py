@@ -1,13 +1,14 @@
 """Where this installation itself is reached, as far as it can know."""
 
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from outlay.kit.addresses import is_loopback_name
 from outlay.services.server_info import find_server
 from outlay.settings import Settings
 
+_ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -32,11 +33,5 @@ def _is_same(own: SplitResult, asked: SplitResult) -> bool:
 
 def _machine(host: str | None) -> str:
     """A host as written, all names and addresses of this machine's own as one."""
-    name = (host or "").rstrip(".").lower()
-    try:
-        address = ip_address(name)
-    except ValueError:
-        is_local = name.rpartition(".")[2] == "localhost"
-    else:
-        is_local = address.is_loopback or address.is_unspecified
-    return "localhost" if is_local else name
+    name = (host or "").removesuffix(".").lower()
+    return "localhost" if is_loopback_name(name) or name in _ANY else name

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 from outlay.domain.errors import Invalid, Unauthenticated, Unavailable
 from outlay.domain.sso import SingleSignOn
-from outlay.kit.fetch import Address, Fetched, FetchFailed, fetch
+from outlay.kit.addresses import Address
+from outlay.kit.egress import PUBLIC
+from outlay.kit.fetch import Fetched, FetchFailed, fetch
 from outlay.services.sso_settings import check_endpoint
 from outlay.wire.oidc import Provider, key_id_of, parse_keys, parse_provider, parse_token_answer
 
@@ -56,7 +58,7 @@ class Providers:
                 f"{issuer.rstrip('/')}/.well-known/openid-configuration", is_public=False
             )
             provider = parse_provider(answer.body, issuer)
-            is_public = any(map(is_public_address, answer.addresses))
+            is_public = any(map(PUBLIC.allows, answer.addresses))
             for url in (
                 provider.authorization_endpoint,
                 provider.token_endpoint,
@@ -117,15 +119,9 @@ class Providers:
         only_public = is_public or bool(urlsplit(url).query)
 
         def permits(address: Address) -> bool:
-            return self._permits(address) and (not only_public or is_public_address(address))
+            return self._permits(address) and (not only_public or PUBLIC.allows(address))
 
         return await fetch(url, permits=permits, form=form, basic=basic)
-
-
-def is_public_address(address: Address) -> bool:
-    """Whether an address is neither this machine's nor of a private network."""
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return (mapped or address).is_global
 
 
 @contextmanager

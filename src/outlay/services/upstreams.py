@@ -11,6 +11,7 @@ from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
+from outlay.kit.addresses import is_loopback_name
 from outlay.kit.egress import LOOPBACK, OPEN, Egress
 from outlay.kit.ids import new_id
 from outlay.kit.sealing import SealBroken, Sealer
@@ -289,7 +290,7 @@ def _fault_of_host(host: str, egress: Egress) -> str | None:
         )
         if not is_name:
             return f"{host} is not a host name, nor an address in its usual form"
-        if labels[-1] == "localhost" and not any(map(egress.allows, LOOPBACK)):
+        if is_loopback_name(host) and not any(map(egress.allows, LOOPBACK)):
             return _closed(host)
         return None
     return None if egress.allows(address) else _closed(host)

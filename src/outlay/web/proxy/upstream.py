@@ -98,7 +98,7 @@ class UpstreamClient:
             ttl_dns_cache=DNS_SECONDS,
             keepalive_timeout=KEEPALIVE_SECONDS,
             resolver=aiohttp.ThreadedResolver(),
-            socket_factory=guarded_socket(egress),
+            socket_factory=guarded_socket(egress.allows),
         )
         # Whom answers refer to; it sends nothing.
         self._session = aiohttp.ClientSession(
