@@ -6,7 +6,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA ?= demo-data
 PORT ?= 4100
 
-.PHONY: demo test test-long test-scale lint install scale bench screenshots requirements clean
+.PHONY: demo test test-long test-scale lint install scale dist bench screenshots \
+  requirements clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/outlay demo --data $(DATA) --port $(PORT)
@@ -41,6 +42,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
+	$(BIN)/deptry src
 	$(BIN)/mypy
 
 # Ratios against PostgreSQL and SQLite, nginx, Portkey and LiteLLM; results go to bench/results/.
@@ -53,12 +55,24 @@ screenshots: $(VENV)/.dev
 	tools/ensure_chromium.sh
 	$(BIN)/python -m tools.screenshots
 
-# Compile the pinned requirements anew from the .in files.
+# The package as others install it: `pip install dist/outlay-….whl`, with engines of many machines
+# `pip install 'dist/outlay-….whl[scale]'`.
+dist: $(VENV)/.runtime
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# Compile the lock files from pyproject.toml and dev.in. Pins that still fit stay; UPGRADE=--upgrade
+# moves all of them, UPGRADE='--upgrade-package NAME' one.
+UPGRADE ?=
+COMPILE = $(BIN)/pip-compile --quiet $(UPGRADE) --generate-hashes --no-header --no-emit-index-url \
+  --no-emit-find-links --no-emit-options --strip-extras --allow-unsafe
+
 requirements: $(VENV)/.dev
-	cd requirements && for name in runtime build scale dev; do \
-	  ../$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url \
-	    --no-emit-find-links --no-emit-options --strip-extras --allow-unsafe \
-	    $$name.in --output-file $$name.txt; done
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra scale --constraint requirements/runtime.txt \
+	  --output-file requirements/scale.txt
+	$(COMPILE) pyproject.toml --all-build-deps --only-build-deps \
+	  --output-file requirements/build.txt
+	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -72,7 +86,7 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What PostgreSQL and ClickHouse need on top.
+# With what PostgreSQL and ClickHouse need.
 scale: $(VENV)/.scale
 
 $(VENV)/.scale: requirements/scale.txt $(VENV)/.runtime

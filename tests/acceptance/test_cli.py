@@ -391,7 +391,15 @@ def test_the_demo_announces_itself_in_one_line_of_json_and_serves(tmp_path: Path
     try:
         assert process.stdout is not None
         found = json.loads(process.stdout.readline())
-        assert set(found) == {"url", "accessToken", "apiKey", "ownerEmail", "ownerPassword"}
+        assert set(found) == {
+            "url",
+            "data",
+            "accessToken",
+            "apiKey",
+            "ownerEmail",
+            "ownerPassword",
+        }
+        assert found["data"] == str(tmp_path.resolve())
         requests_answered = try_the_demo(found["url"], found["apiKey"])
         headers = {"Authorization": f"Bearer {found['accessToken']}"}
         answer = httpx.get(f"{found['url']}/analytics/activity", headers=headers)

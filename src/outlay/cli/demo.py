@@ -24,7 +24,11 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed makes the same usage.")] = 7,
     days: Annotated[int, typer.Option(help="How many days of usage, up to now.")] = 90,
     json: Annotated[
-        bool, typer.Option("--json", help="Print address and credentials as one line of JSON.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Once it answers, print where it is and how to sign in as one line of JSON.",
+        ),
     ] = False,
 ) -> None:
     """Serve a made-up organization with its own data directory."""
@@ -47,6 +51,7 @@ def demo(
         key = open_gateway(services, owner, url_of(listener))
         answer = {
             "url": url_of(listener),
+            "data": str(settings.data.resolve()),
             "accessToken": token,
             "apiKey": key,
             "ownerEmail": owner.email,
