@@ -1,5 +1,6 @@
-"""Fixtures: one clock, one installation, one server."""
+"""Fixtures: one clock, one installation, one server; and no run that hangs."""
 
+import faulthandler
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +14,34 @@ from outlay.services.bundle import Services
 from outlay.settings import Settings
 from tests.factories import NOW
 from tests.postgres import Cluster, running_postgres
+from tests.program import ending_programs
 
 settings.register_profile(
     "outlay", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("outlay")
+
+EXIT_SECONDS = 60
+"""For threads and processes to end once the tests have."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Only long tests may take longer than `timeout` in pyproject.toml."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
+def pytest_unconfigure() -> None:
+    """Fail, saying where each thread stands, when one of them keeps the process from ending."""
+    faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True)
+
+
+@pytest.fixture(autouse=True)
+def no_program_outlives_its_test() -> Iterator[None]:
+    """End what a failed test has started."""
+    with ending_programs():
+        yield
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from typing import Any
 
 OUTLAY = (sys.executable, "-m", "outlay")
 
+_started: list[subprocess.Popen[str]] = []
+
 
 def run(
     *arguments: str | Path, env_password: str = "", typed: str | None = None
@@ -31,20 +33,34 @@ def run(
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     """Start a command in a process group of its own."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*OUTLAY, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    _started.append(process)
+    return process
+
+
+@contextmanager
+def ending_programs() -> Iterator[None]:
+    """Kill what `start` has started meanwhile and nobody has ended: a test may fail anywhere."""
+    before = len(_started)
+    try:
+        yield
+    finally:
+        while len(_started) > before:
+            kill_group(_started.pop())
 
 
 def kill_group(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> None:
     """End a process and whatever it started."""
     if process.poll() is None:
         os.killpg(process.pid, how)
-    process.communicate(timeout=60)
+    if process.stdout is not None and not process.stdout.closed:
+        process.communicate(timeout=60)
 
 
 @contextmanager

@@ -95,8 +95,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=url, timeout=60) as http:
-            yield Server(services, url, http)
-        running.should_exit = True
-        thread.join()
-    listener.close()
+        try:
+            with httpx.Client(base_url=url, timeout=60) as http:
+                yield Server(services, url, http)
+        finally:
+            running.should_exit = True
+            thread.join()
+            listener.close()

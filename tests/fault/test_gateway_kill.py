@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -33,9 +33,17 @@ class Load:
         """Calls that a process answered which could not know yet whom it serves."""
         self.finished: list[tuple[str, str]] = []
         """Request id and response id."""
-        self._threads = [threading.Thread(target=self._run, args=(seed,)) for seed in range(6)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(seed,), daemon=True) for seed in range(6)
+        ]
         for thread in self._threads:
             thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def _run(self, seed: int) -> None:
         random = Random(seed)
@@ -63,6 +71,13 @@ class Load:
         first: dict[str, Any] = json.loads(text.partition("\n\n")[0].removeprefix("data: "))
         if not is_stream or "[DONE]" in text:
             self.finished.append((answer.headers["x-outlay-request-id"], first["id"]))
+
+    def wait_for(self, finished: int) -> None:
+        """Until so many answers have been seen to their end, however busy the machine is."""
+        deadline = time.monotonic() + 60
+        while len(self.finished) < finished:
+            assert time.monotonic() < deadline, f"{len(self.finished)} of {finished} answers"
+            time.sleep(0.005)
 
     def stop(self) -> list[tuple[str, str]]:
         """End the clients; the answers that were seen to their end."""
@@ -112,10 +127,10 @@ def test_killing_the_gateway_under_load_loses_and_doubles_nothing(
         key = set_up(data, upstream)
         for _ in range(kills):
             server = start("serve", "--data", data, "--port", "0")
-            load = Load(wait_for_server(data, server)["url"], key)
-            time.sleep(random.uniform(0.05, 0.6))
-            kill_group(server)
-            finished += load.stop()
+            with Load(wait_for_server(data, server)["url"], key) as load:
+                load.wait_for(random.randrange(4, 24))
+                kill_group(server)
+                finished += load.stop()
             verified = run("verify", "--data", data)
             assert verified.returncode == 0, verified.stdout + verified.stderr
         events = stored(data)

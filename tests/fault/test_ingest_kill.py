@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +46,7 @@ class Sender:
     def __init__(self, port: int, token: str, batches: list[bytes]) -> None:
         self.port, self.acknowledged = port, 0
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._stopped = threading.Event()
         self._waiting: SimpleQueue[bytes] = SimpleQueue()
         self._lock = threading.Lock()
         for batch in batches:
@@ -59,9 +61,20 @@ class Sender:
                 return
             self._deliver(body)
 
+    def wait_for(self, acknowledged: int) -> None:
+        """Until so many batches have been acknowledged."""
+        deadline = time.monotonic() + 300
+        while self.acknowledged < acknowledged:
+            assert time.monotonic() < deadline, f"{self.acknowledged} of {acknowledged} batches"
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """Give up; connections end with what they are sending."""
+        self._stopped.set()
+
     def _deliver(self, body: bytes) -> None:
         deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._stopped.is_set():
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
             try:
                 connection.request("POST", "/v1/usage/events", body, self._headers)
@@ -108,12 +121,10 @@ def test_events_sent_up_to_five_times_count_once_each(
     sender = Sender(port, token, batches)
 
     try:
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
+        with ThreadPoolExecutor(CONNECTIONS) as pool, closing(sender):
             futures = [pool.submit(sender.run) for _ in range(CONNECTIONS)]
             for number in range(kills):
-                wanted = len(batches) * (number + 1) // (kills + 2)
-                while sender.acknowledged < wanted:
-                    time.sleep(0.01)
+                sender.wait_for(len(batches) * (number + 1) // (kills + 2))
                 kill_group(server, signal.SIGKILL)
                 server = serve(data, port)
             for future in futures:

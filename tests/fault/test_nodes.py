@@ -44,18 +44,18 @@ def test_kills_and_a_restart_of_the_database_lose_and_double_nothing(
         try:
             url = wait_for_server(data, server)["url"]
             wait_for_workers(server.pid)
-            load = Load(url, key, is_persistent=True)
-            for number in range(rounds):
-                time.sleep(random.uniform(0.3, 1.2))
-                if number % 6 == 3:
-                    own_cluster.stop("immediate")
-                    time.sleep(random.uniform(0.2, 1.0))
-                    kills += kill_one(server.pid, random)
-                    own_cluster.start()
-                else:
-                    kills += kill_one(server.pid, random)
-            wait_for_workers(server.pid)
-            finished = load.stop()
+            with Load(url, key, is_persistent=True) as load:
+                for number in range(rounds):
+                    time.sleep(random.uniform(0.3, 1.2))
+                    if number % 6 == 3:
+                        own_cluster.stop("immediate")
+                        time.sleep(random.uniform(0.2, 1.0))
+                        kills += kill_one(server.pid, random)
+                        own_cluster.start()
+                    else:
+                        kills += kill_one(server.pid, random)
+                wait_for_workers(server.pid)
+                finished = load.stop()
         finally:
             kill_group(server, signal.SIGTERM)
         # The last killed ones settle, at their next start, what they left open.

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -15,9 +13,9 @@ import pytest
 
 from outlay.domain.event import Status, UsageSource
 from tests.gateway.conftest import Gate, counted, tokens_of
+from tests.node import run_node
 
 MESSAGES: Any = [{"role": "user", "content": "Hello there"}]
-NODE_CLIENT = Path(__file__).parents[2] / ".venv/node"
 
 
 def in_loop(make: Any) -> Any:
@@ -260,17 +258,9 @@ const client = new OpenAI({baseURL: process.argv[1], apiKey: process.argv[2], ma
 
 
 def test_openai_for_javascript(gate: Gate) -> None:
-    done = subprocess.run(
-        ["node", "-e", NODE_SCRIPT, f"{gate.url}/v1", gate.key],
-        cwd=NODE_CLIENT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    printed = run_node(NODE_SCRIPT, f"{gate.url}/v1", gate.key, packages=("openai",))
 
-    assert done.returncode == 0, done.stderr
-    whole, streamed, answered = json.loads(done.stdout)
+    whole, streamed, answered = json.loads(printed)
     assert whole.startswith("word1-0 ")
     assert streamed.startswith("word2-0 ")
     assert answered.startswith("word3-0 ")

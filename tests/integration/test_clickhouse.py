@@ -288,12 +288,14 @@ def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: Sq
     for thread in readers:
         thread.start()
     loaded = 0
-    for _ in range(15):
-        ledger.append(events_of(1, 10))
-        loaded = load_some(ledger, cube, loaded)
-    done.set()
-    for thread in readers:
-        thread.join()
+    try:
+        for _ in range(15):
+            ledger.append(events_of(1, 10))
+            loaded = load_some(ledger, cube, loaded)
+    finally:
+        done.set()
+        for thread in readers:
+            thread.join()
 
     assert wrong == []
     assert totals(cube).requests == 150

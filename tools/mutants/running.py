@@ -1,0 +1,150 @@
+"""Trying mutants: each alone, in a copy of the tree, against the tests that should fail."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import cache_from_source
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from tools.mutants.registry import Mutant
+
+NOT_COPIED: Final = (
+    ".git",
+    ".venv",
+    ".*_cache",
+    ".hypothesis",
+    "__pycache__",
+    "build",
+    "demo-data",
+    "dist",
+    "screenshots",
+    ".peers",
+    "results",
+)
+_PASSED, _FAILED = 0, 1
+"""Exit codes of pytest; all others mean that it did not run the tests."""
+
+
+class Verdict(StrEnum):
+    """What came of a mutant."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    BROKEN = "broken"
+    """The tests could not be run, so nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A mutant that has been tried."""
+
+    mutant: Mutant
+    verdict: Verdict
+    seconds: float
+    output: str
+    """What pytest said."""
+    is_late: bool = False
+    """Whether the tests were ended as they took too long, which counts as a failure."""
+
+
+def try_all(mutants: Sequence[Mutant], root: Path, *, jobs: int, timeout: float) -> Iterator[Trial]:
+    """Try mutants in `jobs` copies of the tree at `root`; the results as they come."""
+    with _copies(root, min(jobs, len(mutants))) as copies, ThreadPoolExecutor(jobs) as pool:
+
+        def run(mutant: Mutant) -> Trial:
+            copy = copies.get()
+            try:
+                return _try(mutant, copy, timeout)
+            finally:
+                copies.put(copy)
+
+        for done in as_completed([pool.submit(run, mutant) for mutant in mutants]):
+            yield done.result()
+
+
+def run_unchanged(mutants: Sequence[Mutant], root: Path, *, timeout: float) -> str:
+    """Run the tests of mutants in a copy without any; empty when they pass, else what pytest said.
+
+    Without this a test that fails in any case would count as one that finds every fault.
+    """
+    tests = sorted({test for mutant in mutants for test in mutant.tests})
+    files = {test for test in tests if "::" not in test}
+    tests = [test for test in tests if test in files or test.partition("::")[0] not in files]
+    with _copies(root, 1) as copies:
+        code, output = _run_tests(copies.get(), tests, timeout)
+    return "" if code == _PASSED else output or "they took too long"
+
+
+@contextmanager
+def _copies(root: Path, count: int) -> Iterator[SimpleQueue[Path]]:
+    copies: SimpleQueue[Path] = SimpleQueue()
+    with TemporaryDirectory(prefix="outlay-mutants-") as folder:
+        for number in range(count):
+            copy = Path(folder) / str(number) / "tree"
+            shutil.copytree(root, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
+            if (root / ".venv").exists():
+                (copy / ".venv").symlink_to(root / ".venv")  # what tests start from there
+            copies.put(copy)
+        yield copies
+
+
+def _try(mutant: Mutant, copy: Path, timeout: float) -> Trial:
+    path = copy / mutant.file
+    original = path.read_text()
+    started = time.monotonic()
+    try:
+        _forget_compiled(path)
+        mutant.apply(copy)
+        code, output = _run_tests(copy, mutant.tests, timeout)
+    finally:
+        path.write_text(original)
+        _forget_compiled(path)
+    if code is None or code == _FAILED:
+        verdict = Verdict.KILLED
+    else:
+        verdict = Verdict.SURVIVED if code == _PASSED else Verdict.BROKEN
+    return Trial(mutant, verdict, time.monotonic() - started, output, is_late=code is None)
+
+
+def _forget_compiled(path: Path) -> None:
+    """Remove the compiled module: Python would take it for current within the same second."""
+    if path.suffix == ".py":
+        Path(cache_from_source(str(path))).unlink(missing_ok=True)
+
+
+def _run_tests(copy: Path, tests: Sequence[str], timeout: float) -> tuple[int | None, str]:
+    """The exit code of pytest, None when it took too long; and what it said."""
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OUTLAY_", "PYTEST_"))
+    }
+    variables["PYTHONPATH"] = str(copy / "src")
+    options = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not long")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options, f"--basetemp={copy.parent / 'tmp'}", *tests],
+        cwd=copy,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return None, process.communicate()[0]
+    return process.returncode, output
