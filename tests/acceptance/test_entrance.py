@@ -127,6 +127,60 @@ def test_a_password_link_sets_the_password_once_and_ends_sessions(world: World) 
     assert sign_in(world, person.member.email, OTHER) == 303
 
 
+def session_cookie(world: World, email: str, password: str = PASSWORD) -> dict[str, str]:
+    """The cookie of a new session."""
+    answer = httpx.post(
+        f"{world.server.url}/login", data={"email": email, "password": password}, timeout=30
+    )
+    assert answer.status_code == 303
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
+def is_signed_in(world: World, cookie: dict[str, str]) -> bool:
+    """Whether a session still says who somebody is."""
+    status = httpx.get(f"{world.server.url}/me", headers=cookie).status_code
+    assert status in {200, 303, 401}
+    return status == 200
+
+
+def test_another_role_ends_every_session(world: World) -> None:
+    """Otherwise who is an admin no more would stay one in the browser."""
+    admin, developer = world.people[Role.ADMIN], world.people[Role.DEVELOPER]
+    cookies = [session_cookie(world, admin.member.email) for _ in range(2)]
+    other = session_cookie(world, developer.member.email)
+    members = f"{world.server.url}/members/{admin.member.member_id}"
+    owner = world.people[Role.OWNER].bearer
+
+    renamed = httpx.patch(members, headers=owner, json={"name": "Another Name"})
+    assert renamed.status_code == 200
+    assert all(is_signed_in(world, cookie) for cookie in cookies)
+    demoted = httpx.patch(members, headers=owner, json={"role": Role.DEVELOPER})
+    assert demoted.status_code == 200
+
+    assert not any(is_signed_in(world, cookie) for cookie in cookies)
+    assert is_signed_in(world, other)
+    assert is_signed_in(world, session_cookie(world, admin.member.email))
+
+
+def test_a_new_password_ends_every_session_but_the_one_that_set_it(world: World) -> None:
+    """Whoever knew the password before is signed out by changing it."""
+    person = world.people[Role.DEVELOPER].member
+    own, others = session_cookie(world, person.email), session_cookie(world, person.email)
+    same_site = {**own, "Origin": world.server.url, "Sec-Fetch-Site": "same-origin"}
+    path = f"{world.server.url}/me/password"
+
+    wrong = httpx.put(path, headers=same_site, json={"current": OTHER, "password": OTHER})
+    assert wrong.status_code == 400
+    assert is_signed_in(world, others)
+    changed = httpx.put(path, headers=same_site, json={"current": PASSWORD, "password": OTHER})
+    assert changed.status_code == 204, changed.text
+
+    assert is_signed_in(world, own)
+    assert not is_signed_in(world, others)
+    assert sign_in(world, person.email, PASSWORD) == 401
+    assert is_signed_in(world, session_cookie(world, person.email, OTHER))
+
+
 def test_a_newer_password_link_replaces_the_one_before(world: World) -> None:
     first, second = password_link(world, Role.ADMIN), password_link(world, Role.ADMIN)
 

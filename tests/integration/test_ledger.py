@@ -16,6 +16,7 @@ from outlay.kit.clock import FixedClock
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
+    SCHEMA_VERSION,
     batch_checksum,
     from_row,
 )
@@ -99,6 +100,73 @@ def test_tampering_is_detected_and_never_summed(
     with pytest.raises(Damaged):
         list(ledger.read_batches(0))
     ledger.close()
+
+
+def test_a_batch_that_was_written_anew_does_not_fit_the_next_one(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    """Whoever changes rows can compute a checksum, but the next batch is chained to the old one."""
+    path = tmp_path / "ledger.sqlite3"
+    ledger = SqliteLedger(path, clock)
+    for _ in range(3):
+        ledger.append([make_event(cost_pusd=7) for _ in range(4)])
+    with pysqlite3.connect(path) as connection:
+        connection.execute("UPDATE usage_event SET cost_pusd = 1 WHERE seq = 3")
+        rows = connection.execute("SELECT * FROM usage_event WHERE seq <= 4 ORDER BY seq").fetchall()
+        checksum = batch_checksum(GENESIS, [row[: len(ROW_COLUMNS)] for row in rows])
+        connection.execute("UPDATE usage_batch SET checksum = ? WHERE batch_id = 1", (checksum,))
+    connection.close()
+
+    with pytest.raises(Damaged):
+        list(ledger.read_batches(0))
+    ledger.close()
+
+
+def test_two_batches_that_change_places_are_found(tmp_path: Path, clock: FixedClock) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = SqliteLedger(path, clock)
+    for _ in range(3):
+        ledger.append([make_event(cost_pusd=7) for _ in range(4)])
+    columns = [name for name in ROW_COLUMNS if name != "seq"]
+    with pysqlite3.connect(path) as connection:
+        read = f"SELECT {', '.join(columns)} FROM usage_event WHERE seq <= 8 ORDER BY seq"
+        rows = connection.execute(read).fetchall()
+        connection.execute("UPDATE usage_event SET event_id = seq WHERE seq <= 8")
+        write = f"UPDATE usage_event SET {', '.join(f'{name} = ?' for name in columns)} WHERE seq = ?"
+        for seq, row in enumerate(rows[4:] + rows[:4], 1):
+            connection.execute(write, (*row, seq))
+        first, second = (
+            checksum
+            for (checksum,) in connection.execute(
+                "SELECT checksum FROM usage_batch WHERE batch_id <= 2 ORDER BY batch_id"
+            ).fetchall()
+        )
+        for checksum, batch_id in ((second, 1), (first, 2)):
+            connection.execute(
+                "UPDATE usage_batch SET checksum = ? WHERE batch_id = ?", (checksum, batch_id)
+            )
+    connection.close()
+
+    with pytest.raises(Damaged):
+        list(ledger.read_batches(0))
+    ledger.close()
+
+
+def test_a_ledger_of_a_newer_schema_is_refused_and_left_as_it_is(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = SqliteLedger(path, clock)
+    ledger.append([make_event()])
+    ledger.close()
+    with pysqlite3.connect(path) as connection:
+        connection.execute("UPDATE ledger_identity SET schema_version = ?", (SCHEMA_VERSION + 1,))
+    connection.close()
+    before = path.read_bytes()
+
+    with pytest.raises(Damaged, match=f"newer Outlay .schema {SCHEMA_VERSION + 1}"):
+        SqliteLedger(path, clock)
+    assert path.read_bytes() == before
 
 
 def test_no_bit_flip_gives_a_silently_wrong_answer(tmp_path: Path, clock: FixedClock) -> None:

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from outlay.domain.errors import Invalid
 from outlay.domain.period import (
+    BUCKETS_PER_HOUR,
     Interval,
     Period,
     Preset,
     bucket_start,
+    day_start,
     earlier_period,
     elapsed_part,
     period_of_dates,
@@ -77,6 +79,19 @@ def test_day_edges_are_where_the_local_date_changes(zone: str) -> None:
         for step in steps_of(period, Interval.DAY):
             for bucket in (step.start_bucket, step.end_bucket - 1):
                 assert bucket_start(bucket).astimezone(local).date().isoformat() == step.label
+
+
+def test_a_date_that_a_zone_skipped_is_empty_and_begins_where_the_next_does() -> None:
+    """Samoa went from 29 to 31 December 2011 at midnight, over the date line."""
+    zone = "Pacific/Apia"
+    thursday, friday, saturday = (date(2011, 12, day) for day in (29, 30, 31))
+
+    assert day_start(friday, zone) == day_start(saturday, zone)
+    assert day_start(friday, zone) - day_start(thursday, zone) == 24 * BUCKETS_PER_HOUR
+    assert bucket_start(day_start(friday, zone)) == datetime(2011, 12, 30, 10, tzinfo=UTC)
+    assert steps_of(period_of_dates(friday, friday, zone), Interval.DAY) == ()
+    steps = steps_of(period_of_dates(thursday, saturday, zone), Interval.DAY)
+    assert [step.label for step in steps] == ["2011-12-29", "2011-12-31"]
 
 
 @given(days, st.integers(0, 60), st.sampled_from(ZONES), st.sampled_from(list(Interval)))

@@ -1,8 +1,12 @@
 """Events come out whole and unchanged, wherever the bytes were cut."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain.usage import TokenUsage
+from outlay.wire.openai.chat import CHAT
+from outlay.wire.reader import StreamReader
 from outlay.wire.sse import MAX_EVENT_BYTES, EventSplitter, event_data
 
 NEWLINES = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -46,6 +50,26 @@ def test_fields_of_an_event() -> None:
     event = b"\xef\xbb\xbfevent: x\r\n: comment\r\ndata: one\r\ndata:two\r\nid: 7\r\n\r\n"
     assert event_data(event) == b"one\ntwo"
     assert event_data(b"event: ping\n\n") == b""
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+def test_a_byte_order_mark_before_the_first_event_is_not_of_it(newline: bytes) -> None:
+    event = b"\xef\xbb\xbfdata: {}" + newline * 2
+    assert EventSplitter().feed(event) == [event]
+    assert event_data(event) == b"{}"
+
+
+def test_usage_in_a_first_event_behind_a_byte_order_mark_is_read() -> None:
+    usage = b'{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}'
+    stream = b'\xef\xbb\xbfdata: {"id":"c-1","choices":[],"usage":' + usage + b"}\n\n"
+    for size in (1, 2, 3, len(stream)):
+        reader = StreamReader(CHAT)
+        passed = b"".join(
+            reader.feed(stream[start : start + size]) for start in range(0, len(stream), size)
+        )
+        assert passed == stream
+        reader.finish()
+        assert reader.answer.usage == TokenUsage(7, 3)
 
 
 def test_an_event_without_end_is_not_held_forever() -> None:

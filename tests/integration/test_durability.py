@@ -1,0 +1,140 @@
+"""What is acknowledged is on disk: every connection waits for it, every file is flushed first."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from tests.factories import make_event
+
+from outlay.kit.clock import FixedClock
+from outlay.services.bundle import Services
+from outlay.storage.archive import Record, read_archive, write_archive
+from outlay.storage.checkpoints import Checkpoint, CheckpointFile
+from outlay.storage.ledger.postgres.spool import Spool
+from outlay.storage.ledger.sqlite.store import SqliteLedger
+from outlay.storage.sqlite import connect
+
+FULL = 2
+"""`PRAGMA synchronous`: each commit waits until the write-ahead log is on disk."""
+
+ON = 1
+
+Ask = Callable[[str], Any]
+"""Gives the value of a pragma on a connection."""
+
+
+@contextmanager
+def ledger_writer(folder: Path, clock: FixedClock) -> Iterator[Ask]:
+    ledger = SqliteLedger(folder / "ledger.sqlite3", clock)
+    yield lambda name: ledger._writer.execute(f"PRAGMA {name}").fetchone()[0]
+    ledger.close()
+
+
+@contextmanager
+def journal(folder: Path, clock: FixedClock) -> Iterator[Ask]:
+    spool = Spool(folder / "journal.sqlite3", 10)
+    yield lambda name: spool._connection.execute(f"PRAGMA {name}").fetchone()[0]
+    spool._connection.close()
+
+
+@contextmanager
+def any_other(folder: Path, clock: FixedClock) -> Iterator[Ask]:
+    connection = connect(folder / "some.sqlite3")
+    yield lambda name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+    connection.close()
+
+
+@pytest.mark.parametrize("opened", [ledger_writer, journal, any_other])
+def test_a_commit_waits_for_the_disk(
+    opened: Callable[[Path, FixedClock], Any], tmp_path: Path, clock: FixedClock
+) -> None:
+    with opened(tmp_path, clock) as ask:
+        assert ask("synchronous") == FULL
+        assert ask("journal_mode") == "wal"
+        assert ask("foreign_keys") == ON
+        assert ask("secure_delete") == ON
+
+
+def test_a_change_of_the_directory_waits_for_the_disk(services: Services) -> None:
+    directory = services.directory
+    for transaction in (directory.read, directory.write, directory.change):
+        with transaction() as session:
+            connection = session._session.connection()
+            assert connection.scalar(text("PRAGMA synchronous")) == FULL, transaction
+            assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+
+
+class Disk:
+    """What has been flushed of each file, by its inode."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._flushed: dict[int, int] = {}
+        self.renamed: list[str] = []
+        for name in ("fsync", "fdatasync"):
+            monkeypatch.setattr(os, name, self._watched(getattr(os, name)))
+        for owner, name in ((Path, "replace"), (Path, "rename"), (os, "replace"), (os, "rename")):
+            monkeypatch.setattr(owner, name, self._checked(getattr(owner, name)))
+
+    def _watched(self, flush: Callable[[Any], None]) -> Callable[[Any], None]:
+        def watched(file: Any) -> None:
+            flush(file)
+            found = os.fstat(file if isinstance(file, int) else file.fileno())
+            self._flushed[found.st_ino] = found.st_size
+
+        return watched
+
+    def _checked(self, rename: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(source: Any, target: Any, *more: Any, **named: Any) -> Any:
+            assert self.has(Path(source)), f"{source} is renamed before it is flushed"
+            self.renamed.append(Path(target).name)
+            return rename(source, target, *more, **named)
+
+        return checked
+
+    def has(self, path: Path) -> bool:
+        """Whether all of a file has been flushed."""
+        found = path.stat()
+        return self._flushed.get(found.st_ino) == found.st_size
+
+
+def test_a_checkpoint_is_flushed_before_its_change_is_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    checkpoints = CheckpointFile(tmp_path / "checkpoints.jsonl", bytes(32))
+    for number in range(1, 4):
+        checkpoints.append(Checkpoint("org_a", number, bytes(16), number))
+        assert disk.has(checkpoints.path), number
+
+
+def test_a_backup_is_flushed_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    path = tmp_path / "b.outlay"
+    write_archive(path, [Record("header", {"number": number}) for number in range(3)])
+
+    assert disk.has(path)
+    assert len(list(read_archive(path))) == 3
+
+
+def test_an_acknowledged_event_is_in_the_file_and_its_log(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    """Read as it would be after a power cut: from the files, without what the process knows."""
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
+    ledger.append([make_event(event_id="first")])
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for suffix in ("", "-wal"):
+        source = tmp_path / f"ledger.sqlite3{suffix}"
+        (copy / source.name).write_bytes(source.read_bytes())
+
+    found = SqliteLedger(copy / "ledger.sqlite3", clock)
+    assert [row[3] for batch in found.read_batches(0) for row in batch.rows] == ["first"]
+    found.close()
+    ledger.close()
