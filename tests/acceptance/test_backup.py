@@ -215,6 +215,26 @@ def test_a_backup_that_was_cut_or_changed_restores_nothing(
         assert not new.database_path.exists()
 
 
+def test_a_backup_that_lacks_what_its_end_says_is_refused(
+    new_settings: NewSettings, tmp_path: Path
+) -> None:
+    """Its digest is right: whoever wrote it left something out."""
+    old = new_settings("embedded")
+    with open_installation(old, FixedClock(NOW)) as services:
+        fill(services)
+    file = tmp_path / "file.outlay"
+    back_up(old, file)
+    records = list(read_archive(file))
+    kinds = [record.kind for record in records]
+    for number, kind in enumerate(("batch", "rows", "end")):
+        at = len(kinds) - 1 - kinds[::-1].index(kind)
+        short = tmp_path / f"{number}.outlay"
+        write_archive(short, records[:at] + records[at + 1 :])
+        with pytest.raises(Damaged, match="lacks some"):
+            check_archive(short, lambda _: None)
+    assert check_archive(file, lambda _: None).events == 5
+
+
 def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, arguments)
 

@@ -1,0 +1,130 @@
+"""Reading the ledger on SQLite: a fixed number of connections, whatever asks and gives up."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.factories import NOW, make_event
+
+from outlay.domain.errors import Unavailable
+from outlay.kit.clock import FixedClock, to_us
+from outlay.storage.ledger.sqlite import reading as reading_module
+from outlay.storage.ledger.sqlite.reading import READERS
+from outlay.storage.ledger.sqlite.store import SqliteLedger
+
+EVER = (0, to_us(NOW) + 10**12)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: FixedClock) -> Iterator[SqliteLedger]:
+    opened = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
+    for number in range(4):
+        opened.append([make_event(event_id=f"{number}-{index}") for index in range(5)])
+    yield opened
+    opened.close()
+
+
+def open_files() -> int:
+    """How many files this process has open."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a listing of descriptors
+
+
+def ids(ledger: SqliteLedger) -> list[str]:
+    """The ids of all events, as a window of the log reads them."""
+    rows = ledger.read_window("org_test", *EVER, ledger.last_seq)
+    return [row[3] for row in rows]
+
+
+def test_threads_that_come_and_go_leave_no_file_open(ledger: SqliteLedger) -> None:
+    ids(ledger)
+    before = open_files()
+    for _ in range(20):
+        with ThreadPoolExecutor(6) as pool:  # each time threads of their own
+            found = list(pool.map(lambda _: len(ids(ledger)), range(12)))
+        assert found == [20] * 12
+    assert open_files() <= before
+
+
+def test_a_reader_that_is_given_up_in_the_middle_is_free_again(ledger: SqliteLedger) -> None:
+    for _ in range(3 * READERS):
+        rows = ledger.read_window("org_test", *EVER, ledger.last_seq)
+        next(rows)
+        rows.close()  # type: ignore[attr-defined]  # it is a generator
+        batches = ledger.read_batches(0)
+        next(batches)
+        del batches
+
+    assert len(ids(ledger)) == 20
+
+
+def test_an_error_in_the_middle_frees_its_reader(ledger: SqliteLedger) -> None:
+    for _ in range(3 * READERS):
+        with pytest.raises(ZeroDivisionError):
+            for _row in ledger.read_window("org_test", *EVER, ledger.last_seq):
+                raise ZeroDivisionError
+
+    assert len(ids(ledger)) == 20
+
+
+def test_more_questions_than_connections_wait_and_are_refused_in_the_end(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_module, "WAIT_SECONDS", 0.05)
+    with ExitStack() as stack:
+        for _ in range(READERS):
+            rows = ledger.read_window("org_test", *EVER, ledger.last_seq)
+            next(rows)
+            stack.callback(rows.close)  # type: ignore[attr-defined]  # it is a generator
+        with pytest.raises(Unavailable, match="too many questions"):
+            ids(ledger)
+
+    assert len(ids(ledger)) == 20
+
+
+def test_a_question_that_waits_is_answered_once_there_is_room(ledger: SqliteLedger) -> None:
+    held = [ledger.read_window("org_test", *EVER, ledger.last_seq) for _ in range(READERS)]
+    for rows in held:
+        next(rows)
+    answers: list[int] = []
+    waiting = threading.Thread(target=lambda: answers.append(len(ids(ledger))), daemon=True)
+    waiting.start()
+    waiting.join(0.1)
+    assert answers == []
+    held[0].close()  # type: ignore[attr-defined]  # it is a generator
+    waiting.join(20)
+    assert answers == [20]
+    for rows in held[1:]:
+        rows.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def test_an_event_loop_is_never_held_up(ledger: SqliteLedger) -> None:
+    async def ask() -> None:
+        ids(ledger)
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="event loop"):
+        pool.submit(asyncio.run, ask()).result()
+
+
+def test_what_is_read_is_what_was_committed_before(ledger: SqliteLedger) -> None:
+    """A window is cut at a sequence number, so that it fits a cube that reaches that far."""
+    through = ledger.last_seq
+    ledger.append([make_event(event_id="later")])
+    rows = ledger.read_window("org_test", *EVER, through)
+
+    assert "later" not in [row[3] for row in rows]
+    assert "later" in ids(ledger)
+    assert list(ledger.read_window("org_other", *EVER, ledger.last_seq)) == []
+
+
+def test_closed_readers_answer_nothing(tmp_path: Path, clock: FixedClock) -> None:
+    before = open_files()
+    ledger = SqliteLedger(tmp_path / "other.sqlite3", clock)
+    ledger.append([make_event()])
+    ledger.close()
+
+    assert open_files() == before
