@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA ?= demo-data
 PORT ?= 4100
 
-.PHONY: demo test test-long test-scale lint install scale dist bench screenshots \
+.PHONY: demo test test-long test-scale mutants lint install scale dist bench screenshots \
   requirements clean
 
 demo: $(VENV)/.runtime
@@ -19,6 +19,7 @@ test: lint
 	tools/ensure_postgres.sh
 	tools/ensure_node_clients.sh
 	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m tools.mutants --sample 3 --seed "$$(git rev-parse HEAD 2>/dev/null)"
 
 # Minutes, not seconds: 10,000 generated questions, 100 kills of the gateway under load, 100,000
 # events sent up to five times each, a real LiteLLM proxy.
@@ -37,6 +38,13 @@ test-scale: $(VENV)/.dev
 	$(BIN)/python -m pytest -p tests.on_postgres -m "not long" tests/gateway \
 	  tests/acceptance/test_access_matrix.py tests/acceptance/test_api.py \
 	  tests/acceptance/test_ingest.py tests/acceptance/test_reports.py
+
+# Puts one fault after another into copies of the source, and says which the tests do not find.
+# ONLY='--only L2' tries one of them.
+ONLY ?=
+mutants: $(VENV)/.dev
+	tools/ensure_postgres.sh
+	$(BIN)/python -m tools.mutants $(ONLY)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check

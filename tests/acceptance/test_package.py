@@ -178,9 +178,9 @@ def test_the_lock_files_pin_what_the_project_asks_for_and_agree() -> None:
     for lock, texts in asked.items():
         pinned = pins(lock)
         for wanted in map(Requirement, texts):
-            name = canonicalize_name(wanted.name)
-            found = pinned.get(name, "nothing")
-            assert found in wanted.specifier, f"{lock}.txt has {name} {found}: make requirements"
+            found = pinned.get(canonicalize_name(wanted.name))
+            fits = found is not None and found in wanted.specifier
+            assert fits, f"{lock}.txt has {found} for {wanted}: make requirements"
 
     versions: dict[str, set[str]] = {}
     for lock in LOCKS:

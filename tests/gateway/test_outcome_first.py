@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.gateway.conftest import Gate, chat_body, counted, tokens_of
 
 HELD_SECONDS = 0.4
@@ -48,13 +49,15 @@ class Reader:
     def __init__(self, gate: Gate, path: str, body: dict[str, Any], script: Any) -> None:
         self.received = b""
         self.is_over = False
-        self._request = {"url": gate.url + path, "json": body}
+        self._url, self._body = gate.url + path, body
         self._headers = {**gate.headers, "x-script": json.dumps(script)}
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
-        with httpx.stream("POST", **self._request, headers=self._headers, timeout=30) as answer:
+        with httpx.stream(
+            "POST", self._url, json=self._body, headers=self._headers, timeout=30
+        ) as answer:
             for piece in answer.iter_raw():
                 self.received += piece
         self.is_over = True

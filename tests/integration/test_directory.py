@@ -30,7 +30,7 @@ from outlay.domain.result import ZERO, Entry, EntryKind
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.secrets import digest_secret
-from outlay.services.access import SESSION_IDLE
+from outlay.services.access import SESSION_IDLE, SESSION_LIFETIME
 from outlay.services.bundle import Services
 from outlay.services.checks import check_slug
 from outlay.services.palette import SLOT_COUNT, distinct_slots, remember_slots
@@ -118,6 +118,19 @@ def test_a_session_names_its_member_until_it_ends(
     assert services.access.actor_of_session(token).member_id == owner
 
     clock.instant += SESSION_IDLE * 1.01
+    with pytest.raises(Unauthenticated):
+        services.access.actor_of_session(token)
+
+
+def test_a_session_that_is_used_ends_after_its_lifetime(
+    services: Services, owner: str, clock: FixedClock
+) -> None:
+    token, step = sign_in(services), SESSION_IDLE * 0.9
+    for _ in range(int(SESSION_LIFETIME / step)):
+        clock.instant += step
+        assert services.access.actor_of_session(token).member_id == owner
+
+    clock.instant += step
     with pytest.raises(Unauthenticated):
         services.access.actor_of_session(token)
 

@@ -112,7 +112,9 @@ def test_a_batch_that_was_written_anew_does_not_fit_the_next_one(
         ledger.append([make_event(cost_pusd=7) for _ in range(4)])
     with pysqlite3.connect(path) as connection:
         connection.execute("UPDATE usage_event SET cost_pusd = 1 WHERE seq = 3")
-        rows = connection.execute("SELECT * FROM usage_event WHERE seq <= 4 ORDER BY seq").fetchall()
+        rows = connection.execute(
+            "SELECT * FROM usage_event WHERE seq <= 4 ORDER BY seq"
+        ).fetchall()
         checksum = batch_checksum(GENESIS, [row[: len(ROW_COLUMNS)] for row in rows])
         connection.execute("UPDATE usage_batch SET checksum = ? WHERE batch_id = 1", (checksum,))
     connection.close()
@@ -132,7 +134,9 @@ def test_two_batches_that_change_places_are_found(tmp_path: Path, clock: FixedCl
         read = f"SELECT {', '.join(columns)} FROM usage_event WHERE seq <= 8 ORDER BY seq"
         rows = connection.execute(read).fetchall()
         connection.execute("UPDATE usage_event SET event_id = seq WHERE seq <= 8")
-        write = f"UPDATE usage_event SET {', '.join(f'{name} = ?' for name in columns)} WHERE seq = ?"
+        write = (
+            f"UPDATE usage_event SET {', '.join(f'{name} = ?' for name in columns)} WHERE seq = ?"
+        )
         for seq, row in enumerate(rows[4:] + rows[:4], 1):
             connection.execute(write, (*row, seq))
         first, second = (
