@@ -40,9 +40,13 @@ def clock(server: Server) -> Iterator[FixedClock]:
     running.instant = NOW
 
 
-def sign_in(world: World, email: str, password: str) -> int:
+def log_in(world: World, email: str, password: str) -> httpx.Response:
     form = {"organization": world.organization.slug, "email": email, "password": password}
-    return httpx.post(f"{world.server.url}/login", data=form).status_code
+    return httpx.post(f"{world.server.url}/login", data=form, timeout=30)
+
+
+def sign_in(world: World, email: str, password: str) -> int:
+    return log_in(world, email, password).status_code
 
 
 def invite(world: World, role: Role = Role.DEVELOPER, by: Role = Role.OWNER) -> str:
@@ -129,9 +133,7 @@ def test_a_password_link_sets_the_password_once_and_ends_sessions(world: World) 
 
 def session_cookie(world: World, email: str, password: str = PASSWORD) -> dict[str, str]:
     """The cookie of a new session."""
-    answer = httpx.post(
-        f"{world.server.url}/login", data={"email": email, "password": password}, timeout=30
-    )
+    answer = log_in(world, email, password)
     assert answer.status_code == 303
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 

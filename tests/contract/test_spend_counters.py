@@ -31,8 +31,10 @@ def spent(pusd: int) -> UsageEvent:
     return make_event(api_key_id="key_1", cost_pusd=pusd)
 
 
-def fits(ledger: Ledger, counters: SpendCounters, limit_pusd: int, amount_pusd: int) -> bool:
-    """Whether a limit has room for an amount; nothing stays held."""
+def hold(
+    ledger: Ledger, counters: SpendCounters, limit_pusd: int, amount_pusd: int
+) -> Intent | None:
+    """Hold an amount against a limit as a request does; None when there is no room."""
     limit = SpendLimit(
         organization_id="org_test",
         scope=LimitScope.API_KEY,
@@ -42,13 +44,25 @@ def fits(ledger: Ledger, counters: SpendCounters, limit_pusd: int, amount_pusd: 
     )
     holds = (Hold(KEY, limit, amount_pusd),)
     if counters.hold(holds, to_us(NOW)) is not None:
-        return False
+        return None
     refused: list[OutlayError] = []
     intent = Intent("org_test", f"request-{next(_numbers)}", b"", holds)
     ledger.submit([], intents=[intent], refused=lambda _, why: refused.append(why)).result(20)
+    return None if refused else intent
+
+
+def release(ledger: Ledger, counters: SpendCounters, intent: Intent) -> None:
+    """The request is over."""
     ledger.submit([], settled=[intent[:2]]).result(20)
-    counters.release(holds)
-    return not refused
+    counters.release(intent.holds)
+
+
+def fits(ledger: Ledger, counters: SpendCounters, limit_pusd: int, amount_pusd: int) -> bool:
+    """Whether a limit has room for an amount; nothing stays held."""
+    held = hold(ledger, counters, limit_pusd, amount_pusd)
+    if held is not None:
+        release(ledger, counters, held)
+    return held is not None
 
 
 def check_spent(ledger: Ledger, counters: SpendCounters, pusd: int) -> None:
@@ -67,6 +81,24 @@ def test_a_request_that_fits_exactly_is_let_through(
     ledger.append([spent(400)])
     assert fits(ledger, counters, 1_000, 600)
     assert not fits(ledger, counters, 1_000, 601)
+
+
+def test_what_is_held_takes_room_until_its_request_is_over(
+    ledger: Ledger, counters: SpendCounters
+) -> None:
+    counters.start(KEY, lambda: (ledger.newest_seq(), 0))
+    first = hold(ledger, counters, 1_000, 600)
+    assert first is not None
+    assert not fits(ledger, counters, 1_000, 401)
+    second = hold(ledger, counters, 1_000, 400)
+    assert second is not None
+    assert not fits(ledger, counters, 1_000, 1)
+
+    release(ledger, counters, first)
+    assert fits(ledger, counters, 1_000, 600)
+    assert not fits(ledger, counters, 1_000, 601)
+    release(ledger, counters, second)
+    assert fits(ledger, counters, 1_000, 1_000)
 
 
 def test_what_is_committed_around_the_first_sum_counts_once(

@@ -14,6 +14,7 @@ from tools.mutants.registry import ROOT, BadList, Mutant, problems_of, read_muta
 from tools.mutants.running import Trial, Verdict, run_unchanged, try_all
 
 TAIL_LINES = 25
+ALREADY_FAILING = "a test of it fails without it, too: mend that first"
 
 
 def main() -> int:
@@ -62,13 +63,15 @@ def _choose(mutants: Sequence[Mutant], options: argparse.Namespace) -> list[Muta
 
 
 def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> int:
-    said = run_unchanged(chosen, ROOT, timeout=options.timeout * len(chosen))
-    if said:
-        print(said, file=sys.stderr)
-        print("These tests fail without any mutant; mend them first.", file=sys.stderr)
+    unchanged = run_unchanged(chosen, ROOT, timeout=options.timeout * len(chosen))
+    if not unchanged.has_run:
+        print(unchanged.output, file=sys.stderr)
+        print("The tests cannot be run without any mutant either.", file=sys.stderr)
         return 2
-    trials: list[Trial] = []
-    for trial in try_all(chosen, ROOT, jobs=options.jobs, timeout=options.timeout):
+    spoilt = [mutant for mutant in chosen if unchanged.spoils(mutant)]
+    trials = [Trial(mutant, Verdict.BROKEN, 0.0, ALREADY_FAILING) for mutant in spoilt]
+    sound = [mutant for mutant in chosen if mutant not in spoilt]
+    for trial in try_all(sound, ROOT, jobs=options.jobs, timeout=options.timeout):
         late = " (time-out)" if trial.is_late else ""
         print(
             f"{trial.verdict:9}{trial.seconds:6.1f} s  {trial.mutant.id:24} "

@@ -1,6 +1,7 @@
 """Trying mutants: each alone, in a copy of the tree, against the tests that should fail."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ NOT_COPIED: Final = (
     ".peers",
     "results",
 )
+_FAILED_TEST: Final = re.compile(r"^(?:FAILED|ERROR) (\S+::[^\s\[]+)", re.MULTILINE)
 _PASSED, _FAILED = 0, 1
 """Exit codes of pytest; all others mean that it did not run the tests."""
 
@@ -73,17 +75,34 @@ def try_all(mutants: Sequence[Mutant], root: Path, *, jobs: int, timeout: float)
             yield done.result()
 
 
-def run_unchanged(mutants: Sequence[Mutant], root: Path, *, timeout: float) -> str:
-    """Run the tests of mutants in a copy without any; empty when they pass, else what pytest said.
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """What the tests of some mutants say of the source as it is."""
 
-    Without this a test that fails in any case would count as one that finds every fault.
-    """
+    failed: frozenset[str]
+    """Tests that fail in any case, so that they would seem to find every fault."""
+    output: str
+    has_run: bool
+
+    def spoils(self, mutant: Mutant) -> bool:
+        """Whether a test of a mutant fails in any case."""
+        return any(
+            name == test or name.startswith(f"{test}::")
+            for name in self.failed
+            for test in mutant.tests
+        )
+
+
+def run_unchanged(mutants: Sequence[Mutant], root: Path, *, timeout: float) -> Unchanged:
+    """Run the tests of mutants in a copy without any."""
     tests = sorted({test for mutant in mutants for test in mutant.tests})
     files = {test for test in tests if "::" not in test}
     tests = [test for test in tests if test in files or test.partition("::")[0] not in files]
     with _copies(root, 1) as copies:
-        code, output = _run_tests(copies.get(), tests, timeout)
-    return "" if code == _PASSED else output or "they took too long"
+        code, output = _run_tests(copies.get(), (*tests, "-rfE"), timeout)
+    failed = frozenset(_FAILED_TEST.findall(output))
+    is_complete = code == _PASSED or (code == _FAILED and bool(failed))
+    return Unchanged(failed, output, is_complete)
 
 
 @contextmanager
@@ -106,7 +125,7 @@ def _try(mutant: Mutant, copy: Path, timeout: float) -> Trial:
     try:
         _forget_compiled(path)
         mutant.apply(copy)
-        code, output = _run_tests(copy, mutant.tests, timeout)
+        code, output = _run_tests(copy, ("-x", *mutant.tests), timeout)
     finally:
         path.write_text(original)
         _forget_compiled(path)
@@ -123,7 +142,7 @@ def _forget_compiled(path: Path) -> None:
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
 
 
-def _run_tests(copy: Path, tests: Sequence[str], timeout: float) -> tuple[int | None, str]:
+def _run_tests(copy: Path, arguments: Sequence[str], timeout: float) -> tuple[int | None, str]:
     """The exit code of pytest, None when it took too long; and what it said."""
     variables = {
         name: value
@@ -131,9 +150,9 @@ def _run_tests(copy: Path, tests: Sequence[str], timeout: float) -> tuple[int | 
         if not name.startswith(("OUTLAY_", "PYTEST_"))
     }
     variables["PYTHONPATH"] = str(copy / "src")
-    options = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not long")
+    options = ("-q", "--no-header", "-p", "no:cacheprovider", "-m", "not long")
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", *options, f"--basetemp={copy.parent / 'tmp'}", *tests],
+        [sys.executable, "-m", "pytest", *options, f"--basetemp={copy.parent / 'tmp'}", *arguments],
         cwd=copy,
         env=variables,
         stdin=subprocess.DEVNULL,

@@ -97,7 +97,13 @@ def test_tests_that_take_too_long_count_as_failed(tree: Path) -> None:
 def test_tests_that_fail_in_any_case_are_found_first(tree: Path) -> None:
     (tree / "tests/test_sums.py").write_text(TESTS.replace("== 5", "== 6"))
 
-    assert "test_add" in run_unchanged([FITTING], tree, timeout=120)
+    unchanged = run_unchanged([FITTING], tree, timeout=120)
+
+    assert unchanged.has_run
+    assert unchanged.failed == {"tests/test_sums.py::test_add"}
+    assert unchanged.spoils(FITTING)
+    assert unchanged.spoils(replace(FITTING, tests=("tests/test_sums.py::test_add",)))
+    assert not unchanged.spoils(replace(FITTING, tests=("tests/test_sums.py::test_add_in",)))
 
 
 @pytest.mark.parametrize(
