@@ -12,6 +12,7 @@ from tests.acceptance.test_api import event_body
 from tests.program import run
 
 from outlay.services import reconciling
+from outlay.services.importing import read_import
 
 URL = "/reconciliations"
 DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]
@@ -276,7 +277,7 @@ def test_a_bill_of_too_many_lines_is_read_no_further_than_that(
 ) -> None:
     monkeypatch.setattr(reconciling, "MAX_LINES", 100)
     read: list[int] = []
-    rows = reconciling.read_import
+    rows = read_import
 
     def counting(*args: Any) -> Any:
         for row in rows(*args):

@@ -92,7 +92,7 @@ def test_a_key_that_was_unknown_is_good_once_it_is_there(
     head, _, _ = key.rpartition("_")
     with pytest.raises(Unauthenticated):
         run(services.api_keys.authenticate(head + "_" + "x" * 49))
-    assert run(services.api_keys.authenticate(key))
+    assert run(services.api_keys.authenticate(key)).organization_id == organization.organization_id
 
 
 def test_what_was_read_before_a_revocation_is_not_kept_after_it(
@@ -108,7 +108,8 @@ def test_what_was_read_before_a_revocation_is_not_kept_after_it(
         services.watch.check()
 
     monkeypatch.setattr(api_keys, "_on_found", revoke_meanwhile)
-    assert run(api_keys.authenticate(key))  # asked before the revocation
+    # Asked before the revocation.
+    assert run(api_keys.authenticate(key)).api_key_id == api_key_id
     monkeypatch.undo()
     with pytest.raises(Unauthenticated):
         run(api_keys.authenticate(key))

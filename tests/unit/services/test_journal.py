@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import pytest
-from tests.factories import make_event
+from tests.factories import NOW, make_event
 
 from outlay.domain.errors import LimitReached, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
@@ -164,7 +164,7 @@ def test_what_comes_while_one_transaction_is_written_goes_into_the_next_together
 
 
 def test_an_intent_that_the_ledger_refuses_is_refused_alone(bench: Bench) -> None:
-    refusal = LimitReached("the limit of the key is reached", retry_after=60)
+    refusal = LimitReached("the limit of the key is reached", resets_at=NOW, retry_after=60)
 
     async def scenario() -> None:
         tasks = [asyncio.create_task(bench.journal.open(intent(number))) for number in (1, 2)]

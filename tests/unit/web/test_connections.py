@@ -1,6 +1,7 @@
 """Who makes room for whom when there are too many connections."""
 
 import asyncio
+import resource
 from collections.abc import Callable
 
 import pytest
@@ -128,10 +129,6 @@ def test_all_are_looked_at_and_nobody_once_there_are_none(monkeypatch: pytest.Mo
 
 def test_the_ceiling_leaves_files_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     for files, expected in ((256, 80), (1024, 464), (20_000, 9_952), (1_000_000, 10_000), (64, 16)):
-        monkeypatch.setattr(
-            module.resource,
-            "getrlimit",
-            lambda _, files=files: (files, files),  # type: ignore[misc]
-        )
+        monkeypatch.setattr(resource, "getrlimit", lambda _, files=files: (files, files))
         assert held(0, 0).most == expected
         assert held(0, 0).most_per_client == expected // 2
