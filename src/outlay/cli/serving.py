@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -46,6 +47,12 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
+def _raise_file_limit() -> None:
+    """Take as many open files as the system grants: the usual default of 1,024 is for shells."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def url_of(listener: socket.socket) -> str:
     """The address that a browser on this machine opens."""
     host, port = listener.getsockname()[:2]
@@ -72,6 +79,7 @@ def run_server(
     from outlay.web.http.connections import raise_file_limit
 
     raise_file_limit()
+    _raise_file_limit()
     application = Application(services, secrets.operator, more, secrets.setup)
     server = Server(application, services.settings, on_ready)
     info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=secrets.operator)

@@ -347,9 +347,8 @@ class _Relay:
             ending = self._ending(Status.CANCELED, "client-gone")
         else:
             http_status = self._status or failure.status
-            ending = self._ending(
-                Status.UPSTREAM_ERROR, failure.code, http_status, is_free=failure.is_unsent
-            )
+            status = Status.GATEWAY_ERROR if failure.is_ours else Status.UPSTREAM_ERROR
+            ending = self._ending(status, failure.code, http_status, is_free=failure.is_unsent)
         await self._finish(exchange, ending)
         if self._status is None and not self._client.is_gone:
             await self._say(

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from outlay.kit.egress import AddressRefused, Egress, guarded_socket
+from outlay.web.http.errors import is_out_of_files, out_of_files
 from outlay.web.proxy.connection import BoundedConnector, TooManyInformational
 from outlay.web.proxy.hops import HOPS
 
@@ -38,6 +39,7 @@ class UpstreamFailure(Exception):
         status: int = 502,
         is_unsent: bool = False,
         is_final: bool = False,
+        is_ours: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -48,6 +50,8 @@ class UpstreamFailure(Exception):
         """Whether the request surely never reached the upstream."""
         self.is_final = is_final
         """Whether trying again would end in the same."""
+        self.is_ours = is_ours
+        """Whether the gateway is at fault rather than the upstream."""
 
 
 class UpstreamResponse(Protocol):
@@ -198,6 +202,9 @@ class _Response:
 
 
 def _failure(error: Exception) -> UpstreamFailure:
+    if is_out_of_files(error):
+        told = out_of_files()
+        return UpstreamFailure(told.code, told.message, status=503, is_unsent=True, is_ours=True)
     match error:
         case aiohttp.ConnectionTimeoutError():
             text = "The provider could not be reached in time."
