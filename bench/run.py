@@ -14,6 +14,7 @@ from bench import (
     ingest,
     pricing,
     queries,
+    request_log,
     scale_out,
     spend_limits,
     startup,
@@ -38,6 +39,7 @@ def main() -> None:
         "spend-limits": (spend_limits.run, ()),
         "scale-out": (scale_out.run, ()),
         "dashboard": (dashboard.run, ()),
+        "request-log": (request_log.run, ()),
         "queries": (queries.run, (arguments.rows,)),
         "analytics": (analytics.run, (arguments.rows,)),
     }

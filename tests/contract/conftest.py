@@ -12,7 +12,8 @@ from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
-from outlay.storage.postgres import PostgresDatabase
+from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all
+from outlay.storage.sqlite import connect
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -38,6 +39,29 @@ def open_ledger(
 
 def _on_postgres(database: PostgresDatabase, clock: Clock, journal: Path) -> Ledger:
     return PostgresLedger(database, clock, node_id="node", spool=Spool(journal, 1_000))
+
+
+@pytest.fixture
+def damage(open_ledger: Callable[[], Ledger], tmp_path: Path) -> Callable[[str], None]:
+    """Runs a statement in the ledger's database behind the ledger's back."""
+
+    def on_sqlite(statement: str) -> None:
+        connection = connect(tmp_path / "ledger.sqlite3")
+        connection.execute(statement)
+        connection.close()
+
+    def run(statement: str) -> None:
+        ledger = open_ledger()
+        if not isinstance(ledger, PostgresLedger):
+            return on_sqlite(statement)
+        connection = MarkedConnection(ledger._database.connect())
+        with connection.raw.transaction():
+            enter_all(connection)
+            connection.execute(statement)
+        connection.raw.close()
+        return None
+
+    return run
 
 
 @pytest.fixture

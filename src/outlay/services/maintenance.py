@@ -42,9 +42,8 @@ class Maintenance:
         """
         with self._alone():
             changed = change()
-            if changed:
-                self._ledger.scrub()
             if self._projection.is_outdated:
+                self._ledger.scrub()
                 for _ in self._projection.rebuild():
                     pass
         return changed

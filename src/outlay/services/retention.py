@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from outlay.domain.audit import Action
+from outlay.domain.errors import Unavailable
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.kit.clock import Clock, in_us, to_us
@@ -68,6 +69,7 @@ class Retention:
         self._nodes = nodes
         self._clock = clock
         self._end_user_days = end_user_days
+        self._stopping = threading.Event()
         self._worker = Worker("retention", self._run)
 
     def start(self) -> None:
@@ -75,7 +77,8 @@ class Retention:
         self._worker.start()
 
     def stop(self) -> None:
-        """Finish what is under way and end the thread."""
+        """End the thread; what is under way is gone on with after the next start."""
+        self._stopping.set()
         self._worker.stop()
 
     def _run(self, stop: threading.Event) -> None:
@@ -118,12 +121,19 @@ class Retention:
 
         def drop() -> int:
             for organization_id in totals:
-                while dropped := self._ledger.forget_end_users(organization_id, before_us):
-                    totals[organization_id] += dropped
+                totals[organization_id] = self._ledger.forget_end_users(
+                    organization_id, before_us, self._stopping
+                )
+            if self._stopping.is_set():
+                raise Unavailable("the server is stopping", code="shutting-down")
             return sum(totals.values())
 
         # The cube groups by end user: made anew, it knows none of these any more.
-        self._maintenance.rewrite(drop)
+        try:
+            self._maintenance.rewrite(drop)
+        except Unavailable:
+            if not self._stopping.is_set():
+                raise
         return totals
 
     def _forget_invitations(

@@ -33,6 +33,8 @@ SCHEMA_LOCK: Final = 0x6F75_0003
 LOCK: Final = "SELECT pg_advisory_xact_lock(?)"
 """Take a lock until the transaction ends."""
 
+SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+
 ENTER: Final = "SELECT set_config('outlay.organization', %s, true)"
 """Show the transaction under way an organization's rows; `*` for all."""
 
@@ -118,13 +120,18 @@ class PostgresDatabase:
         return f"PostgreSQL {version}; {wall}"
 
     @contextmanager
-    def reading(self, tenant: str) -> Iterator[MarkedConnection]:
-        """A transaction on a connection of the pool that sees one organization, or all for `*`."""
+    def reading(self, tenant: str, *, snapshot: bool = False) -> Iterator[MarkedConnection]:
+        """A transaction on a connection of the pool that sees one organization, or all for `*`.
+
+        All statements of a `snapshot` see the database at one instant.
+        """
         refuse_on_event_loop("the database")
         try:
             pooled = self.engine.raw_connection()
             try:
                 raw: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
+                if snapshot:
+                    raw.execute(SNAPSHOT)
                 raw.execute(ENTER, (tenant,))
                 yield MarkedConnection(raw)
             finally:

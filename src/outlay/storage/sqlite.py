@@ -5,12 +5,16 @@ The driver is `pysqlite3`, which bundles its own SQLite: the system's may be one
 "The WAL-reset bug"; fixed in 3.51.3 and in the patch releases named below).
 """
 
+import logging
+import time
 from pathlib import Path
 from typing import Any, Final
 
 import pysqlite3 as driver
 
 from outlay.domain.errors import Damaged
+
+logger = logging.getLogger(__name__)
 
 Connection = Any
 """A pysqlite3 connection; the package ships no type hints."""
@@ -19,6 +23,13 @@ FIRST_AFFECTED: Final = (3, 7, 0)
 FIRST_FIXED: Final = (3, 51, 3)
 FIXED_PATCHES: Final = ((3, 50, 7), (3, 44, 6))
 """Patch releases of older branches that carry the fix."""
+
+BUSY_MS: Final = 10_000
+"""How long a statement waits for a lock."""
+
+TRUNCATE_WAIT_MS: Final = 20
+TRUNCATE_PAUSE_SECONDS: Final = 0.05
+TRUNCATE_TRIES: Final = 200
 
 
 def check_sqlite_version(version: tuple[int, int, int] = driver.sqlite_version_info) -> None:
@@ -58,12 +69,34 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     return connection
 
 
+def truncate_log(connection: Connection) -> None:
+    """Copy the write-ahead log back and empty it, so that nothing overwritten stays in it.
+
+    Writers wait for milliseconds at a time: most is copied while they go on, and where a reader
+    is in the way, they do not wait for it, too.
+    """
+    connection.execute(f"PRAGMA busy_timeout={TRUNCATE_WAIT_MS}")
+    try:
+        for _ in range(TRUNCATE_TRIES):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not is_busy:
+                return
+            time.sleep(TRUNCATE_PAUSE_SECONDS)
+        logger.warning(
+            "the write-ahead log could not be emptied, as somebody reads all the time; what was "
+            "erased stays in it until the next checkpoint"
+        )
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+
+
 def apply_pragmas(connection: Connection) -> None:
     """The settings of every connection to the database, whoever opened it."""
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=10000",
+        f"busy_timeout={BUSY_MS}",
         "cache_size=-8192",
         "temp_store=MEMORY",
         # Whoever is erased must not stay in free space, where earlier deletions left them either.

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, create_engine, event
 from typing_extensions import override
 
 from outlay.storage.directory.engine import Directory, is_current, migrate
-from outlay.storage.sqlite import apply_pragmas, check_sqlite_version
+from outlay.storage.sqlite import apply_pragmas, check_sqlite_version, truncate_log
 
 CONNECTIONS: Final = 12
 """Connections of a process; each is two open files."""
@@ -61,7 +61,7 @@ class SqliteDirectory(Directory):
     def truncate_log(self) -> None:
         """Leave nothing of what was overwritten in the write-ahead log."""
         with self._engine.connect() as connection:
-            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            truncate_log(connection.connection.driver_connection)
 
     @override
     def close(self) -> None:

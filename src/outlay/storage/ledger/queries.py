@@ -64,6 +64,23 @@ BATCHES_AFTER: Final = (
     "FROM usage_batch WHERE first_seq > ? ORDER BY first_seq LIMIT ?"
 )
 CHECKSUM_BEFORE: Final = "SELECT checksum FROM usage_batch WHERE batch_id = ? - 1"
+
+
+@cache
+def heads_of(rows: int) -> str:
+    """The batches that events are in, by sequence number, each with the checksum before it."""
+    return (
+        f"WITH wanted(seq) AS (VALUES {_tuples(rows, 1)}) "  # noqa: S608 - only placeholders
+        "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width, restated, "
+        "(SELECT previous.checksum FROM usage_batch AS previous "
+        "WHERE previous.batch_id = batch.batch_id - 1) "
+        "FROM usage_batch AS batch WHERE batch_id IN "
+        "(SELECT (SELECT holding.batch_id FROM usage_batch AS holding "
+        "WHERE holding.first_seq <= wanted.seq ORDER BY holding.first_seq DESC LIMIT 1) "
+        "FROM wanted) ORDER BY first_seq"
+    )
+
+
 EVENTS_BETWEEN: Final = f"SELECT {COLUMNS} FROM usage_event WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - column names are constants
 EVENTS_OF_WINDOW: Final = (
     f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us >= ? "  # noqa: S608 - column names are constants
@@ -72,21 +89,16 @@ EVENTS_OF_WINDOW: Final = (
 EVENT: Final = f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_id = ?"  # noqa: S608 - column names are constants
 CLAIMED_EVENTS: Final = (
     "SELECT seq FROM usage_event WHERE organization_id = ? "
-    "AND (lower(end_user) = ? OR lower(user_id) = ?) ORDER BY seq"
+    "AND (lower(end_user) = ? OR lower(user_id) = ?) AND seq > ? ORDER BY seq LIMIT ?"
 )
 CLAIMS_BEFORE: Final = (
     "SELECT seq FROM usage_event WHERE organization_id = ? AND event_time_us < ? "
-    "AND end_user <> '' ORDER BY seq LIMIT ?"
+    "AND end_user <> '' AND seq > ? ORDER BY seq LIMIT ?"
 )
-REPLACE_CLAIM: Final = (
-    "UPDATE usage_event SET end_user = CASE WHEN lower(end_user) = ? THEN ? ELSE end_user END, "
-    "user_id = CASE WHEN lower(user_id) = ? THEN ? ELSE user_id END WHERE seq = ?"
+REPLACE_CLAIMS: Final = (
+    "UPDATE usage_event SET end_user = ?, user_id = ? WHERE seq = ? AND event_time_us = ?"
 )
-DROP_CLAIM: Final = "UPDATE usage_event SET end_user = '' WHERE seq = ?"
-BATCH_OF: Final = (
-    "SELECT batch_id, first_seq, last_seq, row_width FROM usage_batch "
-    "WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1"
-)
+CHECKSUMS: Final = "SELECT checksum, restated FROM usage_batch WHERE batch_id = ?"
 RESTATE: Final = "UPDATE usage_batch SET restated = ? WHERE batch_id = ?"
 ALL_CONFLICTS: Final = (
     "SELECT recorded_at_us, organization_id, event_id, recorded_digest, offered_digest, "

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from outlay.domain.errors import Damaged
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.checking import BatchHead, CheckedBatches
 from outlay.storage.ledger.log import LogFilter, LoggedEvent, log_statement, logged
 from outlay.storage.ledger.rows import (
     GENESIS,
@@ -59,7 +60,14 @@ class Connection(Protocol):
 
 
 class LedgerReader(ABC):
-    """What has been committed. Thread-safe."""
+    """What has been committed. Thread-safe.
+
+    Whatever is shown or summed has been checked: every row that is returned belongs to a batch
+    whose checksum was right for its rows as they are.
+    """
+
+    def __init__(self) -> None:
+        self._checked = CheckedBatches()
 
     # What engines say differently.
     _contains: str = "instr"
@@ -70,6 +78,14 @@ class LedgerReader(ABC):
     @abstractmethod
     def _reading(self, tenant: str = EVERY_TENANT) -> AbstractContextManager[Connection]:
         """A connection that this thread may read with; of one organization only, where named."""
+
+    @abstractmethod
+    def _snapshot(self, tenant: str = EVERY_TENANT) -> AbstractContextManager[Connection]:
+        """Like `_reading`, and all statements see the ledger at one instant."""
+
+    @abstractmethod
+    def _see_all(self, reader: Connection) -> None:
+        """Show the snapshot under way the rows of all organizations."""
 
     @abstractmethod
     def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:
@@ -92,7 +108,7 @@ class LedgerReader(ABC):
             found = reader.execute(queries.CHECKSUM_BEFORE, (heads[0][0],)).fetchone()
         previous: bytes = found[0] if found else GENESIS
         expected = after_seq + 1
-        for run in _runs(heads):
+        for run in runs_of(heads):
             with self._reading() as reader:
                 window = (run[0][1], run[-1][2])
                 rows = reader.execute(queries.EVENTS_BETWEEN, window).fetchall()
@@ -102,11 +118,7 @@ class LedgerReader(ABC):
                 start, end = bisect_left(sequences, first), bisect_right(sequences, last)
                 batch = StoredBatch._make([*head, rows[start:end]])
                 if first != expected or not is_intact(previous, batch):
-                    raise Damaged(
-                        f"batch {batch.batch_id} of the ledger (events {first} to {last}) does not "
-                        "match its checksum; restore it from a backup",
-                        code="ledger-checksum",
-                    )
+                    raise damaged(batch.batch_id, first, last)
                 previous, expected = batch.checksum, last + 1
                 yield batch
 
@@ -153,16 +165,42 @@ class LedgerReader(ABC):
         yield from self._stream(queries.EVENTS_OF_WINDOW, window)
 
     def read_log(self, wanted: LogFilter, limit: int) -> list[LoggedEvent]:
-        """Events that are wanted, newest first."""
+        """Events that are wanted, newest first; Damaged when a batch of theirs is."""
         text, values = log_statement(wanted, queries.COLUMNS, self._contains)
-        with self._reading(wanted.organization_id) as reader:
-            return [logged(row) for row in reader.execute(text, [*values, limit])]
+        with self._snapshot(wanted.organization_id) as reader:
+            rows = reader.execute(text, [*values, limit]).fetchall()
+            self._check(reader, rows)
+        return [logged(row) for row in rows]
 
     def find_event(self, organization_id: str, event_id: str) -> LoggedEvent | None:
-        """The event with an id, None when there is none."""
-        with self._reading(organization_id) as reader:
-            found = reader.execute(self._find_event, (organization_id, event_id)).fetchone()
-        return logged(found) if found else None
+        """The event with an id, None when there is none; Damaged when its batch is."""
+        with self._snapshot(organization_id) as reader:
+            rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
+            self._check(reader, rows)
+        return logged(rows[0]) if rows else None
+
+    def _check(self, reader: Connection, rows: Sequence[EventRow]) -> None:
+        """Raise Damaged unless rows are those of batches whose checksums are right.
+
+        `reader` is the snapshot that the rows were read in: batches may be restated meanwhile.
+        """
+        if not rows:
+            return
+        found = reader.execute(queries.heads_of(len(rows)), [row[0] for row in rows])
+        heads = [BatchHead._make(head) for head in found]
+        shown = by_batch(heads, {row[0]: row for row in rows})
+        doubted = [head for head in heads if not self._checked.vouches_for(head, shown[head])]
+        if not doubted:
+            return
+        self._see_all(reader)
+        for run in runs_of(doubted):
+            for head, stored in read_run(reader, run):
+                is_right = stored is not None and all(
+                    stored[row[0] - head.first_seq] == row for row in shown[head]
+                )
+                if stored is None or not is_right:
+                    raise damaged(head.batch_id, head.first_seq, head.last_seq)
+                self._checked.add(head, stored)
 
     def intents(self) -> list[Intent]:
         """Requests without an outcome, oldest first."""
@@ -202,13 +240,56 @@ def is_intact(previous: bytes, batch: StoredBatch) -> bool:
     return is_whole and batch_checksum(previous, covered) == (batch.restated or batch.checksum)
 
 
-def _runs(heads: Sequence[Any]) -> Iterator[list[Any]]:
+def read_run(
+    reader: Connection, run: Sequence[BatchHead]
+) -> Iterator[tuple[BatchHead, list[EventRow] | None]]:
+    """Batches that follow each other with their rows, None where they are not what was written."""
+    window = (run[0].first_seq, run[-1].last_seq)
+    rows = reader.execute(queries.EVENTS_BETWEEN, window).fetchall()
+    sequences = [row[0] for row in rows]
+    for head in run:
+        start = bisect_left(sequences, head.first_seq)
+        end = bisect_right(sequences, head.last_seq)
+        batch = StoredBatch(*head[:7], rows=rows[start:end])
+        yield head, batch.rows if is_intact(head.previous or GENESIS, batch) else None
+
+
+def damaged(batch_id: int, first_seq: int, last_seq: int) -> Damaged:
+    """What is told of a batch whose rows are not what was written."""
+    return Damaged(
+        f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not match its "
+        "checksum; restore it from a backup",
+        code="ledger-checksum",
+    )
+
+
+def by_batch(
+    heads: Sequence[BatchHead], by_seq: Mapping[int, EventRow]
+) -> dict[BatchHead, list[EventRow]]:
+    """Some rows by the batch that they are in; Damaged when a row is in none."""
+    sequences = sorted(by_seq)
+    shown = {}
+    for head in heads:
+        start = bisect_left(sequences, head.first_seq)
+        end = bisect_right(sequences, head.last_seq)
+        shown[head] = [by_seq[seq] for seq in sequences[start:end]]
+    if sum(map(len, shown.values())) != len(sequences):
+        known = {row[0] for part in shown.values() for row in part}
+        lost = next(seq for seq in sequences if seq not in known)
+        raise Damaged(
+            f"event {lost} of the ledger is in no batch; restore the ledger from a backup",
+            code="ledger-checksum",
+        )
+    return shown
+
+
+def runs_of(heads: Sequence[Any]) -> Iterator[list[Any]]:
     """Heads of batches that follow each other, together up to READ_EVENTS or one."""
     run: list[Any] = []
     count = 0
     for head in heads:
         size = head[2] - head[1] + 1
-        if run and count + size > READ_EVENTS:
+        if run and (count + size > READ_EVENTS or head[1] != run[-1][2] + 1):
             yield run
             run, count = [], 0
         run.append(head)

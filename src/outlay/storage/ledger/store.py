@@ -8,21 +8,47 @@ future is resolved only after the commit has returned.
 import logging
 import queue
 import threading
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 from outlay.domain.errors import Conflict, Damaged, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
+from outlay.kit.batches import batched
 from outlay.kit.clock import Clock
 from outlay.kit.event_loop import refuse_on_event_loop
-from outlay.storage.ledger.erasing import drop_claims, replace_claims
+from outlay.storage.ledger import queries
+from outlay.storage.ledger.checking import BatchHead
+from outlay.storage.ledger.erasing import (
+    MIN_ROWS,
+    Draft,
+    Drafts,
+    Overtaken,
+    Pace,
+    Rewriting,
+    apply_all,
+    claims_replaced,
+    conflicts_replaced,
+    end_users_dropped,
+    replace_offered,
+)
 from outlay.storage.ledger.reading import Conflict as RecordedConflict
-from outlay.storage.ledger.reading import Connection, LedgerReader, is_intact
+from outlay.storage.ledger.reading import (
+    Connection,
+    LedgerReader,
+    by_batch,
+    damaged,
+    is_intact,
+    read_run,
+    runs_of,
+)
 from outlay.storage.ledger.recent import RecentBatches
 from outlay.storage.ledger.rows import (
     GENESIS,
@@ -139,8 +165,8 @@ class Ledger(LedgerReader):
         """Do what is due when there is nothing to commit; called with `_writing` held."""
 
     @abstractmethod
-    def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
-        """Change rows between commits, and restate the batches that they are in."""
+    def _locked(self) -> AbstractContextManager[Connection]:
+        """A transaction between two commits, of any node: all others wait until it ends."""
 
     @abstractmethod
     def _release(self) -> None:
@@ -339,18 +365,80 @@ class Ledger(LedgerReader):
         """Put `instead` in the place of an identity, in any case, wherever requests claimed it.
 
         Returns the number of events that changed. All else, numbers above all, stays as it is; the
-        batches concerned get a second checksum.
+        batches concerned get a second checksum. May be repeated when it was interrupted. Raises
+        Damaged, when all else is done, if a batch is not what was written.
         """
-        return self._rewrite(
-            lambda writer: replace_claims(writer, organization_id, identity.lower(), instead)
-        )
+        claim = identity.lower()
+        pace = Pace(None)
+        with self._reading() as reader:
+            told = [*conflicts_replaced(reader, organization_id, claim, instead)]
+        for some in batched(told, MIN_ROWS):
+            begun = time.monotonic()
+            self._change(partial(replace_offered, some))
+            pace.rest(begun)
+        return self._rewrite(claims_replaced(organization_id, claim, instead), pace)
 
-    def forget_end_users(self, organization_id: str, before_us: int) -> int:
+    def forget_end_users(
+        self, organization_id: str, before_us: int, stop: threading.Event | None = None
+    ) -> int:
         """Drop claimed end users of events before an instant; of how many events.
 
-        So many at a time that nobody waits long for the ledger: call it until there are none.
+        Of fewer than all once `stop` is set. Raises Damaged as `forget` does.
         """
-        return self._rewrite(lambda writer: drop_claims(writer, organization_id, before_us))
+        return self._rewrite(end_users_dropped(organization_id, before_us), Pace(stop))
+
+    def _rewrite(self, wanted: Rewriting, pace: Pace) -> int:
+        """Change events, some at a time; how many."""
+        drafts = Drafts(self._read_drafts, wanted)
+        position, changed = 0, 0
+        while not pace.is_over:
+            begun = time.monotonic()
+            with self._reading() as reader:
+                found = reader.execute(wanted.find, (*wanted.values, position, pace.rows))
+                sequences = [seq for (seq,) in found]
+            if not sequences:
+                break
+            replacements = drafts.replacements(sequences)
+            try:
+                if replacements:
+                    pace.note(self._change(partial(apply_all, replacements)))
+            except Overtaken:
+                drafts.forget()
+                continue
+            position = sequences[-1]
+            changed += sum(len(part.rows) for part in replacements)
+            pace.rest(begun)
+        if drafts.damage is not None:
+            raise drafts.damage
+        return changed
+
+    def _change(self, apply: Callable[[Connection], object]) -> float:
+        """Change rows between two commits; the seconds that commits had to wait for it."""
+        with self._locked() as writer:
+            begun = time.monotonic()
+            apply(writer)
+            (rewrites,) = writer.execute(queries.COUNT_REWRITE).fetchone()
+        seconds = time.monotonic() - begun
+        self._rewrites = max(self._rewrites, rewrites)
+        self._recent.clear()
+        return seconds
+
+    def _read_drafts(self, sequences: Sequence[int]) -> dict[int, Draft | Damaged]:
+        """For each of some sequence numbers the batch that it is in, or what is wrong with it."""
+        drafts: dict[int, Draft | Damaged] = {}
+        with self._snapshot() as reader:
+            found = reader.execute(queries.heads_of(len(sequences)), sequences)
+            heads = [BatchHead._make(head) for head in found]
+            shown = by_batch(heads, {seq: (seq,) for seq in sequences})
+            for run in runs_of(heads):
+                for head, rows in read_run(reader, run):
+                    draft = (
+                        Draft(head, rows)
+                        if rows is not None
+                        else damaged(head.batch_id, head.first_seq, head.last_seq)
+                    )
+                    drafts.update({seq: draft for (seq,) in shown[head]})
+        return drafts
 
     def scrub(self) -> None:
         """Leave nothing of what was there before, once all is forgotten that is to be."""

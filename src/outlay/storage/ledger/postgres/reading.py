@@ -9,7 +9,7 @@ from typing_extensions import override
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.reading import Connection, LedgerReader
 from outlay.storage.ledger.rows import EventRow
-from outlay.storage.postgres import PostgresDatabase, marked
+from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all, marked
 from outlay.storage.tenant import EVERY_TENANT
 
 STREAM_ROWS: Final = 2_000
@@ -36,6 +36,7 @@ class PostgresReading(LedgerReader):
         SELECT organization_id FROM found WHERE organization_id IS NOT NULL"""
 
     def __init__(self, database: PostgresDatabase) -> None:
+        LedgerReader.__init__(self)
         self._database = database
 
     @override
@@ -43,6 +44,18 @@ class PostgresReading(LedgerReader):
     def _reading(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
         with self._database.reading(tenant) as connection:
             yield connection
+
+    @override
+    @contextmanager
+    def _snapshot(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
+        with self._database.reading(tenant, snapshot=True) as connection:
+            yield connection
+
+    @override
+    def _see_all(self, reader: Connection) -> None:
+        """A checksum goes over the rows of everybody who is in the batch."""
+        if isinstance(reader, MarkedConnection):
+            enter_all(reader)
 
     @override
     def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:

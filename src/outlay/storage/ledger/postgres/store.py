@@ -9,7 +9,7 @@ hundred times a second, not once per event.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
@@ -24,7 +24,6 @@ from outlay.domain.outcome import Outcome
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.worker import Worker
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.erasing import restate
 from outlay.storage.ledger.postgres.intents import (
     drop_intents,
     give_sign,
@@ -38,7 +37,6 @@ from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import PostgresSpending
 from outlay.storage.ledger.postgres.spool import Spool
-from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
@@ -113,6 +111,7 @@ class PostgresLedger(PostgresReading, Ledger):
         create_schema(writer, self._clock)
         self.ledger_id, self._last_seq, self._rewrites = check_end(writer)
 
+    @override
     @contextmanager
     def _locked(self) -> Iterator[MarkedConnection]:
         """A transaction beside the writer's, with the ledger's lock."""
@@ -340,27 +339,6 @@ class PostgresLedger(PostgresReading, Ledger):
         finally:
             self._partitions = Partitions()
         self._prepare(writer)
-
-    @override
-    def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
-        """Change rows between commits of any node, and restate the batches that they are in."""
-        connection = MarkedConnection(self._database.connect())
-        try:
-            with connection.raw.transaction():
-                enter_all(connection)
-                connection.execute(LOCK, (LEDGER_LOCK,))
-                sequences = change(connection)
-                rewrites = self._rewrites
-                if sequences:
-                    (rewrites,) = connection.execute(queries.COUNT_REWRITE).fetchone() or (0,)
-                restate(connection, sequences)
-            self._rewrites = rewrites
-            self._recent.clear()
-        except psycopg.OperationalError as error:
-            raise away(error) from error
-        finally:
-            connection.raw.close()
-        return len(sequences)
 
     @override
     def scrub(self) -> None:

@@ -27,6 +27,7 @@ class SqliteReading(LedgerReader):
 
     def __init__(self, path: Path) -> None:
         """Read the ledger at `path`; `open_readers` comes before the first question."""
+        LedgerReader.__init__(self)
         self._path = path
         self._readers: list[Any] = []
         # The one used last comes first: its cache is warm.
@@ -60,6 +61,22 @@ class SqliteReading(LedgerReader):
             yield reader
         finally:
             self._free.put(reader)
+
+    @override
+    @contextmanager
+    def _snapshot(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
+        """A read transaction: it sees what was committed before its first statement."""
+        with self._reading(tenant) as reader:
+            reader.execute("BEGIN")
+            try:
+                yield reader
+            finally:
+                if reader.in_transaction:  # it is not after some errors
+                    reader.execute("COMMIT")
+
+    @override
+    def _see_all(self, reader: Connection) -> None:
+        """A file has no wall between organizations."""
 
     @override
     def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:

@@ -1,6 +1,7 @@
 """The ledger on SQLite: one file, one writer, `synchronous=FULL` before anybody is told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,6 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.erasing import restate
 from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import (
     GENESIS,
@@ -31,7 +31,7 @@ from outlay.storage.ledger.rows import (
 )
 from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.store import Committed, Ledger, LedgerContents, Settled
-from outlay.storage.sqlite import connect
+from outlay.storage.sqlite import connect, truncate_log
 
 PACKAGE: Final = "outlay.storage.ledger.sqlite"
 
@@ -217,26 +217,27 @@ class SqliteLedger(SqliteReading, Ledger):
         self._prepare()
 
     @override
-    def _rewrite(self, change: Callable[[Connection], list[int]]) -> int:
-        """Change rows between commits, and restate the batches that they are in."""
+    @contextmanager
+    def _locked(self) -> Iterator[Connection]:
         with self._writing:
             writer = self._writer
             writer.execute("BEGIN IMMEDIATE")
             try:
-                sequences = change(writer)
-                rewrites = self._rewrites
-                if sequences:
-                    (rewrites,) = writer.execute(queries.COUNT_REWRITE).fetchone()
-                restate(writer, sequences)
+                yield writer
                 writer.execute("COMMIT")
             except BaseException:
-                writer.execute("ROLLBACK")
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
                 raise
-            self._rewrites = rewrites
-            self._recent.clear()
-            # What was there before must not stay in the log either.
-            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return len(sequences)
+
+    @override
+    def scrub(self) -> None:
+        """Empty the write-ahead log, which holds what was there before."""
+        connection = connect(self._path)
+        try:
+            truncate_log(connection)
+        finally:
+            connection.close()
 
     @override
     def _release(self) -> None:

@@ -1,0 +1,140 @@
+"""Pages of the request log, with and without the check of the batches that they show."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+from tests.factories import NOW, make_event
+from typing_extensions import override
+
+from outlay.domain.dimension import Dimension
+from outlay.kit.clock import FixedClock, to_us
+from outlay.storage.ledger.checking import CheckedBatches
+from outlay.storage.ledger.log import LogFilter, LogPosition
+from outlay.storage.ledger.sqlite.store import SqliteLedger
+
+ORGANIZATION = "org_bench"
+LARGE, LARGE_EVENTS = 60, 5_000
+SMALL = 5_000
+"""Commits of one event, as a gateway with little to do makes them."""
+ROUNDS = 40
+PAGE = 50
+
+
+class Unchecked(SqliteLedger):
+    """The ledger without the check."""
+
+    @override
+    def _check(self, *_: object) -> None:
+        return
+
+
+def run() -> list[str]:
+    """The table."""
+    lines = ["| | unchecked p50, p95 | first look | checked p50, p95 |", "|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.sqlite3"
+        fill(path)
+        with opened(Unchecked, path) as unchecked, opened(SqliteLedger, path) as checked:
+            for name, ask in questions().items():
+                before = timed(ask, unchecked)
+                checked._checked = CheckedBatches()
+                first = timed(ask, checked, rounds=1)
+                after = timed(ask, checked)
+                lines.append(
+                    f"| {name} | {shown(before)} | {first[0] * 1e3:.1f} ms | {shown(after)} |"
+                )
+    return lines
+
+
+def fill(path: Path) -> None:
+    """Large batches of an import, then small ones of a gateway."""
+    with opened(SqliteLedger, path) as ledger:
+        start = NOW - timedelta(days=60)
+        for number in range(LARGE):
+            ledger.append(
+                [
+                    make_event(
+                        organization_id=ORGANIZATION,
+                        event_id=f"l{number}-{part}",
+                        app="rare" if part == 77 else "common",
+                        event_time_us=to_us(start + timedelta(seconds=number * 50_000 + part)),
+                    )
+                    for part in range(LARGE_EVENTS)
+                ]
+            )
+        start = NOW - timedelta(days=1)
+        for number in range(SMALL):
+            when = to_us(start + timedelta(seconds=number))
+            ledger.append(
+                [
+                    make_event(
+                        organization_id=ORGANIZATION, event_id=f"s{number}", event_time_us=when
+                    )
+                ]
+            )
+
+
+def questions() -> dict[str, Callable[[SqliteLedger], object]]:
+    """What is asked."""
+    everything = LogFilter(
+        organization_id=ORGANIZATION, start_us=0, end_us=2**62, through_seq=2**62
+    )
+    rare = LogFilter(
+        organization_id=ORGANIZATION,
+        start_us=0,
+        end_us=2**62,
+        through_seq=2**62,
+        values={Dimension.APP: ["rare"]},
+    )
+    large = LogFilter(
+        organization_id=ORGANIZATION,
+        start_us=0,
+        end_us=2**62,
+        through_seq=2**62,
+        before=LogPosition(to_us(NOW - timedelta(days=30)), 0),
+    )
+    random = Random(7)
+    return {
+        "the newest 50, of 50 batches of one": lambda ledger: ledger.read_log(everything, PAGE),
+        "50 that follow each other, of one batch of 5,000": lambda ledger: ledger.read_log(
+            large, PAGE
+        ),
+        "50 of a rare app, of 50 batches of 5,000": lambda ledger: ledger.read_log(rare, PAGE),
+        "one request, by its id": lambda ledger: ledger.find_event(
+            ORGANIZATION, f"l{random.randrange(3)}-{random.randrange(LARGE_EVENTS)}"
+        ),
+    }
+
+
+@contextmanager
+def opened(kind: type[SqliteLedger], path: Path) -> Iterator[SqliteLedger]:
+    """A ledger, until the block ends."""
+    ledger = kind(path, FixedClock(NOW))
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def timed(
+    ask: Callable[[SqliteLedger], object], ledger: SqliteLedger, rounds: int = ROUNDS
+) -> list[float]:
+    """Seconds per question."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        ask(ledger)
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def shown(times: list[float]) -> str:
+    """Median and 95th percentile."""
+    late = sorted(times)[len(times) * 95 // 100]
+    return f"{statistics.median(times) * 1e3:.2f}, {late * 1e3:.2f} ms"
