@@ -269,10 +269,14 @@ class Analytics:
         """The part of `beside` that matches what of `period` can have happened by now."""
         return same_part(beside, period, elapsed_part(period, self._clock.now()))
 
-    def freshness(self) -> Freshness:
-        """How complete answers are now."""
+    def freshness(self, reader: CubeReader | None = None) -> Freshness:
+        """How complete the answers of a reader are; without one, those that are asked from now on.
+
+        To be called before the questions, unless with their reader.
+        """
+        position = reader.loaded_seq() if reader is not None else None
         return Freshness(
-            data_through=self._projection.data_through(),
+            data_through=self._projection.data_through(position),
             pending_events=self._projection.pending_events,
             failure=self._projection.failure,
             reconciled=self._verification.state,

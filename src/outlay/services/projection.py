@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.period import bucket_at
-from outlay.kit.clock import Clock, from_us
+from outlay.kit.clock import FOREVER_US, Clock, from_us, to_us
 from outlay.kit.worker import Worker
 from outlay.services.progress import Progress
 from outlay.storage.cube.aggregation import Deltas, aggregate
@@ -40,11 +40,21 @@ FOLD_EVENTS: Final = 200_000
 FOLLOW_SECONDS: Final = 0.2
 """Between looks at how far another node has loaded a shared cube."""
 
-OUTDATED_FOR: Final = timedelta(minutes=1)
-"""How long rows may have been rewritten by another node before the cube is made anew for it."""
+OUTDATED_SECONDS: Final = 60.0
+"""How long ago another node rewrote rows, for the last time, before the cube is made anew here."""
 
 COMPACT_AFTER: Final = timedelta(hours=1)
 """A month is rewritten once it has been over for this long, when stragglers have come in."""
+
+
+class Pending(NamedTuple):
+    """What is known of events that are not in the cube yet."""
+
+    after_seq: int
+    """How far the cube reaches."""
+    through_seq: int
+    since_us: int
+    """When the earliest of them was recorded."""
 
 
 class Projection:
@@ -62,26 +72,19 @@ class Projection:
         self._worker = Worker("cube-loader", self._run)
         self._failure: str | None = None
         self._unfolded = 0
-        self._last_upkeep = clock.now()
-        self._outdated_since: datetime | None = None
+        self._last_upkeep = time.monotonic()
+        self._outdated: tuple[str, float] | None = None
+        """The edition that the cube is not made of, and since when, in monotonic seconds."""
         self.changes = Changes(is_complete=not cubes.is_shared)
         """Which days were changed by what has been loaded since the start."""
         self._loaded_seq = 0
         with suppress(Unavailable):  # a shared cube that is away; it is looked for again
             self._loaded_seq = self._read_position()
-        self._data_through = self._first_pending() or clock.now()
+        self._pending = Pending(self._loaded_seq, self._loaded_seq, FOREVER_US)
 
     def _read_position(self) -> int:
         with self._slot.read() as reader:
             return reader.loaded_seq()
-
-    def _first_pending(self) -> datetime | None:
-        """When the first event was acknowledged that is not in the cube; None without one."""
-        try:
-            following = next(self._ledger.read_batches(self._loaded_seq, limit=1), None)
-        except Damaged:
-            return None  # whoever loads it, or verifies, says so
-        return from_us(following.recorded_at_us) if following is not None else None
 
     # What others ask
 
@@ -90,10 +93,31 @@ class Projection:
         """Acknowledged events that are not in answers yet."""
         return max(0, self._ledger.last_seq - self._loaded_seq)
 
-    def data_through(self) -> datetime:
-        """Every event acknowledged before this instant is in answers."""
-        known_at = self._ledger.known_at
-        return known_at if self.pending_events == 0 else self._data_through
+    def data_through(self, position: int | None = None) -> datetime:
+        """Every acknowledged event that was recorded before this instant is in answers.
+
+        In those of a reader whose position is given, or else in those of readers opened from now.
+        It is derived from the position that the cube has reached, so it goes back where the clock
+        does, and where events wait that were recorded while the clock was behind.
+        """
+        known_at = self._ledger.known_at  # before the position: it must not claim what came since
+        since_us = self._pending_since_us(self._loaded_seq if position is None else position)
+        return from_us(since_us) if since_us < to_us(known_at) else known_at
+
+    def _pending_since_us(self, loaded: int) -> int:
+        """When the earliest of the events after a position was recorded.
+
+        Not necessarily the first of them: clocks are set back, and those of nodes differ. Only
+        batches that came since the last call are looked at.
+        """
+        last, known = self._ledger.last_seq, self._pending
+        if known.after_seq != loaded:
+            known = Pending(loaded, loaded, FOREVER_US)
+        if known.through_seq < last:
+            since_us = self._ledger.recorded_from(known.through_seq, last)
+            known = Pending(loaded, last, min(known.since_us, since_us))
+        self._pending = known
+        return known.since_us
 
     @property
     def failure(self) -> str | None:
@@ -132,8 +156,8 @@ class Projection:
                 pass
         if self.pending_events:
             self.catch_up()
-        now = self._clock.now()
-        is_due = now - self._last_upkeep >= timedelta(seconds=UPKEEP_SECONDS)
+        now = time.monotonic()
+        is_due = now - self._last_upkeep >= UPKEEP_SECONDS
         if is_due:
             self._last_upkeep = now
             self._cubes.drop_replaced()
@@ -141,7 +165,7 @@ class Projection:
             self.fold()
         elif not self.pending_events:
             with self._loading:
-                self._slot.cube.compact_one(bucket_at(now - COMPACT_AFTER))
+                self._slot.cube.compact_one(bucket_at(self._clock.now() - COMPACT_AFTER))
 
     def _is_loader(self) -> bool:
         """Whether this node loads the cube; of one that is shared, find out how far it is."""
@@ -150,10 +174,7 @@ class Projection:
         with self._loading:
             if not self._cubes.is_present(self._slot.cube):
                 self._slot.exchange(lambda: self._cubes.open(self._ledger.edition))
-            instant = self._ledger.known_at
             self._loaded_seq = self._read_position()
-            if not self.pending_events:
-                self._data_through = max(self._data_through, instant)
         return self._nodes.lead()
 
     def catch_up(self) -> None:
@@ -163,7 +184,7 @@ class Projection:
 
     def load_steps(self) -> Iterator[Progress]:
         """Load everything acknowledged before this call, step by step."""
-        instant, target = self._clock.now(), self._ledger.newest_seq()
+        target = self._ledger.newest_seq()
         while self._loaded_seq < target:
             if not self._is_loader():
                 time.sleep(FOLLOW_SECONDS)
@@ -174,7 +195,6 @@ class Projection:
                     break
                 self._load_once(self._slot.cube)
             yield Progress("events", min(self._loaded_seq, target), target)
-        self._data_through = max(self._data_through, instant)
 
     def _load_once(self, cube: Cube) -> None:
         through = load_some(self._ledger, cube, self._loaded_seq, self.changes.note)
@@ -195,11 +215,12 @@ class Projection:
         Another node, that is: whoever rewrites rows here rebuilds the cube once that is done.
         """
         if not self.is_outdated:
-            self._outdated_since = None
+            self._outdated = None
             return False
-        now = self._clock.now()
-        self._outdated_since = self._outdated_since or now
-        return now - self._outdated_since > OUTDATED_FOR
+        edition, now = self._ledger.edition, time.monotonic()
+        if self._outdated is None or self._outdated[0] != edition:  # it is still being rewritten
+            self._outdated = (edition, now)
+        return now - self._outdated[1] > OUTDATED_SECONDS
 
     @property
     def is_outdated(self) -> bool:

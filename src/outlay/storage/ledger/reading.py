@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from outlay.domain.errors import Damaged
+from outlay.kit.clock import FOREVER_US
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead, CheckedBatches
 from outlay.storage.ledger.log import LogFilter, LoggedEvent, log_statement, logged
 from outlay.storage.ledger.rows import (
+    COLUMN,
     GENESIS,
     ROW_COLUMNS,
     Batch,
@@ -27,6 +29,9 @@ READ_EVENTS: Final = 5_000
 
 Conflict = tuple[Any, ...]
 """A row of usage_conflict without its id."""
+
+
+_RECORDED_AT: Final = COLUMN["recorded_at_us"]
 
 
 class Rows(Protocol):
@@ -139,6 +144,12 @@ class LedgerReader(ABC):
                 code="ledger-tail",
             )
 
+    def recorded_from(self, after_seq: int, through_seq: int) -> int:
+        """When the earliest batch of a range of sequence numbers was recorded, in µs."""
+        with self._reading() as reader:
+            (found,) = reader.execute(queries.RECORDED_FROM, (after_seq, through_seq)).fetchone()
+        return FOREVER_US if found is None else int(found)
+
     def read_edition(self) -> str:
         """Which ledger this is, and in which wording of its rows."""
         with self._reading() as reader:
@@ -237,7 +248,9 @@ def is_intact(previous: bytes, batch: StoredBatch) -> bool:
     width, rows = batch.row_width, batch.rows
     covered = rows if width == len(ROW_COLUMNS) else [row[:width] for row in rows]
     is_whole = len(rows) == batch.last_seq - batch.first_seq + 1
-    return is_whole and batch_checksum(previous, covered) == (batch.restated or batch.checksum)
+    if not is_whole or rows[0][_RECORDED_AT] != batch.recorded_at_us:
+        return False
+    return batch_checksum(previous, covered) == (batch.restated or batch.checksum)
 
 
 def read_run(

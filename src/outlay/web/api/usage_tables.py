@@ -16,8 +16,7 @@ from outlay.domain.organization import Member
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Breakdown, Entry, Totals
-from outlay.services.bundle import Services
+from outlay.domain.result import Breakdown, Entry, Freshness, Totals
 from outlay.services.usage_tables import UsageTable
 from outlay.services.users_and_groups import (
     TOP_BY_COST,
@@ -59,6 +58,7 @@ def get_members(request: Request, actor: OrganizationReader) -> Response:
     """Usage of every member, put down to who created the API key."""
     services = services_of(request)
     query = _whole(request, actor)
+    freshness = services.analytics.freshness()
     table, key_counts = services.usage_tables.members(query)
     rows = [
         {
@@ -68,7 +68,7 @@ def get_members(request: Request, actor: OrganizationReader) -> Response:
         }
         for row in table.rows
     ]
-    return _answer(services, query, table, {"members": rows})
+    return _answer(freshness, query, table, {"members": rows})
 
 
 @router.get("/projects", openapi_extra=documented(COMMON))
@@ -78,6 +78,7 @@ def get_projects(
     """Usage of every project; for developers that of their own API keys in it."""
     services = services_of(request)
     query = own_keys_only(actor, _whole(request, actor), Permission.PROJECT_USAGE)
+    freshness = services.analytics.freshness()
     table = services.usage_tables.projects(query)
     rows = [
         {
@@ -89,7 +90,7 @@ def get_projects(
         }
         for row in table.rows
     ]
-    return _answer(services, query, table, {"projects": rows})
+    return _answer(freshness, query, table, {"projects": rows})
 
 
 @router.get("/groups", openapi_extra=documented(COMMON))
@@ -97,6 +98,7 @@ def get_groups(request: Request, actor: OrganizationReader) -> Response:
     """Usage of every user group; a request counts in each group of its user."""
     services = services_of(request)
     query = _whole(request, actor)
+    freshness = services.analytics.freshness()
     table, member_counts = services.usage_tables.groups(query)
     rows = [
         {
@@ -109,7 +111,7 @@ def get_groups(request: Request, actor: OrganizationReader) -> Response:
         }
         for row in table.rows
     ]
-    return _answer(services, query, table, {"groups": rows}, overlap=True)
+    return _answer(freshness, query, table, {"groups": rows}, overlap=True)
 
 
 @router.get("/users", openapi_extra=documented(USERS))
@@ -248,14 +250,14 @@ _READ: Final = (*dict.fromkeys((*_SHOWN, *QUALITY_MEASURES, "duration_us", "time
 
 
 def _answer(
-    services: Services,
+    freshness: Freshness,
     query: UsageQuery,
     table: UsageTable[Any],
     rows: Mapping[str, list[Json]],
     *,
     overlap: bool = False,
 ) -> Response:
-    meta = render_meta(query, table.total, services.analytics.freshness())
+    meta = render_meta(query, table.total, freshness)
     return json_answer(
         {
             **rows,

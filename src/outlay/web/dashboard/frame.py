@@ -119,7 +119,7 @@ def frame_of(
         "filter_params": tuple(FILTERS),
         "total": total,
         "is_empty": not total.requests,
-        "freshness": services.analytics.freshness(),
+        "freshness": services.analytics.freshness(reader),
         "unpriced": services.analytics.unpriced_in(reader, query)
         if total.unpriced_requests
         else (),

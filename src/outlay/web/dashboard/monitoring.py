@@ -201,7 +201,7 @@ def _latency_lines(
     return line_data(
         query,
         comparison.current,
-        services.analytics.freshness(),
+        services.analytics.freshness(reader),
         lines,
         title="Latency percentiles over time",
         unit="ms",
@@ -221,7 +221,7 @@ def _errors(services: Services, reader: CubeReader, query: UsageQuery) -> Panel 
         top=SHOWN,
         ranks=(Rank.REQUESTS,),
     )
-    return panel_of(services, failed, services.analytics.compare_in(reader, failed))
+    return panel_of(services, reader, failed, services.analytics.compare_in(reader, failed))
 
 
 def _top(

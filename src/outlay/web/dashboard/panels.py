@@ -10,6 +10,7 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison, EntryKind
 from outlay.services.bundle import Services
 from outlay.services.palette import remember_slots
+from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.frame import FILTER_OF, METRICS
 from outlay.web.dashboard.ranking import Ranking, rank_entries
 from outlay.web.http.rendering import render_series
@@ -32,14 +33,16 @@ class Panel:
     is_unfinished: bool
 
 
-def panel_of(services: Services, query: UsageQuery, comparison: Comparison) -> Panel:
-    """The panel of a question that is grouped, and its answer."""
+def panel_of(
+    services: Services, reader: CubeReader, query: UsageQuery, comparison: Comparison
+) -> Panel:
+    """The panel of a question that is grouped, and its answer, which came from the reader."""
     dimension = query.group_by or Dimension.MODEL
     remembered = remember_slots(
         services.directory, query.organization_id, dimension, comparison.current.entries
     )
     rankings = {metric: rank_entries(comparison, metric, remembered) for metric in METRICS}
-    usage = render_series(query, comparison, remembered, services.analytics.freshness())
+    usage = render_series(query, comparison, remembered, services.analytics.freshness(reader))
     display = {
         metric.value: [
             {"key": row.key, "slot": row.slot}

@@ -97,6 +97,7 @@ def get_report(
     if subject_id and scope in SCOPES:
         query = query.only(SCOPES[scope], subject_id)
     before = _previous(month)
+    freshness = services.analytics.freshness()
     comparisons = _compare(services, query, before, scope)
     main = comparisons[Dimension.MODEL]
     period = query.period
@@ -129,7 +130,7 @@ def get_report(
             for dimension, comparison in comparisons.items()
         ],
         total=main.current.total,
-        freshness=services.analytics.freshness(),
+        freshness=freshness,
         links=Links.of(request),
         exports=_exports(period.from_date, period.to_date, timezone, scope, subject_id),
     )

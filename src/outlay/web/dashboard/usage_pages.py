@@ -73,7 +73,8 @@ def compare_views(
     ]
     compared = [services.analytics.compare_in(reader, one) for one in asked]
     panels = [
-        panel_of(services, one, comparison) for one, comparison in zip(asked, compared, strict=True)
+        panel_of(services, reader, one, comparison)
+        for one, comparison in zip(asked, compared, strict=True)
     ]
     return compared[0], panels
 

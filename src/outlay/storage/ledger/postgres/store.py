@@ -93,6 +93,8 @@ class PostgresLedger(PostgresReading, Ledger):
         self._writer: MarkedConnection | None = MarkedConnection(database.connect())
         self._partitions = Partitions()
         self.spending = PostgresSpending(self._locked)
+        self._looks = count()
+        self._last_look = -1
         self._known_at = clock.now()
         self._spool = spool
         self._is_away = False
@@ -123,13 +125,14 @@ class PostgresLedger(PostgresReading, Ledger):
     @override
     def newest_seq(self) -> int:
         """Sequence number of the last event that anybody had acknowledged before this call."""
-        instant = self._clock.now()
+        look, instant = next(self._looks), self._clock.now()
         with self._reading() as reader:
             seq, rewrites = reader.execute(HEAD).fetchone()
         if rewrites > self._rewrites:  # by another node: what is in memory says what it said before
             self._recent.clear()
         with self._committed:
-            self._known_at = max(self._known_at, instant)
+            if look > self._last_look:  # not the later instant: clocks are set back
+                self._last_look, self._known_at = look, instant
             self._last_seq = max(self._last_seq, seq)
             self._rewrites = max(self._rewrites, rewrites)
             self._committed.notify_all()

@@ -67,12 +67,13 @@ class SqliteReading(LedgerReader):
     def _snapshot(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
         """A read transaction: it sees what was committed before its first statement."""
         with self._reading(tenant) as reader:
-            reader.execute("BEGIN")
+            raw: Any = reader
+            raw.execute("BEGIN")
             try:
                 yield reader
             finally:
-                if reader.in_transaction:  # it is not after some errors
-                    reader.execute("COMMIT")
+                if raw.in_transaction:  # it is not after some errors
+                    raw.execute("COMMIT")
 
     @override
     def _see_all(self, reader: Connection) -> None:

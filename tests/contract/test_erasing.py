@@ -1,0 +1,156 @@
+"""Identities are taken out a few rows at a time, and the ledger is whole after every step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import Event
+from typing import Any
+
+import pytest
+from tests.factories import NOW, make_event
+
+from outlay.domain.errors import Damaged
+from outlay.domain.event import UsageEvent
+from outlay.kit.clock import to_us
+from outlay.storage.ledger import erasing
+from outlay.storage.ledger.erasing import Drafts, Pace, Replacement
+from outlay.storage.ledger.rows import from_row
+from outlay.storage.ledger.store import Ledger
+
+LATER = to_us(NOW) + 1
+
+
+def stored(ledger: Ledger) -> list[UsageEvent]:
+    return [from_row(row) for batch in ledger.read_batches(0) for row in batch.rows]
+
+
+def seven_at_a_time(pace: Pace, _: float) -> None:
+    pace.rows = 7
+
+
+@pytest.fixture
+def steps(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many end users were left after each step of seven rows; all batches were whole."""
+    monkeypatch.setattr(erasing, "FIRST_ROWS", 7)
+    monkeypatch.setattr(Pace, "note", seven_at_a_time)
+    monkeypatch.setattr(Pace, "rest", lambda *_: left.append(count()))
+    left: list[int] = []
+
+    def count() -> int:
+        return sum(event.end_user not in {"", "gone"} for event in stored(ledger))
+
+    return left
+
+
+def fill(ledger: Ledger) -> list[UsageEvent]:
+    """A large batch, small ones, events of somebody else in between."""
+    events = [make_event(end_user=f"user-{number % 5}") for number in range(40)]
+    events[20:20] = [make_event(organization_id="org_other", end_user="user-1")]
+    ledger.append(events)
+    for number in range(9):
+        events.append(make_event(end_user="", user_id=f"USER-{number % 2}"))
+        ledger.append(events[-1:])
+    return events
+
+
+def test_end_users_go_seven_at_a_time(ledger: Ledger, steps: list[int]) -> None:
+    events = fill(ledger)
+
+    assert ledger.forget_end_users("org_test", LATER) == 40
+
+    assert steps == [34, 27, 20, 13, 6, 1]
+    assert stored(ledger) == [
+        replace(event, end_user="") if event.organization_id == "org_test" else event
+        for event in events
+    ]
+    assert ledger.forget_end_users("org_test", LATER) == 0
+
+
+def test_a_person_goes_from_everywhere_and_nobody_else_does(
+    ledger: Ledger, steps: list[int]
+) -> None:
+    events = fill(ledger)
+    taken = replace(events[0], end_user="other", app="else")
+    ledger.append([taken])
+
+    assert ledger.forget("org_test", "User-1", "gone") == 8 + 4
+
+    def without(event: UsageEvent) -> UsageEvent:
+        if event.organization_id != "org_test":
+            return event
+        return replace(
+            event,
+            end_user="gone" if event.end_user == "user-1" else event.end_user,
+            user_id="gone" if event.user_id == "USER-1" else event.user_id,
+        )
+
+    assert stored(ledger) == [without(event) for event in events]
+
+
+def test_a_refused_event_is_rewritten_and_counts_as_a_rewriting(ledger: Ledger) -> None:
+    event = make_event()
+    ledger.append([event, replace(event, end_user="Ada")])
+    edition = ledger.edition
+
+    assert ledger.forget("org_test", "ada", "gone") == 0
+
+    assert "gone" in ledger.read_conflicts()[0][5]
+    assert ledger.edition != edition
+
+
+def test_no_more_is_begun_once_it_is_to_stop(ledger: Ledger, steps: list[int]) -> None:
+    fill(ledger)
+    stop = Event()
+    stop.set()
+
+    assert ledger.forget_end_users("org_test", LATER, stop) == 0
+    assert steps == []
+
+
+def test_damage_is_not_restated_and_keeps_nobody_else_waiting(
+    ledger: Ledger, damage: Callable[[str], None]
+) -> None:
+    for number in range(3):
+        ledger.append([make_event(event_id=f"{number}", end_user="ada", cost_pusd=1)])
+    damage("UPDATE usage_event SET cost_pusd = 2 WHERE event_id = '1'")
+
+    with pytest.raises(Damaged, match="batch 2"):
+        ledger.forget_end_users("org_test", LATER)
+
+    with pytest.raises(Damaged, match="batch 2"):
+        stored(ledger)
+    for name in ("0", "2"):
+        found = ledger.find_event("org_test", name)
+        assert found is not None
+        assert found.event.end_user == ""
+
+
+def test_a_batch_that_somebody_else_rewrote_meanwhile_is_read_again(
+    ledger: Ledger, open_ledger: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.append([make_event(end_user=name) for name in ("ada", "bob", "ada", "eve")])
+    honest = Drafts.replacements
+    others = ["bob", "eve"]
+
+    def overtaken(drafts: Drafts, sequences: Sequence[int]) -> list[Replacement]:
+        found = honest(drafts, sequences)
+        if others and drafts._wanted.values[1] == "ada":
+            ledger.forget("org_test", others.pop(), "gone-before")
+        return found
+
+    monkeypatch.setattr(Drafts, "replacements", overtaken)
+
+    assert ledger.forget("org_test", "ada", "gone") == 2
+    names: list[Any] = [event.end_user for event in stored(ledger)]
+    assert names == ["gone", "gone-before", "gone", "gone-before"]
+
+
+def test_the_pace_follows_what_was_measured() -> None:
+    pace = Pace(None)
+    for _ in range(10):
+        pace.note(0.0)
+    assert pace.rows == erasing.MAX_ROWS
+    for _ in range(10):
+        pace.note(1.0)
+    assert pace.rows == erasing.MIN_ROWS
+    pace.note(erasing.LOCK_SECONDS)
+    assert pace.rows == erasing.MIN_ROWS
