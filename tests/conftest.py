@@ -12,6 +12,7 @@ from outlay.bootstrap import open_installation
 from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.settings import Settings
+from outlay.storage.directory.digests import covered_tables
 from tests.factories import NOW
 from tests.postgres import Cluster, running_postgres
 from tests.program import ending_programs
@@ -55,6 +56,9 @@ def services(tmp_path: Path, clock: FixedClock) -> Iterator[Services]:
     """A new installation, opened by the test; nothing loads in the background."""
     with open_installation(Settings(data=tmp_path / "data"), clock) as opened:
         yield opened
+        # Whatever a test has changed, each row has the digest that belongs to it.
+        for table in covered_tables():
+            assert opened.directory.faults(table) == []
 
 
 @pytest.fixture(scope="session")

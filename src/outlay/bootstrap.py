@@ -206,7 +206,9 @@ def _administer(
     organizations = Organizations(directory, trail)
     return Administration(
         discovered=DiscoveredThings(directory, trail),
-        audit=Audit(directory, settings.checkpoints_path, open_checkpoints(settings).public_key),
+        audit=Audit(
+            directory, trail, settings.checkpoints_path, open_checkpoints(settings).public_key
+        ),
         groups=Groups(directory, trail),
         keys=KeySettings(directory, trail),
         limits=LimitSettings(directory, trail),

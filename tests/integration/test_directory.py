@@ -370,7 +370,7 @@ def test_an_installation_of_an_older_version_is_brought_up_with_all_it_has(
         projects = administration.projects.of(acme)
         # An address of somebody who left may be invited again.
         administration.members.invite(acme, "gone@example.test", Role.DEVELOPER)
-        report = administration.audit.verify()
+        report = administration.audit.verify()  # also of the rows' digests, which are made there
 
     assert len(set(slugs.values())) == 3
     assert all(check_slug(slug) for slug in slugs.values())

@@ -23,7 +23,8 @@ def verify(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Check every entry against its chain and the signed checkpoints; exit code 1 on a fault."""
+    """Check every entry against its chain and the signed checkpoints, and every other row of the
+    directory against its digest; exit code 1 on a fault."""
     with open_administration(read_settings(data=data)) as opened:
         report = opened.audit.verify(public_key)
         key = public_key or opened.audit.public_key
@@ -34,8 +35,19 @@ def verify(
     unsigned = f", {report.unsigned} of them not signed yet" if report.unsigned else ""
     out.print(
         f"Verified: {report.entries:,} entries of {report.organizations:,} organizations{unsigned} "
-        f"and {report.checkpoints:,} checkpoints, signed for {key}."
+        f"and {report.checkpoints:,} checkpoints, signed for {key}; every other row of the "
+        "directory has its digest."
     )
+
+
+@audit.command("accept")
+def accept(data: DataOption = None) -> None:
+    """Accept rows of the directory that were not written by Outlay, as they are; on record."""
+    with open_administration(read_settings(data=data)) as opened:
+        accepted = opened.audit.accept()
+    for fault in accepted:
+        out.print(f"Accepted: {fault}.")
+    out.print(f"{len(accepted):,} rows accepted.")
 
 
 @audit.command("list")

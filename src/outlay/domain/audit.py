@@ -66,6 +66,7 @@ class Action(StrEnum):
     DISCOVERED_MERGE = "discovered.merge"
     RECONCILIATION_CREATE = "reconciliation.create"
     RETENTION_APPLY = "retention.apply"
+    DIRECTORY_ACCEPT = "directory.accept"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from outlay.domain.audit import (
     personal_digest,
 )
 from outlay.domain.errors import Invalid
+from outlay.domain.organization import operator_of
+from outlay.services.trail import Trail
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
     chained_organizations,
@@ -23,8 +25,10 @@ from outlay.storage.directory.audit import (
     personal_values,
     read_chain,
 )
+from outlay.storage.directory.digests import Fault, covered_tables
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import list_members
+from outlay.storage.directory.organizations import list_organizations
 from outlay.storage.directory.session import ReadSession
 
 ERASED: Final = "(erased)"
@@ -71,9 +75,12 @@ class AuditReport:
 class Audit:
     """Reads and verifies the trail."""
 
-    def __init__(self, directory: Directory, checkpoints: Path, public_key: str) -> None:
+    def __init__(
+        self, directory: Directory, trail: Trail, checkpoints: Path, public_key: str
+    ) -> None:
         """`public_key` is what the checkpoints in the file must be signed for, hexadecimal."""
         self._directory = directory
+        self._trail = trail
         self._checkpoints = checkpoints
         self.public_key = public_key
 
@@ -103,7 +110,10 @@ class Audit:
     # Verifying
 
     def verify(self, public_key: str | None = None) -> AuditReport:
-        """Check every chain against itself, its personal values and the signed checkpoints."""
+        """Check every chain against itself, its personal values and the signed checkpoints.
+
+        And every row of the rest of the directory against its digest.
+        """
         report = AuditReport()
         signed = self._read_checkpoints(public_key or self.public_key, report)
         with self._directory.read() as session:
@@ -111,7 +121,30 @@ class Audit:
             report.organizations = len(organizations)
             for organization_id in organizations:
                 _verify_chain(session, organization_id, signed.get(organization_id, {}), report)
+        for table in covered_tables():
+            for fault in self._directory.faults(table):
+                report.blame(str(fault))
         return report
+
+    def accept(self) -> list[Fault]:
+        """Take the directory as it is for what was written, and put on record what was not.
+
+        For rows that somebody changed in the database itself, and meant to.
+        """
+        faults = [fault for table in covered_tables() for fault in self._directory.faults(table)]
+        if not faults:
+            return []
+        with self._directory.read() as session:
+            organizations = list_organizations(session)
+        told = [str(fault) for fault in faults[:MAX_FAULTS]]
+        for organization in organizations:
+            with self._trail.change(operator_of(organization)) as change:
+                change.note(
+                    Action.DIRECTORY_ACCEPT,
+                    organization.organization_id,
+                    after={"faults": told, "count": len(faults)},
+                )
+        return self._directory.accept()
 
     def _read_checkpoints(
         self, public_key: str, report: AuditReport

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, func, select
 
 from outlay.domain.errors import Conflict
 from outlay.storage.directory.session import ReadSession, WriteSession
@@ -36,7 +36,7 @@ def put_rows(session: WriteSession, parts: Iterable[TableRows]) -> None:
     session.execute(DirectoryRevisionRow.__table__.delete())  # type: ignore[attr-defined]
     for part in parts:
         table: Table = Base.metadata.tables[part.table]
-        session.execute(insert(table), _named(part.columns, part.rows))
+        session.copy(table, _named(part.columns, part.rows))
 
 
 def _named(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Connection, Engine, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Table, inspect, select, text, update
 from sqlalchemy.orm import Session
 
 from outlay.kit.event_loop import refuse_on_event_loop
+from outlay.storage.directory.digests import Fault, accept, covered_tables, faults_of
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
-HEAD: Final = "20f6f4ac5fa5"
+HEAD: Final = "cd452e33db42"
 """The newest migration; a database that has it needs none."""
 
 
@@ -58,7 +59,9 @@ class Directory(ABC):
         """
         refuse_on_event_loop("the directory")
         with Session(self._writes, expire_on_commit=False) as session, session.begin():
-            yield WriteSession(session)
+            write = WriteSession(session)
+            yield write
+            write.finish()
 
     @contextmanager
     def change(self) -> Iterator[WriteSession]:
@@ -68,6 +71,18 @@ class Directory(ABC):
                 update(DirectoryRevisionRow).values(revision=DirectoryRevisionRow.revision + 1)
             )
             yield session
+
+    def faults(self, table: Table) -> list[Fault]:
+        """The rows of a table that differ from their digests."""
+        refuse_on_event_loop("the directory")
+        with self._engine.begin() as connection:
+            return [*faults_of(connection, table)]
+
+    def accept(self) -> list[Fault]:
+        """Take all rows as they are for what was written; what was wrong with them."""
+        refuse_on_event_loop("the directory")
+        with self._writes.begin() as connection:
+            return [fault for table in covered_tables() for fault in accept(connection, table)]
 
     def revision(self) -> int:
         """How many changes there have been, by this process or others."""

@@ -4,12 +4,24 @@ Functions that change something take a WriteSession, so that code which only rea
 them: the type checker says so, before SQLite would with `database is locked`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import CompoundSelect, Delete, Insert, Result, ScalarResult, Select, Update
+from sqlalchemy import (
+    CompoundSelect,
+    Delete,
+    Insert,
+    Result,
+    ScalarResult,
+    Select,
+    Table,
+    Update,
+    insert,
+)
 from sqlalchemy.orm import Session
 from typing_extensions import override
+
+from outlay.storage.directory.digests import DigestKeeper, check_row
 
 _Row = TypeVar("_Row")
 
@@ -26,8 +38,16 @@ class ReadSession:
         self._session = session
 
     def get(self, table: type[_Row], key: Any) -> _Row | None:
-        """The row with a primary key, None when there is none."""
-        return self._session.get(table, key)
+        """The row with a primary key, None when there is none; Damaged when it differs from its
+        digest. What lets somebody in, and what they may do, is read in this way."""
+        row = self._session.get(table, key)
+        if row is not None and not self._has_written(row):
+            check_row(self._session, row)
+        return row
+
+    def _has_written(self, row: object) -> bool:
+        """Whether the row was written in this transaction, whose digests come at its end."""
+        return False
 
     def scalars(self, question: Select[_Row]) -> ScalarResult[_Row]:
         """The first column of every row."""
@@ -44,12 +64,35 @@ class ReadSession:
 
 
 class WriteSession(ReadSession):
-    """One transaction in which the directory is changed; one of them runs at a time."""
+    """One transaction in which the directory is changed; one of them runs at a time.
+
+    The digests of all rows that it writes are part of it.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._digests = DigestKeeper(session)
+        self._is_cancelled = False
+
+    @override
+    def _has_written(self, row: object) -> bool:
+        return self._digests.has_written(row)
 
     @override
     def execute(self, statement: Statement, values: Any = None) -> Result[*tuple[Any, ...]]:
         """Insert, update or delete rows, or read."""
+        if isinstance(statement, Insert | Update | Delete):
+            self._digests.note(statement, values)
         return self._session.execute(statement, values)
+
+    def copy(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows as they are; their digests, damaged ones too, come from the same place."""
+        self._session.execute(insert(table), rows)
+
+    def finish(self) -> None:
+        """Write the digests, unless the transaction was cancelled."""
+        if not self._is_cancelled:
+            self._digests.write()
 
     def add(self, row: object) -> None:
         """Insert a row at the next flush."""
@@ -73,4 +116,5 @@ class WriteSession(ReadSession):
 
     def cancel(self) -> None:
         """Undo what the transaction has done so far, and end it."""
+        self._is_cancelled = True
         self._session.rollback()

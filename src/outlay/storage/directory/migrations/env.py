@@ -1,8 +1,13 @@
 """Alembic's entry point: migrations run on the connection that the directory passes in."""
 
+import logging
+
 from alembic import context
 
+from outlay.storage.directory.digests import check_stored, digest_anew
 from outlay.storage.directory.tables import Base
+
+logger = logging.getLogger(__name__)
 
 connection = context.config.attributes["connection"]
 context.configure(
@@ -12,4 +17,8 @@ context.configure(
     transactional_ddl=True,
 )
 with context.begin_transaction():
+    damaged = check_stored(connection)
+    for fault in damaged:
+        logger.error("%s, before the migration", fault)
     context.run_migrations()
+    digest_anew(connection, damaged)

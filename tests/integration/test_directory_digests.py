@@ -1,0 +1,193 @@
+"""Each row of the directory has a digest; whatever else wrote the row is found."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pysqlite3
+import pytest
+from tests.postgres import Cluster
+
+from outlay.bootstrap import open_installation
+from outlay.domain.actor import Actor, Role, Scope
+from outlay.domain.audit import Action, AuditFilter
+from outlay.domain.errors import Damaged
+from outlay.domain.organization import operator_of
+from outlay.kit.clock import FixedClock
+from outlay.services.access import actor_for
+from outlay.services.bundle import Services
+from outlay.settings import Settings
+from outlay.storage.directory.copying import put_rows, read_rows
+from outlay.storage.directory.digests import (
+    NOT_COVERED,
+    Fault,
+    check_stored,
+    covered_tables,
+    digest_anew,
+)
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.members import update_member
+from outlay.storage.directory.postgres import PostgresDirectory
+from outlay.storage.directory.tables import Base
+from outlay.storage.postgres import PostgresDatabase
+
+
+@dataclass
+class Place:
+    """An organization with two members, whose database can be changed from outside."""
+
+    services: Services
+    path: Path
+    operator: Actor
+    owner_id: str
+    other_id: str
+    token: str
+
+    def run(self, statement: str) -> None:
+        """What somebody types into a database shell."""
+        connection = pysqlite3.connect(self.path)
+        connection.execute(statement)
+        connection.commit()
+        connection.close()
+
+    def faults(self) -> list[Fault]:
+        return faults_of(self.services.directory)
+
+
+def faults_of(directory: Directory) -> list[Fault]:
+    return [fault for table in covered_tables() for fault in directory.faults(table)]
+
+
+@pytest.fixture
+def place(tmp_path: Path, clock: FixedClock) -> Iterator[Place]:
+    settings = Settings(data=tmp_path)
+    with open_installation(settings, clock) as services:
+        administration = services.administration
+        organization = administration.organizations.create("Acme")
+        operator = operator_of(organization)
+        owner = administration.sign_in.set_owner(organization, "me@example.test", "several words are best")
+        _, secret = administration.members.invite(operator, "it@example.test", Role.DEVELOPER)
+        administration.sign_in.accept(secret, "It", "several other words are best", "req")
+        (other,) = [
+            one for one in administration.members.of(operator) if one.email == "it@example.test"
+        ]
+        _, token = administration.tokens.create(
+            operator, description="t", scopes=[Scope.USAGE_READ], member_id=other.member_id
+        )
+        yield Place(
+            services, settings.database_path, operator, owner.member_id, other.member_id, token
+        )
+
+
+def test_every_table_has_digests_or_a_reason() -> None:
+    names = set(Base.metadata.tables)
+    assert {table.name for table in covered_tables()} | set(NOT_COVERED) == names | {
+        "alembic_version"
+    }
+    assert {"member", "api_key", "access_token", "spend_limit", "upstream", "session"} <= {
+        table.name for table in covered_tables()
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE member SET role = 'owner' WHERE role = 'developer'", "changed"),
+        ("UPDATE member SET member_id = member_id || 'x' WHERE role = 'owner'", "added"),
+        ("DELETE FROM access_token", "missing"),
+        (
+            "INSERT INTO sign_in_failure (failure_id, source, at_us) VALUES ('f', x'00', 1)",
+            "added",
+        ),
+        ("UPDATE row_digest SET digest = x'00' WHERE table_name = 'project'", "changed"),
+        ("DELETE FROM row_digest WHERE table_name = 'organization'", "added"),
+    ],
+)
+def test_what_was_not_written_by_us_is_found(place: Place, statement: str, what: str) -> None:
+    place.services.administration.projects.create(place.operator, "P")
+    assert place.faults() == []
+
+    place.run(statement)
+
+    assert what in {fault.what for fault in place.faults()}
+    assert not place.services.administration.audit.verify().is_intact
+
+
+def test_nobody_gets_in_by_a_damaged_row_and_others_do(place: Place) -> None:
+    place.run("UPDATE member SET role = 'owner' WHERE role = 'developer'")
+
+    with pytest.raises(Damaged, match="audit accept"):
+        place.services.access.actor_of_token(place.token)
+
+    with place.services.directory.read() as session:
+        assert actor_for(session, place.owner_id, frozenset(), place.operator.channel) is not None
+
+
+def test_damage_is_not_washed_away_by_another_change(place: Place) -> None:
+    place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
+
+    place.services.administration.members.update(
+        place.operator, place.other_id, name="Another name"
+    )
+
+    assert [fault.name for fault in place.faults()] == [place.other_id]
+
+
+def test_what_is_deleted_here_leaves_no_fault(place: Place) -> None:
+    place.run("UPDATE session SET seen_at_us = seen_at_us + 1")
+    assert {fault.table for fault in place.faults()} == {"session"}
+
+    place.services.administration.members.remove(place.operator, place.other_id)
+
+    assert place.faults() == []
+
+
+def test_the_operator_accepts_what_is_meant_and_it_is_on_record(place: Place) -> None:
+    place.run("UPDATE member SET name = 'Mended by hand' WHERE role = 'developer'")
+
+    accepted = place.services.administration.audit.accept()
+
+    assert [fault.name for fault in accepted] == [place.other_id]
+    assert place.faults() == []
+    assert place.services.access.actor_of_token(place.token).member_name == "Mended by hand"
+    page = place.services.administration.audit.page(
+        place.operator, AuditFilter(), before_number=None, limit=1
+    )
+    assert page[0].entry.action == Action.DIRECTORY_ACCEPT
+    assert place.services.administration.audit.verify().is_intact
+    assert place.services.administration.audit.accept() == []
+
+
+def test_a_migration_writes_digests_anew_but_not_those_of_damaged_rows(place: Place) -> None:
+    place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
+    place.run("DELETE FROM access_token")
+    before = place.faults()
+
+    with place.services.directory._writes.begin() as connection:
+        damaged = check_stored(connection)
+        digest_anew(connection, damaged)
+
+    assert place.faults() == before == sorted(damaged, key=before.index)
+    assert {fault.what for fault in before} == {"changed", "missing"}
+
+
+def test_digests_go_along_to_postgres_where_they_are_the_same(
+    place: Place, cluster: Cluster
+) -> None:
+    place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
+    database = PostgresDatabase(cluster.create_database())
+    directory = PostgresDirectory(database)
+    with place.services.directory.snapshot() as source, directory.write() as target:
+        put_rows(target, read_rows(source))
+
+    assert faults_of(directory) == place.faults() != []
+
+    with directory.change() as session:
+        (owner,) = [
+            one
+            for one in place.services.administration.members.of(place.operator)
+            if one.member_id == place.owner_id
+        ]
+        update_member(session, owner)
+    assert faults_of(directory) == place.faults()
+    database.close()
