@@ -40,6 +40,7 @@ from outlay.services.reports import Reports
 from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
+from outlay.services.scrubbing import Scrubbing
 from outlay.services.sign_in import SignIn
 from outlay.services.spend_counters import LocalCounters, SharedCounters, SpendCounters
 from outlay.services.sso import Sso
@@ -128,6 +129,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             prices.refresh,
             verification.refresh,
         )
+        scrubbing = Scrubbing(ledger, directory, administration.audit, stores.nodes, clock)
         watch = DirectoryWatch(directory, caches, urgent=api_keys.refresh)
         retention = Retention(
             directory,
@@ -161,6 +163,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 request_log=RequestLog(analytics, ledger),
                 retention=retention,
                 router=router,
+                scrubbing=scrubbing,
                 tracing=Tracing(directory, recorder, clock),
                 sso=Sso(
                     directory,
@@ -173,6 +176,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 watch=watch,
             )
         finally:
+            scrubbing.stop()
             retention.stop()
             recovery.stop()
             watch.stop()

@@ -31,6 +31,8 @@ from outlay.storage.directory.postgres import PostgresDirectory
 from outlay.storage.directory.tables import Base
 from outlay.storage.postgres import PostgresDatabase
 
+PASSWORD = "several words are best"
+
 
 @dataclass
 class Place:
@@ -65,9 +67,9 @@ def place(tmp_path: Path, clock: FixedClock) -> Iterator[Place]:
         administration = services.administration
         organization = administration.organizations.create("Acme")
         operator = operator_of(organization)
-        owner = administration.sign_in.set_owner(organization, "me@example.test", "several words are best")
+        owner = administration.sign_in.set_owner(organization, "me@example.test", PASSWORD)
         _, secret = administration.members.invite(operator, "it@example.test", Role.DEVELOPER)
-        administration.sign_in.accept(secret, "It", "several other words are best", "req")
+        administration.sign_in.accept(secret, "It", PASSWORD, "req")
         (other,) = [
             one for one in administration.members.of(operator) if one.email == "it@example.test"
         ]

@@ -91,6 +91,7 @@ def run_server(
     services.projection.start()
     services.watch.start()
     services.retention.start()
+    services.scrubbing.start()
     services.recovery.start()
     gc.freeze()  # what was loaded to start with stays; no need to look at it for garbage again
     gc.set_threshold(GC_THRESHOLD)

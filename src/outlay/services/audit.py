@@ -110,10 +110,15 @@ class Audit:
     # Verifying
 
     def verify(self, public_key: str | None = None) -> AuditReport:
-        """Check every chain against itself, its personal values and the signed checkpoints.
+        """Check the trail, and every row of the rest of the directory against its digest."""
+        report = self.verify_trail(public_key)
+        for table in covered_tables():
+            for fault in self._directory.faults(table):
+                report.blame(str(fault))
+        return report
 
-        And every row of the rest of the directory against its digest.
-        """
+    def verify_trail(self, public_key: str | None = None) -> AuditReport:
+        """Check every chain against itself, its personal values and the signed checkpoints."""
         report = AuditReport()
         signed = self._read_checkpoints(public_key or self.public_key, report)
         with self._directory.read() as session:
@@ -121,9 +126,6 @@ class Audit:
             report.organizations = len(organizations)
             for organization_id in organizations:
                 _verify_chain(session, organization_id, signed.get(organization_id, {}), report)
-        for table in covered_tables():
-            for fault in self._directory.faults(table):
-                report.blame(str(fault))
         return report
 
     def accept(self) -> list[Fault]:

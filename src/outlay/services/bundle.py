@@ -31,6 +31,7 @@ from outlay.services.reports import Reports
 from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
+from outlay.services.scrubbing import Scrubbing
 from outlay.services.sign_in import SignIn
 from outlay.services.sso import Sso
 from outlay.services.sso_settings import SsoSettings
@@ -87,6 +88,7 @@ class Services:
     request_log: RequestLog
     retention: Retention
     router: Router
+    scrubbing: Scrubbing
     sso: Sso
     tracing: Tracing
     usage_tables: UsageTables

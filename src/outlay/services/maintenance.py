@@ -43,7 +43,7 @@ class Maintenance:
         with self._alone():
             changed = change()
             if self._projection.is_outdated:
-                self._ledger.scrub()
+                self._ledger.purge()
                 for _ in self._projection.rebuild():
                     pass
         return changed

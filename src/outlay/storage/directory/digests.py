@@ -42,6 +42,7 @@ NOT_COVERED: Final = {
     "directory_revision": "a counter that any change moves on",
     "personal_value": "found by a digest of what it says; `outlay audit verify` checks them",
     "row_digest": "the digests themselves: a wrong one shows as a wrong row",
+    "scrub": "written all the time; a damaged one begins a round anew",
     "span_mark": "kept for a day, and written with every trace",
 }
 """Tables without digests, and why."""

@@ -13,7 +13,7 @@ from outlay.storage.directory.digests import Fault, accept, covered_tables, faul
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
-HEAD: Final = "cd452e33db42"
+HEAD: Final = "45a3ff65916f"
 """The newest migration; a database that has it needs none."""
 
 

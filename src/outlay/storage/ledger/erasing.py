@@ -24,6 +24,7 @@ from outlay.storage.ledger.rows import (
     GENESIS,
     EventRow,
     batch_checksum,
+    digest_of_facts,
     encode_row,
     replace_in_facts,
 )
@@ -181,15 +182,15 @@ def end_users_dropped(organization_id: str, before_us: int) -> Rewriting:
 
 def conflicts_replaced(
     reader: Connection, organization_id: str, claim: str, instead: str
-) -> Iterator[tuple[str, int]]:
-    """What refused events are said to have told, with another identity; and which they are."""
+) -> Iterator[tuple[str, bytes, int]]:
+    """What refused events are said to have told, with another identity, its digest, and where."""
     for rowid, facts in reader.execute(queries.CONFLICTS, (organization_id,)).fetchall():
         told = replace_in_facts(facts, claim, instead)
         if told != facts:
-            yield told, rowid
+            yield told, digest_of_facts(told), rowid
 
 
-def replace_offered(told: Sequence[tuple[str, int]], writer: Connection) -> None:
+def replace_offered(told: Sequence[tuple[str, bytes, int]], writer: Connection) -> None:
     """Store what refused events are said to have told."""
     writer.executemany(queries.REPLACE_OFFERED, told)
 

@@ -111,8 +111,14 @@ PUT_BATCH: Final = (
     "INSERT INTO usage_batch (batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width, "
     "restated) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+CONFLICTS_AFTER: Final = (
+    "SELECT conflict_id, offered_digest, offered_facts FROM usage_conflict "
+    "WHERE conflict_id > ? ORDER BY conflict_id LIMIT ?"
+)
 CONFLICTS: Final = "SELECT conflict_id, offered_facts FROM usage_conflict WHERE organization_id = ?"
-REPLACE_OFFERED: Final = "UPDATE usage_conflict SET offered_facts = ? WHERE conflict_id = ?"
+REPLACE_OFFERED: Final = (
+    "UPDATE usage_conflict SET offered_facts = ?, offered_digest = ? WHERE conflict_id = ?"
+)
 FIRST_EVENT_TIME: Final = "SELECT min(event_time_us) FROM usage_event WHERE organization_id = ?"
 LAST_EVENT_TIME: Final = "SELECT max(event_time_us) FROM usage_event WHERE organization_id = ?"
 ORGANIZATIONS: Final = "SELECT DISTINCT organization_id FROM usage_event"

@@ -85,7 +85,7 @@ class LedgerReader(ABC):
         """A connection that this thread may read with; of one organization only, where named."""
 
     @abstractmethod
-    def _snapshot(self, tenant: str = EVERY_TENANT) -> AbstractContextManager[Connection]:
+    def snapshot(self, tenant: str = EVERY_TENANT) -> AbstractContextManager[Connection]:
         """Like `_reading`, and all statements see the ledger at one instant."""
 
     @abstractmethod
@@ -178,14 +178,14 @@ class LedgerReader(ABC):
     def read_log(self, wanted: LogFilter, limit: int) -> list[LoggedEvent]:
         """Events that are wanted, newest first; Damaged when a batch of theirs is."""
         text, values = log_statement(wanted, queries.COLUMNS, self._contains)
-        with self._snapshot(wanted.organization_id) as reader:
+        with self.snapshot(wanted.organization_id) as reader:
             rows = reader.execute(text, [*values, limit]).fetchall()
             self._check(reader, rows)
         return [logged(row) for row in rows]
 
     def find_event(self, organization_id: str, event_id: str) -> LoggedEvent | None:
         """The event with an id, None when there is none; Damaged when its batch is."""
-        with self._snapshot(organization_id) as reader:
+        with self.snapshot(organization_id) as reader:
             rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
             self._check(reader, rows)
         return logged(rows[0]) if rows else None

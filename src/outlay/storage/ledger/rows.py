@@ -121,6 +121,13 @@ def from_row(row: EventRow) -> UsageEvent:
     return UsageEvent(**values)
 
 
+def digest_of_facts(facts: str) -> bytes:
+    """The digest of an event whose readable facts these are."""
+    return blake2b(
+        _encode(tuple(msgspec.json.decode(facts).values())), digest_size=DIGEST_BYTES
+    ).digest()
+
+
 def encode_row(row: EventRow) -> bytes:
     """A row as the checksum of its batch covers it."""
     return _encode(row)

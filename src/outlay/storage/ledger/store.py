@@ -426,7 +426,7 @@ class Ledger(LedgerReader):
     def _read_drafts(self, sequences: Sequence[int]) -> dict[int, Draft | Damaged]:
         """For each of some sequence numbers the batch that it is in, or what is wrong with it."""
         drafts: dict[int, Draft | Damaged] = {}
-        with self._snapshot() as reader:
+        with self.snapshot() as reader:
             found = reader.execute(queries.heads_of(len(sequences)), sequences)
             heads = [BatchHead._make(head) for head in found]
             shown = by_batch(heads, {seq: (seq,) for seq in sequences})
@@ -440,5 +440,5 @@ class Ledger(LedgerReader):
                     drafts.update({seq: draft for (seq,) in shown[head]})
         return drafts
 
-    def scrub(self) -> None:
+    def purge(self) -> None:
         """Leave nothing of what was there before, once all is forgotten that is to be."""

@@ -46,6 +46,17 @@ def post_rebuild(request: Request) -> Response:
     return _stream(services_of(request).maintenance.rebuild())
 
 
+@router.get("/scrub")
+def get_scrub(request: Request) -> Response:
+    """How far reading everything that is stored has come, and what it has found."""
+    services = services_of(request)
+    state = services.scrubbing.state
+    return Response(
+        orjson.dumps({**asdict(state), "faults": services.scrubbing.faults}),
+        media_type="application/json",
+    )
+
+
 @router.post("/target")
 async def post_target(request: Request) -> Response:
     """The organization and project that an import goes to, created where there is none."""

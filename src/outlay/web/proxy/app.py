@@ -6,6 +6,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import OutlayError
+from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
 from outlay.web.http.connections import Connections
 from outlay.web.http.errors import status_of
@@ -50,6 +51,18 @@ class Proxy:
             "outlay_journal_entries",
             "Events and intents in the local journal, for a database that is away.",
             lambda: services.ledger.journaled,
+        )
+        self._metrics.add_gauge(
+            "outlay_scrub_faults",
+            "Damaged rows and batches that reading everything has found.",
+            lambda: len(services.scrubbing.faults),
+            combine=max,
+        )
+        self._metrics.add_gauge(
+            "outlay_scrub_finished_seconds",
+            "When everything had last been read, in seconds since the epoch; 0 for never.",
+            lambda: (services.scrubbing.state.finished_at_us or 0) // MICROSECONDS,
+            combine=max,
         )
         self._hops = Hops(services.ledger.ledger_id)
         self._forwarder: Forwarder | None = None

@@ -18,6 +18,7 @@ from outlay.storage.directory.tables.price_override import PriceOverrideRow
 from outlay.storage.directory.tables.project import ProjectRow
 from outlay.storage.directory.tables.reconciliation import ReconciliationRow
 from outlay.storage.directory.tables.row_digest import RowDigestRow
+from outlay.storage.directory.tables.scrub import ScrubRow
 from outlay.storage.directory.tables.session import SessionRow
 from outlay.storage.directory.tables.sign_in_failure import SignInFailureRow
 from outlay.storage.directory.tables.span_mark import SpanMarkRow
@@ -48,6 +49,7 @@ __all__ = [
     "ProjectRow",
     "ReconciliationRow",
     "RowDigestRow",
+    "ScrubRow",
     "SessionRow",
     "SignInFailureRow",
     "SpanMarkRow",

@@ -47,7 +47,7 @@ class PostgresReading(LedgerReader):
 
     @override
     @contextmanager
-    def _snapshot(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
+    def snapshot(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
         with self._database.reading(tenant, snapshot=True) as connection:
             yield connection
 

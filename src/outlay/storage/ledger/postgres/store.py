@@ -344,7 +344,7 @@ class PostgresLedger(PostgresReading, Ledger):
         self._prepare(writer)
 
     @override
-    def scrub(self) -> None:
+    def purge(self) -> None:
         """Make room of the rows that were there before, in all partitions."""
         connection = self._database.connect()
         try:

@@ -64,7 +64,7 @@ class SqliteReading(LedgerReader):
 
     @override
     @contextmanager
-    def _snapshot(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
+    def snapshot(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
         """A read transaction: it sees what was committed before its first statement."""
         with self._reading(tenant) as reader:
             raw: Any = reader

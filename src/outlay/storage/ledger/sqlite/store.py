@@ -231,7 +231,7 @@ class SqliteLedger(SqliteReading, Ledger):
                 raise
 
     @override
-    def scrub(self) -> None:
+    def purge(self) -> None:
         """Empty the write-ahead log, which holds what was there before."""
         connection = connect(self._path)
         try:

@@ -1,10 +1,10 @@
-"""digests of rows"""
+"""digests of rows, scrub"""
 
 from alembic import op
 import sqlalchemy as sa
 
 
-revision = 'cd452e33db42'
+revision = '45a3ff65916f'
 down_revision = '20f6f4ac5fa5'
 branch_labels = None
 depends_on = None
@@ -21,4 +21,14 @@ def upgrade() -> None:
     with op.batch_alter_table('row_digest', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('row_digest#table_name'), ['table_name'], unique=False)
 
+    op.create_table('scrub',
+    sa.Column('only', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('begun_at_us', sa.BigInteger(), nullable=True),
+    sa.Column('stage', sa.BigInteger(), nullable=False),
+    sa.Column('position', sa.BigInteger(), nullable=False),
+    sa.Column('faults', sa.String(), nullable=False),
+    sa.Column('finished_at_us', sa.BigInteger(), nullable=True),
+    sa.Column('found', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('only', name=op.f('scrub#primary'))
+    )
     # ### end Alembic commands ###
