@@ -1,5 +1,6 @@
 """Each row of the directory has a digest; whatever else wrote the row is found."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.postgres import Cluster
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Role, Scope
 from outlay.domain.audit import Action, AuditFilter
-from outlay.domain.errors import Damaged
+from outlay.domain.errors import Damaged, Unauthenticated
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
 from outlay.services.access import actor_for
@@ -123,6 +124,35 @@ def test_nobody_gets_in_by_a_damaged_row_and_others_do(place: Place) -> None:
 
     with place.services.directory.read() as session:
         assert actor_for(session, place.owner_id, frozenset(), place.operator.channel) is not None
+
+
+def test_a_damaged_key_is_refused_and_another_is_revoked_all_the_same(place: Place) -> None:
+    keys, project = place.services.administration.keys, "P"
+    created = place.services.administration.projects.create(place.operator, project)
+    made = [
+        keys.create(
+            place.operator,
+            project_id=created.project_id,
+            description=name,
+            member_id=place.owner_id,
+        )
+        for name in ("damaged", "revoked", "good")
+    ]
+    for _, secret in made:
+        api_key = asyncio.run(place.services.api_keys.authenticate(secret))
+        assert not place.services.limits.are_set(api_key)
+
+    place.run("UPDATE api_key SET trusts_caller = 1 WHERE description = 'damaged'")
+    place.run("UPDATE organization SET timezone = 'Asia/Tokyo'")
+    keys.revoke(place.operator, made[1][0].api_key_id)
+    with pytest.raises(Damaged):  # of the organization, whose limits are kept in memory
+        place.services.watch.check()
+
+    with pytest.raises(Damaged):
+        asyncio.run(place.services.api_keys.authenticate(made[0][1]))
+    with pytest.raises(Unauthenticated):
+        asyncio.run(place.services.api_keys.authenticate(made[1][1]))
+    asyncio.run(place.services.api_keys.authenticate(made[2][1]))
 
 
 def test_damage_is_not_washed_away_by_another_change(place: Place) -> None:

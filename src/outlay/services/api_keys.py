@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from outlay.domain.errors import Unauthenticated
+from outlay.domain.errors import Damaged, Unauthenticated
 from outlay.domain.organization import ApiKey
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.secrets import checksum_of, digest_secret, is_same_digest
@@ -69,7 +69,11 @@ class ApiKeys:
         with self._directory.read() as session:
             fresh = find_credentials(session, ids)
         with self._lock:
-            self._credentials = fresh
+            self._credentials = {
+                api_key_id: credential
+                for api_key_id, credential in fresh.items()
+                if not isinstance(credential, Damaged)  # its holder is told; nobody else
+            }
             self._recognised = {}
 
     async def authenticate(self, text: str | None) -> ApiKey:
@@ -115,6 +119,8 @@ class ApiKeys:
             credential = find_credentials(session, [api_key_id]).get(api_key_id)
         if credential is None:
             return None
+        if isinstance(credential, Damaged):
+            raise credential
         self._on_found(credential[0])
         with self._lock:
             # What was read before a refresh is true for this caller, not for the next.

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from outlay.domain.errors import Unavailable
+from outlay.domain.errors import Damaged, Unavailable
 from outlay.kit.worker import Worker
 from outlay.storage.directory.engine import Directory
 
@@ -60,21 +60,38 @@ class _Follower:
         self.worker = Worker(name, self._run)
 
     def check(self) -> None:
+        """Refresh if the directory has changed.
+
+        What cannot be refreshed, as a row is damaged, keeps nothing else from being refreshed. The
+        first error is raised at the end.
+        """
         revision = self._directory.revision()
-        if revision != self._revision:
-            for refresh in self._refresh:
+        if revision == self._revision:
+            return
+        failure: Damaged | None = None
+        for refresh in self._refresh:
+            try:
                 refresh()
-            self._revision = revision
+            except Damaged as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        self._revision = revision
 
     def _run(self, stop: threading.Event) -> None:
         is_away = False
+        told = ""
         while not stop.wait(POLL_SECONDS):
             try:
                 self.check()
-                is_away = False
+                is_away, told = False, ""
             except Unavailable as error:
                 if not is_away:
                     logger.warning("the directory cannot be read: %s", error.message)
                 is_away = True
+            except Damaged as error:
+                if error.message != told:
+                    logger.warning("what is kept in memory is not up to date: %s", error.message)
+                told = error.message
             except Exception:
                 logger.exception("the directory could not be read; trying again")

@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import select, update
 
+from outlay.domain.errors import Damaged
 from outlay.domain.organization import ApiKey
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ApiKeyRow, ProjectRow
@@ -79,12 +80,12 @@ def revoke_keys_of(session: WriteSession, member_id: str, revoked_at_us: int) ->
 
 def find_credentials(
     session: ReadSession, api_key_ids: Sequence[str]
-) -> dict[str, tuple[ApiKey, bytes]]:
+) -> dict[str, tuple[ApiKey, bytes] | Damaged]:
     """The API keys with some ids and the digests of their secrets, revoked and expired included.
 
-    Keys of deleted projects are not among them.
+    Keys of deleted projects are not among them. In the place of a damaged one stands the error.
     """
-    found = {}
+    found: dict[str, tuple[ApiKey, bytes] | Damaged] = {}
     for start in range(0, len(api_key_ids), _IDS_AT_ONCE):
         rows = session.scalars(
             select(ApiKeyRow)
@@ -95,9 +96,10 @@ def find_credentials(
                 ProjectRow.deleted_at_us.is_(None),
             )
         )
-        for row in rows:
+        listed = rows.all()
+        for row, damage in zip(listed, session.damage_of(listed), strict=True):
             if row.secret_digest is not None:
-                found[row.api_key_id] = (_from_row(row), row.secret_digest)
+                found[row.api_key_id] = damage or (_from_row(row), row.secret_digest)
     return found
 
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.exc import SAWarning
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_mapper
 from typing_extensions import override
 
 from outlay.domain.errors import Damaged
@@ -44,6 +44,7 @@ NOT_COVERED: Final = {
     "row_digest": "the digests themselves: a wrong one shows as a wrong row",
     "scrub": "written all the time; a damaged one begins a round anew",
     "span_mark": "kept for a day, and written with every trace",
+    "verification": "what the last verification found; the next one writes it anew",
 }
 """Tables without digests, and why."""
 
@@ -200,20 +201,27 @@ class DigestKeeper:
         )
 
 
-def check_row(session: Session, row: object) -> None:
-    """Raise Damaged when a mapped row is not what was written."""
-    state = inspect(row)
-    if state is None or not is_covered(table := state.mapper.local_table):
-        return
-    attributes = state.mapper.column_attrs
-    values = {each.columns[0].name: getattr(row, each.key) for each in attributes}
-    name = digest_key(table, key_of(table, values))
-    if stored_digests(session.connection(), [name]).get(name) != digest_row(table, values):
-        raise Damaged(
+def damage_of(session: Session, rows: Sequence[object]) -> list[Damaged | None]:
+    """For each of some mapped rows the error that it deserves, None for what was written."""
+    found = [_values_of(row) for row in rows]
+    names = [digest_key(table, key_of(table, values)) for table, values in found]
+    stored = stored_digests(session.connection(), names)
+    return [
+        None
+        if not is_covered(table) or stored.get(name) == digest_row(table, values)
+        else Damaged(
             f"a row of {table.name} in the directory is not what was written; `outlay audit "
             "verify` names it: restore a backup, or look at it and run `outlay audit accept`",
             code="directory-damaged",
         )
+        for name, (table, values) in zip(names, found, strict=True)
+    ]
+
+
+def _values_of(row: object) -> tuple[Table, dict[str, Any]]:
+    mapper = object_mapper(row)
+    table = Base.metadata.tables[row.__tablename__]  # type: ignore[attr-defined]
+    return table, {each.columns[0].name: getattr(row, each.key) for each in mapper.column_attrs}
 
 
 def stored_digests(connection: Connection, names: Sequence[bytes]) -> dict[bytes, bytes]:

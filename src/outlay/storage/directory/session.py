@@ -21,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
-from outlay.storage.directory.digests import DigestKeeper, check_row
+from outlay.domain.errors import Damaged
+from outlay.storage.directory.digests import DigestKeeper, damage_of
 
 _Row = TypeVar("_Row")
 
@@ -42,8 +43,14 @@ class ReadSession:
         digest. What lets somebody in, and what they may do, is read in this way."""
         row = self._session.get(table, key)
         if row is not None and not self._has_written(row):
-            check_row(self._session, row)
+            (damage,) = damage_of(self._session, [row])
+            if damage is not None:
+                raise damage
         return row
+
+    def damage_of(self, rows: Sequence[object]) -> list[Damaged | None]:
+        """For each of some rows the error that it deserves, None for what was written."""
+        return damage_of(self._session, rows)
 
     def _has_written(self, row: object) -> bool:
         """Whether the row was written in this transaction, whose digests come at its end."""
