@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import pysqlite3
 import pytest
 from sqlalchemy import func, select
 from tests.factories import NOW, make_event
@@ -14,13 +15,14 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Plan, Role, Scope
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Conflict, NotFound, Unavailable
+from outlay.domain.errors import Conflict, Damaged, NotFound, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.kit.clock import FixedClock, to_us
+from outlay.services import projection as projection_module
 from outlay.services.bundle import Services, erase_member
 from outlay.services.erasure import ERASED_NAME
 from outlay.services.retention import end_users_kept_from
@@ -28,6 +30,7 @@ from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.storage.directory.sso import put_identity
 from outlay.storage.directory.tables import Base
+from outlay.storage.ledger import erasing
 from outlay.storage.ledger.rows import Intent
 
 ADDRESS = "Canary.Ada@example.test"
@@ -391,3 +394,70 @@ def events_of(services: Services, organization_id: str) -> list[UsageEvent]:
 
     rows = services.ledger.read_window(organization_id, 0, 2**62, services.ledger.last_seq)
     return [from_row(row) for row in rows]
+
+
+def test_a_damaged_batch_keeps_neither_retention_nor_new_events_waiting(
+    data: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left as it is, and said; everything else goes on, and the present cube with it."""
+    monkeypatch.setattr(projection_module, "OUTDATED_SECONDS", -1.0)
+    long_ago = to_us(NOW - timedelta(days=60))
+    with open_installation(Settings(data=data, end_user_days=7), clock) as services:
+        organization = services.administration.organizations.create("Acme")
+        for number in range(3):
+            event = make_event(
+                organization_id=organization.organization_id,
+                event_id=f"{number}",
+                event_time_us=long_ago,
+                end_user="somebody",
+            )
+            services.ledger.append([event])
+        services.projection.catch_up()
+        database = pysqlite3.connect(services.settings.database_path)
+        database.execute("UPDATE usage_event SET cost_pusd = 1 WHERE event_id = '1'")
+        database.commit()
+        database.close()
+
+        with pytest.raises(Damaged, match="batch 2"):
+            services.retention.apply()
+        services.ledger.append([make_event(organization_id=organization.organization_id)])
+        services.projection._work()
+        services.projection._work()
+
+        assert services.projection.pending_events == 0
+        found = services.ledger.find_event(organization.organization_id, "2")
+        assert found is not None
+        assert found.event.end_user == ""
+
+
+def test_retention_that_is_stopped_goes_on_after_the_next_start(
+    data: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "FIRST_ROWS", 2)
+    settings = Settings(data=data, end_user_days=7)
+    with open_installation(settings, clock) as services:
+        organization = services.administration.organizations.create("Acme")
+        operator = operator_of(organization)
+        services.ledger.append(
+            [
+                make_event(
+                    organization_id=organization.organization_id,
+                    event_time_us=to_us(NOW - timedelta(days=60)),
+                    end_user=f"user-{number}",
+                )
+                for number in range(7)
+            ]
+        )
+        services.projection.catch_up()
+        monkeypatch.setattr(erasing.Pace, "rest", lambda *_: services.retention._stopping.set())
+        (report,) = services.retention.apply()
+        assert report.events == 2
+    monkeypatch.undo()
+    with open_installation(settings, clock) as services:
+        (report,) = services.retention.apply()
+        assert report.events == 5
+        page = services.administration.audit.page(
+            operator, AuditFilter(), before_number=None, limit=2
+        )
+        assert [shown.after and shown.after["events"] for shown in page] == [5, 2]
+    assert b"user-3" not in b"".join(path.read_bytes() for path in data.glob("*.sqlite3*"))

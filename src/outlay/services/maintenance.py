@@ -41,9 +41,12 @@ class Maintenance:
         The cube is made anew, too, when this was interrupted before.
         """
         with self._alone():
-            changed = change()
+            try:
+                changed = change()
+            finally:
+                if self._projection.is_outdated:
+                    self._ledger.purge()
             if self._projection.is_outdated:
-                self._ledger.purge()
                 for _ in self._projection.rebuild():
                     pass
         return changed

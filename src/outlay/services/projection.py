@@ -73,6 +73,8 @@ class Projection:
         self._failure: str | None = None
         self._unfolded = 0
         self._last_upkeep = time.monotonic()
+        self._unbuildable = ""
+        """The edition of a ledger that is damaged."""
         self._outdated: tuple[str, float] | None = None
         """The edition that the cube is not made of, and since when, in monotonic seconds."""
         self.changes = Changes(is_complete=not cubes.is_shared)
@@ -152,8 +154,7 @@ class Projection:
         if not self._is_loader():
             return
         if self._is_stale():
-            for _ in self.rebuild():
-                pass
+            self._replace_stale()
         if self.pending_events:
             self.catch_up()
         now = time.monotonic()
@@ -166,6 +167,18 @@ class Projection:
         elif not self.pending_events:
             with self._loading:
                 self._slot.cube.compact_one(bucket_at(self._clock.now() - COMPACT_AFTER))
+
+    def _replace_stale(self) -> None:
+        """Make the cube anew; go on with the present one where the ledger is damaged.
+
+        It has what it was loaded with before the damage, and new events must not wait for that.
+        """
+        try:
+            for _ in self.rebuild():
+                pass
+        except Damaged as error:
+            self._unbuildable = self._ledger.edition
+            logger.error("the cube cannot be made anew: %s", error.message)  # noqa: TRY400
 
     def _is_loader(self) -> bool:
         """Whether this node loads the cube; of one that is shared, find out how far it is."""
@@ -214,7 +227,7 @@ class Projection:
 
         Another node, that is: whoever rewrites rows here rebuilds the cube once that is done.
         """
-        if not self.is_outdated:
+        if not self.is_outdated or self._unbuildable == self._ledger.edition:
             self._outdated = None
             return False
         edition, now = self._ledger.edition, time.monotonic()

@@ -1,0 +1,38 @@
+"""What a client sees of damage: its own error, which names what is damaged, and nothing else."""
+
+import pysqlite3
+import pytest
+from tests.acceptance.conftest import Server
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_a_damaged_request_is_not_shown_and_others_are(server: Server, accept: str) -> None:
+    tenant = server.tenant()
+    for name in ("whole", "damaged"):
+        event = {
+            "eventId": f"{name}-{accept}",
+            "eventTime": "2026-11-20T09:00:00Z",
+            "model": "openai/gpt-5.5",
+            "usage": {"inputTokens": 7, "outputTokens": 8},
+        }
+        posted = server.http.post("/v1/usage/events", json=[event], headers=tenant.headers)
+        assert posted.status_code == 200, posted.text
+    server.services.projection.catch_up()
+    connection = pysqlite3.connect(server.services.settings.database_path)
+    connection.execute(
+        "UPDATE usage_event SET cost_pusd = 999 WHERE event_id = ?", (f"damaged-{accept}",)
+    )
+    connection.commit()
+    connection.close()
+    headers = {**tenant.headers, "Accept": accept}
+
+    shown = server.http.get(f"/requests/damaged-{accept}", headers=headers)
+    page = server.http.get("/requests", headers=headers, params={"preset": "all"})
+    whole = server.http.get(f"/requests/whole-{accept}", headers=tenant.headers)
+
+    for answer in (shown, page):
+        assert answer.status_code == 500
+        assert "ledger-checksum" in answer.text
+        assert "restore it from a backup" in answer.text
+    assert whole.status_code == 200
+    assert "outlay_scrub_faults 0.0" in server.http.get("/metrics").text
