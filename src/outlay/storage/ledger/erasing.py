@@ -29,10 +29,10 @@ from outlay.storage.ledger.rows import (
     replace_in_facts,
 )
 
-LOCK_SECONDS: Final = 0.015
+LOCK_SECONDS: Final = 0.01
 """Aimed at for a transaction, its fsync included."""
 MIN_ROWS: Final = 20
-MAX_ROWS: Final = 1_000
+MAX_ROWS: Final = 400
 FIRST_ROWS: Final = 100
 REST: Final = 3.0
 """Seconds of rest per second of work: a quarter of one core, and of the disk."""
