@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -512,7 +513,8 @@ def test_a_public_issuer_cannot_point_into_private_networks(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As if 127.0.0.1 were public and ::1 private."""
-    monkeypatch.setattr(sso_provider, "is_public_address", lambda address: address.version == 4)
+    public = SimpleNamespace(allows=lambda address: address.version == 4)
+    monkeypatch.setattr(sso_provider, "PUBLIC", public)
     email = world.people[Role.OWNER].member.email
     provider.metadata["token_endpoint"] = "http://[::1]:9/token"
     assert sign_in(world, provider, sub="14", email=email) is None

@@ -57,8 +57,7 @@ def test_malformed_keys_are_refused_without_a_look_at_the_database(
     def fail(*_: object) -> None:
         raise AssertionError("the database was asked")
 
-    monkeypatch.setattr(gate.services.api_keys, "_read", fail)
-    monkeypatch.setattr(gate.services.api_keys._credentials, "_load", fail)
+    monkeypatch.setattr(gate.services.api_keys, "_find", fail)
     changed = gate.key[:-1] + ("a" if gate.key[-1] != "a" else "b")
     for key in (changed, "otl_", "sk-proj-123", gate.key + "x", gate.key.upper(), "otl__" * 20):
         assert parse_key(key) is None
@@ -222,7 +221,10 @@ def test_a_name_that_points_at_a_metadata_service_is_not_connected_to(
     import aiohttp.resolver
 
     async def resolve(*_: object, **__: object) -> list[dict[str, Any]]:
-        return [{"hostname": "x", "host": "169.254.169.254", "port": 80, "family": 2}]
+        return [
+            {"hostname": "x", "host": "169.254.169.254", "port": 80, "family": 2},
+            {"hostname": "x", "host": "fd20:ce::254", "port": 80, "family": 10},
+        ]
 
     monkeypatch.setattr(aiohttp.resolver.ThreadedResolver, "resolve", resolve)
     upstream = gate.administration.upstreams.create(

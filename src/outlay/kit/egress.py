@@ -95,19 +95,16 @@ def parse_egress(text: str) -> Egress:
     return Egress(is_private_open=False, exceptions=parse_networks(word))
 
 
-class AddressRefused(PermissionError):
-    """The address is one that may not be connected to."""
-
-
 def guarded_socket(
     permits: Callable[[Address], bool],
 ) -> Callable[[tuple[Any, ...]], socket.socket]:
-    """A socket factory for aiohttp's connector; AddressRefused for what is not permitted."""
+    """A socket factory for aiohttp's connector; PermissionError for what is not permitted."""
 
     def make(info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, target = info
-        if not permits(ip_address(target[0].partition("%")[0])):
-            raise AddressRefused(errno.EACCES, "the address may not be connected to")
+        address = ip_address(target[0].partition("%")[0])
+        if not permits(address):
+            raise PermissionError(errno.EACCES, f"{address} may not be connected to")
         return socket.socket(family, kind, protocol)
 
     return make

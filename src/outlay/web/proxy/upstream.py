@@ -1,6 +1,7 @@
 """Calling upstreams: the only place that knows the HTTP client."""
 
 import asyncio
+import errno
 import io
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -10,7 +11,7 @@ from aiohttp.helpers import TimerNoop
 from multidict import CIMultiDict
 from yarl import URL
 
-from outlay.kit.egress import AddressRefused, Egress, guarded_socket
+from outlay.kit.egress import Egress, guarded_socket
 from outlay.web.http.errors import is_out_of_files, out_of_files
 from outlay.web.proxy.connection import BoundedConnector, TooManyInformational
 from outlay.web.proxy.hops import HOPS
@@ -212,7 +213,7 @@ def _failure(error: Exception) -> UpstreamFailure:
         case aiohttp.ClientConnectorDNSError():
             text = "The provider's host name is not known."
             return UpstreamFailure("upstream-unknown-host", text, is_unsent=True)
-        case aiohttp.ClientConnectorError() if isinstance(error.os_error, AddressRefused):
+        case aiohttp.ClientConnectorError() if error.os_error.errno == errno.EACCES:
             text = "The provider's address is one that may not be called."
             return UpstreamFailure(
                 "upstream-forbidden-address", text, is_unsent=True, is_final=True
