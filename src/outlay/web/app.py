@@ -135,6 +135,7 @@ class Application:
         await receive()
         await preloading
         await self._proxy.close()
+        self.connections.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -70,6 +70,7 @@ class Connections:
         self._clients: dict[str, _Pool] = {}
         self._pools: dict[Connection, tuple[_Pool, str]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     def __len__(self) -> int:
         return len(self._pools)
@@ -89,7 +90,7 @@ class Connections:
         for each in (self._all, pool):
             each.count += 1
             each.waiting[Stage.HEAD][connection] = None
-        if self._timer is None:
+        if self._timer is None and not self._is_closed:
             self._sweep_later()
         return True
 
@@ -116,6 +117,15 @@ class Connections:
                 waiting.pop(connection, None)
         if not client_pool.count:
             self._clients.pop(client, None)
+
+    def close(self) -> None:
+        """End all connections and look after none any more: the server stops."""
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._pools):
+            self.remove(connection)
+            connection.make_room()
 
     def _make_room(self, pool: _Pool) -> bool:
         self.refused += 1
