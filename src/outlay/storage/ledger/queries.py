@@ -125,7 +125,7 @@ ORGANIZATIONS: Final = "SELECT DISTINCT organization_id FROM usage_event"
 COUNT_EVENTS: Final = "SELECT count(*) FROM usage_event WHERE seq <= ?"
 COUNT_CONFLICTS: Final = "SELECT count(*) FROM usage_conflict"
 IDENTITY: Final = "SELECT ledger_id, schema_version FROM ledger_identity"
-RAISE_SCHEMA: Final = "UPDATE ledger_identity SET schema_version = ?"
+SET_SCHEMA: Final = "UPDATE ledger_identity SET schema_version = ?"
 HAS_IDENTITY: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'ledger_identity'"
 INSERT_IDENTITY: Final = (
     "INSERT INTO ledger_identity (ledger_id, schema_version, created_at_us) VALUES (?, ?, ?)"

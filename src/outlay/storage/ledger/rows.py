@@ -36,9 +36,6 @@ ROW_COLUMNS: Final = ("seq", "recorded_at_us", "facts_digest", *EVENT_FIELDS)
 COLUMN: Final = {name: index for index, name in enumerate(ROW_COLUMNS)}
 """Position of each column in an EventRow, for readers that cannot afford objects."""
 
-SCHEMA_VERSION: Final = 3
-"""Of the ledger's tables, on every engine."""
-
 DIGEST_BYTES: Final = 16
 GENESIS: Final = bytes(DIGEST_BYTES)
 """What the first batch is chained to."""

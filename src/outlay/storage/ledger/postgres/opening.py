@@ -1,4 +1,4 @@
-"""The ledger's tables, made by whoever opens it first, and the end of its chain."""
+"""The ledger's tables, created or upgraded by whoever opens it first, and the end of its chain."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.rows import SCHEMA_VERSION
+from outlay.storage.ledger.schema import BeforeUpgrade, Schema
 from outlay.storage.postgres import (
     LEDGER_LOCK,
     LOCK,
@@ -16,6 +16,10 @@ from outlay.storage.postgres import (
     enter_all,
     wall_of,
 )
+
+PACKAGE: Final = "outlay.storage.ledger.postgres"
+
+SCHEMA: Final = Schema(first=3, steps=())
 
 WALLED: Final = (
     "usage_event",
@@ -29,31 +33,44 @@ WALLED: Final = (
 
 HEAD: Final = (
     "SELECT coalesce((SELECT last_seq FROM usage_batch ORDER BY batch_id DESC LIMIT 1), 0), "
-    "rewrites FROM ledger_identity"
+    "rewrites, schema_version FROM ledger_identity"
 )
-"""How far the ledger reaches, and how often identities in its rows were erased."""
+"""How far the ledger reaches, how often identities in its rows were erased, and its schema."""
+
+END: Final = (
+    "SELECT schema_version, coalesce(batch_id, 0), coalesce(last_seq, 0), checksum "
+    "FROM ledger_identity LEFT JOIN "
+    "(SELECT * FROM usage_batch ORDER BY batch_id DESC LIMIT 1) AS last_batch ON true"
+)
+"""The schema, and what the next batch follows; without a checksum before the first batch."""
 
 _HAS_LEDGER: Final = "SELECT to_regclass('ledger_identity')"
+_WALLED: Final = "SELECT tablename FROM pg_policies WHERE schemaname = current_schema()"
 
 
-def create_schema(writer: MarkedConnection, clock: Clock) -> None:
-    """Make the tables, unless another node has; Damaged when they are of another version."""
+def prepare_tables(
+    writer: MarkedConnection, clock: Clock, schema: Schema, before_upgrade: BeforeUpgrade
+) -> None:
+    """Create the tables, or upgrade them; one node does, the others wait for it.
+
+    Raises Damaged when a newer Outlay wrote them.
+    """
     with writer.raw.transaction():
         writer.execute(LOCK, (SCHEMA_LOCK,))
         if writer.execute(_HAS_LEDGER).fetchone() == (None,):
-            for statement in load_statements("outlay.storage.ledger.postgres", "schema"):
+            for statement in load_statements(PACKAGE, "schema"):
                 writer.execute(statement)
-            for table in WALLED:
+            identity = (uuid7(clock), schema.version, to_us(clock.now()))
+            writer.execute(queries.INSERT_IDENTITY, identity)
+        else:
+            writer.execute(LOCK, (LEDGER_LOCK,))  # nodes of the older version may still be writing
+            enter_all(writer)
+            schema.upgrade(writer, before_upgrade)
+        walled = {table for (table,) in writer.execute(_WALLED)}
+        for table in WALLED:
+            if table not in walled:
                 for statement in wall_of(table):
                     writer.execute(statement)
-            identity = (uuid7(clock), SCHEMA_VERSION, to_us(clock.now()))
-            writer.execute(queries.INSERT_IDENTITY, identity)
-    _, version = writer.execute(queries.IDENTITY).fetchone() or ("", 0)
-    if version != SCHEMA_VERSION:
-        raise Damaged(
-            f"the ledger has schema {version}, this Outlay knows {SCHEMA_VERSION}",
-            code="ledger-schema",
-        )
 
 
 def check_end(writer: MarkedConnection) -> tuple[str, int, int]:
@@ -66,7 +83,7 @@ def check_end(writer: MarkedConnection) -> tuple[str, int, int]:
         writer.execute(LOCK, (LEDGER_LOCK,))
         (ledger_id, _) = writer.execute(queries.IDENTITY).fetchone() or ("", 0)
         (last_event_seq,) = writer.execute(queries.LAST_SEQ_OF_EVENTS).fetchone() or (0,)
-        last_seq, rewrites = writer.execute(HEAD).fetchone() or (0, 0)
+        last_seq, rewrites, _ = writer.execute(HEAD).fetchone() or (0, 0, 0)
     if last_event_seq != last_seq:
         raise Damaged(
             f"the ledger ends at event {last_event_seq} but its last batch at {last_seq}; "

@@ -58,6 +58,11 @@ class Spool:
         """Whether nothing waits; known without a look at the file."""
         return self._entries == 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for anything."""
+        return self.size >= self._capacity
+
     def append(
         self,
         events: Sequence[UsageEvent],

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
-from typing import Final
+from typing import ClassVar, Final
 
 import psycopg
 from typing_extensions import override
@@ -32,7 +32,13 @@ from outlay.storage.ledger.postgres.intents import (
     put_intents,
 )
 from outlay.storage.ledger.postgres.keys import is_taken, put_keys, take_keys
-from outlay.storage.ledger.postgres.opening import HEAD, check_end, create_schema
+from outlay.storage.ledger.postgres.opening import (
+    END,
+    HEAD,
+    SCHEMA,
+    check_end,
+    prepare_tables,
+)
 from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import PostgresSpending
@@ -47,6 +53,7 @@ from outlay.storage.ledger.rows import (
     facts_digest,
     to_row,
 )
+from outlay.storage.ledger.schema import BeforeUpgrade, Schema, announce
 from outlay.storage.ledger.store import (
     MAX_COMMIT_EVENTS,
     Committed,
@@ -76,10 +83,17 @@ SIGN_SECONDS: Final = 10.0
 class PostgresLedger(PostgresReading, Ledger):
     """Append-only usage events in one PostgreSQL database. Thread-safe."""
 
+    schema: ClassVar[Schema] = SCHEMA
     spending: PostgresSpending
 
     def __init__(
-        self, database: PostgresDatabase, clock: Clock, *, node_id: str, spool: Spool
+        self,
+        database: PostgresDatabase,
+        clock: Clock,
+        *,
+        node_id: str,
+        spool: Spool,
+        before_upgrade: BeforeUpgrade = announce,
     ) -> None:
         """Open or create the ledger.
 
@@ -98,8 +112,9 @@ class PostgresLedger(PostgresReading, Ledger):
         self._known_at = clock.now()
         self._spool = spool
         self._is_away = False
+        self._outdated: str | None = None
         try:
-            self._prepare(self._writer)
+            self._prepare(self._writer, before_upgrade)
             self._give_sign()
             self._drain()
         except BaseException:
@@ -109,9 +124,28 @@ class PostgresLedger(PostgresReading, Ledger):
         self._begin_writing()
         self._watch.start()
 
-    def _prepare(self, writer: MarkedConnection) -> None:
-        create_schema(writer, self._clock)
+    def _prepare(self, writer: MarkedConnection, before_upgrade: BeforeUpgrade = announce) -> None:
+        prepare_tables(writer, self._clock, self.schema, before_upgrade)
         self.ledger_id, self._last_seq, self._rewrites = check_end(writer)
+
+    def _check_version(self, version: int) -> None:
+        """Raise Unavailable when another node has upgraded the tables meanwhile.
+
+        What comes in is put aside for the newer Outlay that is started in this one's place.
+        """
+        if version > self.schema.version:
+            self._outdated = (
+                f"another node has upgraded the ledger to schema {version}; this Outlay knows "
+                f"schema {self.schema.version}: install the newer version and restart"
+            )
+            raise Unavailable(self._outdated, code="ledger-too-new")
+
+    @property
+    @override
+    def failure(self) -> str | None:
+        if self._is_away and self._spool.is_full:
+            return "the database does not answer, and the local journal is full"
+        return self._outdated or super().failure
 
     @override
     @contextmanager
@@ -127,7 +161,8 @@ class PostgresLedger(PostgresReading, Ledger):
         """Sequence number of the last event that anybody had acknowledged before this call."""
         look, instant = next(self._looks), self._clock.now()
         with self._reading() as reader:
-            seq, rewrites = reader.execute(HEAD).fetchone()
+            seq, rewrites, version = reader.execute(HEAD).fetchone()
+        self._check_version(version)
         if rewrites > self._rewrites:  # by another node: what is in memory says what it said before
             self._recent.clear()
         with self._committed:
@@ -214,7 +249,8 @@ class PostgresLedger(PostgresReading, Ledger):
         """Take note that the database is away."""
         self._drop_writer()
         if not self._is_away:
-            logger.warning("the database is away: %s", away(error).message)
+            known = error if isinstance(error, Unavailable) else away(error)
+            logger.warning("events go to the local journal: %s", known.message)
         self._is_away = True
 
     def _put_aside(
@@ -304,8 +340,9 @@ class PostgresLedger(PostgresReading, Ledger):
         now_us: int,
     ) -> Batch | None:
         """Store the new ones of the drafts as the next batch; fill in the other outcomes."""
-        last = writer.execute(queries.LAST_BATCH).fetchone()
-        last_batch_id, last_seq, chain = last or (0, 0, GENESIS)
+        end = writer.execute(END).fetchone() or (0, 0, 0, GENESIS)
+        version, last_batch_id, last_seq, chain = end
+        self._check_version(version)
         fresh = take_keys(writer, events, drafts, outcomes)
         sequence = count(last_seq + 1)
         rows = [(next(sequence), *draft[1:]) for draft in fresh]
@@ -313,7 +350,7 @@ class PostgresLedger(PostgresReading, Ledger):
             return None
         copy_events(writer, rows)
         batch = Batch(last_batch_id + 1, rows[0][0], rows[-1][0], now_us, rows)
-        checksum = batch_checksum(chain, rows)
+        checksum = batch_checksum(chain or GENESIS, rows)
         head = (batch.batch_id, batch.first_seq, batch.last_seq, now_us, checksum)
         writer.execute(queries.INSERT_BATCH, (*head, len(ROW_COLUMNS)))
         self.spending.count(writer, rows)

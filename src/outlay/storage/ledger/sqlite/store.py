@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pysqlite3 as driver
 from typing_extensions import override
@@ -20,7 +20,6 @@ from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
-    SCHEMA_VERSION,
     Batch,
     EventRow,
     Intent,
@@ -29,34 +28,53 @@ from outlay.storage.ledger.rows import (
     facts_json,
     to_row,
 )
+from outlay.storage.ledger.schema import BeforeUpgrade, Schema, announce, run_statements
 from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.store import Committed, Ledger, LedgerContents, Settled
 from outlay.storage.sqlite import connect, truncate_log
 
 PACKAGE: Final = "outlay.storage.ledger.sqlite"
 
+SCHEMA: Final = Schema(
+    first=1,
+    steps=(
+        run_statements(PACKAGE, "upgrade_2"),
+        run_statements(PACKAGE, "upgrade_3"),
+    ),
+)
+
 
 class SqliteLedger(SqliteReading, Ledger):
     """Append-only usage events in one SQLite file. Thread-safe."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    schema: ClassVar[Schema] = SCHEMA
+
+    def __init__(
+        self, path: Path, clock: Clock, *, before_upgrade: BeforeUpgrade = announce
+    ) -> None:
         """Open or create the ledger at `path`; raises Damaged when its tail is not intact."""
         SqliteReading.__init__(self, path)
         Ledger.__init__(self, clock)
         self._writer = connect(path)
-        self._prepare()
-        self.open_readers()
+        try:
+            self._prepare(before_upgrade)
+            self.open_readers()
+        except BaseException:
+            self.close_readers()
+            self._writer.close()
+            raise
         self._begin_writing()
 
-    def _prepare(self) -> None:
-        """Create the schema, load the end of the chain."""
+    def _prepare(self, before_upgrade: BeforeUpgrade = announce) -> None:
+        """Create or upgrade the tables, load the end of the chain."""
         self._writer.execute("BEGIN IMMEDIATE")
-        self._upgrade()
+        if self._writer.execute(queries.HAS_IDENTITY).fetchone():
+            self.schema.upgrade(self._writer, before_upgrade)
         for statement in load_statements(PACKAGE, "schema"):
             self._writer.execute(statement)
         identity = self._writer.execute(queries.IDENTITY).fetchone()
         if identity is None:
-            identity = (uuid7(self._clock), SCHEMA_VERSION)
+            identity = (uuid7(self._clock), self.schema.version)
             now_us = to_us(self._clock.now())
             self._writer.execute(queries.INSERT_IDENTITY, (*identity, now_us))
         self._writer.execute("COMMIT")
@@ -73,24 +91,6 @@ class SqliteLedger(SqliteReading, Ledger):
                 f"{self._last_seq}; restore it from a backup",
                 code="ledger-tail",
             )
-
-    def _upgrade(self) -> None:
-        """Bring the tables of an older version to this one, in the transaction under way."""
-        if not self._writer.execute(queries.HAS_IDENTITY).fetchone():
-            return
-        (version,) = self._writer.execute(queries.IDENTITY).fetchone()[1:]
-        if version > SCHEMA_VERSION:
-            raise Damaged(
-                f"the ledger was written by a newer Outlay (schema {version}); "
-                f"this one reads up to schema {SCHEMA_VERSION}",
-                code="ledger-too-new",
-            )
-        for following in range(version + 1, SCHEMA_VERSION + 1):
-            for statement in load_statements(
-                "outlay.storage.ledger.sqlite", f"upgrade_{following}"
-            ):
-                self._writer.execute(statement)
-            self._writer.execute(queries.RAISE_SCHEMA, (following,))
 
     @override
     def newest_seq(self) -> int:
