@@ -41,6 +41,7 @@ from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
 from outlay.services.scrubbing import Scrubbing
+from outlay.services.senders import Senders
 from outlay.services.sign_in import SignIn
 from outlay.services.spend_counters import LocalCounters, SharedCounters, SpendCounters
 from outlay.services.sso import Sso
@@ -94,6 +95,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         recovery = Recovery(ledger, recorder, rescue)
         recovery.settle_own()
         access = Access(directory, clock)
+        senders = Senders(access, recorder, clock)
         api_keys = ApiKeys(directory, clock, attribution.meet_key)
         passwords = Passwords()
         trail = Trail(directory, open_checkpoints(settings), clock)
@@ -130,7 +132,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             verification.refresh,
         )
         scrubbing = Scrubbing(ledger, directory, administration.audit, stores.nodes, clock)
-        watch = DirectoryWatch(directory, caches, urgent=api_keys.refresh)
+        watch = DirectoryWatch(directory, caches, urgent=(api_keys.refresh, senders.refresh))
         retention = Retention(
             directory,
             trail,
@@ -164,6 +166,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 retention=retention,
                 router=router,
                 scrubbing=scrubbing,
+                senders=senders,
                 tracing=Tracing(directory, recorder, clock),
                 sso=Sso(
                     directory,

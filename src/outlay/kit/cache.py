@@ -9,7 +9,11 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Remembers what `load` answered. Thread-safe: races only repeat work."""
+    """Remembers what `load` answered. Thread-safe: races only repeat work.
+
+    That there is nothing, None, is not remembered: callers could ask for any number of things that
+    there are not.
+    """
 
     def __init__(self, load: Callable[[K], V], capacity: int = 10_000) -> None:
         self._load = load
@@ -30,6 +34,8 @@ class Cache(Generic[K, V]):
         except KeyError:
             generation = self._generation
             value = self._load(key)
+            if value is None:
+                return value
             with self._lock:
                 if generation != self._generation:
                     return value  # read before a refresh: true for this caller, not for the next
@@ -39,10 +45,20 @@ class Cache(Generic[K, V]):
             return value
 
     def reload(self, key: K) -> V:
-        """The answer for a key, loaded anew."""
+        """The answer for a key, loaded anew; what is known stays when that fails."""
         with self._loading:
-            value = self._known[key] = self._load(key)
+            value = self._load(key)
+            with self._lock:
+                if value is None:
+                    self._known.pop(key, None)
+                else:
+                    self._known[key] = value
         return value
+
+    def values(self) -> list[V]:
+        """All answers that are known."""
+        with self._lock:
+            return list(self._known.values())
 
     def refresh(self) -> None:
         """Load every known answer anew; readers see the old one until the new one is there."""

@@ -1,10 +1,11 @@
 """From credential to actor: who somebody is."""
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from outlay.domain.access_token import TOKEN_PREFIX
+from outlay.domain.access_token import TOKEN_PREFIX, AccessToken
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Scope
 from outlay.domain.errors import Unauthenticated, Unavailable
 from outlay.kit.clock import Clock, in_us, to_us
@@ -22,6 +23,16 @@ SESSION_IDLE: Final = timedelta(hours=12)
 SESSION_LIFETIME: Final = timedelta(days=7)
 SESSION_TOUCH: Final = timedelta(minutes=5)
 """How stale the note of a session's last use may be: not every request writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenHolder:
+    """Who has an access token that is not revoked."""
+
+    token: AccessToken
+    digest: bytes
+    """Of the secret."""
+    actor: Actor
 
 
 class Access:
@@ -58,22 +69,42 @@ class Access:
 
     def actor_of_token(self, token: str) -> Actor:
         """Who an access token belongs to; Unauthenticated for unknown, expired or revoked ones."""
-        refused = Unauthenticated("The access token is unknown, expired or revoked.")
-        prefix, _, rest = token.partition("_")
-        token_id, _, secret = rest.partition("_")
-        if prefix != TOKEN_PREFIX or not token_id or not secret:
-            raise refused
+        token_id, secret = parse_token(token)
+        return check_token(self.find_token(token_id), secret, to_us(self._clock.now()))
+
+    def find_token(self, token_id: str) -> TokenHolder | None:
+        """Who has a token, None when it is unknown or revoked."""
         with self._directory.read() as session:
             found = find_access_token(session, token_id)
-            offered = digest_secret(secret)
-            is_right = is_same_digest(found[1] if found else bytes(len(offered)), offered)
-            if found is None or not is_right or not found[0].is_good_at(to_us(self._clock.now())):
-                raise refused
-            stored = found[0]
+            if found is None or found[0].is_revoked:
+                return None
+            stored, digest = found
             actor = actor_for(session, stored.member_id, stored.scopes, Channel.TOKEN, token_id)
         if actor is None:
-            raise refused
-        return actor
+            return None
+        return TokenHolder(token=stored, digest=digest, actor=actor)
+
+
+def parse_token(token: str) -> tuple[str, str]:
+    """Id and secret of an access token; raises Unauthenticated for anything else."""
+    prefix, _, rest = token.partition("_")
+    token_id, _, secret = rest.partition("_")
+    if prefix != TOKEN_PREFIX or not token_id or not secret:
+        raise _refused()
+    return token_id, secret
+
+
+def check_token(holder: TokenHolder | None, secret: str, now_us: int) -> Actor:
+    """Whose token it is; raises Unauthenticated unless the secret is right and still valid."""
+    offered = digest_secret(secret)
+    is_right = is_same_digest(holder.digest if holder else bytes(len(offered)), offered)
+    if holder is None or not is_right or not holder.token.is_good_at(now_us):
+        raise _refused()
+    return holder.actor
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated("The access token is unknown, expired or revoked.")
 
 
 def actor_for(

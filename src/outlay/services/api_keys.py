@@ -20,6 +20,7 @@ from outlay.storage.directory.engine import Directory
 KEY_PREFIX: Final = "otl"
 _SHAPE: Final = re.compile(r"otl_([0-9a-z]{16})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII)
 _ID_PREFIX: Final = "key_"
+_ID: Final = re.compile(r"key_[0-9a-z]{16}", re.ASCII)
 _MAX_RECOGNISED: Final = 100_000
 _NO_DIGEST: Final = digest_secret("")
 
@@ -39,6 +40,11 @@ def parse_key(text: str) -> tuple[str, str] | None:
     if found is None or checksum_of(text[: -len(found[3])]) != found[3]:
         return None
     return _ID_PREFIX + found[1], found[2]
+
+
+def is_key_id(text: str) -> bool:
+    """Whether an id is of the form that the ids of our keys have."""
+    return _ID.fullmatch(text) is not None
 
 
 class ApiKeys:
@@ -106,6 +112,10 @@ class ApiKeys:
         if len(recognised) < _MAX_RECOGNISED:
             recognised[whole] = api_key
         return api_key
+
+    def knows_any(self) -> bool:
+        """Whether there is a key that would be recognised without the directory."""
+        return any(self._is_usable(api_key) for api_key, _ in list(self._credentials.values()))
 
     def _is_usable(self, api_key: ApiKey) -> bool:
         if api_key.is_revoked or api_key.is_deleted:

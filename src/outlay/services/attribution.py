@@ -1,7 +1,7 @@
 """Whose request it was: key → project, creator, user, and the user's groups at that time."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from outlay.domain.errors import Unavailable
@@ -9,6 +9,7 @@ from outlay.domain.event import join_groups
 from outlay.domain.organization import ApiKey, GroupMembership
 from outlay.domain.report import UsageReport
 from outlay.kit.cache import Cache
+from outlay.services.api_keys import is_key_id
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups, list_memberships
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 class _Known:
     """What the directory says of one organization."""
 
+    revision: int
+    """Of the directory, when it was read."""
     keys: dict[str, ApiKey] = field(default_factory=dict)
     memberships: dict[str, list[GroupMembership]] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
@@ -30,10 +33,14 @@ class _Known:
     revision: int = 0
     """Of the directory, when it was read."""
 
+    def has_key_of(self, report: UsageReport) -> bool:
+        """Whether the API key that a report names, if any, is among it."""
+        return not report.api_key_id or report.api_key_id in self.keys
+
     def has_all_of(self, report: UsageReport) -> bool:
         """Whether everything that a report names is among it."""
         return (
-            (not report.api_key_id or report.api_key_id in self.keys)
+            self.has_key_of(report)
             and (not report.user_id or report.user_id.lower() in self.members)
             and all(name in self.groups or name.lower() in self.groups for name in report.groups)
         )
@@ -50,11 +57,16 @@ class Attribution:
         """Read again what is known of the directory."""
         self._known.refresh()
 
-    def meet(self, organization_id: str, reports: Iterable[UsageReport]) -> None:
+    def load(self, organization_id: str) -> None:
+        """Have in memory what there is of an organization."""
+        self._known.get(organization_id)
+
+    def meet(self, organization_id: str, reports: Sequence[UsageReport]) -> None:
         """Look up what reports name and is not known: it may be new.
 
         What is recorded of an event stays for good, so it is not decided from what was true a
-        moment ago. Not from an event loop.
+        moment ago. Raises Unavailable when a report names what may be a new API key of ours and
+        the directory does not answer. Not from an event loop.
         """
         known = self._known.get(organization_id)
         if all(map(known.has_all_of, reports)):
@@ -63,7 +75,9 @@ class Attribution:
             if self._directory.revision() != known.revision:
                 self._known.reload(organization_id)
         except Unavailable as error:
-            # Events are taken while the directory is away; then this is the best there is.
+            if any(is_key_id(each.api_key_id) and not known.has_key_of(each) for each in reports):
+                raise
+            # Other events are taken while the directory is away; this is the best there is.
             logger.debug("what is new is not known: %s", error.message)
 
     def meet_key(self, api_key: ApiKey) -> None:
@@ -111,7 +125,7 @@ class Attribution:
         )
 
     def _read(self, organization_id: str) -> _Known:
-        known = _Known(revision=self._directory.revision())
+        known = _Known(revision=self._directory.revision())  # first: what is read is no older
         with self._directory.read() as session:
             for api_key in list_api_keys(session, organization_id):
                 known.keys[api_key.api_key_id] = api_key

@@ -32,6 +32,7 @@ from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
 from outlay.services.scrubbing import Scrubbing
+from outlay.services.senders import Senders
 from outlay.services.sign_in import SignIn
 from outlay.services.sso import Sso
 from outlay.services.sso_settings import SsoSettings
@@ -89,6 +90,7 @@ class Services:
     retention: Retention
     router: Router
     scrubbing: Scrubbing
+    senders: Senders
     sso: Sso
     tracing: Tracing
     usage_tables: UsageTables

@@ -25,10 +25,10 @@ class DirectoryWatch:
         directory: Directory,
         refresh: Sequence[Callable[[], None]],
         *,
-        urgent: Callable[[], None],
+        urgent: Sequence[Callable[[], None]],
     ) -> None:
         self._followers = (
-            _Follower(directory, "directory-watch-urgent", (urgent,)),
+            _Follower(directory, "directory-watch-urgent", urgent),
             _Follower(directory, "directory-watch", refresh),
         )
 
@@ -41,6 +41,11 @@ class DirectoryWatch:
         """End the threads."""
         for follower in self._followers:
             follower.worker.stop()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the directory did not answer at the last look."""
+        return any(follower.is_away for follower in self._followers)
 
     def check(self) -> None:
         """Refresh if the directory has changed since the last look."""
@@ -57,6 +62,7 @@ class _Follower:
         self._directory = directory
         self._refresh = refresh
         self._revision = directory.revision()
+        self.is_away = False
         self.worker = Worker(name, self._run)
 
     def check(self) -> None:
@@ -79,16 +85,15 @@ class _Follower:
         self._revision = revision
 
     def _run(self, stop: threading.Event) -> None:
-        is_away = False
         told = ""
         while not stop.wait(POLL_SECONDS):
             try:
                 self.check()
-                is_away, told = False, ""
+                self.is_away, told = False, ""
             except Unavailable as error:
-                if not is_away:
+                if not self.is_away:
                     logger.warning("the directory cannot be read: %s", error.message)
-                is_away = True
+                self.is_away = True
             except Damaged as error:
                 if error.message != told:
                     logger.warning("what is kept in memory is not up to date: %s", error.message)

@@ -1,8 +1,12 @@
 """Discovered projects, API keys, users and groups: found in reports, named and merged by people."""
 
 import logging
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Personal
@@ -39,6 +43,11 @@ from outlay.storage.directory.session import ReadSession
 
 logger = logging.getLogger(__name__)
 
+RETRY_SECONDS: Final = 5.0
+"""How long nothing is noted after the directory did not answer."""
+
+_Found = dict[tuple[Dimension, str], Discovered]
+
 
 @dataclass(slots=True)
 class _Known:
@@ -55,6 +64,11 @@ class Discovery:
         self._directory = directory
         self._clock = clock
         self._known: Cache[str, _Known] = Cache(self._read)
+        self._waiting: dict[str, _Found] = {}
+        """What could not be noted yet, by organization."""
+        self._waiting_lock = threading.Lock()
+        self._retry_at = 0.0
+        """When the directory is asked again, in monotonic seconds."""
 
     def refresh(self) -> None:
         """Read again what is known of the directory."""
@@ -69,7 +83,8 @@ class Discovery:
     ) -> None:
         """Remember what events name for the first time, as their reports call it."""
         known = self._known.get(organization_id).values
-        found: dict[tuple[Dimension, str], Discovered] = {}
+        with self._waiting_lock:
+            found = self._waiting.pop(organization_id, {})
         room = {dimension: MAX_DISCOVERED - len(values) for dimension, values in known.items()}
         for report, event in zip(reports, events, strict=True):
             for dimension, value in _named(event):
@@ -87,16 +102,23 @@ class Discovery:
                     source=report.source,
                     created_at_us=to_us(self._clock.now()),
                 )
-        if found:
+        if not found:
+            return
+        # Events are taken without the directory, too: what they name is noted with later ones.
+        if time.monotonic() >= self._retry_at:
             try:
                 self._remember(organization_id, found)
             except Unavailable as error:
-                # Events are taken without the directory, too; the next one that names it tells.
                 logger.debug("what was discovered is not noted: %s", error.message)
+                self._retry_at = time.monotonic() + RETRY_SECONDS
+            else:
+                return
+        with self._waiting_lock:
+            others = self._waiting.get(organization_id, {})
+            everything = {**others, **found}
+            self._waiting[organization_id] = dict(islice(everything.items(), MAX_DISCOVERED))
 
-    def _remember(
-        self, organization_id: str, found: dict[tuple[Dimension, str], Discovered]
-    ) -> None:
+    def _remember(self, organization_id: str, found: _Found) -> None:
         """Write down what is new; a project called like one of ours counts as that from now on."""
         with self._directory.change() as session:
             known = _values(session, organization_id)

@@ -132,8 +132,7 @@ class Gateway:
     def _load(self, api_key: ApiKey) -> None:
         self._router.upstreams(api_key.organization_id)
         self._limits.are_set(api_key)
-        self._prices.of(api_key.organization_id)
-        self._recorder.load(api_key)
+        self._recorder.load(api_key.organization_id)
 
     def begin(self, api_key: ApiKey, caller: Caller, operation: str, *, started: float) -> Exchange:
         """A request that has shown a good key. From here on it counts, whatever becomes of it."""

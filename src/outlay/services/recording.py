@@ -72,9 +72,11 @@ class Recorder:
         self._discovery.note(organization_id, reports, events)
         return self._ledger.submit(events)
 
-    def load(self, api_key: ApiKey) -> None:
-        """Have in memory what attributing the requests of a key needs."""
-        self._attribution.key(api_key.organization_id, api_key.api_key_id)
+    def load(self, organization_id: str) -> None:
+        """Have in memory what making events of an organization needs."""
+        self._prices.of(organization_id)
+        self._attribution.load(organization_id)
+        self._discovery.merges(organization_id)
 
     def event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
         """The event of a report, attributed and priced; Invalid says what is wrong with it."""

@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from outlay.kit.cache import Cache
 
 
@@ -39,6 +41,53 @@ def test_what_was_read_before_a_refresh_is_not_kept_after_it() -> None:
     refreshed.set()
     slow.join()
     assert cache.get("key") == "new"
+
+
+def test_what_is_first_asked_for_during_a_refresh_is_kept() -> None:
+    loaded: list[str] = []
+
+    def load(key: str) -> str:
+        loaded.append(key)
+        if loaded == ["a", "a"]:  # in the middle of the refresh
+            cache.get("b")
+        return key
+
+    cache = Cache(load)
+    cache.get("a")
+    cache.refresh()
+    assert cache.get("b") == "b"
+    assert loaded == ["a", "a", "b"]
+
+
+def test_what_there_is_not_is_not_remembered_and_what_is_gone_is_forgotten() -> None:
+    there = {"a": 1}
+    cache: Cache[str, int | None] = Cache(there.get)
+    for number in range(100):
+        assert cache.get(f"stranger-{number}") is None
+    assert cache.get("a") == 1
+    assert cache.values() == [1]
+
+    there.clear()
+    cache.refresh()
+    assert (cache.get("a"), cache.values()) == (None, [])
+
+
+def test_one_answer_is_loaded_anew_and_the_old_one_stays_when_that_fails() -> None:
+    answers = iter([1, 2])
+
+    def load(_: str) -> int:
+        found = next(answers, None)
+        if found is None:
+            raise OSError("away")
+        return found
+
+    cache = Cache(load)
+    assert cache.get("a") == 1
+    cache.reload("a")
+    assert cache.get("a") == 2
+    with pytest.raises(OSError, match="away"):
+        cache.reload("a")
+    assert cache.get("a") == 2
 
 
 def test_it_does_not_grow_without_bound() -> None:

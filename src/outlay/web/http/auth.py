@@ -83,9 +83,13 @@ class OnPage(Requires):
 
 @dataclass(frozen=True, slots=True)
 class ByToken(Requires):
-    """A permission, by access token: for what browsers have no business with."""
+    """A permission, by access token: for programs that send usage, also without a database."""
 
     channels: frozenset[Channel] = frozenset({Channel.TOKEN})
+
+    @override
+    def _actor(self, request: Request) -> Actor:
+        return services_of(request).senders.actor_of_token(required_token(request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +184,15 @@ def bearer_token(request: Request) -> str | None:
 
 def token_actor(request: Request) -> Actor:
     """Whose access token a request carries; raises Unauthenticated without a good one."""
+    return services_of(request).access.actor_of_token(required_token(request))
+
+
+def required_token(request: Request) -> str:
+    """The token of an `Authorization: Bearer` header; raises Unauthenticated without one."""
     token = bearer_token(request)
     if not token:
         raise Unauthenticated("Send an access token: Authorization: Bearer ota_…")
-    return services_of(request).access.actor_of_token(token)
+    return token
 
 
 def set_session(response: Response, token: str, request: Request) -> None:

@@ -156,13 +156,22 @@ class Proxy:
         await _answer(send, 200, b"ok\n", PLAIN)
 
     async def _readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The process can take requests: the ledger accepts and nothing is being stopped."""
-        fault = self._services.ledger.failure
-        if self._services.gateway.journal.overdue:
-            fault = "the ledger cannot write now"
-        if self._is_closing:
-            fault = "shutting down"
+        """The process can take requests: it knows callers, the ledger accepts, nothing stops."""
+        fault = self._fault()
         await _answer(send, 503 if fault else 200, f"{fault or 'ready'}\n".encode(), PLAIN)
+
+    def _fault(self) -> str | None:
+        """Why requests would be refused, None when they would not."""
+        services = self._services
+        if self._is_closing:
+            return "shutting down"
+        if services.gateway.journal.overdue:
+            return "the ledger cannot write now"
+        if services.watch.is_away and not (
+            services.api_keys.knows_any() or services.senders.knows_any()
+        ):
+            return "the database does not answer, and no caller is known from before"
+        return services.ledger.failure
 
     async def _render_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _answer(send, 200, self._metrics.render(), CONTENT_TYPE)
