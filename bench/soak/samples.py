@@ -15,9 +15,10 @@ from outlay.storage.sqlite import connect
 MIB: Final = 2**20
 
 GAUGES: Final = (
-    Gauge(name="files", slack=10),
-    Gauge(name="connections", slack=20),
-    Gauge(name="threads", slack=10),
+    Gauge(name="files", slack=6),
+    # Bursts come and go: so many clients and pool threads there may be at any time.
+    Gauge(name="connections", slack=10, floor=64),
+    Gauge(name="threads", slack=10, floor=72),
     Gauge(name="memory", unit="MiB", slack=32, share=0.1),
     # Left as large as it was at the last checkpoint: see journal_size_limit in storage/sqlite.py.
     Gauge(name="write-ahead log", unit="MiB", slack=16, floor=72),
@@ -64,11 +65,12 @@ class Sampler:
     def take(self) -> Mapping[str, float]:
         """One sample, by name of gauge."""
         targets = [_target(link) for link in (self._process / "fd").iterdir()]
+        connections = sum(target.startswith("socket:") for target in targets)
         status = (self._process / "status").read_text()
         metrics = self._metrics()
         return {
-            "files": len(targets),
-            "connections": sum(target.startswith("socket:") for target in targets),
+            "files": len(targets) - connections,
+            "connections": connections,
             "threads": _number(r"Threads:\s+(\d+)", status),
             "memory": _number(r"VmRSS:\s+(\d+)", status) / 1024,
             "write-ahead log": _size(self._data / "outlay.sqlite3-wal") / MIB,
