@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA ?= demo-data
 PORT ?= 4100
+MINUTES ?= 20
 
-.PHONY: demo test test-long test-scale mutants lint install scale dist bench screenshots \
+.PHONY: demo test test-long test-scale mutants lint install scale dist bench soak screenshots \
   requirements clean
 
 demo: $(VENV)/.runtime
@@ -58,6 +59,10 @@ bench: $(VENV)/.dev
 	tools/ensure_postgres.sh
 	PYTHON=$(PYTHON) tools/ensure_peers.sh
 	$(BIN)/python -m bench.run
+
+# A server under mixed load for MINUTES: fails when files, memory, threads or anything else grows.
+soak: $(VENV)/.dev
+	$(BIN)/python -m bench.soak --minutes $(MINUTES)
 
 screenshots: $(VENV)/.dev
 	tools/ensure_chromium.sh

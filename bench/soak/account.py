@@ -39,14 +39,14 @@ def compare(data: Path, served: list[Served], load: Load) -> Account:
             for event in map(from_row, batch.rows):
                 (relayed if event.source == "gateway" else sent).append(event)
         open_intents = len(ledger.intents())
-    _compare_relayed(account, relayed, served, load)
-    _compare_sent(account, sent, load)
+    compare_relayed(account, relayed, served, load)
+    compare_sent(account, sent, load)
     if open_intents:
         account.faults.append(f"{open_intents} requests have no outcome")
     return account
 
 
-def _compare_relayed(
+def compare_relayed(
     account: Account, events: list[UsageEvent], served: list[Served], load: Load
 ) -> None:
     """Each answer of the upstream is on record once, with its count, whoever saw it."""
@@ -67,7 +67,7 @@ def _compare_relayed(
             account.faults.append(f"request {request_id} is not on record as {response_id}")
 
 
-def _compare_sent(account: Account, events: list[UsageEvent], load: Load) -> None:
+def compare_sent(account: Account, events: list[UsageEvent], load: Load) -> None:
     """Each event that was acknowledged is on record once; others only if they were sent."""
     account.sent = len(events)
     recorded = {event.event_id: event.input_tokens for event in events}
