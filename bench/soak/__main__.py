@@ -6,6 +6,8 @@ answer of the upstream and every acknowledged event is on record once. 1: a list
 
 import argparse
 import asyncio
+import csv
+import os
 import re
 import shutil
 import signal
@@ -34,11 +36,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0, help="how long [20]")
     parser.add_argument("--seed", type=int, default=1, help="of what is random in the load [1]")
+    parser.add_argument("--samples", type=Path, help="a file for all samples, as CSV")
     arguments = parser.parse_args()
+    if os.environ.get("OUTLAY_DATABASE_URL"):
+        parser.error("the soak looks into SQLite files: unset OUTLAY_DATABASE_URL")
     folder = Path(tempfile.mkdtemp(prefix="outlay-soak-"))
     try:
         with running_upstream() as upstream:
-            lines, faults = soak(folder, upstream, arguments.minutes * 60, arguments.seed)
+            seconds = arguments.minutes * 60
+            lines, faults = soak(folder, upstream, seconds, arguments.seed, arguments.samples)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("\n".join(lines))
@@ -50,7 +56,7 @@ def main() -> int:
 
 
 def soak(
-    folder: Path, upstream: Upstream, seconds: float, seed: int
+    folder: Path, upstream: Upstream, seconds: float, seed: int, samples: Path | None
 ) -> tuple[list[str], list[str]]:
     """Tables of what was found, and what is wrong."""
     data = folder / "data"
@@ -76,6 +82,11 @@ def soak(
     verified = run("verify", "--data", data)
     account = compare(data, upstream.served, load)
 
+    if samples is not None:
+        with samples.open("w", newline="") as file:
+            writer = csv.DictWriter(file, [gauge.name for gauge in GAUGES])
+            writer.writeheader()
+            writer.writerows(sampler.samples)
     trends = trends_of(GAUGES, sampler.samples)
     faults = [f"{trend.gauge.name} grows" for trend in trends if trend.has_grown]
     faults += load.faults + account.faults
@@ -85,7 +96,9 @@ def soak(
         faults.append(f"outlay verify: {verified.stdout}{verified.stderr}")
     text = (folder / "serve.log").read_text()
     if "Traceback" in text:
-        faults.append(f"the log has a traceback: {text[text.index('Traceback') :][:2_000]}")
+        faults.append(
+            f"the log has {text.count('Traceback')} tracebacks; its end is\n{text[-3_000:]}"
+        )
     return [*table_of(trends), "", *describe(load, account)], faults
 
 

@@ -38,7 +38,7 @@ class Sampler:
         self._url = url
         self._interval = interval
         self._stop = threading.Event()
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
     def start(self) -> None:
@@ -59,7 +59,7 @@ class Sampler:
                 self.samples.append(self.take())
                 due += self._interval
                 self._stop.wait(max(0.0, due - time.monotonic()))
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # raised by stop()
             self._failure = error
 
     def take(self) -> Mapping[str, float]:
