@@ -78,7 +78,8 @@ class Load:
         """Load for so long; everybody has been answered when this returns."""
         self._until = time.monotonic() + seconds
         timeout = aiohttp.ClientTimeout(total=60)
-        connector = aiohttp.TCPConnector(limit=0)
+        # The server closes a connection after 5 s without a request; clients should not be later.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             await asyncio.gather(
                 *(self._repeat(self._call, session, pause=0.15) for _ in range(8)),

@@ -16,12 +16,11 @@ from outlay.kit.clock import FixedClock
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
-    SCHEMA_VERSION,
     batch_checksum,
     from_row,
 )
 from outlay.storage.ledger.sqlite import store as sqlite_module
-from outlay.storage.ledger.sqlite.store import SqliteLedger
+from outlay.storage.ledger.sqlite.store import SCHEMA, SqliteLedger
 from outlay.storage.sqlite import check_sqlite_version, connect
 
 
@@ -164,11 +163,11 @@ def test_a_ledger_of_a_newer_schema_is_refused_and_left_as_it_is(
     ledger.append([make_event()])
     ledger.close()
     with pysqlite3.connect(path) as connection:
-        connection.execute("UPDATE ledger_identity SET schema_version = ?", (SCHEMA_VERSION + 1,))
+        connection.execute("UPDATE ledger_identity SET schema_version = ?", (SCHEMA.version + 1,))
     connection.close()
     before = path.read_bytes()
 
-    with pytest.raises(Damaged, match=f"newer Outlay .schema {SCHEMA_VERSION + 1}"):
+    with pytest.raises(Damaged, match=f"newer Outlay .schema {SCHEMA.version + 1}"):
         SqliteLedger(path, clock)
     assert path.read_bytes() == before
 

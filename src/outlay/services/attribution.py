@@ -30,8 +30,6 @@ class _Known:
     """Member id by id and by e-mail address in lower case."""
     groups: dict[str, str] = field(default_factory=dict)
     """Group id by id and by name in lower case."""
-    revision: int = 0
-    """Of the directory, when it was read."""
 
     def has_key_of(self, report: UsageReport) -> bool:
         """Whether the API key that a report names, if any, is among it."""
