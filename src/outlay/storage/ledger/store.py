@@ -332,6 +332,11 @@ class Ledger(LedgerReader):
         return self._failure
 
     @property
+    def refusal(self) -> str | None:
+        """Why nothing is accepted now, None while all is well."""
+        return self.failure
+
+    @property
     def journaled(self) -> int:
         """Events and intents that wait in a local journal for the database; 0 without one."""
         return 0

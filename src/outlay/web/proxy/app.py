@@ -171,7 +171,7 @@ class Proxy:
             services.api_keys.knows_any() or services.senders.knows_any()
         ):
             return "the database does not answer, and no caller is known from before"
-        return services.ledger.failure
+        return services.ledger.refusal
 
     async def _render_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _answer(send, 200, self._metrics.render(), CONTENT_TYPE)

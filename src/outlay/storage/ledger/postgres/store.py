@@ -143,9 +143,14 @@ class PostgresLedger(PostgresReading, Ledger):
     @property
     @override
     def failure(self) -> str | None:
+        return self._outdated or super().failure
+
+    @property
+    @override
+    def refusal(self) -> str | None:
         if self._is_away and self._spool.is_full:
             return "the database does not answer, and the local journal is full"
-        return self._outdated or super().failure
+        return super().refusal
 
     @override
     @contextmanager
