@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
 from outlay.engines import open_directory, open_stores
@@ -99,6 +99,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         api_keys = ApiKeys(directory, clock, attribution.meet_key)
         passwords = Passwords()
         trail = Trail(directory, open_checkpoints(settings), clock)
+        trail.sign_again()
         administration = _administer(settings, directory, trail, passwords, clock)
         router = Router(directory, administration.upstreams, base)
         counters: SpendCounters = (
@@ -130,6 +131,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             limits.refresh,
             prices.refresh,
             verification.refresh,
+            administration.audit.log_ends,
         )
         scrubbing = Scrubbing(ledger, directory, administration.audit, stores.nodes, clock)
         watch = DirectoryWatch(directory, caches, urgent=(api_keys.refresh, senders.refresh))
@@ -183,6 +185,8 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             retention.stop()
             recovery.stop()
             watch.stop()
+            with suppress(Unavailable):
+                administration.audit.log_ends()
             ledger.close()
             projection.stop()
             projection.release()
@@ -246,10 +250,10 @@ def open_checkpoints(settings: Settings) -> CheckpointFile:
     except ValueError as error:
         raise Invalid(f"the audit key is malformed: {error}", code="audit-key") from error
     if key is None:
-        if path.exists():
+        if path.exists() and path.stat().st_size:
             raise Damaged(
-                f"{settings.audit_key_path} is missing, and the audit trail is signed with it; put "
-                "it back or set OUTLAY_AUDIT_KEY",
+                f"{settings.audit_key_path} is missing or empty, and the audit trail is signed "
+                "with it; put it back or set OUTLAY_AUDIT_KEY",
                 code="audit-key",
             )
         key = create_key(settings.audit_key_path)
@@ -272,8 +276,8 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
         with directory.read() as session:
             if find_sealed(session) is not None or find_sealed_sso(session) is not None:
                 raise Damaged(
-                    f"{settings.master_key_path} is missing, and secrets are sealed with it; put "
-                    "it back or set OUTLAY_MASTER_KEY",
+                    f"{settings.master_key_path} is missing or empty, and secrets are sealed with "
+                    "it; put it back or set OUTLAY_MASTER_KEY",
                     code="master-key",
                 )
         key = create_key(settings.master_key_path)

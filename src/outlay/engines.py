@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from outlay.domain.errors import Invalid
 from outlay.kit.clock import Clock
+from outlay.kit.durable import create_file
 from outlay.kit.ids import uuid7
 from outlay.settings import Settings
 from outlay.storage.cube.duckdb.home import DuckDBHome
@@ -186,10 +187,7 @@ def _node_id(settings: Settings, clock: Clock) -> str:
     """Who this process is among the nodes: the same after a restart from the same folder."""
     path = settings.node_path
     if not path.exists():
-        made = path.with_name(f"{path.name}.{settings.worker}")
-        made.write_text(uuid7(clock), encoding="ascii")
         # Several workers may be making one: the first stays.
         with contextlib.suppress(FileExistsError):
-            path.hardlink_to(made)
-        made.unlink()
+            create_file(path, uuid7(clock).encode())
     return f"{path.read_text(encoding='ascii')}.{settings.worker}"

@@ -10,6 +10,7 @@ from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, fail, out
 from outlay.domain.audit import AuditFilter
 from outlay.kit.clock import from_us
+from outlay.services.audit import parse_expected
 from outlay.settings import read_settings
 
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
@@ -21,12 +22,21 @@ def verify(
         str | None,
         typer.Option(help="What the checkpoints must be signed for; the installation's own key."),
     ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBER:DIGEST",
+            help="An entry that must be there, as printed here or in the server's log before; "
+            "may be given several times.",
+        ),
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Check every entry against its chain and the signed checkpoints, and every other row of the
     directory against its digest; exit code 1 on a fault."""
+    expected = [parse_expected(text) for text in expect or ()]
     with open_administration(read_settings(data=data)) as opened:
-        report = opened.audit.verify(public_key)
+        report = opened.audit.verify(public_key, expected)
         key = public_key or opened.audit.public_key
     if not report.is_intact:
         for fault in report.faults:
@@ -38,6 +48,14 @@ def verify(
         f"and {report.checkpoints:,} checkpoints, signed for {key}; every other row of the "
         "directory has its digest."
     )
+    if report.unfinished:
+        out.print(
+            f"{report.unfinished:,} checkpoints were not written to their end; later ones cover "
+            "what they would have."
+        )
+    for end in report.ends:
+        out.print(f"{end.organization_id} ends at entry {end.end}")
+    out.print("Keep these elsewhere: --expect tells by them whether the trail was cut short.")
 
 
 @audit.command("accept")

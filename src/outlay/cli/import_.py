@@ -20,6 +20,7 @@ from outlay.domain.outcome import Outcome
 from outlay.domain.period import parse_zone
 from outlay.domain.report import UsageReport
 from outlay.kit.clock import SystemClock, from_us
+from outlay.kit.durable import write_file
 from outlay.services.import_target import ImportTarget
 from outlay.services.importing import (
     FileImport,
@@ -296,9 +297,7 @@ class Memory:
     def write(self, state: ImportState) -> None:
         """Replace the state, wholly or not at all."""
         self._path.parent.mkdir(exist_ok=True)
-        draft = self._path.with_suffix(".new")
-        draft.write_bytes(msgspec.json.encode(state))
-        draft.replace(self._path)
+        write_file(self._path, msgspec.json.encode(state))
 
     def forget(self) -> None:
         """The import is done."""

@@ -11,6 +11,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import SystemClock
+from outlay.kit.durable import write_file
 from outlay.services.backup import compare, records_of, take_over
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings, read_settings
@@ -31,7 +32,7 @@ def migrate_engine(data: DataOption = None) -> None:
     with hold_folder(source):
         rows = _copy(source, target)
         note = {"movedAt": SystemClock().now().isoformat(), "rows": rows}
-        source.moved_path.write_bytes(orjson.dumps(note))
+        write_file(source.moved_path, orjson.dumps(note))
     out.print(f"Moved: {rows:,} rows of ledger and directory are the same in both databases.")
     with open_installation(target) as services:
         (report,) = show_progress(services.maintenance.verify())

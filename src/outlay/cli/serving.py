@@ -1,6 +1,7 @@
 """Running the web server in the foreground until it is told to stop."""
 
 import gc
+import logging
 import os
 import resource
 import signal
@@ -12,6 +13,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from outlay.domain.errors import Unavailable
+from outlay.kit.durable import write_file
 from outlay.services.bundle import Services
 from outlay.services.server_info import ServerInfo
 from outlay.settings import Settings
@@ -86,8 +88,10 @@ def run_server(
     # One of several workers speaks for all: they answer at the same address.
     path = services.settings.server_path if not services.settings.worker else None
     if path is not None:
-        path.touch(mode=0o600)
-        path.write_bytes(msgspec.json.encode(info))
+        write_file(path, msgspec.json.encode(info))
+        # Likewise, one tells the log where the audit trail ends.
+        logging.getLogger("outlay.audit").setLevel(logging.INFO)
+        services.administration.audit.log_ends()
     services.projection.start()
     services.watch.start()
     services.retention.start()

@@ -6,13 +6,19 @@ that a sealed secret moved to another row, or a row changed around it, does not 
     1 byte version · 4 bytes fingerprint of the master key · 12 bytes nonce · ciphertext and tag
 """
 
+import fcntl
 import hashlib
+import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from outlay.kit.durable import PRIVATE, write_file
 
 KEY_BYTES: Final = 32
 _VERSION: Final = b"\x01"
@@ -51,12 +57,15 @@ class Sealer:
 
 
 def read_key(path: Path) -> bytes | None:
-    """The master key in a file, None when there is no file; ValueError when it is not one."""
+    """The key in a file, None when there is no file or it is empty; ValueError when it is not one.
+
+    An empty file is what a power cut or a kill leaves of a file that was being made.
+    """
     try:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
-    return parse_key(text)
+    return parse_key(text) if text else None
 
 
 def parse_key(text: str) -> bytes:
@@ -68,8 +77,36 @@ def parse_key(text: str) -> bytes:
 
 
 def create_key(path: Path) -> bytes:
-    """A new master key, written to a file that only its owner can read."""
-    key = secrets.token_bytes(KEY_BYTES)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(key.hex() + "\n", encoding="ascii")
-    return key
+    """A new key in a file that only its owner can read; on disk when this returns.
+
+    The key that is there when another process has made one in the meantime.
+    """
+    with _locked(path):
+        found = read_key(path)
+        if found is not None:
+            return found
+        key = secrets.token_bytes(KEY_BYTES)
+        write_file(path, key.hex().encode() + b"\n")
+        return key
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Have a file, made empty if need be, for this process alone."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Whoever had it before may have put another file in its place.
+            if _is_at(path, descriptor):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -1,6 +1,8 @@
 """The audit trail: read by people, verified by whoever does not trust them."""
 
-from collections.abc import Iterator, Mapping
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,6 +23,7 @@ from outlay.services.trail import Trail
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
     chained_organizations,
+    list_ends,
     list_entries,
     personal_values,
     read_chain,
@@ -30,6 +33,9 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import list_members
 from outlay.storage.directory.organizations import list_organizations
 from outlay.storage.directory.session import ReadSession
+
+end_log = logging.getLogger("outlay.audit")
+"""Where the ends of the trail are kept; a server turns it on."""
 
 ERASED: Final = "(erased)"
 MAX_FAULTS: Final = 100
@@ -50,6 +56,21 @@ class ShownEntry:
     after: Mapping[str, Value] | None
 
 
+def parse_expected(text: str) -> tuple[int, bytes]:
+    """The number and the digest of an entry, written as `42:9f…`; Invalid for anything else."""
+    number, _, digest = text.partition(":")
+    try:
+        found = bytes.fromhex(digest)
+    except ValueError:
+        found = b""
+    if not number.isdecimal() or len(found) != len(GENESIS):
+        raise Invalid(
+            f"an expected entry is NUMBER:DIGEST, as `outlay audit verify` prints it, not {text!r}",
+            field="expect",
+        )
+    return int(number), found
+
+
 @dataclass(slots=True)
 class AuditReport:
     """What a verification found."""
@@ -59,6 +80,10 @@ class AuditReport:
     checkpoints: int = 0
     unsigned: int = 0
     """Entries that no checkpoint covers yet."""
+    unfinished: int = 0
+    """Checkpoints that were not written to their end, as in a power cut; later ones cover them."""
+    ends: list[Checkpoint] = field(default_factory=list)
+    """Where the chain of each organization ends."""
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -83,6 +108,8 @@ class Audit:
         self._trail = trail
         self._checkpoints = checkpoints
         self.public_key = public_key
+        self._logged: dict[str, bytes] = {}
+        """Digest of the last entry in the log, by organization."""
 
     # Reading
 
@@ -107,25 +134,56 @@ class Audit:
             yield from page
             before = page[-1].entry.number
 
+    def log_ends(self) -> None:
+        """Write the ends of the chains that have grown to the log, a line of JSON each.
+
+        A log that is kept elsewhere tells when the end of a trail was cut off. The database and the
+        file of checkpoints cannot, where somebody cuts both.
+        """
+        with self._directory.read() as session:
+            ends = list_ends(session)
+        for end in ends:
+            if self._logged.get(end.organization_id) != end.digest:
+                self._logged[end.organization_id] = end.digest
+                line = {
+                    "organization": end.organization_id,
+                    "number": end.number,
+                    "digest": end.digest.hex(),
+                    "time": end.time_us,
+                }
+                end_log.info("audit trail ends at %s", json.dumps(line))
+
     # Verifying
 
-    def verify(self, public_key: str | None = None) -> AuditReport:
-        """Check the trail, and every row of the rest of the directory against its digest."""
-        report = self.verify_trail(public_key)
+    def verify(
+        self, public_key: str | None = None, expected: Sequence[tuple[int, bytes]] = ()
+    ) -> AuditReport:
+        """Check the trail, and every row of the rest of the directory against its digest.
+
+        `expected` are entries that somebody knows of from elsewhere: their numbers and digests.
+        """
+        report = self.verify_trail(public_key, expected)
         for table in covered_tables():
             for fault in self._directory.faults(table):
                 report.blame(str(fault))
         return report
 
-    def verify_trail(self, public_key: str | None = None) -> AuditReport:
+    def verify_trail(
+        self, public_key: str | None = None, expected: Sequence[tuple[int, bytes]] = ()
+    ) -> AuditReport:
         """Check every chain against itself, its personal values and the signed checkpoints."""
         report = AuditReport()
         signed = self._read_checkpoints(public_key or self.public_key, report)
         with self._directory.read() as session:
             organizations = sorted({*chained_organizations(session), *signed})
             report.organizations = len(organizations)
+            missing = set(expected)
             for organization_id in organizations:
-                _verify_chain(session, organization_id, signed.get(organization_id, {}), report)
+                known = signed.get(organization_id, {})
+                for found in _verify_chain(session, organization_id, known, report):
+                    missing.discard(found)
+        for number, digest in sorted(missing):
+            report.blame(f"entry {number} with digest {digest.hex()} is expected and not there")
         return report
 
     def accept(self) -> list[Fault]:
@@ -153,7 +211,10 @@ class Audit:
     ) -> dict[str, dict[int, Checkpoint]]:
         signed: dict[str, dict[int, Checkpoint]] = {}
         try:
-            for line, checkpoint in read_checkpoints(self._checkpoints, public_key):
+            for line, checkpoint, is_unfinished in read_checkpoints(self._checkpoints, public_key):
+                if is_unfinished:
+                    report.unfinished += 1
+                    continue
                 if checkpoint is None:
                     report.blame(f"checkpoint {line} is not what was signed")
                     continue
@@ -176,7 +237,8 @@ def _verify_chain(
     organization_id: str,
     signed: Mapping[int, Checkpoint],
     report: AuditReport,
-) -> None:
+) -> Iterator[tuple[int, bytes]]:
+    """Check one chain; the number and the digest of each entry on the way."""
     previous, expected = GENESIS, 1
     named: dict[str, int] = {}
     erased: set[str] = set()
@@ -195,19 +257,26 @@ def _verify_chain(
         if checkpoint is not None and checkpoint.digest != entry.digest:
             report.blame(f"{place} is not what a checkpoint was signed for")
         previous = entry.digest
+        yield number, entry.digest
         for digest in _personal_digests(entry):
             named[digest] = number
         if entry.action in _DESTROYING and entry.after:
             destroyed = entry.after.get("destroyed")
             erased.update(destroyed if isinstance(destroyed, list) else ())
-    last = expected - 1
-    covered = max(signed, default=0)
-    if covered > last:
-        report.blame(f"{organization_id}, entries {last + 1} to {covered} are missing")
-    if last and not signed:
-        report.blame(f"{organization_id} has {last} entries and no signed checkpoint")
-    report.unsigned += max(0, last - covered)
+    _verify_end(Checkpoint(organization_id, expected - 1, previous, 0), signed, report)
     _verify_personal(session, organization_id, named, erased, report)
+
+
+def _verify_end(end: Checkpoint, signed: Mapping[int, Checkpoint], report: AuditReport) -> None:
+    """Check that a chain reaches as far as was signed."""
+    covered = max(signed, default=0)
+    if end.number:
+        report.ends.append(end)
+    if covered > end.number:
+        report.blame(f"{end.organization_id}, entries {end.number + 1} to {covered} are missing")
+    if end.number and not signed:
+        report.blame(f"{end.organization_id} has {end.number} entries and no signed checkpoint")
+    report.unsigned += max(0, end.number - covered)
 
 
 def _verify_personal(

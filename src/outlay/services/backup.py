@@ -8,6 +8,7 @@ against their chain, records against the counts at the end.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -17,6 +18,7 @@ from typing import Any, Final
 from outlay import __version__
 from outlay.domain.errors import Damaged, Invalid, Unavailable
 from outlay.kit.clock import Clock
+from outlay.kit.durable import create_file
 from outlay.services.progress import Progress
 from outlay.storage.archive import Record, read_archive
 from outlay.storage.directory.copying import TableRows, put_rows, read_rows
@@ -167,9 +169,8 @@ def _batch(record: Record) -> StoredBatch:
 
 
 def _put_file(path: Path, body: bytes) -> None:
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(body)
+    with suppress(FileExistsError):
+        create_file(path, body)
 
 
 def compare(source: tuple[LedgerReader, Directory], target: tuple[LedgerReader, Directory]) -> int:

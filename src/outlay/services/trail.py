@@ -8,7 +8,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, AuditEntry, changes_between
 from outlay.kit.clock import Clock, to_us
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
-from outlay.storage.directory.audit import Fields, append_entry
+from outlay.storage.directory.audit import Fields, append_entry, list_ends
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.session import WriteSession
 
@@ -101,10 +101,19 @@ class Trail:
                 before,
                 after,
             )
+        self._sign(Checkpoint(entry.organization_id, entry.number, entry.digest, entry.time_us))
+
+    def sign_again(self) -> None:
+        """Sign the ends of all chains when the last checkpoint was not written to its end."""
+        if self._checkpoints.has_unfinished_end():
+            with self._directory.read() as session:
+                ends = list_ends(session)
+            for end in ends:
+                self._sign(end)
+
+    def _sign(self, end: Checkpoint) -> None:
         try:
-            self._checkpoints.append(
-                Checkpoint(entry.organization_id, entry.number, entry.digest, entry.time_us)
-            )
-        except OSError:
+            self._checkpoints.append(end)
+        except OSError as error:
             # The change is on disk and chained; the next checkpoint covers it, too.
-            logger.exception("the checkpoint of audit entry %s could not be written", entry.number)
+            logger.warning("the checkpoint of audit entry %s is not written: %s", end.number, error)

@@ -7,7 +7,6 @@ whose bytes have changed, is found out before anything is made of it.
 import gzip
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.domain.errors import Damaged, Invalid
+from outlay.kit.durable import new_file
 
 MAGIC: Final = b"outlay-backup-1\n"
 MAX_RECORD: Final = 1 << 31
@@ -35,20 +35,17 @@ def write_archive(path: Path, records: Iterable[Record]) -> int:
     """Write records to a new file; its size in bytes. Raises Invalid when there is one already."""
     if path.exists():
         raise Invalid(f"{path} exists; a backup never replaces a file")
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
+    if path.exists():
+        raise Invalid(f"{path} exists; a backup never replaces a file")
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as raw:
-            with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as file:
-                _write(file, records)
-            raw.flush()
-            os.fsync(raw.fileno())
-        part.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+        with (
+            new_file(path, is_exclusive=True) as descriptor,
+            os.fdopen(descriptor, "wb", closefd=False) as raw,
+            gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as file,
+        ):
+            _write(file, records)
+    except FileExistsError as error:  # made in the meantime
+        raise Invalid(f"{path} exists; a backup never replaces a file") from error
     return path.stat().st_size
 
 

@@ -5,8 +5,8 @@ far the chain of an organization reached and its digest there, under an Ed25519 
 (RFC 8032). The file is only ever appended to, and may be shipped elsewhere line by line.
 """
 
+import fcntl
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,7 +15,11 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from outlay.kit.durable import PRIVATE, sync_folder, write_all
+
 _CONTEXT: Final = b"outlay audit checkpoint\n"
+_LINE_END: Final = b'"}'
+"""What the end of a whole line looks like; no part of one ends so."""
 
 
 class Checkpoint(NamedTuple):
@@ -25,6 +29,11 @@ class Checkpoint(NamedTuple):
     number: int
     digest: bytes
     time_us: int
+
+    @property
+    def end(self) -> str:
+        """Number and digest as people keep them elsewhere: `42:9f…`."""
+        return f"{self.number}:{self.digest.hex()}"
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -47,7 +56,6 @@ class CheckpointFile:
         """`seed` is the private key, 32 bytes."""
         self.path = path
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self._lock = threading.Lock()
 
     @property
     def public_key(self) -> str:
@@ -55,7 +63,10 @@ class CheckpointFile:
         return self._key.public_key().public_bytes_raw().hex()
 
     def append(self, checkpoint: Checkpoint) -> None:
-        """Add a checkpoint; raises OSError when it cannot be written."""
+        """Add a checkpoint; raises OSError when it cannot be written.
+
+        A line that an earlier write left unfinished is ended first, so that it spoils no other.
+        """
         unsigned = _Line(
             checkpoint.organization_id,
             checkpoint.number,
@@ -65,25 +76,54 @@ class CheckpointFile:
         )
         signature = self._key.sign(unsigned.covered()).hex()
         line = msgspec.json.encode(msgspec.structs.replace(unsigned, signature=signature)) + b"\n"
-        with self._lock:
-            # One write of one line: several processes may append at a time.
-            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(file, line)
-                os.fsync(file)
-            finally:
-                os.close(file)
+        is_new = not self.path.exists()
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, PRIVATE)
+        try:
+            # Threads and processes append one at a time: each looks at the end before it writes.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            write_all(file, line if _ends_with_newline(file) else b"\n" + line)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        if is_new:
+            sync_folder(self.path.parent)
+
+    def has_unfinished_end(self) -> bool:
+        """Whether the last write did not get to its end."""
+        try:
+            with self.path.open("rb") as file:
+                return not _ends_with_newline(file.fileno())
+        except FileNotFoundError:
+            return False
 
 
-def read_checkpoints(path: Path, public_key: str) -> Iterator[tuple[int, Checkpoint | None]]:
-    """The checkpoints of a file by line number; None where a line is not what was signed.
+def _ends_with_newline(file: int) -> bool:
+    """Whether what is appended begins a line."""
+    size = os.fstat(file).st_size
+    return size == 0 or os.pread(file, 1, size - 1) == b"\n"
+
+
+class SignedLine(NamedTuple):
+    """One line of a file of checkpoints."""
+
+    number: int
+    checkpoint: Checkpoint | None
+    """None where the line is not what was signed, or was not written to its end."""
+    is_unfinished: bool
+
+
+def read_checkpoints(path: Path, public_key: str) -> Iterator[SignedLine]:
+    """The lines of a file of checkpoints.
 
     Raises OSError when there is no file and ValueError for a malformed key.
     """
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
     with path.open("rb") as lines:
         for number, text in enumerate(lines, 1):
-            yield number, _read(text, key)
+            body = text.rstrip(b"\n")
+            if body:  # an empty line ends one that was unfinished
+                is_unfinished = not body.endswith(_LINE_END)
+                yield SignedLine(number, None if is_unfinished else _read(body, key), is_unfinished)
 
 
 def _read(text: bytes, key: Ed25519PublicKey) -> Checkpoint | None:

@@ -1,6 +1,7 @@
 """Sealed secrets open with their key, in their place, and nowhere else."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,23 @@ def test_the_key_file_is_for_its_owner(tmp_path: Path) -> None:
     key = create_key(path)
     assert read_key(path) == key
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(FileExistsError):
-        create_key(path)
+    assert create_key(path) == key, "the first stays"
+
+
+def test_an_empty_key_file_is_none(tmp_path: Path) -> None:
+    """A kill between making and writing the file leaves one."""
+    path = tmp_path / "master.key"
+    path.touch()
+    assert read_key(path) is None
+    assert create_key(path) == read_key(path)
+
+
+def test_many_that_make_a_key_at_once_have_the_same(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            path = tmp_path / f"{number}.key"
+            found = list(pool.map(create_key, [path] * 8))
+            assert set(found) == {read_key(path)}
 
 
 @pytest.mark.parametrize("text", ["", "xyz", "00" * 31, "00" * 33])

@@ -17,7 +17,8 @@ from outlay.domain.audit import (
     personal_digest,
 )
 from outlay.storage.directory.session import ReadSession, WriteSession
-from outlay.storage.directory.tables import AuditEntryRow, PersonalValueRow
+from outlay.storage.checkpoints import Checkpoint
+from outlay.storage.directory.tables import AuditEntryRow, OrganizationRow, PersonalValueRow
 
 Fields = Mapping[str, Value | Personal]
 
@@ -26,12 +27,7 @@ def append_entry(
     session: WriteSession, entry: AuditEntry, before: Fields | None, after: Fields | None
 ) -> AuditEntry:
     """Add an entry behind the last one; it gets its number, its digest and its fields here."""
-    last = session.scalars(
-        select(AuditEntryRow)
-        .where(AuditEntryRow.organization_id == entry.organization_id)
-        .order_by(AuditEntryRow.number.desc())
-        .limit(1)
-    ).first()
+    last = find_end(session, entry.organization_id)
     numbered = replace(
         entry,
         number=last.number + 1 if last else 1,
@@ -57,6 +53,24 @@ def append_entry(
     )
     session.flush()
     return complete
+
+
+def find_end(session: ReadSession, organization_id: str) -> Checkpoint | None:
+    """Where the chain of an organization ends, None where it has not begun."""
+    row = session.scalars(
+        select(AuditEntryRow)
+        .where(AuditEntryRow.organization_id == organization_id)
+        .order_by(AuditEntryRow.number.desc())
+        .limit(1)
+    ).first()
+    return Checkpoint(organization_id, row.number, row.digest, row.time_us) if row else None
+
+
+def list_ends(session: ReadSession) -> list[Checkpoint]:
+    """Where the chains of all organizations end."""
+    organizations = session.scalars(select(OrganizationRow.organization_id))
+    found = [find_end(session, organization_id) for organization_id in organizations]
+    return [end for end in found if end is not None]
 
 
 def _set_aside(session: WriteSession, fields: Fields | None) -> dict[str, Value] | None:

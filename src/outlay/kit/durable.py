@@ -1,0 +1,85 @@
+"""Writing files so that a power cut or a full disk leaves the old content or the new, never a part.
+
+A file is written beside its place, flushed, renamed, and its folder flushed, too: without the last
+step the new name may be gone after a power cut although the content is on disk.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+PRIVATE: Final = 0o600
+"""Mode of everything that is written: its owner alone reads it."""
+
+PART_SUFFIX: Final = ".part"
+"""Ends the name of what is not complete yet."""
+
+
+def write_all(descriptor: int, body: bytes) -> None:
+    """Write all of `body`; raises OSError when the disk takes only a part of it."""
+    rest = memoryview(body)
+    while rest:
+        written = os.write(descriptor, rest)
+        if not written:
+            raise OSError("nothing could be written")
+        rest = rest[written:]
+
+
+def write_file(path: Path, body: bytes) -> None:
+    """Write a file as a whole, in the place of the one that is there, if any."""
+    with new_file(path) as descriptor:
+        write_all(descriptor, body)
+
+
+def create_file(path: Path, body: bytes) -> None:
+    """Write a new file as a whole; raises FileExistsError when there is one."""
+    with new_file(path, is_exclusive=True) as descriptor:
+        write_all(descriptor, body)
+
+
+@contextmanager
+def new_file(path: Path, *, is_exclusive: bool = False) -> Iterator[int]:
+    """A descriptor to write the content of `path` to, which is there once the block has ended.
+
+    Nothing is left behind when the block raises. Exclusive ones never replace a file.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART_SUFFIX}")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    try:
+        try:
+            yield descriptor
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if is_exclusive:
+            _place(part, path)
+        else:
+            part.replace(path)
+        sync_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _place(part: Path, path: Path) -> None:
+    """Give a file its name unless there is one; raises FileExistsError when there is."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError as error:  # not every file system has hard links
+        if path.exists():
+            raise FileExistsError(path) from error
+        part.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
