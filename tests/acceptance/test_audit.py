@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,13 @@ from tests.acceptance.conftest import Server
 from tests.acceptance.test_access_matrix import RULES, ask
 from tests.acceptance.world import PASSWORD, World, make_world
 from tests.factories import NOW
+from typer.testing import CliRunner
 
-from outlay.bootstrap import open_administration
+from outlay.bootstrap import open_administration, open_installation
+from outlay.cli.main import app
 from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
+from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import FixedClock
@@ -202,10 +206,19 @@ def verify(data: Path) -> list[str]:
         return opened.audit.verify().faults
 
 
-def rewrite(data: Path, *statements: str) -> None:
-    """Change the database behind everybody's back."""
+def open_as_intruder(data: Path) -> Any:
+    """The database, without the triggers that refuse changes: who can write to it drops them."""
     connection = pysqlite3.connect(data / "outlay.sqlite3")
     connection.execute("PRAGMA foreign_keys=OFF")
+    triggers = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+    for (name,) in triggers.fetchall():
+        connection.execute(f'DROP TRIGGER "{name}"')
+    return connection
+
+
+def rewrite(data: Path, *statements: str) -> None:
+    """Change the database behind everybody's back."""
+    connection = open_as_intruder(data)
     for statement in statements:
         assert connection.execute(statement).rowcount > 0, statement
     connection.commit()
@@ -297,7 +310,7 @@ def test_a_whole_new_chain_is_found_as_nobody_can_sign_it(copy: Path) -> None:
     with directory.read() as session:
         chain = [entry for _, entry in read_chain(session, organization) if entry]
     directory.close()
-    connection = pysqlite3.connect(copy / "outlay.sqlite3")
+    connection = open_as_intruder(copy)
     previous = GENESIS
     for entry in chain:
         forged = AuditEntry(
@@ -367,6 +380,92 @@ def test_a_change_whose_checkpoint_was_lost_is_covered_by_the_next(copy: Path) -
         acme = next(o for o in opened.organizations.all() if o.name == "Acme")
         opened.projects.create(operator_of(acme), "Next")
         assert opened.audit.verify().unsigned == 0
+
+
+REFUSED = (
+    "UPDATE audit_entry SET target = 'x'",
+    "DELETE FROM audit_entry WHERE number = 1",
+    "INSERT OR REPLACE INTO audit_entry SELECT * FROM audit_entry",
+    "UPDATE personal_value SET value = 'x'",
+)
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_the_database_itself_refuses_to_change_an_entry(copy: Path, statement: str) -> None:
+    connection = pysqlite3.connect(copy / "outlay.sqlite3")
+    before = list(connection.execute("SELECT * FROM audit_entry"))
+    with pytest.raises(pysqlite3.IntegrityError, match="never changed"):
+        connection.execute(statement)
+    assert list(connection.execute("SELECT * FROM audit_entry")) == before
+    connection.close()
+    assert verify(copy) == []
+
+
+def cut_end(data: Path, count: int) -> None:
+    """Take the last entries off the trail and, without the key, off the checkpoints."""
+    organization = main_organization(data)
+    last = max(number for of, number in numbers(data) if of == organization) - count
+    rewrite(
+        data,
+        f"DELETE FROM audit_entry WHERE organization_id = '{organization}' AND number > {last}",
+    )
+    path = data / "audit-checkpoints.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [
+        line
+        for line in lines
+        if (found := json.loads(line))["organization"] != organization or found["number"] <= last
+    ]
+    path.write_bytes(b"".join(kept))
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_a_cut_end_is_found_by_whoever_kept_it_elsewhere(
+    copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database and the checkpoints say nothing then; a log or a note does."""
+    data = ("--data", str(copy))
+    with caplog.at_level("INFO", "outlay.audit"), open_installation(Settings(data=copy)) as opened:
+        opened.administration.audit.log_ends()
+        opened.administration.audit.log_ends()  # nothing has been added
+        logged = [json.loads(record.args[0]) for record in caplog.records if record.args]  # type: ignore[index, arg-type]
+        known = opened.administration.organizations.all()
+        assert len(logged) == len({found["organization"] for found in logged}) == len(known)
+    printed = run("audit", "verify", *data).output
+    ends = [f"{found['number']}:{found['digest']}" for found in logged]
+    for end in ends:
+        assert f"ends at entry {end}" in printed
+    options = [part for end in ends for part in ("--expect", end)]
+    assert run("audit", "verify", *data, *options).exit_code == 0
+    (copy / "outlay.sqlite3-wal").unlink(missing_ok=True)
+    cut_end(copy, 2)
+
+    assert run("audit", "verify", *data).exit_code == 0, "it cannot be told from what is there"
+    found = run("audit", "verify", *data, *options)
+    assert found.exit_code == 1
+    assert "is expected and not there" in found.output
+
+
+@pytest.mark.parametrize("text", ["", "1", "x:00", "1:00", "1:" + "0g" * 32])
+def test_what_is_expected_is_checked(copy: Path, text: str) -> None:
+    result = run("audit", "verify", "--data", str(copy), "--expect", text)
+    assert isinstance(result.exception, Invalid)
+
+
+def test_a_checkpoint_cut_off_by_a_power_cut_is_signed_again_at_the_next_start(copy: Path) -> None:
+    path = copy / "audit-checkpoints.jsonl"
+    with open_administration(Settings(data=copy), FixedClock(NOW)) as opened:
+        acme = next(o for o in opened.organizations.all() if o.name == "Acme")
+        opened.projects.create(operator_of(acme), "Last")
+        path.write_bytes(path.read_bytes()[:-150])
+        report = opened.audit.verify()
+        assert (report.is_intact, report.unfinished, report.unsigned) == (True, 1, 1)
+    with open_installation(Settings(data=copy), FixedClock(NOW)) as services:
+        report = services.administration.audit.verify()
+        assert (report.is_intact, report.unfinished, report.unsigned) == (True, 1, 0)
 
 
 @pytest.fixture
