@@ -18,6 +18,7 @@ from outlay.storage.cube.duckdb.home import DuckDBHome
 from outlay.storage.cube.store import CubeHome
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sqlite import SqliteDirectory
+from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.sqlite.store import SqliteLedger
@@ -129,16 +130,22 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
 def _open_truth(
     settings: Settings, database: "PostgresDatabase | None", clock: Clock, stack: ExitStack
 ) -> tuple[Ledger, Directory]:
-    ledger = _open_ledger(settings, database, clock)
+    health = StorageHealth()
+    ledger = _open_ledger(settings, database, clock, health)
     stack.callback(ledger.close)
-    directory = _open_directory(settings, database)
+    directory = _open_directory(settings, database, health)
     stack.callback(directory.close)
     return ledger, directory
 
 
-def _open_ledger(settings: Settings, database: "PostgresDatabase | None", clock: Clock) -> Ledger:
+def _open_ledger(
+    settings: Settings,
+    database: "PostgresDatabase | None",
+    clock: Clock,
+    health: StorageHealth,
+) -> Ledger:
     if database is None:
-        return SqliteLedger(settings.database_path, clock)
+        return SqliteLedger(settings.database_path, clock, health)
     from outlay.storage.ledger.postgres.spool import Spool
     from outlay.storage.ledger.postgres.store import PostgresLedger
 
@@ -150,9 +157,11 @@ def _open_ledger(settings: Settings, database: "PostgresDatabase | None", clock:
         raise
 
 
-def _open_directory(settings: Settings, database: "PostgresDatabase | None") -> Directory:
+def _open_directory(
+    settings: Settings, database: "PostgresDatabase | None", health: StorageHealth | None = None
+) -> Directory:
     if database is None:
-        return SqliteDirectory(settings.database_path)
+        return SqliteDirectory(settings.database_path, health)
     from outlay.storage.directory.postgres import PostgresDirectory
 
     return PostgresDirectory(database)

@@ -7,12 +7,15 @@ The driver is `pysqlite3`, which bundles its own SQLite: the system's may be one
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pysqlite3 as driver
 
-from outlay.domain.errors import Damaged
+from outlay.domain.errors import Damaged, OutlayError, Unavailable
+from outlay.storage.health import StorageHealth
 
 logger = logging.getLogger(__name__)
 
@@ -106,3 +109,69 @@ def apply_pragmas(connection: Connection) -> None:
         "wal_autocheckpoint=8000",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+# What becomes of errors
+
+_DAMAGE: Final = (driver.SQLITE_CORRUPT, driver.SQLITE_NOTADB)
+_TEXTS: Final = {
+    "disk I/O error": driver.SQLITE_IOERR,
+    "database or disk is full": driver.SQLITE_FULL,
+    "database disk image is malformed": driver.SQLITE_CORRUPT,
+}
+"""What an error says that carries no code, as those of the driver's own."""
+
+_BUSY: Final = ("the database is busy; try again in a moment", "database-busy")
+_UNOPENABLE: Final = (
+    "the database file cannot be opened; mend its mode and owner, and those of its folder",
+    "database-unopenable",
+)
+_REFUSALS: Final = {
+    driver.SQLITE_FULL: (
+        "the database cannot write now: the disk is full; make room and try again",
+        "disk-full",
+    ),
+    driver.SQLITE_READONLY: (
+        "the database cannot write now: its file is read-only",
+        "database-read-only",
+    ),
+    driver.SQLITE_BUSY: _BUSY,
+    driver.SQLITE_LOCKED: _BUSY,
+    driver.SQLITE_CANTOPEN: _UNOPENABLE,
+    driver.SQLITE_PERM: _UNOPENABLE,
+    driver.SQLITE_NOMEM: ("the database has no memory left", "out-of-memory"),
+}
+"""Code of SQLite → what it means for whoever asked, and our code."""
+
+
+def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
+    """What an error of SQLite is to those who asked; None when it is a mistake of ours.
+
+    An I/O error is told to `health`.
+    """
+    if not isinstance(error, driver.Error):
+        return None
+    extended = getattr(error, "sqlite_errorcode", None)
+    code = extended & 0xFF if extended is not None else _TEXTS.get(str(error))
+    if code == driver.SQLITE_IOERR:
+        return health.fail(str(error))
+    if code in _DAMAGE:
+        return Damaged(
+            f"the database is damaged ({error}); restore it from a backup", code="database-damaged"
+        )
+    if code not in _REFUSALS:
+        return None
+    message, ours = _REFUSALS[code]
+    return Unavailable(message, code=ours)
+
+
+@contextmanager
+def telling(health: StorageHealth) -> Iterator[None]:
+    """Say in our own terms what the disk does not do."""
+    try:
+        yield
+    except driver.Error as error:
+        refusal = refusal_of(error, health)
+        if refusal is None:
+            raise
+        raise refusal from error

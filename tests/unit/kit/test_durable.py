@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.faults import CALLS, every_fault, every_kill, input_output_error
@@ -80,9 +81,9 @@ def test_the_order_on_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def record(name: str) -> Callable[..., object]:
         call = getattr(os, name)
 
-        def recorded(*arguments: object, **options: object) -> object:
+        def recorded(*arguments: Any, **options: Any) -> object:
             found = call(*arguments, **options)
-            is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode)  # type: ignore[call-overload]
+            is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode)
             calls.append("fsync of the folder" if is_folder else name)
             return found
 

@@ -16,8 +16,8 @@ from outlay.domain.audit import (
     Value,
     personal_digest,
 )
-from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.checkpoints import Checkpoint
+from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AuditEntryRow, OrganizationRow, PersonalValueRow
 
 Fields = Mapping[str, Value | Personal]

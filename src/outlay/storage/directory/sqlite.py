@@ -1,15 +1,27 @@
 """The directory in a SQLite file, the one that the ledger is in."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pysqlite3 as driver
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from typing_extensions import override
 
+from outlay.domain.errors import Unavailable
 from outlay.storage.directory.engine import Directory, is_current, migrate
-from outlay.storage.sqlite import apply_pragmas, check_sqlite_version, truncate_log
+from outlay.storage.directory.session import ReadSession, WriteSession
+from outlay.storage.health import StorageHealth
+from outlay.storage.sqlite import (
+    apply_pragmas,
+    check_sqlite_version,
+    refusal_of,
+    telling,
+    truncate_log,
+)
 
 CONNECTIONS: Final = 12
 """Connections of a process; each is two open files."""
@@ -21,8 +33,12 @@ POOL_SECONDS: Final = 10.0
 class SqliteDirectory(Directory):
     """Organizations, people, keys and credentials in one file."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the tables in the database file at `path`, migrating them if needed."""
+    def __init__(self, path: Path, health: StorageHealth | None = None) -> None:
+        """Open or create the tables in the database file at `path`, migrating them if needed.
+
+        `health` is shared with the ledger in the same file.
+        """
+        self._health = health or StorageHealth()
         check_sqlite_version()
         engine = create_engine(
             f"sqlite:///{path}",
@@ -35,7 +51,8 @@ class SqliteDirectory(Directory):
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         super().__init__(engine)
-        self._migrate()
+        with self._telling():
+            self._migrate()
 
     def _migrate(self) -> None:
         with self._engine.connect() as connection:
@@ -52,15 +69,45 @@ class SqliteDirectory(Directory):
     @override
     def open_connections(self) -> None:
         """Open all connections and the files behind them."""
-        with ExitStack() as opened:
+        with self._telling(), ExitStack() as opened:
             for _ in range(CONNECTIONS):
                 connection = opened.enter_context(self._engine.connect())
                 connection.exec_driver_sql("SELECT 1 FROM sqlite_schema")
 
     @override
+    @contextmanager
+    def read(self) -> Iterator[ReadSession]:
+        with self._telling(), super().read() as session:
+            yield session
+
+    @override
+    @contextmanager
+    def write(self) -> Iterator[WriteSession]:
+        self._health.check()
+        with self._telling(), super().write() as session:
+            yield session
+        # An error that others met meanwhile may have taken this commit along.
+        self._health.check()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say in our own terms what the disk does not do."""
+        try:
+            yield
+        except PoolTimeout as error:
+            raise Unavailable(
+                "the directory is busy; try again in a moment", code="database-busy"
+            ) from error
+        except DBAPIError as error:
+            refusal = refusal_of(error.orig, self._health) if error.orig else None
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    @override
     def truncate_log(self) -> None:
         """Leave nothing of what was overwritten in the write-ahead log."""
-        with self._engine.connect() as connection:
+        with telling(self._health), self._engine.connect() as connection:
             truncate_log(connection.connection.driver_connection)
 
     @override

@@ -24,6 +24,7 @@ from outlay.domain.outcome import Outcome
 from outlay.kit.batches import batched
 from outlay.kit.clock import Clock
 from outlay.kit.event_loop import refuse_on_event_loop
+from outlay.storage.health import StorageHealth
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead
 from outlay.storage.ledger.erasing import (
@@ -126,8 +127,9 @@ class Ledger(LedgerReader):
     spending: SharedSpending | None = None
     """Counters of spend limits, where several nodes write; None where one does."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, health: StorageHealth | None = None) -> None:
         """The engine sets what it found, then calls `_begin_writing`."""
+        self._health = health or StorageHealth()
         self._clock = clock
         self._last_seq = 0
         self._rewrites = 0
@@ -137,7 +139,6 @@ class Ledger(LedgerReader):
         self._writing = threading.Lock()
         """Held while the writer's connection is in a transaction."""
         self._closing = False
-        self._failure: str | None = None
         self._committed = threading.Condition()
         self._recent = RecentBatches()
         self._listeners: list[Callable[[Sequence[EventRow]], None]] = []
@@ -219,8 +220,7 @@ class Ledger(LedgerReader):
         with self._lock:
             if self._closing:
                 raise Unavailable("the ledger is closing", code="shutting-down")
-            if self._failure:
-                raise Unavailable(self._failure, code="ledger-failed")
+            self._health.check()
             # Copies: the writer's thread must find what was counted here, whatever callers do next.
             submission = _Submission(
                 tuple(events), tuple(intents), tuple(settled), refused, Future()
@@ -275,6 +275,8 @@ class Ledger(LedgerReader):
                     [intent for part in work for intent in part.intents],
                     [pair for part in work for pair in part.settled],
                 )
+            # An error that others met meanwhile may have taken this commit along.
+            self._health.check()
         except Exception as error:
             failure = self._refusal(error)
             for part in work:
@@ -329,7 +331,7 @@ class Ledger(LedgerReader):
     @property
     def failure(self) -> str | None:
         """Why nothing is accepted until a restart, None while all is well."""
-        return self._failure
+        return self._health.failure
 
     @property
     def refusal(self) -> str | None:

@@ -15,6 +15,7 @@ from outlay.domain.outcome import Outcome
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
+from outlay.storage.health import StorageHealth
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import (
@@ -31,7 +32,7 @@ from outlay.storage.ledger.rows import (
 from outlay.storage.ledger.schema import BeforeUpgrade, Schema, announce, run_statements
 from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.store import Committed, Ledger, LedgerContents, Settled
-from outlay.storage.sqlite import connect, truncate_log
+from outlay.storage.sqlite import connect, refusal_of, telling, truncate_log
 
 PACKAGE: Final = "outlay.storage.ledger.sqlite"
 
@@ -50,19 +51,28 @@ class SqliteLedger(SqliteReading, Ledger):
     schema: ClassVar[Schema] = SCHEMA
 
     def __init__(
-        self, path: Path, clock: Clock, *, before_upgrade: BeforeUpgrade = announce
+        self,
+        path: Path,
+        clock: Clock,
+        health: StorageHealth | None = None,
+        *,
+        before_upgrade: BeforeUpgrade = announce,
     ) -> None:
-        """Open or create the ledger at `path`; raises Damaged when its tail is not intact."""
+        """Open or create the ledger at `path`; raises Damaged when its tail is not intact.
+
+        `health` is shared with whoever else writes to the file.
+        """
         SqliteReading.__init__(self, path)
-        Ledger.__init__(self, clock)
-        self._writer = connect(path)
-        try:
-            self._prepare(before_upgrade)
-            self.open_readers()
-        except BaseException:
-            self.close_readers()
-            self._writer.close()
-            raise
+        Ledger.__init__(self, clock, health)
+        with telling(self._health):
+            self._writer = connect(path)
+            try:
+                self._prepare(before_upgrade)
+                self.open_readers()
+            except BaseException:
+                self.close_readers()
+                self._writer.close()
+                raise
         self._begin_writing()
 
     def _prepare(self, before_upgrade: BeforeUpgrade = announce) -> None:
@@ -101,18 +111,15 @@ class SqliteLedger(SqliteReading, Ledger):
 
     @override
     def _refusal(self, error: Exception) -> Exception:
-        """What the waiters are told; after an I/O error nothing more is accepted.
-
-        A failed fsync may have dropped dirty pages that a second fsync reports as written
-        (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020), so only
-        a restart, which reads back what is on disk, may go on.
-        """
+        """What the waiters are told; after an I/O error nothing more is accepted."""
         if not isinstance(error, driver.Error):
             return error
-        if "disk I/O error" in str(error) or "malformed" in str(error):
-            self._failure = f"the ledger failed ({error}) and accepts nothing until restarted"
-            return Unavailable(self._failure, code="ledger-failed")
-        return Unavailable(f"the ledger cannot write now: {error}", code="ledger-unavailable")
+        refusal = refusal_of(error, self._health)
+        if isinstance(refusal, Damaged):
+            return self._health.fail(str(error))
+        return refusal or Unavailable(
+            f"the ledger cannot write now: {error}", code="ledger-unavailable"
+        )
 
     @override
     def _commit(
@@ -145,14 +152,18 @@ class SqliteLedger(SqliteReading, Ledger):
                 writer.execute(queries.INSERT_BATCH, (*batch, len(ROW_COLUMNS)))
             writer.execute("COMMIT")
         except BaseException:
-            if writer.in_transaction:
-                writer.execute("ROLLBACK")
+            self._roll_back()
             raise
         if rows:
             self._last_batch_id += 1
             self._chain = checksum
             self._tell(Batch(batch[0], first_seq, rows[-1][0], now_us, rows))
         return Committed(outcomes)
+
+    def _roll_back(self) -> None:
+        """Undo the transaction under way; SQLite has done so itself where the disk was full."""
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
 
     def _begin(self, intents: Sequence[Intent], settled: Sequence[Settled]) -> None:
         self._writer.execute("BEGIN IMMEDIATE")
@@ -212,32 +223,33 @@ class SqliteLedger(SqliteReading, Ledger):
                     writer.execute(queries.insert_intents(1), intent[:3])
             writer.execute("COMMIT")
         except BaseException:
-            writer.execute("ROLLBACK")
+            self._roll_back()
             raise
         self._prepare()
 
     @override
     @contextmanager
     def _locked(self) -> Iterator[Connection]:
-        with self._writing:
+        self._health.check()
+        with self._writing, telling(self._health):
             writer = self._writer
             writer.execute("BEGIN IMMEDIATE")
             try:
                 yield writer
                 writer.execute("COMMIT")
             except BaseException:
-                if writer.in_transaction:
-                    writer.execute("ROLLBACK")
+                self._roll_back()
                 raise
 
     @override
     def purge(self) -> None:
         """Empty the write-ahead log, which holds what was there before."""
-        connection = connect(self._path)
-        try:
-            truncate_log(connection)
-        finally:
-            connection.close()
+        with telling(self._health):
+            connection = connect(self._path)
+            try:
+                truncate_log(connection)
+            finally:
+                connection.close()
 
     @override
     def _release(self) -> None:

@@ -1,0 +1,49 @@
+"""Whether the database file can still be trusted: one finding for all who write to it."""
+
+import logging
+import threading
+from typing import Final
+
+from outlay.domain.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+FAILED: Final = "ledger-failed"
+"""Code of what is refused after a failure."""
+
+
+class StorageHealth:
+    """Shared by ledger and directory, which are in one file. Thread-safe.
+
+    A failed fsync may have dropped dirty pages that a second fsync reports as written (Rebello et
+    al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). So whoever sees an I/O
+    error first, nobody acknowledges anything afterwards: only a restart, which reads back what is
+    on disk, may go on.
+    """
+
+    def __init__(self) -> None:
+        self._failure: str | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is accepted until a restart, None while all is well."""
+        return self._failure
+
+    def fail(self, reason: str) -> Unavailable:
+        """Accept nothing from now on; what those are told who asked."""
+        with self._lock:
+            if self._failure is None:
+                self._failure = (
+                    f"the database failed ({reason}): nothing is accepted until restarted"
+                )
+                logger.error("%s", self._failure)
+        return self._refusal()
+
+    def check(self) -> None:
+        """Raise Unavailable after a failure."""
+        if self._failure is not None:
+            raise self._refusal()
+
+    def _refusal(self) -> Unavailable:
+        return Unavailable(self._failure or "", code=FAILED)
