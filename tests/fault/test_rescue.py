@@ -49,7 +49,7 @@ def test_outcomes_in_flight_survive_an_io_error_and_the_restart(tmp_path: Path) 
         finally:
             kill_group(server)
     assert all(text.endswith("data: [DONE]\n\n") for text in texts)
-    assert server.returncode == 2
+    assert server.returncode == 3
     assert "disk I/O error" in errors
     assert (data / "rescue.jsonl").stat().st_size > 0
 

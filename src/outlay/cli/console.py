@@ -3,14 +3,36 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from outlay.domain.errors import OutlayError
 from outlay.services.progress import Progress
+
+EXIT_REQUEST: Final = 2
+"""Exit code when what was asked for cannot be done as it was asked."""
+EXIT_DISK: Final = 3
+"""Exit code when the disk, or a file on it, does not do what it must."""
+
+DISK_CODES: Final = frozenset(
+    {
+        "backup-no-room",
+        "cube-unusable",
+        "data-unwritable",
+        "database-busy",
+        "database-damaged",
+        "database-read-only",
+        "database-unopenable",
+        "disk-full",
+        "ledger-failed",
+        "out-of-memory",
+    }
+)
+"""Codes of errors that the disk is the reason of."""
 
 _PIPED_WIDTH = 160
 """Columns where nobody says how many there are, as in a file."""
@@ -31,6 +53,20 @@ _Item = TypeVar("_Item")
 def fail(message: str) -> None:
     """Say what went wrong."""
     err.print(f"[bold red]Error:[/] {_plain(message)}")
+
+
+@contextmanager
+def ending_on_errors(who: str = "") -> Iterator[None]:
+    """End the process with one clear line where something went wrong that is no mistake of ours."""
+    try:
+        yield
+    except OutlayError as error:
+        fail(who + error.message)
+        raise SystemExit(EXIT_DISK if error.code in DISK_CODES else EXIT_REQUEST) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        fail(f"{who}{where}{error.strerror or error}")
+        raise SystemExit(EXIT_DISK) from error
 
 
 def say(message: str) -> None:

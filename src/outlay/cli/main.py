@@ -1,13 +1,14 @@
 """`outlay`: the command line."""
 
 import logging
-import sys
+import os
+from typing import Final
 
 import typer
 
 from outlay.cli.audit import audit
 from outlay.cli.backup import backup
-from outlay.cli.console import fail
+from outlay.cli.console import ending_on_errors
 from outlay.cli.demo import demo
 from outlay.cli.discovered import discovered
 from outlay.cli.doctor import doctor
@@ -30,7 +31,9 @@ from outlay.cli.sso import sso
 from outlay.cli.token import token
 from outlay.cli.upstream import upstream
 from outlay.cli.verify import verify
-from outlay.domain.errors import OutlayError
+
+PRIVATE_UMASK: Final = 0o077
+"""What is written is for its owner alone, whatever the folder it goes to."""
 
 app = typer.Typer(
     name="outlay",
@@ -67,10 +70,8 @@ app.add_typer(audit, name="audit")
 
 
 def run() -> None:
-    """Run a command; errors are one clear line and exit code 2."""
+    """Run a command; what goes wrong is one clear line and an exit code of its own."""
+    os.umask(PRIVATE_UMASK)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
+    with ending_on_errors():
         app()
-    except OutlayError as error:
-        fail(error.message)
-        sys.exit(2)

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from outlay.bootstrap import open_administration, open_installation
-from outlay.cli.console import DataOption, fail, out, say
+from outlay.cli.console import DataOption, ending_on_errors, out, say
 from outlay.cli.serving import Secrets, bind, run_server, url_of
 from outlay.cli.workers import Supervisor
-from outlay.domain.errors import Invalid, OutlayError
+from outlay.domain.errors import Invalid
 from outlay.kit.secrets import new_secret
 from outlay.settings import MAX_WORKERS, Settings, read_settings
 
@@ -63,12 +63,11 @@ def _serve_together(settings: Settings) -> int:
     listener = bind(settings)
 
     def work(number: int, on_ready: Callable[[], None]) -> None:
-        try:
-            with open_installation(replace(settings, worker=number)) as services:
-                run_server(services, listener, on_ready, secrets)
-        except OutlayError as error:
-            fail(f"worker {number}: {error.message}")
-            raise SystemExit(2) from error
+        with (
+            ending_on_errors(f"worker {number}: "),
+            open_installation(replace(settings, worker=number)) as services,
+        ):
+            run_server(services, listener, on_ready, secrets)
 
     return Supervisor(settings.workers, work).run(lambda: _announce(settings, listener, secrets))
 

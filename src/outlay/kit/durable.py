@@ -27,6 +27,21 @@ def write_all(descriptor: int, body: bytes) -> None:
         rest = rest[written:]
 
 
+def append_lines(descriptor: int, lines: bytes) -> None:
+    """Append whole lines; on disk when this returns.
+
+    A line that an earlier write left unfinished is ended first, so that it spoils no other.
+    """
+    write_all(descriptor, lines if ends_in_newline(descriptor) else b"\n" + lines)
+    os.fsync(descriptor)
+
+
+def ends_in_newline(descriptor: int) -> bool:
+    """Whether what is appended to a file begins a line."""
+    size = os.fstat(descriptor).st_size
+    return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
+
+
 def write_file(path: Path, body: bytes) -> None:
     """Write a file as a whole, in the place of the one that is there, if any."""
     with new_file(path) as descriptor:

@@ -15,7 +15,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from outlay.kit.durable import PRIVATE, sync_folder, write_all
+from outlay.kit.durable import PRIVATE, append_lines, ends_in_newline, sync_folder
 
 _CONTEXT: Final = b"outlay audit checkpoint\n"
 _LINE_END: Final = b'"}'
@@ -81,8 +81,7 @@ class CheckpointFile:
         try:
             # Threads and processes append one at a time: each looks at the end before it writes.
             fcntl.flock(file, fcntl.LOCK_EX)
-            write_all(file, line if _ends_with_newline(file) else b"\n" + line)
-            os.fsync(file)
+            append_lines(file, line)
         finally:
             os.close(file)
         if is_new:
@@ -92,15 +91,9 @@ class CheckpointFile:
         """Whether the last write did not get to its end."""
         try:
             with self.path.open("rb") as file:
-                return not _ends_with_newline(file.fileno())
+                return not ends_in_newline(file.fileno())
         except FileNotFoundError:
             return False
-
-
-def _ends_with_newline(file: int) -> bool:
-    """Whether what is appended begins a line."""
-    size = os.fstat(file).st_size
-    return size == 0 or os.pread(file, 1, size - 1) == b"\n"
 
 
 class SignedLine(NamedTuple):

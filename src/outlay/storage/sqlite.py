@@ -114,6 +114,8 @@ def apply_pragmas(connection: Connection) -> None:
 # What becomes of errors
 
 _DAMAGE: Final = (driver.SQLITE_CORRUPT, driver.SQLITE_NOTADB)
+_CODES: Final = {driver.SQLITE_IOERR_SHMSIZE: driver.SQLITE_FULL}
+"""The log's index, which is in memory, finds no room: nothing that was written is in doubt."""
 _TEXTS: Final = {
     "disk I/O error": driver.SQLITE_IOERR,
     "database or disk is full": driver.SQLITE_FULL,
@@ -152,7 +154,7 @@ def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
     if not isinstance(error, driver.Error):
         return None
     extended = getattr(error, "sqlite_errorcode", None)
-    code = extended & 0xFF if extended is not None else _TEXTS.get(str(error))
+    code = _TEXTS.get(str(error)) if extended is None else _CODES.get(extended, extended & 0xFF)
     if code == driver.SQLITE_IOERR:
         return health.fail(str(error))
     if code in _DAMAGE:

@@ -17,6 +17,7 @@ import msgspec
 
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
+from outlay.kit.durable import PRIVATE, append_lines
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class RescueFile:
     def __init__(self, path: Path) -> None:
         """Open or create the file: later there may be no descriptor or room left to do it."""
         self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
         self._lock = threading.Lock()
         self.count = 0
         """Events appended by this process."""
@@ -45,24 +46,13 @@ class RescueFile:
         lines = [_line(event) for event in events]
         with self._lock:
             try:
-                self._write(b"".join(lines))
+                append_lines(self._file, b"".join(lines))
             except OSError:
                 for line in lines:
                     logger.exception("not in %s: %s", self._path.name, line.decode().rstrip())
                 return False
             self.count += len(events)
         return True
-
-    def _write(self, data: bytes) -> None:
-        if not self._ends_in_newline():  # what a crash left unfinished stays a line of its own
-            data = b"\n" + data
-        while data:
-            data = data[os.write(self._file, data) :]
-        os.fsync(self._file)
-
-    def _ends_in_newline(self) -> bool:
-        size = os.fstat(self._file).st_size
-        return size == 0 or os.pread(self._file, 1, size - 1) == b"\n"
 
     def read(self) -> list[UsageEvent]:
         """The events in the file, in the order of their lines.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 
+from outlay.domain.errors import Unavailable
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.store import Cube
 
@@ -19,6 +20,11 @@ class DuckDBHome:
 
     def open(self, edition: str) -> Cube:
         """The present cube, made if there is none; CubeMismatch unless it is of this edition."""
+        if self._path.is_dir():
+            raise Unavailable(
+                f"{self._path} is a folder, where the file of the cube belongs; move it away",
+                code="cube-unusable",
+            )
         return DuckDBCube(self._path, edition)
 
     def is_present(self, cube: Cube) -> bool:

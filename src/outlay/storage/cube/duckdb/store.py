@@ -6,7 +6,7 @@ ledger. A connection shared by threads returns wrong rows silently, hence a curs
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import duckdb
 import orjson
 from typing_extensions import override
 
-from outlay.domain.errors import Unavailable
+from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.period import bucket_at, bucket_start
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import ZERO
@@ -122,7 +122,7 @@ class DuckDBCube:
                 "SELECT edition, schema_version FROM cube_state"
             ).fetchone()
         except duckdb.Error as error:
-            raise CubeMismatch(f"the cube cannot be opened: {error}") from error
+            raise _unopened(error, is_new=is_new) from error
         if state != (edition, CUBE_SCHEMA_VERSION):
             self._database.close()
             raise CubeMismatch("the cube was made of other rows or by another version")
@@ -173,12 +173,14 @@ class DuckDBCube:
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._write_lock:
+        with self._write_lock, _telling():
             self._database.execute("BEGIN")
             try:
                 yield self._database
             except BaseException:
-                self._database.execute("ROLLBACK")
+                # After a fatal error there is nothing to undo, and the first error is the one.
+                with suppress(duckdb.Error):
+                    self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
 
@@ -269,6 +271,32 @@ def month_buckets(month: date) -> tuple[int, int]:
     start = bucket_start(0).replace(year=month.year, month=month.month)
     following = start.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
     return bucket_at(start), bucket_at(following)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say in our own terms that the disk does not take what is written."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: duckdb.Error) -> Unavailable:
+    return Unavailable(f"the cube cannot be written: {_first_line(error)}", code="cube-unusable")
+
+
+def _unopened(error: duckdb.Error, *, is_new: bool) -> OutlayError:
+    """What it means that a cube could not be opened."""
+    if is_new:
+        return _unusable(error)
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+        return CubeMismatch("the cube was made by another version")
+    return CubeMismatch(f"the cube cannot be opened: {_first_line(error)}")
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _load_cells(

@@ -10,9 +10,10 @@ from typing_extensions import override
 
 from outlay.domain.errors import Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
+from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.reading import Connection, LedgerReader
 from outlay.storage.ledger.rows import EventRow
-from outlay.storage.sqlite import connect
+from outlay.storage.sqlite import connect, telling
 from outlay.storage.tenant import EVERY_TENANT
 
 READERS: Final = 8
@@ -25,10 +26,14 @@ WAIT_SECONDS: Final = 30.0
 class SqliteReading(LedgerReader):
     """What has been committed to one file. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the ledger at `path`; `open_readers` comes before the first question."""
+    def __init__(self, path: Path, health: StorageHealth | None = None) -> None:
+        """Read the ledger at `path`; `open_readers` comes before the first question.
+
+        `health` is shared with those who write to the file.
+        """
         LedgerReader.__init__(self)
         self._path = path
+        self._health = health or StorageHealth()
         self._readers: list[Any] = []
         # The one used last comes first: its cache is warm.
         self._free: queue.LifoQueue[Any] = queue.LifoQueue()
@@ -39,11 +44,12 @@ class SqliteReading(LedgerReader):
         There are never more of them, whatever threads come and go, and none is opened later, when
         the process may be out of file descriptors.
         """
-        for _ in range(READERS):
-            reader = connect(self._path, read_only=True)
-            self._readers.append(reader)
-            reader.execute("SELECT 1 FROM sqlite_schema").fetchone()
-            self._free.put(reader)
+        with telling(self._health):
+            for _ in range(READERS):
+                reader = connect(self._path, read_only=True)
+                self._readers.append(reader)
+                reader.execute("SELECT 1 FROM sqlite_schema").fetchone()
+                self._free.put(reader)
 
     @override
     @contextmanager
@@ -58,7 +64,8 @@ class SqliteReading(LedgerReader):
                 code="overloaded",
             ) from None
         try:
-            yield reader
+            with telling(self._health):
+                yield reader
         finally:
             self._free.put(reader)
 

@@ -62,7 +62,8 @@ class SqliteLedger(SqliteReading, Ledger):
 
         `health` is shared with whoever else writes to the file.
         """
-        SqliteReading.__init__(self, path)
+        health = health or StorageHealth()
+        SqliteReading.__init__(self, path, health)
         Ledger.__init__(self, clock, health)
         with telling(self._health):
             self._writer = connect(path)
