@@ -65,14 +65,15 @@ def input_output_error() -> None:
 
 
 def every_fault(
-    operation: Callable[[], Any], act: Callable[[], None] = disk_full
+    operation: Callable[[], Any], act: Callable[[], None] = disk_full, step: int = 1
 ) -> Iterator[BaseException | None]:
     """Run an operation with a fault at each of its calls in turn, until none is met.
 
-    What became of each run: the error it ended in, or None. Between two of them the caller looks at
-    what is there and sets the scene for the next.
+    A `step` of more than one tries some of the calls of a long operation. What became of each run:
+    the error it ended in, or None. Between two of them the caller looks at what is there and sets
+    the scene for the next.
     """
-    for number in range(1, MOST_CALLS):
+    for number in range(1, MOST_CALLS, step):
         raised: BaseException | None = None
         with fault_at(number, act) as faults:
             try:
@@ -87,9 +88,9 @@ def every_fault(
     raise AssertionError("the operation does not come to an end")
 
 
-def every_kill(operation: Callable[[], Any]) -> Iterator[None]:
+def every_kill(operation: Callable[[], Any], step: int = 1) -> Iterator[None]:
     """Run an operation in a process that is killed before each of its calls in turn."""
-    for number in range(1, MOST_CALLS):
+    for number in range(1, MOST_CALLS, step):
         child = os.fork()
         if child == 0:
             code = 1

@@ -63,6 +63,7 @@ from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
+from outlay.storage.folder import check_complete, drop_restored, tighten
 from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.store import Ledger
 
@@ -197,10 +198,8 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
 def open_administration(settings: Settings, clock: Clock | None = None) -> Iterator[Administration]:
     """What can be set up beside a running server, which notices within a quarter of a second."""
     clock = clock or SystemClock()
-    try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(settings, error) from error
+    _make_folder(settings)
+    check_complete(settings)
     with open_directory(settings) as directory:
         passwords = Passwords()
         try:
@@ -285,13 +284,14 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
 
 
 @contextmanager
-def hold_folder(settings: Settings) -> Iterator[None]:
+def hold_folder(settings: Settings, *, is_restoring: bool = False) -> Iterator[None]:
     """Have a data folder, made if need be, or a worker's part of it, for this process alone.
 
-    Raises Locked when another process has it, Unavailable when it cannot be written.
+    Raises Locked when another process has it, Unavailable when it cannot be written, and Conflict
+    for what an interrupted restore has left, unless this is one.
     """
+    _make_folder(settings)
     try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = LockFile(settings.lock_path)
     except LockHeld as error:
         raise Locked(
@@ -300,9 +300,20 @@ def hold_folder(settings: Settings) -> Iterator[None]:
     except OSError as error:
         raise _unwritable(settings, error) from error
     try:
+        if not is_restoring:
+            check_complete(settings)
+            drop_restored(settings)
         yield
     finally:
         lock.release()
+
+
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(settings, error) from error
+    tighten(settings)
 
 
 def _unwritable(settings: Settings, error: OSError) -> Unavailable:

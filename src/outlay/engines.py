@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from outlay.domain.errors import Invalid
-from outlay.kit.clock import Clock
+from outlay.kit.clock import Clock, SystemClock
 from outlay.kit.durable import create_file
 from outlay.kit.ids import uuid7
 from outlay.settings import Settings
@@ -21,7 +21,7 @@ from outlay.storage.directory.sqlite import SqliteDirectory
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.sqlite.reading import SqliteReading
-from outlay.storage.ledger.sqlite.store import SqliteLedger
+from outlay.storage.ledger.sqlite.store import SqliteLedger, has_ledger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.nodes import Nodes, OneNode
 
@@ -72,6 +72,8 @@ def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]
         directory = _open_directory(settings, database)
         stack.callback(directory.close)
         if database is None:
+            if not has_ledger(settings.database_path):  # nothing has been served yet
+                SqliteLedger(settings.database_path, SystemClock()).close()
             reading = SqliteReading(settings.database_path)
             stack.callback(reading.close_readers)
             reading.open_readers()

@@ -14,7 +14,7 @@ from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 from typer.testing import CliRunner
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.errors import Conflict, Damaged, Invalid
@@ -255,7 +255,7 @@ def test_the_commands_say_what_they_did_and_never_overwrite(
     assert (made.exit_code, restored.exit_code) == (0, 0), (made, restored)
     assert "Restored 5 events" in restored.output
     assert "never replaces" in str(again.exception)
-    assert "has an installation" in str(twice.exception)
+    assert "something of an installation" in str(twice.exception)
     assert "has no installation" in str(nothing.exception)
     assert not (tmp_path / "nowhere").exists()
     for name in ("master.key", "audit.key", "audit-checkpoints.jsonl"):
@@ -263,6 +263,18 @@ def test_the_commands_say_what_they_did_and_never_overwrite(
         assert (new.data / name).stat().st_mode & 0o077 == 0
     assert not (new.data / "restoring").exists()
     assert run("verify", "--data", str(new.data)).exit_code == 0
+
+
+def test_a_backup_before_the_first_start(new_settings: NewSettings, tmp_path: Path) -> None:
+    """There are people and keys, but no usage yet."""
+    old, new = new_settings("embedded"), new_settings("embedded")
+    with open_administration(old) as administration:
+        administration.organizations.create("Acme")
+    file = tmp_path / "file.outlay"
+    made = run("backup", str(file), "--data", str(old.data))
+    restored = run("restore", str(file), "--data", str(new.data))
+    assert (made.exit_code, restored.exit_code) == (0, 0), (made, restored)
+    assert "Restored 0 events" in restored.output
 
 
 def test_an_installation_is_moved_to_other_engines_and_proven_equal(

@@ -16,6 +16,7 @@ from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.pricing.book import PriceBook
 from outlay.services.server_info import find_server
 from outlay.settings import Settings, read_settings
+from outlay.storage.folder import check_complete, exposed
 from outlay.storage.sqlite import check_sqlite_version, sqlite_version
 
 MIN_FREE_BYTES = 1 << 30
@@ -95,6 +96,18 @@ def _connections(settings: Settings) -> str:
     )
 
 
+def _privacy(settings: Settings) -> str:
+    if not settings.data.exists():
+        return "made for its owner alone"
+    check_complete(settings)
+    if found := exposed(settings):
+        raise OSError(
+            f"others on this machine can read {', '.join(map(str, found))}; run "
+            f"`chmod -R go-rwx {settings.data}`"
+        )
+    return "only its owner can read it"
+
+
 def _server(settings: Settings) -> str:
     if not settings.data.exists():
         return "not running"
@@ -115,5 +128,6 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "Data directory": _folder,
     "Names": _names,
     "Connections": _connections,
+    "Privacy": _privacy,
     "Server": _server,
 }

@@ -114,7 +114,9 @@ def apply_pragmas(connection: Connection) -> None:
 # What becomes of errors
 
 _DAMAGE: Final = (driver.SQLITE_CORRUPT, driver.SQLITE_NOTADB)
-_CODES: Final = {driver.SQLITE_IOERR_SHMSIZE: driver.SQLITE_FULL}
+_IOERR_SHMSIZE: Final = driver.SQLITE_IOERR | 19 << 8
+"""The driver does not name it (sqlite.org/rescode.html)."""
+_CODES: Final = {_IOERR_SHMSIZE: driver.SQLITE_FULL}
 """The log's index, which is in memory, finds no room: nothing that was written is in doubt."""
 _TEXTS: Final = {
     "disk I/O error": driver.SQLITE_IOERR,

@@ -1,7 +1,7 @@
 """The ledger on SQLite: one file, one writer, `synchronous=FULL` before anybody is told."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -256,3 +256,24 @@ class SqliteLedger(SqliteReading, Ledger):
     def _release(self) -> None:
         self.close_readers()
         self._writer.close()
+
+
+def has_ledger(path: Path) -> bool:
+    """Whether there is a ledger in a database file."""
+    with closing(connect(path, read_only=True)) as connection:
+        return _schema_version(connection) is not None
+
+
+def is_older(path: Path) -> bool:
+    """Whether the ledger in a database file is of a version before this one."""
+    with closing(connect(path, read_only=True)) as connection:
+        version = _schema_version(connection)
+    return version is not None and version < SCHEMA.version
+
+
+def _schema_version(connection: Connection) -> int | None:
+    """Of which version the tables are, None where there are none."""
+    if not connection.execute(queries.HAS_IDENTITY).fetchone():
+        return None
+    found = connection.execute(queries.IDENTITY).fetchone()
+    return int(found[1]) if found else None

@@ -1,0 +1,197 @@
+"""What makes up an installation in a data folder: the one list for start, restore and doctor.
+
+A restored database must never meet what another one left: SQLite replays a write-ahead log into
+whichever database has its name, keys open other secrets, checkpoints are of another trail. So a
+restore looks for all of it, not for the database alone.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from outlay.domain.errors import Conflict
+from outlay.kit.clock import Clock
+from outlay.kit.durable import PART_SUFFIX, PRIVATE, create_file, sync_folder
+from outlay.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files of one kind."""
+
+    pattern: str
+    is_secret: bool = False
+    """Whether nobody but the owner may read them."""
+
+
+PARTS: Final = (
+    Part("outlay.sqlite3", is_secret=True),
+    Part("outlay.sqlite3-*", is_secret=True),  # write-ahead log, its index, rollback journal
+    Part("journal*.sqlite3*", is_secret=True),
+    Part("rescue*.jsonl", is_secret=True),
+    Part("cube*.duckdb*", is_secret=True),
+    Part("cube*.tmp", is_secret=True),
+    Part("master.key*", is_secret=True),
+    Part("audit.key*", is_secret=True),
+    Part("audit-checkpoints.jsonl"),
+    Part("prices.toml"),
+    Part("imports"),
+    Part("node.id*"),
+    Part("moved.json*"),
+    Part("metrics-*.json"),
+    Part("server.json*", is_secret=True),
+)
+
+_RESTORING: Final = "restoring"
+"""Where a backup is restored to before it is put in its place; gone once it is there."""
+
+_ASIDE: Final = "replaced-"
+
+
+def parts_in(settings: Settings) -> list[Path]:
+    """Everything of an installation that there is; locks that nobody holds are nothing of it."""
+    return [path for part in PARTS for path in sorted(settings.data.glob(part.pattern))]
+
+
+def describe_parts(paths: list[Path]) -> str:
+    """Some of them by name."""
+    names = [path.name for path in paths]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+# Who may read it
+
+
+def tighten(settings: Settings) -> None:
+    """Take others' rights off what only the owner may read, whatever mode it was made with."""
+    for path in _exposed_parts(settings):
+        with suppress(OSError):  # of another owner: `outlay doctor` says so
+            path.chmod(PRIVATE)
+
+
+def exposed(settings: Settings) -> list[Path]:
+    """What others on the machine can read and should not."""
+    folder = [settings.data] if _is_open(settings.data) else []
+    return [*folder, *_exposed_parts(settings)]
+
+
+def _exposed_parts(settings: Settings) -> Iterator[Path]:
+    for part in PARTS:
+        if part.is_secret:
+            for path in settings.data.glob(part.pattern):
+                if path.is_file() and _is_open(path):
+                    yield path
+
+
+def _is_open(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+# Making room, and putting a restored installation in its place
+
+
+def move_aside(settings: Settings, clock: Clock) -> Path | None:
+    """Move everything of an installation into a dated folder beside it; which, None for nothing.
+
+    The folder has its name only once everything is in it. When this was interrupted, it goes on
+    with the same folder the next time.
+    """
+    part = _unfinished_move(settings)
+    if part is None:
+        if not parts_in(settings):
+            return None
+        part = settings.data / f"{_ASIDE}{clock.now():%Y-%m-%dT%H-%M-%S}{PART_SUFFIX}"
+        part.mkdir(mode=0o700)
+    for path in parts_in(settings):
+        path.rename(part / path.name)
+    sync_folder(part)
+    aside = part.with_suffix("")
+    part.rename(aside)
+    sync_folder(settings.data)
+    return aside
+
+
+def _unfinished_move(settings: Settings) -> Path | None:
+    return next(iter(sorted(settings.data.glob(f"{_ASIDE}*{PART_SUFFIX}"))), None)
+
+
+def begin_restoring(settings: Settings) -> Path:
+    """A new folder to restore into."""
+    beside = _beside(settings)
+    beside.mkdir(mode=0o700)
+    return beside
+
+
+def drop_restored(settings: Settings) -> None:
+    """Remove what a restore that did not come to its end has left.
+
+    Of the files in the data folder these are copies of those that are still in its own.
+    """
+    beside = _beside(settings)
+    if not beside.is_dir():
+        return
+    if not settings.database_path.exists():
+        for path in beside.iterdir():
+            copy = settings.data / path.name
+            for part in settings.data.glob(f"{path.name}.*{PART_SUFFIX}"):
+                part.unlink()
+            with suppress(FileNotFoundError):
+                if copy.read_bytes() == path.read_bytes():
+                    copy.unlink()
+    shutil.rmtree(beside)
+
+
+def finish_restoring(settings: Settings, made: Settings) -> None:
+    """Put what was restored to its place, the database last: with it, the installation is there.
+
+    The other files are copied first: their originals tell `drop_restored` what is to be removed
+    when this does not come to its end.
+    """
+    for path in sorted(made.data.iterdir()):
+        if path != made.database_path:
+            create_file(settings.data / path.name, path.read_bytes())
+    # Flushed by SQLite when it was closed, and once more for what is ours to say.
+    _flush(made.database_path)
+    made.database_path.rename(settings.database_path)
+    try:
+        sync_folder(settings.data)
+    except OSError:
+        settings.database_path.rename(made.database_path)
+        raise
+    shutil.rmtree(made.data, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_complete(settings: Settings) -> None:
+    """Raise Conflict for what an interrupted restore has left: it is no installation yet."""
+    if _unfinished_move(settings) is not None:
+        raise Conflict(
+            f"moving aside what was in {settings.data} was interrupted; run `outlay restore` with "
+            "--move-aside again",
+            code="restore-interrupted",
+        )
+    beside = _beside(settings)
+    # With the database, all is there: whoever has the folder next removes the rest.
+    if beside.is_dir() and not settings.database_url and not settings.database_path.exists():
+        raise Conflict(
+            f"a restore into {settings.data} was interrupted; run `outlay restore` again, or "
+            f"delete {beside} to begin with nothing",
+            code="restore-interrupted",
+        )
+
+
+def _beside(settings: Settings) -> Path:
+    return settings.data / _RESTORING

@@ -1,0 +1,44 @@
+"""A backup's file is whole or not there, whichever call of the system fails."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults import disk_full, every_fault, every_kill, input_output_error
+
+from outlay.storage.archive import Record, read_archive, write_archive
+
+RECORDS = [Record("batch", [number, "x" * 1_000]) for number in range(300)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "backup.outlay"
+
+
+def test_a_fault_anywhere_leaves_no_file(path: Path) -> None:
+    for act in (disk_full, input_output_error):
+        for error in every_fault(lambda: write_archive(path, RECORDS), act):
+            assert isinstance(error, OSError) or list(read_archive(path)) == RECORDS
+            if path.exists():  # only the flush of its name failed
+                assert list(read_archive(path)) == RECORDS
+                path.unlink()
+            assert list(path.parent.iterdir()) == []
+        path.unlink()
+
+
+def test_a_kill_anywhere_leaves_a_whole_file_or_none(path: Path) -> None:
+    for _ in every_kill(lambda: write_archive(path, RECORDS)):
+        assert not path.exists() or list(read_archive(path)) == RECORDS
+        path.unlink(missing_ok=True)
+    assert list(read_archive(path)) == RECORDS
+
+
+def test_records_that_cannot_be_read_leave_no_file(path: Path) -> None:
+    def broken() -> Iterator[Record]:
+        yield RECORDS[0]
+        raise RuntimeError("the ledger went away")
+
+    with pytest.raises(RuntimeError):
+        write_archive(path, broken())
+    assert list(path.parent.iterdir()) == []
