@@ -24,6 +24,7 @@ from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.sqlite.store import SqliteLedger, has_ledger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.nodes import Nodes, OneNode
+from outlay.storage.upgrading import keep_before_upgrade
 
 if TYPE_CHECKING:
     from outlay.storage.postgres import PostgresDatabase
@@ -119,6 +120,7 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
                 f"{settings.moved_path.name}",
                 code="moved",
             )
+        keep_before_upgrade(settings, SystemClock())
         return None
     try:
         from outlay.storage.postgres import PostgresDatabase

@@ -89,6 +89,8 @@ class Settings:
     """How long the end users that requests claim are kept; 0 for good."""
     egress: Egress = OPEN
     """Which addresses upstreams may have."""
+    upgrade_backup: bool = True
+    """Whether the database is copied aside before its tables are changed for a new version."""
     proxy: ProxySettings = ProxySettings()
     edge: EdgeSettings = EdgeSettings()
 
@@ -181,8 +183,8 @@ def read_settings(
     `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`,
     `OUTLAY_JOURNAL_EVENTS`, `OUTLAY_SECURITY_CONTACT`, `OUTLAY_TRUSTED_PROXIES`,
     `OUTLAY_TRUSTED_HOSTS`, `OUTLAY_PRIVATE_UPSTREAMS`, `OUTLAY_MAX_CONNECTIONS`,
-    `OUTLAY_MAX_CONNECTIONS_PER_CLIENT` and, in seconds, `OUTLAY_ANSWER_TIMEOUT`,
-    `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`, `OUTLAY_HEAD_TIMEOUT`, `OUTLAY_BODY_TIMEOUT`.
+    `OUTLAY_MAX_CONNECTIONS_PER_CLIENT`, `OUTLAY_UPGRADE_BACKUP` and, in seconds,
+    `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`, `OUTLAY_HEAD_TIMEOUT`, `OUTLAY_BODY_TIMEOUT`.
     """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
     chosen_port = port if port is not None else _port(variables.get("OUTLAY_PORT"))
@@ -203,6 +205,7 @@ def read_settings(
         end_user_days=_days(variables, "OUTLAY_END_USER_DAYS"),
         journal_events=_count(variables, "OUTLAY_JOURNAL_EVENTS", 100_000),
         egress=_egress(variables.get("OUTLAY_PRIVATE_UPSTREAMS")),
+        upgrade_backup=_switch(variables, "OUTLAY_UPGRADE_BACKUP"),
         proxy=ProxySettings(
             answer_seconds=_seconds(variables, "OUTLAY_ANSWER_TIMEOUT", 600.0),
             idle_seconds=_seconds(variables, "OUTLAY_IDLE_TIMEOUT", 120.0),
@@ -297,6 +300,14 @@ def _egress(text: str | None) -> Egress:
             "OUTLAY_PRIVATE_UPSTREAMS must be allow, refuse, or the networks that are allowed, "
             f"like 10.1.2.0/24,127.0.0.1: {error}"
         ) from error
+
+
+def _switch(variables: Mapping[str, str], name: str) -> bool:
+    """What is on unless it is turned off."""
+    text = variables.get(name) or "on"
+    if text not in {"on", "off"}:
+        raise Invalid(f"{name} must be on or off, not {text!r}")
+    return text == "on"
 
 
 def _public_url(text: str | None) -> str:

@@ -60,15 +60,22 @@ def new_file(path: Path, *, is_exclusive: bool = False) -> Iterator[int]:
 
     Nothing is left behind when the block raises. Exclusive ones never replace a file.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}{PART_SUFFIX}")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    try:
+    with new_path(path, is_exclusive=is_exclusive) as part:
+        descriptor = create_private(part)
         try:
             yield descriptor
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def new_path(path: Path, *, is_exclusive: bool = False) -> Iterator[Path]:
+    """Like `new_file`, for those who write to a path: where to. They flush it themselves."""
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART_SUFFIX}")
+    part.unlink(missing_ok=True)
+    try:
+        yield part
         if is_exclusive:
             _place(part, path)
         else:
@@ -77,6 +84,11 @@ def new_file(path: Path, *, is_exclusive: bool = False) -> Iterator[int]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def create_private(path: Path) -> int:
+    """A descriptor of a new, empty file for its owner alone."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
 
 
 def _place(part: Path, path: Path) -> None:
@@ -93,7 +105,12 @@ def _place(part: Path, path: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Put the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    flush(folder)
+
+
+def flush(path: Path) -> None:
+    """Put on disk what a file or folder has, whoever wrote it."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

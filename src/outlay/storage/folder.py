@@ -5,7 +5,6 @@ whichever database has its name, keys open other secrets, checkpoints are of ano
 restore looks for all of it, not for the database alone.
 """
 
-import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from outlay import __version__
 from outlay.domain.errors import Conflict
 from outlay.kit.clock import Clock
-from outlay.kit.durable import PART_SUFFIX, PRIVATE, create_file, sync_folder
+from outlay.kit.durable import PART_SUFFIX, PRIVATE, create_file, flush, sync_folder
 from outlay.settings import Settings
 
 
@@ -51,6 +51,18 @@ _RESTORING: Final = "restoring"
 """Where a backup is restored to before it is put in its place; gone once it is there."""
 
 _ASIDE: Final = "replaced-"
+_KEPT: Final = "backups"
+
+
+def kept_path(settings: Settings, clock: Clock) -> Path:
+    """Where the database is copied to before its tables are changed: date, and who changes them."""
+    name = f"{clock.now():%Y-%m-%dT%H-%M-%S}-before-{__version__}.sqlite3"
+    return settings.data / _KEPT / name
+
+
+def copies_in(settings: Settings) -> list[Path]:
+    """Copies of the installation that stay until somebody deletes them: not parts of it."""
+    return sorted([*settings.data.glob(f"{_KEPT}/*"), *settings.data.glob(f"{_ASIDE}*")])
 
 
 def parts_in(settings: Settings) -> list[Path]:
@@ -157,7 +169,7 @@ def finish_restoring(settings: Settings, made: Settings) -> None:
         if path != made.database_path:
             create_file(settings.data / path.name, path.read_bytes())
     # Flushed by SQLite when it was closed, and once more for what is ours to say.
-    _flush(made.database_path)
+    flush(made.database_path)
     made.database_path.rename(settings.database_path)
     try:
         sync_folder(settings.data)
@@ -165,14 +177,6 @@ def finish_restoring(settings: Settings, made: Settings) -> None:
         settings.database_path.rename(made.database_path)
         raise
     shutil.rmtree(made.data, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def check_complete(settings: Settings) -> None:

@@ -6,15 +6,17 @@ The driver is `pysqlite3`, which bundles its own SQLite: the system's may be one
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pysqlite3 as driver
 
 from outlay.domain.errors import Damaged, OutlayError, Unavailable
+from outlay.kit.durable import create_private, flush, new_path
 from outlay.storage.health import StorageHealth
 
 logger = logging.getLogger(__name__)
@@ -109,6 +111,21 @@ def apply_pragmas(connection: Connection) -> None:
         "wal_autocheckpoint=8000",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def copy_database(path: Path, target: Path) -> None:
+    """Copy a database to a new file, page by page, as it is at this moment, whoever writes to it.
+
+    On disk when this returns; nothing is left behind when it raises.
+    """
+    with new_path(target, is_exclusive=True) as part:
+        os.close(create_private(part))
+        with (
+            closing(connect(path, read_only=True)) as source,
+            closing(driver.connect(str(part))) as copy,
+        ):
+            source.backup(copy)
+        flush(part)
 
 
 # What becomes of errors

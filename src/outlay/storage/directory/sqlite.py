@@ -1,7 +1,7 @@
 """The directory in a SQLite file, the one that the ledger is in."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +12,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from typing_extensions import override
 
 from outlay.domain.errors import Unavailable
-from outlay.storage.directory.engine import Directory, is_current, migrate
+from outlay.storage.directory.engine import HEAD, Directory, is_current, migrate
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.health import StorageHealth
 from outlay.storage.sqlite import (
     apply_pragmas,
     check_sqlite_version,
+    connect,
     refusal_of,
     telling,
     truncate_log,
@@ -114,6 +115,21 @@ class SqliteDirectory(Directory):
     def close(self) -> None:
         """Release the file."""
         self._engine.dispose()
+
+
+def is_older(path: Path) -> bool:
+    """Whether the directory in a database file is of a version before this one."""
+    with closing(connect(path, read_only=True)) as connection:
+        has_tables = "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'"
+        if not connection.execute(has_tables).fetchone():
+            return False
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if found is None or found[0] == HEAD:
+        return False
+    # Imported when there is something to migrate, as in `migrate`.
+    from outlay.storage.directory.migrations import is_known
+
+    return is_known(found[0])
 
 
 def _prepare(connection: Any, _: object) -> None:

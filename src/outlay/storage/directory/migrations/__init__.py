@@ -1,5 +1,7 @@
 """Bringing a directory to this version."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 
 from alembic import command
@@ -11,12 +13,23 @@ from sqlalchemy import Connection
 from outlay.domain.errors import Damaged
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the migrations that are missing; Damaged when a newer version wrote the tables."""
+def is_known(revision: str) -> bool:
+    """Whether this version has a migration; those of newer versions it has not."""
+    with _script() as (_, script):
+        return revision in {each.revision for each in script.walk_revisions()}
+
+
+@contextmanager
+def _script() -> Iterator[tuple[Config, ScriptDirectory]]:
     with as_file(files("outlay.storage.directory.migrations")) as location:
         config = Config()
         config.set_main_option("script_location", str(location))
-        script = ScriptDirectory.from_config(config)
+        yield config, ScriptDirectory.from_config(config)
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that are missing; Damaged when a newer version wrote the tables."""
+    with _script() as (config, script):
         current = MigrationContext.configure(connection).get_current_revision()
         known = {revision.revision for revision in script.walk_revisions()}
         if current is not None and current not in known:
