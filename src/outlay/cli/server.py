@@ -48,3 +48,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    def stop(self) -> None:
+        """Take no new requests, let those under way end, then return from `run`."""
+        self.should_exit = True

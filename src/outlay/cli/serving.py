@@ -4,7 +4,6 @@ import gc
 import logging
 import os
 import resource
-import signal
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 from starlette.types import ASGIApp
 
+from outlay.cli.signals import on_stop
 from outlay.domain.errors import Unavailable
 from outlay.kit.durable import write_file
 from outlay.services.bundle import Services
@@ -70,7 +70,7 @@ def run_server(
     secrets: Secrets,
     more: Mapping[str, ASGIApp] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered.
+    """Serve until a signal says to stop; `on_ready` is called once requests are answered.
 
     `more` are further paths and what answers them. Raises Unavailable at the end when the ledger
     failed meanwhile, so that whoever supervises the process sees that it was no ordinary stop.
@@ -99,9 +99,9 @@ def run_server(
     services.recovery.start()
     gc.freeze()  # what was loaded to start with stays; no need to look at it for garbage again
     gc.set_threshold(GC_THRESHOLD)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Uvicorn raises a signal again after it has stopped; the stores must still be closed then.
-        signal.signal(number, lambda *_: None)
+    # Uvicorn sees to two of the signals itself, and raises them again after it has stopped: they
+    # must not end the process then, as the stores are still to be closed.
+    on_stop(server.stop)
     try:
         server.run(sockets=[listener])
     finally:

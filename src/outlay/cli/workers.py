@@ -13,8 +13,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
 from typing import Final
+
+from outlay.cli.signals import forget_stop, on_stop
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +49,8 @@ class Supervisor:
         self._is_stopping = False
 
     def run(self, on_ready: Callable[[], None]) -> int:
-        """Run until SIGINT or SIGTERM; the exit code. `on_ready` is called once all answer."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
+        """Run until a signal says to stop; the exit code. `on_ready` is called once all answer."""
+        on_stop(self._stop)
         self._due = dict.fromkeys(range(self._count), 0.0)
         announced = False
         while self._workers or (self._due and not self._is_stopping):
@@ -112,13 +112,13 @@ class Supervisor:
                 ended.append(worker)
         return ended
 
-    def _stop(self, _: int, __: FrameType | None) -> None:
+    def _stop(self) -> None:
         self._is_stopping = True
         for pid in self._workers:
             os.kill(pid, signal.SIGTERM)
 
     def _end_all(self) -> None:
-        self._stop(signal.SIGTERM, None)
+        self._stop()
         while self._workers:
             self._reap()
             time.sleep(0.05)
@@ -128,8 +128,9 @@ def _be_worker(
     work: Callable[[int, Callable[[], None]], None], number: int, pipe: int, parent: int
 ) -> None:
     """Serve in a process just forked, and end it."""
+    forget_stop()
+    # Ctrl-C reaches the whole process group: the supervisor says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     code = 1
     try:

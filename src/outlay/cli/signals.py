@@ -1,0 +1,40 @@
+"""Which signals end a server in good order, and what the others do to it.
+
+| signal | sent by | effect |
+|---|---|---|
+| SIGTERM, SIGINT | service managers, Ctrl-C | ends in good order |
+| SIGHUP | a terminal that is closed, `systemctl reload` | the same; ignored under `nohup` |
+| SIGQUIT | Ctrl-\\\\ | the same |
+| SIGUSR1 | somebody who wonders what it does | prints the stack of every thread to standard error |
+| SIGUSR2 | tools that rotate logs | nothing: no log file is kept open |
+"""
+
+import faulthandler
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Call `stop` on every signal that ends a server, and let no other end it."""
+
+    def handle(_: int, __: FrameType | None) -> None:
+        stop()
+
+    for number in STOPPING:
+        is_ignored = signal.getsignal(number) is signal.SIG_IGN
+        if not is_ignored or number is not signal.SIGHUP:  # as `nohup` wants it
+            signal.signal(number, handle)
+    faulthandler.register(signal.SIGUSR1, file=sys.__stderr__, all_threads=True)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
+def forget_stop() -> None:
+    """Die of those signals, as a process does: what another process set is not for this one."""
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
