@@ -31,7 +31,7 @@ from outlay.services.organizations import Organizations
 from outlay.services.own_address import OwnAddress
 from outlay.services.passwords import Passwords
 from outlay.services.prices import PriceBooks, Prices
-from outlay.services.projection import Projection, fill
+from outlay.services.projection import LOAD_EVENTS, Projection, fill
 from outlay.services.projects import Projects
 from outlay.services.reconciling import Reconciling
 from outlay.services.recording import Recorder
@@ -323,7 +323,10 @@ def _unwritable(settings: Settings, error: OSError) -> Unavailable:
 
 
 def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
-    """The cube of this ledger; rebuilt when it is missing, damaged, foreign or ahead."""
+    """The cube of this ledger; rebuilt when it is missing, damaged, foreign or ahead.
+
+    One of this node's own has the whole ledger when this returns: nobody is answered before.
+    """
     try:
         cube = home.open(ledger.edition)
         with cube.read() as reader:
@@ -331,6 +334,11 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
         # What others have committed and loaded in this moment is no reason to distrust it.
         is_fit = home.is_shared or loaded <= ledger.newest_seq()
         if is_fit and ledger.is_source_of(cube.edition):
+            if not home.is_shared:
+                try:
+                    _load_rest(ledger, cube, loaded)
+                except Damaged as error:  # the rest waits; answers say how far they reach
+                    logger.warning("the cube cannot be loaded: %s", error.message)
             return cube
         cube.close()
         reason = f"the cube is not of this ledger, or at event {loaded} ahead of it"
@@ -345,6 +353,13 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
     home.clear()
     cube = home.open(ledger.edition)
     if not home.is_shared:  # else whoever loads it does so, and answers say how far they reach
-        for _ in fill(ledger, cube):
-            pass
+        _load_rest(ledger, cube, 0)
     return cube
+
+
+def _load_rest(ledger: Ledger, cube: Cube, loaded: int) -> None:
+    missing = ledger.newest_seq() - loaded
+    if missing > LOAD_EVENTS:
+        logger.warning("loading %d events into the cube before anything is answered", missing)
+    for _ in fill(ledger, cube, loaded):
+        pass

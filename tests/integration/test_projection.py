@@ -18,14 +18,17 @@ from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Reconciliation
 from outlay.kit.clock import FixedClock, to_us
+from outlay.services import projection as projection_module
 from outlay.services.bundle import Services
 from outlay.services.progress import Progress
+from outlay.services.projection import fill
 from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.rollups import NARROWS, USAGE, NarrowSpec
 from outlay.storage.cube.store import CubeMismatch
+from outlay.storage.ledger.sqlite.store import SqliteLedger
 
 EVER = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
 
@@ -235,6 +238,50 @@ def test_a_cube_behind_the_ledger_is_caught_up(filled: Settings, clock: FixedClo
     assert reopened_count(filled, clock) == 500
 
 
+@pytest.mark.parametrize("has_part", [False, True])
+def test_nobody_is_answered_before_a_new_cube_has_everything(
+    filled: Settings, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, has_part: bool
+) -> None:
+    """Also where a process was killed while it loaded one."""
+    with open_installation(filled, clock) as services:
+        services.ledger.append(random_events(200, seed=3))
+    filled.cube_path.unlink()
+    if has_part:
+        monkeypatch.setattr(projection_module, "LOAD_EVENTS", 50)
+        ledger = SqliteLedger(filled.database_path, clock)
+        cube = DuckDBCube(filled.cube_path, ledger.edition)
+        next(iter(fill(ledger, cube)))
+        with cube.read() as reader:
+            assert reader.loaded_seq() == 300
+        cube.close()
+        ledger.close()
+
+    with open_installation(filled, clock) as services:
+        assert services.projection.pending_events == 0
+        with services.projection._slot.read() as reader:
+            assert reader.loaded_seq() == 500
+
+
+def test_a_cube_of_another_version_is_one_line_of_the_log(
+    filled: Settings, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with duckdb.connect(str(filled.cube_path)) as connection:
+        connection.execute("ALTER TABLE cube_state RENAME COLUMN edition TO ledger")
+    with open_installation(filled, clock):
+        pass
+    (line,) = [record.getMessage() for record in caplog.records if "cube" in record.getMessage()]
+    assert line == "the cube was made by another version; rebuilding it from the ledger"
+
+
+def test_a_folder_in_the_place_of_the_cube_is_named(filled: Settings, clock: FixedClock) -> None:
+    filled.cube_path.unlink()
+    filled.cube_path.mkdir()
+    (filled.cube_path / "somebody's file").touch()
+    with pytest.raises(Unavailable, match="move it away"), open_installation(filled, clock):
+        pass
+    assert (filled.cube_path / "somebody's file").exists()
+
+
 def test_loading_from_the_wrong_position_is_refused(services: Services) -> None:
     services.ledger.append(random_events(10))
     services.projection.catch_up()
@@ -355,14 +402,12 @@ def test_narrow_rollups_have_fewer_rows_and_are_read_for_whole_cells_alone() -> 
 
 
 def test_a_cube_that_is_behind_says_how_far_it_reaches(tmp_path: Path) -> None:
-    """Also right after a start: what was acknowledged and is not loaded yet is not claimed."""
+    """What was acknowledged and is not loaded yet is not claimed; a start loads it first."""
     clock = FixedClock(NOW)
     with open_installation(Settings(data=tmp_path), clock) as services:
         services.ledger.append([make_event()])
         clock.instant = NOW + timedelta(hours=1)
         assert services.projection.data_through() == NOW
     with open_installation(Settings(data=tmp_path), clock) as services:
-        assert services.projection.pending_events == 1
-        assert services.projection.data_through() == NOW
-        services.projection.catch_up()
+        assert services.projection.pending_events == 0
         assert services.projection.data_through() == clock.instant

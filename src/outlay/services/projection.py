@@ -297,9 +297,9 @@ def load_some(
     return through
 
 
-def fill(ledger: Ledger, cube: Cube) -> Iterator[Progress]:
-    """Load a new cube with the whole ledger and compact it."""
-    loaded, unfolded = 0, 0
+def fill(ledger: Ledger, cube: Cube, after_seq: int = 0) -> Iterator[Progress]:
+    """Load a cube that stands at `after_seq` with the rest of the ledger; compact a new one."""
+    loaded, unfolded = after_seq, 0
     while loaded < (target := ledger.newest_seq()):
         through = load_some(ledger, cube, loaded)
         unfolded += through - loaded
@@ -308,6 +308,8 @@ def fill(ledger: Ledger, cube: Cube) -> Iterator[Progress]:
             cube.fold()
             unfolded = 0
         yield Progress("events", loaded, target)
+    if after_seq:
+        return  # the rest is done while it is served
     cube.fold()
     while cube.compact_one(before_bucket=2**31 - 1):
         pass
