@@ -94,7 +94,8 @@ class SqliteDirectory(Directory):
     def _telling(self) -> Iterator[None]:
         """Say in our own terms what the disk does not do."""
         try:
-            yield
+            with telling(self._health):
+                yield
         except PoolTimeout as error:
             raise Unavailable(
                 "the directory is busy; try again in a moment", code="database-busy"
@@ -108,7 +109,7 @@ class SqliteDirectory(Directory):
     @override
     def truncate_log(self) -> None:
         """Leave nothing of what was overwritten in the write-ahead log."""
-        with telling(self._health), self._engine.connect() as connection:
+        with self._telling(), self._engine.connect() as connection:
             truncate_log(connection.connection.driver_connection)
 
     @override
