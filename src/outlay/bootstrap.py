@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 
 from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
 from outlay.engines import open_directory, open_stores
@@ -63,7 +64,7 @@ from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
-from outlay.storage.folder import check_complete, drop_restored, tighten
+from outlay.storage.folder import check_complete, copies_in, drop_restored, tighten
 from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.store import Ledger
 
@@ -158,7 +159,9 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 attribution=attribution,
                 gateway=gateway,
                 limits=limits,
-                erasure=Erasure(directory, trail, ledger, maintenance),
+                erasure=Erasure(
+                    directory, trail, ledger, maintenance, partial(copies_in, settings)
+                ),
                 maintenance=maintenance,
                 projection=projection,
                 reconciling=Reconciling(directory, trail, analytics, prices),

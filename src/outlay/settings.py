@@ -184,7 +184,8 @@ def read_settings(
     `OUTLAY_JOURNAL_EVENTS`, `OUTLAY_SECURITY_CONTACT`, `OUTLAY_TRUSTED_PROXIES`,
     `OUTLAY_TRUSTED_HOSTS`, `OUTLAY_PRIVATE_UPSTREAMS`, `OUTLAY_MAX_CONNECTIONS`,
     `OUTLAY_MAX_CONNECTIONS_PER_CLIENT`, `OUTLAY_UPGRADE_BACKUP` and, in seconds,
-    `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`, `OUTLAY_HEAD_TIMEOUT`, `OUTLAY_BODY_TIMEOUT`.
+    `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`, `OUTLAY_HEAD_TIMEOUT`,
+    `OUTLAY_BODY_TIMEOUT`.
     """
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
     chosen_port = port if port is not None else _port(variables.get("OUTLAY_PORT"))

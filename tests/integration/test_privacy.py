@@ -174,6 +174,47 @@ def test_erasing_leaves_no_byte_and_every_total(place: Place, data: Path) -> Non
     assert ERASED_NAME not in {m.name for m in services.administration.members.of(place.operator)}
 
 
+def test_what_an_erasure_leaves_is_listed(place: Place, data: Path) -> None:
+    services, operator = place.services, place.operator
+    administration = services.administration
+    project = administration.projects.create(operator, "Canary-Lovelace's")
+    administration.keys.create(
+        operator,
+        project_id=project.project_id,
+        description=f"laptop of {NAME}",
+        member_id=place.ada.member_id,
+    )
+    administration.tokens.create(
+        operator,
+        description=NAME.upper(),
+        scopes=[Scope.USAGE_READ],
+        member_id=place.ada.member_id,
+    )
+    mine = operator.organization_id
+    services.ledger.append(
+        [
+            make_event(organization_id=mine, event_id=f"of {ADDRESS}", app=ADDRESS.upper()),
+            make_event(organization_id=mine, app=f"{NAME}'s app", end_user=f"prefix {ADDRESS}"),
+            make_event(organization_id="org_other", app=NAME),
+        ]
+    )
+    copy = data / "backups" / "copy.sqlite3"
+    copy.parent.mkdir()
+    copy.touch()
+
+    report = services.erasure.erase(operator, ADDRESS)
+
+    assert report.left == {
+        "access_token.description": 1,
+        "api_key.description": 1,
+        "audit_entry.after": 2,
+        "usage_event.event_id": 1,
+        "usage_event.app": 2,
+        "usage_event.end_user": 1,
+        "backups": 1,
+    }
+
+
 def test_an_erased_person_is_let_out_and_cannot_be_erased_again(place: Place) -> None:
     services = place.services
     services.erasure.erase(place.operator, place.ada.member_id)

@@ -118,3 +118,7 @@ def erase(
         f"Erased: {report.events:,} events and {report.values:,} values of the audit trail no "
         f"longer say who it was. What remains is {report.member_id}."
     )
+    if report.left:
+        say("Name or address are still contained in texts that others wrote, and in copies:")
+        for place, count in sorted(report.left.items()):
+            say(f"  {place}: {count:,}")

@@ -11,12 +11,13 @@
 
 import faulthandler
 import signal
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+_STANDARD_ERROR: Final = 2
 
 
 def on_stop(stop: Callable[[], None]) -> None:
@@ -29,7 +30,7 @@ def on_stop(stop: Callable[[], None]) -> None:
         is_ignored = signal.getsignal(number) is signal.SIG_IGN
         if not is_ignored or number is not signal.SIGHUP:  # as `nohup` wants it
             signal.signal(number, handle)
-    faulthandler.register(signal.SIGUSR1, file=sys.__stderr__, all_threads=True)
+    faulthandler.register(signal.SIGUSR1, file=_STANDARD_ERROR, all_threads=True)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 

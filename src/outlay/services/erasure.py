@@ -4,7 +4,10 @@ What was theirs is told by a surrogate, the member id, from the start. So it is 
 what ties that id to a person, and the claims of it that requests carried.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 
 from outlay.domain.actor import Actor, Role
@@ -15,7 +18,7 @@ from outlay.kit.ids import new_id
 from outlay.services.maintenance import Maintenance
 from outlay.services.members import check_manages, check_other_owner, release_member
 from outlay.services.trail import Trail
-from outlay.storage.directory.audit import destroy_personal_values
+from outlay.storage.directory.audit import destroy_personal_values, list_personal_texts
 from outlay.storage.directory.discovered import forget_discovered
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import (
@@ -24,12 +27,15 @@ from outlay.storage.directory.invitations import (
     invitations_taken_by,
 )
 from outlay.storage.directory.members import list_members, set_password, update_member
+from outlay.storage.directory.mentions import count_mentions
 from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.sso import delete_identities
 from outlay.storage.ledger.store import Ledger
 
 ERASED_NAME: Final = "Erased member"
 _ERASED_DOMAIN: Final = "@erased.invalid"
+_SHORTEST: Final = 3
+"""Names shorter than this are in too many words to tell anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,9 @@ class ErasureReport:
     """Events that claimed the person's address."""
     values: int
     """Values of the audit trail that are destroyed."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Where texts that people or senders wrote still contain the name or address, and how often:
+    `table.column`, and `backups` for copies of the data that were made before."""
 
 
 class Erasure:
@@ -53,7 +62,10 @@ class Erasure:
         trail: Trail,
         ledger: Ledger,
         maintenance: Maintenance,
+        copies: Callable[[], Sequence[Path]],
     ) -> None:
+        """`copies` tells which copies of the installation are in its folder."""
+        self._copies = copies
         self._directory = directory
         self._trail = trail
         self._ledger = ledger
@@ -81,9 +93,9 @@ class Erasure:
                 released = release_member(session, member, change.now_us)
             invitations = invitations_taken_by(session, member.member_id)
             forgotten = forget_discovered(session, member.organization_id, member.email)
-            destroyed = destroy_personal_values(
-                session, [member.member_id, *invitations, *forgotten]
-            )
+            subjects = [member.member_id, *invitations, *forgotten]
+            texts = list_personal_texts(session, subjects) | {member.name, member.email}
+            destroyed = destroy_personal_values(session, subjects)
             forget_address(
                 session,
                 member.organization_id,
@@ -102,7 +114,12 @@ class Erasure:
                 after={"destroyed": destroyed, "events": events, **released},
             )
         self._directory.truncate_log()
-        return ErasureReport(member_id=member.member_id, events=events, values=len(destroyed))
+        return ErasureReport(
+            member_id=member.member_id,
+            events=events,
+            values=len(destroyed),
+            left=self._left(actor, texts),
+        )
 
     def erase_outsider(self, actor: Actor, who: str) -> ErasureReport:
         """Erase somebody who never was a member: claimed by requests, or invited in vain.
@@ -123,7 +140,33 @@ class Erasure:
                 Action.MEMBER_ERASE, surrogate, after={"destroyed": destroyed, "events": events}
             )
         self._directory.truncate_log()
-        return ErasureReport(member_id=surrogate, events=events, values=len(destroyed))
+        return ErasureReport(
+            member_id=surrogate,
+            events=events,
+            values=len(destroyed),
+            left=self._left(actor, {who}),
+        )
+
+    def _left(self, actor: Actor, texts: set[str]) -> dict[str, int]:
+        """Where somebody is still named in texts that mean something else."""
+        wanted = sorted(text for text in texts if _tells(text))
+        if not wanted:
+            return {}
+        with self._directory.read() as session:
+            found = count_mentions(session, actor.organization_id, wanted)
+        found |= self._ledger.count_mentions(actor.organization_id, wanted)
+        if copies := self._copies():
+            found["backups"] = len(copies)
+        return found
+
+
+def _tells(text: str) -> bool:
+    """Whether a text says who somebody is, unlike the network address of a sign-in."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return len(text) >= _SHORTEST
+    return False
 
 
 def _find(session: ReadSession, actor: Actor, who: str) -> Member:

@@ -155,6 +155,12 @@ def personal_values(session: ReadSession, digests: list[str]) -> dict[str, tuple
     return {row.digest: (row.nonce, row.value) for row in rows}
 
 
+def list_personal_texts(session: ReadSession, subject_ids: list[str]) -> set[str]:
+    """What the trail says of persons: the names and addresses that they have had."""
+    condition = PersonalValueRow.subject_id.in_(subject_ids)
+    return set(session.scalars(select(PersonalValueRow.value).where(condition)))
+
+
 def destroy_personal_values(session: WriteSession, subject_ids: list[str]) -> list[str]:
     """Destroy what the trail says of persons; the digests that stay behind, in order."""
     condition = PersonalValueRow.subject_id.in_(subject_ids)

@@ -132,3 +132,29 @@ INSERT_IDENTITY: Final = (
 )
 COUNT_REWRITE: Final = "UPDATE ledger_identity SET rewrites = rewrites + 1 RETURNING rewrites"
 REWRITES: Final = "SELECT rewrites FROM ledger_identity"
+
+SENT_TEXTS: Final = (
+    "event_id",
+    "end_user",
+    "user_id",
+    "app",
+    "project_id",
+    "mapping",
+    "groups",
+    "response_id",
+    "response_model",
+)
+"""Columns whose texts come from senders, who may put anything there."""
+
+
+def count_mentions(contains: str, texts: int) -> str:
+    """Counts per text from senders the events that contain one of so many; `contains` is the
+    engine's function that tells where a text is in another.
+    """
+    counts = [
+        "count(CASE WHEN "
+        + " OR ".join([f"{contains}(lower({column}), ?) > 0"] * texts)
+        + " THEN 1 END)"
+        for column in SENT_TEXTS
+    ]
+    return f"SELECT {', '.join(counts)} FROM usage_event WHERE organization_id = ?"  # noqa: S608 - constants

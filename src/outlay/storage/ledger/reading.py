@@ -237,6 +237,21 @@ class LedgerReader(ABC):
         with self._reading() as reader:
             return int(reader.execute(queries.COUNT_EVENTS, (through_seq,)).fetchone()[0])
 
+    def count_mentions(self, organization_id: str, wanted: Sequence[str]) -> dict[str, int]:
+        """In how many events each text that senders fill contains one of some, in whatever case.
+
+        Those without any are left out.
+        """
+        text = queries.count_mentions(self._contains, len(wanted))
+        values = [*(each.lower() for each in wanted)] * len(queries.SENT_TEXTS)
+        with self._reading(organization_id) as reader:
+            row = reader.execute(text, (*values, organization_id)).fetchone()
+        return {
+            f"usage_event.{name}": count
+            for name, count in zip(queries.SENT_TEXTS, row, strict=True)
+            if count
+        }
+
     def count_conflicts(self) -> int:
         """Number of events refused because their id was taken by a different event."""
         with self._reading() as reader:

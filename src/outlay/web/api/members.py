@@ -76,12 +76,22 @@ class LinkAnswer(Answer):
     url: str
 
 
+class LeftMention(Answer):
+    """A place that still names somebody."""
+
+    place: str
+    """Table and column, or `backups` for copies of the data made before."""
+    count: int
+
+
 class ErasureAnswer(Answer):
     """What an erasure did."""
 
     member_id: str
     events: int
     values: int
+    left: list[LeftMention]
+    """Texts that people or senders wrote and that still contain the name or address."""
 
 
 def render_member(member: Member) -> MemberAnswer:
@@ -148,7 +158,12 @@ def post_erase(
 ) -> ErasureAnswer:
     """Destroy who a present or former member is, for good. Totals stay as they are."""
     report = services_of(request).erasure.erase(actor, member_id)
-    return ErasureAnswer(member_id=report.member_id, events=report.events, values=report.values)
+    return ErasureAnswer(
+        member_id=report.member_id,
+        events=report.events,
+        values=report.values,
+        left=[LeftMention(place=place, count=count) for place, count in report.left.items()],
+    )
 
 
 @router.get("/invitations")
