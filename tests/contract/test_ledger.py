@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,14 +13,15 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Unavailable
+from outlay.domain.errors import Conflict, Damaged, Unavailable
 from outlay.domain.event import FACTS, UsageEvent
 from outlay.domain.outcome import Outcome
-from outlay.kit.clock import to_us
+from outlay.kit.clock import Clock, to_us
 from outlay.storage.ledger import store as store_module
 from outlay.storage.ledger.log import LogFilter
-from outlay.storage.ledger.rows import EVENT_FIELDS, Intent, from_row
-from outlay.storage.ledger.store import Ledger
+from outlay.storage.ledger.rows import COLUMN, EVENT_FIELDS, Intent, from_row
+from outlay.storage.ledger.sqlite.store import SqliteLedger
+from outlay.storage.ledger.store import Ledger, LedgerContents
 
 
 def stored(ledger: Ledger) -> list[UsageEvent]:
@@ -77,12 +79,15 @@ def test_a_new_price_does_not_make_a_repeated_event_a_conflict(ledger: Ledger) -
 def test_ids_of_different_organizations_have_nothing_to_do_with_each_other(
     ledger: Ledger,
 ) -> None:
-    event = make_event()
+    event, known = make_event(), make_event()
+    ledger.append([known])
 
-    assert ledger.append([event, replace(event, organization_id="org_b", app="x")]) == [
-        Outcome.ACCEPTED,
-        Outcome.ACCEPTED,
-    ]
+    # With one that is known the ledger looks at each of them.
+    for first in (make_event(), known):
+        others = [replace(event, organization_id=name, app=name) for name in ("org_b", "org_c")]
+        outcomes = ledger.append([first, *others])
+        assert outcomes[1:] == [Outcome.ACCEPTED, Outcome.ACCEPTED]
+        event = make_event()
 
 
 def test_many_writers_share_commits_and_lose_nothing(ledger: Ledger) -> None:
@@ -103,6 +108,34 @@ def test_many_writers_share_commits_and_lose_nothing(ledger: Ledger) -> None:
     batches = list(ledger.read_batches(0))
     assert sum(len(batch.rows) for batch in batches) == 400
     assert len(batches) < 400
+
+
+def test_everybody_who_shares_a_commit_is_told_what_became_of_their_own(ledger: Ledger) -> None:
+    first, known, free = make_event(), make_event(), make_event()
+    other = replace(known, app="another")
+    ledger.append([known])
+    is_writing, go_on = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        is_writing.set()
+        go_on.wait(20)
+
+    ledger.on_commit(hold)
+    ahead = ledger.submit([first])
+    assert is_writing.wait(20)
+    # These wait together, and share the next commit.
+    parts = [[make_event()], [known, free, other], [], [make_event(), known]]
+    futures = [ledger.submit(part) for part in parts]
+    go_on.set()
+
+    accepted, duplicate, conflict = Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.CONFLICT
+    assert ahead.result(20) == [accepted]
+    assert [future.result(20) for future in futures] == [
+        [accepted],
+        [duplicate, accepted, conflict],
+        [],
+        [accepted, duplicate],
+    ]
 
 
 def test_what_was_acknowledged_is_there_after_reopening(open_ledger: Callable[[], Ledger]) -> None:
@@ -127,10 +160,11 @@ def test_a_full_queue_refuses_before_anything_is_stored(
     monkeypatch.setattr(ledger, "_commit", lambda *work: release.wait() and commit(*work))
     waiting = ledger.submit([make_event() for _ in range(10)])
 
-    with pytest.raises(Unavailable) as caught:
-        ledger.submit([make_event()])
-
-    release.set()
+    try:
+        with pytest.raises(Unavailable) as caught:
+            ledger.submit([make_event()])
+    finally:
+        release.set()  # closing the ledger waits for its writer
     assert caught.value.code == "overloaded"
     assert waiting.result(10) == [Outcome.ACCEPTED] * 10
     assert len(stored(ledger)) == 10
@@ -231,3 +265,28 @@ def test_an_identity_is_taken_out_and_batches_stay_whole(ledger: Ledger) -> None
     assert ledger.forget_end_users("org_test", to_us(NOW)) == 3
     assert {event.end_user for event in stored(ledger)} == {""}
     assert ledger.count_conflicts() == 1
+
+
+def test_a_ledger_is_taken_over_only_when_every_batch_follows_from_the_one_before(
+    ledger: Ledger, tmp_path: Path, clock: Clock
+) -> None:
+    source = SqliteLedger(tmp_path / "source.sqlite3", clock)
+    for _ in range(3):
+        source.append([make_event(cost_pusd=7) for _ in range(4)])
+    batches = list(source.read_stored(0))
+    source.close()
+    column = COLUMN["cost_pusd"]
+    first, second, third = batches
+    row = second.rows[0]
+    changed = second._replace(
+        rows=[(*row[:column], row[column] + 1, *row[column + 1 :]), *second.rows[1:]]
+    )
+    for wrong in ([first, changed, third], [first, third], [second, third], [second, first, third]):
+        with pytest.raises(Damaged):
+            ledger.adopt(LedgerContents(intents=[], conflicts=[], batches=wrong))
+        assert stored(ledger) == []
+
+    ledger.adopt(LedgerContents(intents=[], conflicts=[], batches=batches))
+    assert list(ledger.read_stored(0)) == batches
+    with pytest.raises(Conflict):
+        ledger.adopt(LedgerContents(intents=[], conflicts=[], batches=batches))
