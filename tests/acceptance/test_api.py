@@ -419,7 +419,7 @@ def test_operations_need_the_operators_token(server: Server) -> None:
 
 
 def test_sign_in_is_refused_for_a_while_after_ten_failures(server: Server) -> None:
-    form = {"email": "nobody@example.test", "password": "wrong"}
+    form = {"organization": "nowhere", "email": "nobody@example.test", "password": "wrong"}
 
     statuses = [server.http.post("/login", data=form).status_code for _ in range(11)]
 
