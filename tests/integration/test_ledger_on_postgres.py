@@ -145,8 +145,8 @@ def test_who_was_erased_by_one_node_is_not_remembered_by_another(open_node: Open
     second.append([make_event(end_user="ada")])
     assert second.recent_batches(0)
 
-    first.forget("org_test", "ada", "gone_1")
     edition = second.edition
+    first.forget("org_test", "ada", "gone_1")
     second.newest_seq()
 
     assert second.edition != edition
