@@ -290,3 +290,19 @@ def test_a_ledger_is_taken_over_only_when_every_batch_follows_from_the_one_befor
     assert list(ledger.read_stored(0)) == batches
     with pytest.raises(Conflict):
         ledger.adopt(LedgerContents(intents=[], conflicts=[], batches=batches))
+
+
+def test_events_that_name_somebody_are_counted_by_column(ledger: Ledger) -> None:
+    ledger.append(
+        [
+            make_event(organization_id="org_1", app="of Ada_L", end_user="x ada_l y"),
+            make_event(organization_id="org_1", event_id="ADA_L-7", app="adaxl"),
+            make_event(organization_id="org_2", app="Ada_L"),
+        ]
+    )
+    assert ledger.count_mentions("org_1", ["aDa_l", "nobody"]) == {
+        "usage_event.event_id": 1,
+        "usage_event.end_user": 1,
+        "usage_event.app": 1,
+    }
+    assert ledger.count_mentions("org_1", ["nobody"]) == {}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 from tests.postgres import Cluster
@@ -31,6 +31,7 @@ from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import delete_untaken
 from outlay.storage.directory.members import create_member
+from outlay.storage.directory.mentions import count_mentions
 from outlay.storage.directory.postgres import PostgresDirectory
 from outlay.storage.directory.sessions import delete_ended_sessions
 from outlay.storage.directory.tables import Base, ProjectRow
@@ -142,6 +143,40 @@ def test_organizations_have_people_of_the_same_address(
             create_member(session, again, to_us(NOW))
     sizes = [len(administration.members.of(operator_of(known))) for known in organizations]
     assert sizes == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_entry SET target = 'x'",
+        "DELETE FROM audit_entry",
+        "TRUNCATE audit_entry",
+        "UPDATE personal_value SET value = 'x'",
+    ],
+)
+def test_the_database_itself_refuses_to_change_an_entry(
+    directory: Directory, administration: Administration, statement: str
+) -> None:
+    operator = operator_of(administration.organizations.create(f"Acme {statement}"))
+    administration.members.invite(operator, "ada@example.test", Role.DEVELOPER)
+    before = list(administration.audit.all(operator, AuditFilter()))
+    with (
+        pytest.raises(DBAPIError, match="never changed"),
+        directory._engine.begin() as connection,
+    ):
+        connection.execute(text(statement))
+    assert list(administration.audit.all(operator, AuditFilter())) == before
+
+
+def test_what_names_somebody_is_counted(
+    directory: Directory, administration: Administration
+) -> None:
+    operator = operator_of(administration.organizations.create("Counted"))
+    administration.projects.create(operator, "Ada_Lovelace's")
+    administration.projects.create(operator, "Adaxlovelace")
+    with directory.read() as session:
+        found = count_mentions(session, operator.organization_id, ["ADA_LOVELACE"])
+    assert found == {"project.name": 1, "audit_entry.after": 1}
 
 
 def test_work_for_one_organization_sees_nothing_of_another(
