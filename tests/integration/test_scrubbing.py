@@ -28,8 +28,7 @@ def run(services: Services) -> Run:
 
     def run(statement: str) -> None:
         connection = pysqlite3.connect(services.settings.database_path)
-        connection.execute(statement)
-        connection.commit()
+        connection.executescript(statement)
         connection.close()
 
     return run
@@ -87,6 +86,7 @@ def test_what_is_whole_is_found_whole(filled: Services) -> None:
             "of organization in the directory",
         ),
         (
+            'DROP TRIGGER "audit_entry#no_update"; '
             "UPDATE audit_entry SET author_id = author_id || 'x'",
             "UPDATE audit_entry SET author_id = rtrim(author_id, 'x')",
             "is not what was recorded",
