@@ -24,9 +24,6 @@ class Cache(Generic[K, V]):
         self._loading = threading.Lock()
         """Held from reading anew until it is stored, so that the newest answer is the last."""
 
-    def __contains__(self, key: K) -> bool:
-        return key in self._known
-
     def get(self, key: K) -> V:
         """The answer for a key, loaded when it is not known yet."""
         try:
@@ -37,12 +34,13 @@ class Cache(Generic[K, V]):
             if value is None:
                 return value
             with self._lock:
-                if generation != self._generation:
-                    return value  # read before a refresh: true for this caller, not for the next
-                if len(self._known) >= self._capacity:
-                    self._known.clear()
-                self._known[key] = value
-            return value
+                is_new = generation == self._generation
+                if is_new:
+                    if len(self._known) >= self._capacity:
+                        self._known.clear()
+                    self._known[key] = value
+            # What was read before a refresh is not kept, so it is read again.
+            return value if is_new else self.get(key)
 
     def reload(self, key: K) -> V:
         """The answer for a key, loaded anew; what is known stays when that fails."""

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -169,6 +169,7 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
 
     app.add_exception_handler(OutlayError, _on_outlay_error)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_hang_up)
     app.add_exception_handler(Exception, _on_bug)
     return app
 
@@ -205,6 +206,11 @@ def _on_http_error(request: Request, error: Exception) -> Response:
         return render_error(request, status, title, detail, "http")
     code = title.lower().replace(" ", "-")
     return problem(status, code, detail, request=request)
+
+
+def _on_hang_up(_: Request, __: Exception) -> Response:
+    """A client that left in the middle of what it sent, which is no fault of ours."""
+    return Response(status_code=400)
 
 
 def _on_bug(request: Request, error: Exception) -> Response:
