@@ -79,6 +79,7 @@ def soak(
         wait_until_settled(sampler)
     finally:
         kill_group(server, signal.SIGTERM)
+        server.wait(60)
     verified = run("verify", "--data", data)
     account = compare(data, upstream.served, load)
 

@@ -28,7 +28,7 @@ def start_server(data: Path) -> "subprocess.Popen[str]":
     """A server that may open few files and whose idle threads end soon."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.short_lived_threads", "serve", "--data", data, "--port", "0"],
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
