@@ -78,9 +78,7 @@ def run_server(
     # Imported by those that serve: it takes other commands longer than all that they do.
     from outlay.cli.server import Server
     from outlay.web.app import Application
-    from outlay.web.http.connections import raise_file_limit
 
-    raise_file_limit()
     _raise_file_limit()
     application = Application(services, secrets.operator, more, secrets.setup)
     server = Server(application, services.settings, on_ready)
