@@ -536,7 +536,7 @@ def test_redirects_are_not_followed_and_answers_are_bounded(
     world: World, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with victim_service() as (url, asked):
-        provider.metadata["jwks_uri"] = f"{provider.issuer}/authorize?redirect"
+        provider.metadata["jwks_uri"] = f"{provider.issuer}/authorize"
         provider.instead = lambda _: url
         assert departs(world) == UNUSABLE
         provider.metadata["jwks_uri"] = f"{provider.issuer}/keys"
@@ -544,6 +544,7 @@ def test_redirects_are_not_followed_and_answers_are_bounded(
         assert departs(world) == UNUSABLE
 
     assert asked == []
+    assert "answered with status 302" in caplog.text
     assert "more than 512 KiB" in caplog.text
 
 
