@@ -232,7 +232,7 @@ def _administer(
         sign_in=SignIn(
             directory, trail, organizations, passwords, Throttle(directory, sealer, clock), clock
         ),
-        sso=SsoSettings(directory, sealer, trail),
+        sso=SsoSettings(directory, sealer, trail, settings.egress),
         tokens=Tokens(directory, trail),
         upstreams=Upstreams(directory, sealer, trail, settings.egress, OwnAddress(settings)),
     )

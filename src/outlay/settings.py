@@ -88,7 +88,7 @@ class Settings:
     end_user_days: int = 0
     """How long the end users that requests claim are kept; 0 for good."""
     egress: Egress = OPEN
-    """Which addresses upstreams may have."""
+    """Which addresses upstreams and identity providers may have."""
     upgrade_backup: bool = True
     """Whether the database is copied aside before its tables are changed for a new version."""
     proxy: ProxySettings = ProxySettings()

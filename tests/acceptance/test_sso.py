@@ -3,8 +3,10 @@
 import html
 import http.server
 import re
+import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -34,6 +36,7 @@ from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
+from outlay.kit.egress import PUBLIC
 from outlay.services import sso, sso_provider
 from outlay.services.sso_settings import check_endpoint
 from outlay.settings import Settings
@@ -546,6 +549,42 @@ def test_redirects_are_not_followed_and_answers_are_bounded(
     assert asked == []
     assert "answered with status 302" in caplog.text
     assert "more than 512 KiB" in caplog.text
+
+
+def test_a_provider_that_floods_with_informational_answers_holds_nobody_up(
+    world: World, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        provider.metadata["jwks_uri"] = f"http://127.0.0.1:{listener.getsockname()[1]}/keys"
+        flooding = pool.submit(flood, listener)
+        assert departs(world) == UNUSABLE
+        assert flooding.result() < 1_000
+
+    assert "TooManyInformational" in caplog.text
+
+
+def flood(listener: socket.socket) -> int:
+    """Send informational answers until the other side has enough; how many thousands."""
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(10)
+        connection.recv(4096)
+        for thousands in range(1_000):
+            try:
+                connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1_000)
+            except OSError:
+                return thousands
+    return 1_000
+
+
+def test_the_operator_can_close_private_networks_to_providers(tmp_path: Path) -> None:
+    closed = Settings(data=tmp_path / "data", egress=PUBLIC)
+    with open_installation(closed, FixedClock(NOW)) as services:
+        operator = operator_of(services.administration.organizations.create("Acme"))
+        for issuer in ("http://127.0.0.1:9", "http://localhost:9", "https://10.0.0.1"):
+            with pytest.raises(Invalid, match="does not allow") as refused:
+                services.administration.sso.put(operator, issuer=issuer, client_id=CLIENT)
+            assert refused.value.field == "issuer"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from urllib.parse import quote_plus
 import aiohttp
 
 from outlay.kit.addresses import Address
+from outlay.kit.connection import BoundedConnector
 from outlay.kit.egress import guarded_socket
 
 MAX_BYTES: Final = 512 * 1024
@@ -59,7 +60,7 @@ async def fetch(
     try:
         async with (
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=BoundedConnector(
                     resolver=aiohttp.ThreadedResolver(),
                     socket_factory=guarded_socket(note),
                     force_close=True,

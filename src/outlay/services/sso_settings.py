@@ -10,6 +10,7 @@ from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Damaged, Invalid, NotFound
 from outlay.domain.policy import permit_admission
 from outlay.domain.sso import SingleSignOn
+from outlay.kit.egress import OPEN, Egress
 from outlay.kit.sealing import SealBroken, Sealer
 from outlay.services.checks import check_name
 from outlay.services.groups import find_group
@@ -35,11 +36,12 @@ _QUERY: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 class SsoSettings:
     """The single sign-on of an actor's organization. Its secret goes in and never comes out."""
 
-    def __init__(self, directory: Directory, sealer: Sealer, trail: Trail) -> None:
+    def __init__(self, directory: Directory, sealer: Sealer, trail: Trail, egress: Egress) -> None:
         """Raises Damaged when the master key does not open the secrets that are kept."""
         self._directory = directory
         self._sealer = sealer
         self._trail = trail
+        self._egress = egress
         with directory.read() as session:
             stored = find_sealed_sso(session)
         if stored is not None:
@@ -67,7 +69,7 @@ class SsoSettings:
         The provider says who somebody is, an owner included.
         """
         permit_admission(actor, Role.OWNER)
-        check_issuer(issuer)
+        check_issuer(issuer, egress=self._egress)
         wanted = SingleSignOn(
             organization_id=actor.organization_id,
             issuer=issuer,
@@ -135,10 +137,10 @@ class SsoSettings:
         return self._sealer.seal(secret, sso.place)
 
 
-def check_issuer(url: str, field: str = "issuer") -> str:
+def check_issuer(url: str, field: str = "issuer", egress: Egress = OPEN) -> str:
     """`url` itself; Invalid unless it is https, or http on this machine, and plainly written."""
     try:
-        check_base_url(url)
+        check_base_url(url, egress)
     except Invalid as error:
         raise Invalid(error.message.replace("base URL", field), field=field) from error
     if not url.startswith("https://") and not _is_here(url):

@@ -11,9 +11,9 @@ from aiohttp.helpers import TimerNoop
 from multidict import CIMultiDict
 from yarl import URL
 
+from outlay.kit.connection import BoundedConnector, TooManyInformational
 from outlay.kit.egress import Egress, guarded_socket
 from outlay.web.http.errors import is_out_of_files, out_of_files
-from outlay.web.proxy.connection import BoundedConnector, TooManyInformational
 from outlay.web.proxy.hops import HOPS
 
 DNS_SECONDS: Final = 60

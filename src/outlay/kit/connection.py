@@ -1,4 +1,4 @@
-"""Connections that an upstream cannot keep busy with informational answers (status 1xx).
+"""Connections that a server cannot keep busy with informational answers (status 1xx).
 
 aiohttp skips them without giving way to other tasks, however many there are. Its classes offer no
 hook for that: `_factory` and `feed_data` are its own, and the tests of upstreams that flood watch
@@ -14,7 +14,7 @@ from aiohttp.client_proto import ResponseHandler
 from typing_extensions import override
 
 MAX_INFORMATIONAL: Final = 16
-"""Informational answers to one request; a provider has use for one or two."""
+"""Informational answers to one request; servers have use for one or two."""
 
 _SLICE_BYTES: Final = 4 * 1024
 """Read at a time until the final answer has begun, so that a flood is noticed early."""
@@ -23,7 +23,7 @@ _SWITCHING: Final = 101
 
 
 class TooManyInformational(aiohttp.ClientError):
-    """The upstream sends informational answers instead of a final one."""
+    """The server sends informational answers instead of a final one."""
 
 
 class _Connection(ResponseHandler):
