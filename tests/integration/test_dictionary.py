@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
+from outlay.storage.cube.duckdb.cursors import SnapshotCursor
 from outlay.storage.cube.duckdb.dictionary import SCHEMA, UNKNOWN, Codes, encode
 
 
@@ -32,16 +33,16 @@ def test_dimensions_have_codes_of_their_own(database: duckdb.DuckDBPyConnection)
     assert sorted(codes["model"]) == [1, 2]
     assert codes["app"] == [1]
     assert codes["status"] == [1, 1]
-    assert Codes().find(database, "app", "x") == UNKNOWN
+    assert Codes().find(SnapshotCursor(database), "app", "x") == UNKNOWN
 
 
 def test_what_was_unknown_is_found_once_it_is_there(database: duckdb.DuckDBPyConnection) -> None:
-    codes = Codes()
-    assert codes.find(database, "model", "late") == UNKNOWN
+    codes, cursor = Codes(), SnapshotCursor(database)
+    assert codes.find(cursor, "model", "late") == UNKNOWN
     given = encode(database, {"model": ["late"]})["model"]
-    assert [codes.find(database, "model", "late")] == given
+    assert [codes.find(cursor, "model", "late")] == given
     database.execute("DELETE FROM dictionary")
-    assert [codes.find(database, "model", "late")] == given
+    assert [codes.find(cursor, "model", "late")] == given
 
 
 @pytest.mark.parametrize("text", ["", "'", '"', "\\", "\x00", "ü\u2028", "{}", "null", " a "])

@@ -11,6 +11,7 @@ import duckdb
 import orjson
 
 from outlay.kit.sqlfiles import load_sql
+from outlay.storage.cube.duckdb.cursors import SnapshotCursor
 
 PACKAGE: Final = "outlay.storage.cube.duckdb.sql"
 SCHEMA: Final = (
@@ -29,7 +30,7 @@ class Codes:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], int] = {}
 
-    def find(self, cursor: duckdb.DuckDBPyConnection, dimension: str, text: str) -> int:
+    def find(self, cursor: SnapshotCursor, dimension: str, text: str) -> int:
         """The code of a text in the snapshot of a cursor or a later one; UNKNOWN without any."""
         known = self._kept.get((dimension, text))
         if known is not None:

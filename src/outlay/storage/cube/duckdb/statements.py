@@ -1,12 +1,18 @@
 """SQL of the cube's tables: named files filled with fragments from closed lists."""
 
+import secrets
+from collections.abc import Sequence
 from functools import cache
+from typing import Final
 
 from outlay.kit.sqlfiles import load_sql
 from outlay.storage.cube.questions import PACKAGE as SHARED
 from outlay.storage.cube.rollups import MAX_MEASURE, NarrowSpec, RollupSpec
 
 PACKAGE = "outlay.storage.cube.duckdb.sql"
+
+PRIME: Final = 2**31 - 1
+"""Of fingerprints: two numbers below it have a product in 64 bits."""
 
 
 def schema(spec: RollupSpec) -> list[str]:
@@ -69,25 +75,68 @@ def _into_narrow(narrow: NarrowSpec, measures: str, *, is_summed: bool) -> str:
 
 
 def cells_of_narrow(narrow: NarrowSpec) -> str:
-    """The dimensions of a narrow rollup as expressions over its source."""
+    """The dimensions of a narrow rollup as columns over its source."""
+    names = narrow.shape.dimensions
     return ", ".join(
-        f"bucket // {narrow.grain} * {narrow.grain} AS bucket" if name == "bucket" else name
-        for name in narrow.shape.dimensions
+        f"{value} AS {name}" for value, name in zip(_names_of_narrow(narrow), names, strict=True)
     )
+
+
+def _names_of_narrow(narrow: NarrowSpec) -> list[str]:
+    """The dimensions of a narrow rollup as expressions over its source, or over itself."""
+    start = f"bucket // {narrow.grain} * {narrow.grain}"
+    return [start if name == "bucket" else name for name in narrow.shape.dimensions]
+
+
+def random_factors(spec: RollupSpec) -> list[int]:
+    """A factor per measure of a rollup, by which fingerprints make one number of a row."""
+    return [secrets.randbelow(PRIME - 1) + 1 for _ in spec.measures]
+
+
+def source_fingerprints(narrows: Sequence[NarrowSpec], factors: Sequence[int]) -> str:
+    """The statement that computes what each narrow rollup of one source has to come to.
+
+    A row is a linear combination of its measures, weighted by a hash of the narrow cell that it
+    belongs to; the sum over all rows, modulo a prime, is the same however they are summed.
+    """
+    (source,) = {narrow.source for narrow in narrows}
+    sums = ", ".join(f"sum({_weight_of_narrow(narrow)} * combined)" for narrow in narrows)
+    return (
+        f"SELECT {sums} FROM "  # noqa: S608 - constants and integers
+        f"(SELECT *, {_combined(source, factors)} AS combined FROM {source.tables[0]})"
+    )
+
+
+def narrow_fingerprint(narrow: NarrowSpec, factors: Sequence[int]) -> str:
+    """The statement that computes the same of a narrow rollup itself."""
+    combined = _combined(narrow.shape, factors)
+    return f"SELECT sum({_weight_of_narrow(narrow)} * ({combined})) FROM {narrow.table}"  # noqa: S608 - constants and integers
+
+
+def _weight_of_narrow(narrow: NarrowSpec) -> str:
+    return f"CAST(hash({', '.join(_names_of_narrow(narrow))}, $salt) >> 33 AS BIGINT)"
+
+
+def _combined(spec: RollupSpec, factors: Sequence[int]) -> str:
+    """One number of a row's measures, below the prime, in 64-bit arithmetic."""
+    parts = (
+        f"({name} % {PRIME}) * {factor} % {PRIME}"
+        for name, factor in zip(spec.measures, factors, strict=True)
+    )
+    return f"({' + '.join(parts)}) % {PRIME}"
 
 
 @cache
 def narrow_differences(narrow: NarrowSpec) -> str:
     """The statement that counts cells in which a narrow rollup and its source differ."""
     names = ", ".join(narrow.shape.dimensions)
-    sums = ", ".join(f"sum({name}) AS {name}" for name in narrow.shape.measures)
-    cells, inner = cells_of_narrow(narrow), ", ".join(narrow.shape.measures)
+    negative = ", ".join(f"-{name} AS {name}" for name in narrow.shape.measures)
+    inner = ", ".join(narrow.shape.measures)
     return load_sql(SHARED, "narrow.differences").format(
-        mine=f"SELECT {names}, {sums} FROM {narrow.table} GROUP BY {names}",  # noqa: S608 - constants
-        theirs=(
-            f"SELECT {names}, {sums} FROM "  # noqa: S608 - constants
-            f"(SELECT {cells}, {inner} FROM {narrow.source.tables[0]}) GROUP BY {names}"
-        ),
+        mine=f"SELECT {names}, {inner} FROM {narrow.table}",  # noqa: S608 - constants
+        theirs=f"SELECT {cells_of_narrow(narrow)}, {negative} FROM {narrow.source.tables[0]}",  # noqa: S608 - constants
+        dimensions=names,
+        differs=" OR ".join(f"sum({name}) <> 0" for name in narrow.shape.measures),
     )
 
 

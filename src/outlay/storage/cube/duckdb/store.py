@@ -1,9 +1,10 @@
-"""The cube on DuckDB: one writer, one cursor per reader thread, no indexes, nothing to lose.
+"""The cube on DuckDB: one writer, one cursor per snapshot, no indexes, nothing to lose.
 
 A question runs in one read transaction, so all its statements see the same position of the
-ledger. A connection shared by threads returns wrong rows silently, hence a cursor per thread.
+ledger. A connection shared by threads returns wrong rows silently, hence a cursor per snapshot.
 """
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import ZERO
 from outlay.storage.cube.aggregation import Deltas, split_cell
 from outlay.storage.cube.duckdb import dictionary, statements
+from outlay.storage.cube.duckdb.cursors import Cursors, SnapshotCursor
 from outlay.storage.cube.duckdb.dialect import DuckDBDialect
 from outlay.storage.cube.questions import Parameters
 from outlay.storage.cube.reader import SqlReader
@@ -45,7 +47,7 @@ CHECKPOINT_SIZE: Final = "16MB"
 class DuckDBReader(SqlReader):
     """One snapshot, on one cursor."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, codes: dictionary.Codes) -> None:
+    def __init__(self, cursor: SnapshotCursor, codes: dictionary.Codes) -> None:
         super().__init__(DuckDBDialect(partial(codes.find, cursor)))
         self._cursor = cursor
 
@@ -89,11 +91,24 @@ class DuckDBReader(SqlReader):
 
     def narrow_differences(self) -> dict[str, int]:
         """Per narrow rollup, in how many cells it differs from what it is made of."""
-        found = {}
-        for narrow in NARROWS:
-            row = self._cursor.execute(statements.narrow_differences(narrow)).fetchone()
-            found[narrow.shape.name] = int(row[0]) if row else 0
+        found = {narrow.shape.name: 0 for narrow in NARROWS}
+        salt = secrets.token_hex(8)
+        for spec in ROLLUPS:
+            narrows = [narrow for narrow in NARROWS if narrow.source is spec]
+            factors = statements.random_factors(spec)
+            expected = self._row(statements.source_fingerprints(narrows, factors), {"salt": salt})
+            for narrow, source in zip(narrows, expected, strict=True):
+                statement = statements.narrow_fingerprint(narrow, factors)
+                (own,) = self._row(statement, {"salt": salt})
+                if (own - source) % statements.PRIME:
+                    (cells,) = self._row(statements.narrow_differences(narrow), {})
+                    found[narrow.shape.name] = cells
         return found
+
+    def _row(self, text: str, parameters: Parameters) -> tuple[int, ...]:
+        """The one row of a statement, NULL as 0."""
+        (row,) = self._ask(text, parameters)
+        return tuple(int(value or 0) for value in row)
 
 
 class DuckDBCube:
@@ -128,7 +143,7 @@ class DuckDBCube:
             raise CubeMismatch("the cube was made of other rows or by another version")
         self.edition = edition
         self._write_lock = threading.Lock()
-        self._cursors = threading.local()
+        self._cursors = Cursors(self._database)
         self._codes = dictionary.Codes()
 
     def _create(self, edition: str) -> None:
@@ -152,22 +167,16 @@ class DuckDBCube:
 
     @contextmanager
     def read(self) -> Iterator[DuckDBReader]:
-        """A snapshot on this thread's own cursor."""
-        cursor: duckdb.DuckDBPyConnection | None = getattr(self._cursors, "cursor", None)
-        if cursor is None:
-            cursor = self._database.cursor()
-            self._cursors.cursor = cursor
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        """A snapshot, for this thread."""
         try:
-            yield DuckDBReader(cursor, self._codes)
+            with self._cursors.snapshot() as cursor:
+                yield DuckDBReader(cursor, self._codes)
         except duckdb.OutOfMemoryException as error:
             raise Unavailable(
                 "this question needs more memory than is free now; try again in a moment, or ask "
                 "for a shorter period",
                 code="cube-busy",
             ) from error
-        finally:
-            cursor.execute("ROLLBACK")
 
     # Writing
 

@@ -1,7 +1,7 @@
--- Cells in which a narrow rollup says something else than the rollup that it is made of.
-WITH mine AS ({mine}), theirs AS ({theirs})
+-- Cells in which a narrow rollup says something else than the rollup that it is made of: what the one
+-- has less what the other has is not zero.
 SELECT count(*) FROM (
-    (SELECT * FROM mine EXCEPT ALL SELECT * FROM theirs)
-    UNION ALL
-    (SELECT * FROM theirs EXCEPT ALL SELECT * FROM mine)
+    SELECT {dimensions} FROM ({mine} UNION ALL {theirs}) AS every
+    GROUP BY {dimensions}
+    HAVING {differs}
 )

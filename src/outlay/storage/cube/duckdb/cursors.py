@@ -1,0 +1,86 @@
+"""Cursors of snapshots: each belongs to one snapshot and to the thread that opened it.
+
+A cursor that two threads use runs one's statement in the midst of the other's transaction: errors
+at best, somebody else's rows at worst. So a snapshot refuses to be asked from another thread, as a
+generator does that a server resumes elsewhere, and after its end.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import duckdb
+
+MAX_IDLE: Final = 16
+"""Cursors kept for later snapshots; there are as many as snapshots at a time."""
+
+Values = Sequence[object] | Mapping[str, object]
+
+
+class SnapshotCursor:
+    """A cursor for as long as its snapshot lasts."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor: duckdb.DuckDBPyConnection | None = cursor
+        self._owner = threading.get_ident()
+
+    def execute(self, text: str, values: Values | None = None) -> "SnapshotCursor":
+        """Run a statement; its rows are fetched from here."""
+        self._mine().execute(text, values)
+        return self
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The next row, None after the last."""
+        row: tuple[Any, ...] | None = self._mine().fetchone()
+        return row
+
+    def fetchmany(self, count: int) -> list[tuple[Any, ...]]:
+        """Up to `count` more rows."""
+        return self._mine().fetchmany(count)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The rows that are left."""
+        return self._mine().fetchall()
+
+    def end(self) -> None:
+        """Refuse everything from now on."""
+        self._cursor = None
+
+    def _mine(self) -> duckdb.DuckDBPyConnection:
+        if self._cursor is None:
+            raise RuntimeError("the snapshot of the cube is over: read it inside its `with`")
+        if threading.get_ident() != self._owner:
+            raise RuntimeError("a snapshot of the cube belongs to the thread that opened it")
+        return self._cursor
+
+
+class Cursors:
+    """The cursors of a database, idle ones kept. Thread-safe."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        self._database = database
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SnapshotCursor]:
+        """A cursor in a read transaction, for this thread."""
+        try:
+            cursor = self._idle.pop()  # atomic, as is the append below
+        except IndexError:
+            cursor = self._database.cursor()
+        mine = SnapshotCursor(cursor)
+        is_over = False
+        try:
+            mine.execute("BEGIN TRANSACTION READ ONLY")
+            yield mine
+        finally:
+            mine.end()
+            try:
+                cursor.execute("ROLLBACK")
+                is_over = True
+            finally:
+                if is_over and len(self._idle) < MAX_IDLE:
+                    self._idle.append(cursor)
+                else:
+                    cursor.close()
