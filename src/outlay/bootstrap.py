@@ -87,9 +87,10 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         base = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
         ledger, directory = stores.ledger, stores.directory
         directory.open_connections()
-        slot = CubeSlot(_open_cube(stores.cubes, ledger))
+        cube, is_rebuilt = _open_cube(stores.cubes, ledger)
+        slot = CubeSlot(cube)
         projection = Projection(ledger, slot, stores.cubes, stores.nodes, clock)
-        verification = Verification(ledger, slot, projection, directory, clock)
+        verification = Verification(ledger, slot, projection, directory, clock, stores.open_reader)
         prices = PriceBooks(directory, base)
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
@@ -125,7 +126,15 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             verification=verification,
             clock=clock,
         )
-        maintenance = Maintenance(ledger, projection, verification)
+        maintenance = Maintenance(
+            ledger,
+            projection,
+            verification,
+            stores.nodes,
+            clock,
+            verify_hour=settings.verify_hour,
+            is_rebuilt=is_rebuilt,
+        )
         caches = (
             attribution.refresh,
             discovery.refresh,
@@ -185,8 +194,10 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 watch=watch,
             )
         finally:
+            maintenance.refuse()
             scrubbing.stop()
             retention.stop()
+            maintenance.stop()
             recovery.stop()
             watch.stop()
             with suppress(Unavailable):
@@ -325,8 +336,8 @@ def _unwritable(settings: Settings, error: OSError) -> Unavailable:
     )
 
 
-def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
-    """The cube of this ledger; rebuilt when it is missing, damaged, foreign or ahead.
+def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
+    """The cube of this ledger, and whether it was rebuilt: missing, damaged, foreign or ahead.
 
     One of this node's own has the whole ledger when this returns: nobody is answered before.
     """
@@ -342,7 +353,7 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
                     _load_rest(ledger, cube, loaded)
                 except Damaged as error:  # the rest waits; answers say how far they reach
                     logger.warning("the cube cannot be loaded: %s", error.message)
-            return cube
+            return cube, False
         cube.close()
         reason = f"the cube is not of this ledger, or at event {loaded} ahead of it"
     except CubeMismatch as error:
@@ -351,13 +362,13 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> Cube:
         if not home.is_shared:
             raise
         logger.warning("%s; serving without it until it does", error.message)
-        return AwayCube()
+        return AwayCube(), False
     logger.warning("%s; rebuilding it from the ledger", reason)
     home.clear()
     cube = home.open(ledger.edition)
     if not home.is_shared:  # else whoever loads it does so, and answers say how far they reach
         _load_rest(ledger, cube, 0)
-    return cube
+    return cube, True
 
 
 def _load_rest(ledger: Ledger, cube: Cube, loaded: int) -> None:

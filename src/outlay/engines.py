@@ -4,9 +4,11 @@ Those of many machines are imported when they are asked for: one machine runs wi
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outlay.domain.errors import Invalid
@@ -35,6 +37,8 @@ class Stores:
     """The truth, the directory, and where the cube lives."""
 
     ledger: Ledger
+    open_reader: Callable[[], LedgerReader] | None
+    """Opens the ledger to read it, in another process; None where this one reads it."""
     directory: Directory
     cubes: CubeHome
     nodes: Nodes
@@ -53,7 +57,14 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
         stack.callback(cubes.close)
         nodes = _open_nodes(database)
         stack.callback(nodes.close)
-        yield Stores(ledger=ledger, directory=directory, cubes=cubes, nodes=nodes)
+        open_reader = partial(_open_sqlite, settings.database_path) if database is None else None
+        yield Stores(
+            ledger=ledger,
+            open_reader=open_reader,
+            directory=directory,
+            cubes=cubes,
+            nodes=nodes,
+        )
 
 
 @contextmanager
@@ -129,6 +140,13 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     database = PostgresDatabase(settings.database_url)
     stack.callback(database.close)
     return database
+
+
+def _open_sqlite(path: Path) -> SqliteReading:
+    """The ledger in a file, to read."""
+    reading = SqliteReading(path)
+    reading.open_readers()
+    return reading
 
 
 def _open_truth(

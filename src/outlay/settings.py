@@ -85,6 +85,8 @@ class Settings:
     """How browsers reach the server, `https://outlay.example.com`; empty: as they say they do."""
     security_contact: str = ""
     """`mailto:…` or `https://…` for reports of vulnerabilities; empty: nobody is named."""
+    verify_hour: int | None = 3
+    """The hour, in UTC, at which a verification runs by itself every day; None for never."""
     end_user_days: int = 0
     """How long the end users that requests claim are kept; 0 for good."""
     egress: Egress = OPEN
@@ -181,7 +183,8 @@ def read_settings(
     Variables: `OUTLAY_DATA`, `OUTLAY_DATABASE_URL`, `OUTLAY_HOST`, `OUTLAY_PORT`,
     `OUTLAY_PUBLIC_URL`, `OUTLAY_WORKERS`, `OUTLAY_CUBE_URL`,
     `OUTLAY_MASTER_KEY`, `OUTLAY_AUDIT_KEY`, `OUTLAY_AUDIT_CHECKPOINTS`, `OUTLAY_END_USER_DAYS`,
-    `OUTLAY_JOURNAL_EVENTS`, `OUTLAY_SECURITY_CONTACT`, `OUTLAY_TRUSTED_PROXIES`,
+    `OUTLAY_JOURNAL_EVENTS`, `OUTLAY_VERIFY_HOUR`, `OUTLAY_SECURITY_CONTACT`,
+    `OUTLAY_TRUSTED_PROXIES`,
     `OUTLAY_TRUSTED_HOSTS`, `OUTLAY_PRIVATE_UPSTREAMS`, `OUTLAY_MAX_CONNECTIONS`,
     `OUTLAY_MAX_CONNECTIONS_PER_CLIENT`, `OUTLAY_UPGRADE_BACKUP` and, in seconds,
     `OUTLAY_ANSWER_TIMEOUT`, `OUTLAY_IDLE_TIMEOUT`, `OUTLAY_GRACE`, `OUTLAY_HEAD_TIMEOUT`,
@@ -204,6 +207,7 @@ def read_settings(
         public_url=_public_url(variables.get("OUTLAY_PUBLIC_URL")),
         security_contact=_contact(variables, "OUTLAY_SECURITY_CONTACT"),
         end_user_days=_days(variables, "OUTLAY_END_USER_DAYS"),
+        verify_hour=_hour(variables, "OUTLAY_VERIFY_HOUR", 3),
         journal_events=_count(variables, "OUTLAY_JOURNAL_EVENTS", 100_000),
         egress=_egress(variables.get("OUTLAY_PRIVATE_UPSTREAMS")),
         upgrade_backup=_switch(variables, "OUTLAY_UPGRADE_BACKUP"),
@@ -284,6 +288,17 @@ def _hosts(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
                 f"*.example.com, not {host!r}"
             )
     return tuple(hosts)
+
+
+def _hour(variables: Mapping[str, str], name: str, default: int) -> int | None:
+    text = variables.get(name)
+    if not text:
+        return default
+    if text == "off":
+        return None
+    if not text.isdecimal() or int(text) > 23:
+        raise Invalid(f"{name} must be an hour from 0 to 23, in UTC, or off, not {text!r}")
+    return int(text)
 
 
 def _days(variables: Mapping[str, str], name: str) -> int:

@@ -18,12 +18,12 @@ from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.errors import Conflict, Damaged, Invalid
+from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import FixedClock, SystemClock, to_us
 from outlay.services.backup import check_archive, compare, records_of, take_over
 from outlay.services.bundle import Services
 from outlay.services.gateway import _Begun, _encode_begun
-from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.storage.archive import read_archive, write_archive
 from outlay.storage.ledger.rows import Intent

@@ -20,6 +20,8 @@ from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.clock import FixedClock, to_us
+from outlay.services.cube_sums import CubeSums, note_latency, note_usage
+from outlay.services.ledger_sums import LedgerSums
 from outlay.services.projection import load_some
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
@@ -28,6 +30,7 @@ from outlay.storage.cube.rollups import ROLLUPS
 from outlay.storage.cube.store import Cube, CubeReader
 from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
+from outlay.storage.ledger.rows import to_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import PostgresDatabase
@@ -216,3 +219,31 @@ def test_every_answer_is_the_same(sides: tuple[Side, Side], case: Case) -> None:
     ours, theirs = found
     for name in ours:
         assert ours[name] == theirs[name], name
+
+
+@settings(max_examples=EXAMPLES // 3)
+@given(case=cases())
+def test_cells_come_to_what_verification_sums_of_the_ledger(
+    sides: tuple[Side, Side], case: Case
+) -> None:
+    organization_id = case.query.organization_id
+    expected = LedgerSums("salt")
+    expected.add(
+        to_row(event, seq, 0, b"") for seq, event in enumerate([*case.events, *case.more], 1)
+    )
+    for side in sides:
+        side.take(case.events, is_folded=case.is_folded)
+        side.take(case.more, is_folded=False)
+        found = CubeSums(through_seq=side.loaded)
+        with side.cube.read() as reader:
+            of_usage, of_latency = (
+                [
+                    part
+                    for part in reader.fingerprints(spec, "salt", 0, 2**31 - 1)
+                    if part.organization_id == organization_id
+                ]
+                for spec in ROLLUPS
+            )
+        note_usage(found, of_usage)
+        note_latency(found, of_latency, "salt")
+        assert found.days == expected.days

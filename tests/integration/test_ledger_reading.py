@@ -52,9 +52,6 @@ def test_threads_that_come_and_go_leave_no_file_open(ledger: SqliteLedger) -> No
 
 def test_a_reader_that_is_given_up_in_the_middle_is_free_again(ledger: SqliteLedger) -> None:
     for _ in range(3 * READERS):
-        rows = ledger.read_window("org_test", *EVER, ledger.last_seq)
-        next(rows)
-        rows.close()  # type: ignore[attr-defined]  # it is a generator
         batches = ledger.read_batches(0)
         next(batches)
         del batches
@@ -64,7 +61,7 @@ def test_a_reader_that_is_given_up_in_the_middle_is_free_again(ledger: SqliteLed
 
 def test_an_error_in_the_middle_frees_its_reader(ledger: SqliteLedger) -> None:
     def fail() -> None:
-        for _row in ledger.read_window("org_test", *EVER, ledger.last_seq):
+        with ledger.snapshot():
             raise ZeroDivisionError
 
     for _ in range(3 * READERS):
@@ -80,9 +77,7 @@ def test_more_questions_than_connections_wait_and_are_refused_in_the_end(
     monkeypatch.setattr(reading_module, "WAIT_SECONDS", 0.05)
     with ExitStack() as stack:
         for _ in range(READERS):
-            rows = ledger.read_window("org_test", *EVER, ledger.last_seq)
-            next(rows)
-            stack.callback(rows.close)  # type: ignore[attr-defined]  # it is a generator
+            stack.enter_context(ledger.snapshot())
         with pytest.raises(Unavailable, match="too many questions"):
             ids(ledger)
 
@@ -90,19 +85,17 @@ def test_more_questions_than_connections_wait_and_are_refused_in_the_end(
 
 
 def test_a_question_that_waits_is_answered_once_there_is_room(ledger: SqliteLedger) -> None:
-    held = [ledger.read_window("org_test", *EVER, ledger.last_seq) for _ in range(READERS)]
-    for rows in held:
-        next(rows)
     answers: list[int] = []
     waiting = threading.Thread(target=lambda: answers.append(len(ids(ledger))), daemon=True)
-    waiting.start()
-    waiting.join(0.1)
-    assert answers == []
-    held[0].close()  # type: ignore[attr-defined]  # it is a generator
-    waiting.join(20)
-    assert answers == [20]
-    for rows in held[1:]:
-        rows.close()  # type: ignore[attr-defined]  # it is a generator
+    with ExitStack() as held:
+        for _ in range(READERS - 1):
+            held.enter_context(ledger.snapshot())
+        with ledger.snapshot():
+            waiting.start()
+            waiting.join(0.1)
+            assert answers == []
+        waiting.join(20)
+        assert answers == [20]
 
 
 def test_an_event_loop_is_never_held_up(ledger: SqliteLedger) -> None:

@@ -15,8 +15,8 @@ from outlay.bootstrap import open_installation
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.organization import ApiKey, operator_of
 from outlay.domain.result import Reconciliation
+from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import Services
-from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.storage.postgres import PostgresDatabase
 from outlay.storage.postgres_nodes import PostgresNodes
@@ -89,14 +89,14 @@ def test_every_node_loads_a_cube_of_its_own_from_what_all_have_recorded(
 
 def test_every_node_knows_the_outcome_of_a_verification(nodes: list[Services]) -> None:
     for services in nodes:
-        assert services.analytics.freshness().reconciled is Reconciliation.NOT_RUN
+        assert services.analytics.freshness().verified.state is Reconciliation.NOT_RUN
     for _ in nodes[0].maintenance.verify():
         pass
     for services in nodes:
         services.watch.check()
-        freshness = services.analytics.freshness()
-        assert freshness.reconciled is Reconciliation.VERIFIED
-        assert freshness.reconciled_at == nodes[0].analytics.freshness().reconciled_at
+        found = services.analytics.freshness().verified
+        assert found.state is Reconciliation.VERIFIED
+        assert found == nodes[0].analytics.freshness().verified
 
 
 def test_one_node_leads_and_another_takes_over_when_it_ends(cluster: Cluster) -> None:

@@ -1,6 +1,7 @@
 """Who somebody was can be destroyed, in every byte, and no number changes by it."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,12 +22,13 @@ from outlay.domain.organization import Member, operator_of
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
+from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services import projection as projection_module
 from outlay.services.bundle import Services, erase_member
 from outlay.services.erasure import ERASED_NAME
+from outlay.services.progress import Progress
 from outlay.services.retention import end_users_kept_from
-from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.storage.directory.sso import put_identity
 from outlay.storage.directory.tables import Base
@@ -311,11 +313,21 @@ def test_a_cube_older_than_an_erasure_is_made_anew_at_the_next_start(
     assert b"canary.ada" not in (copy / "cube.duckdb").read_bytes().lower()
 
 
-def test_nothing_is_erased_while_the_cube_is_being_verified(place: Place) -> None:
+def test_nothing_is_erased_while_the_cube_is_being_verified(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proceed = threading.Event()
+    run = place.services.projection.load_steps
+
+    def wait_and_load() -> Iterator[Progress]:
+        proceed.wait(30)
+        return run()
+
+    monkeypatch.setattr(place.services.projection, "load_steps", wait_and_load)
     running = place.services.maintenance.verify()
-    next(running)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="a verification, started by the operator at 20"):
         place.services.erasure.erase(place.operator, ADDRESS)
+    proceed.set()
     list(running)
     place.services.erasure.erase(place.operator, ADDRESS)
     place.prove()

@@ -17,12 +17,12 @@ from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Reconciliation
+from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services import projection as projection_module
 from outlay.services.bundle import Services
 from outlay.services.progress import Progress
 from outlay.services.projection import fill
-from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.duckdb.store import DuckDBCube
@@ -88,7 +88,7 @@ def test_verify_proves_everything_and_says_so(services: Services) -> None:
     assert report.is_proven
     assert report.events == 3_000
     assert report.cost_pusd == sum(event.cost_pusd for event in events) > 2**63
-    assert services.analytics.freshness().reconciled is Reconciliation.VERIFIED
+    assert services.analytics.freshness().verified.state is Reconciliation.VERIFIED
 
 
 def test_folding_and_compacting_change_no_number(services: Services) -> None:
@@ -154,7 +154,7 @@ def test_verify_finds_every_planted_difference_and_rebuild_mends_it(
 
     assert not report.is_proven
     assert report.differences
-    assert services.analytics.freshness().reconciled is Reconciliation.DIFFERS
+    assert services.analytics.freshness().verified.state is Reconciliation.DIFFERS
     assert list(services.maintenance.rebuild())[-1] == Progress("events", 500, 500)
     assert verify(services).is_proven
 
@@ -167,18 +167,6 @@ def test_answers_go_on_after_a_rebuild_and_new_events_arrive(services: Services)
 
     assert total(services).total.requests == 150
     assert verify(services).is_proven
-
-
-def test_only_one_verify_or_rebuild_runs_at_a_time(services: Services) -> None:
-    services.ledger.append(random_events(10))
-    running = services.maintenance.verify()
-    next(running)
-
-    with pytest.raises(Unavailable):
-        list(services.maintenance.rebuild())
-
-    list(running)
-    list(services.maintenance.rebuild())
 
 
 @pytest.fixture

@@ -106,6 +106,8 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        # Elsewhere it would leave an empty line.
+        disable=not err.is_terminal,
     ) as bar:
         tasks: dict[str, TaskID] = {}
 

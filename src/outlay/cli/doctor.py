@@ -10,12 +10,14 @@ from importlib.metadata import version
 import typer
 
 from outlay.cli.console import DataOption, out
-from outlay.domain.errors import OutlayError
-from outlay.engines import describe_cube, describe_database
+from outlay.domain.errors import Damaged, OutlayError
+from outlay.domain.result import Reconciliation
+from outlay.engines import describe_cube, describe_database, open_directory
 from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.pricing.book import PriceBook
 from outlay.services.server_info import find_server
 from outlay.settings import Settings, read_settings
+from outlay.storage.directory.verifications import find_verification
 from outlay.storage.folder import check_complete, exposed
 from outlay.storage.sqlite import check_sqlite_version, sqlite_version
 
@@ -119,6 +121,19 @@ def _server(settings: Settings) -> str:
     return "not running"
 
 
+def _verification(settings: Settings) -> str:
+    if not settings.data.exists():
+        return "none yet"
+    with open_directory(settings) as directory, directory.read() as session:
+        found = find_verification(session)
+    if found is None or found.at is None:
+        return "none yet"
+    told = f"{found.at:%Y-%m-%d %H:%M} UTC, {found.events:,} events through {found.through_seq}"
+    if found.state is not Reconciliation.VERIFIED:
+        raise Damaged(f"{told}: {found.finding}")
+    return f"{told}, equal"
+
+
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "Python": _python,
     "Ledger engine": _ledger,
@@ -130,4 +145,5 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "Connections": _connections,
     "Privacy": _privacy,
     "Server": _server,
+    "Last verification": _verification,
 }

@@ -2,8 +2,8 @@
 
 import http.client
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import closing, contextmanager
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -15,15 +15,16 @@ from outlay.domain.organization import operator_of
 from outlay.domain.outcome import Outcome
 from outlay.domain.reconciliation import Reconciliation
 from outlay.domain.report import UsageReport
+from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import Services, erase_member
 from outlay.services.erasure import ErasureReport
 from outlay.services.import_target import ImportTarget, import_target
 from outlay.services.progress import Progress
 from outlay.services.reconciling import BillFile
 from outlay.services.server_info import ServerInfo, find_server
-from outlay.services.verification import VerifyReport
 from outlay.settings import Settings
 from outlay.wire.native import render_events
+from outlay.wire.verification import parse_report
 
 
 class Installation(Protocol):
@@ -100,20 +101,21 @@ class RemoteInstallation:
     def verify(self) -> Iterator[Progress | VerifyReport]:
         """Prove ledger and cube equal; the last item is the report."""
         for line in self._stream("/operations/verify"):
-            if "report" in line:
-                yield msgspec.convert(line["report"], VerifyReport)
+            if "done" in line:
+                yield parse_report(line["done"])
             else:
                 yield msgspec.convert(line["progress"], Progress)
 
     def rebuild(self) -> Iterator[Progress]:
         """Recreate the cube from the ledger."""
         for line in self._stream("/operations/rebuild"):
-            yield msgspec.convert(line["progress"], Progress)
+            if "progress" in line:
+                yield msgspec.convert(line["progress"], Progress)
 
     def import_target(self, organization: str | None, project: str) -> ImportTarget:
         """Where an import goes, created where there is none."""
         body = orjson.dumps({"organization": organization, "project": project})
-        answer = self._read(self._send("/operations/target", body))
+        answer = self._read("/operations/target", body)
         return msgspec.convert(answer, ImportTarget)
 
     def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
@@ -122,63 +124,79 @@ class RemoteInstallation:
             f"/operations/events?organization={quote(organization_id)}"
             f"&source={quote(reports[0].source)}"
         )
-        answer = self._read(self._send(path, render_events(reports)))
+        answer = self._read(path, render_events(reports))
         return [Outcome(result["outcome"]) for result in answer["results"]]
 
     def erase(self, organization: str | None, who: str) -> ErasureReport:
         """Erase a member of an organization."""
         body = orjson.dumps({"organization": organization, "who": who})
-        return msgspec.convert(self._read(self._send("/operations/erase", body)), ErasureReport)
+        return msgspec.convert(self._read("/operations/erase", body), ErasureReport)
 
     def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
         """Compare a bill with what was recorded."""
         path = f"/operations/reconcile?organization={quote(organization or '')}"
         body = msgspec.json.encode(bill)
-        return msgspec.convert(self._read(self._send(path, body)), Reconciliation)
+        return msgspec.convert(self._read(path, body), Reconciliation)
 
-    def _send(self, path: str, body: bytes = b"") -> http.client.HTTPResponse:
+    @contextmanager
+    def _send(self, path: str, body: bytes = b"") -> Iterator[http.client.HTTPResponse]:
+        """The answer to a request, to be read inside the block."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=600)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        try:
-            connection.request("POST", path, body, headers)
-            return connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            raise _gone(error) from error
+        with closing(connection):
+            try:
+                connection.connect()
+            except OSError as error:
+                raise _gone(error) from error
+            try:
+                connection.request("POST", path, body, headers)
+                yield connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                raise _broken_off(f": {error}") from error
 
-    def _read(self, response: http.client.HTTPResponse) -> dict[str, list[dict[str, str]]]:
-        try:
+    def _read(self, path: str, body: bytes) -> dict[str, list[dict[str, str]]]:
+        with self._send(path, body) as response:
             body = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise _gone(error) from error
         if response.status not in {200, 409}:
             raise _problem(response.status, body)
         answer: dict[str, list[dict[str, str]]] = orjson.loads(body)
         return answer
 
     def _stream(self, path: str) -> Iterator[dict[str, object]]:
-        response = self._send(path)
-        if response.status != 200:
-            raise _problem(response.status, response.read())
-        try:
+        """The lines of an answer up to the one that says `done`."""
+        item: dict[str, Any] = {}
+        with self._send(path) as response:
+            if response.status != 200:
+                raise _problem(response.status, response.read())
             for line in response:
                 item = orjson.loads(line)
                 if "error" in item:
                     raise OutlayError(item["error"]["message"], code=item["error"]["code"])
                 yield item
-        except (OSError, http.client.HTTPException) as error:
-            raise _gone(error) from error
+        if "done" not in item:
+            raise _broken_off()
 
 
 def _gone(error: Exception) -> Unavailable:
-    return Unavailable(f"the server stopped answering ({error})", code="server-gone")
+    return Unavailable(f"the server cannot be reached ({error})", code="server-gone")
+
+
+def _broken_off(why: str = "") -> Unavailable:
+    return Unavailable(
+        f"the server broke off before it was done{why}; its log says more, and the work may be "
+        "going on there",
+        code="broken-off",
+    )
 
 
 def _problem(status: int, body: bytes) -> OutlayError:
     try:
-        detail = orjson.loads(body)["detail"]
+        problem = orjson.loads(body)
+        detail, code = problem["detail"], problem["code"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return Unavailable(f"the server answered with status {status}")
-    return Invalid(detail) if status < 500 else Unavailable(detail)
+        return Unavailable(f"the server answered with status {status}", code="broken-off")
+    is_wrong = status < 500 and code != "busy"
+    return Invalid(detail, code=code) if is_wrong else Unavailable(detail, code=code)
 
 
 @contextmanager

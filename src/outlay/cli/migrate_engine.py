@@ -9,11 +9,11 @@ from outlay.bootstrap import hold_folder, open_installation
 from outlay.cli.console import DataOption, fail, out, progress_bar, show_progress
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
+from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import SystemClock
 from outlay.kit.durable import write_file
 from outlay.services.backup import compare, records_of, take_over
-from outlay.services.verification import VerifyReport
 from outlay.settings import Settings, read_settings
 
 

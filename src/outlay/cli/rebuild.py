@@ -1,14 +1,21 @@
 """`outlay rebuild`."""
 
+import typer
+
 from outlay.cli.console import DataOption, out, show_progress
 from outlay.cli.installation import use_installation
+from outlay.cli.verify import show_verification
 from outlay.settings import read_settings
 
 
 def rebuild(data: DataOption = None) -> None:
-    """Recreate the cube from the ledger; a running server goes on answering meanwhile."""
+    """Recreate the cube from the ledger, and prove it; a running server goes on answering.
+
+    The exit code is that of `outlay verify`.
+    """
     settings = read_settings(data=data)
     with use_installation(settings) as installation:
         for _ in show_progress(installation.rebuild()):
             pass
-    out.print("Rebuilt the cube from the ledger.")
+        out.print("Rebuilt the cube from the ledger.")
+        raise typer.Exit(show_verification(installation))

@@ -94,6 +94,7 @@ def run_server(
     services.watch.start()
     services.retention.start()
     services.scrubbing.start()
+    services.maintenance.start()
     services.recovery.start()
     gc.freeze()  # what was loaded to start with stays; no need to look at it for garbage again
     gc.set_threshold(GC_THRESHOLD)

@@ -1,36 +1,67 @@
 """`outlay verify`."""
 
+from typing import Final
+
 import typer
 from rich.table import Table
 
 from outlay.cli.console import DataOption, fail, out, show_progress
-from outlay.cli.installation import use_installation
+from outlay.cli.installation import Installation, use_installation
+from outlay.domain.errors import Damaged, OutlayError
 from outlay.domain.money import render_usd
-from outlay.services.verification import VerifyReport
+from outlay.domain.verification import VerifyReport
 from outlay.settings import read_settings
+
+DIFFERS: Final = 1
+DAMAGED: Final = 3
+BUSY: Final = 4
+BROKEN_OFF: Final = 5
+SERVER_GONE: Final = 6
+
+_EXIT_OF_CODE: Final = {"busy": BUSY, "server-gone": SERVER_GONE}
 
 
 def verify(data: DataOption = None) -> None:
-    """Prove that ledger and cube agree to the last pico-USD; exit code 1 when they do not."""
+    """Prove that ledger and cube agree to the last pico-USD.
+
+    Exit code 0: proven. 1: they differ. 2: not begun. 3: the ledger is damaged. 4: other work is
+    running. 5: begun and not ended. 6: the server that has the data cannot be reached.
+    """
     settings = read_settings(data=data)
-    with use_installation(settings) as installation:
-        reports = list(show_progress(installation.verify()))
-    report = reports[-1]
+    try:
+        with use_installation(settings) as installation:
+            code = show_verification(installation)
+    except Damaged as error:
+        fail(error.message)
+        code = DAMAGED
+    raise typer.Exit(code)
+
+
+def show_verification(installation: Installation) -> int:
+    """Verify and say what was found; the exit code."""
+    try:
+        (report,) = show_progress(installation.verify())
+    except OutlayError as error:
+        fail(error.message)
+        return _EXIT_OF_CODE.get(error.code, BROKEN_OFF)
+    except Exception as error:
+        fail(f"the verification failed: {type(error).__name__}: {error}")
+        return BROKEN_OFF
+    if report.damage:
+        fail(report.damage)
+        return DAMAGED
     if report.is_proven:
         out.print(
             f"Verified: {report.events:,} events, {report.cells:,} cells and {report.days:,} days "
             f"agree; {render_usd(report.cost_pusd)} USD in ledger, cube, every day and every "
             "grouping."
         )
-        return
+        return 0
     _show_differences(report)
-    raise typer.Exit(1)
+    return DIFFERS
 
 
 def _show_differences(report: VerifyReport) -> None:
-    if report.damage:
-        fail(report.damage)
-        return
     table = Table(title=f"{report.difference_count:,} differences between ledger and cube")
     table.add_column("Where", overflow="fold")
     table.add_column("Measure")

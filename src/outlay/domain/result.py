@@ -166,6 +166,22 @@ class Reconciliation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The outcome of the last verification."""
+
+    state: Reconciliation = Reconciliation.NOT_RUN
+    at: datetime | None = None
+    events: int = 0
+    """Events of the ledger that were read."""
+    through_seq: int = 0
+    """The ledger position through which they were compared with the cube."""
+    through: datetime | None = None
+    """Every event acknowledged before this instant was compared."""
+    finding: str = ""
+    """What differs; empty when nothing does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
     """How complete the cube is."""
 
@@ -174,5 +190,4 @@ class Freshness:
     pending_events: int
     failure: str | None
     """Why the cube has stopped being loaded, None while it is."""
-    reconciled: Reconciliation
-    reconciled_at: datetime | None = None
+    verified: Verified

@@ -279,8 +279,7 @@ class Analytics:
             data_through=self._projection.data_through(position),
             pending_events=self._projection.pending_events,
             failure=self._projection.failure,
-            reconciled=self._verification.state,
-            reconciled_at=self._verification.verified_at,
+            verified=self._verification.last,
         )
 
     # From rows to entries

@@ -1,5 +1,6 @@
 """How long work reports how far it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -10,3 +11,11 @@ class Progress:
     what: str
     done: int
     total: int
+
+
+Tell = Callable[[Progress], None]
+"""Who is told; it may raise to end the work."""
+
+
+def tell_nobody(progress: Progress) -> None:
+    """For work that nobody follows."""

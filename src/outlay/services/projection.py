@@ -17,7 +17,7 @@ from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.period import bucket_at
 from outlay.kit.clock import FOREVER_US, Clock, from_us, to_us
 from outlay.kit.worker import Worker
-from outlay.services.progress import Progress
+from outlay.services.progress import Progress, Tell, tell_nobody
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.cube.remembering import Changes
 from outlay.storage.cube.slot import CubeSlot
@@ -174,8 +174,7 @@ class Projection:
         It has what it was loaded with before the damage, and new events must not wait for that.
         """
         try:
-            for _ in self.rebuild():
-                pass
+            self.rebuild()
         except Damaged as error:
             self._unbuildable = self._ledger.edition
             logger.error("the cube cannot be made anew: %s", error.message)  # noqa: TRY400
@@ -241,7 +240,7 @@ class Projection:
         is_ahead = self._loaded_seq > self._ledger.last_seq
         return self._slot.cube.edition != self._ledger.edition or is_ahead
 
-    def rebuild(self) -> Iterator[Progress]:
+    def rebuild(self, tell: Tell = tell_nobody) -> None:
         """Recreate the cube from the ledger beside the present one, then exchange them.
 
         Answers come from the present cube until the new one has caught up.
@@ -250,7 +249,8 @@ class Projection:
             fresh = self._cubes.fresh(self._ledger.edition)
             try:
                 with self._loading:
-                    yield from fill(self._ledger, fresh)
+                    for progress in fill(self._ledger, fresh):
+                        tell(progress)
                     with fresh.read() as reader:
                         self._loaded_seq = reader.loaded_seq()
                     self._slot.exchange(lambda: self._cubes.install(fresh, self._slot.cube))

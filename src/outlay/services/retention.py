@@ -130,7 +130,7 @@ class Retention:
 
         # The cube groups by end user: made anew, it knows none of these any more.
         try:
-            self._maintenance.rewrite(drop)
+            self._maintenance.rewrite(drop, "retention")
         except Unavailable:
             if not self._stopping.is_set():
                 raise

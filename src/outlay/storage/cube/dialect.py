@@ -30,6 +30,21 @@ class Dialect(Protocol):
         """Division of integers that are not negative, rounded down."""
         ...
 
+    def as_text(self, value: str) -> str:
+        """An integer as decimal digits."""
+        ...
+
+    def weight(self, labels: Sequence[str]) -> str:
+        """The weight of a cell, `fingerprint.cell_weight` of its labels.
+
+        The statement binds `separator`, which joins them, and `salt`, the last one.
+        """
+        ...
+
+    def weighted_sums(self, weight: str, measure: str) -> tuple[str, str]:
+        """Sums, in 128 bits, of a measure times the lower and times the upper half of weights."""
+        ...
+
     def pairs(self, values: str, targets: str) -> str:
         """A subquery with the columns `value` and `target` over two lists of one length."""
         ...

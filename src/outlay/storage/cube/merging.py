@@ -10,7 +10,7 @@ from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.storage.cube.aggregation import Key
 from outlay.storage.cube.rollups import RollupSpec
-from outlay.storage.cube.store import BreakdownRow, CubeReader, NestedRow, Row
+from outlay.storage.cube.store import BreakdownRow, CellSums, CubeReader, NestedRow, Row
 
 Question = TypeVar("Question", UsageQuery, RowQuery)
 
@@ -73,6 +73,14 @@ class MergingReader:
     ) -> Iterator[tuple[Key, tuple[int, ...]]]:
         """Every cell of a rollup in buckets [start, end), as it stands."""
         return self._reader.cells(spec, organization_id, start, end)
+
+    def slices(self, spec: RollupSpec, buckets: int) -> list[int]:
+        """In which runs of so many buckets a rollup has rows, by their number since the epoch."""
+        return self._reader.slices(spec, buckets)
+
+    def fingerprints(self, spec: RollupSpec, salt: str, start: int, end: int) -> list[CellSums]:
+        """Sums over the cells in buckets [start, end), plain and weighted, by organization."""
+        return self._reader.fingerprints(spec, salt, start, end)
 
     def narrow_differences(self) -> dict[str, int]:
         """Per narrow rollup, in how many cells it differs from what it is made of."""

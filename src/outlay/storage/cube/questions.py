@@ -6,10 +6,11 @@ from typing import Final
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import DISCOVERABLE
 from outlay.domain.measure import MEASURES, Rank
+from outlay.domain.period import BUCKETS_PER_DAY
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.sqlfiles import load_sql
 from outlay.storage.cube.dialect import Dialect
-from outlay.storage.cube.rollups import LATENCY, USAGE, RollupSpec
+from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE, RollupSpec
 from outlay.storage.cube.steps import step_of
 
 PACKAGE: Final = "outlay.storage.cube.sql"
@@ -210,6 +211,46 @@ class Questions:
             sums=self._sums(spec.measures),
             values=", ".join(values),
             found=self._dialect.select_sums({name: name for name in spec.measures}),
+            joins=joins,
+        )
+
+    def slices(self, spec: RollupSpec, buckets: int) -> str:
+        """The statement that finds in which runs of so many buckets a rollup has rows."""
+        return load_sql(PACKAGE, "rollup.slices").format(
+            slice=self._dialect.quotient("bucket", buckets),
+            source=self._dialect.every(spec, (), ()),
+        )
+
+    def fingerprints(self, spec: RollupSpec) -> str:
+        """The statement that sums a run of buckets by day, plainly and weighted.
+
+        It binds what joins the labels of a cell and what ends them.
+        """
+        joins = ""
+        texts: dict[str, str] = {}
+        for name in DIMENSIONS:
+            value, join = f"cell.{name}", ""
+            if name in spec.texts:
+                value, join = self._dialect.text(name, value, f"known_{name}")
+                texts[name] = value
+            joins += join
+        is_binned = "latency_bin" in spec.dimensions
+        commas = f"length({texts['groups']}) - length(replace({texts['groups']}, ',', ''))"
+        return load_sql(PACKAGE, "rollup.fingerprints").format(
+            organization=texts["organization_id"],
+            day=self._dialect.quotient("cell.bucket", BUCKETS_PER_DAY),
+            part="cell.latency_bin" if is_binned else commas,
+            weight=self._dialect.weight([*texts.values(), self._dialect.as_text("cell.bucket")]),
+            measures=", ".join(f"cell.{name} AS {name}" for name in spec.measures),
+            sums=", ".join(
+                value
+                for name in spec.measures
+                for value in (
+                    self._dialect.sum(f"weighed.{name}"),
+                    *self._dialect.weighted_sums("weighed.weight", f"weighed.{name}"),
+                )
+            ),
+            source=self._dialect.every(spec, spec.dimensions, spec.measures),
             joins=joins,
         )
 

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.fingerprint import HALF_BITS, SEPARATOR
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.storage.cube.aggregation import Key
@@ -14,7 +15,7 @@ from outlay.storage.cube.dialect import Dialect
 from outlay.storage.cube.questions import Parameters, Questions
 from outlay.storage.cube.rollups import RollupSpec
 from outlay.storage.cube.steps import step_marks
-from outlay.storage.cube.store import BreakdownRow, NestedRow, Row
+from outlay.storage.cube.store import BreakdownRow, CellSums, NestedRow, Row
 
 _FIRST_MEASURE: Final = 4
 """Position of the first measure in a breakdown row, after step, kind, key and others."""
@@ -139,6 +140,25 @@ class SqlReader(ABC):
         width = len(spec.dimensions)
         for row in self._stream(self._questions.cells(spec), window):
             yield row[:width], self._read_sums(row[width:])
+
+    def slices(self, spec: RollupSpec, buckets: int) -> list[int]:
+        """In which runs of so many buckets a rollup has rows, by their number since the epoch."""
+        return [int(row[0]) for row in self._ask(self._questions.slices(spec, buckets), {})]
+
+    def fingerprints(self, spec: RollupSpec, salt: str, start: int, end: int) -> list[CellSums]:
+        """Sums over the cells in buckets [start, end), plain and weighted, by organization."""
+        values: Parameters = {"separator": SEPARATOR, "salt": salt, "start": start, "end": end}
+        found = []
+        for organization_id, day, part, cells, *sums in self._ask(
+            self._questions.fingerprints(spec), values
+        ):
+            lower, upper = sums[1::3], sums[2::3]
+            weighted = tuple(
+                int(low) + (int(high) << HALF_BITS) for low, high in zip(lower, upper, strict=True)
+            )
+            plain = tuple(map(int, sums[::3]))
+            found.append(CellSums(organization_id, day, part, cells, plain, weighted))
+        return found
 
     def _totals_maker(self, measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Totals]:
         """What turns the last values of a row, sums of some measures, into Totals."""

@@ -48,6 +48,22 @@ class Row(NamedTuple):
     measures: Totals
 
 
+class CellSums(NamedTuple):
+    """Sums over cells of a rollup of one organization and day."""
+
+    organization_id: str
+    day: int
+    """Since the epoch, UTC."""
+    part: int
+    """The latency bin; of rollups without, how many more groups than one these cells count in."""
+    cells: int
+    """How many rows."""
+    plain: tuple[int, ...]
+    """One per measure of the rollup."""
+    weighted: tuple[int, ...]
+    """The same, each cell times its weight (`domain.fingerprint`)."""
+
+
 class CubeReader(Protocol):
     """One consistent snapshot of the cube."""
 
@@ -97,6 +113,14 @@ class CubeReader(Protocol):
         self, spec: RollupSpec, organization_id: str, start: int, end: int
     ) -> Iterator[tuple[Key, tuple[int, ...]]]:
         """Every cell of a rollup in buckets [start, end)."""
+        ...
+
+    def slices(self, spec: RollupSpec, buckets: int) -> list[int]:
+        """In which runs of so many buckets a rollup has rows, by their number since the epoch."""
+        ...
+
+    def fingerprints(self, spec: RollupSpec, salt: str, start: int, end: int) -> list[CellSums]:
+        """Sums over the cells in buckets [start, end), plain and weighted, by organization."""
         ...
 
     def narrow_differences(self) -> dict[str, int]:

@@ -2,18 +2,40 @@
 
 from sqlalchemy import delete
 
-from outlay.domain.result import Reconciliation
+from outlay.domain.result import Reconciliation, Verified
+from outlay.kit.clock import from_us, to_us
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import VerificationRow
 
 
-def find_verification(session: ReadSession) -> tuple[Reconciliation, int] | None:
-    """The outcome and when it was, in µs since the epoch; None before the first."""
+def find_verification(session: ReadSession) -> Verified | None:
+    """The outcome; None before the first."""
     row = session.get(VerificationRow, 1)
-    return (Reconciliation(row.outcome), row.verified_at_us) if row else None
+    if row is None:
+        return None
+    return Verified(
+        state=Reconciliation(row.outcome),
+        at=from_us(row.verified_at_us),
+        events=row.events,
+        through_seq=row.through_seq,
+        through=from_us(row.through_us) if row.through_us else None,
+        finding=row.finding,
+    )
 
 
-def put_verification(session: WriteSession, outcome: Reconciliation, verified_at_us: int) -> None:
+def put_verification(session: WriteSession, found: Verified) -> None:
     """Put an outcome in the place of the one before."""
+    if found.at is None:
+        raise ValueError("an outcome has a time")
     session.execute(delete(VerificationRow))
-    session.add(VerificationRow(only=1, outcome=outcome.value, verified_at_us=verified_at_us))
+    session.add(
+        VerificationRow(
+            only=1,
+            outcome=found.state.value,
+            verified_at_us=to_us(found.at),
+            events=found.events,
+            through_seq=found.through_seq,
+            through_us=to_us(found.through) if found.through else 0,
+            finding=found.finding,
+        )
+    )

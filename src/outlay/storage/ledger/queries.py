@@ -63,6 +63,9 @@ BATCHES_AFTER: Final = (
     "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width, restated "
     "FROM usage_batch WHERE first_seq > ? ORDER BY first_seq LIMIT ?"
 )
+END_OF_BATCH: Final = (
+    "SELECT last_seq FROM usage_batch WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1"
+)
 RECORDED_FROM: Final = (
     "SELECT min(recorded_at_us) FROM usage_batch WHERE first_seq > ? AND first_seq <= ?"
 )

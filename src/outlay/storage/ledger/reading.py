@@ -92,10 +92,6 @@ class LedgerReader(ABC):
     def _see_all(self, reader: Connection) -> None:
         """Show the snapshot under way the rows of all organizations."""
 
-    @abstractmethod
-    def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:
-        """The rows of a statement that may find more than memory holds."""
-
     def read_batches(self, after_seq: int, limit: int = 5_000) -> Iterator[Batch]:
         """Up to `limit` whole batches after `after_seq`, each checked against its checksum.
 
@@ -127,9 +123,12 @@ class LedgerReader(ABC):
                 previous, expected = batch.checksum, last + 1
                 yield batch
 
-    def read_all(self, through_seq: int) -> Iterator[StoredBatch]:
-        """All batches up to the one that ends at a sequence number; Damaged without that one."""
-        position, found = 0, True
+    def read_all(self, through_seq: int, after_seq: int = 0) -> Iterator[StoredBatch]:
+        """All batches up to the one that ends at a sequence number; Damaged without that one.
+
+        `after_seq` is the end of the batch before the first one.
+        """
+        position, found = after_seq, True
         while position < through_seq and found:
             found = False
             for batch in self.read_stored(position):
@@ -149,6 +148,11 @@ class LedgerReader(ABC):
         with self._reading() as reader:
             (found,) = reader.execute(queries.RECORDED_FROM, (after_seq, through_seq)).fetchone()
         return FOREVER_US if found is None else int(found)
+
+    def end_of_batch(self, seq: int) -> int:
+        """The last sequence number of the batch that an event is in."""
+        with self._reading() as reader:
+            return int(reader.execute(queries.END_OF_BATCH, (seq,)).fetchone()[0])
 
     def read_edition(self) -> str:
         """Which ledger this is, and in which wording of its rows."""
@@ -170,10 +174,14 @@ class LedgerReader(ABC):
 
     def read_window(
         self, organization_id: str, start_us: int, end_us: int, through_seq: int
-    ) -> Iterator[EventRow]:
-        """Rows of an organization with event time in [start_us, end_us), through a sequence."""
+    ) -> list[EventRow]:
+        """Rows of an organization with event time in [start_us, end_us), through a sequence.
+
+        All in memory: ask for windows that are short.
+        """
         window = (organization_id, start_us, end_us, through_seq)
-        yield from self._stream(queries.EVENTS_OF_WINDOW, window)
+        with self._reading() as reader:
+            return reader.execute(queries.EVENTS_OF_WINDOW, window).fetchall()
 
     def read_log(self, wanted: LogFilter, limit: int) -> list[LoggedEvent]:
         """Events that are wanted, newest first; Damaged when a batch of theirs is."""

@@ -167,6 +167,7 @@ def get_health(request: Request, actor: OrganizationReader) -> Response:
     query = read_query(params, actor, services.analytics, group_by=None)
     query = replace(query, interval=Interval.TOTAL)
     freshness = services.analytics.freshness()
+    verified = freshness.verified
     total = services.analytics.breakdown(query).total
     unpriced = services.analytics.unpriced(query)
     return json_answer(
@@ -188,8 +189,9 @@ def get_health(request: Request, actor: OrganizationReader) -> Response:
             },
             "unpricedModels": [{"mapping": key, "requestCount": count} for key, count in unpriced],
             "reconciliation": {
-                "state": freshness.reconciled.value,
-                "at": freshness.reconciled_at and render_instant(freshness.reconciled_at),
+                "state": verified.state.value,
+                "at": verified.at and render_instant(verified.at),
+                "through": verified.through and render_instant(verified.through),
             },
             "totals": render_totals(total, QUALITY_MEASURES),
             "meta": render_meta(query, total, freshness),

@@ -16,16 +16,17 @@ from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.errors import Invalid, NotFound, OutlayError
 from outlay.domain.organization import operator_of
+from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import erase_member
 from outlay.services.import_target import import_target
 from outlay.services.progress import Progress
 from outlay.services.reconciling import BillFile
-from outlay.services.verification import VerifyReport
 from outlay.web.http.auth import OperatorOnly, services_of
 from outlay.web.http.body import MAX_INGEST, read_body
 from outlay.web.http.routes import Router
 from outlay.web.ingest.events import outcome_response
 from outlay.wire.native import parse_events
+from outlay.wire.verification import render_report
 
 router = Router(
     prefix="/operations",
@@ -36,13 +37,13 @@ router = Router(
 
 @router.post("/verify")
 def post_verify(request: Request) -> Response:
-    """Verify; progress and the report come as lines of JSON."""
+    """Verify; progress and the report come as lines of JSON. 409 while there is other work."""
     return _stream(services_of(request).maintenance.verify())
 
 
 @router.post("/rebuild")
 def post_rebuild(request: Request) -> Response:
-    """Rebuild the cube; progress comes as lines of JSON."""
+    """Rebuild the cube; progress comes as lines of JSON. 409 while there is other work."""
     return _stream(services_of(request).maintenance.rebuild())
 
 
@@ -118,14 +119,26 @@ def _stream(items: Iterable[Progress | VerifyReport]) -> StreamingResponse:
 
 
 def _lines(items: Iterable[Progress | VerifyReport]) -> Iterator[bytes]:
-    """Each item as a line; an error in the middle is the last line, as the status is gone."""
+    """Each item as a line, and a last one that says how it ended: the status is gone by then.
+
+    Nothing is held here. Whoever follows may go away, and each line may be asked for by another
+    thread: the work goes on in its own.
+    """
+    report: VerifyReport | None = None
     try:
         for item in items:
-            kind = "progress" if isinstance(item, Progress) else "report"
-            yield _dump({kind: asdict(item)})
+            if isinstance(item, Progress):
+                yield _dump({"progress": asdict(item)})
+            else:
+                report = item
+        yield _dump({"done": report and render_report(report)})
     except OutlayError as error:
         yield _dump({"error": {"code": error.code, "message": error.message}})
+    except Exception as error:
+        # Whatever it is has been logged where the work is done.
+        message = f"it failed in the server, whose log says why: {type(error).__name__}"
+        yield _dump({"error": {"code": "failed", "message": message}})
 
 
 def _dump(value: object) -> bytes:
-    return orjson.dumps(value, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)

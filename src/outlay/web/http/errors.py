@@ -31,6 +31,7 @@ STATUS: Final[dict[type[OutlayError], int]] = {
 }
 
 _STATUS_OF_CODE: Final = {
+    "busy": 409,
     "too-many-attempts": 429,
     "body-too-large": 413,
     "encoded-body": 415,

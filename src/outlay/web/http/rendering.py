@@ -97,8 +97,8 @@ def render_meta(
         "unpricedRequestCount": total.unpriced_requests,
         "estimatedRequestCount": total.estimated_requests,
         "unknownUsageRequestCount": total.unknown_usage_requests,
-        "reconciled": freshness.reconciled.value,
-        "reconciledAt": freshness.reconciled_at and render_instant(freshness.reconciled_at),
+        "reconciled": freshness.verified.state.value,
+        "reconciledAt": freshness.verified.at and render_instant(freshness.verified.at),
         "groupsOverlap": query.group_by is Dimension.GROUP,
         "truncated": any(entry.kind is EntryKind.OTHER for entry in entries),
     }

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import OutlayError
+from outlay.domain.result import Reconciliation
 from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
 from outlay.web.http.connections import Connections
@@ -62,6 +63,18 @@ class Proxy:
             "outlay_scrub_finished_seconds",
             "When everything had last been read, in seconds since the epoch; 0 for never.",
             lambda: (services.scrubbing.state.finished_at_us or 0) // MICROSECONDS,
+            combine=max,
+        )
+        self._metrics.add_gauge(
+            "outlay_verification_failed",
+            "1 when the last verification found that cube and ledger differ, or damage.",
+            lambda: int(services.maintenance.last_verified.state is Reconciliation.DIFFERS),
+            combine=max,
+        )
+        self._metrics.add_gauge(
+            "outlay_verified_timestamp_seconds",
+            "When the last verification ended, 0 before the first.",
+            lambda: int(at.timestamp()) if (at := services.maintenance.last_verified.at) else 0,
             combine=max,
         )
         self._hops = Hops(services.ledger.ledger_id)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outlay.domain.fingerprint import HALF_BITS, HALF_MASK, WEIGHT_MASK
 from outlay.storage.cube.rollups import RollupSpec
 
 
@@ -35,6 +36,22 @@ class ClickHouseDialect:
     def quotient(self, value: str, divisor: int) -> str:
         """Division of integers that are not negative, rounded down."""
         return f"intDiv({value}, {divisor})"
+
+    def as_text(self, value: str) -> str:
+        """An integer as decimal digits."""
+        return f"toString({value})"
+
+    def weight(self, labels: Sequence[str]) -> str:
+        """The weight of a cell."""
+        text = f"concatWithSeparator($separator, {', '.join(labels)}, $salt)"
+        return f"bitAnd(reinterpretAsUInt64(substring(MD5({text}), 9, 8)), {WEIGHT_MASK})"
+
+    def weighted_sums(self, weight: str, measure: str) -> tuple[str, str]:
+        """A measure times the lower and times the upper half of weights."""
+        return (
+            f"sum(toInt128(bitAnd({weight}, {HALF_MASK})) * {measure})",
+            f"sum(toInt128(bitShiftRight({weight}, {HALF_BITS})) * {measure})",
+        )
 
     def pairs(self, values: str, targets: str) -> str:
         """A subquery with the columns `value` and `target` over two lists of one length."""

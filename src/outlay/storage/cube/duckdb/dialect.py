@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from outlay.domain.fingerprint import HALF_BITS, HALF_MASK, WEIGHT_MASK
 from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.rollups import RollupSpec
 
@@ -38,6 +39,22 @@ class DuckDBDialect:
     def quotient(self, value: str, divisor: int) -> str:
         """Division of integers that are not negative, rounded down."""
         return f"({value}) // {divisor}"
+
+    def as_text(self, value: str) -> str:
+        """An integer as decimal digits."""
+        return f"CAST({value} AS VARCHAR)"
+
+    def weight(self, labels: Sequence[str]) -> str:
+        """The weight of a cell."""
+        text = f"concat_ws($separator, {', '.join(labels)}, $salt)"
+        return f"CAST(md5_number_lower({text}) & {WEIGHT_MASK} AS BIGINT)"
+
+    def weighted_sums(self, weight: str, measure: str) -> tuple[str, str]:
+        """A measure times the lower and times the upper half of weights."""
+        return (
+            f"sum(CAST({weight} & {HALF_MASK} AS HUGEINT) * {measure})",
+            f"sum(CAST({weight} >> {HALF_BITS} AS HUGEINT) * {measure})",
+        )
 
     def pairs(self, values: str, targets: str) -> str:
         """A subquery with the columns `value` and `target` over two lists of one length."""

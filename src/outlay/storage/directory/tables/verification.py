@@ -13,3 +13,7 @@ class VerificationRow(Base):
     only: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     outcome: Mapped[str]
     verified_at_us: Mapped[int]
+    events: Mapped[int]
+    through_seq: Mapped[int]
+    through_us: Mapped[int]
+    finding: Mapped[str]

@@ -1,18 +1,14 @@
 """Reading the ledger in PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
 
 from typing_extensions import override
 
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.reading import Connection, LedgerReader
-from outlay.storage.ledger.rows import EventRow
-from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all, marked
+from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all
 from outlay.storage.tenant import EVERY_TENANT
-
-STREAM_ROWS: Final = 2_000
 
 
 class PostgresReading(LedgerReader):
@@ -56,13 +52,3 @@ class PostgresReading(LedgerReader):
         """A checksum goes over the rows of everybody who is in the batch."""
         if isinstance(reader, MarkedConnection):
             enter_all(reader)
-
-    @override
-    def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:
-        with (
-            self._database.reading(EVERY_TENANT) as connection,
-            connection.raw.cursor(name="stream") as cursor,
-        ):
-            cursor.itersize = STREAM_ROWS
-            cursor.execute(marked(text), values)
-            yield from cursor

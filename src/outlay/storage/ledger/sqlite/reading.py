@@ -1,8 +1,8 @@
 """Reading the ledger in a SQLite file, on connections that all threads share."""
 
 import queue
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ from outlay.domain.errors import Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.reading import Connection, LedgerReader
-from outlay.storage.ledger.rows import EventRow
 from outlay.storage.sqlite import connect, telling
 from outlay.storage.tenant import EVERY_TENANT
 
@@ -85,11 +84,6 @@ class SqliteReading(LedgerReader):
     @override
     def _see_all(self, reader: Connection) -> None:
         """A file has no wall between organizations."""
-
-    @override
-    def _stream(self, text: str, values: Sequence[Any]) -> Iterator[EventRow]:
-        with self._reading() as reader, closing(reader.execute(text, values)) as rows:
-            yield from rows
 
     def close_readers(self) -> None:
         """Release all connections."""

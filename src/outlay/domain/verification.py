@@ -1,0 +1,73 @@
+"""What a verification of the cube against the ledger finds."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from typing_extensions import override
+
+MAX_DIFFERENCES: Final = 50
+"""Differences listed; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One number that ledger and cube do not agree on."""
+
+    where: str
+    measure: str
+    ledger: int
+    cube: int
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.where}: {self.measure} is {self.ledger} in the ledger, {self.cube} in the cube"
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class VerifyReport:
+    """What a verification found."""
+
+    events: int = 0
+    """Events whose checksums were right."""
+    days: int = 0
+    """Days with usage, of all organizations."""
+    cells: int = 0
+    """Rows of the usage rollup."""
+    through_seq: int = 0
+    """The ledger position through which everything was compared."""
+    cost_pusd: int = 0
+    difference_count: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    damage: str | None = None
+    """Why the ledger itself cannot be trusted, None when every checksum was right."""
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether ledger and cube agree in everything."""
+        return not self.difference_count and self.damage is None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further difference would be listed."""
+        return len(self.differences) >= MAX_DIFFERENCES
+
+    @property
+    def finding(self) -> str:
+        """What is wrong, in a sentence; empty when nothing is."""
+        if self.damage is not None:
+            return self.damage
+        if not self.difference_count:
+            return ""
+        return f"{self.difference_count:,} differences; the first: {self.differences[0]}"
+
+    def add(self, where: str, measure: str, *, ledger: int, cube: int) -> None:
+        """Note a comparison; only differences are kept."""
+        if ledger == cube:
+            return
+        self.difference_count += 1
+        if not self.is_full:
+            self.differences.append(
+                Difference(where=where, measure=measure, ledger=ledger, cube=cube)
+            )

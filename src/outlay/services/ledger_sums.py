@@ -1,0 +1,148 @@
+"""What the cube must come to, from the rows of the ledger, in one pass and in little memory.
+
+This shares no code with the loader that it checks. For every organization and day there is one
+integer of all measures, and the same with each event times the weight of its cell: the cube's cells
+have to come to both (`domain.fingerprint`).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from operator import itemgetter
+from struct import Struct, error
+from typing import Final
+
+from outlay.domain.event import CostSource, Status, UsageSource
+from outlay.domain.fingerprint import SEPARATOR, cell_weight
+from outlay.domain.latency import latency_bin
+from outlay.domain.measure import MEASURES
+from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
+from outlay.domain.result import Totals
+from outlay.kit.lanes import LANE_BYTES, pack, unpack
+from outlay.storage.cube.rollups import DIMENSIONS
+from outlay.storage.ledger.rows import COLUMN, EventRow
+
+_COLUMN_OF: Final = {"adjusted_requests": "adjusted"}
+"""Measures that are a column of the ledger by another name."""
+_TIMES: Final = ("duration_us", "time_to_first_token_us")
+_COUNTED: Final = tuple(
+    measure.name
+    for measure in MEASURES
+    if _COLUMN_OF.get(measure.name, measure.name) in COLUMN and measure.name not in _TIMES
+)
+_TOLD: Final = tuple(
+    measure.name for measure in MEASURES if measure.name not in {*_COUNTED, *_TIMES}
+)
+"""Measures that are 0 or 1 for an event, by what else is known of it."""
+LANES: Final = (*_COUNTED, *_TIMES, *_TOLD)
+"""The measures in the order of the lanes."""
+
+_PADDING: Final = LANE_BYTES - 8
+_pack_numbers = Struct("<" + f"Q{_PADDING}x" * (len(_COUNTED) + len(_TIMES))).pack
+_counts_of = itemgetter(*(COLUMN[_COLUMN_OF.get(name, name)] for name in _COUNTED))
+_labels_of = itemgetter(*(COLUMN[name] for name in DIMENSIONS if name != "bucket"))
+_sources_of = itemgetter(*(COLUMN[name] for name in ("status", "usage_source", "cost_source")))
+_TIME: Final = COLUMN["event_time_us"]
+_ORGANIZATION: Final = COLUMN["organization_id"]
+_GROUPS: Final = COLUMN["groups"]
+_DURATION: Final = COLUMN["duration_us"]
+_FIRST_TOKEN: Final = COLUMN["time_to_first_token_us"]
+
+Day = tuple[str, int]
+"""An organization and a day since the epoch, UTC."""
+
+
+@dataclass(slots=True)
+class DaySum:
+    """The events of a day, or the cells made of them; each number has a lane per measure."""
+
+    plain: int = 0
+    weighted: int = 0
+    more_groups: int = 0
+    """Once more for each further group that an event counts in."""
+    latency: int = 0
+    """Weights of events times the weight of their latency bin: a single number."""
+
+    def add(self, other: "DaySum") -> None:
+        """Add another part of the same day."""
+        self.plain += other.plain
+        self.weighted += other.weighted
+        self.more_groups += other.more_groups
+        self.latency += other.latency
+
+
+class LedgerSums:
+    """Adds up rows of the ledger by organization and day."""
+
+    def __init__(self, salt: str) -> None:
+        """`salt` is what the weights of this comparison are made with."""
+        self._salt = salt
+        self._bin_weight = bin_weights(salt)
+        self.days: dict[Day, DaySum] = {}
+
+    def take(self) -> dict[Day, DaySum]:
+        """The sums since the last call."""
+        days, self.days = self.days, {}
+        return days
+
+    def add(self, rows: Iterable[EventRow]) -> None:
+        """Add rows. Ten million pass through here: what is not needed per row is outside."""
+        known: dict[tuple[str, int], tuple[DaySum, str]] = {}
+        for row in rows:
+            bucket = row[_TIME] // BUCKET_US
+            place = (row[_ORGANIZATION], bucket)
+            if place not in known:
+                known[place] = self._place(*place)
+            day, ending = known[place]
+            duration, first_token = row[_DURATION], row[_FIRST_TOKEN]
+            told = _told(*_sources_of(row), duration is not None, first_token is not None)
+            numbers = (*_counts_of(row), duration or 0, first_token or 0)
+            try:
+                values = int.from_bytes(_pack_numbers(*numbers), "little") + told
+            except error:  # a negative number
+                values = pack(numbers) + told
+            weight = cell_weight(SEPARATOR.join(_labels_of(row)) + ending)
+            day.plain += values
+            day.weighted += weight * values
+            if duration is not None:
+                day.latency += weight * self._bin_weight(latency_bin(duration))
+            if "," in row[_GROUPS]:
+                day.more_groups += values * row[_GROUPS].count(",")
+
+    def _place(self, organization_id: str, bucket: int) -> tuple[DaySum, str]:
+        """The sums that events of a bucket go to, and how the text of their cells ends."""
+        day = self.days.setdefault((organization_id, bucket // BUCKETS_PER_DAY), DaySum())
+        return day, f"{SEPARATOR}{bucket}{SEPARATOR}{self._salt}"
+
+
+def bin_weights(salt: str) -> Callable[[int], int]:
+    """What gives the weight of a latency bin."""
+
+    @cache
+    def weight(number: int) -> int:
+        return cell_weight(f"{number}{SEPARATOR}{salt}")
+
+    return weight
+
+
+@cache
+def _told(
+    status: str, usage_source: str, cost_source: str, is_timed: bool, is_streamed: bool
+) -> int:
+    """The measures that are 0 or 1, in their lanes."""
+    facts = Totals(
+        requests=1,
+        errors=int(status in {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}),
+        client_errors=int(status == Status.CLIENT_ERROR),
+        unpriced_requests=int(cost_source == CostSource.UNPRICED),
+        estimated_requests=int(usage_source == UsageSource.ESTIMATED),
+        unknown_usage_requests=int(usage_source == UsageSource.UNKNOWN),
+        timed_requests=int(is_timed),
+        streamed_requests=int(is_streamed),
+    )
+    return pack([getattr(facts, name) if name in _TOLD else 0 for name in LANES])
+
+
+def totals_of(packed: int) -> Totals:
+    """The measures of an integer with a lane per measure."""
+    return Totals(**dict(zip(LANES, unpack(packed, len(LANES)), strict=True)))

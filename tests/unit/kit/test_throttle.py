@@ -1,0 +1,31 @@
+"""Background work that takes no more than its share of a processor."""
+
+import time
+
+from outlay.kit.throttle import Throttle
+
+
+def busy(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+def test_work_with_a_quarter_of_a_processor_sleeps_three_times_as_long_as_it_works() -> None:
+    slept: list[float] = []
+    throttle = Throttle(0.25, slept.append)
+    busy(0.02)
+    throttle.pause()
+    busy(0.01)
+    throttle.pause()
+
+    assert slept[0] >= 0.06
+    assert 0.03 <= slept[1] < slept[0] + 0.03
+
+
+def test_work_with_all_of_it_never_sleeps() -> None:
+    slept: list[float] = []
+    throttle = Throttle(1, slept.append)
+    throttle.pause()
+
+    assert slept == []
