@@ -18,6 +18,7 @@ from bench import (
     scale_out,
     spend_limits,
     startup,
+    verify,
 )
 
 RESULTS = Path("bench/results")
@@ -27,6 +28,7 @@ def main() -> None:
     """Run each benchmark in a process of its own, so that memory is its own."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000_000, help="rollup rows of the questions")
+    parser.add_argument("--events", type=int, default=verify.EVENTS, help="events to verify")
     parser.add_argument("--only", help="the name of one of them")
     arguments = parser.parse_args()
     parts: dict[str, tuple[Callable[..., list[str]], tuple[int, ...]]] = {
@@ -34,6 +36,7 @@ def main() -> None:
         "startup": (startup.run, ()),
         "ingest": (ingest.run, ()),
         "http-ingest": (http_ingest.run, ()),
+        "verify": (verify.run, (arguments.events,)),
         "file-import": (file_import.run, ()),
         "gateway": (gateway.run, ()),
         "spend-limits": (spend_limits.run, ()),
