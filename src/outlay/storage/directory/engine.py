@@ -13,7 +13,7 @@ from outlay.storage.directory.digests import Fault, accept, covered_tables, faul
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
-HEAD: Final = "09cfc7212a38"
+HEAD: Final = "4fc123c48f79"
 """The newest migration; a database that has it needs none."""
 
 
