@@ -152,9 +152,7 @@ def test_every_refusal_of_ours_says_that_it_is_final(gate: Gate) -> None:
 
 
 def test_what_may_pass_by_itself_is_not_final(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        gate.services.ledger, "_failure", "the disk is full, they say", raising=False
-    )
+    monkeypatch.setattr(gate.services.ledger._health, "_failure", "the disk is full, they say")
     answer = gate.post()
     monkeypatch.undo()
     assert final(answer) == (503, None, "2")

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 PRIVATE_MODULES = {
     "uvicorn._types",
     "uvicorn.protocols.http.httptools_impl",
+    "aiohttp.client_proto",
     "aiohttp.helpers",
 }
 """The modules that src imports although they are not documented."""
@@ -48,6 +49,8 @@ PARAMETERS: list[tuple[Callable[..., Any], set[str]]] = [
         ResponseHandler.set_response_params,
         {"timer", "read_until_eof", "auto_decompress", "read_bufsize"},
     ),
+    (ResponseHandler.data_received, {"self", "data"}),
+    (ResponseHandler.feed_data, {"self", "data", "size"}),
 ]
 """What is called or overridden, with the parameters that we rely on."""
 
@@ -58,6 +61,7 @@ TEXTS = {
         "self.on_response = on_response",
         "ASGI callable returned without",
     ),
+    aiohttp.BaseConnector: ("self._factory = ",),
     httptools_impl: ("Invalid HTTP request", "STATUS_LINE"),
 }
 """Attributes that we set or read, and messages that we keep out of the log."""

@@ -180,7 +180,7 @@ def _plain(name: str) -> str:
 
 
 def _number(value: Any) -> int:
-    """A positive whole number, rounded up, also from text; 0 for anything else."""
+    """A number of at least one, rounded up, also from text; 0 for anything else."""
     if isinstance(value, str) and len(value) <= _MOST_DIGITS:
         try:
             value = int(value)
@@ -191,4 +191,4 @@ def _number(value: Any) -> int:
                 return 0
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return 0
-    return max(0, math.ceil(value))
+    return math.ceil(value) if value >= 1 else 0
