@@ -163,6 +163,24 @@ def test_pages_hold_together_while_events_come_in(server: Server, tenant: Tenant
     assert paged == rows
 
 
+def test_requests_of_one_instant_are_each_on_one_page_of_the_log(server: Server) -> None:
+    tenant = server.tenant()
+    at_us = to_us(NOW) - 7_200_000_000
+    times = [at_us, at_us, at_us, at_us + 1, at_us - 1, at_us, at_us - 1]
+    events = [make_event(event_time_us=time, app="burst") for time in times]
+    store(server, tenant, events)
+    for filters in ({}, {"app": "burst"}):
+        found: list[str] = []
+        params = {**WINDOW, "limit": "2", **filters}
+        while True:
+            answer = server.http.get("/requests", params=params, headers=tenant.headers).json()
+            found += [entry["eventId"] for entry in answer["requests"]]
+            if not answer["next"]:
+                break
+            params["cursor"] = answer["next"]
+        assert sorted(found) == sorted(event.event_id for event in events)
+
+
 FORGED_REPORTS = [
     b"x",
     b'[1,2,"UTC",0,["a"]]',

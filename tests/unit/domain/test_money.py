@@ -36,3 +36,13 @@ def test_rendering_loses_nothing(pusd: int) -> None:
 @given(st.integers(-(10**30), 10**30), st.integers(1, 10**9))
 def test_division_rounds_half_to_even(numerator: int, denominator: int) -> None:
     assert divide_half_even(numerator, denominator) == round(Fraction(numerator, denominator))
+
+
+@given(st.integers(-(10**15), 10**15), st.integers(1, 10**9))
+def test_a_half_goes_to_the_even_neighbour(below: int, half: int) -> None:
+    exactly_between = (2 * below + 1) * half
+
+    assert divide_half_even(exactly_between, 2 * half) == below + below % 2
+    if half > 1:
+        assert divide_half_even(exactly_between - 1, 2 * half) == below
+        assert divide_half_even(exactly_between + 1, 2 * half) == below + 1

@@ -1,5 +1,7 @@
 """Local days, hours, weeks and months are exact in every zone."""
 
+import io
+import struct
 import zoneinfo
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain import period as period_module
 from outlay.domain.errors import Invalid
 from outlay.domain.period import (
     BUCKETS_PER_HOUR,
@@ -92,6 +95,51 @@ def test_a_date_that_a_zone_skipped_is_empty_and_begins_where_the_next_does() ->
     assert steps_of(period_of_dates(friday, friday, zone), Interval.DAY) == ()
     steps = steps_of(period_of_dates(thursday, saturday, zone), Interval.DAY)
     assert [step.label for step in steps] == ["2011-12-29", "2011-12-31"]
+
+
+def test_a_day_whose_midnight_lies_in_the_middle_of_a_gap_begins_after_the_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No zone has skipped from 23:30 to 00:30 since 2000, but a government may decide so."""
+    change = datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
+    counts = struct.pack(">6l", 0, 0, 0, 1, 2, 8)
+    types = struct.pack(">lBB", 0, 0, 0) + struct.pack(">lBB", 3600, 1, 4)
+    times = struct.pack(">lB", int(change.timestamp()), 1)
+    file = io.BytesIO(b"TZif" + bytes(16) + counts + times + types + b"STD\0DST\0")
+    zone = zoneinfo.ZoneInfo.from_file(file, key="Test/Gap")
+    monkeypatch.setattr(period_module, "parse_zone", lambda _: zone)
+
+    assert bucket_start(day_start(date(2026, 3, 29), "Test/Gap")) == change
+    assert bucket_start(day_start(date(2026, 3, 30), "Test/Gap")).hour == 23
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_a_quarter_begins_in_january_april_july_or_october(month: int) -> None:
+    now = datetime(2026, month, 15, 12, tzinfo=UTC)
+    first = {1: 1, 2: 1, 3: 1, 4: 4, 5: 4, 6: 4, 7: 7, 8: 7, 9: 7, 10: 10, 11: 10, 12: 10}
+
+    found = period_of_preset(Preset.THIS_QUARTER, now, "UTC")
+
+    assert (found.from_date, found.to_date) == (date(2026, first[month], 1), now.date())
+
+
+@pytest.mark.parametrize(
+    ("today", "from_date"),
+    [
+        ("2026-05-31", "2026-03-01"),  # the day after 28 February, for want of a 31st
+        ("2028-05-31", "2028-03-01"),  # after 29 February
+        ("2026-05-28", "2026-03-01"),
+        ("2026-05-27", "2026-02-28"),
+        ("2026-01-31", "2025-11-01"),  # after 31 October
+        ("2026-03-01", "2025-12-02"),
+    ],
+)
+def test_three_months_begin_the_day_after_the_same_day(today: str, from_date: str) -> None:
+    now = datetime.fromisoformat(f"{today}T12:00:00+00:00")
+
+    found = period_of_preset(Preset.LAST_3_MONTHS, now, "UTC")
+
+    assert (found.from_date.isoformat(), found.to_date.isoformat()) == (from_date, today)
 
 
 @given(days, st.integers(0, 60), st.sampled_from(ZONES), st.sampled_from(list(Interval)))

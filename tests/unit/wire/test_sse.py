@@ -72,6 +72,31 @@ def test_usage_in_a_first_event_behind_a_byte_order_mark_is_read() -> None:
         assert reader.answer.usage == TokenUsage(7, 3)
 
 
+USAGE = b'"usage":{"prompt_tokens":7,"completion_tokens":3}'
+USAGE_ALONE = b'data: {"choices":[],' + USAGE + b"}\n\n"
+USAGE_AND_TEXT = b'data: {"choices":[{"delta":{"content":"end"}}],' + USAGE + b"}\n\n"
+
+
+@pytest.mark.parametrize("hides_usage", [True, False])
+def test_usage_beside_text_hides_no_text(hides_usage: bool) -> None:
+    reader = StreamReader(CHAT, hides_usage=hides_usage)
+
+    assert reader.feed(USAGE_AND_TEXT) == USAGE_AND_TEXT
+    assert reader.feed(USAGE_ALONE) == (b"" if hides_usage else USAGE_ALONE)
+    assert reader.answer.usage == TokenUsage(7, 3)
+
+
+@pytest.mark.parametrize("hides_usage", [True, False])
+@pytest.mark.parametrize("event", [USAGE_ALONE, USAGE_AND_TEXT])
+def test_a_last_event_whose_blank_line_never_came_is_read(event: bytes, hides_usage: bool) -> None:
+    cut = event.removesuffix(b"\n\n")
+    reader = StreamReader(CHAT, hides_usage=hides_usage)
+    passed = reader.feed(cut) + reader.finish()
+
+    assert reader.answer.usage == TokenUsage(7, 3)
+    assert passed == (b"" if hides_usage and event is USAGE_ALONE else cut)
+
+
 def test_an_event_without_end_is_not_held_forever() -> None:
     splitter = EventSplitter()
     passed = sum(
