@@ -22,7 +22,7 @@ settings.register_profile(
 )
 settings.load_profile("outlay")
 
-EXIT_SECONDS = 60
+EXIT_SECONDS = 300
 """For threads and processes to end once the tests have."""
 
 
