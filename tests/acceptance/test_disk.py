@@ -161,7 +161,8 @@ def test_an_error_that_the_ledger_meets_is_told_to_the_directory(
         services.ledger.append([make_event()])
     with pytest.raises(Unavailable, match="until restarted"):
         create_project(services)
-    assert len(services.administration.organizations.all()) == 1
+    (organization,) = services.administration.organizations.all()
+    assert services.administration.projects.of(operator_of(organization)) == []
 
 
 def test_a_commit_beside_a_failing_one_is_not_acknowledged(services: Services) -> None:
@@ -170,6 +171,21 @@ def test_a_commit_beside_a_failing_one_is_not_acknowledged(services: Services) -
     assert isinstance(directory, SqliteDirectory)
     with pytest.raises(Unavailable, match="until restarted"), directory.change():
         directory._health.fail("meanwhile")
+
+
+def test_usage_committed_beside_a_failing_commit_is_not_acknowledged(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = services.ledger._commit
+
+    def commit_meanwhile(*work: Any) -> Any:
+        done = commit(*work)
+        services.ledger._health.fail("meanwhile")
+        return done
+
+    monkeypatch.setattr(services.ledger, "_commit", commit_meanwhile)
+    with pytest.raises(Unavailable, match="until restarted"):
+        services.ledger.append([make_event()])
 
 
 def test_a_failing_disk_under_a_server(tmp_path: Path) -> None:
