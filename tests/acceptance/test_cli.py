@@ -158,7 +158,14 @@ def test_verify_shows_a_readable_difference_and_rebuild_mends_it(data: Path, tra
     run("import", trace, *IMPORT, "--data", data)
     ledger_total(data)
     with duckdb.connect(str(data / "cube.duckdb")) as cube:
-        cube.execute("UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 0")
+        changed = [
+            cube.execute(
+                f"UPDATE {table} SET cost_pusd = cost_pusd + 1 "
+                f"WHERE rowid = (SELECT min(rowid) FROM {table})"
+            ).fetchone()
+            for table in ("usage_delta", "usage_rollup")
+        ]
+    assert (1,) in changed
 
     differing = run("verify", "--data", data)
     rebuilt = run("rebuild", "--data", data)
@@ -302,7 +309,7 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
     found = run("verify", "--data", blocker / "data")
 
-    assert found.returncode == 2
+    assert found.returncode == 3
     assert "cannot be written" in found.stderr
 
 

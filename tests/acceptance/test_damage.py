@@ -1,5 +1,8 @@
 """What a client sees of damage: its own error, which names what is damaged, and nothing else."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 import pysqlite3
 import pytest
 from tests.acceptance.conftest import Server
@@ -18,17 +21,12 @@ def test_a_damaged_request_is_not_shown_and_others_are(server: Server, accept: s
         posted = server.http.post("/v1/usage/events", json=[event], headers=tenant.headers)
         assert posted.status_code == 200, posted.text
     server.services.projection.catch_up()
-    connection = pysqlite3.connect(server.services.settings.database_path)
-    connection.execute(
-        "UPDATE usage_event SET cost_pusd = 999 WHERE event_id = ?", (f"damaged-{accept}",)
-    )
-    connection.commit()
-    connection.close()
     headers = {**tenant.headers, "Accept": accept}
 
-    shown = server.http.get(f"/requests/damaged-{accept}", headers=headers)
-    page = server.http.get("/requests", headers=headers, params={"preset": "all"})
-    whole = server.http.get(f"/requests/whole-{accept}", headers=tenant.headers)
+    with damaged(server, f"damaged-{accept}"):
+        shown = server.http.get(f"/requests/damaged-{accept}", headers=headers)
+        page = server.http.get("/requests", headers=headers, params={"preset": "all"})
+        whole = server.http.get(f"/requests/whole-{accept}", headers=tenant.headers)
 
     for answer in (shown, page):
         assert answer.status_code == 500
@@ -36,3 +34,23 @@ def test_a_damaged_request_is_not_shown_and_others_are(server: Server, accept: s
         assert "restore it from a backup" in answer.text
     assert whole.status_code == 200
     assert "outlay_scrub_faults 0.0" in server.http.get("/metrics").text
+
+
+@contextmanager
+def damaged(server: Server, event_id: str) -> Iterator[None]:
+    """Change the cost of an event on disk, for as long as the block runs."""
+
+    def add(pusd: int) -> None:
+        path = server.services.settings.database_path
+        with closing(pysqlite3.connect(path)) as connection:
+            connection.execute(
+                "UPDATE usage_event SET cost_pusd = cost_pusd + ? WHERE event_id = ?",
+                (pusd, event_id),
+            )
+            connection.commit()
+
+    add(999)
+    try:
+        yield
+    finally:
+        add(-999)

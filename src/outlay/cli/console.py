@@ -80,7 +80,7 @@ def take_secret(context: typer.Context, parameter: typer.CallbackParam, value: s
     Other processes can read a command line, so a secret on it is taken with a warning.
     """
     source = context.get_parameter_source(parameter.name or "")
-    if source is None or source.name != "COMMANDLINE":
+    if not value or source is None or source.name != "COMMANDLINE":
         return value
     if value == "-":
         return sys.stdin.readline().rstrip("\r\n")
