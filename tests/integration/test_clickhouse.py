@@ -4,7 +4,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -269,7 +268,7 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
     directory.close()
     assert report.is_proven
     monkeypatch.setattr(home_module, "KEEP_REPLACED_SECONDS", 0)
-    clock.instant += timedelta(minutes=1)
+    monkeypatch.setattr("outlay.services.projection.UPKEEP_SECONDS", 0)
     projection._work()
     assert len(home._generations()) == 1
     assert totals(slot.cube).cost_pusd == 36
