@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,10 @@ def test_every_action_of_the_audit_trail_is_documented() -> None:
     text = (DOCS / "audit.md").read_text()
 
     assert [action for action in Action if f"`{action}`" not in text] == []
+
+
+def test_every_folder_with_tests_is_run() -> None:
+    root = DOCS.parent
+    listed = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    with_tests = {path.relative_to(root).parts[1] for path in root.glob("tests/**/test_*.py")}
+    assert sorted(listed["testpaths"]) == sorted(f"tests/{name}" for name in with_tests)
