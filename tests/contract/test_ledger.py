@@ -212,13 +212,14 @@ def test_the_log_is_filtered_and_paged_newest_first(ledger: Ledger) -> None:
     random = Random(5)
     events = [
         make_event(
+            organization_id=random.choice(["org_test", "org_test", "org_b"]),
             event_time_us=to_us(NOW) - random.randrange(20) * 1_000_000,
             model=random.choice(["a", "b%", "c_?"]),
             groups=random.choice(["", "g1", "g1,g2", "g2,g11"]),
             duration_us=random.choice([None, 5, 500]),
             cost_pusd=random.randrange(100),
         )
-        for _ in range(200)
+        for _ in range(400)
     ]
     ledger.append(events)
     wanted = LogFilter(
@@ -228,17 +229,18 @@ def test_the_log_is_filtered_and_paged_newest_first(ledger: Ledger) -> None:
         values={Dimension.GROUP: ["g1"], Dimension.MODEL: ["b%", "c_?"]},
         min_duration_us=5,
         min_cost_pusd=10,
-        through_seq=190,
+        through_seq=380,
     )
     expected = [
         (event.event_time_us, seq)
         for seq, event in enumerate(events, 1)
-        if wanted.start_us <= event.event_time_us < wanted.end_us
+        if event.organization_id == "org_test"
+        and wanted.start_us <= event.event_time_us < wanted.end_us
         and "g1" in event.groups.split(",")
         and event.model in {"b%", "c_?"}
         and event.duration_us is not None
         and event.cost_pusd >= 10
-        and seq <= 190
+        and seq <= 380
     ]
     pages: list[tuple[int, int]] = []
     position = None

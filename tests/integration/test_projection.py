@@ -107,6 +107,22 @@ def test_folding_and_compacting_change_no_number(services: Services) -> None:
         assert reader.row_counts()["usage_delta"] == 0
 
 
+def test_small_sums_are_folded_into_one_row_a_cell(services: Services) -> None:
+    """Sums that fit 64 bits, as nearly all do; the others are moved as they are."""
+    for _ in range(3):
+        services.ledger.append([make_event(cost_pusd=5, input_tokens=7) for _ in range(4)])
+        services.projection.catch_up()
+    before = total(services)
+
+    services.projection.fold()
+
+    assert total(services) == before
+    with services.projection._slot.read() as reader:
+        counts = reader.row_counts()
+    assert (counts["usage_delta"], counts["usage_rollup"]) == (0, 1)
+    assert verify(services).is_proven
+
+
 def test_a_compacted_month_lies_in_the_order_of_its_keys(services: Services) -> None:
     services.ledger.append(random_events(2_000))
     services.projection.catch_up()
