@@ -111,6 +111,7 @@ def test_no_entry_holds_a_secret(world: World) -> None:
 
 
 def test_filters_pages_and_export_agree(server: Server) -> None:
+    make_world(server)  # whose entries are nowhere below
     world = make_world(server)
     owner = world.people[Role.OWNER]
     for number in range(5):
