@@ -1,8 +1,8 @@
 """The composition root: settings → stores → services."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 
 from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
@@ -194,18 +194,30 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 watch=watch,
             )
         finally:
-            maintenance.refuse()
-            scrubbing.stop()
-            retention.stop()
-            maintenance.stop()
-            recovery.stop()
-            watch.stop()
-            with suppress(Unavailable):
-                administration.audit.log_ends()
-            ledger.close()
-            projection.stop()
-            projection.release()
-            passwords.close()
+            _run_all(
+                maintenance.refuse,
+                scrubbing.stop,
+                retention.stop,
+                maintenance.stop,
+                recovery.stop,
+                watch.stop,
+                administration.audit.log_ends,
+                gateway.journal.flush,
+                ledger.close,
+                projection.stop,
+                projection.release,
+                passwords.close,
+            )
+
+
+def _run_all(*ends: Callable[[], object]) -> None:
+    """End one thing after the other, also when one of them fails."""
+    for end in ends:
+        try:
+            end()
+        except Exception as error:
+            if not isinstance(error, Unavailable):
+                logger.exception("the installation was not closed in good order")
 
 
 @contextmanager

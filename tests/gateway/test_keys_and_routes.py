@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +20,8 @@ from outlay.services.api_keys import parse_key
 from outlay.services.upstreams import check_base_url
 from outlay.storage.directory.groups import create_group, create_membership
 from outlay.storage.directory.members import create_member
-from tests.gateway.conftest import Gate, chat_body
+from tests.gateway.conftest import Gate, chat_body, open_gate
+from tests.upstream import Upstream
 
 
 def call(gate: Gate, key: str) -> int:
@@ -339,3 +341,11 @@ def test_models_for_anthropic_clients(gate: Gate) -> None:
         model for model in listed["data"] if model["id"] == "openai/gpt-5.5"
     ).items()
     assert httpx.get(f"{gate.url}/v1/models").status_code == 401
+
+
+def test_the_list_of_models_may_be_the_first_thing_that_is_asked_for(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    with open_gate(tmp_path / "data", upstream) as gate:
+        answer = gate.http.get(f"{gate.url}/v1/models", headers=gate.headers)
+    assert answer.status_code == 200, answer.text

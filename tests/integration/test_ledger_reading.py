@@ -3,11 +3,13 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import pysqlite3
 import pytest
 from tests.factories import NOW, make_event
 
@@ -124,3 +126,31 @@ def test_closed_readers_answer_nothing(tmp_path: Path, clock: FixedClock) -> Non
     ledger.close()
 
     assert open_files() == before
+
+
+def test_closing_breaks_off_what_is_being_read(tmp_path: Path, clock: FixedClock) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
+    started = threading.Event()
+    ended: list[str] = []
+
+    def read() -> None:
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        try:
+            with ledger._reading() as reader:
+                started.set()
+                reader.execute(endless + "SELECT count(*) FROM n").fetchone()
+        except pysqlite3.OperationalError as error:
+            ended.append(str(error))
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    started.wait()
+    time.sleep(0.1)
+    before = time.monotonic()
+    ledger.close()
+    reading.join(10)
+
+    assert ended == ["interrupted"]
+    assert time.monotonic() - before < 10
+    with pytest.raises(Unavailable, match="closed"):
+        ledger.read_last_seq()

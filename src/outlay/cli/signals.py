@@ -27,8 +27,8 @@ def on_stop(stop: Callable[[], None]) -> None:
         stop()
 
     for number in STOPPING:
-        is_ignored = signal.getsignal(number) is signal.SIG_IGN
-        if not is_ignored or number is not signal.SIGHUP:  # as `nohup` wants it
+        # Ignored by whoever started this: `nohup`, a shell's background job, our supervisor.
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handle)
     faulthandler.register(signal.SIGUSR1, file=_STANDARD_ERROR, all_threads=True)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)

@@ -15,14 +15,26 @@ class Cache(Generic[K, V]):
     there are not.
     """
 
-    def __init__(self, load: Callable[[K], V], capacity: int = 10_000) -> None:
+    def __init__(
+        self,
+        load: Callable[[K], V],
+        capacity: int = 10_000,
+        drops: tuple[type[Exception], ...] = (),
+    ) -> None:
+        """`drops` are errors of a refresh after which a key is not known any more: whoever asks
+        next meets them. After any other error what is known stays.
+        """
         self._load = load
         self._capacity = capacity
+        self._drops = drops
         self._known: dict[K, V] = {}
         self._generation = 0
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         """Held from reading anew until it is stored, so that the newest answer is the last."""
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._known
 
     def get(self, key: K) -> V:
         """The answer for a key, loaded when it is not known yet."""
@@ -37,7 +49,7 @@ class Cache(Generic[K, V]):
                 is_new = generation == self._generation
                 if is_new:
                     if len(self._known) >= self._capacity:
-                        self._known.clear()
+                        del self._known[next(iter(self._known))]
                     self._known[key] = value
             # What was read before a refresh is not kept, so it is read again.
             return value if is_new else self.get(key)
@@ -59,9 +71,21 @@ class Cache(Generic[K, V]):
             return list(self._known.values())
 
     def refresh(self) -> None:
-        """Load every known answer anew; readers see the old one until the new one is there."""
+        """Load every known answer anew; readers see the old one until the new one is there.
+
+        Keys that are dropped do not keep the others from being loaded: the first of their errors
+        is raised at the end.
+        """
         with self._lock:
             self._generation += 1
             keys = list(self._known)
+        failure: Exception | None = None
         for key in keys:
-            self.reload(key)
+            try:
+                self.reload(key)
+            except self._drops as error:
+                with self._lock:
+                    self._known.pop(key, None)
+                failure = failure or error
+        if failure is not None:
+            raise failure

@@ -51,6 +51,10 @@ class Attribution:
         self._directory = directory
         self._known: Cache[str, _Known] = Cache(self._read)
 
+    def knows(self, organization_id: str) -> bool:
+        """Whether what there is of an organization is in memory."""
+        return organization_id in self._known
+
     def refresh(self) -> None:
         """Read again what is known of the directory."""
         self._known.refresh()

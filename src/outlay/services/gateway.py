@@ -118,16 +118,19 @@ class Gateway:
         self._recorder = recorder
         self._prices = prices
         self._clock = clock
-        self._prepared: set[str] = set()
         self.journal = journal
 
     async def prepare(self, api_key: ApiKey) -> None:
         """Have in memory what requests of an organization need, so that no request's way through
         the event loop waits for the directory. Raises Unavailable when that does not answer.
         """
-        if api_key.organization_id not in self._prepared:
+        organization_id = api_key.organization_id
+        if not (
+            self._router.knows(organization_id)
+            and self._limits.knows(organization_id)
+            and self._recorder.knows(organization_id)
+        ):
             await asyncio.to_thread(self._load, api_key)
-            self._prepared.add(api_key.organization_id)
 
     def _load(self, api_key: ApiKey) -> None:
         self._router.upstreams(api_key.organization_id)

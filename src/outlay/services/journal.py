@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -21,14 +23,35 @@ from outlay.storage.ledger.store import Ledger
 
 logger = logging.getLogger(__name__)
 
-MAX_IN_FLIGHT: Final = 1
-"""Transactions handed over at a time: one is written while the next waits at the door."""
-
 RETRY_SECONDS: Final = 1.0
 
 _Waiter = asyncio.Future[None]
-_Refusals = dict[str, OutlayError]
-"""By event id."""
+
+
+@dataclass(slots=True)
+class _Handed:
+    """What goes into one transaction together."""
+
+    intents: list[Intent]
+    events: list[UsageEvent]
+    waiters: list[tuple[_Waiter, str]]
+    refusals: dict[str, OutlayError] = field(default_factory=dict)
+    """Why intents were not put on record, by event id."""
+
+    def refuse(self, intent: Intent, why: OutlayError) -> None:
+        """Take note of an intent that was not put on record; called by the ledger's thread."""
+        self.refusals[intent.event_id] = why
+
+    def tell(self, error: BaseException | None) -> None:
+        """Tell those who still wait what became of it."""
+        for waiter, intent_id in self.waiters:
+            if waiter.done():
+                continue
+            told = error or self.refusals.get(intent_id)
+            if told is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(told)
 
 
 class Journal:
@@ -42,7 +65,9 @@ class Journal:
         self._events: list[UsageEvent] = []
         self._waiters: list[tuple[_Waiter, str]] = []
         """Who waits, and for which intent."""
-        self._in_flight = 0
+        self._handed: tuple[Future[list[Outcome]], _Handed] | None = None
+        """The transaction that is being written: the next one waits for it."""
+        self._is_closing = False
         self._overdue: list[UsageEvent] = []
 
     @property
@@ -69,16 +94,8 @@ class Journal:
         nothing until a restart, the outcome goes to the rescue file.
         """
         self._events.append(event)
-        try:
+        with suppress(Unavailable):  # by then it is kept, or rescued, whoever still waits here
             await self._landing()
-        except Unavailable as error:
-            if self._ledger.failure:
-                await asyncio.to_thread(self._rescue.append, (event,))
-                return
-            if not self._overdue:
-                logger.error("outcomes wait for the ledger: %s", error.message)  # noqa: TRY400 - no bug
-                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._retry)
-            self._overdue.append(event)
 
     def settle_now(self, *events: UsageEvent) -> None:
         """Hand outcomes over without waiting, when the event loop is about to end.
@@ -90,14 +107,27 @@ class Journal:
         except Unavailable:
             self._rescue.append(events)
         else:
-            submitted.add_done_callback(
-                lambda done: self._rescue.append(events) if done.exception() else None
-            )
+            self._rescue_if_refused(submitted, events)
 
     def flush(self) -> None:
-        """Hand over what is left, when the event loop is about to end."""
-        self.settle_now(*self._events, *self._overdue)
+        """Hand over what is left, when the event loop is about to end or has ended."""
+        self._is_closing = True
+        left = (*self._events, *self._overdue)
         self._events, self._overdue = [], []
+        if left:
+            self.settle_now(*left)
+        if self._handed is not None:  # nobody may be there any more to look at what became of it
+            submitted, handed = self._handed
+            self._rescue_if_refused(submitted, handed.events)
+
+    def _rescue_if_refused(
+        self, submitted: Future[list[Outcome]], events: Sequence[UsageEvent]
+    ) -> None:
+        def look(done: Future[list[Outcome]]) -> None:
+            if events and done.exception():
+                self._rescue.append(events)
+
+        submitted.add_done_callback(look)
 
     def _submit(self, events: Sequence[UsageEvent]) -> Future[list[Outcome]]:
         settled = [(event.organization_id, event.event_id) for event in events]
@@ -107,57 +137,60 @@ class Journal:
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
         self._waiters.append((waiter, intent_id))
-        if self._in_flight < MAX_IN_FLIGHT and len(self._waiters) == 1:
+        if self._handed is None and len(self._waiters) == 1:
             loop.call_soon(self._hand_over, loop)
         return waiter
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         """Submit what has come together; the last one in flight calls this again."""
-        if not self._waiters or self._in_flight >= MAX_IN_FLIGHT:
+        if not self._waiters or self._handed is not None:
             return
-        intents, events, waiters = self._intents, self._events, self._waiters
+        handed = _Handed(self._intents, self._events, self._waiters)
         self._intents, self._events, self._waiters = [], [], []
-        refusals: _Refusals = {}
-
-        def refused(intent: Intent, why: OutlayError) -> None:
-            refusals[intent.event_id] = why
-
         try:
             submitted = self._ledger.submit(
-                events,
-                intents=intents,
-                settled=[(event.organization_id, event.event_id) for event in events],
-                refused=refused,
+                handed.events,
+                intents=handed.intents,
+                settled=[(event.organization_id, event.event_id) for event in handed.events],
+                refused=handed.refuse,
             )
         except Unavailable as error:
-            _tell(waiters, error, refusals)
+            self._land(loop, handed, error)
             return
-        self._in_flight += 1
-        submitted.add_done_callback(partial(self._on_commit, loop, waiters, refusals))
+        self._handed = (submitted, handed)
+        submitted.add_done_callback(partial(self._on_commit, loop, handed))
 
     def _on_commit(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        waiters: list[tuple[_Waiter, str]],
-        refusals: _Refusals,
-        submitted: Future[list[Outcome]],
+        self, loop: asyncio.AbstractEventLoop, handed: "_Handed", submitted: Future[list[Outcome]]
     ) -> None:
         """Called by the ledger's thread."""
         try:
-            loop.call_soon_threadsafe(self._land, loop, waiters, refusals, submitted.exception())
+            loop.call_soon_threadsafe(self._on_landing, loop, handed, submitted.exception())
         except RuntimeError:
             logger.debug("the event loop ended before the ledger answered")
 
-    def _land(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        waiters: list[tuple[_Waiter, str]],
-        refusals: _Refusals,
-        error: BaseException | None,
+    def _on_landing(
+        self, loop: asyncio.AbstractEventLoop, handed: "_Handed", error: BaseException | None
     ) -> None:
-        self._in_flight -= 1
-        _tell(waiters, error, refusals)
+        self._handed = None
+        self._land(loop, handed, error)
         self._hand_over(loop)
+
+    def _land(
+        self, loop: asyncio.AbstractEventLoop, handed: "_Handed", error: BaseException | None
+    ) -> None:
+        """Tell those who wait, once outcomes that the ledger refused are kept elsewhere."""
+        if error is None or not handed.events or self._is_closing:
+            handed.tell(error)
+        elif self._ledger.failure:
+            saving = loop.run_in_executor(None, self._rescue.append, handed.events)
+            saving.add_done_callback(lambda _: handed.tell(error))
+        else:
+            if not self._overdue:
+                logger.error("outcomes wait for the ledger: %s", error)
+                loop.call_later(RETRY_SECONDS, self._retry)
+            self._overdue.extend(handed.events)
+            handed.tell(error)
 
     def _retry(self) -> None:
         """Try the outcomes again that the ledger could not take."""
@@ -169,7 +202,8 @@ class Journal:
                 self._overdue = self._overdue[len(overdue) :]
                 logger.warning("%d outcomes that waited are on record now", len(overdue))
             if self._overdue and self._ledger.failure:
-                self.flush()
+                loop.run_in_executor(None, self._rescue.append, self._overdue)
+                self._overdue = []
             elif self._overdue:
                 loop.call_later(RETRY_SECONDS, self._retry)
 
@@ -181,16 +215,3 @@ class Journal:
         submitted.add_done_callback(
             lambda done: loop.call_soon_threadsafe(landed, done.exception())
         )
-
-
-def _tell(
-    waiters: list[tuple[_Waiter, str]], error: BaseException | None, refusals: _Refusals
-) -> None:
-    for waiter, intent_id in waiters:
-        if waiter.done():
-            continue
-        told = error or refusals.get(intent_id)
-        if told is None:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(told)

@@ -71,6 +71,10 @@ class SpendLimits:
         self._clock = clock
         self._limits: Cache[str, tuple[str, _Limits]] = Cache(self._read)
 
+    def knows(self, organization_id: str) -> bool:
+        """Whether what there is of an organization is in memory."""
+        return organization_id in self._limits
+
     def refresh(self) -> None:
         """Read again what is known of the directory."""
         self._limits.refresh()

@@ -113,8 +113,9 @@ class Maintenance:
 
     def _verify(self, effort: Effort) -> Callable[[LongRun[VerifyReport]], VerifyReport]:
         def verify(run: LongRun[VerifyReport]) -> VerifyReport:
+            report = self._verification.run(run, effort)
             self._is_rebuilt = False
-            return self._verification.run(run, effort)
+            return report
 
         return verify
 
@@ -143,8 +144,9 @@ class Maintenance:
             run = LongRun[Result](
                 what=what, asked_by=asked_by, since=self._clock.now(), gives_way=gives_way
             )
-            self._running = run
+            # It cannot end before this does: its end waits for the same lock.
             run.start(work, self._end)
+            self._running = run
         return run
 
     def _end(self) -> None:
@@ -202,14 +204,12 @@ class Maintenance:
     def verify_by_itself(self) -> Verified | None:
         """Verify with a share of the machine; None when it gave way to other work."""
         self._not_before = self._clock.now() + RETRY_AFTER
-        was_rebuilt = self._is_rebuilt
         try:
             run = self._begin(
                 "a verification", "the schedule", self._verify(SHARED_EFFORT), gives_way=True
             )
             run.result()
         except Unavailable as error:
-            self._is_rebuilt |= was_rebuilt
             is_expected = isinstance(error, Stopped) or error.code in {"busy", "stopping"}
             level = logging.INFO if is_expected else logging.WARNING
             logger.log(level, "verifying later: %s", error.message)

@@ -76,6 +76,10 @@ class PriceBooks:
         self.base = base
         self._books: Cache[str, PriceBook] = Cache(self._read)
 
+    def knows(self, organization_id: str) -> bool:
+        """Whether what there is of an organization is in memory."""
+        return organization_id in self._books
+
     def refresh(self) -> None:
         """Read again what is known of the directory."""
         self._books.refresh()

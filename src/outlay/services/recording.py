@@ -72,6 +72,10 @@ class Recorder:
         self._discovery.note(organization_id, reports, events)
         return self._ledger.submit(events)
 
+    def knows(self, organization_id: str) -> bool:
+        """Whether events of an organization can be made from memory."""
+        return self._prices.knows(organization_id) and self._attribution.knows(organization_id)
+
     def load(self, organization_id: str) -> None:
         """Have in memory what making events of an organization needs."""
         self._prices.of(organization_id)

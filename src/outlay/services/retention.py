@@ -32,6 +32,8 @@ from outlay.storage.nodes import Nodes
 logger = logging.getLogger(__name__)
 
 RUN_EVERY: Final = timedelta(days=1)
+RETRY_AFTER: Final = timedelta(minutes=5)
+"""When something else was being done to the whole ledger, or the database was away."""
 UNTAKEN_INVITATIONS: Final = timedelta(days=30)
 """After its last day an invitation that nobody took is forgotten, with the address."""
 _WEEK_BUCKETS: Final = 7 * BUCKETS_PER_DAY
@@ -86,6 +88,10 @@ class Retention:
             try:
                 if self._nodes.lead():
                     self.apply()
+            except Unavailable as error:
+                logger.info("retention waits: %s", error.message)
+                stop.wait(RETRY_AFTER / timedelta(seconds=1))
+                continue
             except Exception:
                 logger.exception("retention could not be applied; trying again in a day")
             stop.wait(RUN_EVERY / timedelta(seconds=1))

@@ -47,6 +47,10 @@ class Router:
         self._prices = prices
         self._known: Cache[str, _Known] = Cache(self._read)
 
+    def knows(self, organization_id: str) -> bool:
+        """Whether what there is of an organization is in memory."""
+        return organization_id in self._known
+
     def refresh(self) -> None:
         """Read again what is known of the directory."""
         self._known.refresh()

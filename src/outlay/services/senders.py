@@ -5,6 +5,7 @@ expires is looked at at every use. Only tokens that were found good are remember
 """
 
 from outlay.domain.actor import Actor
+from outlay.domain.errors import Damaged
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
 from outlay.services.access import Access, TokenHolder, check_token, parse_token
@@ -17,9 +18,7 @@ class Senders:
     def __init__(self, access: Access, recorder: Recorder, clock: Clock) -> None:
         self._recorder = recorder
         self._clock = clock
-        self._holders: Cache[str, TokenHolder | None] = Cache(access.find_token)
-        self._prepared: set[str] = set()
-        """Organizations whose events can be made from memory."""
+        self._holders: Cache[str, TokenHolder | None] = Cache(access.find_token, drops=(Damaged,))
 
     def refresh(self) -> None:
         """Read again what is known of the directory."""
@@ -33,9 +32,7 @@ class Senders:
         """
         token_id, secret = parse_token(token)
         actor = check_token(self._holders.get(token_id), secret, to_us(self._clock.now()))
-        if actor.organization_id not in self._prepared:
-            self._recorder.load(actor.organization_id)
-            self._prepared.add(actor.organization_id)
+        self._recorder.load(actor.organization_id)
         return actor
 
     def knows_any(self) -> bool:

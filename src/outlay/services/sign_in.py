@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role
 from outlay.domain.audit import Action, Personal, Value
-from outlay.domain.errors import Conflict, Invalid, Unauthenticated
+from outlay.domain.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from outlay.domain.organization import Invitation, Member, Organization, operator_of
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
@@ -99,7 +99,11 @@ class SignIn:
         TooManyAttempts.
         """
         begun = await asyncio.to_thread(self._begin, organization, email, remote, device)
-        is_right = await self._passwords.verify_soon(begun.password_hash, password)
+        try:
+            is_right = await self._passwords.verify_soon(begun.password_hash, password)
+        except Unavailable:
+            await asyncio.to_thread(self.throttle.withdraw, begun.attempt)
+            raise
         if begun.member is None or not is_right:
             # Not waited for: known addresses must not take longer than unknown ones.
             asyncio.get_running_loop().run_in_executor(

@@ -109,6 +109,12 @@ class Throttle:
         if own:
             delete_failures(session, shared, attempt.at_us)
 
+    def withdraw(self, attempt: Attempt) -> None:
+        """Forget an attempt that could not be made, for no fault of whoever made it."""
+        with self._directory.write() as session:
+            for source in attempt.sources:
+                delete_failures(session, source, attempt.at_us)
+
     def device_of(self, account: str) -> str:
         """What a browser is given in which an account has been signed in."""
         issued = str(to_us(self._clock.now()))

@@ -133,7 +133,7 @@ class Application:
         preloading = asyncio.create_task(asyncio.to_thread(preload))
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await preloading
+        await asyncio.wait([preloading])  # what it failed with is in the log, and no reason to stop
         await self._proxy.close()
         self.connections.close()
         await send({"type": "lifespan.shutdown.complete"})

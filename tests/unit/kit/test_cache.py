@@ -95,3 +95,48 @@ def test_it_does_not_grow_without_bound() -> None:
     for key in range(1000):
         assert cache.get(key) == key
     assert len(cache._known) <= 10
+
+
+def test_a_key_whose_error_drops_it_keeps_no_other_from_being_refreshed() -> None:
+    answers: dict[str, str] = {"a": "old", "b": "old", "c": "old"}
+
+    def load(key: str) -> str:
+        if answers[key] == "damaged":
+            raise ValueError(key)
+        return answers[key]
+
+    cache = Cache(load, drops=(ValueError,))
+    assert [cache.get(key) for key in answers] == ["old"] * 3
+    answers.update(a="damaged", b="new", c="new")
+
+    with pytest.raises(ValueError, match="a"):
+        cache.refresh()
+
+    assert (cache.get("b"), cache.get("c")) == ("new", "new")
+    assert "a" not in cache
+
+
+def test_any_other_error_leaves_what_is_known() -> None:
+    answers = {"a": "old"}
+
+    def load(key: str) -> str:
+        if not answers:
+            raise OSError("away")
+        return answers[key]
+
+    cache = Cache(load, drops=(ValueError,))
+    cache.get("a")
+    answers.clear()
+
+    with pytest.raises(OSError, match="away"):
+        cache.refresh()
+
+    assert cache.get("a") == "old"
+
+
+def test_a_full_cache_forgets_one_key_for_each_new_one() -> None:
+    cache = Cache(str, capacity=2)
+    for number in (1, 2, 3):
+        cache.get(number)
+
+    assert [number in cache for number in (1, 2, 3)] == [False, True, True]

@@ -293,3 +293,71 @@ def test_whoever_gives_up_waiting_disturbs_nobody(bench: Bench) -> None:
         assert gone.cancelled()
 
     run(scenario)
+
+
+def test_an_outcome_is_kept_though_the_request_that_handed_it_over_was_canceled(
+    bench: Bench,
+) -> None:
+    event = make_event()
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.journal.settle(event))
+        handed = await bench.submission(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        handed.done.set_exception(AWAY)
+        (await bench.submission(1)).commit()  # it is tried again
+        await bench.overdue(0)
+        assert list(bench.ledger.submitted[1].events) == [event]
+
+    run(scenario)
+
+
+def test_an_outcome_is_rescued_though_the_request_that_handed_it_over_was_canceled(
+    bench: Bench,
+) -> None:
+    event = make_event()
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.journal.settle(event))
+        handed = await bench.submission(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        bench.ledger.failure = "disk I/O error"
+        handed.done.set_exception(Unavailable(bench.ledger.failure, code="ledger-failed"))
+        for _ in range(400):
+            if bench.rescue.count:
+                break
+            await asyncio.sleep(0.005)
+
+    run(scenario)
+    assert bench.rescue.read() == [event]
+
+
+def test_an_outcome_in_flight_is_rescued_when_the_loop_has_ended_before_it_was_refused(
+    bench: Bench,
+) -> None:
+    event, refusal = make_event(), Unavailable("disk I/O error", code="ledger-failed")
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.journal.settle(event))
+        await bench.submission(0)
+        task.cancel()
+
+    run(scenario)
+    bench.journal.flush()
+    bench.ledger.submitted[0].done.set_exception(refusal)
+    assert bench.rescue.read() == [event]
+
+
+def test_an_outcome_in_flight_that_is_committed_is_not_rescued(bench: Bench) -> None:
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.journal.settle(make_event()))
+        await bench.submission(0)
+        task.cancel()
+
+    run(scenario)
+    bench.journal.flush()
+    bench.journal.flush()
+    bench.ledger.submitted[0].commit()
+    assert bench.rescue.read() == []

@@ -155,6 +155,7 @@ class Proxy:
             raise RuntimeError("the gateway has not been started")
         try:
             api_key = await self._services.api_keys.authenticate(credential_of(headers))
+            await self._services.gateway.prepare(api_key)
             hops = self._hops.onward(headers)
         except OutlayError as error:
             status = status_of(error)

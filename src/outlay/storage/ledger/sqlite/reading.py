@@ -1,5 +1,6 @@
 """Reading the ledger in a SQLite file, on connections that all threads share."""
 
+import logging
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,13 @@ from outlay.storage.ledger.reading import Connection, LedgerReader
 from outlay.storage.sqlite import connect, telling
 from outlay.storage.tenant import EVERY_TENANT
 
+logger = logging.getLogger(__name__)
+
 READERS: Final = 8
 """Connections for reading; each is two open files and a page cache of up to 8 MiB."""
+
+CLOSE_SECONDS: Final = 2.0
+"""How long a question that was broken off has to give its connection back."""
 
 WAIT_SECONDS: Final = 30.0
 """How long a question waits for a connection before it is refused."""
@@ -62,6 +68,9 @@ class SqliteReading(LedgerReader):
                 "too many questions to the ledger at once; try again in a moment",
                 code="overloaded",
             ) from None
+        if reader is None:
+            self._free.put(None)  # for whoever else asks
+            raise Unavailable("the ledger is closed", code="shutting-down")
         try:
             with telling(self._health):
                 yield reader
@@ -86,6 +95,17 @@ class SqliteReading(LedgerReader):
         """A file has no wall between organizations."""
 
     def close_readers(self) -> None:
-        """Release all connections."""
+        """Release all connections; what is being asked is broken off.
+
+        One that is still in use after a while is left to the end of the process: closing it under
+        the thread that reads with it would crash.
+        """
         for reader in self._readers:
-            reader.close()
+            reader.interrupt()
+        for _ in self._readers:
+            try:
+                self._free.get(timeout=CLOSE_SECONDS).close()
+            except queue.Empty:
+                logger.warning("a question to the ledger did not end in time")
+        self._readers = []
+        self._free.put(None)
