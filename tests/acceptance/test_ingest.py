@@ -153,7 +153,7 @@ GZIPPED = gzip.compress(lines([event_body()]))
     ],
     ids=range(10),
 )
-def test_a_body_that_does_not_unfold_is_refused(
+def test_a_body_that_cannot_be_decompressed_is_refused(
     server: Server, body: bytes, encoding: str, status: int, code: str
 ) -> None:
     found, answer = send(server, server.tenant(), body, **{"Content-Encoding": encoding})

@@ -24,9 +24,9 @@ _EXIT_OF_CODE: Final = {"busy": BUSY, "server-gone": SERVER_GONE}
 def verify(data: DataOption = None) -> None:
     """Prove that ledger and cube agree to the last pico-USD.
 
-    Exit code 0: proven. 1: they differ. 2: not begun. 3: the ledger is damaged, or the disk is why
-    it could not begin. 4: other work is running. 5: begun and not ended. 6: the server that has the
-    data cannot be reached.
+    Exit code 0: proven. 1: they differ. 2: not begun. 3: the ledger is damaged, or the command
+    could not start because of the disk. 4: other work is running. 5: begun and not ended. 6: the
+    server that has the data cannot be reached.
     """
     settings = read_settings(data=data)
     try:

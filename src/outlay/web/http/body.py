@@ -1,4 +1,4 @@
-"""The body of a request: bounded as it arrives and as it unfolds."""
+"""The body of a request: bounded as it arrives and as it is decompressed."""
 
 import zlib
 from typing import Final
@@ -33,10 +33,10 @@ class BodyTooLarge(Invalid):
 
 
 async def read_body(request: Request) -> bytes:
-    """The body of a request, unfolded where it is gzip.
+    """The body of a request, decompressed where it is gzip.
 
-    The policy of the route bounds what is read. Raises BodyTooLarge for what unfolds to more than
-    MAX_INGEST, Invalid `encoded-body` for an encoding other than gzip, and `malformed-gzip`.
+    The policy of the route bounds what is read. Raises BodyTooLarge for what decompresses to more
+    than MAX_INGEST, Invalid `encoded-body` for an encoding other than gzip, and `malformed-gzip`.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
@@ -45,11 +45,11 @@ async def read_body(request: Request) -> bytes:
         )
     body = await request.body()
     if encoding in ("gzip", "x-gzip") and body:
-        return await run_in_threadpool(unfold, body)
+        return await run_in_threadpool(decompress, body)
     return body
 
 
-def unfold(body: bytes) -> bytes:
+def decompress(body: bytes) -> bytes:
     """The content of one or more gzip members; stops at the bounds, not after them."""
     view, position = memoryview(body), 0
     pieces: list[bytes] = []
@@ -62,7 +62,7 @@ def unfold(body: bytes) -> bytes:
         while not unpacker.eof:
             chunk = view[position : position + _CHUNK]
             if not chunk:
-                raise _malformed("it ends before its end")
+                raise _malformed("it is truncated")
             try:
                 piece = unpacker.decompress(chunk, room + 1)
             except zlib.error as error:

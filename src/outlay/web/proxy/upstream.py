@@ -214,7 +214,7 @@ def _failure(error: Exception) -> UpstreamFailure:
             text = "The provider's host name is not known."
             return UpstreamFailure("upstream-unknown-host", text, is_unsent=True)
         case aiohttp.ClientConnectorError() if error.os_error.errno == errno.EACCES:
-            text = "The provider's address is one that may not be called."
+            text = "The provider's address is not allowed."
             return UpstreamFailure(
                 "upstream-forbidden-address", text, is_unsent=True, is_final=True
             )

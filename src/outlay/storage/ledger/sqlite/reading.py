@@ -65,7 +65,7 @@ class SqliteReading(LedgerReader):
             reader = self._free.get(timeout=WAIT_SECONDS)
         except queue.Empty:
             raise Unavailable(
-                "too many questions to the ledger at once; try again in a moment",
+                "too many queries of the ledger at once; try again in a moment",
                 code="overloaded",
             ) from None
         if reader is None:
