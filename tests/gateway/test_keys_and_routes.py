@@ -349,3 +349,21 @@ def test_the_list_of_models_may_be_the_first_thing_that_is_asked_for(
     with open_gate(tmp_path / "data", upstream) as gate:
         answer = gate.http.get(f"{gate.url}/v1/models", headers=gate.headers)
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions", "/v1/messages"])
+def test_a_websocket_handshake_is_told_to_use_http(gate: Gate, path: str) -> None:
+    headers = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "sec-websocket-version": "13",
+    }
+    answer = gate.http.get(gate.url + path, headers={**gate.headers, **headers})
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "HTTP/1.1")
+    assert "POST" in answer.json()["error"]["message"]
+
+
+def test_another_method_is_told_which_one_is_taken(gate: Gate) -> None:
+    answer = gate.http.put(f"{gate.url}/v1/responses", headers=gate.headers)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

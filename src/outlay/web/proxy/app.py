@@ -13,7 +13,7 @@ from outlay.web.http.connections import Connections
 from outlay.web.http.errors import status_of
 from outlay.web.proxy.credentials import credential_of
 from outlay.web.proxy.dialects import ANTHROPIC, OPENAI
-from outlay.web.proxy.endpoints import ENDPOINTS
+from outlay.web.proxy.endpoints import ENDPOINTS, Endpoint
 from outlay.web.proxy.forward import Forwarder
 from outlay.web.proxy.headers import error_headers, refusal_headers
 from outlay.web.proxy.hops import Hops
@@ -142,9 +142,7 @@ class Proxy:
         if self._forwarder is None:
             raise RuntimeError("the gateway has not been started")
         if scope["method"] != "POST":
-            message = f"{scope['path']} takes POST requests"
-            body = endpoint.dialect.error(405, "method-not-allowed", message)
-            await _put(send, 405, error_headers("", len(body)), body)
+            await _refuse_method(endpoint, scope, send)
             return
         await self._forwarder.serve(endpoint, scope, receive, send)
 
@@ -189,6 +187,25 @@ class Proxy:
 
     async def _render_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _answer(send, 200, self._metrics.render(), CONTENT_TYPE)
+
+
+async def _refuse_method(endpoint: Endpoint, scope: Scope, send: Send) -> None:
+    """Say that requests are posted; to a WebSocket handshake, that HTTP is spoken here.
+
+    Clients that try a WebSocket first, as Codex does, go on with HTTP after a 426 (RFC 9110,
+    section 15.5.22) and try again after anything else.
+    """
+    is_websocket = any(
+        name == b"upgrade" and value.lower() == b"websocket" for name, value in scope["headers"]
+    )
+    if is_websocket:
+        status, code, more = 426, "upgrade-required", (b"upgrade", b"HTTP/1.1")
+        message = f"{scope['path']} is not served over WebSockets; send a POST request"
+    else:
+        status, code, more = 405, "method-not-allowed", (b"allow", b"POST")
+        message = f"{scope['path']} takes POST requests"
+    body = endpoint.dialect.error(status, code, message)
+    await _put(send, status, [*error_headers("", len(body)), more], body)
 
 
 async def _answer(send: Send, status: int, body: bytes, content_type: str) -> None:
