@@ -20,6 +20,7 @@ from outlay.storage.cube.duckdb.home import DuckDBHome
 from outlay.storage.cube.store import CubeHome
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sqlite import SqliteDirectory
+from outlay.storage.folder import check_database
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.sqlite.reading import SqliteReading
@@ -131,6 +132,7 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
                 f"{settings.moved_path.name}",
                 code="moved",
             )
+        check_database(settings)
         keep_before_upgrade(settings, SystemClock())
         return None
     try:

@@ -229,6 +229,19 @@ def test_a_reported_cost_is_rounded_half_to_even_whatever_its_digits(server: Ser
     assert summary(server, tenant)["cost"] == Decimal("0.000014500002")
 
 
+@pytest.mark.parametrize(
+    ("reported", "cost"), [("0.04", Decimal("0.04")), ("0", Decimal(0)), (None, Decimal(0))]
+)
+def test_what_has_no_tokens_costs_what_its_sender_reports(
+    server: Server, reported: str | None, cost: Decimal
+) -> None:
+    tenant = server.tenant()
+    event = event_body(model="openai/dall-e-3", usage={"inputTokens": 0, "outputTokens": 0})
+    record(server, tenant, [{**event, "reportedCost": reported}])
+
+    assert summary(server, tenant)["cost"] == cost
+
+
 def test_reading_tokens_do_not_write(server: Server) -> None:
     tenant = server.tenant(scopes=frozenset({Scope.USAGE_READ}))
 

@@ -542,3 +542,18 @@ def test_a_dry_run_shows_what_it_would_be_and_stores_nothing(data: Path, trace: 
     assert "openai/gpt-4o: 1,500" in found.stdout
     assert "Nothing was stored." in found.stdout
     assert not data.exists()
+
+
+def test_a_lost_database_is_not_taken_for_a_new_installation(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    created = run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    assert created.returncode == 0, created.stderr
+    (data / "outlay.sqlite3").unlink()
+    before = {path.name for path in data.iterdir()}
+
+    for command in (("verify",), ("serve", "--port", "0"), ("org", "list")):
+        found = run(*command, "--data", data)
+        assert found.returncode in {2, 3}, command
+        assert "outlay.sqlite3 is gone" in found.stderr
+        assert found.stderr.count("\n") == 1
+    assert {path.name for path in data.iterdir()} - {"outlay.lock"} == before

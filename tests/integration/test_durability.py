@@ -1,11 +1,15 @@
 """What is acknowledged is on disk: every connection waits for it, every file is flushed first."""
 
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pysqlite3
 import pytest
 from sqlalchemy import text
 from tests.factories import make_event
@@ -138,3 +142,35 @@ def test_an_acknowledged_event_is_in_the_file_and_its_log(
     assert [row[3] for batch in found.read_batches(0) for row in batch.rows] == ["first"]
     found.close()
     ledger.close()
+
+
+def test_a_database_whose_making_was_cut_off_can_be_opened_to_read(tmp_path: Path) -> None:
+    """Its rollback journal is still there, which a connection that only reads may not apply."""
+    path, copy = tmp_path / "made.sqlite3", tmp_path / "copy.sqlite3"
+    with closing(pysqlite3.connect(path, isolation_level=None)) as maker:
+        maker.execute("PRAGMA cache_size=1")
+        maker.execute("CREATE TABLE kept (text)")
+        maker.execute("BEGIN IMMEDIATE")
+        maker.execute("CREATE TABLE unfinished (text)")
+        for _ in range(500):  # more than the cache holds, so that it is written before the end
+            maker.execute("INSERT INTO unfinished VALUES (?)", ("x" * 1_000,))
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+
+    with closing(connect(copy, read_only=True)) as reader:
+        tables = reader.execute("SELECT name FROM sqlite_schema").fetchall()
+
+    assert tables == [("kept",)]
+
+
+def test_the_models_that_come_with_the_package_are_read_when_it_is_imported() -> None:
+    script = (
+        "import outlay.pricing.canonical as canonical\n"
+        "import builtins, io\n"
+        "builtins.open = io.open = lambda *_: exit('opened a file')\n"
+        "print(canonical.canonical_model('openai/gpt-4o'))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout) == (0, "gpt-4o\n"), found.stderr

@@ -122,3 +122,7 @@ def _plainer(name: str) -> str:
         if plainer not in {"", name}:
             return plainer
     return name
+
+
+# Read when this is imported: later there may be no file descriptor left to do it.
+_table()

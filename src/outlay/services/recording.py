@@ -171,12 +171,12 @@ class Recorder:
                 usage=usage,
                 context=report.price_context or None,
             )
-        if priced.cost_source is CostSource.UNPRICED and report.usage == _NOTHING:
-            return _FREE
-        if priced.cost_source is CostSource.UNPRICED and report.reported_cost_pusd is not None:
-            return PricedUsage(
-                report.reported_cost_pusd, 0, 0, 0, 0, CostSource.REPORTED, report.source
-            )
+        is_unpriced, reported = priced.cost_source is CostSource.UNPRICED, report.reported_cost_pusd
+        if report.usage == _NOTHING and not reported:
+            return _FREE if is_unpriced else priced
+        # Without tokens it was billed by picture, second or search: only the sender knows the cost.
+        if reported is not None and (is_unpriced or report.usage == _NOTHING):
+            return PricedUsage(reported, 0, 0, 0, 0, CostSource.REPORTED, report.source)
         return priced
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from outlay import __version__
-from outlay.domain.errors import Conflict
+from outlay.domain.errors import Conflict, Damaged
 from outlay.kit.clock import Clock
 from outlay.kit.durable import PART_SUFFIX, PRIVATE, create_file, flush, sync_folder
 from outlay.settings import Settings
@@ -199,3 +199,17 @@ def check_complete(settings: Settings) -> None:
 
 def _beside(settings: Settings) -> Path:
     return settings.data / _RESTORING
+
+
+def check_database(settings: Settings) -> None:
+    """Raise Damaged when the database is gone and what it left is not: a new one hides that."""
+    path = settings.database_path
+    if path.exists():
+        return
+    logs = [path.with_name(f"{path.name}-wal"), settings.data / "audit-checkpoints.jsonl"]
+    if left := [part for part in logs if part.exists() and part.stat().st_size]:
+        raise Damaged(
+            f"{path} is gone, and {describe_parts(left)} of it is there; put it back, or restore a "
+            "backup with `outlay restore FILE --move-aside`",
+            code="database-gone",
+        )

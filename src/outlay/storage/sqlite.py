@@ -60,6 +60,11 @@ def sqlite_version() -> str:
 def connect(path: Path, *, read_only: bool = False) -> Connection:
     """An autocommit connection in WAL mode with `synchronous=FULL`; foreign keys are enforced."""
     check_sqlite_version()
+    if read_only and path.with_name(f"{path.name}-journal").exists():
+        # Whoever made the database was killed before it had a write-ahead log: only a writer may
+        # take back what was not finished.
+        with closing(driver.connect(f"file:{path}?mode=rw", uri=True)) as writer:
+            writer.execute("SELECT 1 FROM sqlite_schema").fetchone()
     connection = driver.connect(
         f"file:{path}?mode={'ro' if read_only else 'rwc'}",
         uri=True,
