@@ -3,6 +3,7 @@
 import argparse
 import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from bench import (
@@ -51,8 +52,9 @@ def main() -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name, (run, given) in parts.items():
         if arguments.only in {None, name}:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                lines = pool.apply(run, given)
+            # Not a multiprocessing.Pool: its processes may have none of their own.
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                lines = pool.submit(run, *given).result()
             print(f"\n## {name}\n")
             print("\n".join(lines), flush=True)
             (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n")
