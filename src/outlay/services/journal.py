@@ -37,6 +37,8 @@ class _Handed:
     waiters: list[tuple[_Waiter, str]]
     refusals: dict[str, OutlayError] = field(default_factory=dict)
     """Why intents were not put on record, by event id."""
+    is_watched: bool = False
+    """Whether outcomes that are refused are rescued without the event loop, which may be gone."""
 
     def refuse(self, intent: Intent, why: OutlayError) -> None:
         """Take note of an intent that was not put on record; called by the ledger's thread."""
@@ -67,7 +69,6 @@ class Journal:
         """Who waits, and for which intent."""
         self._handed: tuple[Future[list[Outcome]], _Handed] | None = None
         """The transaction that is being written: the next one waits for it."""
-        self._is_closing = False
         self._overdue: list[UsageEvent] = []
 
     @property
@@ -111,13 +112,15 @@ class Journal:
 
     def flush(self) -> None:
         """Hand over what is left, when the event loop is about to end or has ended."""
-        self._is_closing = True
         left = (*self._events, *self._overdue)
         self._events, self._overdue = [], []
         if left:
             self.settle_now(*left)
-        if self._handed is not None:  # nobody may be there any more to look at what became of it
-            submitted, handed = self._handed
+        if self._handed is None:
+            return
+        submitted, handed = self._handed
+        if not handed.is_watched:  # nobody may be there any more to look at what became of it
+            handed.is_watched = True
             self._rescue_if_refused(submitted, handed.events)
 
     def _rescue_if_refused(
@@ -180,7 +183,7 @@ class Journal:
         self, loop: asyncio.AbstractEventLoop, handed: "_Handed", error: BaseException | None
     ) -> None:
         """Tell those who wait, once outcomes that the ledger refused are kept elsewhere."""
-        if error is None or not handed.events or self._is_closing:
+        if error is None or not handed.events or handed.is_watched:
             handed.tell(error)
         elif self._ledger.failure:
             saving = loop.run_in_executor(None, self._rescue.append, handed.events)

@@ -361,3 +361,16 @@ def test_an_outcome_in_flight_that_is_committed_is_not_rescued(bench: Bench) -> 
     bench.journal.flush()
     bench.ledger.submitted[0].commit()
     assert bench.rescue.read() == []
+
+
+def test_an_outcome_that_comes_after_the_end_was_flushed_is_not_lost(bench: Bench) -> None:
+    event = make_event()
+
+    async def scenario() -> None:
+        bench.journal.flush()
+        bench.ledger.failure = "disk I/O error"
+        bench.ledger.refusal = Unavailable(bench.ledger.failure, code="ledger-failed")
+        await bench.journal.settle(event)
+
+    run(scenario)
+    assert bench.rescue.read() == [event]
