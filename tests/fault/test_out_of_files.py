@@ -1,6 +1,7 @@
 """A process without file descriptors to spare refuses, and keeps its record complete."""
 
 import asyncio
+import contextlib
 import resource
 import signal
 from collections import Counter
@@ -13,6 +14,8 @@ from tests.program import kill_group, start, wait_for_server
 from tests.upstream import running_upstream
 
 CLIENTS = 60
+UPSTREAM_CONNECTIONS = 20
+"""Fewer than clients."""
 
 
 def test_requests_without_a_descriptor_are_refused_and_on_record(tmp_path: Path) -> None:
@@ -22,12 +25,7 @@ def test_requests_without_a_descriptor_are_refused_and_on_record(tmp_path: Path)
         server = start("serve", "--data", data, "--port", "0")
         try:
             url = wait_for_server(data, server)["url"]
-            httpx.get(f"{url}/healthz")
-            used = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
-            # Room for every client, but not for as many connections to the upstream.
-            files = used + CLIENTS + 20
-            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (files, files))
-            answers = asyncio.run(call_at_once(url, key))
+            answers = asyncio.run(call_at_once(url, key, server.pid))
             after = httpx.get(f"{url}/readyz").status_code
             server.send_signal(signal.SIGTERM)
             server.communicate(timeout=60)
@@ -48,13 +46,30 @@ def test_requests_without_a_descriptor_are_refused_and_on_record(tmp_path: Path)
     assert len(upstream.served) == statuses[200]
 
 
-async def call_at_once(url: str, key: str) -> list[tuple[int, str]]:
-    """Status and text of streams that all run at the same time."""
-    limits = httpx.Limits(max_connections=CLIENTS)
+def leave_descriptors(pid: int, count: int) -> None:
+    """Lower the limit of open files to what a process has, and some more."""
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + count, used + count))
+
+
+async def call_at_once(url: str, key: str, pid: int) -> list[tuple[int, str]]:
+    """Status and text of streams that all run at the same time.
+
+    Each client is connected before the descriptors run short: one that cannot be accepted gets no
+    answer at all.
+    """
     headers = {"authorization": f"Bearer {key}", "x-script": '{"pause": 0.4}'}
-    async with httpx.AsyncClient(timeout=60, limits=limits, headers=headers) as client:
-        calls = [
-            client.post(f"{url}/v1/chat/completions", json=chat_body(stream=True))
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(httpx.AsyncClient(timeout=60, headers=headers))
             for _ in range(CLIENTS)
         ]
-        return [(answer.status_code, answer.text) for answer in await asyncio.gather(*calls)]
+        await asyncio.gather(*(client.get(f"{url}/healthz") for client in clients))
+        leave_descriptors(pid, UPSTREAM_CONNECTIONS)
+        answers = await asyncio.gather(
+            *(
+                client.post(f"{url}/v1/chat/completions", json=chat_body(stream=True))
+                for client in clients
+            )
+        )
+    return [(answer.status_code, answer.text) for answer in answers]
