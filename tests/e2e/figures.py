@@ -4,6 +4,8 @@ import re
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from typing_extensions import override
+
 UNITS: Final = {
     "": Decimal(1),
     "K": Decimal(10**3),
@@ -28,6 +30,7 @@ class Range(NamedTuple):
     low: Decimal
     high: Decimal
 
+    @override
     def __contains__(self, exact: object) -> bool:
         return isinstance(exact, Decimal) and self.low <= exact <= self.high
 
