@@ -31,7 +31,7 @@ def payload(**changes: Any) -> dict[str, Any]:
         *into, name = path.split("__")
         owner = made
         for part in into:
-            if not isinstance(owner[part], dict):
+            if not isinstance(owner.get(part), dict):
                 owner[part] = {}
             owner = owner[part]
         owner[name] = value
