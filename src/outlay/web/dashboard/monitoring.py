@@ -20,6 +20,7 @@ from outlay.domain.result import Comparison, Totals
 from outlay.services.analytics import PERCENTILES, LatencyValue, quantiles_us
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.asking import check_page_names, page_query
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
@@ -36,7 +37,7 @@ from outlay.web.dashboard.ranking import SHOWN, change_between
 from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import COMMON, check_names, read_query
+from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
@@ -90,13 +91,13 @@ def get_dashboard(
 ) -> Response:
     """The page; of the last day unless another period is asked for."""
     services = services_of(request)
-    check_names(request.query_params, PARAMETERS)
+    check_page_names(request.query_params, PARAMETERS)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
-    query = read_query(
+    query = page_query(
+        request,
         request.query_params,
         actor,
-        services.analytics,
         group_by=None,
         default_preset=Preset.LAST_24_HOURS,
     )

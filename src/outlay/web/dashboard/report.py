@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare, earlier_of
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, parse_zone, period_of_dates
@@ -23,7 +24,8 @@ from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.services.palette import remember_slots
 from outlay.web.dashboard.columns import Columns, draw_columns
-from outlay.web.dashboard.frame import FILTER_OF, describe_date, describe_dates
+from outlay.web.dashboard.dates import describe_date, describe_dates
+from outlay.web.dashboard.frame import FILTER_OF
 from outlay.web.dashboard.headlines import Card, cards_of, driver_of, error_card
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
@@ -86,9 +88,11 @@ def get_report(
         subject_id = read_text(params, FILTER_OF[SCOPES[scope]]) or next(iter(subjects[scope]), "")
         if subject_id not in subjects[scope]:
             raise NotFound(f"There is no such {SCOPES[scope].noun}.")
+    period = period_of_dates(month, _following(month) - timedelta(days=1), timezone)
     query = UsageQuery(
         organization_id=actor.organization_id,
-        period=period_of_dates(month, _following(month) - timedelta(days=1), timezone),
+        period=period,
+        beside=earlier_of(period, Compare.PREVIOUS),
         measures=CORE_MEASURES,
         interval=Interval.DAY,
         group_by=Dimension.MODEL,
@@ -96,11 +100,9 @@ def get_report(
     )
     if subject_id and scope in SCOPES:
         query = query.only(SCOPES[scope], subject_id)
-    before = _previous(month)
     freshness = services.analytics.freshness()
-    comparisons = _compare(services, query, before, scope)
+    comparisons = _compare(services, query, scope)
     main = comparisons[Dimension.MODEL]
-    period = query.period
     return render_page(
         request,
         "report.html",
@@ -123,7 +125,7 @@ def get_report(
         cards=_cards(main),
         driver=driver_of(main),
         comparison=main,
-        before_title=f"{before:%B}",
+        before_title=f"{_previous(month):%B}",
         columns=_columns(main),
         sections=[
             _section(services, query, dimension, comparison)
@@ -136,11 +138,8 @@ def get_report(
     )
 
 
-def _compare(
-    services: Services, query: UsageQuery, before: date, scope: Scope
-) -> Mapping[Dimension, Comparison]:
+def _compare(services: Services, query: UsageQuery, scope: Scope) -> Mapping[Dimension, Comparison]:
     """Each section against the month before, from one snapshot; without what it is about."""
-    earlier = period_of_dates(before, _following(before) - timedelta(days=1), query.period.timezone)
     with services.analytics.read() as reader:
         return {
             dimension: services.analytics.compare_in(
@@ -150,7 +149,6 @@ def _compare(
                     group_by=dimension,
                     interval=Interval.DAY if dimension is Dimension.MODEL else Interval.TOTAL,
                 ),
-                earlier,
             )
             for dimension in SECTIONS
             if dimension is not SCOPES.get(scope)

@@ -12,18 +12,12 @@ from starlette.datastructures import QueryParams
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare, Earlier, earlier_of
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
-from outlay.domain.period import (
-    Compare,
-    Interval,
-    Period,
-    Preset,
-    choose_interval,
-    compared_period,
-)
+from outlay.domain.period import Interval, Period, Preset, choose_interval
 from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.services.analytics import Analytics
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort, UserView
@@ -43,8 +37,9 @@ FILTERS: Final[Mapping[str, Dimension]] = {
 }
 """Repeatable filters: values of one are alternatives, different ones must all hold."""
 
-COMMON: Final = frozenset({"from", "to", "preset", "timezone", *FILTERS})
+PERIOD: Final = frozenset({"from", "to", "preset", "timezone"})
 COMPARE: Final = frozenset({"compare", "compareFrom"})
+COMMON: Final = PERIOD | frozenset(FILTERS)
 QUERY: Final = COMMON | {"groupBy", "bucket", "top", "rankBy"}
 
 OWN_QUERY: Final = QUERY - {"userId", "memberId", "groupId"}
@@ -94,6 +89,7 @@ def read_query(
     analytics: Analytics,
     *,
     default_preset: Preset = Preset.LAST_30_DAYS,
+    default_compare: Compare = Compare.NONE,
     group_by: Dimension | None = Dimension.MODEL,
     levels: int = 1,
 ) -> UsageQuery:
@@ -112,6 +108,7 @@ def read_query(
     return UsageQuery(
         organization_id=actor.organization_id,
         period=period,
+        beside=read_comparison(params, period, default_compare),
         measures=CORE_MEASURES,
         interval=read_interval(params, period),
         group_by=dimensions[0] if dimensions else group_by,
@@ -145,23 +142,25 @@ def read_group_by(params: QueryParams) -> tuple[Dimension, ...]:
     )
 
 
-def read_comparison(params: QueryParams, period: Period) -> Period | None:
-    """What a period is to be set beside, None when nothing is asked for."""
+def read_comparison(
+    params: QueryParams, period: Period, default: Compare = Compare.NONE
+) -> Earlier | None:
+    """What a period is to be compared with, None for nothing."""
     compare, since = read_choice(params, "compare", Compare), _date(params, "compareFrom")
-    if compare is None:
-        if since is not None:
-            raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
-        return None
     if since is not None and compare is not Compare.CUSTOM:
         raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
-    return compared_period(period, compare, since)
+    return earlier_of(period, compare or default, since)
 
 
 def read_own_query(
     params: QueryParams, actor: Actor, analytics: Analytics, *, levels: int = 1
 ) -> UsageQuery:
-    """The question of a query string about the actor's own usage: what is put down to them."""
-    query = read_query(params, actor, analytics, levels=levels)
+    """The question of a query string about the actor's own usage."""
+    return own_usage_only(actor, read_query(params, actor, analytics, levels=levels))
+
+
+def own_usage_only(actor: Actor, query: UsageQuery) -> UsageQuery:
+    """The question about what is put down to the actor."""
     return replace(query, filters={**query.filters, Dimension.USER: (actor.member_id,)})
 
 

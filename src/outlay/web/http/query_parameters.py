@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
-from outlay.domain.period import Compare, Interval, Preset
+from outlay.domain.period import Interval, Preset
 from outlay.domain.query import MAX_TOP
 from outlay.services.reports import ReportFormat
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort
