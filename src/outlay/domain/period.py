@@ -56,6 +56,10 @@ class Preset(StrEnum):
     ALL = "all"
 
 
+PRESETS_BY_NAME: Final = {**{preset.value: preset for preset in Preset}, "1m": Preset.LAST_30_DAYS}
+"""Presets by what people call them, in lower case."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """A half-open range [start_bucket, end_bucket) of buckets, read in a time zone."""

@@ -17,11 +17,10 @@ from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.analytics import by_value
 from outlay.services.labels import DELETED
-from outlay.web.dashboard.asking import check_page_names, page_query
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.ownership import own_keys_only
-from outlay.web.http.params import COMMON, FILTERS, read_text
+from outlay.web.http.params import COMMON, COMPARE, FILTERS, check_names, read_query, read_text
 from outlay.web.http.rendering import json_answer
 from outlay.web.http.routes import Router
 
@@ -39,14 +38,14 @@ def get_choices(
 ) -> Response:
     """Values of a filter that contain `q`, most requests of the page's period first."""
     services, params = services_of(request), request.query_params
-    check_page_names(params, COMMON | OWN)
+    check_names(params, COMMON | COMPARE | OWN)
     name = read_text(params, "param") or ""
     if name not in FILTERS:
         raise Invalid(f"param must be one of {', '.join(FILTERS)}", field="param")
     dimension = FILTERS[name]
     if dimension in PEOPLE:
         permit(actor, Permission.ORGANIZATION_USAGE)
-    query = page_query(request, params, actor, group_by=None)
+    query = read_query(params, actor, services.analytics, group_by=None)
     query = own_keys_only(actor, _without(query, dimension), Permission.PROJECT_USAGE)
     with services.analytics.read() as reader:
         used = by_value(reader, query, dimension)

@@ -17,6 +17,7 @@ from outlay.domain.result import Totals
 from outlay.services.bundle import Services
 from outlay.services.labels import read_labels
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.date_range import picker_of
 from outlay.web.dashboard.dates import describe_dates
 from outlay.web.dashboard.links import Links
 from outlay.web.http.auth import services_of
@@ -113,6 +114,7 @@ def frame_of(
         "today": services.clock.now().astimezone(parse_zone(period.timezone)).date(),
         "range_title": PRESETS[period.preset] if period.preset else "Custom",
         "range_dates": describe_dates(period),
+        "picker": picker_of(request, query),
         "step_name": INTERVALS.get(query.interval, ""),
         "chips": chips_of(services, query, links),
         "filter_names": filters,

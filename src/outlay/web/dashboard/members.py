@@ -19,7 +19,7 @@ from outlay.domain.result import Entry, EntryKind, Totals
 from outlay.services.labels import mark_deleted
 from outlay.services.usage_profiles import read_profile_in
 from outlay.services.usage_tables import UsageRow
-from outlay.web.dashboard.asking import check_page_names, page_query
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
@@ -116,8 +116,7 @@ class TopRow:
 @router.get("")
 def get_members(request: Request, actor: Leader) -> Response:
     """The list, by spend; former members with usage are there, too."""
-    services, params = services_of(request), request.query_params
-    check_page_names(params, LIST)
+    services, params = services_of(request), page_params(request, LIST)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
     query = page_query(request, params, actor, group_by=None)
@@ -154,9 +153,9 @@ def get_members(request: Request, actor: Leader) -> Response:
 def get_member(request: Request, member_id: str, actor: Leader) -> Response:
     """One member, present or former."""
     services = services_of(request)
-    check_page_names(request.query_params, PROFILE)
+    params = page_params(request, PROFILE)
     member = services.usage_tables.member(actor.organization_id, member_id)
-    query = page_query(request, request.query_params, actor)
+    query = page_query(request, params, actor)
     query = query.only(Dimension.MEMBER, member_id)
     with services.analytics.read() as reader:
         profile = read_profile_in(reader, services.analytics, query)

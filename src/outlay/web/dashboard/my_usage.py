@@ -9,7 +9,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
-from outlay.web.dashboard.asking import check_page_names, page_query
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.frame import NAMES, PAGE_ONLY
 from outlay.web.dashboard.usage_pages import GROUPINGS, Crumb, Subject, render_usage
 from outlay.web.http.auth import OnPage
@@ -37,6 +37,6 @@ def get_my_usage(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.OWN_USAGE))]
 ) -> Response:
     """The page."""
-    check_page_names(request.query_params, OWN_QUERY | PAGE_ONLY)
-    query = own_usage_only(actor, page_query(request, request.query_params, actor))
+    params = page_params(request, OWN_QUERY | PAGE_ONLY)
+    query = own_usage_only(actor, page_query(request, params, actor))
     return render_usage(request, actor, query, ME)

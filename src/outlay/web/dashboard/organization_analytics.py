@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.policy import Permission
-from outlay.web.dashboard.asking import check_page_names, page_query
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.frame import NAMES, PAGE_ONLY
 from outlay.web.dashboard.usage_pages import Crumb, Subject, render_usage
 from outlay.web.http.auth import OnPage
@@ -31,6 +31,6 @@ def get_organization_analytics(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
     """The page."""
-    check_page_names(request.query_params, QUERY | PAGE_ONLY)
-    query = page_query(request, request.query_params, actor)
+    params = page_params(request, QUERY | PAGE_ONLY)
+    query = page_query(request, params, actor)
     return render_usage(request, actor, query, ORGANIZATION)

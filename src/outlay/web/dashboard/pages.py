@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from outlay.domain.actor import Actor, Role
 from outlay.domain.errors import OutlayError
 from outlay.web.dashboard import formatting
+from outlay.web.dashboard.asking import refused_of
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
 from outlay.web.http.auth import request_id_of, services_of, session_actor
@@ -80,6 +81,8 @@ def render_page(
     """A page in its shell, or its inside alone for the fragment navigator."""
     theme = request.cookies.get(THEME_COOKIE, "system")
     is_fragment = request.headers.get(FRAGMENT_HEADER) == "page"
+    if status == 200 and refused_of(request).errors:
+        status = 400
     body = environment.get_template(template).render(
         actor=actor,
         theme=theme if theme in THEMES else "system",

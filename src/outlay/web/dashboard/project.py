@@ -18,7 +18,7 @@ from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.services.bundle import Services
 from outlay.services.labels import mark_deleted
 from outlay.storage.cube.store import CubeReader
-from outlay.web.dashboard.asking import check_page_names, page_query
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.dashboard.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.links import Links
@@ -129,9 +129,9 @@ def read_project(
     `more` are parameters that the page reads itself.
     """
     services = services_of(request)
-    check_page_names(request.query_params, PARAMETERS | more)
+    params = page_params(request, PARAMETERS | more)
     project = services.usage_tables.project(actor.organization_id, project_id)
-    query = page_query(request, request.query_params, actor)
+    query = page_query(request, params, actor)
     query = query.only(Dimension.PROJECT, project_id)
     return project, own_keys_only(actor, query, Permission.PROJECT_USAGE)
 

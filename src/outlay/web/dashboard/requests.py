@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,7 +21,7 @@ from outlay.domain.result import Breakdown
 from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
 from outlay.storage.ledger.log import LoggedEvent, LogPosition
-from outlay.web.dashboard.asking import check_page_names, page_query
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.formatting import (
     format_exact_count,
     format_exact_money,
@@ -112,9 +111,7 @@ class Detail:
 def get_requests(request: Request, actor: Reader) -> Response:
     """The page; with `id` one request stands beside the list."""
     services = services_of(request)
-    # A form sends what is left empty, too.
-    params = QueryParams([pair for pair in request.query_params.multi_items() if pair[1]])
-    check_page_names(params, LOG)
+    params = page_params(request, LOG)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
     query = own_requests_only(actor, page_query(request, params, actor, group_by=None))

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import Depends
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +15,7 @@ from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES
 from outlay.services.usage_tables import UserSort, UserView
-from outlay.web.dashboard.asking import check_page_names, page_query
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.frame import PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.headlines import describe_totals
 from outlay.web.dashboard.links import Links
@@ -97,9 +96,7 @@ def get_users(
 ) -> Response:
     """The page."""
     services = services_of(request)
-    # A form sends what is left empty, too.
-    params = QueryParams([pair for pair in request.query_params.multi_items() if pair[1]])
-    check_page_names(params, COMMON | OWN | PAGE_ONLY)
+    params = page_params(request, COMMON | OWN | PAGE_ONLY)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
     query = page_query(request, params, actor, group_by=None)

@@ -30,7 +30,8 @@ from outlay.services.users_and_groups import (
     top_of,
 )
 from outlay.storage.cube.store import CubeReader
-from outlay.web.dashboard.asking import check_page_names, page_query
+from outlay.web.dashboard.asking import page_params, page_query
+from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.formatting import format_count, format_exact_count
 from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, frame_of
 from outlay.web.dashboard.headlines import Card, cards_of, describe_totals
@@ -112,10 +113,10 @@ def get_users_and_groups(
 ) -> Response:
     """The page."""
     services = services_of(request)
-    check_page_names(request.query_params, PARAMETERS)
+    params = page_params(request, PARAMETERS)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
-    query = page_query(request, request.query_params, actor, group_by=None)
+    query = page_query(request, params, actor, group_by=None)
     freshness = services.analytics.freshness()
     with services.analytics.read() as reader:
         found = read_users_and_groups_in(reader, services.analytics, query)
@@ -134,6 +135,7 @@ def get_users_and_groups(
         title=SUBJECT.title,
         subject=SUBJECT,
         tiles=_tiles(users, found),
+        compared=describe_compared(users),
         users=_side(services, query, users, freshness, found),
         groups=_side(services, query, groups, freshness, found),
         tables={

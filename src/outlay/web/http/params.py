@@ -17,7 +17,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
-from outlay.domain.period import Interval, Period, Preset, choose_interval
+from outlay.domain.period import PRESETS_BY_NAME, Interval, Period, Preset, choose_interval
 from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.services.analytics import Analytics
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort, UserView
@@ -39,6 +39,8 @@ FILTERS: Final[Mapping[str, Dimension]] = {
 
 PERIOD: Final = frozenset({"from", "to", "preset", "timezone"})
 COMPARE: Final = frozenset({"compare", "compareFrom"})
+CARRIED: Final = PERIOD | COMPARE
+"""What travels from page to page; `static/js/navigate.js` has the same list."""
 COMMON: Final = PERIOD | frozenset(FILTERS)
 QUERY: Final = COMMON | {"groupBy", "bucket", "top", "rankBy"}
 
@@ -71,7 +73,7 @@ def check_names(
 def read_period(params: QueryParams, actor: Actor, analytics: Analytics, default: Preset) -> Period:
     """The period that `preset`, or `from` and `to`, mean in `timezone`."""
     from_date, to_date = _date(params, "from"), _date(params, "to")
-    preset = read_choice(params, "preset", Preset)
+    preset = _preset(params)
     if preset is None and from_date is None and to_date is None:
         preset = default
     return analytics.resolve_period(
@@ -215,6 +217,14 @@ def read_text(params: QueryParams, name: str) -> str | None:
     if len(values) > 1:
         raise Invalid(f"{name} may be given once only", field=name)
     return values[0] if values and values[0] else None
+
+
+def _preset(params: QueryParams) -> Preset | None:
+    """The preset that is named, in whatever case."""
+    text = read_text(params, "preset")
+    if text is None:
+        return None
+    return PRESETS_BY_NAME.get(text.lower()) or _parse_choice(text, "preset", Preset)
 
 
 def _date(params: QueryParams, name: str) -> date | None:
