@@ -53,9 +53,12 @@ def describe_compared(comparison: Comparison) -> Compared | None:
 
 
 def compared_data(comparison: Comparison) -> dict[str, Any] | None:
-    """The same for charts: `dates` has what to call the earlier step of each point."""
+    """The same for charts, None where there is nothing to draw or to measure against.
+
+    `dates` has what to call the earlier step of each point.
+    """
     compared = describe_compared(comparison)
-    if compared is None:
+    if compared is None or compared.is_new:
         return None
     names = [describe_step(step, comparison.interval) for step in comparison.earlier_windows]
     count = len(comparison.current.steps)

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from outlay.domain.period import Interval, Period, Step, bucket_start
+from outlay.domain.period import Interval, Period, Step, bucket_start, parse_zone
 
 
 def describe_date(day: date, *, with_year: bool = True) -> str:
@@ -29,6 +29,22 @@ def describe_range(first: date, last: date, *, with_year: bool = True) -> str:
 def describe_time(local: datetime, *, with_year: bool = False) -> str:
     """`Nov 20, 14:00`, of an instant in the zone of the page."""
     return f"{describe_date(local.date(), with_year=with_year)}, {local:%H:%M}"
+
+
+def describe_day(instant: datetime, timezone: str) -> str:
+    """`Nov 20, 2026`, of an instant."""
+    return describe_date(instant.astimezone(parse_zone(timezone)).date())
+
+
+def describe_moment(instant: datetime, timezone: str) -> str:
+    """`Nov 20, 2026, 14:00 Europe/Berlin`."""
+    local = instant.astimezone(parse_zone(timezone))
+    return f"{describe_time(local, with_year=True)} {timezone}"
+
+
+def describe_clock(instant: datetime, timezone: str) -> str:
+    """`14:00:25 Europe/Berlin`, of today."""
+    return f"{instant.astimezone(parse_zone(timezone)):%H:%M:%S} {timezone}"
 
 
 def describe_step(step: Step, interval: Interval) -> str:

@@ -109,7 +109,8 @@ def _sparkline(comparison: Comparison, metric: Rank) -> Sparkline | None:
     values = [current.at(index).rank_value(metric) for index in range(len(current.steps))]
     while len(values) > 1 and current.steps[len(values) - 1].start >= comparison.elapsed.end:
         values.pop()
-    return draw_sparkline(values, [step.rank_value(metric) for step in comparison.earlier_steps])
+    earlier = comparison.earlier_steps if comparison.has_growth else ()
+    return draw_sparkline(values, [step.rank_value(metric) for step in earlier])
 
 
 def driver_of(comparison: Comparison) -> Driver | None:

@@ -18,6 +18,7 @@ from outlay.domain.query import MAX_TOP
 from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind
 from outlay.kit.clock import from_us
 from outlay.services.labels import mark_deleted
+from outlay.web.dashboard.dates import describe_day
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
@@ -101,7 +102,9 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             key=key,
             status=key.status_at(now_us),
             creator=creators.get(key.member_id, "–"),
-            created=from_us(key.created_at_us).strftime("%Y-%m-%d") if key.created_at_us else "–",
+            created=describe_day(from_us(key.created_at_us), query.period.timezone)
+            if key.created_at_us
+            else "–",
             statistics=frame["links"].travel(f"/project/{project_id}/keys/{key.api_key_id}"),
             used=_usage(found, used.get(key.api_key_id)),
         )

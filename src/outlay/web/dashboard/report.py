@@ -122,7 +122,7 @@ def get_report(
         if subject_id and scope in SCOPES
         else actor.organization_name,
         period=period,
-        dates=describe_dates(period),
+        range_dates=describe_dates(period),
         printed=describe_date(today),
         cards=_cards(main),
         driver=driver_of(main),
