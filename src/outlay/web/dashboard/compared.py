@@ -40,7 +40,7 @@ def describe_compared(comparison: Comparison) -> Compared | None:
     is_hours = comparison.period.preset is Preset.LAST_24_HOURS
     label = _hours(earlier) if is_hours else describe_dates(earlier)
     name = _calendar_name(earlier) or label
-    short = label if is_hours else describe_dates(earlier, with_year=not is_same_year)
+    short = describe_dates(earlier, with_year=not is_same_year)
     if name != label:
         short = name.removesuffix(f" {earlier.from_date.year}") if is_same_year else name
     return Compared(
