@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from starlette.requests import Request
 
 from outlay.domain.earlier import Compare
 from outlay.domain.query import UsageQuery
-from outlay.web.dashboard.asking import RANGE, refused_of
+from outlay.web.dashboard.asking import refused_of
 
 COMPARISONS: Final = {
     Compare.PREVIOUS: "Previous period",
@@ -40,16 +41,23 @@ def picker_of(request: Request, query: UsageQuery) -> Picker:
     }
     if beside and beside.compare is Compare.CUSTOM:
         values["compareFrom"] = beside.period.from_date.isoformat()
-    if RANGE & refused.names and "preset" not in refused.entered:
-        values |= {name: refused.entered.get(name, "") for name in ("from", "to")}
-    values |= {
-        name: refused.entered[name]
-        for name in refused.names & {"timezone", "compareFrom"}
-        if name in refused.entered
-    }
+    kept = refused.names & values.keys()
+    if "preset" in refused.entered:
+        kept -= {"from", "to"}
+    values |= {name: _shown(name, refused.entered.get(name, "")) for name in kept}
     return Picker(
         values=values,
         errors={name: text[:1].upper() + text[1:] for name, text in refused.errors.items()},
         compare=beside.compare if beside else Compare.NONE,
         comparisons=COMPARISONS,
     )
+
+
+def _shown(name: str, text: str) -> str:
+    """What was entered, as its field can show it: a date field has no room for anything else."""
+    if name == "timezone":
+        return text
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return ""

@@ -83,14 +83,14 @@ def render_page(
     """A page in its shell, or its inside alone for the fragment navigator."""
     theme = request.cookies.get(THEME_COOKIE, "system")
     period: Period | None = context.get("period")
-    timezone = period.timezone if period else actor.timezone if actor else "UTC"
+    zone = period.timezone if period else actor.timezone if actor else "UTC"
     is_fragment = request.headers.get(FRAGMENT_HEADER) == "page"
     if status == 200 and refused_of(request).errors:
         status = 400
     body = environment.get_template(template).render(
         actor=actor,
         theme=theme if theme in THEMES else "system",
-        timezone=timezone,
+        page_zone=zone,
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         shell=None if actor is None or is_fragment else shell_of(request, actor),
@@ -100,7 +100,7 @@ def render_page(
     tag = _tag_of(body)
     headers = {"Vary": "X-Fragment", "ETag": tag}
     if "freshness" in context:
-        headers["Outlay-As-Of"] = describe_clock(context["freshness"].data_through, timezone)
+        headers["Outlay-As-Of"] = describe_clock(context["freshness"].data_through, zone)
     if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
         return HTMLResponse(b"", 304, headers=headers)
     return HTMLResponse(body, status, headers=headers)
