@@ -1,5 +1,7 @@
 """Another period beside the present one, and days that zones make odd."""
 
+import csv
+import io
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -119,6 +121,152 @@ def test_a_period_that_fills_in_is_measured_against_the_same_part(
     expected = [e for e in events if to_us(begin) <= e.event_time_us < to_us(end)]
     assert answer["totals"]["earlier"]["requestCount"] == len(expected)
     assert answer["activity"][-1]["incomplete"] is True
+
+
+CALENDAR = [
+    ({"preset": "last-month"}, "previous", "2026-09-01", 30),
+    ({"preset": "Last-Month"}, "year", "2025-10-01", 31),
+    ({"from": "2026-07-01", "to": "2026-09-30"}, "previous", "2026-04-01", 91),
+    ({"from": "2026-02-01", "to": "2026-02-28"}, "previous", "2026-01-01", 31),
+    ({"from": "2026-03-01", "to": "2026-03-31"}, "previous", "2026-02-01", 28),
+    ({"from": "2025-12-01", "to": "2026-02-28"}, "year", "2024-12-01", 90),
+    (
+        {"from": "2026-10-01", "to": "2026-10-31", "compareFrom": "2026-06-01"},
+        "custom",
+        "2026-06-01",
+        30,
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "compare", "first", "days"), CALENDAR)
+def test_calendar_periods_are_compared_with_calendar_periods(
+    server: Server,
+    years: tuple[Tenant, list[UsageEvent]],
+    asked: dict[str, str],
+    compare: str,
+    first: str,
+    days: int,
+) -> None:
+    tenant, events = years
+    for zone in ("Europe/Berlin", "America/New_York"):
+        params = {**asked, "compare": compare, "timezone": zone}
+        answer = ask(server, tenant, "/analytics/activity", **params)
+        earlier = answer["meta"]["earlier"]
+        start = date.fromisoformat(first)
+        assert (earlier["from"], earlier["to"]) == (
+            first,
+            (start + timedelta(days=days - 1)).isoformat(),
+        )
+        assert told(answer["totals"]["earlier"]) == summed(events, start, days, zone)
+        summary = ask(server, tenant, "/analytics/summary", **params)
+        assert told(summary["earlier"]) == told(answer["totals"]["earlier"])
+        series = ask(server, tenant, "/analytics/activity", **params, shape="series")
+        assert series["earlier"]["total"]["cost"] == answer["totals"]["earlier"]["cost"]
+        whens = [item["earlier"]["date"] for item in answer["activity"] if item["earlier"]]
+        points = [point["date"] for point in series["earlier"]["points"]]
+        assert whens == points[: len(whens)]
+
+
+@pytest.mark.parametrize(
+    ("preset", "first", "last", "part"),
+    [
+        ("mtd", "2026-10-01", "2026-10-20", "2026-10-20"),
+        ("qtd", "2026-07-01", "2026-08-20", "2026-08-20"),
+        ("ytd", "2025-01-01", "2025-11-20", "2025-11-20"),
+    ],
+)
+def test_to_date_is_compared_with_the_same_days_before(
+    server: Server,
+    years: tuple[Tenant, list[UsageEvent]],
+    preset: str,
+    first: str,
+    last: str,
+    part: str,
+) -> None:
+    tenant, events = years
+    answer = ask(
+        server, tenant, "/analytics/activity", preset=preset, compare="previous", timezone="UTC"
+    )
+    earlier, like = answer["meta"]["earlier"], answer["meta"]["earlierPart"]
+    assert (earlier["from"], earlier["to"]) == (first, last)
+    end = datetime.fromisoformat(like["end"])
+    assert end == datetime.fromisoformat(f"{part}T{NOW + timedelta(minutes=15):%H:%M}+00:00")
+    begin = to_us(datetime.fromisoformat(like["start"]))
+    expected = [event for event in events if begin <= event.event_time_us < to_us(end)]
+    assert answer["totals"]["earlier"]["requestCount"] == len(expected)
+
+
+def test_what_of_the_earlier_period_is_on_record_is_said(server: Server) -> None:
+    tenant = server.tenant(timezone="UTC")
+    first = datetime(2026, 9, 10, 7, tzinfo=UTC)
+    store(server, tenant, hourly(first, 24 * 60))
+    for asked, expected in (
+        ({"preset": "last-month"}, "part"),  # September, from the 10th
+        ({"preset": "7d"}, "all"),
+        ({"from": "2026-09-11", "to": "2026-09-11"}, "all"),  # the 10th is, from 7:00 on
+        ({"from": "2026-09-01", "to": "2026-09-30"}, "nothing"),
+        ({"preset": "all"}, "nothing"),
+    ):
+        for path in ("/analytics/activity", "/analytics/summary"):
+            earlier = ask(server, tenant, path, **asked, compare="previous")["meta"]["earlier"]
+            assert (earlier["onRecord"], earlier["compare"]) == (expected, "previous")
+            assert earlier["firstRecord"] == "2026-09-10T07:00:00Z"
+
+
+def test_without_a_comparison_there_is_none(
+    server: Server, years: tuple[Tenant, list[UsageEvent]]
+) -> None:
+    for shape in ("breakdown", "series"):
+        answer = ask(server, years[0], "/analytics/activity", compare="none", shape=shape)
+        assert "earlier" not in answer["meta"]
+        assert "earlier" not in answer["totals"]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("24H", "24h"), ("7D", "7d"), ("1M", "30d"), ("1m", "30d"), ("3M", "3m"), ("All", "all"),
+     ("MTD", "mtd"), ("Last-Month", "last-month")],
+)  # fmt: skip
+def test_presets_are_taken_as_people_write_them(
+    server: Server, years: tuple[Tenant, list[UsageEvent]], written: str, meant: str
+) -> None:
+    for path in ("/analytics/summary", "/analytics/users", "/requests"):
+        assert (
+            ask(server, years[0], path, preset=written)["meta"]
+            == ask(server, years[0], path, preset=meant)["meta"]
+        )
+    assert ask(server, years[0], "/analytics/summary", preset=written)["meta"]["preset"] == meant
+
+
+def test_steps_say_what_the_window_cuts_and_what_is_yet_to_come(
+    server: Server, years: tuple[Tenant, list[UsageEvent]]
+) -> None:
+    """NOW is a Friday; the period begins on a Wednesday and ends on a Sunday."""
+    params = {"from": "2026-11-04", "to": "2026-12-06", "timezone": "UTC"}
+    weeks = ask(server, years[0], "/analytics/activity", **params, bucket="week")["activity"]
+    flags = [(item["date"], item["partial"], item["incomplete"], item["pending"]) for item in weeks]
+    assert flags == [
+        ("2026-11-04", True, False, False),
+        ("2026-11-09", False, False, False),
+        ("2026-11-16", False, True, False),
+        ("2026-11-23", False, True, True),
+        ("2026-11-30", False, True, True),
+    ]
+    months = ask(server, years[0], "/analytics/activity", **params, bucket="month")["activity"]
+    assert [item["partial"] for item in months] == [True, True]
+    days = ask(server, years[0], "/analytics/activity", **params, bucket="day")["activity"]
+    assert next(item["date"] for item in days if item["pending"]) == "2026-11-21"
+    assert not any(item["partial"] for item in days)
+    answer = server.http.get(
+        "/exports/activity.csv", params={**params, "bucket": "week"}, headers=years[0].headers
+    )
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {row["date"]: row["partial"] for row in rows if row["date"]} == {
+        "2026-11-04": "true",
+        "2026-11-09": "false",
+        "2026-11-16": "false",
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ engines.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -54,6 +54,10 @@ class Preset(StrEnum):
     THIS_QUARTER = "qtd"
     YEAR_TO_DATE = "ytd"
     ALL = "all"
+
+
+PRESETS_BY_NAME: Final = {**{preset.value: preset for preset in Preset}, "1m": Preset.LAST_30_DAYS}
+"""Presets by what people call them, in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +108,8 @@ class Step:
     """`2026-11-01` for days, weeks and months (their first date), `2026-11-01T01:00` for hours."""
     start: datetime
     """First instant, in the period's zone."""
+    is_cut: bool = False
+    """The week or month goes on outside the period, which holds only a part of it."""
 
 
 def bucket_start(bucket: int) -> datetime:
@@ -219,7 +225,7 @@ def _preset_dates(preset: Preset, today: date, first: datetime | None) -> tuple[
         case Preset.LAST_7_DAYS:
             return today - timedelta(days=6), today
         case Preset.LAST_3_MONTHS:
-            return _months_before(today, 3) + timedelta(days=1), today
+            return months_before(today, 3) + timedelta(days=1), today
         case Preset.THIS_MONTH:
             return today.replace(day=1), today
         case Preset.LAST_MONTH:
@@ -235,7 +241,7 @@ def _preset_dates(preset: Preset, today: date, first: datetime | None) -> tuple[
             return today - timedelta(days=29), today
 
 
-def _months_before(day: date, months: int) -> date:
+def months_before(day: date, months: int) -> date:
     """The same day of the month `months` earlier, or the last day of a shorter month."""
     index = day.year * 12 + day.month - 1 - months
     following = date((index + 1) // 12, (index + 1) % 12 + 1, 1)
@@ -273,7 +279,8 @@ def choose_interval(period: Period) -> Interval:
 def steps_of(period: Period, interval: Interval) -> tuple[Step, ...]:
     """The intervals of a period in order: they abut, cover it exactly and none is empty.
 
-    The first and last week or month are cut to the period. Raises Invalid past MAX_STEPS.
+    The first and last week or month are cut to the period, and say so. Raises Invalid past
+    MAX_STEPS.
     """
     if period.start_bucket == period.end_bucket:
         return ()
@@ -290,7 +297,21 @@ def steps_of(period: Period, interval: Interval) -> tuple[Step, ...]:
         local = bucket_start(start).astimezone(zone)
         label = f"{local:%Y-%m-%dT%H:%M}" if interval is Interval.HOUR else f"{local:%Y-%m-%d}"
         steps.append(Step(start_bucket=start, end_bucket=end, label=label, start=local))
+    if interval in {Interval.WEEK, Interval.MONTH}:
+        _mark_cut(steps, period, interval)
     return tuple(steps)
+
+
+def _mark_cut(steps: list[Step], period: Period, interval: Interval) -> None:
+    """Marks the first and last step where the week or month reaches beyond the period."""
+    first, zone = period.from_date, period.timezone
+    begin = first.replace(day=1)
+    if interval is Interval.WEEK:
+        begin = first - timedelta(days=first.weekday())
+    if day_start(begin, zone) < period.start_bucket:
+        steps[0] = replace(steps[0], is_cut=True)
+    if day_start(_next_date(period.to_date, interval), zone) > period.end_bucket:
+        steps[-1] = replace(steps[-1], is_cut=True)
 
 
 def _hour_edges(period: Period) -> list[int]:
@@ -328,76 +349,3 @@ def _next_date(day: date, interval: Interval) -> date:
     if interval is Interval.WEEK:
         return day + timedelta(days=7 - day.weekday())
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-class Compare(StrEnum):
-    """What a period is set beside."""
-
-    PREVIOUS = "previous"
-    YEAR = "year"
-    CUSTOM = "custom"
-
-
-def compared_period(period: Period, compare: Compare, since: date | None = None) -> Period:
-    """The equally long period that `compare` means; CUSTOM begins on `since`."""
-    if compare is Compare.PREVIOUS:
-        return earlier_period(period)
-    if compare is Compare.CUSTOM:
-        if since is None:
-            raise Invalid("compare=custom needs compareFrom", field="compareFrom")
-        first = since
-    else:
-        first = _months_before(period.from_date, 12)
-    if first < FIRST_DATE:
-        raise Invalid(f"dates must lie after {FIRST_DATE}", field="compareFrom")
-    if period.preset is Preset.LAST_24_HOURS:
-        shift = (period.from_date - first).days * BUCKETS_PER_DAY
-        return Period(
-            start_bucket=period.start_bucket - shift,
-            end_bucket=period.end_bucket - shift,
-            timezone=period.timezone,
-        )
-    return Period(
-        start_bucket=day_start(first, period.timezone),
-        end_bucket=day_start(first + timedelta(days=period.days), period.timezone),
-        timezone=period.timezone,
-    )
-
-
-def earlier_period(period: Period) -> Period:
-    """The period just before, of equal length, moved by whole weeks from 14 days on.
-
-    Whole weeks keep weekdays above weekdays. Periods that are not whole days move by their length.
-    """
-    days = period.days
-    if period.preset is Preset.LAST_24_HOURS:
-        length = period.end_bucket - period.start_bucket
-        return Period(
-            start_bucket=period.start_bucket - length,
-            end_bucket=period.start_bucket,
-            timezone=period.timezone,
-        )
-    shift = -(-days // 7) * 7 if days >= 14 else days
-    return Period(
-        start_bucket=day_start(period.from_date - timedelta(days=shift), period.timezone),
-        end_bucket=day_start(
-            period.from_date - timedelta(days=shift) + timedelta(days=days), period.timezone
-        ),
-        timezone=period.timezone,
-    )
-
-
-def elapsed_part(period: Period, now: datetime) -> Period:
-    """`period` cut after the bucket that holds `now`: what can have happened so far."""
-    end = min(period.end_bucket, max(period.start_bucket, bucket_at(now) + 1))
-    return Period(start_bucket=period.start_bucket, end_bucket=end, timezone=period.timezone)
-
-
-def same_part(earlier: Period, period: Period, elapsed: Period) -> Period:
-    """The part of `earlier` that is to it what `elapsed` is to `period`.
-
-    Full days match full days; of an unfinished day the same wall-clock part is taken.
-    """
-    missing = period.end_bucket - elapsed.end_bucket
-    end = max(earlier.start_bucket, earlier.end_bucket - missing)
-    return Period(start_bucket=earlier.start_bucket, end_bucket=end, timezone=earlier.timezone)

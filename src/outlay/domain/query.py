@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES, Merges
+from outlay.domain.earlier import Earlier
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.measure import MEASURES, Rank
@@ -57,6 +58,8 @@ class UsageQuery:
     period: Period
     measures: tuple[str, ...] = ALL_MEASURES
     """Names of the measures wanted; the others read 0 in the answer. Fewer are faster."""
+    beside: Earlier | None = None
+    """The earlier period that the answer is compared with."""
     interval: Interval = Interval.TOTAL
     group_by: Dimension | None = None
     then_by: Dimension | None = None

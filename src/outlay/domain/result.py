@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare
 from outlay.domain.measure import MEASURES, Rank
-from outlay.domain.period import Period, Step
+from outlay.domain.period import Interval, Period, Preset, Step, bucket_at, day_start, parse_zone
 
 
 class Totals(NamedTuple):
@@ -130,10 +131,25 @@ class Breakdown:
         return self.by_step.get(step, ZERO)
 
 
+NO_BREAKDOWN = Breakdown(group_by=None, steps=(), total=ZERO, by_step={}, entries=())
+"""The answer where nothing is asked."""
+
+
+class OnRecord(StrEnum):
+    """How much of a compared period lies after the first event of the organization."""
+
+    ALL = "all"
+    PART = "part"
+    """Its first days were before; a change against it is larger than it would be."""
+    NOTHING = "nothing"
+    """All of it was before: there is nothing that a change could be measured against."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A breakdown beside the equally long period before it."""
+    """A breakdown beside an earlier period; without one the earlier period is empty."""
 
+    compare: Compare
     period: Period
     elapsed: Period
     """The part of `period` that can have happened by now; equal to it once it is over."""
@@ -150,6 +166,43 @@ class Comparison:
     """Totals of `earlier_part`."""
     earlier_entries: Mapping[str, Totals]
     """Totals over `earlier_part` of each entry key of `current`; zeros where it had no usage."""
+    earlier_windows: tuple[Step, ...]
+    """When each of `earlier_steps` was."""
+    interval: Interval
+    first_event: datetime | None
+    """The first event of the organization, whatever the filters."""
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there is an earlier period."""
+        return self.earlier_period.end_bucket > self.earlier_period.start_bucket
+
+    @property
+    def recorded_from(self) -> int | None:
+        """The bucket from which on usage is on record: where the day of the first event begins.
+
+        Of a period that is not made of days, where its hour begins.
+        """
+        if self.first_event is None:
+            return None
+        zone = self.period.timezone
+        local = self.first_event.astimezone(parse_zone(zone))
+        if self.period.preset is Preset.LAST_24_HOURS:
+            return bucket_at(local.replace(minute=0, second=0, microsecond=0))
+        return day_start(local.date(), zone)
+
+    @property
+    def on_record(self) -> OnRecord:
+        """How much of what changes are measured against is on record."""
+        since = self.recorded_from
+        if since is None or since >= self.earlier_part.end_bucket:
+            return OnRecord.NOTHING
+        return OnRecord.PART if since > self.earlier_part.start_bucket else OnRecord.ALL
+
+    @property
+    def has_growth(self) -> bool:
+        """Whether a change against the earlier period says anything."""
+        return self.is_compared and self.on_record is not OnRecord.NOTHING
 
     @property
     def is_unfinished(self) -> bool:

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Merges
+from outlay.domain.earlier import Compare, elapsed_part
 from outlay.domain.errors import Invalid
 from outlay.domain.latency import quantile_us
 from outlay.domain.measure import Rank
@@ -15,11 +16,8 @@ from outlay.domain.period import (
     Interval,
     Period,
     Preset,
-    earlier_period,
-    elapsed_part,
     period_of_dates,
     period_of_preset,
-    same_part,
     steps_of,
 )
 from outlay.domain.query import (
@@ -30,6 +28,7 @@ from outlay.domain.query import (
     UsageQuery,
 )
 from outlay.domain.result import (
+    NO_BREAKDOWN,
     ZERO,
     Breakdown,
     Comparison,
@@ -110,10 +109,7 @@ class Analytics:
         if preset is not None:
             if from_date or to_date:
                 raise Invalid("give either preset or from and to, not both", field="preset")
-            first = None
-            if preset is Preset.ALL:
-                times = self._ledger.event_time_range(organization_id)
-                first = from_us(times[0]) if times else None
+            first = self.first_event(organization_id) if preset is Preset.ALL else None
             return period_of_preset(preset, self._clock.now(), timezone, first_event=first)
         if from_date is None or to_date is None:
             missing = "to" if to_date is None else "from"
@@ -126,41 +122,49 @@ class Analytics:
 
     def has_events(self, organization_id: str) -> bool:
         """Whether the organization has ever had a request."""
-        return self._ledger.event_time_range(organization_id) is not None
+        return self.first_event(organization_id) is not None
+
+    def first_event(self, organization_id: str) -> datetime | None:
+        """When the organization's first request was, None before it."""
+        times = self._ledger.event_time_range(organization_id)
+        return from_us(times[0]) if times else None
 
     def breakdown(self, query: UsageQuery) -> Breakdown:
         """Measures by step and group, with Other and Unattributed, from one snapshot."""
         with self.read() as reader:
             return self.breakdown_in(reader, query)
 
-    def compare(self, query: UsageQuery, earlier: Period | None = None) -> Comparison:
-        """The breakdown of a query beside an equally long period, from one snapshot.
-
-        `earlier` is the period just before unless another is given.
-        """
+    def compare(self, query: UsageQuery) -> Comparison:
+        """The breakdown of a query beside the earlier period that it names, from one snapshot."""
         with self.read() as reader:
-            return self.compare_in(reader, query, earlier)
+            return self.compare_in(reader, query)
 
-    def compare_in(
-        self, reader: CubeReader, query: UsageQuery, earlier: Period | None = None
-    ) -> Comparison:
+    def compare_in(self, reader: CubeReader, query: UsageQuery) -> Comparison:
         """The same from a snapshot that several questions share."""
-        period = query.period
+        period, beside = query.period, query.beside
+        query = replace(query, beside=None)
         elapsed = elapsed_part(period, self._clock.now())
-        earlier = earlier or earlier_period(period)
-        earlier_part = same_part(earlier, period, elapsed)
+        nothing = replace(period, end_bucket=period.start_bucket, preset=None)
+        earlier = beside.period if beside else nothing
+        earlier_part = beside.part(period, elapsed) if beside else nothing
         current = self.breakdown_in(reader, query)
         named = tuple(entry.key for entry in current.entries if entry.kind is EntryKind.VALUE)
         plain = replace(query, then_by=None, named=named)
-        before = self.breakdown_in(reader, replace(plain, period=earlier))
+        before = (
+            self.breakdown_in(reader, replace(plain, period=earlier)) if beside else NO_BREAKDOWN
+        )
         part_total, part_entries = self._part(reader, plain, before, earlier_part)
         return Comparison(
+            compare=beside.compare if beside else Compare.NONE,
             period=period,
             elapsed=elapsed,
             current=current,
             earlier_period=earlier,
             earlier_part=earlier_part,
             earlier_steps=tuple(before.at(index) for index in range(len(before.steps))),
+            earlier_windows=before.steps,
+            interval=query.interval,
+            first_event=self.first_event(query.organization_id),
             earlier_total=part_total,
             earlier_entries={
                 entry.key: part_entries.get(entry.key, ZERO) for entry in current.entries
@@ -264,10 +268,6 @@ class Analytics:
         return sorted(
             ((key, count) for key, count in found if count), key=lambda pair: (-pair[1], pair[0])
         )
-
-    def elapsed_beside(self, period: Period, beside: Period) -> Period:
-        """The part of `beside` that matches what of `period` can have happened by now."""
-        return same_part(beside, period, elapsed_part(period, self._clock.now()))
 
     def freshness(self, reader: CubeReader | None = None) -> Freshness:
         """How complete the answers of a reader are; without one, those that are asked from now on.

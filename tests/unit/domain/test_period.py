@@ -15,15 +15,11 @@ from outlay.domain.errors import Invalid
 from outlay.domain.period import (
     BUCKETS_PER_HOUR,
     Interval,
-    Period,
     Preset,
     bucket_start,
     day_start,
-    earlier_period,
-    elapsed_part,
     period_of_dates,
     period_of_preset,
-    same_part,
     steps_of,
 )
 
@@ -168,11 +164,34 @@ def test_the_two_one_oclock_hours_of_autumn_are_two_steps() -> None:
 def test_weeks_begin_on_monday_and_are_cut_to_the_period() -> None:
     period = period_of_dates(date(2026, 11, 4), date(2026, 11, 18), "Europe/Berlin")
 
-    assert [step.label for step in steps_of(period, Interval.WEEK)] == [
-        "2026-11-04",
-        "2026-11-09",
-        "2026-11-16",
+    steps = steps_of(period, Interval.WEEK)
+
+    assert [(step.label, step.is_cut) for step in steps] == [
+        ("2026-11-04", True),
+        ("2026-11-09", False),
+        ("2026-11-16", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("from_date", "to_date", "interval", "cut"),
+    [
+        ("2026-11-02", "2026-11-08", Interval.WEEK, [False]),
+        ("2026-11-03", "2026-11-08", Interval.WEEK, [True]),
+        ("2026-11-02", "2026-11-07", Interval.WEEK, [True]),
+        ("2026-10-01", "2026-11-30", Interval.MONTH, [False, False]),
+        ("2026-10-02", "2026-11-30", Interval.MONTH, [True, False]),
+        ("2026-10-01", "2026-11-29", Interval.MONTH, [False, True]),
+        ("2026-11-03", "2026-11-04", Interval.DAY, [False, False]),
+    ],
+)
+def test_a_week_or_month_that_goes_on_outside_the_period_is_marked(
+    from_date: str, to_date: str, interval: Interval, cut: list[bool]
+) -> None:
+    for zone in ("UTC", "America/Havana", "Asia/Kathmandu"):
+        dates = (date.fromisoformat(from_date), date.fromisoformat(to_date))
+        steps = steps_of(period_of_dates(*dates, zone), interval)
+        assert [step.is_cut for step in steps] == cut
 
 
 @pytest.mark.parametrize(
@@ -235,30 +254,3 @@ def test_ten_years_of_hours_are_too_many_steps() -> None:
 
     with pytest.raises(Invalid, match="bucket=day"):
         steps_of(period, Interval.HOUR)
-
-
-def test_the_earlier_period_keeps_weekdays_from_two_weeks_on() -> None:
-    period = period_of_dates(date(2026, 10, 22), date(2026, 11, 20), "UTC")
-
-    earlier = earlier_period(period)
-
-    assert (earlier.from_date, earlier.to_date) == (date(2026, 9, 17), date(2026, 10, 16))
-    assert earlier.from_date.weekday() == period.from_date.weekday()
-
-
-def test_an_unfinished_day_is_compared_with_the_same_part_of_the_earlier_one() -> None:
-    period = period_of_dates(date(2026, 11, 14), date(2026, 11, 20), "UTC")
-    elapsed = elapsed_part(period, NOW)
-    earlier = earlier_period(period)
-
-    part = same_part(earlier, period, elapsed)
-
-    assert elapsed.end == datetime(2026, 11, 20, 12, 45, tzinfo=UTC)
-    assert part.end == datetime(2026, 11, 13, 12, 45, tzinfo=UTC)
-
-
-def test_a_period_that_is_over_has_elapsed_wholly() -> None:
-    period = period_of_dates(date(2026, 10, 1), date(2026, 10, 31), "UTC")
-
-    assert elapsed_part(period, NOW).end_bucket == period.end_bucket
-    assert isinstance(period, Period)

@@ -155,7 +155,7 @@ class RememberingReader:
         asked = tuple(
             tuple(sorted(value.items())) if name == "filters" else value
             for name in type(query).__slots__
-            if name != "period"
+            if name not in {"period", "beside"}
             for value in [getattr(query, name)]
         )
         window = (period.start_bucket, period.end_bucket, period.timezone)

@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES
-from outlay.domain.period import Interval, Period
+from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Totals
 from outlay.services.bundle import Services
 from outlay.services.palette import distinct_slots, remember_slots
 from outlay.web.http.auth import Requires, services_of
@@ -24,7 +24,6 @@ from outlay.web.http.params import (
     OWN_QUERY,
     QUERY,
     check_names,
-    read_comparison,
     read_own_query,
     read_query,
 )
@@ -33,10 +32,10 @@ from outlay.web.http.rendering import (
     Json,
     json_answer,
     render_activity,
+    render_compared,
     render_instant,
     render_latency,
     render_meta,
-    render_period,
     render_series,
     render_summary,
     render_totals,
@@ -60,25 +59,25 @@ def get_activity(request: Request, actor: OrganizationReader) -> Response:
     shape = params.get("shape", "breakdown")
     if shape not in SHAPES:
         raise Invalid("shape must be breakdown or series", field="shape")
-    query = read_query(params, actor, services.analytics, levels=2)
-    beside = read_comparison(params, query.period)
+    default = Compare.PREVIOUS if shape == "series" else Compare.NONE
+    query = read_query(params, actor, services.analytics, default_compare=default, levels=2)
     freshness = services.analytics.freshness()
     if shape == "series" and query.group_by is not None:
-        comparison = services.analytics.compare(query, beside)
+        comparison = services.analytics.compare(query)
         remembered = remember_slots(
             services.directory, actor.organization_id, query.group_by, comparison.current.entries
         )
         palette = distinct_slots(tuple(remembered), remembered)
         return json_answer(render_series(query, comparison, palette, freshness))
-    return json_answer(activity_of(services, query, beside))
+    return json_answer(activity_of(services, query))
 
 
-def activity_of(services: Services, query: UsageQuery, beside: Period | None) -> Json:
-    """The answer of an activity question, beside another period where one is given."""
+def activity_of(services: Services, query: UsageQuery) -> Json:
+    """The answer of an activity question, beside an earlier period where it names one."""
     freshness = services.analytics.freshness()
-    if beside is None:
+    if query.beside is None:
         return render_activity(query, services.analytics.breakdown(query), freshness)
-    comparison = services.analytics.compare(query, beside)
+    comparison = services.analytics.compare(query)
     return render_activity(query, comparison.current, freshness, comparison)
 
 
@@ -94,8 +93,8 @@ def get_own(
     return json_answer(
         {
             "member": {"memberId": actor.member_id, "name": actor.member_name},
-            "summary": _summary(services, query)[0],
-            **activity_of(services, query, read_comparison(params, query.period)),
+            "summary": _summary(services, query),
+            **activity_of(services, query),
         }
     )
 
@@ -106,16 +105,18 @@ def get_summary(request: Request, actor: OrganizationReader) -> Response:
     services = services_of(request)
     params = request.query_params
     check_names(params, COMMON | COMPARE)
-    query = read_query(params, actor, services.analytics, group_by=None)
-    beside = read_comparison(params, query.period)
+    query = _whole(read_query(params, actor, services.analytics, group_by=None))
     freshness = services.analytics.freshness()
-    summary, total = _summary(services, query)
-    meta = render_meta(replace(query, interval=Interval.TOTAL), total, freshness)
+    comparison = services.analytics.compare(query)
+    total = comparison.current.total
+    meta = render_meta(query, total, freshness)
+    summary = render_summary(total, services.analytics.percentiles(query))
     answer: Json = {"summary": summary, "meta": meta}
-    if beside is not None:
-        elapsed = services.analytics.elapsed_beside(query.period, beside)
-        answer["earlier"] = _summary(services, replace(query, period=elapsed))[0]
-        meta["earlier"], meta["earlierPart"] = render_period(beside), render_period(elapsed)
+    if comparison.is_compared:
+        part = replace(query, period=comparison.earlier_part)
+        percentiles = services.analytics.percentiles(part)
+        answer["earlier"] = render_summary(comparison.earlier_total, percentiles)
+        meta.update(render_compared(comparison))
     return json_answer(answer)
 
 
@@ -202,8 +203,15 @@ def get_health(request: Request, actor: OrganizationReader) -> Response:
 _DOUBTS: Final = frozenset(QUALITY_MEASURES) - frozenset(CORE_MEASURES)
 
 
-def _summary(services: Services, query: UsageQuery) -> tuple[Json, Totals]:
-    """All measures of a question without its grouping, and the latency."""
-    whole = replace(query, group_by=None, measures=ALL_MEASURES, interval=Interval.TOTAL)
+def _whole(query: UsageQuery) -> UsageQuery:
+    """All measures of a question without its grouping and steps."""
+    return replace(
+        query, group_by=None, then_by=None, measures=ALL_MEASURES, interval=Interval.TOTAL
+    )
+
+
+def _summary(services: Services, query: UsageQuery) -> Json:
+    """Totals of a question, and the latency."""
+    whole = _whole(query)
     total = services.analytics.breakdown(whole).total
-    return render_summary(total, services.analytics.percentiles(whole)), total
+    return render_summary(total, services.analytics.percentiles(whole))

@@ -294,15 +294,21 @@ def _export(request: Request, query: UsageQuery) -> StreamingResponse:
 
 def _lines(result: Breakdown) -> Iterator[str]:
     noun = result.group_by.value if result.group_by else "total"
-    yield render_line(["date", "start", "kind", noun, "label", *_COLUMNS])
+    yield render_line(["date", "start", "kind", noun, "label", *_COLUMNS, "partial"])
     for index, step in enumerate(result.steps):
         for entry in result.entries:
             if index in entry.by_step:
                 who = [entry.kind.value, entry.key, entry.label]
                 yield render_line(
-                    [step.label, step.start.isoformat(), *who, *_cells(entry.at(index))]
+                    [
+                        step.label,
+                        step.start.isoformat(),
+                        *who,
+                        *_cells(entry.at(index)),
+                        str(step.is_cut).lower(),
+                    ]
                 )
-    yield render_line(["", "", "total", "", "Total (each request once)", *_cells(result.total)])
+    yield render_line(["", "", "total", "", "Total (each request once)", *_cells(result.total), ""])
 
 
 _COLUMNS: Final = [*(measure.api_name for measure in MEASURES), "totalTokens"]

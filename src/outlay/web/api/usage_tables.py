@@ -165,7 +165,7 @@ def get_users_and_groups(request: Request, actor: OrganizationReader) -> Respons
             "topUsersByRequests": _entries(top_of(found.users, Rank.REQUESTS, TOP_BY_REQUESTS)),
             "userSeries": _user_series(groups, found.active_users),
             "groups": [_group_series(groups, entry) for entry in groups.entries],
-            "points": render_points(query, groups, freshness),
+            "points": render_points(groups, freshness),
             "totals": _numbers(found.total),
             "meta": meta | {"groupsOverlap": True},
         }

@@ -20,7 +20,7 @@ from outlay.services.labels import DELETED
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.ownership import own_keys_only
-from outlay.web.http.params import COMMON, FILTERS, check_names, read_query, read_text
+from outlay.web.http.params import COMMON, COMPARE, FILTERS, check_names, read_query, read_text
 from outlay.web.http.rendering import json_answer
 from outlay.web.http.routes import Router
 
@@ -38,7 +38,7 @@ def get_choices(
 ) -> Response:
     """Values of a filter that contain `q`, most requests of the page's period first."""
     services, params = services_of(request), request.query_params
-    check_names(params, COMMON | OWN)
+    check_names(params, COMMON | COMPARE | OWN)
     name = read_text(params, "param") or ""
     if name not in FILTERS:
         raise Invalid(f"param must be one of {', '.join(FILTERS)}", field="param")

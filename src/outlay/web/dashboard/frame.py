@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -11,16 +10,18 @@ from starlette.requests import Request
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
-from outlay.domain.period import Interval, Period, Preset, parse_zone
+from outlay.domain.period import Interval, Preset, parse_zone
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.bundle import Services
 from outlay.services.labels import read_labels
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.date_range import picker_of
+from outlay.web.dashboard.dates import describe_dates
 from outlay.web.dashboard.links import Links
 from outlay.web.http.auth import services_of
-from outlay.web.http.params import FILTERS, read_choice
+from outlay.web.http.params import COMPARE, FILTERS, read_choice
 
 METRICS: Final = {Rank.COST: "Cost", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
 
@@ -46,7 +47,7 @@ INTERVALS: Final = {
 PAGE_ONLY: Final = frozenset({"metric", "view", "mode", "density", "id"})
 """Parameters that say how a page shows its numbers; endpoints do not know them."""
 
-NOT_EXPORTED: Final = PAGE_ONLY | {"search", "page"}
+NOT_EXPORTED: Final = PAGE_ONLY | COMPARE | {"search", "page"}
 """Parameters of pages that their files do not depend on."""
 
 FILTER_OF: Final[Mapping[Dimension, str]] = {dim: name for name, dim in FILTERS.items()}
@@ -113,6 +114,7 @@ def frame_of(
         "today": services.clock.now().astimezone(parse_zone(period.timezone)).date(),
         "range_title": PRESETS[period.preset] if period.preset else "Custom",
         "range_dates": describe_dates(period),
+        "picker": picker_of(request, query),
         "step_name": INTERVALS.get(query.interval, ""),
         "chips": chips_of(services, query, links),
         "filter_names": filters,
@@ -146,18 +148,3 @@ def chips_of(services: Services, query: UsageQuery, links: Links) -> list[Filter
             for value in values
         )
     return chips
-
-
-def describe_dates(period: Period) -> str:
-    """`Oct 22 – Nov 20, 2026`."""
-    first, last = period.from_date, period.to_date
-    if first == last:
-        return describe_date(first, with_year=True)
-    same_year = first.year == last.year
-    return f"{describe_date(first, with_year=not same_year)} – {describe_date(last)}"
-
-
-def describe_date(day: date, *, with_year: bool = True) -> str:
-    """`Nov 20, 2026`."""
-    text = f"{day:%b} {day.day}"
-    return f"{text}, {day.year}" if with_year else text

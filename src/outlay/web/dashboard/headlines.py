@@ -14,7 +14,7 @@ from outlay.web.dashboard.formatting import (
     format_percent,
     format_unit_cost,
 )
-from outlay.web.dashboard.ranking import Change, change_between
+from outlay.web.dashboard.ranking import Change, change_in
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
 
 _RATE_SCALE = 1_000_000
@@ -70,7 +70,7 @@ def cards_of(comparison: Comparison) -> list[Card]:
             value=value,
             cents=rest,
             exact=exact,
-            change=change_between(now.rank_value(metric), before.rank_value(metric)),
+            change=change_in(comparison, now.rank_value(metric), before.rank_value(metric)),
             has_tone=metric is Rank.COST,
             fact=facts[metric],
             sparkline=_sparkline(comparison, metric),
@@ -88,7 +88,7 @@ def error_card(comparison: Comparison) -> Card:
         value=render_error_rate(now),
         exact=f"{format_exact_count(now.errors)} of "
         f"{format_exact_count(now.requests - now.client_errors)} requests failed",
-        change=change_between(_scaled_rate(now), _scaled_rate(before)),
+        change=change_in(comparison, _scaled_rate(now), _scaled_rate(before)),
         has_tone=True,
         fact=f"{format_count(now.client_errors)} client errors beside",
     )
@@ -109,13 +109,14 @@ def _sparkline(comparison: Comparison, metric: Rank) -> Sparkline | None:
     values = [current.at(index).rank_value(metric) for index in range(len(current.steps))]
     while len(values) > 1 and current.steps[len(values) - 1].start >= comparison.elapsed.end:
         values.pop()
-    return draw_sparkline(values, [step.rank_value(metric) for step in comparison.earlier_steps])
+    earlier = comparison.earlier_steps if comparison.has_growth else ()
+    return draw_sparkline(values, [step.rank_value(metric) for step in earlier])
 
 
 def driver_of(comparison: Comparison) -> Driver | None:
     """What moved the spend most, in the direction in which it moved."""
     moved = comparison.current.total.cost_pusd - comparison.earlier_total.cost_pusd
-    if not moved or not comparison.earlier_total.requests:
+    if not moved or not comparison.has_growth or not comparison.earlier_total.requests:
         return None
     changes: Sequence[tuple[int, str]] = [
         (entry.total.cost_pusd - comparison.earlier_entries[entry.key].cost_pusd, entry.label)

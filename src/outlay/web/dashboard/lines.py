@@ -80,7 +80,7 @@ def line_data(
         "unit": unit,
         "interval": query.interval.value,
         "until": query.period.to_date.isoformat(),
-        "points": render_points(query, found, freshness),
+        "points": render_points(found, freshness),
         "series": [line.render() for line in lines],
         "shown": f"{named} of {of:,}" if of and of > named else None,
         "filter": FILTER_OF[dimension] if dimension else None,

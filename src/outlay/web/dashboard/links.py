@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-PERIOD: Final = frozenset({"preset", "from", "to", "timezone"})
+from outlay.web.dashboard.asking import refused_of
+from outlay.web.http.params import CARRIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,10 @@ class Links:
 
     @classmethod
     def of(cls, request: Request) -> "Links":
-        """Links that start from a request's own address."""
-        return cls(request.url.path, tuple(request.query_params.multi_items()))
+        """Links that start from a request's own address, without what of it was refused."""
+        names = refused_of(request).names
+        items = [item for item in request.query_params.multi_items() if item[0] not in names]
+        return cls(request.url.path, tuple(items))
 
     def put(self, **changes: str | None) -> str:
         """This page with parameters set, or taken out where None."""
@@ -52,9 +54,13 @@ class Links:
         kept = urlencode([item for item in self.items if item[0] not in without])
         return f"{path}{'&' if '?' in path else '?'}{kept}" if kept else path
 
+    def compare(self, how: str) -> str:
+        """This page compared with another period."""
+        return self.without("compareFrom").put(compare=how)
+
     def travel(self, path: str, **more: str) -> str:
-        """Another page with the same period alone, and `more`."""
-        kept = [item for item in self.items if item[0] in PERIOD]
+        """Another page with the same period and comparison alone, and `more`."""
+        kept = [item for item in self.items if item[0] in CARRIED]
         return Links(path, ())._url([*kept, *more.items()])
 
     def _url(self, items: list[tuple[str, str]]) -> str:

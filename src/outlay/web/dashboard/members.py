@@ -19,6 +19,7 @@ from outlay.domain.result import Entry, EntryKind, Totals
 from outlay.services.labels import mark_deleted
 from outlay.services.usage_profiles import read_profile_in
 from outlay.services.usage_tables import UsageRow
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
@@ -40,7 +41,7 @@ from outlay.web.dashboard.usage_pages import (
     view_of,
 )
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import COMMON, check_names, read_number, read_query, read_text
+from outlay.web.http.params import COMMON, read_number, read_text
 from outlay.web.http.routes import Router
 
 router = Router(prefix="/organization/members", include_in_schema=False)
@@ -115,11 +116,10 @@ class TopRow:
 @router.get("")
 def get_members(request: Request, actor: Leader) -> Response:
     """The list, by spend; former members with usage are there, too."""
-    services, params = services_of(request), request.query_params
-    check_names(params, LIST)
+    services, params = services_of(request), page_params(request, LIST)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
-    query = read_query(params, actor, services.analytics, group_by=None)
+    query = page_query(request, params, actor, group_by=None)
     query = replace(query, interval=Interval.TOTAL, measures=QUALITY_MEASURES)
     table, key_counts = services.usage_tables.members(query)
     search = (read_text(params, "search") or "").casefold()
@@ -153,9 +153,9 @@ def get_members(request: Request, actor: Leader) -> Response:
 def get_member(request: Request, member_id: str, actor: Leader) -> Response:
     """One member, present or former."""
     services = services_of(request)
-    check_names(request.query_params, PROFILE)
+    params = page_params(request, PROFILE)
     member = services.usage_tables.member(actor.organization_id, member_id)
-    query = read_query(request.query_params, actor, services.analytics)
+    query = page_query(request, params, actor)
     query = query.only(Dimension.MEMBER, member_id)
     with services.analytics.read() as reader:
         profile = read_profile_in(reader, services.analytics, query)

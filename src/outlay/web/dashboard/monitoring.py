@@ -20,6 +20,8 @@ from outlay.domain.result import Comparison, Totals
 from outlay.services.analytics import PERCENTILES, LatencyValue, quantiles_us
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.asking import page_params, page_query
+from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
@@ -32,11 +34,11 @@ from outlay.web.dashboard.lines import Line, line_data
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.panels import Panel, panel_of
-from outlay.web.dashboard.ranking import SHOWN, change_between
+from outlay.web.dashboard.ranking import SHOWN, change_in
 from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import COMMON, check_names, read_query
+from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
@@ -90,13 +92,13 @@ def get_dashboard(
 ) -> Response:
     """The page; of the last day unless another period is asked for."""
     services = services_of(request)
-    check_names(request.query_params, PARAMETERS)
+    params = page_params(request, PARAMETERS)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
-    query = read_query(
-        request.query_params,
+    query = page_query(
+        request,
+        params,
         actor,
-        services.analytics,
         group_by=None,
         default_preset=Preset.LAST_24_HOURS,
     )
@@ -123,6 +125,7 @@ def get_dashboard(
         actor=actor,
         title=SUBJECT.title,
         subject=SUBJECT,
+        compared=describe_compared(comparison),
         providers=[_provider(value, total) for value in latency.values],
         doubts=_doubts(total),
         event_count=format_exact_count(services.ledger.last_seq),
@@ -142,7 +145,8 @@ def _cards(
     total, before = comparison.current.total, comparison.earlier_total
     minutes = max(1, (comparison.elapsed.end - comparison.elapsed.start) // timedelta(minutes=1))
     rate = total.requests * 100 // minutes
-    earlier = quantiles_us(reader.latency_bins(replace(query, period=comparison.earlier_part)))
+    part = replace(query, period=comparison.earlier_part)
+    earlier = quantiles_us(reader.latency_bins(part) if comparison.has_growth else {})
     median, median_before = quantiles[0.5], earlier[0.5]
     return [
         replace(requests, metric=None, fact=f"{rate // 100}.{rate % 100:02d} a minute"),
@@ -152,7 +156,7 @@ def _cards(
             value=render_latency(median),
             exact=f"p99 {render_latency(quantiles[0.99])}; "
             f"{format_exact_count(total.timed_requests)} requests were timed",
-            change=change_between(round(median or 0), round(median_before or 0)),
+            change=change_in(comparison, round(median or 0), round(median_before or 0)),
             has_tone=True,
             fact=f"p95 {render_latency(quantiles[0.95])}",
         ),
@@ -163,7 +167,7 @@ def _cards(
             value=format_percent(total.cache_read_input_tokens, total.input_tokens),
             exact=f"{format_exact_count(total.cache_read_input_tokens)} of "
             f"{format_exact_count(total.input_tokens)} input tokens",
-            change=change_between(_cache_share(total), _cache_share(before)),
+            change=change_in(comparison, _cache_share(total), _cache_share(before)),
             fact="of input tokens",
         ),
         replace(cost, metric=None),

@@ -9,10 +9,11 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.frame import NAMES, PAGE_ONLY
 from outlay.web.dashboard.usage_pages import GROUPINGS, Crumb, Subject, render_usage
-from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import OWN_QUERY, check_names, read_own_query
+from outlay.web.http.auth import OnPage
+from outlay.web.http.params import OWN_QUERY, own_usage_only
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
@@ -36,6 +37,6 @@ def get_my_usage(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.OWN_USAGE))]
 ) -> Response:
     """The page."""
-    check_names(request.query_params, OWN_QUERY | PAGE_ONLY)
-    query = read_own_query(request.query_params, actor, services_of(request).analytics)
+    params = page_params(request, OWN_QUERY | PAGE_ONLY)
+    query = own_usage_only(actor, page_query(request, params, actor))
     return render_usage(request, actor, query, ME)

@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.policy import Permission
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.frame import NAMES, PAGE_ONLY
 from outlay.web.dashboard.usage_pages import Crumb, Subject, render_usage
-from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import QUERY, check_names, read_query
+from outlay.web.http.auth import OnPage
+from outlay.web.http.params import QUERY
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
@@ -30,6 +31,6 @@ def get_organization_analytics(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
     """The page."""
-    check_names(request.query_params, QUERY | PAGE_ONLY)
-    query = read_query(request.query_params, actor, services_of(request).analytics)
+    params = page_params(request, QUERY | PAGE_ONLY)
+    query = page_query(request, params, actor)
     return render_usage(request, actor, query, ORGANIZATION)

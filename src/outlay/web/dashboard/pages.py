@@ -12,7 +12,10 @@ from starlette.responses import HTMLResponse
 
 from outlay.domain.actor import Actor, Role
 from outlay.domain.errors import OutlayError
-from outlay.web.dashboard import formatting
+from outlay.domain.period import Period
+from outlay.web.dashboard import dates, formatting
+from outlay.web.dashboard.asking import refused_of
+from outlay.web.dashboard.dates import describe_clock
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
 from outlay.web.http.auth import request_id_of, services_of, session_actor
@@ -65,7 +68,7 @@ environment = Environment(
     lstrip_blocks=True,
 )
 environment.globals.update(
-    static_url=static_url, embed_json=embed_json, format=formatting, modules=MODULES
+    static_url=static_url, embed_json=embed_json, format=formatting, dates=dates, modules=MODULES
 )
 
 
@@ -79,10 +82,15 @@ def render_page(
 ) -> HTMLResponse:
     """A page in its shell, or its inside alone for the fragment navigator."""
     theme = request.cookies.get(THEME_COOKIE, "system")
+    period: Period | None = context.get("period")
+    zone = period.timezone if period else actor.timezone if actor else "UTC"
     is_fragment = request.headers.get(FRAGMENT_HEADER) == "page"
+    if status == 200 and refused_of(request).errors:
+        status = 400
     body = environment.get_template(template).render(
         actor=actor,
         theme=theme if theme in THEMES else "system",
+        page_zone=zone,
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         shell=None if actor is None or is_fragment else shell_of(request, actor),
@@ -92,7 +100,7 @@ def render_page(
     tag = _tag_of(body)
     headers = {"Vary": "X-Fragment", "ETag": tag}
     if "freshness" in context:
-        headers["Outlay-As-Of"] = f"{context['freshness'].data_through:%H:%M:%S} UTC"
+        headers["Outlay-As-Of"] = describe_clock(context["freshness"].data_through, zone)
     if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
         return HTMLResponse(b"", 304, headers=headers)
     return HTMLResponse(body, status, headers=headers)

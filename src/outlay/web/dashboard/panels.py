@@ -11,6 +11,7 @@ from outlay.domain.result import Comparison, EntryKind
 from outlay.services.bundle import Services
 from outlay.services.palette import remember_slots
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.compared import compared_data
 from outlay.web.dashboard.frame import FILTER_OF, METRICS
 from outlay.web.dashboard.ranking import Ranking, rank_entries
 from outlay.web.http.rendering import render_series
@@ -60,6 +61,7 @@ def panel_of(
             "display": display,
             "noun": dimension.noun,
             "filter": FILTER_OF[dimension],
+            "compared": compared_data(comparison),
         },
         filter_name=FILTER_OF[dimension],
         overlaps=not dimension.is_single_valued,

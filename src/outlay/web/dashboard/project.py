@@ -18,6 +18,7 @@ from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.services.bundle import Services
 from outlay.services.labels import mark_deleted
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.dashboard.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.links import Links
@@ -37,7 +38,7 @@ from outlay.web.dashboard.usage_pages import (
 )
 from outlay.web.http.auth import OnPage, is_secure, services_of
 from outlay.web.http.ownership import own_keys_only, own_requests_only
-from outlay.web.http.params import COMMON, check_names, read_query
+from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
 
 router = Router(prefix="/project", include_in_schema=False)
@@ -128,9 +129,9 @@ def read_project(
     `more` are parameters that the page reads itself.
     """
     services = services_of(request)
-    check_names(request.query_params, PARAMETERS | more)
+    params = page_params(request, PARAMETERS | more)
     project = services.usage_tables.project(actor.organization_id, project_id)
-    query = read_query(request.query_params, actor, services.analytics)
+    query = page_query(request, params, actor)
     query = query.only(Dimension.PROJECT, project_id)
     return project, own_keys_only(actor, query, Permission.PROJECT_USAGE)
 

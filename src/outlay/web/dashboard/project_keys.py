@@ -13,11 +13,13 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.measure import Rank
 from outlay.domain.organization import ApiKey
+from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, has, is_limited
 from outlay.domain.query import MAX_TOP
 from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind
 from outlay.kit.clock import from_us
 from outlay.services.labels import mark_deleted
+from outlay.web.dashboard.dates import describe_day, describe_step
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
@@ -101,9 +103,11 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             key=key,
             status=key.status_at(now_us),
             creator=creators.get(key.member_id, "–"),
-            created=from_us(key.created_at_us).strftime("%Y-%m-%d") if key.created_at_us else "–",
+            created=describe_day(from_us(key.created_at_us), query.period.timezone)
+            if key.created_at_us
+            else "–",
             statistics=frame["links"].travel(f"/project/{project_id}/keys/{key.api_key_id}"),
-            used=_usage(found, used.get(key.api_key_id)),
+            used=_usage(found, query.interval, used.get(key.api_key_id)),
         )
         for key in keys
     ]
@@ -141,7 +145,7 @@ def _status(request: Request) -> str:
     return status
 
 
-def _usage(found: Breakdown, entry: Entry | None) -> KeyUsage:
+def _usage(found: Breakdown, interval: Interval, entry: Entry | None) -> KeyUsage:
     total = entry.total if entry else ZERO
     steps: Sequence[int] = sorted(entry.by_step) if entry else []
     values = [
@@ -152,7 +156,7 @@ def _usage(found: Breakdown, entry: Entry | None) -> KeyUsage:
         exact_requests=format_exact_count(total.requests),
         cost=format_money(total.cost_pusd),
         exact_cost=format_exact_money(total.cost_pusd),
-        last=found.steps[steps[-1]].label.replace("T", " ") if steps else "–",
+        last=describe_step(found.steps[steps[-1]], interval) if steps else "–",
         sparkline=draw_sparkline(values, []) if entry else None,
     )
 

@@ -79,6 +79,19 @@ def change_between(current: int, earlier: int, *, signed: bool = False) -> Chang
     )
 
 
+UNKNOWN_CHANGE: Final = Change(text="", is_up=False, is_down=False, is_strong=False)
+"""Where there is nothing to measure against: no chip, no figure."""
+
+
+def change_in(
+    comparison: Comparison, current: int, earlier: int, *, signed: bool = False
+) -> Change:
+    """The change of a number of a comparison; none to show where it has no growth."""
+    if not comparison.has_growth:
+        return UNKNOWN_CHANGE
+    return change_between(current, earlier, signed=signed)
+
+
 def rank_entries(
     comparison: Comparison, metric: Rank, remembered: Mapping[str, int], shown: int = SHOWN
 ) -> Ranking:
@@ -130,7 +143,7 @@ def _ranking(
                 running=format_percent(running, whole, 0),
                 bar=value * BAR // longest if longest else 0,
                 tick=earlier * BAR // longest if longest and earlier else None,
-                change=change_between(value, earlier, signed=True),
+                change=change_in(comparison, value, earlier, signed=True),
             )
         )
     return Ranking(
@@ -138,7 +151,7 @@ def _ranking(
         rows=tuple(rows),
         total=format_rank(total, metric),
         exact_total=format_exact_rank(total, metric),
-        total_change=change_between(total, before),
+        total_change=change_in(comparison, total, before),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Final
 
 from fastapi import Depends
@@ -13,6 +14,7 @@ from outlay.domain.policy import Permission
 from outlay.domain.reconciliation import ReconciledLine, Reconciliation
 from outlay.kit.clock import from_us
 from outlay.services.reconciling import FORMATS
+from outlay.web.dashboard.dates import describe_moment, describe_range
 from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
 from outlay.web.dashboard.pages import render_page
 from outlay.web.http.auth import OnPage, services_of
@@ -27,7 +29,7 @@ SHOWN_LINES: Final = 500
 class Line:
     """A day, project and model."""
 
-    day: str
+    day: date
     project: str
     model: str
     recorded: str
@@ -58,7 +60,7 @@ def get_reconciliation(
         "reconciliation.html",
         actor=actor,
         title="Reconciliation",
-        bills={one.reconciliation_id: _title(one) for one in known},
+        bills={one.reconciliation_id: _title(one, actor.timezone) for one in known},
         chosen=chosen,
         cards=[] if chosen is None else _cards(chosen),
         shows_all=shows_all,
@@ -68,11 +70,10 @@ def get_reconciliation(
     )
 
 
-def _title(found: Reconciliation) -> str:
-    made = from_us(found.created_at_us)
-    return (
-        f"{found.provider}, {found.from_date} to {found.to_date} (compared {made:%Y-%m-%d %H:%M})"
-    )
+def _title(found: Reconciliation, timezone: str) -> str:
+    made = describe_moment(from_us(found.created_at_us), timezone)
+    billed = describe_range(found.from_date, found.to_date)
+    return f"{found.provider}, {billed} (compared {made})"
 
 
 def _cards(found: Reconciliation) -> list[tuple[str, str, str, str]]:
@@ -105,7 +106,7 @@ def _cards(found: Reconciliation) -> list[tuple[str, str, str, str]]:
 
 def _line(line: ReconciledLine) -> Line:
     return Line(
-        day=line.day.isoformat(),
+        day=line.day,
         project=line.project_name,
         model=line.model,
         recorded=format_money(line.recorded_pusd),

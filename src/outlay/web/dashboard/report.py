@@ -14,27 +14,31 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare, earlier_of
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.measure import Rank
-from outlay.domain.period import Interval, parse_zone, period_of_dates
+from outlay.domain.period import FIRST_DATE, Interval, Period, parse_zone, period_of_dates
 from outlay.domain.policy import Permission
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.services.palette import remember_slots
+from outlay.web.dashboard.asking import page_params, page_period, refuse, refused_of
 from outlay.web.dashboard.columns import Columns, draw_columns
-from outlay.web.dashboard.frame import FILTER_OF, describe_date, describe_dates
+from outlay.web.dashboard.compared import describe_compared
+from outlay.web.dashboard.dates import describe_date, describe_dates
+from outlay.web.dashboard.frame import FILTER_OF
 from outlay.web.dashboard.headlines import Card, cards_of, driver_of, error_card
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.ranking import SHOWN, Ranking, rank_entries
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import check_names, read_choice, read_text
+from outlay.web.http.params import read_choice, read_text
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
 
-PARAMETERS: Final = frozenset({"month", "of", "projectId", "groupId", "timezone"})
+PARAMETERS: Final = frozenset({"month", "of", "projectId", "groupId"})
 MONTHS_OFFERED: Final = 24
 
 SECTIONS: Final = {
@@ -73,12 +77,11 @@ def get_report(
 ) -> Response:
     """The page."""
     services = services_of(request)
-    # The form sends what is left empty, too.
-    params = QueryParams([pair for pair in request.query_params.multi_items() if pair[1]])
-    check_names(params, PARAMETERS)
-    timezone = read_text(params, "timezone") or actor.timezone
+    params = page_params(request, PARAMETERS)
+    carried = page_period(request, params, actor)
+    timezone = carried.timezone
     today = services.clock.now().astimezone(parse_zone(timezone)).date()
-    month = _month(read_text(params, "month"), today)
+    month = _month(request, params, carried, today)
     scope = read_choice(params, "of", Scope) or Scope.ORGANIZATION
     subjects = {scope: _subjects(services, actor, dimension) for scope, dimension in SCOPES.items()}
     subject_id = None
@@ -86,9 +89,11 @@ def get_report(
         subject_id = read_text(params, FILTER_OF[SCOPES[scope]]) or next(iter(subjects[scope]), "")
         if subject_id not in subjects[scope]:
             raise NotFound(f"There is no such {SCOPES[scope].noun}.")
+    period = period_of_dates(month, _following(month) - timedelta(days=1), timezone)
     query = UsageQuery(
         organization_id=actor.organization_id,
-        period=period_of_dates(month, _following(month) - timedelta(days=1), timezone),
+        period=period,
+        beside=earlier_of(period, Compare.PREVIOUS),
         measures=CORE_MEASURES,
         interval=Interval.DAY,
         group_by=Dimension.MODEL,
@@ -96,11 +101,9 @@ def get_report(
     )
     if subject_id and scope in SCOPES:
         query = query.only(SCOPES[scope], subject_id)
-    before = _previous(month)
     freshness = services.analytics.freshness()
-    comparisons = _compare(services, query, before, scope)
+    comparisons = _compare(services, query, scope)
     main = comparisons[Dimension.MODEL]
-    period = query.period
     return render_page(
         request,
         "report.html",
@@ -108,7 +111,8 @@ def get_report(
         title=f"{month:%B %Y} · Report",
         month=month,
         month_title=f"{month:%B %Y}",
-        months=_months(today),
+        months=_months(today, month),
+        refused=refused_of(request),
         scope=scope,
         scopes=list(Scope),
         subjects=subjects,
@@ -118,12 +122,12 @@ def get_report(
         if subject_id and scope in SCOPES
         else actor.organization_name,
         period=period,
-        dates=describe_dates(period),
+        range_dates=describe_dates(period),
         printed=describe_date(today),
         cards=_cards(main),
         driver=driver_of(main),
         comparison=main,
-        before_title=f"{before:%B}",
+        compared=describe_compared(main),
         columns=_columns(main),
         sections=[
             _section(services, query, dimension, comparison)
@@ -136,11 +140,8 @@ def get_report(
     )
 
 
-def _compare(
-    services: Services, query: UsageQuery, before: date, scope: Scope
-) -> Mapping[Dimension, Comparison]:
+def _compare(services: Services, query: UsageQuery, scope: Scope) -> Mapping[Dimension, Comparison]:
     """Each section against the month before, from one snapshot; without what it is about."""
-    earlier = period_of_dates(before, _following(before) - timedelta(days=1), query.period.timezone)
     with services.analytics.read() as reader:
         return {
             dimension: services.analytics.compare_in(
@@ -150,7 +151,6 @@ def _compare(
                     group_by=dimension,
                     interval=Interval.DAY if dimension is Dimension.MODEL else Interval.TOTAL,
                 ),
-                earlier,
             )
             for dimension in SECTIONS
             if dimension is not SCOPES.get(scope)
@@ -200,28 +200,38 @@ def _exports(
     ]
 
 
-def _month(text: str | None, today: date) -> date:
-    """The first day of a month such as `2026-11`; or of the last one that is over."""
-    if text is None:
-        return _previous(today.replace(day=1))
+def _month(request: Request, params: QueryParams, carried: Period, today: date) -> date:
+    """The first day of the month that is asked for; of the last day of a period carried along."""
+    usual = min(carried.to_date, today).replace(day=1)
+    try:
+        text = read_text(params, "month")
+        return usual if text is None else _parse_month(text, today)
+    except Invalid as error:
+        refuse(request, "month", error.message)
+        return usual
+
+
+def _parse_month(text: str, today: date) -> date:
+    """The first day of a month such as `2026-11`."""
     try:
         month = date.fromisoformat(f"{text}-01")
-    except ValueError as error:
-        raise Invalid(
-            f"month must be one such as 2026-11, not {text[:40]!r}", field="month"
-        ) from error
+    except ValueError:
+        month = None
+    if month is None or not month >= FIRST_DATE:
+        raise Invalid(f"month must be one such as 2026-11, not {text[:40]!r}", field="month")
     if month > today:
         raise Invalid("that month has not begun yet", field="month")
     return month
 
 
-def _months(today: date) -> Mapping[str, str]:
-    found = {}
-    month = today.replace(day=1)
-    for _ in range(MONTHS_OFFERED):
-        found[f"{month:%Y-%m}"] = f"{month:%B %Y}"
-        month = _previous(month)
-    return found
+def _months(today: date, shown: date) -> Mapping[str, str]:
+    """The months offered: the last ones, and the one that is shown."""
+    months = [today.replace(day=1)]
+    while len(months) < MONTHS_OFFERED:
+        months.append(_previous(months[-1]))
+    if shown not in months:
+        months.append(shown)
+    return {f"{month:%Y-%m}": f"{month:%B %Y}" for month in months}
 
 
 def _previous(month: date) -> date:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,6 +21,7 @@ from outlay.domain.result import Breakdown
 from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
 from outlay.storage.ledger.log import LoggedEvent, LogPosition
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.formatting import (
     format_exact_count,
     format_exact_money,
@@ -44,9 +44,7 @@ from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import (
     COMMON,
-    check_names,
     read_number,
-    read_query,
     read_text,
     read_usd,
 )
@@ -113,12 +111,10 @@ class Detail:
 def get_requests(request: Request, actor: Reader) -> Response:
     """The page; with `id` one request stands beside the list."""
     services = services_of(request)
-    # A form sends what is left empty, too.
-    params = QueryParams([pair for pair in request.query_params.multi_items() if pair[1]])
-    check_names(params, LOG)
+    params = page_params(request, LOG)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
-    query = own_requests_only(actor, read_query(params, actor, services.analytics, group_by=None))
+    query = own_requests_only(actor, page_query(request, params, actor, group_by=None))
     latency_ms = read_number(params, "minLatencyMs", None, least=0, most=MAX_LATENCY_MS)
     min_cost = read_usd(params, "minCost")
     cursor = read_text(params, "cursor")

@@ -13,6 +13,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import DISCOVERABLE, Discovered
 from outlay.domain.money import render_usd
 from outlay.domain.organization import Member
+from outlay.domain.period import parse_zone
 from outlay.domain.policy import Permission, grantable_scopes, has, is_limited, may_manage
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.domain.upstream import BASE_URLS
@@ -306,12 +307,13 @@ def _section(request: Request, actor: Actor, name: str, **context: Any) -> Respo
     sections = [item for item in SETTINGS if item.permission is None or has(actor, item.permission)]
     path = f"/settings/{name}"
     section = next(item for item in SETTINGS if item.path == path)
+    zone = parse_zone(actor.timezone)
     return render_page(
         request,
         f"settings/{name}.html",
         actor=actor,
         title=section.title,
         sections=sections,
-        from_us=from_us,
+        from_us=lambda us: from_us(us).astimezone(zone),
         **context,
     )

@@ -16,6 +16,7 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.frame import frame_of
 from outlay.web.dashboard.headlines import cards_of, describe_totals, driver_of, error_card
 from outlay.web.dashboard.pages import render_page
@@ -130,6 +131,7 @@ def usage_context(
         "driver": driver_of(comparison),
         "panels": panels,
         "comparison": comparison,
+        "compared": describe_compared(comparison),
         "window_words": describe_totals(total),
     }
 

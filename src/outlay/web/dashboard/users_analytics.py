@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import Depends
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES
 from outlay.services.usage_tables import UserSort, UserView
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.frame import PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.headlines import describe_totals
 from outlay.web.dashboard.links import Links
@@ -26,9 +26,7 @@ from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import (
     COMMON,
     FILTERS,
-    check_names,
     read_choice,
-    read_query,
     read_user_view,
 )
 from outlay.web.http.routes import Router
@@ -98,12 +96,10 @@ def get_users(
 ) -> Response:
     """The page."""
     services = services_of(request)
-    # A form sends what is left empty, too.
-    params = QueryParams([pair for pair in request.query_params.multi_items() if pair[1]])
-    check_names(params, COMMON | OWN | PAGE_ONLY)
+    params = page_params(request, COMMON | OWN | PAGE_ONLY)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
-    query = read_query(params, actor, services.analytics, group_by=None)
+    query = page_query(request, params, actor, group_by=None)
     query = replace(
         query,
         interval=Interval.TOTAL,

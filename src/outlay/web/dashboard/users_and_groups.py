@@ -30,6 +30,8 @@ from outlay.services.users_and_groups import (
     top_of,
 )
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.asking import page_params, page_query
+from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.formatting import format_count, format_exact_count
 from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, frame_of
 from outlay.web.dashboard.headlines import Card, cards_of, describe_totals
@@ -45,7 +47,7 @@ from outlay.web.dashboard.ranking import SHOWN, Ranking, rank_entries
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.dashboard.user_rows import UserLine, line_of_entry, line_of_row
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import COMMON, check_names, read_choice, read_query
+from outlay.web.http.params import COMMON, read_choice
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
@@ -111,10 +113,10 @@ def get_users_and_groups(
 ) -> Response:
     """The page."""
     services = services_of(request)
-    check_names(request.query_params, PARAMETERS)
+    params = page_params(request, PARAMETERS)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
-    query = read_query(request.query_params, actor, services.analytics, group_by=None)
+    query = page_query(request, params, actor, group_by=None)
     freshness = services.analytics.freshness()
     with services.analytics.read() as reader:
         found = read_users_and_groups_in(reader, services.analytics, query)
@@ -133,6 +135,7 @@ def get_users_and_groups(
         title=SUBJECT.title,
         subject=SUBJECT,
         tiles=_tiles(users, found),
+        compared=describe_compared(users),
         users=_side(services, query, users, freshness, found),
         groups=_side(services, query, groups, freshness, found),
         tables={

@@ -12,18 +12,12 @@ from starlette.datastructures import QueryParams
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare, Earlier, earlier_of
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
-from outlay.domain.period import (
-    Compare,
-    Interval,
-    Period,
-    Preset,
-    choose_interval,
-    compared_period,
-)
+from outlay.domain.period import PRESETS_BY_NAME, Interval, Period, Preset, choose_interval
 from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.services.analytics import Analytics
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort, UserView
@@ -43,8 +37,11 @@ FILTERS: Final[Mapping[str, Dimension]] = {
 }
 """Repeatable filters: values of one are alternatives, different ones must all hold."""
 
-COMMON: Final = frozenset({"from", "to", "preset", "timezone", *FILTERS})
+PERIOD: Final = frozenset({"from", "to", "preset", "timezone"})
 COMPARE: Final = frozenset({"compare", "compareFrom"})
+CARRIED: Final = PERIOD | COMPARE
+"""What travels from page to page; `static/js/navigate.js` has the same list."""
+COMMON: Final = PERIOD | frozenset(FILTERS)
 QUERY: Final = COMMON | {"groupBy", "bucket", "top", "rankBy"}
 
 OWN_QUERY: Final = QUERY - {"userId", "memberId", "groupId"}
@@ -76,7 +73,7 @@ def check_names(
 def read_period(params: QueryParams, actor: Actor, analytics: Analytics, default: Preset) -> Period:
     """The period that `preset`, or `from` and `to`, mean in `timezone`."""
     from_date, to_date = _date(params, "from"), _date(params, "to")
-    preset = read_choice(params, "preset", Preset)
+    preset = _preset(params)
     if preset is None and from_date is None and to_date is None:
         preset = default
     return analytics.resolve_period(
@@ -94,6 +91,7 @@ def read_query(
     analytics: Analytics,
     *,
     default_preset: Preset = Preset.LAST_30_DAYS,
+    default_compare: Compare = Compare.NONE,
     group_by: Dimension | None = Dimension.MODEL,
     levels: int = 1,
 ) -> UsageQuery:
@@ -112,6 +110,7 @@ def read_query(
     return UsageQuery(
         organization_id=actor.organization_id,
         period=period,
+        beside=read_comparison(params, period, default_compare),
         measures=CORE_MEASURES,
         interval=read_interval(params, period),
         group_by=dimensions[0] if dimensions else group_by,
@@ -145,23 +144,25 @@ def read_group_by(params: QueryParams) -> tuple[Dimension, ...]:
     )
 
 
-def read_comparison(params: QueryParams, period: Period) -> Period | None:
-    """What a period is to be set beside, None when nothing is asked for."""
+def read_comparison(
+    params: QueryParams, period: Period, default: Compare = Compare.NONE
+) -> Earlier | None:
+    """What a period is to be compared with, None for nothing."""
     compare, since = read_choice(params, "compare", Compare), _date(params, "compareFrom")
-    if compare is None:
-        if since is not None:
-            raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
-        return None
     if since is not None and compare is not Compare.CUSTOM:
         raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
-    return compared_period(period, compare, since)
+    return earlier_of(period, compare or default, since)
 
 
 def read_own_query(
     params: QueryParams, actor: Actor, analytics: Analytics, *, levels: int = 1
 ) -> UsageQuery:
-    """The question of a query string about the actor's own usage: what is put down to them."""
-    query = read_query(params, actor, analytics, levels=levels)
+    """The question of a query string about the actor's own usage."""
+    return own_usage_only(actor, read_query(params, actor, analytics, levels=levels))
+
+
+def own_usage_only(actor: Actor, query: UsageQuery) -> UsageQuery:
+    """The question about what is put down to the actor."""
     return replace(query, filters={**query.filters, Dimension.USER: (actor.member_id,)})
 
 
@@ -216,6 +217,14 @@ def read_text(params: QueryParams, name: str) -> str | None:
     if len(values) > 1:
         raise Invalid(f"{name} may be given once only", field=name)
     return values[0] if values and values[0] else None
+
+
+def _preset(params: QueryParams) -> Preset | None:
+    """The preset that is named, in whatever case."""
+    text = read_text(params, "preset")
+    if text is None:
+        return None
+    return PRESETS_BY_NAME.get(text.lower()) or _parse_choice(text, "preset", Preset)
 
 
 def _date(params: QueryParams, name: str) -> date | None:

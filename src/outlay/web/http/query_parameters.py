@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
-from outlay.domain.period import Compare, Interval, Preset
+from outlay.domain.period import PRESETS_BY_NAME, Interval, Preset
 from outlay.domain.query import MAX_TOP
 from outlay.services.reports import ReportFormat
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort
@@ -15,12 +16,25 @@ from outlay.web.http.params import DEFAULT_TOP, FILTERS
 _DIMENSIONS: Final = "|".join(Dimension)
 _MANY: Final = {"type": "array", "items": {"type": "string"}}
 _DAY: Final = {"type": "string", "format": "date"}
+
+
+def _any_case(text: str) -> str:
+    """A pattern of a word in whatever case."""
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in text)
+
+
 _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "from": (_DAY, "First local day, instead of `preset`."),
     "to": (_DAY, "Last local day, inclusive."),
     "preset": (
-        {"type": "string", "enum": [*Preset], "default": Preset.LAST_30_DAYS},
-        "A period that moves with the clock.",
+        {
+            "type": "string",
+            "pattern": f"^({'|'.join(map(_any_case, PRESETS_BY_NAME))})$",
+            "default": Preset.LAST_30_DAYS,
+            "example": Preset.LAST_MONTH,
+        },
+        f"A period that moves with the clock: one of {', '.join(Preset)}. Case does not matter "
+        "(`24H`, `All`), and `1M` is `30d`; `meta.preset` has the name as it stands here.",
     ),
     "timezone": ({"type": "string"}, "IANA name; the organization's if not given."),
     "groupBy": (
@@ -48,7 +62,9 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "rankBy": ({"type": "string", "enum": [*Rank], "default": Rank.COST}, "What decides who is."),
     "compare": (
         {"type": "string", "enum": [*Compare]},
-        "Sets another period of the same length beside this one, step by step.",
+        "Sets an earlier period beside this one, step by step: `previous` is the calendar "
+        "predecessor of a calendar period and as many days just before any other, `year` the "
+        "same dates a year before.",
     ),
     "compareFrom": (_DAY, "First local day of that period, with compare=custom."),
     "shape": (

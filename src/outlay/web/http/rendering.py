@@ -10,7 +10,7 @@ from starlette.responses import Response
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import MEASURES_BY_NAME, Rank, Unit
 from outlay.domain.money import render_usd
-from outlay.domain.period import Period
+from outlay.domain.period import Period, Step, bucket_start
 from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import (
     ZERO,
@@ -116,6 +116,22 @@ def render_period(period: Period) -> Json:
     }
 
 
+def render_compared(comparison: Comparison) -> Json:
+    """What an answer says about the earlier period it is compared with; nothing without one."""
+    if not comparison.is_compared:
+        return {}
+    first = comparison.first_event
+    return {
+        "earlier": {
+            **render_period(comparison.earlier_period),
+            "compare": comparison.compare.value,
+            "firstRecord": first and render_instant(first),
+            "onRecord": comparison.on_record.value,
+        },
+        "earlierPart": render_period(comparison.earlier_part),
+    }
+
+
 def render_activity(
     query: UsageQuery,
     result: Breakdown,
@@ -135,7 +151,7 @@ def render_activity(
             ],
             **_earlier_step(comparison, index),
         }
-        for index, point in enumerate(render_points(query, result, freshness))
+        for index, point in enumerate(render_points(result, freshness))
     ]
     meta = render_meta(query, result.total, freshness, result.entries)
     totals = {
@@ -145,8 +161,7 @@ def render_activity(
         ],
     }
     if comparison is not None:
-        meta["earlier"] = render_period(comparison.earlier_period)
-        meta["earlierPart"] = render_period(comparison.earlier_part)
+        meta.update(render_compared(comparison))
         totals["earlier"] = render_totals(comparison.earlier_total, CORE_MEASURES)
     levels = (result.group_by, query.then_by)
     return {
@@ -161,8 +176,10 @@ def _earlier_step(comparison: Comparison | None, index: int) -> Json:
     if comparison is None:
         return {}
     steps = comparison.earlier_steps
-    found = render_totals(steps[index], CORE_MEASURES) if index < len(steps) else None
-    return {"earlier": found}
+    if index >= len(steps):
+        return {"earlier": None}
+    when = render_window(comparison.earlier_windows[index])
+    return {"earlier": {**when, **render_totals(steps[index], CORE_MEASURES)}}
 
 
 def _earlier_entry(comparison: Comparison | None, entry: Entry) -> Json:
@@ -195,13 +212,12 @@ def render_series(
     """The answer as series over the steps, for charts: a tenth of the size of the items."""
     result = comparison.current
     meta = render_meta(query, result.total, freshness, result.entries)
-    meta["earlier"] = render_period(comparison.earlier_period)
-    meta["earlierPart"] = render_period(comparison.earlier_part)
+    meta.update(render_compared(comparison))
     indexes = range(len(result.steps))
     return {
         "groupBy": result.group_by and result.group_by.value,
         "interval": query.interval.value,
-        "points": render_points(query, result, freshness),
+        "points": render_points(result, freshness),
         "series": [
             {
                 "key": entry.key,
@@ -218,6 +234,7 @@ def render_series(
         "totals": {**_columns([result.at(index) for index in indexes])},
         "earlier": {
             **_columns(comparison.earlier_steps),
+            "points": [render_window(step) for step in comparison.earlier_windows],
             "total": _ranked(comparison.earlier_total),
         },
         "total": _ranked(result.total),
@@ -225,20 +242,24 @@ def render_series(
     }
 
 
-def render_points(query: UsageQuery, result: Breakdown, freshness: Freshness) -> list[Json]:
-    """When each step is, and whether it is still filling in."""
-    points = []
-    for index, step in enumerate(result.steps):
-        end = result.steps[index + 1].start if index + 1 < len(result.steps) else query.period.end
-        points.append(
-            {
-                "date": step.label,
-                "start": step.start.isoformat(),
-                "end": end.astimezone(step.start.tzinfo).isoformat(),
-                "incomplete": step.start <= freshness.data_through < end,
-            }
-        )
-    return points
+def render_window(step: Step) -> Json:
+    """When a step is."""
+    end = bucket_start(step.end_bucket).astimezone(step.start.tzinfo)
+    return {"date": step.label, "start": step.start.isoformat(), "end": end.isoformat()}
+
+
+def render_points(result: Breakdown, freshness: Freshness) -> list[Json]:
+    """When each step is, and how far what it says can be taken for all there is."""
+    through = freshness.data_through
+    return [
+        {
+            **render_window(step),
+            "incomplete": through < bucket_start(step.end_bucket),
+            "pending": through < step.start,
+            "partial": step.is_cut,
+        }
+        for step in result.steps
+    ]
 
 
 def _columns(steps: Sequence[Totals]) -> Json:

@@ -49,7 +49,7 @@ class UsageArea extends Chart {
 
   /** The period before, step by step, while everything is shown. @returns {number[]} */
   before() {
-    return this.hiddenKeys.size ? [] : this.data.usage.earlier[this.metric].slice(0, this.shown.points.length);
+    return this.hiddenKeys.size || !this.data.compared ? [] : this.data.usage.earlier[this.metric].slice(0, this.shown.points.length);
   }
 
   /** @override @param {Band[]} visible */

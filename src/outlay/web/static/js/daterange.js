@@ -15,7 +15,7 @@ class DateRange extends HTMLElement {
     this.from = /** @type {HTMLInputElement} */ (form.elements.namedItem("from"));
     this.to = /** @type {HTMLInputElement} */ (form.elements.namedItem("to"));
     this.latest = parse(this.dataset.latest ?? render(Date.now()));
-    const shown = new Date(parse(this.to.value));
+    const shown = new Date(parse(this.to.value) || this.latest);
     this.month = Date.UTC(shown.getUTCFullYear(), shown.getUTCMonth(), 1);
     this.picking = false;
     for (const field of [this.from, this.to]) field.addEventListener("input", () => this.draw());

@@ -36,7 +36,9 @@ export async function go(url, push = true, keepScroll = false) {
     if (isElsewhere && push && !keepScroll) scrollTo(0, 0);
     markCurrent();
     document.dispatchEvent(new CustomEvent("navigated"));
-    restoreFocus(focused);
+    const refused = /** @type {HTMLElement|null} */ (page.querySelector("[aria-invalid=true]"));
+    if (refused) refused.focus();
+    else restoreFocus(focused);
     announce(document.title);
   } catch (error) {
     if (request.signal.aborted) return;
@@ -105,12 +107,15 @@ export function stay(href) {
   return url.href;
 }
 
-/** Takes the period along to another page. @param {HTMLAnchorElement} link */
+/** What travels from page to page; `web/http/params.py` has the same list. */
+const CARRIED = ["preset", "from", "to", "timezone", "compare", "compareFrom"];
+
+/** Takes the period and what it is compared with along to another page. @param {HTMLAnchorElement} link */
 export function carryPeriod(link) {
   const url = new URL(link.href);
   const here = new URL(location.href).searchParams;
   if (url.pathname.startsWith("/settings")) return;
-  for (const name of ["preset", "from", "to", "timezone"]) {
+  for (const name of CARRIED) {
     const value = here.get(name);
     if (value) url.searchParams.set(name, value);
   }
