@@ -20,6 +20,7 @@ from outlay.domain.result import Comparison, Totals
 from outlay.services.analytics import PERCENTILES, LatencyValue, quantiles_us
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
@@ -221,7 +222,9 @@ def _errors(services: Services, reader: CubeReader, query: UsageQuery) -> Panel 
         top=SHOWN,
         ranks=(Rank.REQUESTS,),
     )
-    return panel_of(services, reader, failed, services.analytics.compare_in(reader, failed))
+    comparison = services.analytics.compare_in(reader, failed)
+    colours = colours_of(services, query.organization_id, Dimension.STATUS, ranked_in(comparison))
+    return panel_of(services, reader, failed, comparison, colours)
 
 
 def _top(

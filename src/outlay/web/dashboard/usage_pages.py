@@ -16,6 +16,7 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.frame import frame_of
 from outlay.web.dashboard.headlines import cards_of, describe_totals, driver_of, error_card
 from outlay.web.dashboard.pages import render_page
@@ -73,8 +74,14 @@ def compare_views(
     ]
     compared = [services.analytics.compare_in(reader, one) for one in asked]
     panels = [
-        panel_of(services, reader, one, comparison)
-        for one, comparison in zip(asked, compared, strict=True)
+        panel_of(
+            services,
+            reader,
+            one,
+            comparison,
+            colours_of(services, query.organization_id, dimension, ranked_in(comparison)),
+        )
+        for dimension, one, comparison in zip(dimensions, asked, compared, strict=True)
     ]
     return compared[0], panels
 

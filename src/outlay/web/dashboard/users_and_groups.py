@@ -17,7 +17,6 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Comparison, Freshness
 from outlay.services.bundle import Services
-from outlay.services.palette import distinct_slots, remember_slots
 from outlay.services.usage_tables import UserView
 from outlay.services.users_and_groups import (
     COMBINED,
@@ -30,6 +29,7 @@ from outlay.services.users_and_groups import (
     top_of,
 )
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.formatting import format_count, format_exact_count
 from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, frame_of
 from outlay.web.dashboard.headlines import Card, cards_of, describe_totals
@@ -52,6 +52,9 @@ router = Router(include_in_schema=False)
 
 PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
 OVERVIEW_ROWS: Final = 100
+BARS: Final = {Rank.COST: "spend", Rank.REQUESTS: "requests"}
+"""What users and groups are ranked by, each in a card of its own."""
+
 FILTERS: Final = {"userId": "Users", "projectId": "Projects", "groupId": "User groups"}
 SUBJECT: Final = Subject(
     title="Users & groups",
@@ -182,9 +185,9 @@ def _side(
     current = comparison.current
     dimension = current.group_by or Dimension.USER
     noun = "user" if dimension is Dimension.USER else "group"
-    slots = remember_slots(services.directory, query.organization_id, dimension, current.entries)
     shown = top_of(current, Rank.COST, SHOWN)
-    colours = distinct_slots([entry.key for entry in shown], slots)
+    lists = [*ranked_in(comparison, BARS, TOP_BY_COST), shown]
+    slots = colours_of(services, query.organization_id, dimension, lists)
     what = "Top 10 users" if noun == "user" else "User groups"
     bars = [
         BarCard(
@@ -193,7 +196,7 @@ def _side(
             metric=metric,
             ranking=rank_entries(comparison, metric, slots, shown=TOP_BY_COST),
         )
-        for metric, title in ((Rank.COST, "spend"), (Rank.REQUESTS, "requests"))
+        for metric, title in BARS.items()
     ]
     of = found.active[dimension]
     overall = _overall(current, found) if dimension is Dimension.USER else ([], [])
@@ -205,7 +208,7 @@ def _side(
                 query,
                 current,
                 freshness,
-                [*lines_of_entries(current, shown, colours, cost_per_request), *overall[0]],
+                [*lines_of_entries(current, shown, slots, cost_per_request), *overall[0]],
                 title=f"Spend per request by {noun}",
                 unit="usd-each",
                 of=of,
@@ -218,7 +221,7 @@ def _side(
                 query,
                 current,
                 freshness,
-                [*lines_of_entries(current, shown, colours, tokens_of), *overall[1]],
+                [*lines_of_entries(current, shown, slots, tokens_of), *overall[1]],
                 title=f"Tokens per {noun}",
                 unit="count",
                 of=of,
