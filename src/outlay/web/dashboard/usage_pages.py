@@ -59,6 +59,8 @@ class Subject:
     lede: str
     export: str
     """The path of the same numbers as CSV; empty for none."""
+    ranking: str = ""
+    """The path of the complete rankings that its cards show the top of; empty for none."""
     groupings: Mapping[Dimension, str] = field(default_factory=lambda: GROUPINGS)
     """What one may group by, anew from the server."""
     filters: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Users & groups: who and which groups spend what, apart and together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -17,7 +17,7 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Comparison, Freshness
 from outlay.services.bundle import Services
-from outlay.services.usage_tables import UserView
+from outlay.services.usage_tables import UserSort, UserView
 from outlay.services.users_and_groups import (
     COMBINED,
     TOP_BY_COST,
@@ -40,17 +40,19 @@ from outlay.web.dashboard.lines import (
     lines_of_entries,
     tokens_of,
 )
+from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.ranking import SHOWN, Ranking, rank_entries
+from outlay.web.dashboard.sorting import SORTING, Column, heads_of, read_order
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
-from outlay.web.dashboard.user_rows import UserLine, line_of_entry, line_of_row
+from outlay.web.dashboard.user_rows import UserLine, leads_to_user, line_of_entry, line_of_row
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON, check_names, read_choice, read_query
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
 
-PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
+PARAMETERS: Final = COMMON | {"bucket"} | SORTING | PAGE_ONLY
 OVERVIEW_ROWS: Final = 100
 BARS: Final = {Rank.COST: "spend", Rank.REQUESTS: "requests"}
 """What users and groups are ranked by, each in a card of its own."""
@@ -61,6 +63,7 @@ SUBJECT: Final = Subject(
     crumbs=(Crumb("Organization"),),
     lede="Who spends what, and in which user group. Filters hold together.",
     export="/exports/report?groupBy=group,user,project",
+    ranking="/organization/ranking",
     groupings={},
 )
 
@@ -78,6 +81,16 @@ TABLE_TITLES: Final = {
     TableView.REQUESTS: "Top 20 users by requests",
     TableView.OVERVIEW: "Users overview",
 }
+
+
+OVERVIEW: Final = {
+    UserSort.NAME.value: Column("User", is_number=False),
+    UserSort.COST.value: Column("Cost"),
+    UserSort.REQUESTS.value: Column("Requests"),
+    UserSort.INPUT.value: Column("Input tokens"),
+    UserSort.OUTPUT.value: Column("Output tokens"),
+}
+"""What the table of all users is sorted by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +119,7 @@ class Side:
     bars: Sequence[BarCard]
     lines: Sequence[LineCard]
     filter_name: str
+    dimension: Dimension
 
 
 @router.get("/organization/users-and-groups")
@@ -125,9 +139,17 @@ def get_users_and_groups(
         groups = _compare(services, reader, query, Dimension.GROUP)
         frame = frame_of(request, reader, query, found.total, FILTERS)
         clashes = contradictions_in(reader, query) if not found.total.requests else []
+    order = read_order(request.query_params, OVERVIEW, UserSort.COST.value)
     everybody = services.usage_tables.users(
-        replace(query, interval=Interval.TOTAL), UserView(page_size=OVERVIEW_ROWS)
+        replace(query, interval=Interval.TOTAL),
+        UserView(
+            sort=UserSort(order.column),
+            is_descending=order.is_descending,
+            page_size=OVERVIEW_ROWS,
+        ),
     )
+    links: Links = frame["links"]
+    alone = leads_to_user(links, PARAMETERS - COMMON)
     view = read_choice(request.query_params, "view", TableView) or TableView.SPEND
     return render_page(
         request,
@@ -139,10 +161,13 @@ def get_users_and_groups(
         users=_side(services, query, users, freshness, found),
         groups=_side(services, query, groups, freshness, found),
         tables={
-            TableView.SPEND: _rows(found, Rank.COST, TOP_BY_COST),
-            TableView.REQUESTS: _rows(found, Rank.REQUESTS, TOP_BY_REQUESTS),
-            TableView.OVERVIEW: [line_of_row(row, everybody.total) for row in everybody.rows],
+            TableView.SPEND: _rows(found, Rank.COST, TOP_BY_COST, alone),
+            TableView.REQUESTS: _rows(found, Rank.REQUESTS, TOP_BY_REQUESTS, alone),
+            TableView.OVERVIEW: [
+                line_of_row(row, everybody.total, alone) for row in everybody.rows
+            ],
         },
+        heads=heads_of(OVERVIEW, order, links, view=TableView.OVERVIEW.value),
         table_titles=TABLE_TITLES,
         view=view,
         user_count=everybody.user_count,
@@ -228,7 +253,7 @@ def _side(
             ),
         ),
     ]
-    return Side(bars=bars, lines=lines, filter_name=FILTER_OF[dimension])
+    return Side(bars=bars, lines=lines, filter_name=FILTER_OF[dimension], dimension=dimension)
 
 
 def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], list[Line]]:
@@ -248,8 +273,10 @@ def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], lis
     )
 
 
-def _rows(found: UsersAndGroups, rank: Rank, count: int) -> list[UserLine]:
-    return [line_of_entry(entry, found.total) for entry in top_of(found.users, rank, count)]
+def _rows(
+    found: UsersAndGroups, rank: Rank, count: int, url_of: Callable[[str], str]
+) -> list[UserLine]:
+    return [line_of_entry(entry, found.total, url_of) for entry in top_of(found.users, rank, count)]
 
 
 def _explain(services: Services, query: UsageQuery, clashes: Sequence[Contradiction]) -> list[str]:
