@@ -213,7 +213,8 @@ def _render(request: Request, actor: Actor, query: UsageQuery, place: Place) -> 
         paging=paging,
         overlaps=not dimension.is_single_valued,
         window_words=describe_totals(found.total),
-        **frame,
+        # The path of the export has it.
+        **{**frame, "page_only": frame["page_only"] | {"groupBy"}},
     )
 
 
