@@ -8,7 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Demo
 from tests.e2e.pages import every_page
 
-MARKS = """() => [...document.querySelectorAll("table.ranking, .report-table, .legend")].map((list) => ({
+LISTS = "table.ranking, .report-table, .legend"
+MARKS = """(lists) => [...document.querySelectorAll(lists)].map((list) => ({
   place: list.closest("[data-view]")?.dataset.view ?? list.closest("section[id]")?.id ?? "",
   section: list.closest("section[aria-label]")?.getAttribute("aria-label") ?? "",
   marks: [...list.querySelectorAll("tbody tr, button")].map((row) => [
@@ -25,7 +26,7 @@ def marks(page: Page, url: str) -> dict[str, list[list[tuple[str, str]]]]:
     if page.locator("usage-area, line-chart").count():
         expect(page.locator(".legend button").first).to_be_visible()
     found: dict[str, list[list[tuple[str, str]]]] = defaultdict(list)
-    lists: list[dict[str, Any]] = page.evaluate(MARKS)
+    lists: list[dict[str, Any]] = page.evaluate(MARKS, LISTS)
     for one in lists:
         found[one["place"] + one["section"]].append([(key, slot) for key, slot in one["marks"]])
     return found
