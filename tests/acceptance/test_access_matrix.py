@@ -125,12 +125,14 @@ RULES: dict[str, Rule] = {
 }
 PAGES: dict[str, Rule] = {
     "/organization/analytics": Rule(LEADERS, ENTERPRISE),
+    "/organization/ranking": Rule(LEADERS, ENTERPRISE),
     "/organization/members": Rule(LEADERS, ENTERPRISE),
     "/organization/members/{member_id}": Rule(LEADERS, ENTERPRISE),
     "/organization/report": Rule(LEADERS, ENTERPRISE),
     "/organization/reconciliation": Rule(LEADERS, ENTERPRISE),
     "/project/{project_id}": Rule(ALL),
     "/project/{project_id}/analytics": Rule(ALL),
+    "/project/{project_id}/ranking": Rule(ALL),
     "/project/{project_id}/keys": Rule(ALL),
     "/project/{project_id}/keys/{api_key_id}": Rule(ALL),
     "/organization/users-and-groups": Rule(LEADERS, ENTERPRISE),
@@ -139,6 +141,7 @@ PAGES: dict[str, Rule] = {
     "/choices.json": Rule(ALL, query="param=model"),
     "/monitoring/requests": Rule(ALL),
     "/me/usage": Rule(ALL),
+    "/me/ranking": Rule(ALL),
     "/monitoring/audit": Rule(LEADERS),
     "/settings/account": Rule(ALL),
     "/settings/organization": Rule(ALL),

@@ -46,6 +46,7 @@ def every_page(ask: Any) -> dict[str, str]:
     event_id = ask("/requests", limit=1)["requests"][0]["eventId"]
     return {
         "organization-analytics": "/organization/analytics",
+        "ranking": "/organization/ranking?groupBy=apiKey",
         "project-overview": f"/project/{project_id}",
         "project-analytics": f"/project/{project_id}/analytics",
         "project-keys": f"/project/{project_id}/keys",

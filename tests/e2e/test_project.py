@@ -137,7 +137,7 @@ def test_the_statistics_of_a_key_are_those_of_the_api(
 ) -> None:
     page.goto(f"{demo.url}/project/{project['projectId']}/keys?preset=last-month")
     first = page.locator(".list tbody tr", has=page.locator(".spark-small")).first
-    cost = first.locator("td.number").nth(1).get_attribute("title")
+    cost = first.locator("td.is-lead").get_attribute("title")
     first.get_by_role("link", name="View Statistics").click()
     expect(page.locator(".kpi").first).to_be_visible()
     drawn(page)

@@ -14,8 +14,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
@@ -33,7 +31,7 @@ from outlay.kit.secrets import digest_secret
 from outlay.services.access import SESSION_IDLE, SESSION_LIFETIME
 from outlay.services.bundle import Services
 from outlay.services.checks import check_slug
-from outlay.services.palette import SLOT_COUNT, distinct_slots, remember_slots
+from outlay.services.palette import remember_slots
 from outlay.services.passwords import hash_password
 from outlay.services.throttle import FREE_OF_ACCOUNT_HERE
 from outlay.settings import Settings
@@ -275,23 +273,6 @@ def test_a_colour_once_given_is_kept(services: Services) -> None:
 
     assert first == {"a": 1, "b": 2, "c": 3}
     assert again == {**first, "z": 4}
-
-
-keys = st.lists(st.text("abcdefghijkl", min_size=1, max_size=1), unique=True, max_size=8)
-
-
-@given(keys, st.data())
-def test_up_to_eight_series_of_a_chart_have_different_colours(
-    shown: list[str], data: st.DataObject
-) -> None:
-    slots = st.integers(1, SLOT_COUNT)
-    remembered = {key: data.draw(slots) for key in shown}
-
-    found = distinct_slots(shown, remembered)
-
-    assert len(set(found.values())) == len(shown)
-    first_with = {slot: key for key, slot in reversed(remembered.items())}
-    assert all(found[key] == slot for slot, key in first_with.items())
 
 
 def test_the_newest_migration_is_the_one_that_a_start_looks_for() -> None:

@@ -29,6 +29,11 @@ class Dimension(StrEnum):
         return _NOUNS[self]
 
     @property
+    def plural(self) -> str:
+        """The same of several."""
+        return f"{self.noun}{'es' if self is Dimension.STATUS else 's'}"
+
+    @property
     def is_single_valued(self) -> bool:
         """Whether each event has at most one value, so that the parts sum to the total."""
         return self is not Dimension.GROUP

@@ -1,7 +1,7 @@
 """Chart colours: an entity keeps its slot across charts, pages, metrics and ranges."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from outlay.domain.dimension import Dimension
@@ -12,13 +12,19 @@ from outlay.storage.directory.palette_slots import create_slots, list_slots
 
 logger = logging.getLogger(__name__)
 
-SLOT_COUNT: Final = 8
+SLOT_COUNT: Final = 16
+"""The tones of the palette; `--s1` … `--s16` of the style sheet."""
+
+SLOTS: Final = range(1, SLOT_COUNT + 1)
+
+MAIN_SLOTS: Final = 8
+"""The first ones, which differ most; the others are a lighter or darker variant of each."""
 
 
 def remember_slots(
     directory: Directory, organization_id: str, dimension: Dimension, entries: Sequence[Entry]
 ) -> Mapping[str, int]:
-    """The slot (1..8) of each value entry, in order of importance.
+    """The slot of each value entry, in order of importance.
 
     An entity that is shown for the first time gets the least used slot and keeps it.
     """
@@ -52,7 +58,7 @@ def _add_slots(
 
 
 def _new_slots(remembered: Mapping[str, int], keys: Sequence[str]) -> dict[str, int]:
-    uses = dict.fromkeys(range(1, SLOT_COUNT + 1), 0)
+    uses = dict.fromkeys(SLOTS, 0)
     for slot in remembered.values():
         uses[slot] += 1
     new = {}
@@ -64,17 +70,39 @@ def _new_slots(remembered: Mapping[str, int], keys: Sequence[str]) -> dict[str, 
     return new
 
 
-def distinct_slots(keys: Sequence[str], remembered: Mapping[str, int]) -> dict[str, int]:
-    """Slots for one chart: where two collide, the less important takes the lowest free one."""
+def assign_slots(
+    keys: Sequence[str], remembered: Mapping[str, int], lists: Sequence[Collection[str]]
+) -> dict[str, int]:
+    """One slot for each key of a page, whatever list it stands in.
+
+    `keys` are all that the page shows, the largest by cost first, and `lists` are those that stand
+    together somewhere: no two of one list share a slot. Where two of a page remember the same, the
+    less important one gives way; the first eight never do so for the rest.
+    """
+    first = keys[:MAIN_SLOTS]
+    together = [frozenset(found) for found in (*lists, first)]
+    # What stands in most lists comes first, while slots are free: then sixteen are enough for three
+    # lists of eight, whatever they have in common.
+    places = {key: sum(key in found for found in together) for key in keys}
+    rest = sorted(keys[MAIN_SLOTS:], key=lambda key: -places[key])
+    wanted_first = {remembered[key] for key in first}
+    wanted = {remembered[key] for key in keys}
     slots: dict[str, int] = {}
-    waiting = []
-    for key in keys:
-        if remembered[key] in slots.values():
-            waiting.append(key)
-        else:
-            slots[key] = remembered[key]
-    for key in waiting:
-        taken = set(slots.values())
-        free = [slot for slot in range(1, SLOT_COUNT + 1) if slot not in taken]
-        slots[key] = free[0] if free else remembered[key]
-    return slots
+    for key in [*first, *rest]:
+        beside = frozenset[str]().union(*(found for found in together if key in found))
+        closed = {slot for one, slot in slots.items() if one in beside}
+        slots[key] = _choose(remembered[key], closed, (wanted_first, {*wanted, *slots.values()}))
+    return {key: slots[key] for key in keys}
+
+
+def _choose(
+    wanted: int, closed: Collection[int], avoided: tuple[Collection[int], Collection[int]]
+) -> int:
+    """The wanted slot unless it is closed; else the lowest, those last that are to be avoided.
+
+    In a list with more keys than slots all may be closed; then the wanted one is as good as any.
+    """
+    if wanted not in closed:
+        return wanted
+    free = [slot for slot in SLOTS if slot not in closed]
+    return min(free, key=lambda slot: ([slot in some for some in avoided], slot), default=wanted)

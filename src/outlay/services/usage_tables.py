@@ -13,11 +13,12 @@ from typing import Final, Generic, TypeVar
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
-from outlay.domain.period import BUCKET_US, Interval, Period
+from outlay.domain.period import BUCKET_US, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, sum_totals
-from outlay.services.analytics import Analytics, by_value
+from outlay.services.analytics import Analytics
 from outlay.services.checks import pick
+from outlay.services.value_totals import read_value_totals
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups, list_memberships
@@ -203,26 +204,22 @@ class UsageTables:
     def _table(
         self, query: UsageQuery, dimension: Dimension, known: Mapping[str, T]
     ) -> UsageTable[T]:
-        whole = replace(query, group_by=None, then_by=None, interval=Interval.TOTAL)
         with self._analytics.read() as reader:
-            used = by_value(reader, whole, dimension)
-            if dimension.is_single_valued:
-                total = sum_totals(list(used.values()))
-            else:
-                total = reader.totals(whole).get(0, ZERO)
+            found = read_value_totals(reader, query, dimension)
+        used = found.values
         present = {key for key, thing in known.items() if not thing.is_deleted}
         labels = (
             self._analytics.labels(query.organization_id, dimension)
-            if used.keys() - known.keys() - {""}
+            if used.keys() - known.keys()
             else {}
         )
         rows = [
             UsageRow(key, thing, thing.name if thing else labels.get(key, key), used.get(key, ZERO))
-            for key in (present | used.keys()) - {""}
+            for key in present | used.keys()
             for thing in [known.get(key)]
         ]
         rows.sort(key=lambda row: (-row.totals.cost_pusd, row.key))
-        return UsageTable(rows=rows, unattributed=used.get("", ZERO), total=total)
+        return UsageTable(rows=rows, unattributed=found.unattributed, total=found.total)
 
 
 def _in_order(rows: Sequence[UsageRow[Member]], view: UserView) -> list[UsageRow[Member]]:

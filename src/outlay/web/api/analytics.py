@@ -16,7 +16,7 @@ from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.services.bundle import Services
-from outlay.services.palette import distinct_slots, remember_slots
+from outlay.services.palette import assign_slots, remember_slots
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import (
     COMMON,
@@ -67,7 +67,8 @@ def get_activity(request: Request, actor: OrganizationReader) -> Response:
         remembered = remember_slots(
             services.directory, actor.organization_id, query.group_by, comparison.current.entries
         )
-        palette = distinct_slots(tuple(remembered), remembered)
+        shown = tuple(remembered)
+        palette = assign_slots(shown, remembered, [shown])
         return json_answer(render_series(query, comparison, palette, freshness))
     return json_answer(activity_of(services, query))
 

@@ -69,10 +69,12 @@ def format_exact_rank(value: int, rank: Rank) -> str:
 
 
 def format_percent(part: int, whole: int, decimals: int = 1) -> str:
-    """`part` of `whole` in percent; a dash without a whole."""
+    """`part` of `whole` in percent, `<0.1%` where it would read as none; a dash without a whole."""
     if not whole:
         return "–"
     scaled = _rounded(abs(part) * 100 * 10**decimals, abs(whole))
+    if part and not scaled:
+        return f"<{_sign(part)}{_decimal(1, decimals)}%"
     return f"{_sign(part)}{_decimal(scaled, decimals)}%"
 
 

@@ -47,7 +47,7 @@ INTERVALS: Final = {
 PAGE_ONLY: Final = frozenset({"metric", "view", "mode", "density", "id"})
 """Parameters that say how a page shows its numbers; endpoints do not know them."""
 
-NOT_EXPORTED: Final = PAGE_ONLY | COMPARE | {"search", "page"}
+NOT_EXPORTED: Final = PAGE_ONLY | COMPARE | {"search", "page", "pageSize", "sort", "order"}
 """Parameters of pages that their files do not depend on."""
 
 FILTER_OF: Final[Mapping[Dimension, str]] = {dim: name for name, dim in FILTERS.items()}

@@ -1,8 +1,8 @@
 """The members of the organization by spend, and all about the usage of one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -19,17 +19,26 @@ from outlay.domain.result import Entry, EntryKind, Totals
 from outlay.services.labels import mark_deleted
 from outlay.services.usage_profiles import read_profile_in
 from outlay.services.usage_tables import UsageRow
+from outlay.web.dashboard.amounts import Amounts, amounts_of
 from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.formatting import (
     format_count,
-    format_exact_count,
     format_exact_money,
     format_money,
     format_percent,
 )
 from outlay.web.dashboard.frame import PAGE_ONLY, filters_for, frame_of
-from outlay.web.dashboard.headlines import describe_totals, render_error_rate
+from outlay.web.dashboard.headlines import describe_totals
 from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.paging import page_of
+from outlay.web.dashboard.sorting import (
+    SORTING,
+    Column,
+    error_rate_of,
+    heads_of,
+    read_order,
+    sort_rows,
+)
 from outlay.web.dashboard.usage_pages import (
     MODEL_DIMENSIONS,
     MODEL_VIEWS,
@@ -41,13 +50,22 @@ from outlay.web.dashboard.usage_pages import (
     view_of,
 )
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import COMMON, read_number, read_text
+from outlay.web.http.params import COMMON, read_text
 from outlay.web.http.routes import Router
 
 router = Router(prefix="/organization/members", include_in_schema=False)
 
 PAGE_ROWS: Final = 50
-LIST: Final = COMMON | {"search", "page"} | PAGE_ONLY
+COLUMNS: Final = {
+    "name": Column("Member", is_number=False),
+    "role": Column("Role", is_number=False),
+    "cost": Column("Cost"),
+    "totalTokens": Column("Tokens"),
+    "requestCount": Column("Requests"),
+    "errorRate": Column("Error rate"),
+    "apiKeyCount": Column("API keys"),
+}
+LIST: Final = COMMON | SORTING | {"search", "page"} | PAGE_ONLY
 PROFILE: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"memberId"}
 SUBJECT: Final = Subject(
     title="Members",
@@ -58,19 +76,6 @@ SUBJECT: Final = Subject(
 )
 
 Leader = Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amounts:
-    """What was used, for reading and to the last digit."""
-
-    cost: str
-    exact_cost: str
-    tokens: str
-    exact_tokens: str
-    requests: str
-    exact_requests: str
-    error_rate: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +118,18 @@ class TopRow:
     """In thousandths of the longest."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopTable:
+    """The first of a kind; the complete ranking has the others."""
+
+    title: str
+    rows: Sequence[TopRow]
+    dimension: Dimension
+
+
 @router.get("")
 def get_members(request: Request, actor: Leader) -> Response:
-    """The list, by spend; former members with usage are there, too."""
+    """The list, by spend at first; former members with usage are there, too."""
     services, params = services_of(request), page_params(request, LIST)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
@@ -123,9 +137,14 @@ def get_members(request: Request, actor: Leader) -> Response:
     query = replace(query, interval=Interval.TOTAL, measures=QUALITY_MEASURES)
     table, key_counts = services.usage_tables.members(query)
     search = (read_text(params, "search") or "").casefold()
-    rows = [row for row in table.rows if search in _searchable(row)]
-    page_count = max(1, -(-len(rows) // PAGE_ROWS))
-    page = min(read_number(params, "page", 1, most=1_000_000) or 1, page_count)
+    order = read_order(params, COLUMNS, "cost")
+    rows = sort_rows(
+        [row for row in table.rows if search in _searchable(row)],
+        order,
+        _values(key_counts),
+        lambda row: row.key,
+    )
+    shown, paging = page_of(request, rows, PAGE_ROWS)
     with services.analytics.read() as reader:
         frame = frame_of(request, reader, query, table.total, filters_for(actor))
     return render_page(
@@ -136,14 +155,13 @@ def get_members(request: Request, actor: Leader) -> Response:
         subject=SUBJECT,
         rows=[
             _row(row, table.total, key_counts.get(row.key, 0), frame["links"].travel)
-            for row in rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+            for row in shown
         ],
-        unattributed=_amounts(table.unattributed) if table.unattributed.requests else None,
-        totals=_amounts(table.total),
+        unattributed=amounts_of(table.unattributed) if table.unattributed.requests else None,
+        totals=amounts_of(table.total),
+        heads=heads_of(COLUMNS, order, frame["links"]),
         search=search,
-        page=page,
-        page_count=page_count,
-        member_count=len(rows),
+        paging=paging,
         window_words=describe_totals(table.total),
         **frame,
     )
@@ -167,6 +185,7 @@ def get_member(request: Request, member_id: str, actor: Leader) -> Response:
         crumbs=(Crumb("Organization"), Crumb("Members", "/organization/members")),
         lede="",
         export=f"/exports/report?groupBy=model,project,apiKey&memberId={member_id}",
+        ranking=f"/organization/ranking?memberId={member_id}",
         groupings={},
     )
     links = context["links"]
@@ -184,8 +203,15 @@ def get_member(request: Request, member_id: str, actor: Leader) -> Response:
             _most_used(title, profile.most_used[dimension], profile.total)
             for dimension, title in _MOST.items()
         ],
-        providers=_top(profile.top[Dimension.PROVIDER], profile.total),
-        apps=_top(profile.top[Dimension.APP], profile.total),
+        tops=[
+            TopTable(
+                title=title,
+                rows=_top(profile.top[dimension], profile.total),
+                dimension=dimension,
+            )
+            for dimension, title in _TOPS.items()
+        ],
+        by_cost=Rank.COST,
         keys=[
             (
                 key,
@@ -203,6 +229,7 @@ def get_member(request: Request, member_id: str, actor: Leader) -> Response:
     )
 
 
+_TOPS: Final = {Dimension.PROVIDER: "Top providers", Dimension.APP: "Top apps"}
 _MOST: Final = {
     Dimension.MODEL: "Top model",
     Dimension.PROVIDER: "Top provider",
@@ -215,6 +242,26 @@ def initials_of(name: str) -> str:
     words = name.split()
     letters = [words[0][:1], words[-1][:1]] if len(words) > 1 else [name[:2]]
     return "".join(letters).upper()
+
+
+def _values(
+    key_counts: Mapping[str, int],
+) -> Mapping[str, Callable[[UsageRow[Member]], Any]]:
+    """What each column is sorted by."""
+    return {
+        "name": lambda row: row.name.casefold(),
+        "role": lambda row: role_of(row),
+        "cost": lambda row: row.totals.cost_pusd,
+        "totalTokens": lambda row: row.totals.total_tokens,
+        "requestCount": lambda row: row.totals.requests,
+        "errorRate": lambda row: error_rate_of(row.totals),
+        "apiKeyCount": lambda row: key_counts.get(row.key, 0),
+    }
+
+
+def role_of(row: UsageRow[Member]) -> str:
+    """The role of a member, `unknown` of somebody whom reports alone name."""
+    return row.thing.role.value if row.thing else "unknown"
 
 
 def _searchable(row: UsageRow[Member]) -> str:
@@ -230,24 +277,12 @@ def _row(
         name=name,
         email=member.email if member and not member.is_deleted else "",
         initials=initials_of(row.name),
-        role=member.role.value if member else "unknown",
+        role=role_of(row),
         is_former=member is None or member.is_deleted,
         path=travel(f"/organization/members/{row.key}") if member else "",
         share=1000 * used.cost_pusd // total.cost_pusd if total.cost_pusd else 0,
         keys=keys,
-        used=_amounts(used),
-    )
-
-
-def _amounts(used: Totals) -> Amounts:
-    return Amounts(
-        cost=format_money(used.cost_pusd),
-        exact_cost=format_exact_money(used.cost_pusd),
-        tokens=format_count(used.total_tokens),
-        exact_tokens=format_exact_count(used.total_tokens),
-        requests=format_count(used.requests),
-        exact_requests=format_exact_count(used.requests),
-        error_rate=render_error_rate(used),
+        used=amounts_of(used),
     )
 
 

@@ -1,9 +1,10 @@
 """The operator's dashboard: how requests go, how long they take, what fails, what is on top."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -17,25 +18,30 @@ from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Comparison, Totals
-from outlay.services.analytics import PERCENTILES, LatencyValue, quantiles_us
+from outlay.services.analytics import PERCENTILES, quantiles_us
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.asking import page_params, page_query
+from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.formatting import (
-    format_count,
     format_exact_count,
-    format_latency,
     format_percent,
 )
 from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, filters_for, frame_of
-from outlay.web.dashboard.headlines import Card, cards_of, error_card, render_error_rate
+from outlay.web.dashboard.headlines import Card, cards_of, error_card
 from outlay.web.dashboard.lines import Line, line_data
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.panels import Panel, panel_of
+from outlay.web.dashboard.providers import PROVIDERS, provider_rows, render_latency
 from outlay.web.dashboard.ranking import SHOWN, change_in
 from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
+from outlay.web.dashboard.sorting import (
+    SORTING,
+    heads_of,
+    read_order,
+)
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON
@@ -43,7 +49,7 @@ from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
 
-PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
+PARAMETERS: Final = COMMON | {"bucket"} | SORTING | PAGE_ONLY
 FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
 TOP: Final = 5
 SUBJECT: Final = Subject(
@@ -60,21 +66,6 @@ TOPS: Final = {
     Dimension.APP: "Top apps",
     Dimension.USER: "Top users",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderRow:
-    """How a provider does."""
-
-    name: str
-    requests: str
-    exact_requests: str
-    share: int
-    """Of all requests, in thousandths."""
-    error_rate: str
-    client_errors: str
-    percentiles: Sequence[str]
-    first_token: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +110,7 @@ def get_dashboard(
             ],
         }
     freshness = frame["freshness"]
+    order = read_order(request.query_params, PROVIDERS, "requestCount")
     return render_page(
         request,
         "dashboard.html",
@@ -126,7 +118,8 @@ def get_dashboard(
         title=SUBJECT.title,
         subject=SUBJECT,
         compared=describe_compared(comparison),
-        providers=[_provider(value, total) for value in latency.values],
+        providers=provider_rows(latency.values, total, order),
+        heads=heads_of(PROVIDERS, order, frame["links"]),
         doubts=_doubts(total),
         event_count=format_exact_count(services.ledger.last_seq),
         pending=format_exact_count(freshness.pending_events),
@@ -180,11 +173,6 @@ def _cache_share(totals: Totals) -> int:
     return totals.cache_read_input_tokens * 1_000_000 // totals.input_tokens
 
 
-def render_latency(us: float | None) -> str:
-    """A latency, a dash where nothing was timed."""
-    return "–" if us is None else format_latency(us)
-
-
 def _latency_lines(
     services: Services, reader: CubeReader, query: UsageQuery, comparison: Comparison
 ) -> dict[str, Any]:
@@ -225,7 +213,9 @@ def _errors(services: Services, reader: CubeReader, query: UsageQuery) -> Panel 
         top=SHOWN,
         ranks=(Rank.REQUESTS,),
     )
-    return panel_of(services, reader, failed, services.analytics.compare_in(reader, failed))
+    comparison = services.analytics.compare_in(reader, failed)
+    colours = colours_of(services, query.organization_id, Dimension.STATUS, ranked_in(comparison))
+    return panel_of(services, reader, failed, comparison, colours)
 
 
 def _top(
@@ -234,22 +224,11 @@ def _top(
     found = services.analytics.breakdown_in(
         reader, replace(query, group_by=dimension, interval=Interval.TOTAL, top=TOP)
     )
-    return rows_by_spend(found, lambda key: links.add(FILTER_OF[dimension], key))
-
-
-def _provider(value: LatencyValue, total: Totals) -> ProviderRow:
-    used = value.totals
-    first = used.streamed_requests
-    return ProviderRow(
-        name=value.key or "Unattributed",
-        requests=format_count(used.requests),
-        exact_requests=format_exact_count(used.requests),
-        share=1000 * used.requests // total.requests if total.requests else 0,
-        error_rate=render_error_rate(used),
-        client_errors=format_count(used.client_errors),
-        percentiles=[render_latency(value.quantiles[quantile]) for quantile in PERCENTILES],
-        first_token=render_latency(used.time_to_first_token_us / first if first else None),
-    )
+    # Not every page begins with the last day.
+    preset = {"preset": query.period.preset.value} if query.period.preset else {}
+    asked = urlencode({"groupBy": dimension.value, **preset})
+    rest = links.without("preset", *PARAMETERS - COMMON).other(f"/organization/ranking?{asked}")
+    return rows_by_spend(found, lambda key: links.add(FILTER_OF[dimension], key), rest)
 
 
 def _doubts(total: Totals) -> list[Doubt]:

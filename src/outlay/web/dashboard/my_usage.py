@@ -23,6 +23,7 @@ ME: Final = Subject(
     crumbs=(Crumb("Monitoring"),),
     lede="What your own requests cost, by model, project and key.",
     export="/exports/me.csv",
+    ranking="/me/ranking",
     groupings={
         dimension: title
         for dimension, title in GROUPINGS.items()

@@ -22,6 +22,7 @@ ORGANIZATION: Final = Subject(
     crumbs=(Crumb("Organization"),),
     lede="Cost, requests and tokens across every project, exact in any time zone.",
     export="/exports/activity.csv",
+    ranking="/organization/ranking",
     filters=NAMES,
 )
 

@@ -9,7 +9,6 @@ from outlay.domain.measure import Rank
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison, EntryKind
 from outlay.services.bundle import Services
-from outlay.services.palette import remember_slots
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.compared import compared_data
 from outlay.web.dashboard.frame import FILTER_OF, METRICS
@@ -35,15 +34,19 @@ class Panel:
 
 
 def panel_of(
-    services: Services, reader: CubeReader, query: UsageQuery, comparison: Comparison
+    services: Services,
+    reader: CubeReader,
+    query: UsageQuery,
+    comparison: Comparison,
+    slots: Mapping[str, int],
 ) -> Panel:
-    """The panel of a question that is grouped, and its answer, which came from the reader."""
+    """The panel of a question that is grouped, and its answer, which came from the reader.
+
+    `slots` are the colours that the page gives to the values.
+    """
     dimension = query.group_by or Dimension.MODEL
-    remembered = remember_slots(
-        services.directory, query.organization_id, dimension, comparison.current.entries
-    )
-    rankings = {metric: rank_entries(comparison, metric, remembered) for metric in METRICS}
-    usage = render_series(query, comparison, remembered, services.analytics.freshness(reader))
+    rankings = {metric: rank_entries(comparison, metric, slots) for metric in METRICS}
+    usage = render_series(query, comparison, slots, services.analytics.freshness(reader))
     display = {
         metric.value: [
             {"key": row.key, "slot": row.slot}

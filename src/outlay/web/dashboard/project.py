@@ -147,6 +147,7 @@ def subject_of(actor: Actor, project: Project, title: str, lede: str) -> Subject
         crumbs=crumbs,
         lede=lede + own,
         export=f"/exports/projects/{project.project_id}.csv",
+        ranking=f"{place}/ranking",
         groupings={},
     )
 
@@ -179,7 +180,7 @@ def _top_keys(
             return links.travel(f"{place}/keys/{key}")
         return links.travel("/monitoring/requests", projectId=project.project_id, apiKeyId=key)
 
-    return rows_by_spend(found, path_of)
+    return rows_by_spend(found, path_of, links.travel(f"{place}/ranking", groupBy="apiKey"))
 
 
 def _failures(

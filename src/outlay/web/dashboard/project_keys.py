@@ -1,8 +1,8 @@
 """The API keys of a project, and the statistics of one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -15,20 +15,24 @@ from outlay.domain.measure import Rank
 from outlay.domain.organization import ApiKey
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, has, is_limited
-from outlay.domain.query import MAX_TOP
-from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind
+from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind, Totals
 from outlay.kit.clock import from_us
 from outlay.services.labels import mark_deleted
+from outlay.services.value_totals import read_value_totals
+from outlay.web.dashboard.amounts import Amounts, amounts_of
 from outlay.web.dashboard.dates import describe_day, describe_step
-from outlay.web.dashboard.formatting import (
-    format_count,
-    format_exact_count,
-    format_exact_money,
-    format_money,
-)
 from outlay.web.dashboard.frame import filters_for, frame_of
 from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.paging import page_of
 from outlay.web.dashboard.project import read_project, remember, subject_of
+from outlay.web.dashboard.sorting import (
+    SORTING,
+    Column,
+    error_rate_of,
+    heads_of,
+    read_order,
+    sort_rows,
+)
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
 from outlay.web.dashboard.usage_pages import (
     MODEL_DIMENSIONS,
@@ -43,8 +47,18 @@ from outlay.web.http.routes import Router
 
 router = Router(prefix="/project", include_in_schema=False)
 
-OWN: Final = frozenset({"search", "keyStatus"})
+OWN: Final = SORTING | {"search", "keyStatus", "page"}
 """Parameters of the list itself."""
+
+COLUMNS: Final = {
+    "description": Column("Description", is_number=False),
+    "creator": Column("Creator", is_number=False),
+    "created": Column("Created"),
+    "cost": Column("Cost"),
+    "requestCount": Column("Requests"),
+    "totalTokens": Column("Tokens"),
+    "errorRate": Column("Error rate"),
+}
 
 KEY_STATUSES: Final = ("active", "revoked", "expired", "reported")
 
@@ -55,10 +69,7 @@ KeyReader = Annotated[Actor, Depends(OnPage(Permission.KEY_USAGE))]
 class KeyUsage:
     """What a key was used for in the period."""
 
-    requests: str
-    exact_requests: str
-    cost: str
-    exact_cost: str
+    amounts: Amounts
     last: str
     """The last step with usage; a dash where there is none in the period."""
     sparkline: Sparkline | None
@@ -81,23 +92,30 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
     """The list."""
     services = services_of(request)
     project, query = read_project(request, project_id, actor, more=OWN)
-    query = replace(query, group_by=Dimension.API_KEY, top=MAX_TOP)
-    with services.analytics.read() as reader:
-        found = services.analytics.breakdown_in(reader, query)
-        frame = frame_of(request, reader, query, found.total)
-    used = {entry.key: entry for entry in found.entries if entry.kind is EntryKind.VALUE}
     administration = services.administration
     creators = services.analytics.labels(actor.organization_id, Dimension.MEMBER)
     now_us = services.now_us()
     search, status = request.query_params.get("search", ""), _status(request)
+    order = read_order(request.query_params, COLUMNS, "cost")
     subject = subject_of(actor, project, "API keys", "What applications call the gateway with.")
-    keys = [
-        key
-        for key in administration.keys.of(actor)
-        if key.project_id == project_id
-        and search.casefold() in f"{key.description} {key.hint}".casefold()
-        and status in {"", key.status_at(now_us)}
-    ]
+    with services.analytics.read() as reader:
+        used = read_value_totals(reader, query, Dimension.API_KEY)
+        keys = [
+            key
+            for key in administration.keys.of(actor)
+            if key.project_id == project_id
+            and search.casefold() in f"{key.description} {key.hint}".casefold()
+            and status in {"", key.status_at(now_us)}
+        ]
+        shown, paging = page_of(
+            request, sort_rows(keys, order, _values(used.values, creators), _newest)
+        )
+        named = tuple(key.api_key_id for key in shown)
+        found = services.analytics.breakdown_in(
+            reader, replace(query, group_by=Dimension.API_KEY, named=named)
+        )
+        frame = frame_of(request, reader, query, used.total)
+    entries = {entry.key: entry for entry in found.entries if entry.kind is EntryKind.VALUE}
     rows = [
         KeyRow(
             key=key,
@@ -107,9 +125,9 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             if key.created_at_us
             else "–",
             statistics=frame["links"].travel(f"/project/{project_id}/keys/{key.api_key_id}"),
-            used=_usage(found, query.interval, used.get(key.api_key_id)),
+            used=_usage(found, query.interval, entries.get(key.api_key_id)),
         )
-        for key in keys
+        for key in shown
     ]
     return remember(
         request,
@@ -122,6 +140,8 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             subject=replace(subject, export=""),
             project=project,
             rows=rows,
+            heads=heads_of(COLUMNS, order, frame["links"]),
+            paging=paging,
             search=search,
             key_status=status,
             statuses={name: name.capitalize() for name in KEY_STATUSES},
@@ -138,6 +158,29 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
     )
 
 
+def _values(
+    used: Mapping[str, Totals], creators: Mapping[str, str]
+) -> Mapping[str, Callable[[ApiKey], Any]]:
+    """What each column is sorted by."""
+
+    def totals(key: ApiKey) -> Totals:
+        return used.get(key.api_key_id, ZERO)
+
+    return {
+        "description": lambda key: key.description.casefold(),
+        "creator": lambda key: creators.get(key.member_id, "").casefold(),
+        "created": lambda key: key.created_at_us,
+        "cost": lambda key: totals(key).cost_pusd,
+        "requestCount": lambda key: totals(key).requests,
+        "totalTokens": lambda key: totals(key).total_tokens,
+        "errorRate": lambda key: error_rate_of(totals(key)),
+    }
+
+
+def _newest(key: ApiKey) -> tuple[int, str]:
+    return -key.created_at_us, key.api_key_id
+
+
 def _status(request: Request) -> str:
     status = request.query_params.get("keyStatus", "")
     if status and status not in KEY_STATUSES:
@@ -152,10 +195,7 @@ def _usage(found: Breakdown, interval: Interval, entry: Entry | None) -> KeyUsag
         entry.at(index).rank_value(Rank.COST) if entry else 0 for index in range(len(found.steps))
     ]
     return KeyUsage(
-        requests=format_count(total.requests),
-        exact_requests=format_exact_count(total.requests),
-        cost=format_money(total.cost_pusd),
-        exact_cost=format_exact_money(total.cost_pusd),
+        amounts=amounts_of(total),
         last=describe_step(found.steps[steps[-1]], interval) if steps else "–",
         sparkline=draw_sparkline(values, []) if entry else None,
     )
@@ -189,6 +229,7 @@ def get_key(request: Request, project_id: str, api_key_id: str, actor: KeyReader
         ),
         lede="",
         export=f"/exports/keys/{api_key_id}.csv",
+        ranking=f"/project/{project_id}/ranking?apiKeyId={api_key_id}",
         groupings={},
     )
     creators = services.analytics.labels(actor.organization_id, Dimension.MEMBER)

@@ -6,7 +6,6 @@ from typing import Final
 
 from outlay.domain.measure import Rank
 from outlay.domain.result import ZERO, Comparison, Entry, EntryKind, Totals, sum_totals
-from outlay.services.palette import distinct_slots
 from outlay.web.dashboard.formatting import (
     format_change,
     format_exact_rank,
@@ -47,8 +46,9 @@ class RankRow:
     value: str
     exact: str
     share: str
-    running: str
-    """Share of this row and all above."""
+    """Of the total, which counts each request once."""
+    running: str | None
+    """Share of this row and all above; None where the parts overlap, for they have no such sum."""
     bar: int
     tick: int | None
     """Where the bar ended in the period before."""
@@ -61,6 +61,8 @@ class Ranking:
 
     metric: Rank
     rows: tuple[RankRow, ...]
+    overlaps: bool
+    """The rows may add up to more than the total, which counts each request once."""
     total: str
     exact_total: str
     total_change: Change
@@ -92,14 +94,18 @@ def change_in(
     return change_between(current, earlier, signed=signed)
 
 
-def rank_entries(
-    comparison: Comparison, metric: Rank, remembered: Mapping[str, int], shown: int = SHOWN
-) -> Ranking:
-    """The ranking by a metric: the largest values, then Other, then Unattributed."""
+def rank_values(comparison: Comparison, metric: Rank) -> list[Entry]:
+    """The values that have a place in the ranking by a metric, the largest first."""
     values = [entry for entry in comparison.current.entries if entry.kind is EntryKind.VALUE]
     values.sort(key=lambda entry: (-entry.total.rank_value(metric), entry.key))
-    values = [entry for entry in values if _is_present(entry, comparison, metric)]
-    slots = distinct_slots([entry.key for entry in values[:shown]], remembered)
+    return [entry for entry in values if _is_present(entry, comparison, metric)]
+
+
+def rank_entries(
+    comparison: Comparison, metric: Rank, slots: Mapping[str, int], shown: int = SHOWN
+) -> Ranking:
+    """The ranking by a metric: the largest values, then Other, then Unattributed."""
+    values = rank_values(comparison, metric)
     lines = [
         (entry.key, entry.label, entry.kind, entry.total, _before(comparison, entry))
         for entry in values[:shown]
@@ -125,7 +131,8 @@ def _ranking(
     longest = max(
         (max(line[3].rank_value(metric), line[4].rank_value(metric)) for line in lines), default=0
     )
-    whole = sum(line[3].rank_value(metric) for line in lines)
+    dimension = comparison.current.group_by
+    overlaps = dimension is not None and not dimension.is_single_valued
     running = 0
     rows = []
     for key, label, kind, totals, earlier_totals in lines:
@@ -140,7 +147,7 @@ def _ranking(
                 value=format_rank(value, metric),
                 exact=format_exact_rank(value, metric),
                 share=format_percent(value, total),
-                running=format_percent(running, whole, 0),
+                running=None if overlaps else format_percent(running, total, 0),
                 bar=value * BAR // longest if longest else 0,
                 tick=earlier * BAR // longest if longest and earlier else None,
                 change=change_in(comparison, value, earlier, signed=True),
@@ -149,6 +156,7 @@ def _ranking(
     return Ranking(
         metric=metric,
         rows=tuple(rows),
+        overlaps=overlaps,
         total=format_rank(total, metric),
         exact_total=format_exact_rank(total, metric),
         total_change=change_in(comparison, total, before),

@@ -22,8 +22,8 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
-from outlay.services.palette import remember_slots
 from outlay.web.dashboard.asking import page_params, page_period, refuse, refused_of
+from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.columns import Columns, draw_columns
 from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.dates import describe_date, describe_dates
@@ -160,9 +160,8 @@ def _compare(services: Services, query: UsageQuery, scope: Scope) -> Mapping[Dim
 def _section(
     services: Services, query: UsageQuery, dimension: Dimension, comparison: Comparison
 ) -> Section:
-    slots = remember_slots(
-        services.directory, query.organization_id, dimension, comparison.current.entries
-    )
+    shown = ranked_in(comparison, [Rank.COST])
+    slots = colours_of(services, query.organization_id, dimension, shown)
     return Section(
         title=SECTIONS[dimension],
         noun=dimension.noun,

@@ -3,6 +3,7 @@
 from outlay.web.dashboard import (
     audit,
     choices,
+    complete_ranking,
     entrance,
     login,
     members,
@@ -29,6 +30,7 @@ router.include_router(choices.router)
 router.include_router(palette.router)
 router.include_router(entrance.router)
 router.include_router(organization_analytics.router)
+router.include_router(complete_ranking.router)
 router.include_router(project.router)
 router.include_router(project_keys.router)
 router.include_router(members.router)

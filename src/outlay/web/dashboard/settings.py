@@ -23,6 +23,7 @@ from outlay.services.passwords import MIN_LENGTH
 from outlay.services.sso import callback_of
 from outlay.web.dashboard.navigation import SETTINGS
 from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.paging import page_of
 from outlay.web.http.auth import OnPage, SignedIn, base_url, services_of
 from outlay.web.http.routes import Router
 
@@ -83,11 +84,13 @@ def get_members(
     """Members and invitations."""
     members = services_of(request).administration.members
     now_us = services_of(request).now_us()
+    shown, paging = page_of(request, members.of(actor))
     return _section(
         request,
         actor,
         "members",
-        members=[(member, may_manage(actor, member.role)) for member in members.of(actor)],
+        members=[(member, may_manage(actor, member.role)) for member in shown],
+        paging=paging,
         invitations=[
             (invitation, invitation.expires_at_us <= now_us)
             for invitation in members.invitations(actor)
@@ -106,15 +109,16 @@ def get_projects(
     """Projects."""
     administration = services_of(request).administration
     keys = administration.keys.of(actor)
-    projects = administration.projects.of(actor)
+    shown, paging = page_of(request, administration.projects.of(actor))
     return _section(
         request,
         actor,
         "projects",
         projects=[
             (project, sum(key.project_id == project.project_id for key in keys))
-            for project in projects
+            for project in shown
         ],
+        paging=paging,
         may_write=has(actor, Permission.PROJECTS_WRITE),
     )
 
@@ -127,11 +131,13 @@ def get_keys(
     services = services_of(request)
     administration = services.administration
     now_us = services.now_us()
+    shown, paging = page_of(request, administration.keys.of(actor))
     return _section(
         request,
         actor,
         "keys",
-        keys=[(key, key.status_at(now_us)) for key in administration.keys.of(actor)],
+        keys=[(key, key.status_at(now_us)) for key in shown],
+        paging=paging,
         projects={p.project_id: p.name for p in administration.projects.of(actor)},
         members=_names(administration.members.of(actor)),
         is_limited=is_limited(actor, Permission.KEYS_WRITE),

@@ -19,15 +19,16 @@ class SideRow:
     """Where it leads; empty for nowhere."""
 
 
-def rows_by_spend(found: Breakdown, path_of: Callable[[str], str]) -> list[SideRow]:
-    """The entries of a breakdown with what they cost."""
+def rows_by_spend(found: Breakdown, path_of: Callable[[str], str], rest: str) -> list[SideRow]:
+    """The entries of a breakdown with what they cost; `rest` is where those beyond them stand."""
+    paths = {EntryKind.OTHER: rest, EntryKind.UNATTRIBUTED: ""}
     return [
         SideRow(
             label=f"Other ({entry.members})" if entry.kind is EntryKind.OTHER else entry.label,
             note=f"{format_count(entry.total.requests)} requests",
             value=format_money(entry.total.cost_pusd),
             exact=format_exact_money(entry.total.cost_pusd),
-            path=path_of(entry.key) if entry.kind is EntryKind.VALUE else "",
+            path=path_of(entry.key) if entry.kind is EntryKind.VALUE else paths[entry.kind],
         )
         for entry in found.entries
     ]

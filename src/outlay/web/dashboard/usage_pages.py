@@ -16,6 +16,7 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.frame import frame_of
 from outlay.web.dashboard.headlines import cards_of, describe_totals, driver_of, error_card
@@ -59,6 +60,8 @@ class Subject:
     lede: str
     export: str
     """The path of the same numbers as CSV; empty for none."""
+    ranking: str = ""
+    """The path of the complete rankings that its cards show the top of; empty for none."""
     groupings: Mapping[Dimension, str] = field(default_factory=lambda: GROUPINGS)
     """What one may group by, anew from the server."""
     filters: Mapping[str, str] = field(default_factory=dict)
@@ -74,8 +77,14 @@ def compare_views(
     ]
     compared = [services.analytics.compare_in(reader, one) for one in asked]
     panels = [
-        panel_of(services, reader, one, comparison)
-        for one, comparison in zip(asked, compared, strict=True)
+        panel_of(
+            services,
+            reader,
+            one,
+            comparison,
+            colours_of(services, query.organization_id, dimension, ranked_in(comparison)),
+        )
+        for dimension, one, comparison in zip(dimensions, asked, compared, strict=True)
     ]
     return compared[0], panels
 

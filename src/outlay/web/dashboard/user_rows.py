@@ -1,7 +1,9 @@
 """Users as rows of a table, wherever one stands."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from outlay.domain.dimension import Dimension
 from outlay.domain.organization import Member
 from outlay.domain.result import Entry, Totals
 from outlay.services.labels import mark_deleted
@@ -15,6 +17,8 @@ from outlay.web.dashboard.formatting import (
     format_percent,
     format_unit_cost,
 )
+from outlay.web.dashboard.frame import FILTER_OF
+from outlay.web.dashboard.links import Links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,8 @@ class UserLine:
 
     key: str
     name: str
+    url: str
+    """The page about this user alone; empty where there is no such."""
     email: str
     is_former: bool
     requests: str
@@ -41,34 +47,41 @@ class UserLine:
     """Of the total cost, in thousandths."""
 
 
-def line_of_row(row: UsageRow[Member], total: Totals) -> UserLine:
+def leads_to_user(links: Links, without: frozenset[str]) -> Callable[[str], str]:
+    """Leads to the page about one user, with the period and filters of this one."""
+    kept = replace(links.without(*without), path="/organization/analytics")
+    return lambda key: kept.add(FILTER_OF[Dimension.USER], key)
+
+
+def line_of_row(row: UsageRow[Member], total: Totals, url_of: Callable[[str], str]) -> UserLine:
     """A row of the table of all users."""
     member = row.thing
     name = mark_deleted(row.name, member) if member else row.name
     email = member.email if member and not member.is_deleted else ""
-    return _line(row.key, name, email, member is not None and member.is_deleted, row.totals, total)
+    is_former = member is not None and member.is_deleted
+    line = _line(row.key, name, row.totals, total)
+    return replace(line, email=email, is_former=is_former, url=url_of(row.key))
 
 
-def line_of_entry(entry: Entry, total: Totals) -> UserLine:
+def line_of_entry(entry: Entry, total: Totals, url_of: Callable[[str], str]) -> UserLine:
     """A named user of a breakdown."""
-    return _line(entry.key, entry.label, "", False, entry.total, total)
+    return replace(_line(entry.key, entry.label, entry.total, total), url=url_of(entry.key))
 
 
 def line_of_totals(name: str, used: Totals, total: Totals) -> UserLine:
     """Several users together."""
-    return _line("", name, "", False, used, total)
+    return _line("", name, used, total)
 
 
-def _line(
-    key: str, name: str, email: str, is_former: bool, used: Totals, total: Totals
-) -> UserLine:
+def _line(key: str, name: str, used: Totals, total: Totals) -> UserLine:
     requests = used.requests
     mean = used.average_latency_us
     return UserLine(
         key=key,
         name=name,
-        email=email,
-        is_former=is_former,
+        url="",
+        email="",
+        is_former=False,
         requests=format_count(requests),
         exact_requests=format_exact_count(requests),
         input=format_count(used.input_tokens),

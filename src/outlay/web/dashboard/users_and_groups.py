@@ -1,6 +1,6 @@
 """Users & groups: who and which groups spend what, apart and together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -17,8 +17,7 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Comparison, Freshness
 from outlay.services.bundle import Services
-from outlay.services.palette import distinct_slots, remember_slots
-from outlay.services.usage_tables import UserView
+from outlay.services.usage_tables import UserSort, UserView
 from outlay.services.users_and_groups import (
     COMBINED,
     TOP_BY_COST,
@@ -31,6 +30,7 @@ from outlay.services.users_and_groups import (
 )
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.asking import page_params, page_query
+from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.formatting import format_count, format_exact_count
 from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, frame_of
@@ -42,24 +42,30 @@ from outlay.web.dashboard.lines import (
     lines_of_entries,
     tokens_of,
 )
+from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.ranking import SHOWN, Ranking, rank_entries
+from outlay.web.dashboard.sorting import SORTING, Column, heads_of, read_order
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
-from outlay.web.dashboard.user_rows import UserLine, line_of_entry, line_of_row
+from outlay.web.dashboard.user_rows import UserLine, leads_to_user, line_of_entry, line_of_row
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON, read_choice
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
 
-PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
+PARAMETERS: Final = COMMON | {"bucket"} | SORTING | PAGE_ONLY
 OVERVIEW_ROWS: Final = 100
+BARS: Final = {Rank.COST: "spend", Rank.REQUESTS: "requests"}
+"""What users and groups are ranked by, each in a card of its own."""
+
 FILTERS: Final = {"userId": "Users", "projectId": "Projects", "groupId": "User groups"}
 SUBJECT: Final = Subject(
     title="Users & groups",
     crumbs=(Crumb("Organization"),),
     lede="Who spends what, and in which user group. Filters hold together.",
     export="/exports/report?groupBy=group,user,project",
+    ranking="/organization/ranking",
     groupings={},
 )
 
@@ -77,6 +83,16 @@ TABLE_TITLES: Final = {
     TableView.REQUESTS: "Top 20 users by requests",
     TableView.OVERVIEW: "Users overview",
 }
+
+
+OVERVIEW: Final = {
+    UserSort.NAME.value: Column("User", is_number=False),
+    UserSort.COST.value: Column("Cost"),
+    UserSort.REQUESTS.value: Column("Requests"),
+    UserSort.INPUT.value: Column("Input tokens"),
+    UserSort.OUTPUT.value: Column("Output tokens"),
+}
+"""What the table of all users is sorted by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +121,7 @@ class Side:
     bars: Sequence[BarCard]
     lines: Sequence[LineCard]
     filter_name: str
+    dimension: Dimension
 
 
 @router.get("/organization/users-and-groups")
@@ -124,9 +141,17 @@ def get_users_and_groups(
         groups = _compare(services, reader, query, Dimension.GROUP)
         frame = frame_of(request, reader, query, found.total, FILTERS)
         clashes = contradictions_in(reader, query) if not found.total.requests else []
+    order = read_order(request.query_params, OVERVIEW, UserSort.COST.value)
     everybody = services.usage_tables.users(
-        replace(query, interval=Interval.TOTAL), UserView(page_size=OVERVIEW_ROWS)
+        replace(query, interval=Interval.TOTAL),
+        UserView(
+            sort=UserSort(order.column),
+            is_descending=order.is_descending,
+            page_size=OVERVIEW_ROWS,
+        ),
     )
+    links: Links = frame["links"]
+    alone = leads_to_user(links, PARAMETERS - COMMON)
     view = read_choice(request.query_params, "view", TableView) or TableView.SPEND
     return render_page(
         request,
@@ -139,10 +164,13 @@ def get_users_and_groups(
         users=_side(services, query, users, freshness, found),
         groups=_side(services, query, groups, freshness, found),
         tables={
-            TableView.SPEND: _rows(found, Rank.COST, TOP_BY_COST),
-            TableView.REQUESTS: _rows(found, Rank.REQUESTS, TOP_BY_REQUESTS),
-            TableView.OVERVIEW: [line_of_row(row, everybody.total) for row in everybody.rows],
+            TableView.SPEND: _rows(found, Rank.COST, TOP_BY_COST, alone),
+            TableView.REQUESTS: _rows(found, Rank.REQUESTS, TOP_BY_REQUESTS, alone),
+            TableView.OVERVIEW: [
+                line_of_row(row, everybody.total, alone) for row in everybody.rows
+            ],
         },
+        heads=heads_of(OVERVIEW, order, links, view=TableView.OVERVIEW.value),
         table_titles=TABLE_TITLES,
         view=view,
         user_count=everybody.user_count,
@@ -185,9 +213,9 @@ def _side(
     current = comparison.current
     dimension = current.group_by or Dimension.USER
     noun = "user" if dimension is Dimension.USER else "group"
-    slots = remember_slots(services.directory, query.organization_id, dimension, current.entries)
     shown = top_of(current, Rank.COST, SHOWN)
-    colours = distinct_slots([entry.key for entry in shown], slots)
+    lists = [*ranked_in(comparison, BARS, TOP_BY_COST), shown]
+    slots = colours_of(services, query.organization_id, dimension, lists)
     what = "Top 10 users" if noun == "user" else "User groups"
     bars = [
         BarCard(
@@ -196,7 +224,7 @@ def _side(
             metric=metric,
             ranking=rank_entries(comparison, metric, slots, shown=TOP_BY_COST),
         )
-        for metric, title in ((Rank.COST, "spend"), (Rank.REQUESTS, "requests"))
+        for metric, title in BARS.items()
     ]
     of = found.active[dimension]
     overall = _overall(current, found) if dimension is Dimension.USER else ([], [])
@@ -208,7 +236,7 @@ def _side(
                 query,
                 current,
                 freshness,
-                [*lines_of_entries(current, shown, colours, cost_per_request), *overall[0]],
+                [*lines_of_entries(current, shown, slots, cost_per_request), *overall[0]],
                 title=f"Spend per request by {noun}",
                 unit="usd-each",
                 of=of,
@@ -221,14 +249,14 @@ def _side(
                 query,
                 current,
                 freshness,
-                [*lines_of_entries(current, shown, colours, tokens_of), *overall[1]],
+                [*lines_of_entries(current, shown, slots, tokens_of), *overall[1]],
                 title=f"Tokens per {noun}",
                 unit="count",
                 of=of,
             ),
         ),
     ]
-    return Side(bars=bars, lines=lines, filter_name=FILTER_OF[dimension])
+    return Side(bars=bars, lines=lines, filter_name=FILTER_OF[dimension], dimension=dimension)
 
 
 def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], list[Line]]:
@@ -248,8 +276,10 @@ def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], lis
     )
 
 
-def _rows(found: UsersAndGroups, rank: Rank, count: int) -> list[UserLine]:
-    return [line_of_entry(entry, found.total) for entry in top_of(found.users, rank, count)]
+def _rows(
+    found: UsersAndGroups, rank: Rank, count: int, url_of: Callable[[str], str]
+) -> list[UserLine]:
+    return [line_of_entry(entry, found.total, url_of) for entry in top_of(found.users, rank, count)]
 
 
 def _explain(services: Services, query: UsageQuery, clashes: Sequence[Contradiction]) -> list[str]:

@@ -65,9 +65,11 @@ export function axis(value, isMoney) {
   return `${prefix}${isMoney ? Number(value.toPrecision(3)) : value}`;
 }
 
-/** Share of a whole in percent. @param {number} part @param {number} whole @param {number} decimals */
+/** Share of a whole in percent, `<0.1%` where it would read as none. @param {number} part @param {number} whole @param {number} decimals */
 export function percent(part, whole, decimals = 0) {
-  return whole ? `${fixed((part / whole) * 100, decimals)}%` : "–";
+  if (!whole) return "–";
+  const text = fixed(Math.abs(part / whole) * 100, decimals);
+  return part && !Number(text.replaceAll(",", "")) ? `<${sign(part)}${fixed(10 ** -decimals, decimals)}%` : `${sign(part)}${text}%`;
 }
 
 /** A change with its sign: `+13%`, `−9.3%`. @param {number} current @param {number} earlier */

@@ -1,9 +1,10 @@
-// Users that are ticked: remembered across pages, sorting and searches, summed by the server.
+// Users that are ticked: remembered across pages, sorting, searches and reloads, summed by the server.
 import { announce, el } from "./dom.js";
 import * as fmt from "./fmt.js";
 
+const STORED = "outlay-selected-users";
 /** @type {Set<string>} */
-const selected = new Set();
+const selected = new Set(JSON.parse(sessionStorage.getItem(STORED) ?? "[]"));
 /** What of the address the sums depend on. */
 const ASKED = ["preset", "from", "to", "timezone", "projectId", "apiKeyId", "memberId", "groupId", "model", "mapping", "provider", "app", "endUser", "status"];
 let request = new AbortController();
@@ -11,7 +12,7 @@ let request = new AbortController();
 /** Ticks what is selected on a fresh page, and says what it comes to. */
 export function prepareSelection() {
   const bar = /** @type {HTMLElement|null} */ (document.querySelector("[data-selection]"));
-  if (!bar) { if (!location.pathname.startsWith("/monitoring/users")) selected.clear(); return; }
+  if (!bar) { if (!location.pathname.startsWith("/monitoring/users")) clear(); return; }
   const boxes = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("[data-select]")]);
   for (const box of boxes) {
     box.checked = selected.has(box.dataset.select ?? "");
@@ -39,6 +40,16 @@ export function onSelection(target) {
 /** @param {string} user @param {boolean} isOn */
 function choose(user, isOn) {
   if (isOn) selected.add(user); else selected.delete(user);
+  store();
+}
+
+function clear() {
+  selected.clear();
+  store();
+}
+
+function store() {
+  sessionStorage.setItem(STORED, JSON.stringify([...selected]));
 }
 
 /** @param {HTMLElement} bar */
@@ -51,19 +62,19 @@ async function sum(bar) {
   const params = new URLSearchParams();
   for (const [name, value] of new URL(location.href).searchParams) if (ASKED.includes(name)) params.append(name, value);
   for (const user of selected) params.append("selected", user);
-  const clear = el("button", { class: "link", type: "button" }, "Clear");
-  clear.addEventListener("click", () => { selected.clear(); prepareSelection(); });
+  const none = el("button", { class: "link", type: "button" }, "Clear");
+  none.addEventListener("click", () => { clear(); prepareSelection(); });
   const words = el("span", { class: "selection-sum" }, "…");
-  bar.replaceChildren(el("strong", {}, `${selected.size} selected`), words, exportsOf(bar), clear);
+  bar.replaceChildren(el("strong", {}, `${selected.size} selected`), words, exportsOf(bar), none);
   try {
     const answer = await fetch(`/analytics/users?${params}&pageSize=1`, { headers: { Accept: "application/json" }, signal });
     const { selection, detail } = await answer.json();
-    if (!selection) { words.textContent = detail ?? "The sum could not be had."; return; }
+    if (!selection) { words.textContent = detail ?? "The sum could not be read. Reload the page to try again."; return; }
     const text = `Σ ${fmt.money(selection.cost)} · ${fmt.count(selection.requestCount)} requests · ${fmt.count(selection.totalTokens)} tokens`;
     words.replaceChildren(el("span", { title: `${fmt.exactMoney(selection.cost)}, ${fmt.exactCount(selection.requestCount)} requests, ${fmt.exactCount(selection.totalTokens)} tokens` }, text));
     announce(`${selected.size} selected, ${text}`);
   } catch {
-    if (!signal.aborted) words.textContent = "The sum could not be had.";
+    if (!signal.aborted) words.textContent = "The sum could not be read. Reload the page to try again.";
   }
 }
 
