@@ -13,7 +13,6 @@ from outlay.web.dashboard.formatting import (
     format_latency,
     format_money,
     format_percent,
-    format_unit_cost,
 )
 
 
@@ -77,7 +76,7 @@ def _line(
         exact_output=format_exact_count(used.output_tokens),
         cost=format_money(used.cost_pusd),
         exact_cost=format_exact_money(used.cost_pusd),
-        cost_per_request=format_unit_cost(used.cost_pusd // requests) if requests else "–",
+        cost_per_request=format_money(used.cost_pusd // requests) if requests else "–",
         tokens_per_request=format_count(used.total_tokens // requests) if requests else "–",
         latency="–" if mean is None else format_latency(mean),
         share=format_percent(used.cost_pusd, total.cost_pusd),
