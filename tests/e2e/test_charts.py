@@ -1,45 +1,196 @@
-"""Charts: what they draw, say, save and lead to."""
+"""Charts: what they draw, say and lead to."""
 
-import csv
-import io
 import re
-import struct
-import zlib
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.e2e.charts import LINE, LINES, open_chart
 from tests.e2e.conftest import ANALYTICS, Demo, Watched
 
-LINES = "/organization/users-and-groups"
-LINE = "#chart-users-cost-per-request"
+from outlay.domain.money import parse_usd
+from outlay.web.dashboard.formatting import format_money
+from outlay.web.dashboard.static_files import static_url
 
 
-def area(page: Page, demo: Demo, query: str = "?preset=last-month") -> None:
-    page.goto(f"{demo.url}{ANALYTICS}{query}")
-    expect(page.locator("usage-area")).to_have_attribute("data-drawn", re.compile("."))
+def test_two_clicks_show_a_series_alone_and_two_more_all_of_them(page: Page, demo: Demo) -> None:
+    chart = open_chart(page, demo)
+    bands, entry = chart.locator(".band"), chart.locator(".legend button").nth(1)
+    count, key = bands.count(), entry.get_attribute("data-key") or ""
+    chart.evaluate(
+        "chart => { window.most = 0; new MutationObserver(() => { window.most += 1; })"
+        ".observe(chart, {attributes: true, attributeFilter: ['data-drawn']}); }"
+    )
+
+    entry.dblclick()
+    expect(bands).to_have_count(1)
+    expect(bands).to_have_attribute("data-key", key)
+    assert page.evaluate("window.most") == 1  # it was not hidden in between
+    chart.locator(f'.legend [data-key="{key}"]').dblclick()
+    expect(bands).to_have_count(count)
+    expect(chart.get_by_role("button", name="Show all")).to_have_count(0)
+
+    entry.click()
+    expect(bands).to_have_count(count - 1)
+    entry.hover()
+    expect(chart.locator(".is-dim")).to_have_count(0)  # the rest is what one wants to see
+    chart.get_by_role("button", name="Show all").click()
+    expect(bands).to_have_count(count)
 
 
-def data_of(page: Page, source: str) -> Any:
-    return page.evaluate("id => JSON.parse(document.getElementById(id).textContent)", source)
+@pytest.mark.parametrize(
+    "watched",
+    [{"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}],
+    indirect=True,
+    ids=["phone"],
+)
+def test_a_tap_reads_a_point_until_a_tap_elsewhere(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    chart = open_chart(page, demo)
+    plot = chart.locator("svg.plot")
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + 100)
+    expect(chart.locator(".tip")).to_be_visible()
+    page.wait_for_timeout(300)
+    expect(chart.locator(".tip")).to_be_visible()
+    assert plot.evaluate("node => getComputedStyle(node).outlineStyle") == "none"
+    first = chart.locator(".tip header").inner_text()
+    page.touchscreen.tap(box["x"] + box["width"] * 0.8, box["y"] + 100)
+    expect(chart.locator(".tip header")).not_to_have_text(first)
+    page.locator(".chart-card h2").tap()
+    expect(chart.locator(".tip")).to_be_hidden()
+    expect(page.locator(".chart-foot .is-touch").first).to_be_visible()
+    expect(page.locator(".chart-foot .is-mouse").first).to_be_hidden()
 
 
-def test_lines_are_the_quotients_of_what_the_api_says(page: Page, demo: Demo) -> None:
+def test_the_keyboard_filters_and_zooms_as_the_mouse_does(page: Page, demo: Demo) -> None:
+    chart = open_chart(page, demo)
+    chart.locator("svg.plot").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    lit = chart.locator(".tip-row.is-lit")
+    expect(lit).to_have_count(1)
+    key = lit.get_attribute("data-tip-key")
+    expect(page.locator("#announce")).to_contain_text(re.compile(r"\$[\d.]+, \d+%"))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"model={key}"))
+
+    page.go_back()
+    expect(page.locator(".filter")).to_have_count(0)
+    chart.locator("svg.plot").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(chart.locator("rect.zoom")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("from=2026-10-01&to=2026-10-03"))
+
+
+def test_a_chart_is_described_in_words(page: Page, demo: Demo) -> None:
+    chart = open_chart(page, demo)
+    answer = demo.ask(preset="last-month")
+    peak = max(step["cost"] for step in answer["activity"])
+    described = chart.locator("svg.plot").get_attribute("aria-describedby")
+
+    summary = page.locator(f"#{described}")
+    expect(summary).to_contain_text(f"Total {format_money(parse_usd(answer['totals']['cost']))}.")
+    expect(summary).to_contain_text(f"Highest {format_money(parse_usd(peak))}, Oct")
     page.goto(f"{demo.url}{LINES}?preset=last-month")
-    expect(page.locator(LINE)).to_have_attribute("data-drawn", re.compile("."))
-    answer = demo.get(LINES.replace("/organization", "/analytics"), preset="last-month")
-    shown = data_of(page, "data-users-cost-per-request")
+    described = page.locator(f"{LINE} svg.plot").get_attribute("aria-describedby")
+    expect(page.locator(f"#{described}")).to_contain_text(
+        re.compile(r"Highest \$0\.\d{4}, .*Latest:")
+    )
 
-    overall = next(one for one in shown["series"] if one["key"] == "all")
-    assert [value and round(value, 12) for value in overall["values"]] == [
-        value and round(float(value), 12) for value in answer["userSeries"]["costPerRequest"]
-    ]
-    groups = data_of(page, "data-groups-cost-per-request")["series"]
-    by_key = {entry["key"]: entry for entry in answer["groups"]}
-    for line in groups:
-        wanted = by_key[line["key"]]["series"]["costPerRequest"]
-        assert line["values"] == [value if value is None else float(value) for value in wanted]
+
+def test_marks_keep_their_colours_where_colours_are_forced(page: Page, demo: Demo) -> None:
+    page.emulate_media(forced_colors="active")
+    chart = open_chart(page, demo)
+    chart.evaluate("chart => chart.point(25, false)")
+    colour = "(node, name) => getComputedStyle(node)[name]"
+
+    for entry in chart.locator(".legend button").all()[:3]:
+        key = entry.get_attribute("data-key")
+        band = chart.locator(f'.band[data-key="{key}"]').evaluate(colour, "fill")
+        for mark in (entry, chart.locator(f'[data-tip-key="{key}"]')):
+            assert mark.locator(".swatch").evaluate(colour, "backgroundColor") == band
+
+
+def test_where_there_is_nothing_to_draw_the_chart_says_so(page: Page, demo: Demo) -> None:
+    chart = open_chart(page, demo)
+    chart.evaluate(
+        """chart => {
+          const data = structuredClone(chart.data);
+          Object.assign(data.metrics.cost, {bands: [], totals: data.points.map(() => "0"),
+            total: "0", summary: "No cost in this period."});
+          chart.update({...data, compared: null});
+        }"""
+    )
+    expect(chart.locator(".chart-none")).to_have_text("No cost in this period.")
+    expect(chart.locator("svg.plot")).to_have_count(0)
+    page.goto(f"{demo.url}{LINES}?preset=last-month")
+    page.locator(LINE).evaluate(
+        "chart => chart.update({...chart.data, series: [], summary: 'No values in this period.'})"
+    )
+    expect(page.locator(f"{LINE} .chart-none")).to_have_text("No values in this period.")
+
+
+AXES = [
+    ([0, 0.005, 0.01, 0.015], "usd", ["$0", "$0.005", "$0.010", "$0.015"]),
+    ([0, 0.5, 1, 1.5], "usd", ["$0", "$0.50", "$1.00", "$1.50"]),
+    ([0, 2.5e-7, 5e-7], "usd", ["$0", "$0.00000025", "$0.00000050"]),
+    ([0, 100, 200], "usd", ["$0", "$100", "$200"]),
+    ([0, 12500, 25000], "usd", ["$0", "$12.5K", "$25.0K"]),
+    ([0, 2500, 5000], "count", ["0", "2,500", "5,000"]),
+    ([0, 5e7, 1e8], "count", ["0", "50M", "100M"]),
+    ([0, 500, 1000], "ms", ["0", "0.5 s", "1.0 s"]),
+]
+
+
+def test_ticks_of_an_axis_have_one_unit_and_equal_decimals(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{ANALYTICS}")
+    found = page.evaluate(
+        "async ([url, cases]) => { const {axis} = await import(url);"
+        " return cases.map(([marks, unit]) => axis(marks, unit)); }",
+        [static_url("js/fmt.js"), [case[:2] for case in AXES]],
+    )
+    assert found == [labels for _, _, labels in AXES]
+    counts = page.evaluate(
+        "async url => { const {ticks} = await import(url);"
+        " return [1, 2, 3, 10].map(highest => ticks(highest, true)); }",
+        static_url("js/scale.js"),
+    )
+    assert all(mark == int(mark) for marks in counts for mark in marks)
+
+
+DATES = [
+    ("day", ["2026-10-05", "2026-10-06", "2026-10-07", "2026-10-08"], ["Oct 5", "Oct 8"]),
+    ("week", ["2025-12-22", "2025-12-29", "2026-01-05"], ["Dec 22, 2025", "Jan 5, 2026"]),
+    ("month", ["2025-12-01", "2026-01-01"], ["Dec 2025", "Jan 2026"]),
+    (
+        "hour",
+        [f"2026-10-0{day}T{hour:02}:00" for day in (5, 6) for hour in range(24)],
+        ["Oct 5", "18:00"],
+    ),
+    ("hour", [f"2026-11-01T{hour:02}:00" for hour in (0, 1, 1, 2)], ["Nov 1", "02:00"]),
+]
+
+
+def test_dates_below_an_axis_begin_with_the_first_and_have_their_year(
+    page: Page, demo: Demo
+) -> None:
+    page.goto(f"{demo.url}{ANALYTICS}")
+    for interval, dates, ends in DATES:
+        found = page.evaluate(
+            "async ([url, interval, dates]) => (await import(url))"
+            ".axisDates(dates.map(date => ({date, start: date})), interval, 1000)",
+            [static_url("js/scale.js"), interval, dates],
+        )
+        assert [found[0][1], found[-1][1]] == ends
+        assert len({index for index, _ in found}) == len(found)
+        assert found[0][0] == 0
 
 
 def test_missing_values_are_gaps_and_single_ones_dots(page: Page, demo: Demo) -> None:
@@ -72,7 +223,7 @@ def test_the_keyboard_reads_lines_out(page: Page, demo: Demo) -> None:
 
 
 def test_a_click_on_a_band_filters_and_a_drag_zooms(page: Page, demo: Demo) -> None:
-    area(page, demo)
+    open_chart(page, demo)
     band = page.locator(".band").first
     key = band.get_attribute("data-key")
     box = page.locator(".plot").bounding_box()
@@ -90,72 +241,10 @@ def test_a_click_on_a_band_filters_and_a_drag_zooms(page: Page, demo: Demo) -> N
     expect(page).to_have_url(re.compile(r"from=\d{4}-\d\d-\d\d&to=\d{4}-\d\d-\d\d"))
 
 
-def test_the_csv_is_what_the_chart_shows(page: Page, demo: Demo) -> None:
-    area(page, demo, "?preset=last-month&groupBy=project")
-    tools = page.locator(".chart-card .tools")
-    tools.locator("summary").click()
-    with page.expect_download() as download:
-        tools.get_by_role("button", name="CSV").click()
-    rows = list(csv.reader(io.StringIO(download.value.path().read_text())))
-    usage = data_of(page, "data-project")["usage"]
-
-    assert download.value.suggested_filename == "cost-by-project-over-time.csv"
-    assert rows[0][0] == "Date"
-    assert [row[0] for row in rows[1:]] == [point["date"] for point in usage["points"]]
-    for column, label in enumerate(rows[0][1:-1], 1):
-        series = next(one for one in usage["series"] if one["label"] == label)
-        assert [float(row[column]) for row in rows[1:]] == series["cost"]
-
-
-@pytest.mark.parametrize(
-    "watched",
-    [{"color_scheme": scheme} for scheme in ("light", "dark")],
-    indirect=True,
-    ids=lambda options: options["color_scheme"],
-)
-def test_the_picture_has_the_chart_in_its_colours(watched: Watched, demo: Demo) -> None:
-    page = watched.page
-    area(page, demo)
-    for card, name in ((".chart-card", "cost-by-model-over-time"), (".panel", "cost-by-model")):
-        tools = page.locator(f"{card} .tools").last
-        tools.locator("summary").click()
-        with page.expect_download() as download:
-            tools.get_by_role("button", name="PNG").click()
-        assert download.value.suggested_filename == f"{name}.png"
-        width, height, colours = read_png(download.value.path())
-        assert width > 800
-        assert height > 300
-        band = page.locator(".fill-1").first.evaluate("node => getComputedStyle(node).fill")
-        red, green, blue = map(int, re.findall(r"\d+", band))
-        assert (red, green, blue) in colours
-
-
-def saved(page: Page, card: str) -> Path:
-    """The PNG of the last chart or ranking of some cards."""
-    tools = page.locator(f"{card} .tools").last
-    tools.locator("summary").click()
-    with page.expect_download() as download:
-        tools.get_by_role("button", name="PNG").click()
-    return Path(download.value.path())
-
-
-def test_the_picture_of_a_chart_is_the_same_while_its_values_are_shown(
-    page: Page, demo: Demo
-) -> None:
-    area(page, demo)
-    drawn = saved(page, ".chart-card").read_bytes()
-    page.locator(".chart-card [data-chart-do=table]").click()
-    expect(page.locator(".chart-card .data-table")).to_be_visible()
-
-    assert saved(page, ".chart-card").read_bytes() == drawn
-    expect(page.locator(".chart-card .data-table")).to_be_visible()
-    expect(page.locator("usage-area svg.plot")).to_have_count(0)
-
-
 def test_a_band_under_the_pointer_pales_the_others_and_lights_its_row(
     page: Page, demo: Demo
 ) -> None:
-    area(page, demo)
+    open_chart(page, demo)
     band = page.locator("usage-area .band").first
     key = band.get_attribute("data-key")
     box = page.locator("usage-area svg.plot").bounding_box()
@@ -176,52 +265,3 @@ def test_a_band_under_the_pointer_pales_the_others_and_lights_its_row(
     page.mouse.move(0, 0)
     expect(page.locator("usage-area .band.is-dim")).to_have_count(0)
     expect(page.locator(".ranking tr.is-lit")).to_have_count(0)
-
-
-def read_png(path: Path) -> tuple[int, int, set[tuple[int, int, int]]]:
-    """Width, height and the colours of an 8-bit RGB or RGBA picture without interlacing."""
-    body = path.read_bytes()
-    assert body.startswith(b"\x89PNG")
-    width, height, depth, kind = struct.unpack(">IIBB", body[16:26])
-    assert depth == 8
-    size = {2: 3, 6: 4}[kind]
-    packed, place = b"", 8
-    while place < len(body):
-        (length,) = struct.unpack(">I", body[place : place + 4])
-        if body[place + 4 : place + 8] == b"IDAT":
-            packed += body[place + 8 : place + 8 + length]
-        place += length + 12
-    raw = zlib.decompress(packed)
-    line = bytearray(width * size)
-    colours: set[tuple[int, int, int]] = set()
-    for row in range(height):
-        start = row * (width * size + 1)
-        line = unfiltered(
-            raw[start], bytearray(raw[start + 1 : start + 1 + width * size]), line, size
-        )
-        if row % 8 == 0:
-            colours.update(zip(line[0::size], line[1::size], line[2::size], strict=True))
-    return width, height, colours
-
-
-def unfiltered(kind: int, line: bytearray, above: bytearray, size: int) -> bytearray:
-    """A line of a PNG as it was before filtering (PNG specification, section 9)."""
-    for index in range(len(line)):
-        left = line[index - size] if index >= size else 0
-        up = above[index]
-        corner = above[index - size] if index >= size else 0
-        if kind == 1:
-            line[index] = (line[index] + left) & 255
-        elif kind == 2:
-            line[index] = (line[index] + up) & 255
-        elif kind == 3:
-            line[index] = (line[index] + (left + up) // 2) & 255
-        elif kind == 4:
-            guess = left + up - corner
-            near = min(
-                (abs(guess - left), 0, left),
-                (abs(guess - up), 1, up),
-                (abs(guess - corner), 2, corner),
-            )
-            line[index] = (line[index] + near[2]) & 255
-    return line

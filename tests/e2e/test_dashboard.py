@@ -53,9 +53,9 @@ def test_top_lists_filter_the_page(page: Page, demo: Demo) -> None:
 def test_errors_by_kind_sum_to_the_errors_of_the_period(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
     drawn(page)
-    usage = page.evaluate("JSON.parse(document.getElementById('data-status').textContent).usage")
+    shown = page.evaluate("JSON.parse(document.getElementById('data-status').textContent).metrics")
     summary = demo.get("/analytics/summary", **WINDOW)["summary"]
-    counts = {one["key"]: one["total"]["requestCount"] for one in usage["series"]}
+    counts = {one["key"]: int(one["total"]) for one in shown["requestCount"]["bands"]}
 
     assert counts["client_error"] == summary["clientErrorCount"]
     assert counts["upstream_error"] + counts.get("gateway_error", 0) == summary["errorCount"]

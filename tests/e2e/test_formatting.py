@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 from tests.e2e.conftest import ANALYTICS, Demo
 
+from outlay.domain.money import render_usd
 from outlay.web.dashboard.static_files import static_url
 
 VECTORS = Path(__file__).parents[1] / "unit" / "web" / "format_vectors.json"
@@ -15,9 +16,10 @@ def test_the_browser_writes_numbers_as_the_server_does(page: Page, demo: Demo) -
     page.goto(f"{demo.url}{ANALYTICS}")
     for name, cases in json.loads(VECTORS.read_text()).items():
         for given, expected in cases:
-            arguments = given if isinstance(given, list) else [given]
+            # Exact numbers come as text.
+            arguments = given if isinstance(given, list) else [str(given)]
             if name == "money":
-                arguments = [arguments[0] / 10**12]
+                arguments = [render_usd(given)]
             found = page.evaluate(
                 "async ([url, name, values]) => (await import(url))[name](...values)",
                 [static_url("js/fmt.js"), name, arguments],

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outlay.web.dashboard import formatting
-from outlay.web.dashboard.formatting import format_exact_money, format_unit_cost
+from outlay.web.dashboard.formatting import format_exact_money, format_number_of, split_cents
 
 VECTORS: dict[str, list[Any]] = json.loads(
     Path(__file__).with_name("format_vectors.json").read_text()
@@ -33,4 +33,14 @@ def test_numbers_read_as_in_the_vectors(name: str, given: Any, expected: str) ->
 
 def test_exact_money_shows_every_digit() -> None:
     assert format_exact_money(8_288_112_345_678_901) == "$8,288.112345678901"
-    assert format_unit_cost(3_800_000_000) == "$0.0038"
+
+
+def test_the_cents_of_an_amount_below_a_dollar_do_not_recede() -> None:
+    assert split_cents(8_288_112_345_678_901) == ("$8,288", ".11")
+    assert split_cents(50_000_000) == ("$0.000050", "")
+    assert split_cents(0) == ("$0.00", "")
+
+
+def test_one_is_not_a_plural() -> None:
+    assert format_number_of(1, "request") == "1 request"
+    assert format_number_of(2_204_000, "request") == "2.20M requests"

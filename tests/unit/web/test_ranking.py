@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.earlier import Compare
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, period_of_dates, steps_of
 from outlay.domain.result import ZERO, Breakdown, Comparison, Entry, EntryKind, Totals
@@ -36,6 +37,10 @@ def compared(dimension: Dimension, total: int, entries: list[Entry]) -> Comparis
         earlier_steps=(ZERO,),
         earlier_total=ZERO,
         earlier_entries={},
+        compare=Compare.PREVIOUS,
+        earlier_windows=(),
+        interval=Interval.TOTAL,
+        first_event=None,
     )
 
 

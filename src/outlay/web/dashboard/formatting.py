@@ -15,19 +15,26 @@ EXACT_BELOW: Final = 10_000
 
 
 def format_money(pusd: int) -> str:
-    """Dollars and cents: `$8,288.11`; amounts too small for cents get four decimals."""
-    if 0 < abs(pusd) < PUSD_PER_USD // 100:
-        return format_unit_cost(pusd)
-    whole, cents = divmod(_rounded(abs(pusd), PUSD_PER_USD // 100), 100)
-    return f"{_sign(pusd)}${whole:,}.{cents:02d}"
+    """`$8,288.11`; under a dollar four decimals, `$0.0150`, or what two digits of it need."""
+    decimals = _money_decimals(abs(pusd))
+    whole, rest = divmod(_rounded(abs(pusd) * 10**decimals, PUSD_PER_USD), 10**decimals)
+    return f"{_sign(pusd)}${whole:,}.{rest:0{decimals}d}"
 
 
-def format_unit_cost(pusd: int) -> str:
-    """Four decimals, for the cost of one request: `$0.0038`, and `<$0.0001` below."""
-    if pusd and abs(pusd) < PUSD_PER_USD // 10_000:
-        return f"<{_sign(pusd)}$0.0001"
-    whole, rest = divmod(_rounded(abs(pusd), PUSD_PER_USD // 10_000), 10_000)
-    return f"{_sign(pusd)}${whole:,}.{rest:04d}"
+def _money_decimals(size: int) -> int:
+    """How many decimals an amount is read with."""
+    if not size or _rounded(size, PUSD_PER_USD // 10_000) >= 10_000:
+        return 2
+    return next((count for count in range(4, 12) if size * 10**count >= 10 * PUSD_PER_USD), 12)
+
+
+def split_cents(pusd: int) -> tuple[str, str]:
+    """An amount as a headline: `$8,288` and `.11`, whose cents may recede; all of it below $1."""
+    text = format_money(pusd)
+    if abs(pusd) < PUSD_PER_USD:
+        return text, ""
+    whole, _, cents = text.partition(".")
+    return whole, f".{cents}"
 
 
 def format_exact_money(pusd: int) -> str:
@@ -51,6 +58,11 @@ def format_count(count: int) -> str:
         larger = _STEPS[position - 1] if position else None
         return f"{_sign(count)}1.00{larger[1]}" if larger else f"{_sign(count)}{scaled:,}{suffix}"
     raise AssertionError("counts from 10,000 have a step")
+
+
+def format_number_of(count: int, noun: str) -> str:
+    """A count and what is counted: `1 request`, `2.20M requests`."""
+    return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def format_exact_count(count: int) -> str:

@@ -11,8 +11,9 @@ from outlay.web.dashboard.formatting import (
     format_exact_count,
     format_exact_money,
     format_money,
+    format_number_of,
     format_percent,
-    format_unit_cost,
+    split_cents,
 )
 from outlay.web.dashboard.ranking import Change, change_in
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
@@ -50,15 +51,14 @@ class Driver:
 def cards_of(comparison: Comparison) -> list[Card]:
     """Spend, requests and tokens."""
     now, before = comparison.current.total, comparison.earlier_total
-    dollars, _, cents = format_money(now.cost_pusd).partition(".")
     per_request = now.cost_pusd // now.requests if now.requests else 0
     facts = {
-        Rank.COST: f"{format_unit_cost(per_request)} per request",
+        Rank.COST: f"{format_money(per_request)} per request",
         Rank.REQUESTS: f"{render_error_rate(now)} errors",
         Rank.TOKENS: f"{format_percent(now.output_tokens, now.total_tokens, 0)} output",
     }
     values = {
-        Rank.COST: (dollars, f".{cents}", format_exact_money(now.cost_pusd)),
+        Rank.COST: (*split_cents(now.cost_pusd), format_exact_money(now.cost_pusd)),
         Rank.REQUESTS: (format_count(now.requests), "", format_exact_count(now.requests)),
         Rank.TOKENS: (format_count(now.total_tokens), "", format_exact_count(now.total_tokens)),
     }
@@ -138,6 +138,6 @@ def driver_of(comparison: Comparison) -> Driver | None:
 def describe_totals(total: Totals) -> str:
     """`$8,288.11 · 2.20M requests · 4.46B tokens`."""
     return (
-        f"{format_money(total.cost_pusd)} · {format_count(total.requests)} requests · "
-        f"{format_count(total.total_tokens)} tokens"
+        f"{format_money(total.cost_pusd)} · {format_number_of(total.requests, 'request')} · "
+        f"{format_number_of(total.total_tokens, 'token')}"
     )

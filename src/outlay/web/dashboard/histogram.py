@@ -54,7 +54,7 @@ def draw_histogram(
                 width=round(max(slot - 1.5, 0.8), 2),
                 height=_height(total, highest),
                 failed_height=_height(errors, highest),
-                title=f"{label}: {total:,} requests, {errors:,} failed",
+                title=f"{label}: {total:,} request{'' if total == 1 else 's'}, {errors:,} failed",
                 from_date=span.from_date.isoformat(),
                 to_date=span.to_date.isoformat(),
             )

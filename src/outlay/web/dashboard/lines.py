@@ -2,46 +2,81 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from outlay.domain.money import divide_half_even
+from outlay.domain.money import divide_half_even, render_usd
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Entry, Freshness, Totals
+from outlay.web.dashboard.formatting import format_count, format_latency, format_money
 from outlay.web.dashboard.frame import FILTER_OF
-from outlay.web.http.rendering import Json, render_money, render_points
+from outlay.web.dashboard.summaries import describe_lines
+from outlay.web.http.rendering import Json, render_points
 
-Ratio = Callable[[Totals], object]
+Ratio = Callable[[Totals], int | None]
+
+
+class LineUnit(StrEnum):
+    """What the values of a line chart are, and how they are embedded and read."""
+
+    USD = "usd"
+    """Pico-USD, embedded as exact dollars."""
+    COUNT = "count"
+    MS = "ms"
+    """Microseconds, embedded as milliseconds."""
+
+    def render(self, value: float | None) -> str | None:
+        """A value as decimal text; None for a gap."""
+        if value is None:
+            return None
+        match self:
+            case LineUnit.USD:
+                return render_usd(round(value))
+            case LineUnit.COUNT:
+                return str(round(value))
+            case LineUnit.MS:
+                return str(round(value / 1000, 3))
+
+    def describe(self, value: float) -> str:
+        """A value in words."""
+        match self:
+            case LineUnit.USD:
+                return format_money(round(value))
+            case LineUnit.COUNT:
+                return format_count(round(value))
+            case LineUnit.MS:
+                return format_latency(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line: its values step by step."""
+    """One line: its values step by step, None for a gap."""
 
     key: str
     label: str
     kind: str
     slot: int | None
-    values: Sequence[object]
+    values: Sequence[int | float | None]
 
-    def render(self) -> Json:
+    def render(self, unit: LineUnit) -> Json:
         """What the chart reads."""
         return {
             "key": self.key,
             "label": self.label,
             "kind": self.kind,
             "slot": self.slot,
-            "values": self.values,
+            "values": [unit.render(value) for value in self.values],
         }
 
 
-def cost_per_request(totals: Totals) -> object:
-    """USD per request, None without one: the sum over the sum, never a mean of means."""
+def cost_per_request(totals: Totals) -> int | None:
+    """Pico-USD per request, None without one: the sum over the sum, never a mean of means."""
     if not totals.requests:
         return None
-    return render_money(divide_half_even(totals.cost_pusd, totals.requests))
+    return divide_half_even(totals.cost_pusd, totals.requests)
 
 
-def tokens_of(totals: Totals) -> object:
+def tokens_of(totals: Totals) -> int | None:
     """Tokens, None where there was no request."""
     return totals.total_tokens if totals.requests else None
 
@@ -69,7 +104,7 @@ def line_data(
     lines: Sequence[Line],
     *,
     title: str,
-    unit: str,
+    unit: LineUnit,
     of: int | None = None,
 ) -> dict[str, Any]:
     """What a `<line-chart>` reads; `of` is how many there are where not all are shown."""
@@ -77,11 +112,17 @@ def line_data(
     named = sum(line.kind == "value" for line in lines)
     return {
         "title": title,
-        "unit": unit,
+        "unit": unit.value,
         "interval": query.interval.value,
         "until": query.period.to_date.isoformat(),
         "points": render_points(found, freshness),
-        "series": [line.render() for line in lines],
+        "series": [line.render(unit) for line in lines],
         "shown": f"{named} of {of:,}" if of and of > named else None,
         "filter": FILTER_OF[dimension] if dimension else None,
+        "summary": describe_lines(
+            [(line.label, line.values) for line in lines],
+            found.steps,
+            query.interval,
+            unit.describe,
+        ),
     }

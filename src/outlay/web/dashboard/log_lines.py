@@ -17,7 +17,7 @@ from outlay.web.dashboard.formatting import (
     format_exact_count,
     format_exact_money,
     format_latency,
-    format_unit_cost,
+    format_money,
 )
 
 LABELLED: Final = (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER, Dimension.GROUP)
@@ -101,7 +101,7 @@ def cost_of(event: UsageEvent) -> str:
     """What a request cost, `unpriced` where nobody knows."""
     if event.cost_source is CostSource.UNPRICED:
         return "unpriced"
-    return format_unit_cost(event.cost_pusd)
+    return format_money(event.cost_pusd)
 
 
 def exact_cost_of(event: UsageEvent) -> str:

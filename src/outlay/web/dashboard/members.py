@@ -25,6 +25,7 @@ from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_money,
     format_money,
+    format_number_of,
     format_percent,
 )
 from outlay.web.dashboard.frame import PAGE_ONLY, filters_for, frame_of
@@ -293,7 +294,7 @@ def _most_used(title: str, entry: Entry | None, total: Totals) -> MostUsed:
         title=title,
         name=entry.label,
         share=format_percent(entry.total.requests, total.requests),
-        note=f"{format_count(entry.total.requests)} requests · "
+        note=f"{format_number_of(entry.total.requests, 'request')} · "
         f"{format_money(entry.total.cost_pusd)}",
     )
 

@@ -30,7 +30,7 @@ from outlay.web.dashboard.formatting import (
 )
 from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.headlines import Card, cards_of, error_card
-from outlay.web.dashboard.lines import Line, line_data
+from outlay.web.dashboard.lines import Line, LineUnit, line_data
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.panels import Panel, panel_of
@@ -184,9 +184,7 @@ def _latency_lines(
             label=f"p{round(quantile * 100)}",
             kind="value",
             slot=slot,
-            values=[
-                None if (us := step[quantile]) is None else round(us / 1000, 3) for step in steps
-            ],
+            values=[step[quantile] for step in steps],
         )
         for slot, quantile in enumerate(PERCENTILES, 1)
     ]
@@ -196,7 +194,7 @@ def _latency_lines(
         services.analytics.freshness(reader),
         lines,
         title="Latency percentiles over time",
-        unit="ms",
+        unit=LineUnit.MS,
     )
 
 

@@ -33,21 +33,23 @@ MODULES: Final = (
     "dom",
     "fmt",
     "forms",
+    "legend",
     "line",
     "live",
     "multiselect",
     "navigate",
+    "pointing",
     "scale",
     "selection",
+    "series",
+    "tip",
 )
 """Scripts that every page needs: fetched at once rather than one after the other."""
 
 NEEDS_OWNER: Final = frozenset({"plan-required", "role-required"})
 """Refusals that an owner can turn into something else."""
 
-_CLOCK: Final = re.compile(
-    r"<!--live-clock-->.*?<!--/live-clock-->|\"(?:asOf|dataThrough)\":\"[^\"]*\"", re.DOTALL
-)
+_CLOCK: Final = re.compile(r"<!--live-clock-->.*?<!--/live-clock-->", re.DOTALL)
 """What of a page tells how fresh it is."""
 
 _UNSAFE_IN_SCRIPT: Final = str.maketrans(

@@ -7,13 +7,14 @@ from typing import Any
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Comparison, EntryKind
+from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
+from outlay.web.dashboard.bands import metric_data
 from outlay.web.dashboard.compared import compared_data
 from outlay.web.dashboard.frame import FILTER_OF, METRICS
 from outlay.web.dashboard.ranking import Ranking, rank_entries
-from outlay.web.http.rendering import render_series
+from outlay.web.http.rendering import render_points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Panel:
     noun: str
     rankings: Mapping[Rank, Ranking]
     data: Mapping[str, Any]
-    """What the chart draws: the public answer, and which series each metric shows how."""
+    """What the chart draws: the bands of each metric, with every figure as exact text."""
     filter_name: str
     """The parameter that picking a series sets."""
     overlaps: bool
@@ -46,27 +47,31 @@ def panel_of(
     """
     dimension = query.group_by or Dimension.MODEL
     rankings = {metric: rank_entries(comparison, metric, slots) for metric in METRICS}
-    usage = render_series(query, comparison, slots, services.analytics.freshness(reader))
-    display = {
-        metric.value: [
-            {"key": row.key, "slot": row.slot}
-            for row in ranking.rows
-            if row.kind == EntryKind.VALUE
-        ]
-        for metric, ranking in rankings.items()
-    }
+    overlaps = not dimension.is_single_valued
+    freshness = services.analytics.freshness(reader)
     return Panel(
         view=dimension.value,
         noun=dimension.noun,
         rankings=rankings,
         data={
-            "usage": usage,
-            "display": display,
-            "noun": dimension.noun,
+            "shape": "lines" if overlaps else "stack",
+            "interval": query.interval.value,
+            "until": query.period.to_date.isoformat(),
+            "points": render_points(comparison.current, freshness),
+            "metrics": {
+                metric.value: metric_data(
+                    query,
+                    comparison,
+                    ranking,
+                    f"{METRICS[metric]} by {dimension.noun} over time",
+                    overlaps=overlaps,
+                )
+                for metric, ranking in rankings.items()
+            },
             "filter": FILTER_OF[dimension],
             "compared": compared_data(comparison),
         },
         filter_name=FILTER_OF[dimension],
-        overlaps=not dimension.is_single_valued,
+        overlaps=overlaps,
         is_unfinished=comparison.is_unfinished,
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from outlay.domain.result import Breakdown, EntryKind
-from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
+from outlay.web.dashboard.formatting import format_exact_money, format_money, format_number_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ def rows_by_spend(found: Breakdown, path_of: Callable[[str], str], rest: str) ->
     return [
         SideRow(
             label=f"Other ({entry.members})" if entry.kind is EntryKind.OTHER else entry.label,
-            note=f"{format_count(entry.total.requests)} requests",
+            note=format_number_of(entry.total.requests, "request"),
             value=format_money(entry.total.cost_pusd),
             exact=format_exact_money(entry.total.cost_pusd),
             path=path_of(entry.key) if entry.kind is EntryKind.VALUE else paths[entry.kind],

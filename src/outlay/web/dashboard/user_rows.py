@@ -15,7 +15,6 @@ from outlay.web.dashboard.formatting import (
     format_latency,
     format_money,
     format_percent,
-    format_unit_cost,
 )
 from outlay.web.dashboard.frame import FILTER_OF
 from outlay.web.dashboard.links import Links
@@ -90,7 +89,7 @@ def _line(key: str, name: str, used: Totals, total: Totals) -> UserLine:
         exact_output=format_exact_count(used.output_tokens),
         cost=format_money(used.cost_pusd),
         exact_cost=format_exact_money(used.cost_pusd),
-        cost_per_request=format_unit_cost(used.cost_pusd // requests) if requests else "–",
+        cost_per_request=format_money(used.cost_pusd // requests) if requests else "–",
         tokens_per_request=format_count(used.total_tokens // requests) if requests else "–",
         latency="–" if mean is None else format_latency(mean),
         share=format_percent(used.cost_pusd, total.cost_pusd),

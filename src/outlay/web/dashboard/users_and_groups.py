@@ -37,6 +37,7 @@ from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, frame_of
 from outlay.web.dashboard.headlines import Card, cards_of, describe_totals
 from outlay.web.dashboard.lines import (
     Line,
+    LineUnit,
     cost_per_request,
     line_data,
     lines_of_entries,
@@ -238,7 +239,7 @@ def _side(
                 freshness,
                 [*lines_of_entries(current, shown, slots, cost_per_request), *overall[0]],
                 title=f"Spend per request by {noun}",
-                unit="usd-each",
+                unit=LineUnit.USD,
                 of=of,
             ),
         ),
@@ -251,7 +252,7 @@ def _side(
                 freshness,
                 [*lines_of_entries(current, shown, slots, tokens_of), *overall[1]],
                 title=f"Tokens per {noun}",
-                unit="count",
+                unit=LineUnit.COUNT,
                 of=of,
             ),
         ),
@@ -267,7 +268,7 @@ def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], lis
         for totals, users in zip(steps, found.active_users, strict=True)
     ]
 
-    def line(label: str, values: Sequence[object]) -> Line:
+    def line(label: str, values: Sequence[int | None]) -> Line:
         return Line(key="all", label=label, kind="other", slot=None, values=values)
 
     return (

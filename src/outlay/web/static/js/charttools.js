@@ -16,26 +16,25 @@ export function onChartTool(target) {
     download(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }), `${slug(titleOf(chart))}.csv`);
   } else {
     // Seldom wanted: loaded when it is.
-    import("./picture.js").then(({ picture }) => picture(chart, titleOf(chart))).then((blob) => download(blob, `${slug(titleOf(chart))}.png`));
+    import("./picture.js").then(({ picture }) => picture(chart, titleOf(chart), /** @type {HTMLElement|null} */ (button.closest("[data-about]"))?.dataset.about ?? "")).then((blob) => download(blob, `${slug(titleOf(chart))}.png`));
   }
   return true;
 }
 
-/** The cells of a chart, or of the ranking that is shown. @param {any} chart @returns {(string|number|null)[][]} */
+/** The cells of a chart, or of the ranking that is shown, as exact text. @param {any} chart @returns {(string|null)[][]} */
 function cellsOf(chart) {
   if (chart.cells) return chart.cells();
   const table = /** @type {HTMLTableElement} */ (chart.querySelector("table:not([hidden])"));
   return [...table.rows].map((row) => [...row.cells].filter((cell) => !cell.classList.contains("bar-cell")).map((cell) => {
-    const exact = cell.title.replace(/[$,]/g, "");
+    const exact = cell.title.replace(/[$,]/g, "").replace("\u2212", "-");
     return /^-?\d/.test(exact) && cell.tagName === "TD" ? exact : (cell.textContent ?? "").trim();
   }));
 }
 
-/** A cell of CSV; text that a spreadsheet could take for a formula gets an apostrophe, as in exports. @param {string|number|null} value */
+/** A cell of CSV; text that a spreadsheet could take for a formula gets an apostrophe, as in exports. @param {string|null} value */
 function quoted(value) {
-  if (value === null) return "";
-  let text = String(value);
-  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  let text = value ?? "";
+  if (/^[=+\-@\t\r]/.test(text) && !/^-?\d+(\.\d+)?$/.test(text)) text = `'${text}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -25,6 +25,15 @@ export function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
+const ruler = document.createElement("canvas").getContext("2d");
+
+/** How wide a text is in the font of an element, at the size of charts unless another is given. @param {string} text @param {Element} node @param {number} [size] @param {number} [weight] */
+export function textWidth(text, node, size = 11, weight = 400) {
+  if (!ruler) return text.length * size * 0.6;
+  ruler.font = `${weight} ${size}px ${getComputedStyle(node).fontFamily}`;
+  return ruler.measureText(text).width;
+}
+
 const policy = globalThis.trustedTypes?.createPolicy("frag", { createHTML: (text) => text });
 
 /** Parses a page fragment that this server rendered; the one sink for markup. @param {string} text */

@@ -1,83 +1,126 @@
 // Numbers for reading; the same rules as dashboard/formatting.py, checked by the same vectors.
+// Amounts come as decimal text and are rounded as integers: doubles have neither their digits nor their halves.
 
 const MINUS = "\u2212";
-const STEPS = /** @type {[number, string][]} */ ([[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "K"]]);
+const STEPS = /** @type {[bigint, string][]} */ ([[10n ** 12n, "T"], [10n ** 9n, "B"], [10n ** 6n, "M"], [10n ** 3n, "K"]]);
+const DIGITS = 12;
+const ONE = 10n ** 12n;
 
-/** @param {number} value @param {number} decimals */
-function fixed(value, decimals) {
-  return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+/** A number in units of 10^-12. @param {string|number} value */
+function exact(value) {
+  const text = String(value).includes("e") ? Number(value).toFixed(DIGITS) : String(value);
+  const [whole, fraction = ""] = text.replace("-", "").split(".");
+  const size = BigInt(whole + fraction.slice(0, DIGITS).padEnd(DIGITS, "0"));
+  return text.startsWith("-") ? -size : size;
 }
 
-/** @param {number} value */
-const sign = (value) => (value < 0 ? MINUS : "");
+/** @param {bigint} value */
+const sizeOf = (value) => (value < 0n ? -value : value);
 
-/** `$8,288.11`, and four decimals below a cent. @param {number} usd */
-export function money(usd) {
-  const size = Math.abs(usd);
-  if (size > 0 && size < 0.01) return size < 0.0001 ? `<${sign(usd)}$0.0001` : `${sign(usd)}$${fixed(size, 4)}`;
-  return `${sign(usd)}$${fixed(size, 2)}`;
+/** @param {bigint} value */
+const signOf = (value) => (value < 0n ? MINUS : "");
+
+/** The quotient of sizes, halves up. @param {bigint} numerator @param {bigint} denominator */
+const rounded = (numerator, denominator) => (2n * numerator + denominator) / (2n * denominator);
+
+/** An integer as a decimal number. @param {bigint} scaled @param {number} decimals */
+function decimal(scaled, decimals) {
+  const unit = 10n ** BigInt(decimals);
+  const whole = (scaled / unit).toLocaleString("en-US");
+  return decimals ? `${whole}.${String(scaled % unit).padStart(decimals, "0")}` : whole;
 }
 
-/** Four decimals, for the cost of one request: `$0.0038`. @param {number} usd */
-export function unitCost(usd) {
-  const size = Math.abs(usd);
-  return size > 0 && size < 0.0001 ? `<${sign(usd)}$0.0001` : `${sign(usd)}$${fixed(size, 4)}`;
+/** How many decimals an amount is read with. @param {bigint} size */
+function decimalsOf(size) {
+  if (!size || rounded(size, ONE / 10_000n) >= 10_000n) return 2;
+  let count = 4;
+  while (count < DIGITS && size * 10n ** BigInt(count) < 10n * ONE) count += 1;
+  return count;
 }
 
-/** Every digit that there is, at least cents. @param {number} usd */
+/** `$8,288.11`; under a dollar four decimals, `$0.0150`, or what two digits of it need. @param {string|number} usd */
+export const money = (usd) => moneyWith(usd, decimalsOf(sizeOf(exact(usd))));
+
+/** An amount with so many decimals; what they cannot show is `<$0.01`. @param {string|number} usd @param {number} decimals */
+function moneyWith(usd, decimals) {
+  const value = exact(usd);
+  const scaled = rounded(sizeOf(value) * 10n ** BigInt(decimals), ONE);
+  return value && !scaled ? `<${signOf(value)}$${decimal(1n, decimals)}` : `${signOf(value)}$${decimal(scaled, decimals)}`;
+}
+
+/** Amounts that are read beside each other: as many decimals as the largest needs. @param {(string|number)[]} amounts */
+export function moneyTogether(amounts) {
+  const decimals = decimalsOf(amounts.map((usd) => sizeOf(exact(usd))).reduce((most, size) => (size > most ? size : most), 0n));
+  return (/** @type {string|number} */ usd) => moneyWith(usd, decimals);
+}
+
+/** Every digit that there is, at least cents. @param {string|number} usd */
 export function exactMoney(usd) {
-  const size = Math.abs(usd);
-  const text = String(size).includes("e") ? size.toFixed(12).replace(/0+$/, "") : String(size);
-  const [whole, fraction = ""] = text.split(".");
-  return `${sign(usd)}$${fixed(Number(whole), 0)}.${fraction.padEnd(2, "0")}`;
+  const value = exact(usd);
+  const fraction = String(sizeOf(value) % ONE).padStart(DIGITS, "0").replace(/0+$/, "").padEnd(2, "0");
+  return `${signOf(value)}$${decimal(sizeOf(value) / ONE, 0)}.${fraction}`;
 }
 
-/** Milliseconds as `840 ms`, and `3.10 s` from a second on. @param {number} ms */
-export const latency = (ms) => (Math.round(ms) < 1000 ? `${Math.round(ms)} ms` : `${fixed(ms / 1000, 2)} s`);
+/** Milliseconds as `840 ms`, and `3.10 s` from a second on. @param {string|number} value */
+export function latency(value) {
+  const ms = Number(value);
+  return Math.round(ms) < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
 
-/** The same on an axis. @param {number} ms */
-export const axisLatency = (ms) => (ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${Number((ms / 1000).toPrecision(3))} s`);
-
-/** Exact below 10,000, else three digits: `12.3K`, `4.46B`. @param {number} value */
+/** Exact below 10,000, else three digits: `12.3K`, `4.46B`. @param {string|number} value */
 export function count(value) {
-  const size = Math.abs(value);
-  if (size < 10000) return sign(value) + fixed(size, 0);
+  const whole = exact(value) / ONE;
+  const size = sizeOf(whole);
+  if (size < 10_000n) return signOf(whole) + decimal(size, 0);
   for (const [index, [step, suffix]] of STEPS.entries()) {
     if (size < step) continue;
     for (const decimals of [2, 1, 0]) {
-      const scaled = Math.round((size * 10 ** decimals) / step);
-      if (scaled < 1000) return `${sign(value)}${(scaled / 10 ** decimals).toFixed(decimals)}${suffix}`;
+      const scaled = rounded(size * 10n ** BigInt(decimals), step);
+      if (scaled < 1000n) return `${signOf(whole)}${decimal(scaled, decimals)}${suffix}`;
     }
-    return index ? `${sign(value)}1.00${STEPS[index - 1][1]}` : `${sign(value)}${fixed(Math.round(size / step), 0)}${suffix}`;
+    return index ? `${signOf(whole)}1.00${STEPS[index - 1][1]}` : `${signOf(whole)}${decimal(rounded(size, step), 0)}${suffix}`;
   }
   return String(value);
 }
 
-/** Every digit. @param {number} value */
-export const exactCount = (value) => sign(value) + fixed(Math.abs(value), 0);
-
-/** A tick of an axis: `$200`, `$12.5K`, `300M`. @param {number} value @param {boolean} isMoney */
-export function axis(value, isMoney) {
-  const prefix = isMoney ? "$" : "";
-  for (const [step, suffix] of STEPS) {
-    if (value >= step) return `${prefix}${Number((value / step).toPrecision(3))}${suffix}`;
-  }
-  return `${prefix}${isMoney ? Number(value.toPrecision(3)) : value}`;
+/** Every digit. @param {string|number} value */
+export function exactCount(value) {
+  const whole = exact(value) / ONE;
+  return signOf(whole) + decimal(sizeOf(whole), 0);
 }
 
-/** Share of a whole in percent, `<0.1%` where it would read as none. @param {number} part @param {number} whole @param {number} decimals */
+/** Share of a whole in percent, `<0.1%` where it would read as none. @param {string|number} part @param {string|number} whole @param {number} decimals */
 export function percent(part, whole, decimals = 0) {
-  if (!whole) return "–";
-  const text = fixed(Math.abs(part / whole) * 100, decimals);
-  return part && !Number(text.replaceAll(",", "")) ? `<${sign(part)}${fixed(10 ** -decimals, decimals)}%` : `${sign(part)}${text}%`;
+  const [of, all] = [exact(part), exact(whole)];
+  if (!all) return "–";
+  const scaled = rounded(sizeOf(of) * 100n * 10n ** BigInt(decimals), sizeOf(all));
+  return of && !scaled ? `<${signOf(of)}${decimal(1n, decimals)}%` : `${signOf(of)}${decimal(scaled, decimals)}%`;
 }
 
-/** A change with its sign: `+13%`, `−9.3%`. @param {number} current @param {number} earlier */
+/** A change with its sign: `+13%`, `−9.3%`. @param {string|number} current @param {string|number} earlier */
 export function change(current, earlier) {
-  if (!earlier) return current ? "new" : "–";
-  const size = (Math.abs(current - earlier) / Math.abs(earlier)) * 100;
-  if (size > 999) return ">999%";
-  const text = `${fixed(size, size < 9.95 ? 1 : 0)}%`;
-  if (current === earlier) return text;
-  return (current < earlier ? MINUS : "+") + text;
+  const [now, before] = [exact(current), exact(earlier)];
+  if (!before) return now ? "new" : "–";
+  const size = sizeOf(now - before);
+  if (size * 100n > 999n * sizeOf(before)) return ">999%";
+  const tenths = rounded(size * 1000n, sizeOf(before));
+  const text = tenths < 100n ? `${decimal(tenths, 1)}%` : `${decimal(rounded(size * 100n, sizeOf(before)), 0)}%`;
+  if (now === before) return text;
+  return (now < before ? MINUS : "+") + text;
+}
+
+/** The ticks of an axis, all in one unit with equal decimals: `$0.50`, `$12.5K`, `300M`, `1.5 s`. @param {number[]} marks @param {string} unit */
+export function axis(marks, unit) {
+  const highest = marks[marks.length - 1];
+  const [scale, suffix] = unit === "ms" ? (highest < 1000 ? [1, " ms"] : [1000, " s"]) : scaleOf(highest);
+  const needed = (marks[1] / scale).toFixed(14).replace(/0+$/, "").split(".")[1].length;
+  const decimals = unit === "usd" && needed && !suffix ? Math.max(2, needed) : needed;
+  const form = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return marks.map((mark) => `${unit === "usd" ? "$" : ""}${mark ? `${(mark / scale).toLocaleString("en-US", form)}${suffix}` : "0"}`);
+}
+
+/** @param {number} highest @returns {[number, string]} */
+function scaleOf(highest) {
+  const found = highest < 10_000 ? undefined : STEPS.find(([step]) => highest >= Number(step));
+  return found ? [Number(found[0]), found[1]] : [1, ""];
 }

@@ -13,7 +13,7 @@ export function remember(page, etag) {
 }
 
 /** A block without what only tells how fresh it is. @param {Element} node */
-const still = (node) => node.outerHTML.replace(/"(?:asOf|dataThrough)":"[^"]*"/g, "").replace(/<!--live-clock-->[^]*?<!--\/live-clock-->/g, "");
+const still = (node) => node.outerHTML.replace(/<!--live-clock-->[^]*?<!--\/live-clock-->/g, "");
 
 /** @param {ParentNode} page @returns {[string, Element][]} */
 function blocksOf(page) {

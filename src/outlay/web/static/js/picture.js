@@ -1,31 +1,56 @@
-// A chart or ranking as a PNG: its SVG with every style resolved, drawn onto the card's ground.
-import { el, svg } from "./dom.js";
+// A chart or ranking as a PNG: shapes from its SVG with every style resolved, texts in the page's own font.
+import { el, svg, textWidth } from "./dom.js";
 
 const SCALE = 2;
-const PAD = 20;
-const COLUMN = 220;
-const RESOLVED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "paint-order", "opacity", "font-size", "font-weight"];
+const PAD = 24;
+const GAP = 18;
+const RESOLVED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"];
 
-/** @param {any} chart @param {string} title @returns {Promise<Blob>} */
-export async function picture(chart, title) {
+/** @typedef {{text: string, x: number, y: number, anchor: string, size: number, weight: number, fill: string, halo: string}} Label */
+/** @typedef {{width: number, height: number, root: SVGElement, labels: Label[], family: string}} Composition */
+
+/** @param {any} chart @param {string} title @param {string} about The period, its zone and the filters. @returns {Promise<Blob>} */
+export const picture = (chart, title, about) => rasterised(compose(chart, title, about));
+
+/** Everything that the picture has, placed. @param {any} chart @param {string} title @param {string} about @returns {Composition} */
+export function compose(chart, title, about) {
   const drawn = chart.visible ? plotOf(chart) : rankingOf(chart);
-  const { width, height } = drawn.viewBox.baseVal;
-  const ink = getComputedStyle(document.documentElement).color;
+  const page = getComputedStyle(document.documentElement);
+  const ink = page.color;
   const ground = getComputedStyle(chart.closest(".card") ?? document.documentElement).backgroundColor;
-  const columns = Math.max(1, Math.floor((width + PAD) / COLUMN));
-  const legend = chart.visible ? legendOf(chart, drawn, ink, columns) : svg("g");
-  const head = 34 + (chart.visible ? Math.ceil(chart.visible.length / columns) * 20 : 0);
-  const root = svg("svg", { xmlns: "http://www.w3.org/2000/svg", width: width + PAD * 2, height: height + head + PAD * 2, "font-family": "system-ui, sans-serif", "font-size": 12 });
-  const copy = /** @type {SVGElement} */ (resolved(drawn));
-  copy.setAttribute("x", String(PAD));
-  copy.setAttribute("y", String(PAD + head));
-  copy.setAttribute("width", width);
-  copy.setAttribute("height", height);
-  root.append(definitions(), svg("rect", { width: "100%", height: "100%", fill: ground }), svg("text", { x: PAD, y: PAD + 14, fill: ink, "font-size": 15, "font-weight": 600 }, title), legend, copy);
-  return rasterised(root, width + PAD * 2, height + head + PAD * 2);
+  const organization = document.querySelector(".org-name")?.textContent ?? "";
+  const size = drawn.viewBox.baseVal;
+  const width = Math.max(size.width + PAD * 2, ...[[title, 15], [about, 12]].map(([text, points]) => textWidth(String(text), chart, Number(points), 600) + PAD * 2));
+  /** @type {Label[]} */
+  const labels = [];
+  const say = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {Partial<Label>} */ style = {}) =>
+    labels.push({ text, x, y, anchor: "start", size: 12, weight: 400, fill: ink, halo: "", ...style });
+  say(title, PAD, PAD + 14, { size: 15, weight: 600 });
+  say([organization, about].filter(Boolean).join(" \u00b7 "), PAD, PAD + 34);
+  const total = totalOf(chart);
+  if (total) say(total, PAD, PAD + 54, { weight: 600 });
+  const top = PAD + (total ? 68 : 48);
+  const marks = svg("g");
+  const foot = chart.visible ? placeLegend(chart, drawn, ink, width, top, marks, say) : top;
+  const copy = resolved(drawn);
+  for (const [name, value] of Object.entries({ x: PAD, y: foot, width: size.width, height: size.height, overflow: "visible" })) copy.setAttribute(name, String(value));
+  for (const text of drawn.querySelectorAll("text")) labels.push(labelOf(text, PAD, foot));
+  const height = foot + size.height + PAD;
+  const root = svg("svg", { xmlns: "http://www.w3.org/2000/svg", width, height }, definitions(), svg("rect", { width: "100%", height: "100%", fill: ground }), marks, copy);
+  return { width, height, root, labels, family: page.fontFamily };
 }
 
-/** A copy whose styles stand in its attributes. @param {Element} node @returns {Element} */
+/** The total of what is drawn, in words; empty where there is none. @param {any} chart */
+function totalOf(chart) {
+  if (chart.visible) {
+    const { totals } = chart.shown;
+    return totals ? `${chart.totalName()} ${chart.short(totals.all)}` : "";
+  }
+  const value = chart.querySelector("table:not([hidden]) tfoot .value")?.textContent;
+  return value ? `Total ${value}` : "";
+}
+
+/** A copy without texts, whose styles stand in its attributes. @param {Element} node @returns {Element} */
 function resolved(node) {
   const copy = /** @type {Element} */ (node.cloneNode(false));
   const style = getComputedStyle(node);
@@ -35,7 +60,7 @@ function resolved(node) {
     const value = style.getPropertyValue(name);
     if (value && value !== "none" || name === "fill") copy.setAttribute(name, within(value));
   }
-  for (const child of node.childNodes) copy.append(child instanceof Element ? resolved(child) : child.cloneNode());
+  for (const child of node.children) if (child.tagName !== "text") copy.append(resolved(child));
   return copy;
 }
 
@@ -44,12 +69,14 @@ const within = (value) => value.replace(/url\(["']?[^#]*(#[^"')]+)["']?\)/, "url
 
 /** The patterns of the page. */
 function definitions() {
-  const defs = svg("defs");
-  for (const pattern of document.querySelectorAll(".patterns pattern")) {
-    const copy = resolved(pattern);
-    defs.append(copy);
-  }
-  return defs;
+  return svg("defs", {}, ...[...document.querySelectorAll(".patterns pattern")].map(resolved));
+}
+
+/** A text of the chart. @param {SVGTextElement} text @param {number} left @param {number} top @returns {Label} */
+function labelOf(text, left, top) {
+  const style = getComputedStyle(text);
+  return { text: text.textContent ?? "", x: left + Number(text.getAttribute("x")), y: top + Number(text.getAttribute("y")), anchor: text.getAttribute("text-anchor") ?? "start",
+    size: parseFloat(style.fontSize), weight: Number(style.fontWeight), fill: style.fill, halo: style.stroke === "none" ? "" : style.stroke };
 }
 
 /** What a series is painted with. @param {Element} mark */
@@ -58,26 +85,36 @@ function paintOf(mark) {
   return within(fill === "none" ? stroke : fill);
 }
 
-/** @param {any} chart @param {Element} drawn @param {string} ink @param {number} columns */
-function legendOf(chart, drawn, ink, columns) {
-  const group = svg("g");
-  chart.visible.forEach((/** @type {any} */ one, /** @type {number} */ index) => {
-    const [x, y] = [PAD + (index % columns) * COLUMN, PAD + 36 + Math.floor(index / columns) * 20];
-    const mark = drawn.querySelector(`[data-series][data-key="${CSS.escape(one.key)}"]`);
-    group.append(svg("rect", { x, y: y - 9, width: 10, height: 10, rx: 2, fill: mark ? paintOf(mark) : ink }));
-    const label = one.label.length > 28 ? `${one.label.slice(0, 27)}…` : one.label;
-    group.append(svg("text", { x: x + 16, y, fill: ink }, one.total === null ? label : `${label}  ${chart.short(one.total)}`));
-  });
-  return group;
+/** Writes the legend line by line; where it ends. @param {any} chart @param {Element} drawn @param {string} ink @param {number} width @param {number} top @param {SVGElement} marks @param {(text: string, x: number, y: number, style?: Partial<Label>) => void} say */
+function placeLegend(chart, drawn, ink, width, top, marks, say) {
+  let [x, y] = [PAD, top + 12];
+  const place = (/** @type {string} */ text, /** @type {(x: number, y: number) => SVGElement} */ mark, /** @type {number} */ room) => {
+    const length = room + textWidth(text, chart, 12);
+    if (x > PAD && x + length > width - PAD) [x, y] = [PAD, y + 20];
+    marks.append(mark(x, y));
+    say(text, x + room, y);
+    x += length + GAP;
+  };
+  for (const one of chart.visible) {
+    const painted = drawn.querySelector(`[data-series][data-key="${CSS.escape(one.key)}"]`);
+    const label = one.label.length > 40 ? `${one.label.slice(0, 39)}\u2026` : one.label;
+    place(one.total === null ? label : `${label}  ${chart.short(one.total)}`, (left, base) => svg("rect", { x: left, y: base - 9, width: 10, height: 10, rx: 2, fill: painted ? paintOf(painted) : ink }), 16);
+  }
+  for (const entry of chart.querySelectorAll("[data-legend-line]")) {
+    const path = drawn.querySelector(entry.dataset.legendLine === "earlier" ? ".earlier" : ".whole");
+    const style = path ? getComputedStyle(path) : null;
+    if (style) place([...entry.childNodes].map((node) => node.textContent).filter(Boolean).join(" "), (left, base) => svg("line", { x1: left, x2: left + 22, y1: base - 4, y2: base - 4, stroke: style.stroke, "stroke-width": style.strokeWidth, "stroke-dasharray": style.strokeDasharray }), 28);
+  }
+  return y + 16;
 }
 
 /** What is drawn, or would be where the values are shown as a table. @param {any} chart @returns {SVGSVGElement} */
 function plotOf(chart) {
   chart.light(null);
-  return chart.asTable ? unseen(chart, chart.plot()) : chart.root;
+  return chart.root ?? unseen(chart, chart.plot());
 }
 
-/** The ranking that is shown as an SVG of the same size. @param {Element} chart */
+/** The ranking that is shown as an SVG. @param {Element} chart @returns {SVGSVGElement} */
 function rankingOf(chart) {
   const table = /** @type {HTMLTableElement} */ (chart.querySelector("table:not([hidden])"));
   const rows = [...table.tBodies[0].rows];
@@ -87,7 +124,7 @@ function rankingOf(chart) {
     const name = row.querySelector(".name, th")?.textContent?.trim() ?? "";
     const [, bar] = row.querySelectorAll(".bar rect");
     const width = Number(bar?.getAttribute("width") ?? 0);
-    root.append(svg("text", { x: 0, y: y + 20 }, name.length > 34 ? `${name.slice(0, 33)}…` : name),
+    root.append(svg("text", { x: 0, y: y + 20 }, name.length > 34 ? `${name.slice(0, 33)}\u2026` : name),
       svg("rect", { x: 250, y: y + 9, width: width * 0.44, height: 12, rx: 3, class: bar?.getAttribute("class") ?? "" }),
       svg("text", { x: 790, y: y + 20, "text-anchor": "end" }, row.querySelector(".value")?.textContent ?? ""),
       svg("text", { x: 880, y: y + 20, "text-anchor": "end" }, row.cells[3]?.textContent ?? ""));
@@ -95,7 +132,7 @@ function rankingOf(chart) {
   return unseen(chart, root);
 }
 
-/** In the page for a moment, so that its styles resolve. @template {Element} T @param {Element} chart @param {T} root */
+/** In the page for a moment, so that its styles resolve. @param {Element} chart @param {Element} root @returns {any} */
 function unseen(chart, root) {
   const holder = el("div", { class: "sr" }, root);
   chart.append(holder);
@@ -103,14 +140,24 @@ function unseen(chart, root) {
   return root;
 }
 
-/** @param {Element} root @param {number} width @param {number} height @returns {Promise<Blob>} */
-async function rasterised(root, width, height) {
+/** @param {Composition} composition @returns {Promise<Blob>} */
+async function rasterised({ width, height, root, labels, family }) {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(root))}`;
   await image.decode();
-  const canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { width: width * SCALE, height: height * SCALE }));
+  const canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { width: Math.ceil(width) * SCALE, height: Math.ceil(height) * SCALE }));
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.scale(SCALE, SCALE);
   context.drawImage(image, 0, 0);
+  for (const { text, x, y, anchor, size, weight, fill, halo } of labels) {
+    context.font = `${weight} ${size}px ${family}`;
+    context.textAlign = /** @type {CanvasTextAlign} */ ({ middle: "center", end: "right" }[anchor] ?? "left");
+    if (halo) {
+      [context.strokeStyle, context.lineWidth, context.lineJoin] = [halo, 3, "round"];
+      context.strokeText(text, x, y);
+    }
+    context.fillStyle = fill;
+    context.fillText(text, x, y);
+  }
   return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture could not be made"))), "image/png"));
 }
