@@ -118,6 +118,22 @@ def test_marks_keep_their_colours_where_colours_are_forced(page: Page, demo: Dem
             assert mark.locator(".swatch").evaluate(colour, "backgroundColor") == band
 
 
+def test_steps_that_are_cut_or_still_filling_in_say_so(page: Page, demo: Demo) -> None:
+    chart = open_chart(page, demo)
+    for flags, said in (
+        ({"partial": True}, ", cut by the period"),
+        ({"incomplete": True}, ", so far"),
+        ({"incomplete": True, "pending": True}, "2026"),
+    ):
+        chart.evaluate(
+            "(chart, flags) => { const data = structuredClone(chart.data);"
+            " Object.assign(data.points[2], {incomplete: false, partial: false}, flags);"
+            " chart.update(data); chart.point(2, false); }",
+            flags,
+        )
+        expect(chart.locator(".tip header span")).to_have_text(re.compile(f"{said}$"))
+
+
 def test_where_there_is_nothing_to_draw_the_chart_says_so(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     chart.evaluate(

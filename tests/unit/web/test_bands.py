@@ -112,6 +112,18 @@ def test_bands_of_parts_sum_to_the_totals_in_every_step(
     ]
 
 
+def test_other_holds_every_value_without_a_row() -> None:
+    spent = {0: Totals(requests=1, cost_pusd=10**12)}
+    entries = tuple(entry(EntryKind.VALUE, f"value-{place}", spent) for place in range(11))
+    comparison = comparison_of(entries)
+    ranking = rank_entries(comparison, Rank.COST, {one.key: 1 for one in entries})
+
+    bands = bands_of(comparison.current, ranking, overlaps=False)
+
+    assert len(bands) == 9
+    assert (bands[-1].label, bands[-1].total) == ("Other (3)", 3 * 10**12)
+
+
 @given(answers())
 def test_what_is_embedded_is_exact(entries: tuple[Entry, ...]) -> None:
     comparison = comparison_of(entries)

@@ -53,9 +53,11 @@ def cards_of(comparison: Comparison) -> list[Card]:
     now, before = comparison.current.total, comparison.earlier_total
     per_request = now.cost_pusd // now.requests if now.requests else 0
     facts = {
-        Rank.COST: f"{format_money(per_request)} per request",
-        Rank.REQUESTS: f"{render_error_rate(now)} errors",
-        Rank.TOKENS: f"{format_percent(now.output_tokens, now.total_tokens, 0)} output",
+        Rank.COST: f"{format_money(per_request)} per request" if now.requests else "",
+        Rank.REQUESTS: f"{render_error_rate(now)} errors" if now.requests else "",
+        Rank.TOKENS: f"{format_percent(now.output_tokens, now.total_tokens, 0)} output"
+        if now.total_tokens
+        else "",
     }
     values = {
         Rank.COST: (*split_cents(now.cost_pusd), format_exact_money(now.cost_pusd)),

@@ -15,7 +15,7 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const HOURS = [1, 2, 3, 4, 6, 12, 24];
 
-/** @typedef {{date: string, start: string, partial: boolean}} Instant */
+/** @typedef {{date: string, start: string}} Instant */
 
 /** The dates below an axis: which points carry one, and what it says. @param {Instant[]} points @param {string} interval @param {number} width @returns {[number, string][]} */
 export function axisDates(points, interval, width) {
@@ -50,14 +50,14 @@ function shortDate(date, interval, isLong) {
   return `${name} ${day}${isLong ? `, ${year}` : ""}`;
 }
 
-/** `Sat, Oct 3, 2026`, with the hour and offset where steps are hours; a week or month that the window cuts says so. @param {Instant} point @param {string} interval */
+/** `Sat, Oct 3, 2026`, with the hour and offset where steps are hours. @param {Instant} point @param {string} interval */
 export function longDate(point, interval) {
   const [year, month, day] = point.date.slice(0, 10).split("-").map(Number);
   const name = MONTHS[month - 1];
-  if (interval === "month") return `${point.partial ? "Part of " : ""}${name} ${year}`;
+  if (interval === "month") return `${name} ${year}`;
   const weekday = DAYS[new Date(Date.UTC(year, month - 1, day)).getUTCDay()];
   const text = `${weekday}, ${name} ${day}, ${year}`;
-  if (interval === "week") return `${point.partial ? "Part of a week, from" : "Week of"} ${text}`;
+  if (interval === "week") return `Week of ${text}`;
   return interval === "hour" ? `${text}, ${point.date.slice(11)} (${offsetOf(point) || "Z"})` : text;
 }
 

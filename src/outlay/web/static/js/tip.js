@@ -17,8 +17,9 @@ function reading(chart, index) {
   const rows = rowsAt(chart, index).map((series) => ({ series, value: series.values[index] ?? "0" }));
   const before = earlier?.compared.dates[index] ? earlier.steps[index] ?? null : null;
   const write = chart.together([...rows.map((row) => row.value), ...(total === null ? [] : [total])]);
-  const { pending, incomplete } = points[index];
-  const title = longDate(points[index], interval) + (pending ? ", not yet" : incomplete ? ", so far" : "");
+  const { partial, pending, incomplete } = points[index];
+  const state = pending ? ", not yet" : incomplete ? ", so far" : "";
+  const title = longDate(points[index], interval) + (partial ? ", cut by the period" : "") + state;
   return { total, rows, before, write, title, hidden: hiddenNote(chart), compared: before === null || total === null ? null : comparedWith(chart, index, total, before) };
 }
 
