@@ -12,7 +12,9 @@ from starlette.responses import HTMLResponse
 
 from outlay.domain.actor import Actor, Role
 from outlay.domain.errors import OutlayError
+from outlay.domain.period import Period
 from outlay.web.dashboard import formatting
+from outlay.web.dashboard.frame import describe_date, describe_dates
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
 from outlay.web.http.auth import request_id_of, services_of, session_actor
@@ -34,6 +36,7 @@ MODULES: Final = (
     "live",
     "multiselect",
     "navigate",
+    "print",
     "scale",
     "selection",
 )
@@ -65,7 +68,11 @@ environment = Environment(
     lstrip_blocks=True,
 )
 environment.globals.update(
-    static_url=static_url, embed_json=embed_json, format=formatting, modules=MODULES
+    static_url=static_url,
+    embed_json=embed_json,
+    format=formatting,
+    describe_date=describe_date,
+    modules=MODULES,
 )
 
 
@@ -87,6 +94,7 @@ def render_page(
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         shell=None if actor is None or is_fragment else shell_of(request, actor),
         base="fragment.html" if is_fragment else "layout.html",
+        running=_running(actor, context["title"], context.get("period")),
         **context,
     )
     tag = _tag_of(body)
@@ -96,6 +104,15 @@ def render_page(
     if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
         return HTMLResponse(b"", 304, headers=headers)
     return HTMLResponse(body, status, headers=headers)
+
+
+def _running(actor: Actor | None, title: str, period: Period | None) -> str:
+    """The foot of every page on paper: whose it is, what it shows, and of when."""
+    parts = [actor.organization_name] if actor else []
+    parts.append(title)
+    if period:
+        parts += [describe_dates(period), period.timezone]
+    return " · ".join(parts)
 
 
 def _tag_of(body: str) -> str:

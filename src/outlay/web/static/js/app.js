@@ -8,6 +8,7 @@ import "./line.js";
 import { remember, startLive } from "./live.js";
 import "./multiselect.js";
 import { carryPeriod, go, stay } from "./navigate.js";
+import "./print.js";
 import { onSelection, prepareSelection } from "./selection.js";
 
 /** Shows a metric in the cards, the charts and the address. @param {string} metric @param {boolean} [isAsked] */

@@ -40,6 +40,8 @@ export class Chart extends HTMLElement {
     /** @type {string|null} */
     this.lit = null;
     this.asTable = false;
+    /** The width that it is drawn for while it is printed. @type {number|null} */
+    this.paperWidth = null;
     this.observer = new ResizeObserver(() => { if (Math.abs(this.clientWidth - (this.drawnWidth ?? 0)) > 1) this.draw(); });
     this.observer.observe(this);
     this.draw();
@@ -100,6 +102,12 @@ export class Chart extends HTMLElement {
     this.dataset.drawn = String(++this.drawCount);
   }
 
+  /** Draws for a width on paper, or with null for its own. @param {number|null} width */
+  drawFor(width) {
+    this.paperWidth = width;
+    this.draw();
+  }
+
   legend() {
     const list = el("ul", { class: "legend", "aria-label": "Series" }, ...this.shown.series.map((one) => {
       const total = one.total === null ? [] : [el("strong", { title: this.exact(one.total) }, this.short(one.total))];
@@ -128,8 +136,8 @@ export class Chart extends HTMLElement {
 
   plot() {
     const { points, interval, title, unit, filter } = this.shown;
-    const width = Math.max(260, this.clientWidth - parseFloat(getComputedStyle(this).paddingLeft) * 2);
-    const height = matchMedia("(max-width:760px)").matches ? 232 : 300;
+    const width = this.paperWidth ?? Math.max(260, this.clientWidth - parseFloat(getComputedStyle(this).paddingLeft) * 2);
+    const height = this.paperWidth ? 180 : matchMedia("(max-width:760px)").matches ? 232 : 300;
     const marks = ticks(this.highest(this.visible));
     const label = (/** @type {number} */ mark) => (unit === "ms" ? fmt.axisLatency(mark) : unit === "percent" ? `${Number((mark * 100).toPrecision(3))}%` : fmt.axis(mark, unit.startsWith("usd")));
     const gutter = Math.max(...marks.map((mark) => label(mark).length)) * 6.4 + 10;
