@@ -26,12 +26,7 @@ EDGE = 36.0
 MOST_PAGES = {"users-and-groups": 5, "requests": 4, "request": 4, "audit-trail": 4}
 """Sheets that a page of the demo may take; any other three."""
 
-HEADS = {
-    "members": "Error rate",
-    "users-analytics": "Average latency",
-    "requests": "Latency",
-    "report": "Share",
-}
+HEADS = {"members": "Error rate", "requests": "Latency"}
 """Pages whose table goes on over several sheets, and a word of the table's head."""
 
 PRINTABLE = (
