@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -27,6 +28,7 @@ MODULES: Final = (
     "app",
     "area",
     "chart",
+    "chartpaper",
     "charttools",
     "daterange",
     "dom",
@@ -36,7 +38,6 @@ MODULES: Final = (
     "live",
     "multiselect",
     "navigate",
-    "print",
     "scale",
     "selection",
 )
@@ -68,11 +69,7 @@ environment = Environment(
     lstrip_blocks=True,
 )
 environment.globals.update(
-    static_url=static_url,
-    embed_json=embed_json,
-    format=formatting,
-    describe_date=describe_date,
-    modules=MODULES,
+    static_url=static_url, embed_json=embed_json, format=formatting, modules=MODULES
 )
 
 
@@ -94,7 +91,7 @@ def render_page(
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         shell=None if actor is None or is_fragment else shell_of(request, actor),
         base="fragment.html" if is_fragment else "layout.html",
-        running=_running(actor, context["title"], context.get("period")),
+        running=_running(actor, context),
         **context,
     )
     tag = _tag_of(body)
@@ -106,12 +103,15 @@ def render_page(
     return HTMLResponse(body, status, headers=headers)
 
 
-def _running(actor: Actor | None, title: str, period: Period | None) -> str:
-    """The foot of every page on paper: whose it is, what it shows, and of when."""
+def _running(actor: Actor | None, context: Mapping[str, Any]) -> str:
+    """The foot of every sheet of paper: whose page it is, what it shows, of when and as of when."""
     parts = [actor.organization_name] if actor else []
-    parts.append(title)
+    parts.append(context["title"])
+    period: Period | None = context.get("period")
     if period:
         parts += [describe_dates(period), period.timezone]
+    if "freshness" in context:
+        parts.append(f"as of {describe_date(context['freshness'].data_through)}")
     return " · ".join(parts)
 
 

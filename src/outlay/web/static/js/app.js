@@ -1,6 +1,7 @@
 // The page around the charts: what its controls do.
 import { announce, el } from "./dom.js";
 import "./area.js";
+import "./chartpaper.js";
 import { onChartTool } from "./charttools.js";
 import "./daterange.js";
 import "./forms.js";
@@ -8,7 +9,6 @@ import "./line.js";
 import { remember, startLive } from "./live.js";
 import "./multiselect.js";
 import { carryPeriod, go, stay } from "./navigate.js";
-import "./print.js";
 import { onSelection, prepareSelection } from "./selection.js";
 
 /** Shows a metric in the cards, the charts and the address. @param {string} metric @param {boolean} [isAsked] */

@@ -40,14 +40,18 @@ export class Chart extends HTMLElement {
     /** @type {string|null} */
     this.lit = null;
     this.asTable = false;
-    /** The width that it is drawn for while it is printed. @type {number|null} */
-    this.paperWidth = null;
     this.observer = new ResizeObserver(() => { if (Math.abs(this.clientWidth - (this.drawnWidth ?? 0)) > 1) this.draw(); });
     this.observer.observe(this);
     this.draw();
   }
 
   disconnectedCallback() { this.observer?.disconnect(); }
+
+  /** Draws for a width on paper, or with null for its own on the screen. @param {number|null} width */
+  drawFor(width) {
+    this.paperWidth = width;
+    this.draw();
+  }
 
   /** What is drawn. @returns {Model} */
   model() { throw new Error("a chart says what it draws"); }
@@ -100,12 +104,6 @@ export class Chart extends HTMLElement {
       if (hadFocus) this.root.focus();
     }
     this.dataset.drawn = String(++this.drawCount);
-  }
-
-  /** Draws for a width on paper, or with null for its own. @param {number|null} width */
-  drawFor(width) {
-    this.paperWidth = width;
-    this.draw();
   }
 
   legend() {
