@@ -8,18 +8,18 @@ from typing import Final
 from outlay.domain.money import PUSD_PER_USD
 from outlay.web.dashboard.formatting import format_exact_money
 
-WIDTH: Final = 1000
-HEIGHT: Final = 180
+HEIGHT: Final = 160
 BOTTOM: Final = 20
-LEFT: Final = 56
+TOP: Final = 6
 STEPS: Final = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One day."""
+    """One day: across in percent, so that columns take any width; up and down in pixels."""
 
     x: float
+    middle: float
     y: float
     width: float
     height: float
@@ -38,13 +38,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """All of them, on a ground of WIDTH by HEIGHT."""
+    """All of them, on a ground of any width: words keep their size on paper and on phones."""
 
     columns: Sequence[Column]
     marks: Sequence[Mark]
-    width: int = WIDTH
     height: int = HEIGHT
-    left: int = LEFT
     foot: int = HEIGHT - 4
 
 
@@ -52,17 +50,18 @@ def draw_columns(values: Sequence[tuple[str, int]]) -> Columns:
     """Columns of pico-USD by date, `2026-11-20`, over three or four round lines."""
     step = _round_step(max((value for _, value in values), default=0))
     highest = step * max(1, -(-max((value for _, value in values), default=0) // step))
-    room = HEIGHT - BOTTOM - 6
-    slot = (WIDTH - LEFT) / max(1, len(values))
+    room = HEIGHT - BOTTOM - TOP
+    slot = 100 / max(1, len(values))
 
     def top_of(value: int) -> float:
-        return round(6 + room * (1 - value / highest), 2)
+        return round(TOP + room * (1 - value / highest), 2)
 
     columns = [
         Column(
-            x=round(LEFT + index * slot + slot * 0.15, 2),
+            x=round((index + 0.15) * slot, 3),
+            middle=round((index + 0.5) * slot, 3),
             y=top_of(value),
-            width=round(slot * 0.7, 2),
+            width=round(slot * 0.7, 3),
             height=round(HEIGHT - BOTTOM - top_of(value), 2),
             title=f"{label}: {format_exact_money(value)}",
             label=str(date.fromisoformat(label[:10]).day) if index % 3 == 0 else "",

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -15,7 +16,7 @@ from outlay.domain.errors import OutlayError
 from outlay.domain.period import Period
 from outlay.web.dashboard import dates, formatting
 from outlay.web.dashboard.asking import refused_of
-from outlay.web.dashboard.dates import describe_clock
+from outlay.web.dashboard.dates import describe_clock, describe_date, describe_dates
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
 from outlay.web.http.auth import request_id_of, services_of, session_actor
@@ -28,6 +29,7 @@ MODULES: Final = (
     "app",
     "area",
     "chart",
+    "chartpaper",
     "charttools",
     "daterange",
     "dom",
@@ -97,6 +99,7 @@ def render_page(
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         shell=None if actor is None or is_fragment else shell_of(request, actor),
         base="fragment.html" if is_fragment else "layout.html",
+        running=_running(actor, context),
         **context,
     )
     tag = _tag_of(body)
@@ -106,6 +109,18 @@ def render_page(
     if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
         return HTMLResponse(b"", 304, headers=headers)
     return HTMLResponse(body, status, headers=headers)
+
+
+def _running(actor: Actor | None, context: Mapping[str, Any]) -> str:
+    """The foot of every sheet of paper: whose page it is, what it shows, of when and as of when."""
+    parts = [actor.organization_name] if actor else []
+    parts.append(context["title"])
+    period: Period | None = context.get("period")
+    if period:
+        parts += [describe_dates(period), period.timezone]
+    if "freshness" in context:
+        parts.append(f"as of {describe_date(context['freshness'].data_through)}")
+    return " · ".join(parts)
 
 
 def _tag_of(body: str) -> str:

@@ -1,6 +1,7 @@
 // The page around the charts: what its controls do.
 import { announce, el } from "./dom.js";
 import "./area.js";
+import "./chartpaper.js";
 import { onChartTool } from "./charttools.js";
 import "./daterange.js";
 import "./forms.js";

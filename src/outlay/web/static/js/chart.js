@@ -42,6 +42,12 @@ export class Chart extends HTMLElement {
     if (this.outside) document.removeEventListener("pointerdown", this.outside);
   }
 
+  /** Draws for a width on paper, or with null for its own on the screen. @param {number|null} width */
+  drawFor(width) {
+    this.paperWidth = width;
+    this.draw();
+  }
+
   /** What is drawn. @returns {Model} */
   model() { throw new Error("a chart says what it draws"); }
 
@@ -115,8 +121,8 @@ export class Chart extends HTMLElement {
 
   plot() {
     const { points, interval, title, unit, filter } = this.shown;
-    const width = Math.max(260, this.clientWidth - parseFloat(getComputedStyle(this).paddingLeft) * 2);
-    const height = matchMedia("(max-width:760px)").matches ? 232 : 300;
+    const width = this.paperWidth ?? Math.max(260, this.clientWidth - parseFloat(getComputedStyle(this).paddingLeft) * 2);
+    const height = this.paperWidth ? 180 : matchMedia("(max-width:760px)").matches ? 232 : 300;
     const marks = ticks(this.highest(), unit === "count");
     const labels = fmt.axis(marks, unit);
     const gutter = Math.ceil(Math.max(...labels.map((label) => textWidth(label, this)))) + 12;

@@ -39,6 +39,7 @@ export async function refresh() {
   for (const clock of document.querySelectorAll("[data-clock]")) clock.textContent = response.headers.get("outlay-as-of") ?? clock.textContent;
   if (response.status === 304 || !response.ok) return;
   const fresh = parseFragment(await response.text());
+  document.documentElement.dataset.running = fresh.getElementById("page")?.dataset.running;
   const blocks = blocksOf(fresh);
   const next = new Map(blocks.map(([name, node]) => [name, still(node)]));
   if ([...next.keys()].join() !== [...known.keys()].join()) {

@@ -32,6 +32,7 @@ export async function go(url, push = true, keepScroll = false) {
     document.title = next.title;
     remember(fresh, response.headers.get("etag") ?? "");
     page.replaceChildren(...fresh.childNodes);
+    document.documentElement.dataset.running = fresh.dataset.running;
     if (push) history.pushState(null, "", url);
     if (isElsewhere && push && !keepScroll) scrollTo(0, 0);
     markCurrent();

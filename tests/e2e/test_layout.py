@@ -1,0 +1,142 @@
+"""Where things stand on pages of any width: nothing overflows, nothing lies on text, no holes."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+from tests.e2e.conftest import Demo, Watched
+from tests.e2e.pages import every_page
+from tests.e2e.test_every_page import settled
+
+from outlay.web.dashboard.navigation import SETTINGS
+
+NARROWEST = {"viewport": {"width": 320, "height": 256}}
+"""1280 by 1024 pixels at 400 %."""
+
+TEXT_UNDER_SPARKLINES = """() => [...document.querySelectorAll('.kpi')].flatMap((card) => {
+  const spark = card.querySelector('.spark');
+  if (!spark?.getClientRects().length) return [];
+  const line = spark.getBoundingClientRect();
+  return [...card.querySelectorAll('.kpi-title, .kpi-value, .kpi-facts')].filter((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const text = range.getBoundingClientRect();
+    return text.right > line.left + 1 && text.left < line.right - 1
+      && text.bottom > line.top + 1 && text.top < line.bottom - 1;
+  }).map((node) => node.textContent);
+})"""
+
+ROWS = """(node) => {
+  const boxes = [...node.children].map((child) => child.getBoundingClientRect());
+  const rows = Object.values(Object.groupBy(boxes, (box) => Math.round(box.top)));
+  return rows.map((row) => ({
+    left: Math.min(...row.map((box) => box.left)),
+    right: Math.max(...row.map((box) => box.right)),
+    heights: row.map((box) => Math.round(box.height)),
+  }));
+}"""
+"""The rows in which the children of an element stand."""
+
+
+def rows_of(page: Page, selector: str) -> list[dict[str, Any]]:
+    """The rows of the first element that a selector finds."""
+    found: list[dict[str, Any]] = page.locator(selector).first.evaluate(ROWS)
+    return found
+
+
+@pytest.mark.parametrize("watched", [NARROWEST], indirect=True, ids=["320"])
+def test_every_page_fits_at_400_percent(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    pages = {**every_page(demo.get), **{item.path: item.path for item in SETTINGS}}
+    for name, path in pages.items():
+        page.goto(demo.url + path)
+        settled(page)
+        width = page.evaluate("document.documentElement.clientWidth")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+def test_cards_keep_text_and_sparkline_apart_and_leave_no_holes(page: Page, demo: Demo) -> None:
+    pages = every_page(demo.get)
+    for name in ("organization-analytics", "users-and-groups", "dashboard", "key-statistics"):
+        page.goto(demo.url + pages[name])
+        settled(page)
+        for width in (320, 390, 768, 900, 1000, 1101, 1440, 1920):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(TEXT_UNDER_SPARKLINES) == [], (name, width)
+            rows = rows_of(page, ".cards")
+            assert len({round(row["right"]) for row in rows}) == 1, (name, width, rows)
+            assert all(len(set(row["heights"])) == 1 for row in rows), (name, width, rows)
+
+
+def test_cards_side_by_side_are_of_one_height(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}/monitoring/dashboard")
+    settled(page)
+    for group in (".halves", ".thirds", ".quarters"):
+        rows = rows_of(page, group)
+        assert len(rows) == 1, group
+        assert len(set(rows[0]["heights"])) == 1, (group, rows)
+
+
+def test_wide_screens_have_the_page_in_their_middle(page: Page, demo: Demo) -> None:
+    page.set_viewport_size({"width": 2560, "height": 1200})
+    for path in ("/organization/analytics", "/organization/report"):
+        page.goto(demo.url + path)
+        settled(page)
+        left, right, edge = page.evaluate(
+            """() => {
+            const box = document.querySelector('.card').parentElement.getBoundingClientRect();
+            const sidebar = document.querySelector('.sidebar').getBoundingClientRect();
+            const right = document.body.getBoundingClientRect().right;
+            return [box.left - sidebar.right, right - box.right, box.width];
+            }"""
+        )
+        assert abs(left - right) < 2, path
+        assert edge <= 1440, path
+
+
+@pytest.mark.parametrize(
+    "watched", [{"viewport": {"width": 390, "height": 844}}], indirect=True, ids=["390"]
+)
+def test_on_phones_the_buttons_of_a_chart_stand_beside_its_title(
+    watched: Watched, demo: Demo
+) -> None:
+    page = watched.page
+    for path in ("/organization/analytics", "/organization/users-and-groups"):
+        page.goto(demo.url + path)
+        settled(page)
+        for head in page.locator(".card-head:has(.tools):visible").all():
+            title = head.locator("h2").bounding_box()
+            tools = head.locator(".tools").bounding_box()
+            assert title
+            assert tools
+            assert tools["y"] < title["y"] + title["height"], head.inner_text()
+
+
+def test_charts_of_the_report_keep_the_size_of_their_words(page: Page, demo: Demo) -> None:
+    for width in (320, 390, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{demo.url}/organization/report")
+        heights = page.locator(".columns text").evaluate_all(
+            "nodes => nodes.map((node) => node.getBoundingClientRect().height)"
+        )
+        assert heights
+        assert min(heights) > 9, width
+
+
+@pytest.mark.parametrize(
+    "watched", [{"viewport": {"width": 900, "height": 500}}], indirect=True, ids=["900"]
+)
+def test_a_head_that_stays_is_below_the_bar_at_the_top(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    for path, selector in (
+        ("/monitoring/users", ".users thead"),
+        ("/organization/users-and-groups", ".sticky"),
+    ):
+        page.goto(demo.url + path)
+        settled(page)
+        page.evaluate("scrollTo(0, 600)")
+        bar = page.locator(".topbar").bounding_box()
+        head = page.locator(selector).bounding_box()
+        assert bar
+        assert head
+        assert head["y"] == pytest.approx(bar["y"] + bar["height"], abs=2), path
