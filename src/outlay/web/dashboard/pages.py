@@ -29,6 +29,7 @@ MODULES: Final = (
     "daterange",
     "dom",
     "fmt",
+    "focus",
     "forms",
     "line",
     "live",

@@ -122,7 +122,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
         subject=subject,
         lines=lines_of(services, query.usage, page.entries) if page else [],
         turns=_turns(links, query.order, page),
-        here=read_text(params, "cursor"),
+        cursor=read_text(params, "cursor"),
         heads=_heads(links, query.order),
         sorts={sort.value: title for sort, title in SORTS.items()},
         order_words=ORDERS[query.order][0],

@@ -3,6 +3,7 @@ import { announce, el } from "./dom.js";
 import "./area.js";
 import { onChartTool } from "./charttools.js";
 import "./daterange.js";
+import { walkRows } from "./focus.js";
 import "./forms.js";
 import "./line.js";
 import { remember, startLive } from "./live.js";
@@ -210,6 +211,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     palette();
   }
+  if (!isTyping && !document.querySelector("dialog[open],details[open]") && walkRows(event)) event.preventDefault();
   if (event.key === "Escape") {
     setDrawer(false);
     const open = document.querySelector(".range[open],.menu[open]");
