@@ -221,6 +221,18 @@ class RequestLog:
             return found[::-1], back, onward
         return found, onward, back
 
+    def all_positions(
+        self, plan: LogPlan, limit: int
+    ) -> tuple[list[LogPosition], LogCursor | None]:
+        """Where up to so many requests stand, and where to go on after them, None at the end."""
+        found, following, _ = self.positions(plan, limit)
+        while following is not None and len(found) < limit:
+            # A page may end early: this one may not.
+            onward = replace(plan, query=replace(plan.query, cursor=following))
+            more, following, _ = self.positions(onward, limit - len(found))
+            found += more
+        return found, following
+
     def _read_newest(
         self,
         plan: LogPlan,

@@ -102,7 +102,7 @@ def detail_of(
         status_title=event.status.label,
         failure=describe_failure(event.status, event.error_code, event.http_status),
         alike=_alike(services, reader, seen, event, time),
-        cost="no cost" if has_used_nothing(event) else cost_of(event),
+        cost="No cost" if has_used_nothing(event) else cost_of(event),
         exact_cost=exact_cost_of(event),
         time=f"{time:%a, %b} {time.day}, {time:%Y, %H:%M:%S}.{time.microsecond // 1000:03d} "
         f"{time:%Z}",
