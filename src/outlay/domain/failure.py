@@ -43,7 +43,9 @@ FAILURES: Final[Mapping[str, str]] = {
     "out-of-files": "The gateway had no file descriptor left to connect with. Raise its limit of "
     "open files.",
     "client-gone": "The client closed the connection before the answer was complete.",
-    "gateway-interrupted": "The gateway was stopped while the request was under way.",
+    "gateway-stopped": "The gateway was shut down while the request was under way.",
+    "gateway-interrupted": "The gateway ended without warning while the request was under way.",
+    "internal": "The gateway failed by a mistake of its own; its log has the details.",
 }
 """Error code → what it means and, where something can be done, what."""
 
