@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -13,9 +14,17 @@ from tests.factories import NOW, make_event
 from typing_extensions import override
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.event import CostSource
 from outlay.kit.clock import FixedClock, to_us
 from outlay.storage.ledger.checking import CheckedBatches
-from outlay.storage.ledger.log import LogFilter, LogPosition
+from outlay.storage.ledger.log import (
+    NEWEST_FIRST,
+    LogConditions,
+    LogFilter,
+    LogOrder,
+    LogPosition,
+    LogSort,
+)
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 
 ORGANIZATION = "org_bench"
@@ -24,6 +33,7 @@ SMALL = 5_000
 """Commits of one event, as a gateway with little to do makes them."""
 ROUNDS = 40
 PAGE = 50
+SLOWEST_US = 60_000_000
 
 
 class Unchecked(SqliteLedger):
@@ -54,6 +64,7 @@ def run() -> list[str]:
 
 def fill(path: Path) -> None:
     """Large batches of an import, then small ones of a gateway."""
+    random = Random(3)
     with opened(SqliteLedger, path) as ledger:
         start = NOW - timedelta(days=60)
         for number in range(LARGE):
@@ -64,6 +75,10 @@ def fill(path: Path) -> None:
                         event_id=f"l{number}-{part}",
                         app="rare" if part == 77 else "common",
                         event_time_us=to_us(start + timedelta(seconds=number * 50_000 + part)),
+                        cost_source=CostSource.COMPUTED,
+                        cost_pusd=random.randrange(10**12),
+                        duration_us=random.randrange(SLOWEST_US),
+                        input_tokens=random.randrange(100_000),
                     )
                     for part in range(LARGE_EVENTS)
                 ]
@@ -85,31 +100,38 @@ def questions() -> dict[str, Callable[[SqliteLedger], object]]:
     everything = LogFilter(
         organization_id=ORGANIZATION, start_us=0, end_us=2**62, through_seq=2**62
     )
-    rare = LogFilter(
-        organization_id=ORGANIZATION,
-        start_us=0,
-        end_us=2**62,
-        through_seq=2**62,
-        values={Dimension.APP: ["rare"]},
-    )
-    large = LogFilter(
-        organization_id=ORGANIZATION,
-        start_us=0,
-        end_us=2**62,
-        through_seq=2**62,
-        before=LogPosition(to_us(NOW - timedelta(days=30)), 0),
-    )
+    rare = replace(everything, values={Dimension.APP: ["rare"]})
+    slow = replace(everything, conditions=LogConditions(min_duration_us=SLOWEST_US * 9 // 10))
+    middle_us = to_us(NOW - timedelta(days=30))
+    middle = LogPosition(middle_us, middle_us, 0)
+    dearest = LogOrder(LogSort.COST)
     random = Random(7)
     return {
-        "the newest 50, of 50 batches of one": lambda ledger: ledger.read_log(everything, PAGE),
-        "50 that follow each other, of one batch of 5,000": lambda ledger: ledger.read_log(
-            large, PAGE
+        "the newest 50, of 50 batches of one": lambda ledger: page(ledger, everything),
+        "50 that follow each other, of one batch of 5,000": lambda ledger: page(
+            ledger, everything, after=middle
         ),
-        "50 of a rare app, of 50 batches of 5,000": lambda ledger: ledger.read_log(rare, PAGE),
+        "50 of a rare app, of 50 batches of 5,000": lambda ledger: page(ledger, rare),
+        "the 50 dearest": lambda ledger: page(ledger, everything, dearest),
+        "where the 50 dearest are": lambda ledger: ledger.read_positions(
+            everything, dearest, None, PAGE
+        ),
+        "what the slowest tenth adds up to": lambda ledger: ledger.read_sums(slow),
+        "what all adds up to": lambda ledger: ledger.read_sums(everything),
         "one request, by its id": lambda ledger: ledger.find_event(
             ORGANIZATION, f"l{random.randrange(3)}-{random.randrange(LARGE_EVENTS)}"
         ),
     }
+
+
+def page(
+    ledger: SqliteLedger,
+    wanted: LogFilter,
+    order: LogOrder = NEWEST_FIRST,
+    after: LogPosition | None = None,
+) -> object:
+    """A page, as the log reads it."""
+    return ledger.read_logged(ORGANIZATION, ledger.read_positions(wanted, order, after, PAGE))
 
 
 @contextmanager

@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     "GET /exports/report": Rule(LEADERS, ENTERPRISE),
     "GET /exports/activity.csv": Rule(LEADERS, ENTERPRISE),
     "GET /exports/me.csv": Rule(ALL),
+    "GET /exports/requests": Rule(ALL),
     "GET /exports/users": Rule(LEADERS, ENTERPRISE),
     "GET /exports/projects/{project_id}.csv": Rule(ALL),
     "GET /exports/keys/{api_key_id}.csv": Rule(ALL),

@@ -306,10 +306,29 @@ def check_log(server: Server, tenant: Tenant, params: Question, wanted: list[Usa
     times = [row["time"] for row in seen]
     assert [t[:19] for t in times] == sorted((t[:19] for t in times), reverse=True)
     least = Decimal(4)
-    dear = get(server, tenant, "/requests", {**params, "minCost": str(least), "limit": 500})
-    assert {row["eventId"] for row in dear["requests"]} == {
-        event.event_id for event in wanted if Decimal(event.cost_pusd).scaleb(-12) >= least
-    }
+    dear = [event for event in wanted if Decimal(event.cost_pusd).scaleb(-12) >= least]
+    check_sorted(server, tenant, {**params, "minCost": str(least)}, dear)
+
+
+def check_sorted(
+    server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]
+) -> None:
+    """The dearest first, there and back: all that match, and what they add up to."""
+    pages: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while not pages or pages[-1]["next"]:
+        asked = {**params, **cursor, "sort": "cost", "limit": 4}
+        pages.append(get(server, tenant, "/requests", asked))
+        cursor = {"cursor": pages[-1]["next"] or ""}
+        assert numbers(pages[-1]["totals"]) == add_up(wanted)
+    seen = [row for page in pages for row in page["requests"]]
+    assert sorted(row["eventId"] for row in seen) == sorted(event.event_id for event in wanted)
+    ranks = [-1 if row["costSource"] == "unpriced" else row["cost"] for row in seen]
+    assert ranks == sorted(ranks, reverse=True)
+    for page, before in zip(pages[:0:-1], pages[-2::-1], strict=True):
+        asked = {**params, "cursor": page["previous"], "sort": "cost", "limit": 4}
+        assert get(server, tenant, "/requests", asked)["requests"] == before["requests"]
+    assert pages[0]["previous"] is None
 
 
 def check_reports(

@@ -191,7 +191,20 @@ FORGED_REPORTS = [
     b'[1900000,1900096,"UTC",%d,["a","b"]]' % 10**40,
     b'[1900000,1900096,"UTC",-1,["a","b"]]',
 ]
-FORGED_LOGS = [b"x", b"[1]", b'["a",1]', b"[%d,1]" % 10**40, b"[1,%d]" % 2**63, b"[-1,1]"]
+FORGED_LOGS = [
+    b"x",
+    b"[1]",
+    b'["time",true,false,1,1,1]',
+    b'["speed",true,false,1,1,1,1]',
+    b'["time",1,false,1,1,1,1]',
+    b'["time",true,false,%d,1,1,1]' % 10**40,
+    b'["time",true,false,-2,1,1,1]',
+    b'["time",true,false,1,1,%d,1]' % 2**63,
+    b'["time",true,false,1,-1,1,1]',
+    b'["time",true,false,1,1,1,-1]',
+    b'["cost",true,false,1,1,1,1]',
+    b'["time",false,false,1,1,1,1]',
+]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from outlay.domain.errors import Damaged
 from outlay.kit.clock import to_us
 from outlay.storage.ledger import reading as reading_module
 from outlay.storage.ledger.checking import CheckedBatches
-from outlay.storage.ledger.log import LogFilter, LoggedEvent
+from outlay.storage.ledger.log import NEWEST_FIRST, LogFilter, LoggedEvent
 from outlay.storage.ledger.store import Ledger
 
 Damage = Callable[[str], None]
@@ -18,7 +18,8 @@ Damage = Callable[[str], None]
 
 def log(ledger: Ledger, organization_id: str = "org_test", limit: int = 50) -> list[LoggedEvent]:
     wanted = LogFilter(organization_id=organization_id, start_us=0, end_us=2**62, through_seq=2**62)
-    return ledger.read_log(wanted, limit)
+    positions = ledger.read_positions(wanted, NEWEST_FIRST, None, limit)
+    return ledger.read_logged(organization_id, positions)
 
 
 @pytest.mark.parametrize("is_warm", [True, False])

@@ -14,11 +14,14 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Unavailable
-from outlay.domain.event import FACTS, UsageEvent
+from outlay.domain.event import FACTS, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.outcome import Outcome
+from outlay.domain.query import QUALITY_MEASURES
+from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.kit.clock import Clock, to_us
+from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.ledger import store as store_module
-from outlay.storage.ledger.log import LogFilter
+from outlay.storage.ledger.log import LogConditions, LogFilter, LogOrder, LogPosition, LogSort
 from outlay.storage.ledger.rows import COLUMN, EVENT_FIELDS, Intent, from_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger, LedgerContents
@@ -208,48 +211,125 @@ def test_events_of_any_month_are_found_by_time_id_and_organization(ledger: Ledge
     assert ledger.count_events(30) == 30
 
 
-def test_the_log_is_filtered_and_paged_newest_first(ledger: Ledger) -> None:
+def log_events() -> list[UsageEvent]:
+    """Events of few different times and values, some of which nobody knows."""
     random = Random(5)
-    events = [
+    return [
         make_event(
             organization_id=random.choice(["org_test", "org_test", "org_b"]),
             event_time_us=to_us(NOW) - random.randrange(20) * 1_000_000,
             model=random.choice(["a", "b%", "c_?"]),
             groups=random.choice(["", "g1", "g1,g2", "g2,g11"]),
-            duration_us=random.choice([None, 5, 500]),
-            cost_pusd=random.randrange(100),
+            duration_us=random.choice([None, 0, 5, 500]),
+            cost_pusd=random.choice([0, 5, 2**62, 2**62 + 1]),
+            cost_source=random.choice([CostSource.COMPUTED, CostSource.UNPRICED]),
+            usage_source=random.choice([*UsageSource]),
+            input_tokens=random.choice([0, 2**40]),
+            output_tokens=random.randrange(3),
+            adjusted=random.randrange(2),
+            status=random.choice([*Status]),
+            error_code=random.choice(["", "upstream-429", "x'"]),
         )
         for _ in range(400)
     ]
-    ledger.append(events)
-    wanted = LogFilter(
-        organization_id="org_test",
-        start_us=to_us(NOW) - 15_000_000,
-        end_us=to_us(NOW) - 1_000_000,
-        values={Dimension.GROUP: ["g1"], Dimension.MODEL: ["b%", "c_?"]},
-        min_duration_us=5,
-        min_cost_pusd=10,
-        through_seq=380,
-    )
-    expected = [
-        (event.event_time_us, seq)
+
+
+WANTED = LogFilter(
+    organization_id="org_test",
+    start_us=to_us(NOW) - 15_000_000,
+    end_us=to_us(NOW) - 1_000_000,
+    through_seq=380,
+)
+NARROWED = replace(
+    WANTED,
+    values={Dimension.GROUP: ["g1"], Dimension.MODEL: ["b%", "c_?"]},
+    conditions=LogConditions(
+        min_duration_us=5, min_cost_pusd=5, error_codes=("upstream-429", "x'"), id_part="evt-"
+    ),
+)
+
+
+def matching(events: list[UsageEvent], wanted: LogFilter) -> dict[int, UsageEvent]:
+    """The events that are wanted, by sequence number."""
+    asked = wanted.conditions
+    return {
+        seq: event
         for seq, event in enumerate(events, 1)
-        if event.organization_id == "org_test"
+        if event.organization_id == wanted.organization_id
         and wanted.start_us <= event.event_time_us < wanted.end_us
-        and "g1" in event.groups.split(",")
-        and event.model in {"b%", "c_?"}
-        and event.duration_us is not None
-        and event.cost_pusd >= 10
-        and seq <= 380
-    ]
-    pages: list[tuple[int, int]] = []
-    position = None
-    while page := ledger.read_log(replace(wanted, before=position), 7):
-        pages += [entry.position for entry in page]
-        position = page[-1].position
+        and seq <= wanted.through_seq
+        and (not wanted.values or "g1" in event.groups.split(","))
+        and (not wanted.values or event.model in {"b%", "c_?"})
+        and (asked.min_duration_us is None or (event.duration_us or 0) >= asked.min_duration_us)
+        and (asked.min_cost_pusd is None or event.cost_pusd >= asked.min_cost_pusd)
+        and (not asked.error_codes or event.error_code in asked.error_codes)
+        and asked.id_part in event.event_id
+    }
+
+
+VALUES: dict[LogSort, Callable[[UsageEvent], int | None]] = {
+    LogSort.TIME: lambda event: event.event_time_us,
+    LogSort.COST: lambda event: (
+        None if event.cost_source is CostSource.UNPRICED else event.cost_pusd
+    ),
+    LogSort.LATENCY: lambda event: event.duration_us,
+    LogSort.TOKENS: lambda event: (
+        None
+        if event.usage_source is UsageSource.UNKNOWN
+        else event.input_tokens + event.output_tokens
+    ),
+}
+
+
+@pytest.mark.parametrize("wanted", [WANTED, NARROWED], ids=["plain", "narrowed"])
+@pytest.mark.parametrize("is_descending", [True, False])
+@pytest.mark.parametrize("sort", LogSort)
+def test_the_log_is_filtered_and_paged_in_any_order(
+    ledger: Ledger, sort: LogSort, is_descending: bool, wanted: LogFilter
+) -> None:
+    events = log_events()
+    ledger.append(events)
+    sign = -1 if is_descending else 1
+
+    def place(seq: int) -> tuple[bool, int, int, int]:
+        value = VALUES[sort](events[seq - 1])
+        time_us = events[seq - 1].event_time_us
+        return value is None, sign * (value or 0), sign * time_us, sign * seq
+
+    expected = sorted(matching(events, wanted), key=place)
+    order = LogOrder(sort, is_descending)
+    pages: list[LogPosition] = []
+    while len(pages) < len(events):
+        page = ledger.read_positions(wanted, order, pages[-1] if pages else None, 7)
+        pages += page
+        if not page:
+            break
+    back = ledger.read_positions(wanted, order.reversed, pages[10], 400)
+    entries = ledger.read_logged("org_test", pages)
 
     assert len(expected) > 10
-    assert pages == sorted(expected, reverse=True)
+    assert [position.seq for position in pages] == expected
+    assert [position.seq for position in back] == expected[9::-1]
+    assert [entry.event for entry in entries] == [events[seq - 1] for seq in expected]
+
+
+@pytest.mark.parametrize("wanted", [WANTED, NARROWED], ids=["plain", "narrowed"])
+def test_sums_of_the_log_are_those_of_its_events_with_every_digit(
+    ledger: Ledger, wanted: LogFilter
+) -> None:
+    events = log_events()
+    ledger.append(events)
+    rows = {row[0]: row for batch in ledger.read_batches(0) for row in batch.rows}
+    summed = aggregate([rows[seq] for seq in matching(events, wanted)], Deltas()).usage.values()
+    whole = sum_totals([Totals(*measures) for measures in summed])
+
+    found = ledger.read_sums(wanted)
+
+    assert whole.cost_pusd > 2**64
+    assert {name: getattr(found, name) for name in QUALITY_MEASURES} == {
+        name: getattr(whole, name) for name in QUALITY_MEASURES
+    }
+    assert ledger.read_sums(replace(wanted, through_seq=0)) == ZERO
 
 
 def test_an_identity_is_taken_out_and_batches_stay_whole(ledger: Ledger) -> None:

@@ -35,6 +35,7 @@ class Demo:
             f"{self.url}{path}",
             params=params,
             headers={"Authorization": f"Bearer {self.token}"},
+            timeout=60,
         )
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = json.loads(answer.text, parse_float=Decimal)

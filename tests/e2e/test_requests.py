@@ -1,10 +1,17 @@
 """The log of requests and one of them, compared with the API's answers."""
 
+import csv
 import re
+from collections import Counter
+from urllib.parse import urlencode
 
+import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Demo
 from tests.e2e.test_project import exact
+
+from outlay.domain.result import ZERO
+from outlay.web.dashboard.headlines import describe_totals
 
 LOG = "/monitoring/requests"
 
@@ -23,9 +30,176 @@ def test_pages_of_the_log_follow_each_other_without_gap_or_repeat(page: Page, de
 
     assert shown_times(page) == [request["time"] for request in first["requests"]]
     page.get_by_role("link", name="Older").click()
-    expect(page).to_have_url(re.compile("cursor="))
     expect(page.get_by_role("link", name="Newest")).to_be_visible()
     assert shown_times(page) == [request["time"] for request in second["requests"]]
+    page.get_by_role("link", name="Newer").click()
+    expect(page.get_by_role("link", name="Newest")).to_have_count(0)
+    assert shown_times(page) == [request["time"] for request in first["requests"]]
+
+
+def totals_on(page: Page) -> str:
+    """What all listed requests add up to, as the head of the list tells it."""
+    return (page.locator(".card-note").first.text_content() or "").split(" · ", 1)[1]
+
+
+def bars_on(page: Page) -> int:
+    """The sum of what the bars of the histogram tell."""
+    titles = " ".join(
+        bar.get_attribute("aria-label") or "" for bar in page.locator(".histogram a").all()
+    )
+    return sum(int(count.replace(",", "")) for count in re.findall(r": ([\d,]+) requests", titles))
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"minLatencyMs": "20000"},
+        {"minCost": "0.5", "model": "gpt-5.5"},
+        {"errorCode": "upstream-529"},
+        {"search": "00001"},
+    ],
+    ids=lambda filters: next(iter(filters)),
+)
+def test_totals_and_histogram_follow_every_filter(
+    page: Page, demo: Demo, filters: dict[str, str]
+) -> None:
+    asked = {"preset": "last-month", **filters}
+    answer = demo.get("/requests", **asked, limit=500)
+    listed = answer["requests"]
+    cursor = answer["next"]
+    while cursor:
+        following = demo.get("/requests", **asked, limit=500, cursor=cursor)
+        listed, cursor = [*listed, *following["requests"]], following["next"]
+    assert listed
+    assert answer["totals"]["requestCount"] == len(listed)
+    assert answer["totals"]["cost"] == sum(one["cost"] for one in listed)
+
+    page.goto(f"{demo.url}{LOG}?{urlencode(asked)}")
+    assert totals_on(page) == describe_totals(
+        ZERO._replace(
+            cost_pusd=int(answer["totals"]["cost"].scaleb(12)),
+            requests=len(listed),
+            input_tokens=answer["totals"]["totalTokens"],
+        )
+    )
+    assert bars_on(page) == len(listed)
+
+
+def test_the_dearest_requests_are_first_when_sorted_by_cost(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{LOG}?preset=last-month")
+    page.get_by_role("columnheader", name="Cost").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="Requests, highest cost first")).to_be_visible()
+    wanted = demo.get("/requests", preset="last-month", sort="cost", limit=50)["requests"]
+    assert shown_times(page) == [one["time"] for one in wanted]
+    assert [one["cost"] for one in wanted] == sorted((one["cost"] for one in wanted), reverse=True)
+
+    page.get_by_role("columnheader", name="Cost").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="Requests, lowest cost first")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Cost").get_by_role("link")).to_be_focused()
+
+
+def test_a_file_has_what_the_page_lists(page: Page, demo: Demo) -> None:
+    path = f"{LOG}?preset=last-month&errorCode=upstream-529&sort=latencyMs"
+    page.goto(demo.url + path)
+    page.locator(".toolbar summary", has_text="Export").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    rows = list(csv.DictReader(waiting.value.path().read_text().splitlines()))
+    listed = demo.get(
+        "/requests",
+        preset="last-month",
+        errorCode="upstream-529",
+        sort="latencyMs",
+        limit=500,
+    )
+
+    assert rows[-1]["time"] == "#trailer"
+    assert len(rows) - 1 == listed["totals"]["requestCount"]
+    assert [row["eventId"] for row in rows[:50]] == [
+        one["eventId"] for one in listed["requests"][:50]
+    ]
+
+
+def test_a_failed_request_says_why_and_leads_to_its_like(page: Page, demo: Demo) -> None:
+    failed = demo.get("/requests", preset="all", errorCode="upstream-529", limit=500)["requests"]
+    alike = Counter((one["time"][:13], one["apiKey"]["id"], one["model"]) for one in failed)
+    kind, count = alike.most_common(1)[0]
+    event_id = next(
+        one["eventId"]
+        for one in failed
+        if (one["time"][:13], one["apiKey"]["id"], one["model"]) == kind
+    )
+    page.goto(f"{demo.url}{LOG}?preset=all&timezone=UTC&id={event_id}")
+    drawer = page.locator(".drawer")
+
+    expect(drawer).to_contain_text("The provider answered: overloaded.")
+    expect(drawer).to_contain_text("It failed before any tokens were used, so it has no cost.")
+    for wrong in ("Nobody counted", "Tokens counted by", "First token", "Priced at"):
+        expect(drawer).not_to_contain_text(wrong)
+    link = drawer.get_by_role("link", name="requests with the same error")
+    assert count > 1
+    expect(link).to_have_text(re.compile(f"^All {count} requests"))
+    link.click()
+    expect(page.locator(".filter", has_text="upstream-529")).to_be_visible()
+    expect(page.locator(".log tbody tr")).to_have_count(count)
+    assert bars_on(page) == count
+
+
+def test_a_request_is_opened_and_closed_by_keyboard(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{LOG}?preset=last-month")
+    rows = page.locator(".row-link")
+    rows.first.focus()
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    expect(rows.nth(2)).to_be_focused()
+    page.keyboard.press("k")
+    expect(rows.nth(1)).to_be_focused()
+
+    page.keyboard.press("Enter")
+    expect(page.locator("#request-title")).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.locator(".log tr[aria-current] .row-link")).to_have_attribute(
+        "data-row", rows.nth(2).get_attribute("data-row") or ""
+    )
+    expect(page.locator("#request-title")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".drawer")).to_have_count(0)
+    expect(rows.nth(2)).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [{"viewport": {"width": width, "height": 844}} for width in (390, 320)],
+    indirect=True,
+)
+def test_on_phones_a_row_has_two_lines_and_nothing_is_cut(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{LOG}?preset=last-month")
+    row = page.locator(".log tbody tr").first
+    boxes = {
+        name: row.locator(f".{name}").bounding_box()
+        for name in ("log-time", "log-model", "log-state", "log-cost")
+    }
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    for box in boxes.values():
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    assert boxes["log-model"]["y"] < boxes["log-time"]["y"]  # type: ignore[index]
+    assert row.locator(".log-cost").evaluate("node => node.scrollWidth <= node.clientWidth")
+
+    page.get_by_role("group", name="Sort by").get_by_role("link", name="Cost").click()
+    expect(page.get_by_role("heading", name="Requests, highest cost first")).to_be_visible()
+    row.locator(".row-link").click()
+    drawer = page.locator(".drawer")
+    box = drawer.bounding_box()
+    assert box is not None
+    assert (box["x"], box["y"]) == (0, 0)
+    assert box["width"] >= width - 20  # of a scroll bar
+    page.go_back()
+    expect(drawer).to_have_count(0)
+    row.locator(".row-link").click()
+    drawer.get_by_role("link", name="Close").click()
+    expect(drawer).to_have_count(0)
 
 
 def test_filters_of_the_toolbar_hold_together(page: Page, demo: Demo) -> None:
@@ -82,3 +256,9 @@ def test_a_bar_of_the_histogram_leads_into_its_day(page: Page, demo: Demo) -> No
 
     expect(page).to_have_url(re.compile(r"from=\d{4}-\d{2}-04&to=\d{4}-\d{2}-04"))
     expect(page.locator(".histogram a")).to_have_count(24)
+    hours = page.locator(".histogram a").evaluate_all(
+        "bars => bars.map((bar) => bar.getAttribute('aria-label'))"
+    )
+    page.locator(".histogram a").nth(9).click()
+    expect(page.locator(".histogram a")).to_have_count(1)
+    assert page.locator(".histogram a").get_attribute("aria-label") == hours[9]

@@ -32,6 +32,15 @@ BATCH_HOURS: Final = (
 OUTAGE_PROVIDER: Final = "anthropic"
 RUNAWAY_PROJECT: Final = "Code Review Bot"
 
+ANSWERS: Final = {
+    Status.OK: (200, ""),
+    Status.UPSTREAM_ERROR: (529, "upstream-529"),
+    Status.CLIENT_ERROR: (400, "upstream-400"),
+    Status.GATEWAY_ERROR: (None, "gateway-interrupted"),
+    Status.CANCELED: (None, "client-gone"),
+}
+"""What the client was answered, and why the request failed, if it did."""
+
 _Choice = TypeVar("_Choice")
 
 
@@ -113,6 +122,7 @@ def _report(
     duration_us = _duration_us(random, route, usage, status)
     streams = usage is not None and usage.output_tokens > 0 and random.random() < 0.7
     key = _busy_first(random, demo.keys[workload.project])
+    http_status, error_code = ANSWERS[status]
     return UsageReport(
         event_id="",
         event_time_us=to_us(instant),
@@ -127,6 +137,9 @@ def _report(
         usage_source=(UsageSource.ESTIMATED if status is Status.CANCELED else UsageSource.PROVIDER),
         duration_us=duration_us,
         time_to_first_token_us=duration_us // random.randint(4, 9) if streams else None,
+        is_stream=streams,
+        http_status=http_status,
+        error_code=error_code,
         source="demo",
     )
 

@@ -1,29 +1,93 @@
-"""Single events of the ledger, newest first: what a log of requests is read from."""
+"""Single events of the ledger, filtered, in any order: what a log of requests is read from.
+
+A list is read in two steps: where its events are, from the few columns that filter and sort; then
+the events themselves, whose batches are checked. Sums over what matches are made where the rows
+are: they are as good as the ledger's file, which is checked by and by (`scrubbing`).
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, NamedTuple
-
-from msgspec import Meta
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import UsageEvent
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.result import ZERO, Totals
 from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
+
+LEAST_VALUE: Final = -1
+MOST_VALUE: Final = 2**63 - 1
+"""What stands for a missing value, so that it comes last in either direction."""
+
+
+class LogSort(StrEnum):
+    """What a log is sorted by; its value is the word used in the API."""
+
+    TIME = "time"
+    COST = "cost"
+    LATENCY = "latencyMs"
+    TOKENS = "totalTokens"
 
 
 class LogPosition(NamedTuple):
-    """Where a page of the log ended; unique and stable however many events come in."""
+    """Where an event stands in a sorted log; unique and stable however many events come in."""
 
-    event_time_us: Annotated[int, Meta(ge=0, lt=2**62)]
-    seq: Annotated[int, Meta(ge=0, lt=2**62)]
+    value: int
+    """What is sorted by."""
+    event_time_us: int
+    seq: int
 
 
 class LoggedEvent(NamedTuple):
     """An event with what the ledger knows about having taken it."""
 
     event: UsageEvent
-    position: LogPosition
+    seq: int
     recorded_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogOrder:
+    """The order of a log; events of the same value are ordered by time, then as they came in.
+
+    Those without a value come last.
+    """
+
+    sort: LogSort = LogSort.TIME
+    is_descending: bool = True
+    is_backward: bool = False
+    """Whether it is read from its end."""
+
+    @property
+    def reversed(self) -> "LogOrder":
+        """The same, read from the other end."""
+        return replace(self, is_backward=not self.is_backward)
+
+    @property
+    def falls(self) -> bool:
+        """Whether values become smaller as one reads on."""
+        return self.is_descending is not self.is_backward
+
+
+NEWEST_FIRST: Final = LogOrder()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConditions:
+    """What is asked of single requests, which the cube knows nothing of; all must hold."""
+
+    min_duration_us: int | None = None
+    min_cost_pusd: int | None = None
+    error_codes: tuple[str, ...] = ()
+    """Alternatives."""
+    id_part: str = ""
+    """What the id of a request has in it."""
+
+    def __bool__(self) -> bool:
+        return self != NO_CONDITIONS
+
+
+NO_CONDITIONS: Final = LogConditions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +100,111 @@ class LogFilter:
     """Exclusive."""
     values: Mapping[Dimension, Sequence[str]] = field(default_factory=dict)
     """Values of one dimension are alternatives."""
-    min_duration_us: int | None = None
-    min_cost_pusd: int | None = None
+    conditions: LogConditions = NO_CONDITIONS
     through_seq: int
-    before: LogPosition | None = None
 
 
-def log_statement(wanted: LogFilter, columns: str, contains: str) -> tuple[str, list[str | int]]:
-    """The statement and its values; the last one to be appended is the limit.
+Statement = tuple[str, list[str | int]]
+"""SQL and its values."""
+
+_VALUES: Final = {
+    LogSort.TIME: "event_time_us",
+    LogSort.COST: f"CASE WHEN cost_source = '{CostSource.UNPRICED}' THEN NULL ELSE cost_pusd END",
+    LogSort.LATENCY: "duration_us",
+    LogSort.TOKENS: f"CASE WHEN usage_source = '{UsageSource.UNKNOWN}' THEN NULL "
+    "ELSE input_tokens + output_tokens END",
+}
+
+
+def _count(condition: str) -> str:
+    return f"count(CASE WHEN {condition} THEN 1 END)"
+
+
+_LOW_BITS: Final = 32
+_WIDE: Final = ("cost_pusd", "input_tokens", "output_tokens")
+"""Measures whose sum an engine may have no room for: the halves of each number are summed apart."""
+_COUNTS: Final = {
+    "requests": "count(*)",
+    "errors": _count(f"status IN ('{Status.UPSTREAM_ERROR}', '{Status.GATEWAY_ERROR}')"),
+    "client_errors": _count(f"status = '{Status.CLIENT_ERROR}'"),
+    "unpriced_requests": _count(f"cost_source = '{CostSource.UNPRICED}'"),
+    "estimated_requests": _count(f"usage_source = '{UsageSource.ESTIMATED}'"),
+    "unknown_usage_requests": _count(f"usage_source = '{UsageSource.UNKNOWN}'"),
+    "adjusted_requests": _count("adjusted <> 0"),
+}
+_SUMS: Final = ", ".join(
+    [
+        *_COUNTS.values(),
+        *(
+            f"coalesce(sum({name} >> {_LOW_BITS}), 0), "
+            f"coalesce(sum({name} & {(1 << _LOW_BITS) - 1}), 0)"
+            for name in _WIDE
+        ),
+    ]
+)
+
+
+def positions_statement(
+    wanted: LogFilter, order: LogOrder, after: LogPosition | None, contains: str
+) -> Statement:
+    """Where what is wanted stands, in an order; the last value to be appended is the limit.
 
     `contains` is the engine's function that tells where a text is in another, 0 for nowhere.
     """
+    if after is not None and order.sort is LogSort.TIME:
+        wanted = _beyond(wanted, order, after.event_time_us)
+    where, values = _where(wanted, contains)
+    direction, beyond = ("DESC", "<") if order.falls else ("ASC", ">")
+    value = _VALUES[order.sort]
+    keys, ends = ["event_time_us", "seq"], [*(after or ())][1:]
+    if order.sort is not LogSort.TIME:
+        missing = LEAST_VALUE if order.is_descending else MOST_VALUE
+        value = f"coalesce({value}, {missing})"
+        keys, ends = [value, *keys], [*(after or ())]
+    if ends:
+        where += f" AND ({', '.join(keys)}) {beyond} ({', '.join('?' * len(ends))})"
+        values += ends
+    ranked = ", ".join(f"{key} {direction}" for key in keys)
+    text = (
+        f"SELECT {value}, event_time_us, seq FROM usage_event WHERE {where} "  # noqa: S608 - expressions are constants, values are bound
+        f"ORDER BY {ranked} LIMIT ?"
+    )
+    return text, values
+
+
+def _beyond(wanted: LogFilter, order: LogOrder, time_us: int) -> LogFilter:
+    """What is wanted, from a time on: the index then leads there."""
+    if order.falls:
+        return replace(wanted, end_us=min(wanted.end_us, time_us + 1))
+    return replace(wanted, start_us=max(wanted.start_us, time_us))
+
+
+def sums_statement(wanted: LogFilter, contains: str) -> Statement:
+    """What all that is wanted adds up to; `read_sums` reads its one row."""
+    where, values = _where(wanted, contains)
+    return f"SELECT {_SUMS} FROM usage_event WHERE {where}", values  # noqa: S608 - expressions are constants, values are bound
+
+
+def read_sums(row: Sequence[Any]) -> Totals:
+    """The measures in a row of `sums_statement`; the others are 0."""
+    counts, halves = row[: len(_COUNTS)], [int(half) for half in row[len(_COUNTS) :]]
+    sums = [(high << _LOW_BITS) + low for high, low in zip(halves[::2], halves[1::2], strict=True)]
+    return ZERO._replace(**dict(zip((*_COUNTS, *_WIDE), (*counts, *sums), strict=True)))
+
+
+def events_statement(positions: Sequence[LogPosition], columns: str) -> Statement:
+    """The events at positions, in no order; at least one."""
+    times = [position.event_time_us for position in positions]
+    marks = ", ".join("?" * len(positions))
+    text = (
+        f"SELECT {columns} FROM usage_event WHERE seq IN ({marks}) "  # noqa: S608 - columns are constants, values are bound
+        "AND event_time_us BETWEEN ? AND ?"  # says which partitions they are in
+    )
+    return text, [*(position.seq for position in positions), min(times), max(times)]
+
+
+def _where(wanted: LogFilter, contains: str) -> Statement:
+    """What must hold of an event that is wanted."""
     clauses = ["organization_id = ?", "event_time_us >= ?", "event_time_us < ?", "seq <= ?"]
     values: list[str | int] = [
         wanted.organization_id,
@@ -55,36 +213,35 @@ def log_statement(wanted: LogFilter, columns: str, contains: str) -> tuple[str, 
         wanted.through_seq,
     ]
     for dimension, alternatives in wanted.values.items():
-        marks = ", ".join("?" * len(alternatives))
         if dimension is Dimension.GROUP:
             tests = " OR ".join(
                 [f"{contains}(',' || groups || ',', ',' || ? || ',') > 0"] * len(alternatives)
             )
             clauses.append(f"({tests})")
         else:
-            clauses.append(f"{dimension.column} IN ({marks})")
+            clauses.append(f"{dimension.column} IN ({', '.join('?' * len(alternatives))})")
         values += alternatives
+    asked = wanted.conditions
     for column, least in (
-        ("duration_us", wanted.min_duration_us),
-        ("cost_pusd", wanted.min_cost_pusd),
+        ("duration_us", asked.min_duration_us),
+        ("cost_pusd", asked.min_cost_pusd),
     ):
         if least is not None:
             clauses.append(f"{column} >= ?")
             values.append(least)
-    if wanted.before is not None:
-        clauses.append("(event_time_us < ? OR (event_time_us = ? AND seq < ?))")
-        values += [wanted.before.event_time_us, wanted.before.event_time_us, wanted.before.seq]
-    text = (
-        f"SELECT {columns} FROM usage_event WHERE {' AND '.join(clauses)} "  # noqa: S608 - columns and dimensions are constants, values are bound
-        "ORDER BY event_time_us DESC, seq DESC LIMIT ?"
-    )
-    return text, values
+    if asked.error_codes:
+        clauses.append(f"error_code IN ({', '.join('?' * len(asked.error_codes))})")
+        values += asked.error_codes
+    if asked.id_part:
+        clauses.append(f"{contains}(event_id, ?) > 0")
+        values.append(asked.id_part)
+    return " AND ".join(clauses), values
 
 
 def logged(row: EventRow) -> LoggedEvent:
     """A row as an entry of the log."""
     return LoggedEvent(
         event=from_row(row),
-        position=LogPosition(row[COLUMN["event_time_us"]], row[COLUMN["seq"]]),
+        seq=row[COLUMN["seq"]],
         recorded_at_us=row[COLUMN["recorded_at_us"]],
     )

@@ -7,10 +7,21 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from outlay.domain.errors import Damaged
+from outlay.domain.result import Totals
 from outlay.kit.clock import FOREVER_US
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead, CheckedBatches
-from outlay.storage.ledger.log import LogFilter, LoggedEvent, log_statement, logged
+from outlay.storage.ledger.log import (
+    LogFilter,
+    LoggedEvent,
+    LogOrder,
+    LogPosition,
+    events_statement,
+    logged,
+    positions_statement,
+    read_sums,
+    sums_statement,
+)
 from outlay.storage.ledger.rows import (
     COLUMN,
     GENESIS,
@@ -183,13 +194,33 @@ class LedgerReader(ABC):
         with self._reading() as reader:
             return reader.execute(queries.EVENTS_OF_WINDOW, window).fetchall()
 
-    def read_log(self, wanted: LogFilter, limit: int) -> list[LoggedEvent]:
-        """Events that are wanted, newest first; Damaged when a batch of theirs is."""
-        text, values = log_statement(wanted, queries.COLUMNS, self._contains)
-        with self.snapshot(wanted.organization_id) as reader:
-            rows = reader.execute(text, [*values, limit]).fetchall()
+    def read_positions(
+        self, wanted: LogFilter, order: LogOrder, after: LogPosition | None, limit: int
+    ) -> list[LogPosition]:
+        """Where the first events that are wanted stand in an order, after one of its positions."""
+        text, values = positions_statement(wanted, order, after, self._contains)
+        with self._reading(wanted.organization_id) as reader:
+            found = reader.execute(text, [*values, limit]).fetchall()
+        return [LogPosition(*row) for row in found]
+
+    def read_sums(self, wanted: LogFilter) -> Totals:
+        """What all events that are wanted add up to, in QUALITY_MEASURES; others are 0."""
+        text, values = sums_statement(wanted, self._contains)
+        with self._reading(wanted.organization_id) as reader:
+            return read_sums(reader.execute(text, values).fetchone())
+
+    def read_logged(
+        self, organization_id: str, positions: Sequence[LogPosition]
+    ) -> list[LoggedEvent]:
+        """The events at positions, in their order; Damaged when a batch of theirs is."""
+        if not positions:
+            return []
+        text, values = events_statement(positions, queries.COLUMNS)
+        with self.snapshot(organization_id) as reader:
+            rows = reader.execute(text, values).fetchall()
             self._check(reader, rows)
-        return [logged(row) for row in rows]
+        found = {row[0]: row for row in rows}
+        return [logged(found[position.seq]) for position in positions if position.seq in found]
 
     def find_event(self, organization_id: str, event_id: str) -> LoggedEvent | None:
         """The event with an id, None when there is none; Damaged when its batch is."""

@@ -58,13 +58,14 @@ router = Router(tags=["exports"])
 
 REPORT: Final = COMMON | {"groupBy", "bucket", "format", "metrics", "limit", "cursor"}
 USERS: Final = COMMON | {"sort", "order", "search", "selected", "format"}
-_REPORT: Final[dict[int | str, dict[str, Any]]] = {
+FILE: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "A file. `Repr-Digest` is that of the whole file (RFC 9530), and "
         "`Outlay-Next-Cursor` the cursor of the next page.",
         "content": {kind.media_type.partition(";")[0]: {} for kind in ReportFormat},
     }
 }
+"""What the OpenAPI description says of such answers."""
 _CSV: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
 }
@@ -136,7 +137,7 @@ def get_key_csv(
 @router.get(
     "/exports/report",
     response_class=StreamingResponse,
-    responses=_REPORT,
+    responses=FILE,
     openapi_extra=documented(REPORT),
 )
 def get_report(
@@ -165,13 +166,13 @@ def get_report(
             "meta": render_meta(whole, total, freshness),
         }
 
-    return _file(services.reports.write(report, file_format, describe), "report", file_format)
+    return file_answer(services.reports.write(report, file_format, describe), "report", file_format)
 
 
 @router.get(
     "/exports/users",
     response_class=StreamingResponse,
-    responses=_REPORT,
+    responses=FILE,
     openapi_extra=documented(USERS),
 )
 def get_users(
@@ -195,7 +196,7 @@ def get_users(
         file_format,
         query.period,
     )
-    return _file(written, "users", file_format)
+    return file_answer(written, "users", file_format)
 
 
 _USER_MEASURES: Final = (
@@ -231,7 +232,8 @@ def _user_cells(row: UsageRow[Member]) -> list[Cell]:
     ]
 
 
-def _file(written: ReportFile, what: str, file_format: ReportFormat) -> StreamingResponse:
+def file_answer(written: ReportFile, what: str, file_format: ReportFormat) -> StreamingResponse:
+    """A written table as a download."""
     window = written.period
     name = f"outlay-{what}-{window.from_date}-{window.to_date}.{file_format}"
     headers = {

@@ -1,8 +1,7 @@
 """`/requests`: the log of single requests, and one of them in detail."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -12,16 +11,17 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
 from outlay.domain.event import UsageEvent, split_groups
+from outlay.domain.failure import describe_failure
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
 from outlay.services.request_log import MAX_LIMIT
-from outlay.storage.ledger.log import LoggedEvent, LogPosition
+from outlay.storage.ledger.log import LoggedEvent
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.ownership import own_requests_only
-from outlay.web.http.params import COMMON, check_names, read_number, read_query, read_text, read_usd
+from outlay.web.http.log_params import LOG, SCHEMAS, read_log_query
+from outlay.web.http.params import check_names, read_number
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
     Json,
@@ -33,42 +33,40 @@ from outlay.web.http.rendering import (
     render_totals,
 )
 from outlay.web.http.routes import Router
-from outlay.wire.cursors import read_cursor, write_cursor
+from outlay.wire.cursors import write_cursor
 
 router = Router(prefix="/requests", tags=["requests"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
-LOG: Final = COMMON | {"limit", "cursor", "minLatencyMs", "minCost"}
-MAX_LATENCY_MS: Final = 86_400_000
 Labels = Mapping[Dimension, Mapping[str, str]]
 
 
-@router.get("", openapi_extra=documented(LOG))
+@router.get("", openapi_extra=documented(LOG | {"limit"}, SCHEMAS))
 def get_requests(request: Request, actor: Reader) -> Response:
-    """Requests of a period, newest first, a page at a time; for developers their own."""
+    """Requests of a period, a page at a time, and what all of them add up to.
+
+    For developers their own. Filters of single requests and orders other than by time read each
+    request of the period: there is a 400 `period-too-wide` where that would be too many.
+    """
     services = services_of(request)
     params = request.query_params
-    check_names(params, LOG)
-    query = own_requests_only(actor, read_query(params, actor, services.analytics, group_by=None))
-    latency_ms = read_number(params, "minLatencyMs", None, least=0, most=MAX_LATENCY_MS)
-    cursor = read_text(params, "cursor")
-    freshness = services.analytics.freshness()
-    page = services.request_log.page(
-        query,
-        before=read_cursor(cursor, LogPosition) if cursor else None,
-        limit=read_number(params, "limit", 50, most=MAX_LIMIT) or 50,
-        min_duration_us=None if latency_ms is None else latency_ms * 1000,
-        min_cost_pusd=read_usd(params, "minCost"),
-    )
+    check_names(params, LOG | {"limit"})
+    query = read_log_query(params, actor, services.analytics, Interval.TOTAL)
+    limit = read_number(params, "limit", 50, most=MAX_LIMIT) or 50
+    log = services.request_log
+    with services.analytics.read() as reader:
+        freshness = services.analytics.freshness(reader)
+        plan = log.plan(reader, query)
+    page = log.page(plan, limit)
+    total = log.volume(plan).total
     labels = _labels(services, actor.organization_id)
-    query = replace(query, interval=Interval.TOTAL)
-    total = services.analytics.breakdown(query).total
     return json_answer(
         {
             "requests": [_render(entry, labels) for entry in page.entries],
             "totals": render_totals(total, QUALITY_MEASURES),
             "next": page.following and write_cursor(page.following),
-            "meta": render_meta(query, total, freshness),
+            "previous": page.preceding and write_cursor(page.preceding),
+            "meta": render_meta(query.usage, total, freshness),
         }
     )
 
@@ -102,6 +100,7 @@ def _render(entry: LoggedEvent, labels: Labels) -> Json:
         "time": render_instant(from_us(event.event_time_us)),
         "status": event.status.value,
         "httpStatus": event.http_status,
+        "errorCode": event.error_code or None,
         "model": event.model,
         "mapping": event.mapping,
         "provider": event.provider,
@@ -130,12 +129,12 @@ def _details(event: UsageEvent) -> Json:
     return {
         "memberId": event.member_id or None,
         "source": event.source,
-        "errorCode": event.error_code or None,
         "responseId": event.response_id or None,
         "responseModel": event.response_model or None,
         "priceRef": event.price_ref or None,
         "priceContext": event.price_context or None,
         "isAdjusted": bool(event.adjusted),
+        "failure": describe_failure(event.status, event.error_code, event.http_status) or None,
         "tokens": {
             "uncachedInput": event.input_tokens
             - event.cache_read_input_tokens

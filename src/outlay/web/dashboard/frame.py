@@ -102,7 +102,7 @@ def frame_of(
     `filters` are the parameters of the filters that the page offers, and what they are called.
     """
     services = services_of(request)
-    links = Links.of(request)
+    links = Links.of(request).without("cursor")  # of another list, once anything is changed
     period = query.period
     return {
         "links": links,

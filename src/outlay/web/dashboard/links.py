@@ -42,7 +42,7 @@ class Links:
 
     def period(self, changes: Mapping[str, str]) -> str:
         """This page with another period."""
-        kept = [item for item in self.items if item[0] not in {"preset", "from", "to"}]
+        kept = [item for item in self.items if item[0] not in {"preset", "from", "to", "hour"}]
         return self._url([*kept, *changes.items()])
 
     def without(self, *names: str) -> "Links":

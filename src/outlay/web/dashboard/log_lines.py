@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import CostSource, UsageEvent, UsageSource
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.period import parse_zone
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import from_us
@@ -39,6 +39,7 @@ class LogLine:
     mapping: str
     key: str
     user: str
+    app: str
     tokens_in: str
     tokens_out: str
     exact_tokens: str
@@ -83,6 +84,7 @@ def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> Lo
         mapping=event.mapping or event.model or "unknown model",
         key=labels[Dimension.API_KEY].get(event.api_key_id, event.api_key_id),
         user=labels[Dimension.USER].get(event.user_id, event.user_id),
+        app=event.app,
         tokens_in="?" if is_unknown else format_count(event.input_tokens),
         tokens_out="?" if is_unknown else format_count(event.output_tokens),
         exact_tokens="Nobody counted the tokens"
@@ -91,14 +93,27 @@ def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> Lo
         f"{format_exact_count(event.output_tokens)} out",
         cost=cost_of(event),
         exact_cost=exact_cost_of(event),
-        is_unpriced=event.cost_source is CostSource.UNPRICED,
+        is_unpriced=event.cost_source is CostSource.UNPRICED and not has_used_nothing(event),
         latency="–" if duration is None else format_latency(duration),
         latency_bar=1000 * duration // slowest if duration and slowest else 0,
     )
 
 
+def has_used_nothing(event: UsageEvent) -> bool:
+    """Whether a request failed before it used anything: there is nothing to price then."""
+    return (
+        event.status is not Status.OK
+        and event.usage_source is not UsageSource.UNKNOWN
+        and not event.input_tokens + event.output_tokens + event.cost_pusd
+    )
+
+
 def cost_of(event: UsageEvent) -> str:
-    """What a request cost, `unpriced` where nobody knows."""
+    """What a request cost, `unpriced` where nobody knows, a dash where there is nothing to pay."""
+    if has_used_nothing(event):
+        return "–"
+    if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
+        return "unknown"
     if event.cost_source is CostSource.UNPRICED:
         return "unpriced"
     return format_money(event.cost_pusd)
@@ -106,6 +121,10 @@ def cost_of(event: UsageEvent) -> str:
 
 def exact_cost_of(event: UsageEvent) -> str:
     """The same with every digit."""
+    if has_used_nothing(event):
+        return "It failed before any tokens were used"
+    if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
+        return "Nobody counted the tokens, so nobody knows the cost"
     if event.cost_source is CostSource.UNPRICED:
         return "There is no price for this model"
     return format_exact_money(event.cost_pusd)

@@ -34,6 +34,7 @@ MODULES: Final = (
     "daterange",
     "dom",
     "fmt",
+    "focus",
     "forms",
     "legend",
     "line",

@@ -17,6 +17,7 @@ from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.services.bundle import Services
 from outlay.services.labels import mark_deleted
+from outlay.services.request_log import LogQuery
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.formatting import format_count
@@ -72,6 +73,7 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
         links = context["links"]
         keys = _top_keys(services, reader, query, project, links)
         failures = _failures(reader, query, project, links)
+        latest = _latest(services, reader, requests)
     return remember(
         request,
         project,
@@ -84,7 +86,7 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
             project=project,
             keys=keys,
             failures=failures,
-            latest=_latest(services, requests),
+            latest=latest,
             filter_scope=f"projectId={project_id}",
             **context,
         ),
@@ -216,6 +218,7 @@ def _failures(
     ]
 
 
-def _latest(services: Services, query: UsageQuery) -> Sequence[LogLine]:
-    page = services.request_log.page(query, limit=LATEST)
+def _latest(services: Services, reader: CubeReader, query: UsageQuery) -> Sequence[LogLine]:
+    log = services.request_log
+    page = log.page(log.plan(reader, LogQuery(usage=query)), LATEST)
     return lines_of(services, query, page.entries)

@@ -1,261 +1,266 @@
 """The log of single requests, and one of them beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
-from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, split_groups
+from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
-from outlay.domain.period import parse_zone
+from outlay.domain.period import Interval, Period, Step, parse_zone
 from outlay.domain.policy import Permission, is_limited
-from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown
-from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
-from outlay.storage.ledger.log import LoggedEvent, LogPosition
+from outlay.services.request_log import LogPage, LogPlan, LogQuery, TooWide
+from outlay.storage.cube.store import CubeReader
+from outlay.storage.ledger.log import LogOrder, LogSort
 from outlay.web.dashboard.asking import page_params, page_query
-from outlay.web.dashboard.formatting import (
-    format_exact_count,
-    format_exact_money,
-    format_latency,
-    format_percent,
-)
-from outlay.web.dashboard.frame import PAGE_ONLY, filters_for, frame_of
+from outlay.web.dashboard.dates import describe_date
+from outlay.web.dashboard.frame import PAGE_ONLY, FilterChip, filters_for, frame_of
 from outlay.web.dashboard.headlines import describe_totals
-from outlay.web.dashboard.histogram import Histogram, draw_histogram
-from outlay.web.dashboard.log_lines import (
-    Labels,
-    cost_of,
-    exact_cost_of,
-    labels_of,
-    lines_of,
-)
+from outlay.web.dashboard.histogram import Bar, Histogram, draw_histogram
+from outlay.web.dashboard.links import Links
+from outlay.web.dashboard.log_lines import lines_of
 from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.request_detail import Detail, detail_of
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.log_params import CONDITIONS, LOG, log_query_of
 from outlay.web.http.ownership import own_requests_only
-from outlay.web.http.params import (
-    COMMON,
-    read_number,
-    read_text,
-    read_usd,
-)
+from outlay.web.http.params import COMPARE, read_text
 from outlay.web.http.rendering import render_instant
 from outlay.web.http.routes import Router
-from outlay.wire.cursors import read_cursor, write_cursor
+from outlay.wire.cursors import write_cursor
 
 router = Router(include_in_schema=False)
 
-MAX_LATENCY_MS: Final = 86_400_000
 PAGE_LINES: Final = 50
-LOG: Final = COMMON | {"cursor", "minLatencyMs", "minCost", "search"} | PAGE_ONLY
+PAGE: Final = LOG | PAGE_ONLY
+FORMATS: Final = ("csv", "json", "ndjson", "parquet", "xlsx")
 SUBJECT: Final = Subject(
     title="Requests",
     crumbs=(Crumb("Monitoring"),),
-    lede="Every request on record, newest first.",
+    lede="Single requests: what each cost, how long it took and, if it failed, why.",
     export="",
     groupings={},
 )
+OWN_SUBJECT: Final = replace(
+    SUBJECT,
+    lede="Your own requests: what each cost, how long it took and, if it failed, why.",
+)
+
+SORTS: Final = {
+    LogSort.TIME: "Time",
+    LogSort.TOKENS: "Tokens",
+    LogSort.COST: "Cost",
+    LogSort.LATENCY: "Latency",
+}
+ORDERS: Final = {
+    LogOrder(LogSort.TIME): ("newest first", "Newest", "Newer", "Older"),
+    LogOrder(LogSort.TIME, False): ("oldest first", "Oldest", "Older", "Newer"),
+    LogOrder(LogSort.COST): ("highest cost first", "First", "Previous", "Next"),
+    LogOrder(LogSort.COST, False): ("lowest cost first", "First", "Previous", "Next"),
+    LogOrder(LogSort.LATENCY): ("slowest first", "First", "Previous", "Next"),
+    LogOrder(LogSort.LATENCY, False): ("fastest first", "First", "Previous", "Next"),
+    LogOrder(LogSort.TOKENS): ("most tokens first", "First", "Previous", "Next"),
+    LogOrder(LogSort.TOKENS, False): ("fewest tokens first", "First", "Previous", "Next"),
+}
+"""What an order is called, and the buttons to the first page, the one before and the next."""
 
 Reader = Annotated[Actor, Depends(OnPage(Permission.REQUESTS_READ))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """A line of a request's detail."""
+class SortHead:
+    """The head of a column that sorts."""
 
-    name: str
-    value: str
-    exact: str = ""
-    path: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceLine:
-    """One kind of tokens and what it cost."""
-
-    kind: str
-    tokens: str
-    cost: str
+    url: str
+    state: str
+    """As `aria-sort` has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detail:
-    """All that is on record of one request."""
+class Turn:
+    """A button that leads to another page of the list."""
 
-    event_id: str
     title: str
-    status: str
-    status_title: str
-    cost: str
-    exact_cost: str
-    time: str
-    facts: Sequence[Fact]
-    prices: Sequence[PriceLine]
-    price_note: str
-    first_token_share: int
-    """How far along the request the first token came, in thousandths; 0 when nobody knows."""
-    first_token: str
-    duration: str
+    url: str
 
 
 @router.get("/monitoring/requests")
 def get_requests(request: Request, actor: Reader) -> Response:
     """The page; with `id` one request stands beside the list."""
     services = services_of(request)
-    params = page_params(request, LOG)
+    params = page_params(request, PAGE)
+    subject = OWN_SUBJECT if is_limited(actor, Permission.REQUESTS_READ) else SUBJECT
     if not has_usage(request, actor):
-        return render_first_steps(request, actor, SUBJECT)
-    query = own_requests_only(actor, page_query(request, params, actor, group_by=None))
-    latency_ms = read_number(params, "minLatencyMs", None, least=0, most=MAX_LATENCY_MS)
-    min_cost = read_usd(params, "minCost")
-    cursor = read_text(params, "cursor")
-    page = services.request_log.page(
-        query,
-        before=read_cursor(cursor, LogPosition) if cursor else None,
-        limit=PAGE_LINES,
-        min_duration_us=None if latency_ms is None else latency_ms * 1000,
-        min_cost_pusd=min_cost,
-    )
+        return render_first_steps(request, actor, subject)
+    usage = own_requests_only(actor, page_query(request, params, actor, group_by=None))
+    query = log_query_of(usage, params)
     search = read_text(params, "search") or ""
     chosen = read_text(params, "id") or search
     with services.analytics.read() as reader:
-        volume = services.analytics.breakdown_in(reader, query)
-        frame = frame_of(request, reader, query, volume.total, filters_for(actor, "status"))
+        plan = services.request_log.plan(reader, query)
+        frame = frame_of(
+            request, reader, query.usage, plan.usage.total, filters_for(actor, "status")
+        )
+        detail = _detail(services, reader, actor, query, chosen) if chosen else None
+    page, volume, too_wide = _answer(services, plan)
+    frame["links"] = links = _filled(frame["links"])
+    histogram = _histogram(volume, query.usage.period) if volume else None
     return render_page(
         request,
         "requests.html",
         actor=actor,
-        title=SUBJECT.title,
-        subject=SUBJECT,
-        lines=lines_of(services, query, page.entries),
-        older=write_cursor(page.following) if page.following else None,
-        is_first=cursor is None,
-        is_short=bool(latency_ms or min_cost),
-        min_latency=latency_ms,
-        min_cost=None if min_cost is None else render_usd(min_cost),
-        histogram=_histogram(volume, query),
-        window_words=describe_totals(volume.total),
-        detail=_detail(request, actor, query, chosen) if chosen else None,
+        title=subject.title,
+        subject=subject,
+        lines=lines_of(services, query.usage, page.entries) if page else [],
+        turns=_turns(links, query.order, page),
+        cursor=read_text(params, "cursor"),
+        heads=_heads(links, query.order),
+        sorts={sort.value: title for sort, title in SORTS.items()},
+        order_words=ORDERS[query.order][0],
+        has_more=bool(page and page.following),
+        too_wide=too_wide,
+        params={name: params.get(name, "") for name in CONDITIONS},
+        min_cost=_usd(query.conditions.min_cost_pusd),
+        histogram=histogram,
+        bars=_bars(links, histogram, query, volume) if histogram and volume else (),
+        window_words=describe_totals(volume.total) if volume else "",
+        detail=detail,
         search=search,
         statuses={status.value: status.label for status in Status},
-        **frame,
+        exports=[
+            (
+                kind.upper(),
+                links.other(f"/exports/requests?format={kind}", without=PAGE_ONLY | COMPARE),
+            )
+            for kind in FORMATS
+        ],
+        **_with_conditions(frame, query, volume),
     )
 
 
-def _histogram(volume: Breakdown, query: UsageQuery) -> Histogram:
+def _answer(services: Services, plan: LogPlan) -> tuple[LogPage | None, Breakdown | None, str]:
+    """The page of the list and what all of it adds up to, as far as they can be had; or why not."""
+    log = services.request_log
+    page = volume = None
+    try:
+        volume = log.volume(plan)
+        page = log.page(plan, PAGE_LINES)
+    except TooWide as error:
+        if plan.query.order.sort is LogSort.TIME:
+            page = log.page(plan, PAGE_LINES)
+        return page, volume, error.message
+    return page, volume, ""
+
+
+def _with_conditions(
+    frame: dict[str, Any], query: LogQuery, volume: Breakdown | None
+) -> dict[str, Any]:
+    """The frame of the page, with what only the log filters by."""
+    links: Links = frame["links"]
+    chips = list(frame["chips"])
+    chips += [
+        _chip(links, "errorCode", code, "error", code) for code in query.conditions.error_codes
+    ]
+    hour = dict(links.items).get("hour")
+    if hour:
+        period = query.usage.period
+        zone = parse_zone(period.timezone)
+        start, end = period.start.astimezone(zone), period.end.astimezone(zone)
+        label = f"{describe_date(start.date())}, {start:%H:%M}–{end:%H:%M}"
+        chips.append(_chip(links, "hour", hour, "hour", label))
+    return {
+        **frame,
+        "chips": chips,
+        "filter_params": (*frame["filter_params"], "errorCode", "hour"),
+        "total": volume.total if volume else frame["total"],
+    }
+
+
+def _chip(links: Links, name: str, value: str, noun: str, label: str) -> FilterChip:
+    return FilterChip(
+        name=name, value=value, noun=noun, label=label, remove_url=links.drop(name, value)
+    )
+
+
+def _turns(links: Links, order: LogOrder, page: LogPage | None) -> Sequence[Turn]:
+    """The buttons to other pages of the list, as far as there are such."""
+    _, first, before, after = ORDERS[order]
+    links = links.without("id", "cursor")
+    turns = []
+    if page and page.preceding:
+        turns.append(Turn(title=first, url=links.put()))
+        turns.append(Turn(title=before, url=links.put(cursor=write_cursor(page.preceding))))
+    if page and page.following:
+        turns.append(Turn(title=after, url=links.put(cursor=write_cursor(page.following))))
+    return turns
+
+
+def _heads(links: Links, order: LogOrder) -> dict[str, SortHead]:
+    """The heads that sort, by what they sort by."""
+    heads = {}
+    for sort in SORTS:
+        is_this = order.sort is sort
+        direction = "asc" if is_this and order.is_descending else "desc"
+        state = ("descending" if order.is_descending else "ascending") if is_this else "none"
+        url = links.without("id").put(sort=sort.value, order=direction)
+        heads[sort.value] = SortHead(url=url, state=state)
+    return heads
+
+
+def _usd(pusd: int | None) -> str:
+    return "" if pusd is None else render_usd(pusd)
+
+
+def _histogram(volume: Breakdown, period: Period) -> Histogram:
     steps = volume.steps
     values = [volume.at(index).rank_value(Rank.REQUESTS) for index in range(len(steps))]
     failed = [volume.at(index).errors for index in range(len(steps))]
-    return draw_histogram(steps, query.period, values, failed)
+    return draw_histogram(steps, period, values, failed)
 
 
-def _detail(request: Request, actor: Actor, query: UsageQuery, event_id: str) -> Detail | None:
+def _bars(
+    links: Links, histogram: Histogram, query: LogQuery, volume: Breakdown
+) -> Sequence[tuple[Bar, str]]:
+    """The bars, and where each leads: into its days, or its hour."""
+    links = links.without("id")
+    hours: Sequence[Step | None] = [None] * len(histogram.bars)
+    if len(volume.steps) == len(histogram.bars) and query.usage.interval is Interval.HOUR:
+        hours = volume.steps
+    return [
+        (
+            bar,
+            links.period(
+                {"from": bar.from_date, "to": bar.to_date}
+                | ({"hour": render_instant(hour.start)} if hour else {})
+            ),
+        )
+        for bar, hour in zip(histogram.bars, hours, strict=True)
+    ]
+
+
+def _filled(links: Links) -> Links:
+    """Links without the parameters that a form left empty."""
+    return Links(links.path, tuple(item for item in links.items if item[1]))
+
+
+def _detail(
+    services: Services, reader: CubeReader, actor: Actor, query: LogQuery, event_id: str
+) -> Detail | None:
     """One request; None when there is none that the actor may see."""
-    services = services_of(request)
     try:
         found = services.request_log.find(actor.organization_id, event_id)
     except NotFound:
         return None
     if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
         return None
-    return detail_of(services, query, found)
-
-
-def detail_of(services: Services, query: UsageQuery, found: LoggedEvent) -> Detail:
-    """All that is on record of a request, for reading."""
-    event = found.event
-    zone = parse_zone(query.period.timezone)
-    time = from_us(event.event_time_us).astimezone(zone)
-    first, duration = event.time_to_first_token_us, event.duration_us
-    return Detail(
-        event_id=event.event_id,
-        title=event.mapping or event.model or "Unknown model",
-        status=event.status.value,
-        status_title=event.status.label,
-        cost=cost_of(event),
-        exact_cost=exact_cost_of(event),
-        time=f"{time:%a, %b} {time.day}, {time:%Y, %H:%M:%S}.{time.microsecond // 1000:03d} "
-        f"{time:%Z}",
-        facts=_facts(event, labels_of(services, event.organization_id), found),
-        prices=_prices(event),
-        price_note=_price_note(event),
-        first_token_share=1000 * first // duration if first and duration else 0,
-        first_token="" if first is None else format_latency(first),
-        duration="" if duration is None else format_latency(duration),
-    )
-
-
-def _facts(event: UsageEvent, labels: Labels, found: LoggedEvent) -> list[Fact]:
-    def named(dimension: Dimension, key: str) -> str:
-        return labels[dimension].get(key, key)
-
-    groups = ", ".join(named(Dimension.GROUP, key) for key in split_groups(event.groups))
-    recorded = render_instant(from_us(found.recorded_at_us))
-    rows = [
-        ("Project", named(Dimension.PROJECT, event.project_id)),
-        ("API key", named(Dimension.API_KEY, event.api_key_id)),
-        ("User", named(Dimension.USER, event.user_id)),
-        ("User groups", groups),
-        ("End user", event.end_user),
-        ("App", event.app),
-        ("Provider", event.provider),
-        ("Canonical model", event.model),
-        ("Answered by", event.response_model),
-        ("Operation", event.operation),
-        ("Streamed", "yes" if event.is_stream else "no"),
-        ("HTTP status", "" if event.http_status is None else str(event.http_status)),
-        ("Error", event.error_code),
-        ("Tokens counted by", event.usage_source.value),
-        ("Price variant", event.price_context),
-        ("Provider's id", event.response_id),
-        ("Source", event.source),
-        ("On record since", recorded),
-    ]
-    return [Fact(name=name, value=value) for name, value in rows if value]
-
-
-def _prices(event: UsageEvent) -> list[PriceLine]:
-    if event.usage_source is UsageSource.UNKNOWN:
-        return []
-    uncached = event.input_tokens - event.cache_read_input_tokens - event.cache_write_input_tokens
-    rows = [
-        ("Input", uncached, event.input_cost_pusd),
-        ("Cache read", event.cache_read_input_tokens, event.cache_read_cost_pusd),
-        ("Cache write", event.cache_write_input_tokens, event.cache_write_cost_pusd),
-        ("Output", event.output_tokens, event.output_cost_pusd),
-    ]
-    lines = [
-        PriceLine(kind=kind, tokens=format_exact_count(tokens), cost=format_exact_money(cost))
-        for kind, tokens, cost in rows
-        if tokens or cost
-    ]
-    if event.reasoning_output_tokens:
-        share = format_percent(event.reasoning_output_tokens, event.output_tokens, 0)
-        lines.append(
-            PriceLine(
-                kind=f"of it reasoning ({share})",
-                tokens=format_exact_count(event.reasoning_output_tokens),
-                cost="",
-            )
-        )
-    return lines
-
-
-def _price_note(event: UsageEvent) -> str:
-    if event.cost_source is CostSource.UNPRICED:
-        return "No price is known for this model: the request is counted, its cost is not."
-    if event.reported_cost_pusd is not None and event.cost_source is not CostSource.REPORTED:
-        reported = format_exact_money(event.reported_cost_pusd)
-        return f"Priced at {event.price_ref}. Its sender reported {reported}."
-    if event.cost_source is CostSource.REPORTED:
-        return "As its sender reported it: the price book has no price for this model."
-    return f"Priced at {event.price_ref}." if event.price_ref else ""
+    seen = own_requests_only(actor, replace(query.usage, filters={}))
+    return detail_of(services, reader, seen, found)

@@ -123,17 +123,22 @@ def read_query(
 
 def read_user_view(params: QueryParams, page_size: int = 50) -> UserView:
     """Which part of the table of users a query string asks for."""
-    order = read_text(params, "order") or "desc"
-    if order not in {"asc", "desc"}:
-        raise Invalid("order must be asc or desc", field="order")
     return UserView(
         sort=read_choice(params, "sort", UserSort) or UserSort.COST,
-        is_descending=order == "desc",
+        is_descending=read_order(params),
         search=read_text(params, "search") or "",
         page=read_number(params, "page", 1, most=1_000_000) or 1,
         page_size=read_number(params, "pageSize", page_size, most=MAX_PAGE_SIZE) or page_size,
         selected=tuple(params.getlist("selected")),
     )
+
+
+def read_order(params: QueryParams) -> bool:
+    """Whether `order` asks for the largest first."""
+    order = read_text(params, "order") or "desc"
+    if order not in {"asc", "desc"}:
+        raise Invalid("order must be asc or desc", field="order")
+    return order == "desc"
 
 
 def read_group_by(params: QueryParams) -> tuple[Dimension, ...]:

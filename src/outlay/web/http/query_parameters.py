@@ -1,6 +1,7 @@
 """What the OpenAPI description says of the query strings that `params` reads."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from outlay.domain.dimension import Dimension
@@ -95,17 +96,24 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
 }
 
 
-def documented(names: Iterable[str]) -> dict[str, Any]:
-    """`openapi_extra` of a route that reads these names from its query string."""
-    return {"parameters": [_parameter(name) for name in sorted(names)]}
+def documented(
+    names: Iterable[str], schemas: Mapping[str, tuple[dict[str, Any], str]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads these names from its query string.
+
+    `schemas` has those names that mean something else to this route.
+    """
+    return {"parameters": [_parameter(name, schemas.get(name)) for name in sorted(names)]}
 
 
-def _parameter(name: str) -> dict[str, Any]:
-    if name in FILTERS:
+def _parameter(name: str, own: tuple[dict[str, Any], str] | None) -> dict[str, Any]:
+    if own is not None:
+        schema, meaning = own
+    elif name in FILTERS:
         item = {"type": "string"}
         if FILTERS[name] is Dimension.STATUS:
             item = {"type": "string", "enum": [*Status]}  # type: ignore[dict-item]
-        schema: dict[str, Any] = {"type": "array", "items": item}
+        schema = {"type": "array", "items": item}
         meaning = "Filter, repeatable: values of one are alternatives."
     else:
         schema, meaning = _SCHEMAS[name]

@@ -4,6 +4,7 @@ import "./area.js";
 import "./chartpaper.js";
 import { onChartTool } from "./charttools.js";
 import "./daterange.js";
+import { walkRows } from "./focus.js";
 import "./forms.js";
 import "./line.js";
 import { remember, startLive } from "./live.js";
@@ -211,6 +212,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     palette();
   }
+  if (!isTyping && !document.querySelector("dialog[open],details[open]") && walkRows(event)) event.preventDefault();
   if (event.key === "Escape") {
     setDrawer(false);
     const open = document.querySelector(".range[open],.menu[open]");

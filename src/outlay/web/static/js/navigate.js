@@ -1,5 +1,6 @@
 // Going elsewhere without reloading: the inside of the page is exchanged, the address follows.
 import { announce, el, parseFragment } from "./dom.js";
+import { noteFocus, restoreFocus } from "./focus.js";
 import { remember } from "./live.js";
 
 let loading = /** @type {AbortController|null} */ (null);
@@ -14,7 +15,7 @@ export async function go(url, push = true, keepScroll = false) {
   const request = new AbortController();
   loading = request;
   const page = /** @type {HTMLElement} */ (document.getElementById("page"));
-  const focused = focusKey(document.activeElement);
+  let focused = noteFocus();
   page.setAttribute("aria-busy", "true");
   try {
     const response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html" }, signal: request.signal });
@@ -31,6 +32,8 @@ export async function go(url, push = true, keepScroll = false) {
     const isElsewhere = new URL(url, location.href).pathname !== location.pathname;
     document.title = next.title;
     remember(fresh, response.headers.get("etag") ?? "");
+    // Somebody may have gone on meanwhile; a menu that closes leaves the focus nowhere.
+    if (document.activeElement !== document.body) focused = noteFocus();
     page.replaceChildren(...fresh.childNodes);
     document.documentElement.dataset.running = fresh.dataset.running;
     if (push) history.pushState(null, "", url);
@@ -71,29 +74,6 @@ function markCurrent() {
   const deepest = links.sort((a, b) => b.pathname.length - a.pathname.length)[0];
   for (const link of document.querySelectorAll(".sidebar .nav-item[aria-current]")) link.removeAttribute("aria-current");
   deepest?.setAttribute("aria-current", "page");
-}
-
-/** What tells a control apart from the others across a swap. @param {Element|null} node */
-function focusKey(node) {
-  if (!(node instanceof HTMLElement) || !node.closest("#page")) return null;
-  if (node.closest(".range")) return ".range summary";
-  if (node.matches("[data-search]")) return "[data-search]";
-  const menus = [...document.querySelectorAll(".filter-menu")];
-  const menu = node.closest(".filter-menu");
-  if (menu) return `.filter-menu:nth-of-type(${menus.indexOf(menu) + 1}) summary`;
-  const head = node.closest(".users thead th");
-  if (head) return `.users thead th:nth-child(${/** @type {HTMLTableCellElement} */ (head).cellIndex + 1}) a`;
-  if (node.closest(".table-foot") && node.ariaLabel) return `.table-foot [aria-label="${CSS.escape(node.ariaLabel)}"]`;
-  const group = node.closest(".group-by");
-  if (group) return `.group-by .segment:nth-child(${[...node.parentElement?.children ?? []].indexOf(node) + 1})`;
-  return null;
-}
-
-/** @param {string|null} key */
-function restoreFocus(key) {
-  const node = key ? document.querySelector(key) : null;
-  if (node instanceof HTMLElement) node.focus();
-  if (node instanceof HTMLInputElement && node.type === "search") node.setSelectionRange(node.value.length, node.value.length);
 }
 
 /** Keeps the metric and the view of the page one is on. @param {string} href */

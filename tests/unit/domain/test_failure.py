@@ -1,0 +1,55 @@
+"""Why requests failed: every code has a sentence, the same everywhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from outlay.domain.event import Status
+from outlay.domain.failure import FAILURES, describe_failure
+from outlay.services.gateway import INTERRUPTED
+
+ROOT = Path(__file__).parents[3]
+PROXY = ROOT / "src/outlay/web/proxy"
+
+
+def test_every_code_that_the_gateway_records_has_a_sentence() -> None:
+    source = "".join(path.read_text() for path in PROXY.glob("*.py"))
+    raised = re.findall(r'UpstreamFailure\(\s*"([a-z-]+)"', source)
+    recorded = re.findall(r'_ending\(Status\.\w+, "([a-z-]+)"', source)
+
+    assert len(raised) > 5
+    assert recorded
+    assert {*raised, *recorded, INTERRUPTED} <= FAILURES.keys()
+
+
+def test_the_documents_have_the_same_table() -> None:
+    text = (ROOT / "docs/api.md").read_text()
+    part = text[text.index("| `errorCode` | what it means |") :]
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", part.partition("\n\n")[0], re.MULTILINE)
+
+    assert dict(rows[1:] if rows[0][0] == "errorCode" else rows) == FAILURES
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "http_status", "said"),
+    [
+        (Status.OK, "", 200, ""),
+        (Status.UPSTREAM_ERROR, "upstream-429", 429, FAILURES["upstream-429"]),
+        (Status.UPSTREAM_ERROR, "", 429, FAILURES["upstream-429"]),
+        (Status.CLIENT_ERROR, "upstream-418", 418, "HTTP status 418 (I'm a Teapot)"),
+        (Status.UPSTREAM_ERROR, "upstream-599", 599, "HTTP status 599. The fault is at"),
+        (Status.UPSTREAM_ERROR, "RateLimitError", 429, "the error “RateLimitError”"),
+        (Status.UPSTREAM_ERROR, "upstream-²", None, "the error “upstream-²”"),
+        (Status.CANCELED, "", None, "gave up"),
+        (Status.GATEWAY_ERROR, "", 502, "The gateway failed"),
+        (Status.UPSTREAM_ERROR, "", None, "did not report why"),
+    ],
+)
+def test_a_failure_is_told_as_far_as_it_is_known(
+    status: Status, code: str, http_status: int | None, said: str
+) -> None:
+    found = describe_failure(status, code, http_status)
+
+    assert said in found
+    assert bool(found) is (status is not Status.OK)
