@@ -127,6 +127,8 @@ PAGES: dict[str, Rule] = {
     "/organization/analytics": Rule(LEADERS, ENTERPRISE),
     "/organization/members": Rule(LEADERS, ENTERPRISE),
     "/organization/members/{member_id}": Rule(LEADERS, ENTERPRISE),
+    "/monitoring/users/user": Rule(LEADERS, ENTERPRISE, query="userId=ada"),
+    "/key/{api_key_id}": Rule(ALL),
     "/organization/report": Rule(LEADERS, ENTERPRISE),
     "/organization/reconciliation": Rule(LEADERS, ENTERPRISE),
     "/project/{project_id}": Rule(ALL),

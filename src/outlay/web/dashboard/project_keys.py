@@ -1,4 +1,4 @@
-"""The API keys of a project, and the statistics of one."""
+"""The API keys of a project, and those that reports of it name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,32 +10,24 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.organization import ApiKey
 from outlay.domain.policy import Permission, has, is_limited
 from outlay.domain.query import MAX_TOP
 from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind
 from outlay.kit.clock import from_us
-from outlay.services.labels import mark_deleted
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,
     format_exact_money,
     format_money,
 )
-from outlay.web.dashboard.frame import filters_for, frame_of
+from outlay.web.dashboard.frame import frame_of
 from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.places import key_paths_in
 from outlay.web.dashboard.project import read_project, remember, subject_of
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
-from outlay.web.dashboard.usage_pages import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
-    Crumb,
-    Subject,
-    usage_context,
-    view_of,
-)
 from outlay.web.http.auth import OnPage, base_url, services_of
 from outlay.web.http.routes import Router
 
@@ -89,20 +81,24 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
     now_us = services.now_us()
     search, status = request.query_params.get("search", ""), _status(request)
     subject = subject_of(actor, project, "API keys", "What applications call the gateway with.")
+    own = [k for k in administration.keys.of(actor) if k.project_id == project.project_id]
+    reported = administration.discovered.named(actor, Dimension.API_KEY, list(used))
     keys = [
         key
-        for key in administration.keys.of(actor)
-        if key.project_id == project_id
-        and search.casefold() in f"{key.description} {key.hint}".casefold()
+        for key in (*own, *(entry.as_key() for entry in reported))
+        if search.casefold() in f"{key.description} {key.hint}".casefold()
         and status in {"", key.status_at(now_us)}
     ]
+    path_of = key_paths_in(
+        services, actor, project, [key.api_key_id for key in keys], frame["links"]
+    )
     rows = [
         KeyRow(
             key=key,
             status=key.status_at(now_us),
             creator=creators.get(key.member_id, "–"),
             created=from_us(key.created_at_us).strftime("%Y-%m-%d") if key.created_at_us else "–",
-            statistics=frame["links"].travel(f"/project/{project_id}/keys/{key.api_key_id}"),
+            statistics=path_of(key.api_key_id),
             used=_usage(found, used.get(key.api_key_id)),
         )
         for key in keys
@@ -154,56 +150,4 @@ def _usage(found: Breakdown, entry: Entry | None) -> KeyUsage:
         exact_cost=format_exact_money(total.cost_pusd),
         last=found.steps[steps[-1]].label.replace("T", " ") if steps else "–",
         sparkline=draw_sparkline(values, []) if entry else None,
-    )
-
-
-@router.get("/{project_id}/keys/{api_key_id}")
-def get_key(request: Request, project_id: str, api_key_id: str, actor: KeyReader) -> Response:
-    """What one key was used for; also a deleted one."""
-    services = services_of(request)
-    project, query = read_project(request, project_id, actor)
-    creator = actor.member_id if is_limited(actor, Permission.KEY_USAGE) else None
-    key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
-    if key.project_id != project_id:
-        raise NotFound("There is no such API key.")
-    query = query.only(Dimension.API_KEY, api_key_id)
-    with services.analytics.read() as reader:
-        context = usage_context(
-            request,
-            reader,
-            query,
-            MODEL_DIMENSIONS,
-            filters=filters_for(actor, "projectId", "apiKeyId"),
-            with_errors=True,
-        )
-    links = context["links"]
-    subject = Subject(
-        title=mark_deleted(key.description, key),
-        crumbs=(
-            Crumb(mark_deleted(project.name, project), f"/project/{project_id}"),
-            Crumb("API keys", f"/project/{project_id}/keys"),
-        ),
-        lede="",
-        export=f"/exports/keys/{api_key_id}.csv",
-        groupings={},
-    )
-    creators = services.analytics.labels(actor.organization_id, Dimension.MEMBER)
-    return remember(
-        request,
-        project,
-        render_page(
-            request,
-            "key_statistics.html",
-            actor=actor,
-            title=f"{subject.title} · API key",
-            subject=subject,
-            key=key,
-            key_status="deleted" if key.is_deleted else key.status_at(services.now_us()),
-            creator=creators.get(key.member_id, "somebody unknown"),
-            requests_path=links.travel("/monitoring/requests", apiKeyId=api_key_id),
-            views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-            view=view_of(request, MODEL_VIEWS),
-            filter_scope=f"apiKeyId={api_key_id}",
-            **context,
-        ),
     )

@@ -4,6 +4,7 @@ from outlay.web.dashboard import (
     audit,
     choices,
     entrance,
+    key_statistics,
     login,
     members,
     monitoring,
@@ -17,6 +18,7 @@ from outlay.web.dashboard import (
     requests,
     settings,
     static_files,
+    user,
     users_analytics,
     users_and_groups,
 )
@@ -31,7 +33,9 @@ router.include_router(entrance.router)
 router.include_router(organization_analytics.router)
 router.include_router(project.router)
 router.include_router(project_keys.router)
+router.include_router(key_statistics.router)
 router.include_router(members.router)
+router.include_router(user.router)
 router.include_router(users_and_groups.router)
 router.include_router(monitoring.router)
 router.include_router(users_analytics.router)
