@@ -125,6 +125,7 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             is_limited=is_limited(actor, Permission.KEYS_WRITE),
             may_limit=has(actor, Permission.LIMITS_WRITE),
             base_url=base_url(request),
+            awaits_first=not services.analytics.has_events(actor.organization_id),
             **frame,
         ),
     )

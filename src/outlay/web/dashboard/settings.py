@@ -150,6 +150,7 @@ def get_keys(
         members=_names(administration.members.of(actor)),
         is_limited=is_limited(actor, Permission.KEYS_WRITE),
         base_url=base_url(request),
+        awaits_first=not services.analytics.has_events(actor.organization_id),
     )
 
 
