@@ -114,7 +114,7 @@ def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world:
     page.locator("dialog[open] select").select_option(label=developer.name)
     page.locator("dialog[open]").get_by_role("button", name="Add").click()
     expect(card.get_by_text("1 member")).to_be_visible()
-    card.get_by_role("button", name="Take out").click()
+    card.get_by_role("button", name="Remove").click()
     page.locator("#confirm-button").click()
     expect(card.get_by_text("0 members")).to_be_visible()
 

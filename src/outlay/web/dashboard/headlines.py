@@ -62,6 +62,8 @@ def cards_of(comparison: Comparison) -> list[Card]:
         Rank.REQUESTS: (format_count(now.requests), "", format_exact_count(now.requests)),
         Rank.TOKENS: (format_count(now.total_tokens), "", format_exact_count(now.total_tokens)),
     }
+    if not now.requests:
+        facts = dict.fromkeys(facts, "no requests")
     titles = {Rank.COST: "Total spend", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
     return [
         Card(
@@ -90,7 +92,8 @@ def error_card(comparison: Comparison) -> Card:
         f"{format_exact_count(now.requests - now.client_errors)} requests failed",
         change=change_between(_scaled_rate(now), _scaled_rate(before)),
         has_tone=True,
-        fact=f"{format_count(now.client_errors)} client errors beside",
+        fact=f"without {format_count(now.client_errors)} "
+        f"client error{'' if now.client_errors == 1 else 's'}",
     )
 
 

@@ -124,7 +124,7 @@ def _render(
         subject=subject,
         key=key,
         key_status="deleted" if key.is_deleted else key.status_at(services.now_us()),
-        creator=creators.get(key.member_id, "somebody unknown"),
+        creator=creators.get(key.member_id, "an unknown member"),
         requests_path=context["links"].travel("/monitoring/requests", apiKeyId=key.api_key_id),
         views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
         view=view_of(request, MODEL_VIEWS),

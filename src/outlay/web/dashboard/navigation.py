@@ -69,7 +69,7 @@ NAVIGATION: Final = (
                 "/organization/reconciliation",
                 "check",
                 Permission.RECONCILIATIONS_READ,
-                "a provider's bill beside what is on record, line by line",
+                "a provider's bill compared with what is on record, line by line",
             ),
         ),
     ),
@@ -136,7 +136,7 @@ SETTINGS: Final = (
         "/settings/groups",
         "layers",
         Permission.GROUPS_READ,
-        "named sets of people, by which cost is told whoever owns the project",
+        "named sets of people, to report cost by team or cost centre",
     ),
     NavItem(
         "Discovered",

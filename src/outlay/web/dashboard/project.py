@@ -203,7 +203,7 @@ def _failures(
             label=row.keys[0] or "unknown model",
             note=Status(row.keys[1]).label,
             value=format_count(row.measures.requests),
-            exact=f"{row.measures.requests:,} requests",
+            exact=f"{row.measures.requests:,} request{'' if row.measures.requests == 1 else 's'}",
             path=links.travel(
                 "/monitoring/requests",
                 projectId=project.project_id,
