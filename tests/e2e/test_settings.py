@@ -129,7 +129,13 @@ def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world:
     expect(page.get_by_role("cell", name="$4.25")).to_have_count(0)
 
     page.goto(f"{url}/settings/limits")
-    fill_in(page, "New limit", For=developer.name, USD="12.50", Per="day")
+    fill_in(page, "New limit", For=developer.name, USD="10,5", Per="day")
+    said = page.locator("dialog[open] .field-error")
+    expect(said).to_have_text(
+        "Give an amount in US dollars such as 12.50: digits and a point, below 10 million."
+    )
+    page.locator("dialog[open]").get_by_label("USD").fill("12.50")
+    page.locator("dialog[open]").get_by_role("button", name="Save").click()
     row = page.get_by_role("row", name=developer.name)
     expect(row).to_contain_text("$12.5")
     row.get_by_role("button", name="Remove").click()

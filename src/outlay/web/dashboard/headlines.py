@@ -92,8 +92,10 @@ def error_card(comparison: Comparison) -> Card:
         f"{format_exact_count(now.requests - now.client_errors)} requests failed",
         change=change_between(_scaled_rate(now), _scaled_rate(before)),
         has_tone=True,
-        fact=f"without {format_count(now.client_errors)} "
-        f"client error{'' if now.client_errors == 1 else 's'}",
+        fact=f"{format_count(now.client_errors)} client "
+        f"error{'' if now.client_errors == 1 else 's'} not counted"
+        if now.client_errors
+        else "no client errors",
     )
 
 
