@@ -159,7 +159,8 @@ def test_single_sign_on_the_organization_and_the_account(visit: Page, world: Wor
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".field-error")).to_contain_text("https")
     page.get_by_label("Issuer").fill("https://id.example.test")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
     expect(page.locator(".field-error")).to_have_count(0)
     page.get_by_role("button", name="Turn off").click()
     page.locator("#confirm-button").click()

@@ -140,9 +140,10 @@ def test_from_nothing_to_a_bill_and_out_again(fresh: Fresh) -> None:
     developer.goto(f"{fresh.url}/settings/keys")
     expect(developer.get_by_role("link", name="Members", exact=True)).to_have_count(0)
     fill_in(developer, "New key", Description="laptop")
+    expect(developer.locator("#secret-snippet")).to_contain_text('"content": "Hello"')
     snippet = developer.locator("#secret-snippet").text_content() or ""
     key = take_secret(developer)
-    assert f"Bearer {key}" in snippet
+    assert f'-H "Authorization: Bearer {key}"' in snippet
     expect(owner.locator(".steps .is-done")).to_have_count(3)
     assert key.startswith("otl_")
     assert key not in developer.content()
