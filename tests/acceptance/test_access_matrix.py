@@ -129,6 +129,8 @@ PAGES: dict[str, Rule] = {
     "/organization/ranking": Rule(LEADERS, ENTERPRISE),
     "/organization/members": Rule(LEADERS, ENTERPRISE),
     "/organization/members/{member_id}": Rule(LEADERS, ENTERPRISE),
+    "/monitoring/users/user": Rule(LEADERS, ENTERPRISE, query="userId=ada"),
+    "/key/{api_key_id}": Rule(ALL),
     "/organization/report": Rule(LEADERS, ENTERPRISE),
     "/organization/reconciliation": Rule(LEADERS, ENTERPRISE),
     "/project/{project_id}": Rule(ALL),

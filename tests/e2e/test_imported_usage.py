@@ -66,16 +66,53 @@ def test_discovered_projects_are_renamed_and_merged(visit: Page, world: World) -
     expect(page.get_by_text("Growth", exact=True)).to_have_count(0)
 
 
-def test_a_discovered_key_of_a_project_leads_to_its_requests(visit: Page, world: World) -> None:
+def test_a_discovered_key_of_a_project_leads_to_its_statistics(visit: Page, world: World) -> None:
     page, url = visit, world.server.url
     project = world.administration.projects.create(world.operator, "Merged here")
     record(world, replace(report("a", "merged here", "Merged here"), api_key_id="hash-7"))
 
     page.goto(f"{url}/project/{project.project_id}?preset=24h")
     page.get_by_role("link", name="hash-7").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("hash-7")
+    expect(page.locator(".kpi-value").first).to_have_attribute("title", "$2.50")
+    page.get_by_role("link", name="Requests with this key").click()
     expect(page).to_have_url(re.compile(r"/monitoring/requests\?.*apiKeyId=hash-7"))
     expect(page.locator(".log tbody tr")).to_have_count(1)
-    expect(page.locator(".log")).to_contain_text("hash-7")
+
+
+def test_what_nobody_has_set_up_is_found_and_opened_as_anything_else(
+    visit: Page, world: World
+) -> None:
+    page, url = visit, world.server.url
+    everything = replace(report("a", "team/7 & co", "Growth"), api_key_id="k/1", user_id="ada@x.y")
+    record(world, everything)
+
+    page.goto(f"{url}/organization/analytics?preset=24h")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").fill("grow")
+    page.get_by_role("option", name="Growth").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Growth")
+    expect(page.locator(".subject-facts")).to_contain_text("discovered")
+    expect(page.locator(".switcher summary")).to_contain_text("Growth")
+    expect(page.locator(".kpi-value").first).to_have_attribute("title", "$2.50")
+    check_access(page)
+    page.locator(".sidebar").get_by_role("link", name="API keys").click()
+    expect(page.get_by_role("button", name="Create key")).to_have_count(0)
+    page.get_by_role("link", name="k/1").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("k/1")
+    page.get_by_role("link", name="Growth").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Growth")
+
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").fill("ada@")
+    page.get_by_role("option", name="ada@x.y").click()
+    expect(page.locator(".subject-facts")).to_contain_text("not a member")
+    expect(page.locator(".kpi-value").first).to_have_attribute("title", "$2.50")
+    check_access(page)
+    page.goto(f"{url}/settings/projects")
+    expect(page.get_by_role("row", name="Growth")).to_contain_text("discovered")
+    page.get_by_role("row", name="Growth").get_by_role("link", name="Rename or merge").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
 
 
 def test_a_bill_is_compared(visit: Page, world: World, tmp_path: Path) -> None:

@@ -33,6 +33,13 @@ def crowd(server: Server) -> World:
     organization_id = world.organization.organization_id
     long = LONG[:200]
     project = world.administration.projects.create(world.operator, long[:100])
+    for number in range(80):
+        world.administration.keys.create(
+            world.operator,
+            project_id=project.project_id,
+            description=f"gpt key {number:02}",
+            member_id=world.people[Role.OWNER].member.member_id,
+        )
     events = [
         make_event(
             organization_id=organization_id,
@@ -70,6 +77,11 @@ def test_nothing_breaks_out_and_nothing_is_lost(visit: Page, crowd: World) -> No
         assert len(answer.body()) < 400_000, path
         width = visit.viewport_size["width"] if visit.viewport_size else 0
         assert visit.evaluate("document.documentElement.scrollWidth") <= width, path
+    visit.goto(crowd.server.url + "/settings/keys")
+    visit.get_by_label("Search API keys").fill("gpt key 77")
+    expect(visit.locator("tbody tr")).to_have_count(1)
+    visit.goto(crowd.server.url + "/settings/keys?page=2")
+    expect(visit.get_by_text("Page 2 of 2")).to_be_visible()
     visit.goto(crowd.server.url + "/monitoring/users?pageSize=100")
     expect(visit.get_by_text(f"Total of {USERS + 3:,}".replace(",", ""))).to_be_visible()
     visit.get_by_label("Search users").fill("user-4321")

@@ -114,7 +114,7 @@ def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world:
     page.locator("dialog[open] select").select_option(label=developer.name)
     page.locator("dialog[open]").get_by_role("button", name="Add").click()
     expect(card.get_by_text("1 member")).to_be_visible()
-    card.get_by_role("button", name="Take out").click()
+    card.get_by_role("button", name="Remove").click()
     page.locator("#confirm-button").click()
     expect(card.get_by_text("0 members")).to_be_visible()
 
@@ -129,7 +129,13 @@ def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world:
     expect(page.get_by_role("cell", name="$4.25")).to_have_count(0)
 
     page.goto(f"{url}/settings/limits")
-    fill_in(page, "New limit", For=developer.name, USD="12.50", Per="day")
+    fill_in(page, "New limit", For=developer.name, USD="10,5", Per="day")
+    said = page.locator("dialog[open] .field-error")
+    expect(said).to_have_text(
+        "Give an amount in US dollars such as 12.50: digits and a point, below 10 million."
+    )
+    page.locator("dialog[open]").get_by_label("USD").fill("12.50")
+    page.locator("dialog[open]").get_by_role("button", name="Save").click()
     row = page.get_by_role("row", name=developer.name)
     expect(row).to_contain_text("$12.5")
     row.get_by_role("button", name="Remove").click()
@@ -153,7 +159,8 @@ def test_single_sign_on_the_organization_and_the_account(visit: Page, world: Wor
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".field-error")).to_contain_text("https")
     page.get_by_label("Issuer").fill("https://id.example.test")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
     expect(page.locator(".field-error")).to_have_count(0)
     page.get_by_role("button", name="Turn off").click()
     page.locator("#confirm-button").click()

@@ -186,3 +186,28 @@ def test_a_server_that_is_away_is_said_and_the_page_stays(watched: Watched, demo
     page.get_by_role("button", name="Retry").click()
     expect(page).to_have_url(re.compile("groupBy=project"))
     watched.troubles[:] = [text for text in watched.troubles if "DISCONNECTED" not in text]
+
+
+def test_a_page_without_news_says_so_and_since_when(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.clock.install()
+    page.goto(f"{demo.url}{ANALYTICS}?preset=last-month")
+    drawn(page)
+    expect(page.locator("#staleness")).to_have_count(0)
+    page.context.set_offline(True)
+    expect(page.locator("#staleness")).to_contain_text("Offline")
+    page.clock.run_for(190_000)
+    expect(page.locator("#staleness")).to_contain_text("updated 3 min ago")
+    expect(page.locator(".fresh")).to_contain_text("updated 3 min ago")
+    page.context.set_offline(False)
+    page.clock.run_for(16_000)
+    expect(page.locator("#staleness")).to_have_count(0)
+    expect(page.locator(".fresh")).not_to_contain_text("ago")
+
+    page.context.clear_cookies()
+    page.clock.run_for(16_000)
+    expect(page.locator("#staleness")).to_contain_text("Signed out")
+    page.get_by_role("link", name="Sign in").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    assert "next=%2Forganization%2Fanalytics%3Fpreset%3Dlast-month" in page.url
+    watched.troubles[:] = [text for text in watched.troubles if "DISCONNECTED" not in text]

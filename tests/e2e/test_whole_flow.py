@@ -35,6 +35,7 @@ class Fresh:
         """Somebody with a browser of their own."""
         context = self.browser.new_context(
             viewport={"width": 1440, "height": 900},
+            timezone_id="Europe/Vienna",
             permissions=["clipboard-read", "clipboard-write"],
         )
         page = context.new_page()
@@ -85,13 +86,13 @@ def test_from_nothing_to_a_bill_and_out_again(fresh: Fresh) -> None:
     owner.goto(fresh.setup)
     check_access(owner)
     owner.get_by_label("Organization").fill("Acme Corp")
-    owner.get_by_label("Time zone").fill("Europe/Nowhere")
+    expect(owner.get_by_label("Time zone")).to_have_value("Europe/Vienna")  # the browser's
     owner.get_by_label("Your name").fill("Olga Owner")
     owner.get_by_label("E-mail address").fill("olga@example.test")
-    owner.get_by_label("Password").fill(PASSWORD)
+    owner.get_by_label("Password").fill("too short")
     owner.get_by_role("button", name="Create").click()
-    expect(owner.locator("#timezone-error")).to_contain_text("Europe/Nowhere")
-    owner.get_by_label("Time zone").fill("Europe/Berlin")
+    expect(owner.locator("#password-error")).to_contain_text("15")
+    owner.get_by_label("Time zone").select_option("Europe/Berlin")
     owner.get_by_label("Password").fill(PASSWORD)
     owner.get_by_role("button", name="Create").click()
     expect(owner.get_by_role("heading", name="No requests yet")).to_be_visible()
@@ -110,9 +111,10 @@ def test_from_nothing_to_a_bill_and_out_again(fresh: Fresh) -> None:
     owner.get_by_role("link", name="Projects").click()
     fill_in(owner, "New project", Name="Checkout")
     expect(owner.get_by_role("rowheader", name="Checkout")).to_be_visible()
+    expect(owner.locator(".switcher summary")).to_contain_text("Checkout")  # in the sidebar, too
 
     # Somebody is invited and comes.
-    owner.get_by_role("link", name="Members", exact=True).click()
+    owner.locator(".subnav").get_by_role("link", name="Members").click()
     fill_in(owner, "Invite", E_mail_address="not an address")
     expect(owner.locator("dialog[open] .field-error")).to_be_visible()
     owner.locator("dialog[open]").get_by_label("E-mail address").fill("dev@example.test")
@@ -132,15 +134,23 @@ def test_from_nothing_to_a_bill_and_out_again(fresh: Fresh) -> None:
     assert httpx.get(link, headers={"Accept": "text/html"}).status_code == 404
     expect(developer.get_by_role("link", name="Audit")).to_have_count(0)
 
-    # They make a key, shown once, and use it.
+    # They make a key, shown once, and use it. The owner's page has waited for the request.
+    owner.goto(f"{fresh.url}/organization/analytics")
+    expect(owner.locator(".steps .is-done")).to_have_count(2)
     developer.goto(f"{fresh.url}/settings/keys")
     expect(developer.get_by_role("link", name="Members", exact=True)).to_have_count(0)
     fill_in(developer, "New key", Description="laptop")
+    expect(developer.locator("#secret-snippet")).to_contain_text('"content": "Hello"')
+    snippet = developer.locator("#secret-snippet").text_content() or ""
     key = take_secret(developer)
+    assert f'-H "Authorization: Bearer {key}"' in snippet
+    expect(owner.locator(".steps .is-done")).to_have_count(3)
     assert key.startswith("otl_")
     assert key not in developer.content()
     until(lambda: works(fresh, key))
     assert fresh.upstream.last.headers["authorization"] == "Bearer sk-of-the-provider"
+
+    expect(owner.locator(".kpi").first).to_be_visible()  # without a reload
 
     # Both see it; the owner sees what it cost, in whole.
     developer.goto(f"{fresh.url}/me/usage")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.organization import ApiKey, Project
 
 DISCOVERABLE: Final = (
     Dimension.PROJECT,
@@ -79,3 +80,25 @@ class Discovered:
     created_at_us: int
     merged_into: str = ""
     """The value it counts as; empty when it stands for itself."""
+
+    def as_project(self) -> Project:
+        """A project of which nothing is known but this."""
+        return Project(
+            project_id=self.value,
+            organization_id=self.organization_id,
+            name=self.name,
+            created_at_us=self.created_at_us,
+            discovered_id=self.discovered_id,
+        )
+
+    def as_key(self) -> ApiKey:
+        """An API key of which nothing is known but this."""
+        return ApiKey(
+            api_key_id=self.value,
+            organization_id=self.organization_id,
+            project_id="",
+            member_id="",
+            description=self.name,
+            created_at_us=self.created_at_us,
+            discovered_id=self.discovered_id,
+        )

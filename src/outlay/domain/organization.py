@@ -63,10 +63,18 @@ class Project:
     """What API keys belong to."""
 
     project_id: str
+    """For a discovered one what stands in events."""
     organization_id: str
     name: str
     created_at_us: int = 0
     is_deleted: bool = False
+    discovered_id: str = ""
+    """Set where reports have named it and nobody has set it up."""
+
+    @property
+    def address(self) -> str:
+        """What its pages are called by: what stands in events may not fit into a path."""
+        return self.discovered_id or self.project_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,8 @@ class ApiKey:
     is_revoked: bool = False
     """Calls with it are refused; it stays in lists, unlike a deleted one."""
     is_deleted: bool = False
+    discovered_id: str = ""
+    """Set where reports have named it and nobody has set it up: it has no project or creator."""
 
     def status_at(self, us: int) -> str:
         """`active`, `revoked`, `expired`, or `reported`: known from reports alone."""

@@ -140,6 +140,33 @@ def has(actor: Actor, permission: Permission) -> bool:
     return True
 
 
+class Lack(StrEnum):
+    """What somebody lacks for a permission."""
+
+    PLAN = "plan"
+    ROLE = "role"
+
+
+def lacks(actor: Actor, permission: Permission) -> frozenset[Lack]:
+    """What keeps an actor from a permission, whatever their credential: plan, role or both."""
+    rule = POLICY[permission]
+    if actor.is_operator:
+        return frozenset()
+    return frozenset(
+        lack
+        for lack, is_missing in (
+            (Lack.PLAN, actor.plan not in rule.plans),
+            (Lack.ROLE, actor.role not in rule.roles),
+        )
+        if is_missing
+    )
+
+
+def is_sold(permission: Permission) -> bool:
+    """Whether some plans have a permission and others do not."""
+    return POLICY[permission].plans != frozenset(Plan)
+
+
 def is_limited(actor: Actor, permission: Permission) -> bool:
     """Whether an actor has a permission for their own things only."""
     return not actor.is_operator and actor.role in POLICY[permission].own

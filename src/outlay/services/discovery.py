@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
@@ -20,6 +20,7 @@ from outlay.domain.discovery import (
 )
 from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.event import UsageEvent, split_groups
+from outlay.domain.policy import Permission, has
 from outlay.domain.report import UsageReport
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
@@ -31,9 +32,11 @@ from outlay.storage.directory.discovered import (
     create_discovered,
     list_discovered,
     list_merges,
+    list_named,
     list_values,
     merge_discovered,
     rename_discovered,
+    search_discovered,
 )
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups
@@ -162,6 +165,25 @@ class DiscoveredThings:
         with self._directory.read() as session:
             found = list_discovered(session, actor.organization_id)
         return sorted(found, key=lambda entry: DISCOVERABLE.index(entry.dimension))
+
+    def search(
+        self, actor: Actor, dimension: Dimension, text: str = "", *, limit: int
+    ) -> list[Discovered]:
+        """Those of a kind that stand for themselves and contain a text; none for whom they are
+        not open."""
+        if not has(actor, Permission.DISCOVERED_READ):
+            return []
+        with self._directory.read() as session:
+            return search_discovered(session, actor.organization_id, dimension, text, limit)
+
+    def named(
+        self, actor: Actor, dimension: Dimension, values: Collection[str]
+    ) -> list[Discovered]:
+        """Those of some values that stand for themselves, in the same way."""
+        if not has(actor, Permission.DISCOVERED_READ):
+            return []
+        with self._directory.read() as session:
+            return list_named(session, actor.organization_id, dimension, values)
 
     def rename(self, actor: Actor, discovered_id: str, name: str) -> Discovered:
         """Call it otherwise; its past, too."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import Discovered
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import BUCKET_US, Period
@@ -20,10 +21,12 @@ from outlay.services.analytics import Analytics
 from outlay.services.checks import pick
 from outlay.services.value_totals import read_value_totals
 from outlay.storage.directory.api_keys import list_api_keys
+from outlay.storage.directory.discovered import find_discovered
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups, list_memberships
 from outlay.storage.directory.members import list_members
 from outlay.storage.directory.projects import list_projects
+from outlay.storage.directory.session import ReadSession
 
 MAX_PAGE_SIZE: Final = 500
 
@@ -156,19 +159,28 @@ class UsageTables:
             members = list_members(session, organization_id)
         return pick(members, lambda member: member.member_id == member_id, "member")
 
-    def project(self, organization_id: str, project_id: str) -> Project:
-        """A project, also a deleted one; NotFound when there is none."""
-        with self._directory.read() as session:
-            projects = list_projects(session, organization_id)
-        return pick(projects, lambda project: project.project_id == project_id, "project")
+    def project(self, organization_id: str, called: str, member_id: str | None = None) -> Project:
+        """A project, also a deleted or discovered one; NotFound when there is none.
 
-    def key(self, organization_id: str, api_key_id: str, member_id: str | None = None) -> ApiKey:
-        """An API key, also a deleted one; NotFound when there is none, or not of the member."""
+        A merged one is the one that it counts as. What was discovered is of no member.
+        """
         with self._directory.read() as session:
+            wanted, found = _discovered(session, organization_id, Dimension.PROJECT, called)
+            projects = list_projects(session, organization_id)
+        if found is not None and member_id is None:
+            return found.as_project()
+        return pick(projects, lambda project: project.project_id == wanted, "project")
+
+    def key(self, organization_id: str, called: str, member_id: str | None = None) -> ApiKey:
+        """An API key, in the same way; NotFound also when it is not of the member."""
+        with self._directory.read() as session:
+            wanted, found = _discovered(session, organization_id, Dimension.API_KEY, called)
             keys = list_api_keys(session, organization_id)
+        if found is not None and member_id is None:
+            return found.as_key()
         return pick(
             keys,
-            lambda key: key.api_key_id == api_key_id and member_id in {None, key.member_id},
+            lambda key: key.api_key_id == wanted and member_id in {None, key.member_id},
             "API key",
         )
 
@@ -220,6 +232,17 @@ class UsageTables:
         ]
         rows.sort(key=lambda row: (-row.totals.cost_pusd, row.key))
         return UsageTable(rows=rows, unattributed=found.unattributed, total=found.total)
+
+
+def _discovered(
+    session: ReadSession, organization_id: str, dimension: Dimension, called: str
+) -> tuple[str, Discovered | None]:
+    """The value that something counts as, and its entry where it is a discovered one."""
+    entry = find_discovered(session, organization_id, dimension, called)
+    if entry is not None and entry.merged_into:
+        called = entry.merged_into
+        entry = find_discovered(session, organization_id, dimension, called)
+    return called, entry
 
 
 def _in_order(rows: Sequence[UsageRow[Member]], view: UserView) -> list[UsageRow[Member]]:

@@ -1,8 +1,8 @@
 """Reading and writing what reports have named first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, true, update
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered, Merges
@@ -37,6 +37,66 @@ def list_discovered(
     wanted = select(DiscoveredRow).where(DiscoveredRow.organization_id == organization_id)
     if dimension is not None:
         wanted = wanted.where(DiscoveredRow.dimension == dimension.value)
+    return _read(session, wanted)
+
+
+def find_discovered(
+    session: ReadSession, organization_id: str, dimension: Dimension, called: str
+) -> Discovered | None:
+    """The entry whose value, or else whose id, is `called`; None when there is none."""
+    found = _read(
+        session,
+        select(DiscoveredRow).where(
+            DiscoveredRow.organization_id == organization_id,
+            DiscoveredRow.dimension == dimension.value,
+            or_(DiscoveredRow.value == called, DiscoveredRow.discovered_id == called),
+        ),
+    )
+    return max(found, key=lambda entry: entry.value == called, default=None)
+
+
+def search_discovered(
+    session: ReadSession, organization_id: str, dimension: Dimension, text: str, limit: int
+) -> list[Discovered]:
+    """Entries that stand for themselves and whose name or value contains a text, by name."""
+    columns = (DiscoveredRow.name, DiscoveredRow.value)
+    # SQLite knows the case of ASCII alone; of other letters the usual forms are looked for.
+    forms = {text, text.lower(), text.title(), text.upper()}
+    contains = (
+        func.lower(column).contains(form.lower() if form.isascii() else form, autoescape=True)
+        for column in columns
+        for form in forms
+    )
+    return _read(
+        session,
+        select(DiscoveredRow)
+        .where(
+            DiscoveredRow.organization_id == organization_id,
+            DiscoveredRow.dimension == dimension.value,
+            DiscoveredRow.merged_into == "",
+            or_(*contains) if text else true(),
+        )
+        .limit(limit),
+    )
+
+
+def list_named(
+    session: ReadSession, organization_id: str, dimension: Dimension, values: Collection[str]
+) -> list[Discovered]:
+    """The entries of some values that stand for themselves, by name."""
+    return _read(
+        session,
+        select(DiscoveredRow).where(
+            DiscoveredRow.organization_id == organization_id,
+            DiscoveredRow.dimension == dimension.value,
+            DiscoveredRow.merged_into == "",
+            DiscoveredRow.value.in_(values),
+        ),
+    )
+
+
+def _read(session: ReadSession, wanted: Select[DiscoveredRow]) -> list[Discovered]:
+    """The entries that a question finds, by name."""
     rows = session.scalars(wanted.order_by(DiscoveredRow.name, DiscoveredRow.value))
     return [
         Discovered(

@@ -16,7 +16,7 @@ from outlay.domain.measure import MEASURES, Unit
 from outlay.domain.money import render_usd
 from outlay.domain.organization import Member
 from outlay.domain.period import Interval, Preset
-from outlay.domain.policy import Permission, is_limited
+from outlay.domain.policy import Permission
 from outlay.domain.query import (
     ALL_MEASURES,
     CORE_MEASURES,
@@ -30,7 +30,7 @@ from outlay.services.labels import mark_deleted
 from outlay.services.reports import MAX_LIMIT, TOTAL_TOKENS, Report, ReportFile, ReportFormat
 from outlay.services.usage_tables import UsageRow
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.ownership import own_keys_only
+from outlay.web.http.ownership import own_keys_only, owner_of
 from outlay.web.http.params import (
     COMMON,
     OWN_QUERY,
@@ -112,8 +112,9 @@ def get_project_csv(
 ) -> StreamingResponse:
     """The usage of one project as CSV; for developers that of their own API keys in it."""
     services = services_of(request)
-    services.usage_tables.project(actor.organization_id, project_id)
-    query = _read(request, actor).only(Dimension.PROJECT, project_id)
+    owner = owner_of(actor, Permission.PROJECT_USAGE)
+    project = services.usage_tables.project(actor.organization_id, project_id, owner)
+    query = _read(request, actor).only(Dimension.PROJECT, project.project_id)
     return _export(request, own_keys_only(actor, query, Permission.PROJECT_USAGE))
 
 
@@ -129,9 +130,9 @@ def get_key_csv(
     actor: Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))],
 ) -> StreamingResponse:
     """The usage of one API key as CSV; for developers one of their own."""
-    creator = actor.member_id if is_limited(actor, Permission.KEY_USAGE) else None
-    services_of(request).usage_tables.key(actor.organization_id, api_key_id, creator)
-    return _export(request, _read(request, actor).only(Dimension.API_KEY, api_key_id))
+    creator = owner_of(actor, Permission.KEY_USAGE)
+    key = services_of(request).usage_tables.key(actor.organization_id, api_key_id, creator)
+    return _export(request, _read(request, actor).only(Dimension.API_KEY, key.api_key_id))
 
 
 @router.get(

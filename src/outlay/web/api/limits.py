@@ -13,6 +13,7 @@ from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.web.api.models import Answer, Body
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.faults import AMOUNT
 from outlay.web.http.params import check_names
 from outlay.web.http.routes import Router
 
@@ -28,7 +29,7 @@ class LimitBody(Body):
     scope: LimitScope
     scope_id: str
     interval: LimitInterval
-    amount_usd: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}(\.[0-9]{1,12})?$")]
+    amount_usd: Annotated[str, StringConstraints(pattern=AMOUNT.pattern)]
 
 
 class LimitAnswer(Answer):

@@ -13,6 +13,7 @@ from outlay.domain.organization_price import OrganizationPrice
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.faults import DAY, PRICE
 from outlay.web.http.routes import Router
 
 router = Router(prefix="/prices", tags=["prices"])
@@ -20,9 +21,9 @@ router = Router(prefix="/prices", tags=["prices"])
 Reader = Annotated[Actor, Depends(Requires(Permission.PRICES_READ))]
 Writer = Annotated[Actor, Depends(Requires(Permission.PRICES_WRITE))]
 
-Usd = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}(\.[0-9]{1,12})?$")]
+Usd = Annotated[str, StringConstraints(pattern=PRICE.pattern)]
 """USD per million tokens, as text, so that it is exact."""
-Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Day = Annotated[str, StringConstraints(pattern=DAY.pattern)]
 
 
 class RatesBody(Body):

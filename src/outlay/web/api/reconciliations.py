@@ -15,6 +15,7 @@ from outlay.services.reconciling import DEFAULT_TOLERANCE_PUSD, BillFile
 from outlay.web.api.models import Answer, Body, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.body import MAX_INGEST, MIB
+from outlay.web.http.faults import AMOUNT
 from outlay.web.http.routes import Router
 
 router = Router(prefix="/reconciliations", tags=["reconciliations"])
@@ -35,8 +36,8 @@ class ReconciliationBody(Body):
     file_name: Name = "costs"
     mapping: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     """TOML that says which column is what, for a provider whose costs have no format here."""
-    tolerance_usd: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}(\.[0-9]{1,12})?$")] = (
-        render_usd(DEFAULT_TOLERANCE_PUSD)
+    tolerance_usd: Annotated[str, StringConstraints(pattern=AMOUNT.pattern)] = render_usd(
+        DEFAULT_TOLERANCE_PUSD
     )
 
 

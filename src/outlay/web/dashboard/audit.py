@@ -34,7 +34,7 @@ _VERBS: Final = {
     "accept": "accepted",
     "put": "set",
     "join": "added a member to",
-    "leave": "took a member out of",
+    "leave": "removed a member from",
     "apply": "applied",
     "merge": "merged",
 }
@@ -44,7 +44,7 @@ _SENTENCES: Final = {
     Action.SESSION_REFUSE: "failed to sign in",
     Action.PASSWORD_UPDATE: "set a password",
     Action.GROUP_JOIN: "added a member to the group",
-    Action.GROUP_LEAVE: "took a member out of the group",
+    Action.GROUP_LEAVE: "removed a member from the group",
 }
 _NOUNS: Final = {"api_key": "API key", "sso": "single sign-on", "model": "model name"}
 

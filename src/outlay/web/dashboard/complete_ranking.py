@@ -20,6 +20,7 @@ from outlay.domain.query import MAX_TOP, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.value_totals import ValueTotals, read_value_totals
 from outlay.web.dashboard.amounts import Amounts, amounts_of
+from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.choices import PEOPLE
 from outlay.web.dashboard.formatting import format_percent
 from outlay.web.dashboard.frame import FILTER_OF, METRICS, PAGE_ONLY, filters_for, frame_of
@@ -49,9 +50,7 @@ from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import (
     COMMON,
     OWN_QUERY,
-    check_names,
-    read_own_query,
-    read_query,
+    own_usage_only,
     read_text,
 )
 from outlay.web.http.routes import Router
@@ -118,8 +117,8 @@ def get_organization_ranking(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
     """Of the whole organization."""
-    check_names(request.query_params, COMMON | OWN | PAGE_ONLY)
-    query = read_query(request.query_params, actor, services_of(request).analytics)
+    params = page_params(request, COMMON | OWN | PAGE_ONLY)
+    query = page_query(request, params, actor)
     place = Place(
         crumbs=(Crumb("Organization"), Crumb("Analytics", "/organization/analytics")),
         origin="/organization/analytics",
@@ -156,8 +155,8 @@ def get_own_ranking(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.OWN_USAGE))]
 ) -> Response:
     """Of what is put down to whoever looks."""
-    check_names(request.query_params, OWN_QUERY | OWN | PAGE_ONLY)
-    query = read_own_query(request.query_params, actor, services_of(request).analytics)
+    params = page_params(request, OWN_QUERY | OWN | PAGE_ONLY)
+    query = own_usage_only(actor, page_query(request, params, actor))
     place = Place(
         crumbs=(*ME.crumbs, Crumb(ME.title, "/me/usage")),
         origin="/me/usage",

@@ -1,7 +1,8 @@
 """Coming in for the first time: setting up, invitations, links to set a password with."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from zoneinfo import available_timezones
 
 from fastapi import Depends, Form
 from starlette.requests import Request
@@ -25,7 +26,7 @@ Field = Annotated[str, Form()]
 def get_setup(request: Request, secret: str) -> Response:
     """The form for the first organization and its owner."""
     _check_setup(request, secret)
-    return _page(request, "setup.html", "Set up Outlay", {"timezone": "UTC"})
+    return _page(request, "setup.html", "Set up Outlay", {}, zones=zone_names())
 
 
 @router.post("/setup/{secret}")
@@ -49,7 +50,30 @@ def post_setup(
         "setup.html",
         "Set up Outlay",
         values,
+        zones=zone_names(),
     )
+
+
+def zone_names() -> list[str]:
+    """The time zones that an organization can choose from: places, and UTC."""
+    places = (name for name in available_timezones() if name.partition("/")[0] in _CONTINENTS)
+    return ["UTC", *sorted(places)]
+
+
+_CONTINENTS: Final = frozenset(
+    [
+        "Africa",
+        "America",
+        "Antarctica",
+        "Arctic",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    ]
+)
 
 
 @router.get("/invitation/{secret}")

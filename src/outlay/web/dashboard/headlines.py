@@ -64,6 +64,8 @@ def cards_of(comparison: Comparison) -> list[Card]:
         Rank.REQUESTS: (format_count(now.requests), "", format_exact_count(now.requests)),
         Rank.TOKENS: (format_count(now.total_tokens), "", format_exact_count(now.total_tokens)),
     }
+    if not now.requests:
+        facts = dict.fromkeys(facts, "no requests")
     titles = {Rank.COST: "Total spend", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
     return [
         Card(
@@ -92,7 +94,10 @@ def error_card(comparison: Comparison) -> Card:
         f"{format_exact_count(now.requests - now.client_errors)} requests failed",
         change=change_in(comparison, _scaled_rate(now), _scaled_rate(before)),
         has_tone=True,
-        fact=f"{format_count(now.client_errors)} client errors beside",
+        fact=f"{format_count(now.client_errors)} client "
+        f"error{'' if now.client_errors == 1 else 's'} not counted"
+        if now.client_errors
+        else "no client errors",
     )
 
 

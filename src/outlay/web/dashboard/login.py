@@ -21,7 +21,8 @@ from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.sso import CALLBACK, Arrival
 from outlay.services.throttle import DEVICE_LIFETIME
 from outlay.web.dashboard.pages import THEME_COOKIE, THEMES, render_page
-from outlay.web.dashboard.shell import chosen_project
+from outlay.web.dashboard.places import project_path
+from outlay.web.dashboard.shell import chosen_project, projects_of
 from outlay.web.http.auth import (
     Open,
     SignedIn,
@@ -63,11 +64,11 @@ def get_root(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) -> 
     """The first page that one may see: of all, of a project, or of oneself."""
     if has(actor, Permission.ORGANIZATION_USAGE):
         return RedirectResponse("/organization/analytics", 303)
-    projects = services_of(request).administration.projects.of(actor)
-    project = chosen_project(request, projects)
+    projects = projects_of(services_of(request), actor)
+    project = chosen_project(request, actor, projects)
     if project is None or is_limited(actor, Permission.PROJECT_USAGE):
         return RedirectResponse("/me/usage", 303)
-    return RedirectResponse(f"/project/{project.project_id}", 303)
+    return RedirectResponse(project_path(project), 303)
 
 
 @router.get("/login", dependencies=[Depends(SIGNING_IN)])

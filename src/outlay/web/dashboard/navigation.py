@@ -1,9 +1,13 @@
-"""The pages there are: one line each, read by the sidebar."""
+"""The pages there are: one line each, read by the sidebar, the palette and refusals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from outlay.domain.policy import Permission
+from outlay.domain.actor import Actor
+from outlay.domain.organization import Project
+from outlay.domain.policy import Lack, Permission, is_sold, lacks
+from outlay.web.dashboard.places import project_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +17,9 @@ class NavItem:
     title: str
     path: str
     icon: str
-    is_enterprise: bool = False
-    permission: Permission | None = None
-    """Left out for those who do not have it, unless it is for sale."""
+    permission: Permission
+    offer: str = ""
+    """What the page shows, for those to whom it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,55 +34,163 @@ NAVIGATION: Final = (
     NavSection(
         "Organization",
         (
-            NavItem("Analytics", "/organization/analytics", "chart-area", is_enterprise=True),
-            NavItem("Members", "/organization/members", "users", is_enterprise=True),
-            NavItem("Users & groups", "/organization/users-and-groups", "layers", True),
-            NavItem("Monthly report", "/organization/report", "file-text", is_enterprise=True),
-            NavItem("Reconciliation", "/organization/reconciliation", "check", is_enterprise=True),
+            NavItem(
+                "Analytics",
+                "/organization/analytics",
+                "chart-area",
+                Permission.ORGANIZATION_USAGE,
+                "spend, requests and tokens of the whole organization, by model, project, API key, "
+                "user, group, app and provider, and what drove a change",
+            ),
+            NavItem(
+                "Members",
+                "/organization/members",
+                "users",
+                Permission.ORGANIZATION_USAGE,
+                "what each member's API keys are used for, by spend, with their models and apps",
+            ),
+            NavItem(
+                "Users & groups",
+                "/organization/users-and-groups",
+                "layers",
+                Permission.ORGANIZATION_USAGE,
+                "the users and user groups with the highest spend, and what a request of theirs "
+                "costs",
+            ),
+            NavItem(
+                "Monthly report",
+                "/organization/report",
+                "file-text",
+                Permission.ORGANIZATION_USAGE,
+                "a month on paper or as PDF, with a file for chargeback",
+            ),
+            NavItem(
+                "Reconciliation",
+                "/organization/reconciliation",
+                "check",
+                Permission.RECONCILIATIONS_READ,
+                "a provider's bill compared with what is on record, line by line",
+            ),
         ),
     ),
     NavSection(
         "Monitoring",
         (
-            NavItem("Dashboard", "/monitoring/dashboard", "gauge", is_enterprise=True),
-            NavItem("Users analytics", "/monitoring/users", "table", is_enterprise=True),
-            NavItem("Requests", "/monitoring/requests", "list"),
-            NavItem("My usage", "/me/usage", "user"),
-            NavItem("Audit trail", "/monitoring/audit", "shield", permission=Permission.AUDIT_READ),
+            NavItem(
+                "Dashboard",
+                "/monitoring/dashboard",
+                "gauge",
+                Permission.ORGANIZATION_USAGE,
+                "request rate, latency percentiles, errors by kind and the health of providers",
+            ),
+            NavItem(
+                "Users analytics",
+                "/monitoring/users",
+                "table",
+                Permission.ORGANIZATION_USAGE,
+                "the table of all users with tokens, cost and latency, to sort, search and export",
+            ),
+            NavItem("Requests", "/monitoring/requests", "list", Permission.REQUESTS_READ),
+            NavItem("My usage", "/me/usage", "user", Permission.OWN_USAGE),
+            NavItem(
+                "Audit trail",
+                "/monitoring/audit",
+                "shield",
+                Permission.AUDIT_READ,
+                "who changed what, when, and how it was before",
+            ),
         ),
     ),
-    NavSection("Setup", (NavItem("Settings", "/settings", "settings"),)),
+    NavSection("Setup", (NavItem("Settings", "/settings", "settings", Permission.ACCOUNT_READ),)),
 )
 """What stands below the section of the project one is in."""
 
 
-def project_section(project_id: str) -> NavSection:
+def project_section(project: Project) -> NavSection:
     """The pages of a project."""
-    place = f"/project/{project_id}"
+    place = project_path(project)
     return NavSection(
         "Project",
         (
-            NavItem("Overview", place, "house"),
-            NavItem("Analytics", f"{place}/analytics", "chart-area"),
-            NavItem("API keys", f"{place}/keys", "key"),
+            NavItem("Overview", place, "house", Permission.PROJECT_USAGE),
+            NavItem("Analytics", f"{place}/analytics", "chart-area", Permission.PROJECT_USAGE),
+            NavItem("API keys", f"{place}/keys", "key", Permission.KEY_USAGE),
         ),
     )
 
 
 SETTINGS: Final = (
-    NavItem("Account", "/settings/account", "user", permission=Permission.ACCOUNT_READ),
+    NavItem("Account", "/settings/account", "user", Permission.ACCOUNT_READ),
+    NavItem("General", "/settings/organization", "settings", Permission.ORGANIZATION_READ),
     NavItem(
-        "General", "/settings/organization", "settings", permission=Permission.ORGANIZATION_READ
+        "Members",
+        "/settings/members",
+        "users",
+        Permission.MEMBERS_READ,
+        "who belongs to the organization, in which role, and invitations",
     ),
-    NavItem("Members", "/settings/members", "users", permission=Permission.MEMBERS_READ),
-    NavItem("Projects", "/settings/projects", "folder", permission=Permission.PROJECTS_READ),
-    NavItem("API keys", "/settings/keys", "key", permission=Permission.KEYS_READ),
-    NavItem("User groups", "/settings/groups", "layers", permission=Permission.GROUPS_READ),
-    NavItem("Discovered", "/settings/discovered", "search", permission=Permission.DISCOVERED_READ),
-    NavItem("Upstreams", "/settings/upstreams", "server", permission=Permission.UPSTREAMS_READ),
-    NavItem("Prices", "/settings/prices", "tag", permission=Permission.PRICES_READ),
-    NavItem("Limits", "/settings/limits", "gauge", permission=Permission.LIMITS_READ),
-    NavItem("Access tokens", "/settings/tokens", "key", permission=Permission.TOKENS_READ),
-    NavItem("Single sign-on", "/settings/sso", "lock", permission=Permission.SSO_READ),
+    NavItem("Projects", "/settings/projects", "folder", Permission.PROJECTS_READ),
+    NavItem("API keys", "/settings/keys", "key", Permission.KEYS_READ),
+    NavItem(
+        "User groups",
+        "/settings/groups",
+        "layers",
+        Permission.GROUPS_READ,
+        "named sets of people, to report cost by team or cost centre",
+    ),
+    NavItem(
+        "Discovered",
+        "/settings/discovered",
+        "search",
+        Permission.DISCOVERED_READ,
+        "what imported or reported usage names and nobody has set up",
+    ),
+    NavItem(
+        "Upstreams",
+        "/settings/upstreams",
+        "server",
+        Permission.UPSTREAMS_READ,
+        "where requests are sent, with which credentials",
+    ),
+    NavItem(
+        "Prices",
+        "/settings/prices",
+        "tag",
+        Permission.PRICES_READ,
+        "prices that you have agreed on with providers",
+    ),
+    NavItem(
+        "Limits",
+        "/settings/limits",
+        "gauge",
+        Permission.LIMITS_READ,
+        "what projects, members and API keys may spend",
+    ),
+    NavItem("Access tokens", "/settings/tokens", "key", Permission.TOKENS_READ),
+    NavItem(
+        "Single sign-on",
+        "/settings/sso",
+        "lock",
+        Permission.SSO_READ,
+        "signing in with your identity provider",
+    ),
 )
 """The sections of the settings."""
+
+
+def is_listed(item: NavItem, actor: Actor) -> bool:
+    """Whether an actor is shown an entry: what is for sale, locked too, and what is theirs."""
+    return is_sold(item.permission) or Lack.ROLE not in lacks(actor, item.permission)
+
+
+def lock_of(item: NavItem, actor: Actor) -> Lack | None:
+    """What an entry is marked with; of plan and role the one that has to change first."""
+    missing = lacks(actor, item.permission)
+    return next((lack for lack in Lack if lack in missing), None)
+
+
+def page_at(path: str) -> NavItem | None:
+    """The entry that an address lies below."""
+    known: Sequence[NavItem] = [*(i for s in NAVIGATION for i in s.items), *SETTINGS]
+    below = [item for item in known if path == item.path or path.startswith(f"{item.path}/")]
+    return max(below, key=lambda item: len(item.path), default=None)

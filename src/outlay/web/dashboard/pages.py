@@ -11,12 +11,15 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from outlay.domain.actor import Actor, Role
+from outlay.domain.actor import Actor
 from outlay.domain.errors import OutlayError
 from outlay.domain.period import Period
 from outlay.web.dashboard import dates, formatting
 from outlay.web.dashboard.asking import refused_of
 from outlay.web.dashboard.dates import describe_clock, describe_date, describe_dates
+from outlay.web.dashboard.navigation import lock_of, page_at
+from outlay.web.dashboard.places import discovered_path, key_path, project_path
+from outlay.web.dashboard.refusals import Refusal, describe_refusal
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
 from outlay.web.http.auth import request_id_of, services_of, session_actor
@@ -49,8 +52,8 @@ MODULES: Final = (
 )
 """Scripts that every page needs: fetched at once rather than one after the other."""
 
-NEEDS_OWNER: Final = frozenset({"plan-required", "role-required"})
-"""Refusals that an owner can turn into something else."""
+REFUSALS: Final = frozenset({"plan-required", "role-required"})
+"""Codes of errors that say what somebody lacks."""
 
 _CLOCK: Final = re.compile(r"<!--live-clock-->.*?<!--/live-clock-->", re.DOTALL)
 """What of a page tells how fresh it is."""
@@ -73,7 +76,15 @@ environment = Environment(
     lstrip_blocks=True,
 )
 environment.globals.update(
-    static_url=static_url, embed_json=embed_json, format=formatting, dates=dates, modules=MODULES
+    static_url=static_url,
+    embed_json=embed_json,
+    format=formatting,
+    dates=dates,
+    modules=MODULES,
+    lock_of=lock_of,
+    project_path=project_path,
+    key_path=key_path,
+    discovered_path=discovered_path,
 )
 
 
@@ -147,12 +158,11 @@ def render_error(
         title=title,
         message=message,
         code=code,
-        owners=_owners(request, actor) if actor and code in NEEDS_OWNER else (),
+        refusal=_refusal(request, actor, code) if actor and code in REFUSALS else None,
         request_id=request_id_of(request),
     )
 
 
-def _owners(request: Request, actor: Actor) -> list[str]:
-    """Who can give what is missing: the names of the owners."""
+def _refusal(request: Request, actor: Actor, code: str) -> Refusal:
     members = services_of(request).administration.members.of(actor)
-    return [member.name for member in members if member.role is Role.OWNER]
+    return describe_refusal(actor, page_at(request.url.path), code, members)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -25,6 +26,7 @@ from outlay.web.dashboard.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.log_lines import LogLine, lines_of
 from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.places import key_paths_in, project_path
 from outlay.web.dashboard.shell import PROJECT_COOKIE
 from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
 from outlay.web.dashboard.usage_pages import (
@@ -38,7 +40,7 @@ from outlay.web.dashboard.usage_pages import (
     view_of,
 )
 from outlay.web.http.auth import OnPage, is_secure, services_of
-from outlay.web.http.ownership import own_keys_only, own_requests_only
+from outlay.web.http.ownership import own_keys_only, own_requests_only, owner_of
 from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
 
@@ -71,7 +73,7 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
             with_errors=True,
         )
         links = context["links"]
-        keys = _top_keys(services, reader, query, project, links)
+        keys = _top_keys(services, reader, actor, query, project, links)
         failures = _failures(reader, query, project, links)
         latest = _latest(services, reader, requests)
     return remember(
@@ -87,7 +89,7 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
             keys=keys,
             failures=failures,
             latest=latest,
-            filter_scope=f"projectId={project_id}",
+            filter_scope=urlencode({"projectId": project.project_id}),
             **context,
         ),
     )
@@ -117,7 +119,8 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
             subject=subject,
             views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
             view=view_of(request, MODEL_VIEWS),
-            filter_scope=f"projectId={project_id}",
+            project=project,
+            filter_scope=urlencode({"projectId": project.project_id}),
             **context,
         ),
     )
@@ -132,23 +135,24 @@ def read_project(
     """
     services = services_of(request)
     params = page_params(request, PARAMETERS | more)
-    project = services.usage_tables.project(actor.organization_id, project_id)
+    owner = owner_of(actor, Permission.PROJECT_USAGE)
+    project = services.usage_tables.project(actor.organization_id, project_id, owner)
     query = page_query(request, params, actor)
-    query = query.only(Dimension.PROJECT, project_id)
+    query = query.only(Dimension.PROJECT, project.project_id)
     return project, own_keys_only(actor, query, Permission.PROJECT_USAGE)
 
 
 def subject_of(actor: Actor, project: Project, title: str, lede: str) -> Subject:
     """The head of a page of a project."""
     name = mark_deleted(project.name, project)
-    place = f"/project/{project.project_id}"
+    place = project_path(project)
     own = " Your own keys alone." if is_limited(actor, Permission.PROJECT_USAGE) else ""
     crumbs = (Crumb("Project"), Crumb(name, place)) if title else (Crumb("Project"),)
     return Subject(
         title=title or name,
         crumbs=crumbs,
         lede=lede + own,
-        export=f"/exports/projects/{project.project_id}.csv",
+        export=f"/exports/projects/{project.address}.csv",
         ranking=f"{place}/ranking",
         groupings={},
     )
@@ -159,7 +163,7 @@ def remember(request: Request, project: Project, response: Response) -> Response
     if not project.is_deleted:
         response.set_cookie(
             PROJECT_COOKIE,
-            project.project_id,
+            project.address,
             max_age=365 * 86_400,
             httponly=True,
             secure=is_secure(request),
@@ -169,20 +173,18 @@ def remember(request: Request, project: Project, response: Response) -> Response
 
 
 def _top_keys(
-    services: Services, reader: CubeReader, query: UsageQuery, project: Project, links: Links
+    services: Services,
+    reader: CubeReader,
+    actor: Actor,
+    query: UsageQuery,
+    project: Project,
+    links: Links,
 ) -> Sequence[SideRow]:
     wanted = replace(query, group_by=Dimension.API_KEY, interval=Interval.TOTAL, top=SIDE_ROWS)
     found = services.analytics.breakdown_in(reader, wanted)
-    place = f"/project/{project.project_id}"
-
-    def path_of(key: str) -> str:
-        """Its statistics, or its requests where it is known from reports alone."""
-        known = services.attribution.key(query.organization_id, key)
-        if known is not None and known.project_id == project.project_id:
-            return links.travel(f"{place}/keys/{key}")
-        return links.travel("/monitoring/requests", projectId=project.project_id, apiKeyId=key)
-
-    return rows_by_spend(found, path_of, links.travel(f"{place}/ranking", groupBy="apiKey"))
+    keys = [entry.key for entry in found.entries]
+    complete = links.travel(f"{project_path(project)}/ranking", groupBy="apiKey")
+    return rows_by_spend(found, key_paths_in(services, actor, project, keys, links), complete)
 
 
 def _failures(
@@ -206,7 +208,7 @@ def _failures(
             label=row.keys[0] or "unknown model",
             note=Status(row.keys[1]).label,
             value=format_count(row.measures.requests),
-            exact=f"{row.measures.requests:,} requests",
+            exact=f"{row.measures.requests:,} request{'' if row.measures.requests == 1 else 's'}",
             path=links.travel(
                 "/monitoring/requests",
                 projectId=project.project_id,

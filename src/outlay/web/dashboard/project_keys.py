@@ -1,4 +1,4 @@
-"""The API keys of a project, and the statistics of one."""
+"""The API keys of a project, and those that reports of it name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,20 +10,20 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.organization import ApiKey
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, has, is_limited
 from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind, Totals
 from outlay.kit.clock import from_us
-from outlay.services.labels import mark_deleted
 from outlay.services.value_totals import read_value_totals
 from outlay.web.dashboard.amounts import Amounts, amounts_of
 from outlay.web.dashboard.dates import describe_day, describe_step
-from outlay.web.dashboard.frame import filters_for, frame_of
+from outlay.web.dashboard.frame import frame_of
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.paging import page_of
+from outlay.web.dashboard.places import key_paths_in
 from outlay.web.dashboard.project import read_project, remember, subject_of
 from outlay.web.dashboard.sorting import (
     SORTING,
@@ -34,14 +34,6 @@ from outlay.web.dashboard.sorting import (
     sort_rows,
 )
 from outlay.web.dashboard.sparkline import Sparkline, draw_sparkline
-from outlay.web.dashboard.usage_pages import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
-    Crumb,
-    Subject,
-    usage_context,
-    view_of,
-)
 from outlay.web.http.auth import OnPage, base_url, services_of
 from outlay.web.http.routes import Router
 
@@ -98,13 +90,14 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
     search, status = request.query_params.get("search", ""), _status(request)
     order = read_order(request.query_params, COLUMNS, "cost")
     subject = subject_of(actor, project, "API keys", "What applications call the gateway with.")
+    own = [k for k in administration.keys.of(actor) if k.project_id == project.project_id]
     with services.analytics.read() as reader:
         used = read_value_totals(reader, query, Dimension.API_KEY)
+        reported = administration.discovered.named(actor, Dimension.API_KEY, list(used.values))
         keys = [
             key
-            for key in administration.keys.of(actor)
-            if key.project_id == project_id
-            and search.casefold() in f"{key.description} {key.hint}".casefold()
+            for key in (*own, *(entry.as_key() for entry in reported))
+            if search.casefold() in f"{key.description} {key.hint}".casefold()
             and status in {"", key.status_at(now_us)}
         ]
         shown, paging = page_of(
@@ -116,6 +109,7 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
         )
         frame = frame_of(request, reader, query, used.total)
     entries = {entry.key: entry for entry in found.entries if entry.kind is EntryKind.VALUE}
+    path_of = key_paths_in(services, actor, project, named, frame["links"])
     rows = [
         KeyRow(
             key=key,
@@ -124,7 +118,7 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             created=describe_day(from_us(key.created_at_us), query.period.timezone)
             if key.created_at_us
             else "–",
-            statistics=frame["links"].travel(f"/project/{project_id}/keys/{key.api_key_id}"),
+            statistics=path_of(key.api_key_id),
             used=_usage(found, query.interval, entries.get(key.api_key_id)),
         )
         for key in shown
@@ -153,6 +147,7 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             is_limited=is_limited(actor, Permission.KEYS_WRITE),
             may_limit=has(actor, Permission.LIMITS_WRITE),
             base_url=base_url(request),
+            awaits_first=not services.analytics.has_events(actor.organization_id),
             **frame,
         ),
     )
@@ -198,57 +193,4 @@ def _usage(found: Breakdown, interval: Interval, entry: Entry | None) -> KeyUsag
         amounts=amounts_of(total),
         last=describe_step(found.steps[steps[-1]], interval) if steps else "–",
         sparkline=draw_sparkline(values, []) if entry else None,
-    )
-
-
-@router.get("/{project_id}/keys/{api_key_id}")
-def get_key(request: Request, project_id: str, api_key_id: str, actor: KeyReader) -> Response:
-    """What one key was used for; also a deleted one."""
-    services = services_of(request)
-    project, query = read_project(request, project_id, actor)
-    creator = actor.member_id if is_limited(actor, Permission.KEY_USAGE) else None
-    key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
-    if key.project_id != project_id:
-        raise NotFound("There is no such API key.")
-    query = query.only(Dimension.API_KEY, api_key_id)
-    with services.analytics.read() as reader:
-        context = usage_context(
-            request,
-            reader,
-            query,
-            MODEL_DIMENSIONS,
-            filters=filters_for(actor, "projectId", "apiKeyId"),
-            with_errors=True,
-        )
-    links = context["links"]
-    subject = Subject(
-        title=mark_deleted(key.description, key),
-        crumbs=(
-            Crumb(mark_deleted(project.name, project), f"/project/{project_id}"),
-            Crumb("API keys", f"/project/{project_id}/keys"),
-        ),
-        lede="",
-        export=f"/exports/keys/{api_key_id}.csv",
-        ranking=f"/project/{project_id}/ranking?apiKeyId={api_key_id}",
-        groupings={},
-    )
-    creators = services.analytics.labels(actor.organization_id, Dimension.MEMBER)
-    return remember(
-        request,
-        project,
-        render_page(
-            request,
-            "key_statistics.html",
-            actor=actor,
-            title=f"{subject.title} · API key",
-            subject=subject,
-            key=key,
-            key_status="deleted" if key.is_deleted else key.status_at(services.now_us()),
-            creator=creators.get(key.member_id, "somebody unknown"),
-            requests_path=links.travel("/monitoring/requests", apiKeyId=api_key_id),
-            views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-            view=view_of(request, MODEL_VIEWS),
-            filter_scope=f"apiKeyId={api_key_id}",
-            **context,
-        ),
     )

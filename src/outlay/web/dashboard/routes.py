@@ -5,6 +5,7 @@ from outlay.web.dashboard import (
     choices,
     complete_ranking,
     entrance,
+    key_statistics,
     login,
     members,
     monitoring,
@@ -18,6 +19,7 @@ from outlay.web.dashboard import (
     requests,
     settings,
     static_files,
+    user,
     users_analytics,
     users_and_groups,
 )
@@ -33,7 +35,9 @@ router.include_router(organization_analytics.router)
 router.include_router(complete_ranking.router)
 router.include_router(project.router)
 router.include_router(project_keys.router)
+router.include_router(key_statistics.router)
 router.include_router(members.router)
+router.include_router(user.router)
 router.include_router(users_and_groups.router)
 router.include_router(monitoring.router)
 router.include_router(users_analytics.router)

@@ -1,6 +1,7 @@
 """Settings: a page per section. They change things through the JSON API alone."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -10,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from outlay.domain.actor import Actor, Role, Scope
 from outlay.domain.dimension import Dimension
-from outlay.domain.discovery import DISCOVERABLE, Discovered
+from outlay.domain.discovery import DISCOVERABLE, MAX_DISCOVERED
 from outlay.domain.money import render_usd
 from outlay.domain.organization import Member
 from outlay.domain.period import parse_zone
@@ -21,10 +22,12 @@ from outlay.kit.clock import FOREVER_US, from_us
 from outlay.services.labels import DELETED
 from outlay.services.passwords import MIN_LENGTH
 from outlay.services.sso import callback_of
+from outlay.web.dashboard.links import Links
+from outlay.web.dashboard.listing import read_listing
 from outlay.web.dashboard.navigation import SETTINGS
 from outlay.web.dashboard.pages import render_page
-from outlay.web.dashboard.paging import page_of
 from outlay.web.http.auth import OnPage, SignedIn, base_url, services_of
+from outlay.web.http.params import read_choice
 from outlay.web.http.routes import Router
 
 
@@ -34,15 +37,13 @@ class Kind:
 
     dimension: Dimension
     count: int
-    entries: Sequence[tuple[Discovered, str]]
-    """With the name of what each is merged into."""
-    hidden: int
-    """Matching entries that are not shown."""
+    path: str
+    """Where these alone are listed."""
+    is_chosen: bool
     targets: Mapping[str, str]
     """Name by value of what something can be merged into."""
 
 
-SHOWN_DISCOVERED: Final = 200
 SHOWN_TARGETS: Final = 1_000
 
 router = Router(prefix="/settings", include_in_schema=False)
@@ -84,13 +85,15 @@ def get_members(
     """Members and invitations."""
     members = services_of(request).administration.members
     now_us = services_of(request).now_us()
-    shown, paging = page_of(request, members.of(actor))
     return _section(
         request,
         actor,
         "members",
-        members=[(member, may_manage(actor, member.role)) for member in shown],
-        paging=paging,
+        members=read_listing(
+            request,
+            [(member, may_manage(actor, member.role)) for member in members.of(actor)],
+            lambda row: f"{row[0].name}\n{row[0].email}",
+        ),
         invitations=[
             (invitation, invitation.expires_at_us <= now_us)
             for invitation in members.invitations(actor)
@@ -108,17 +111,18 @@ def get_projects(
 ) -> Response:
     """Projects."""
     administration = services_of(request).administration
-    keys = administration.keys.of(actor)
-    shown, paging = page_of(request, administration.projects.of(actor))
+    keys = Counter(key.project_id for key in administration.keys.of(actor))
+    found = administration.discovered.search(actor, Dimension.PROJECT, limit=MAX_DISCOVERED)
+    projects = [*administration.projects.of(actor), *(entry.as_project() for entry in found)]
     return _section(
         request,
         actor,
         "projects",
-        projects=[
-            (project, sum(key.project_id == project.project_id for key in keys))
-            for project in shown
-        ],
-        paging=paging,
+        projects=read_listing(
+            request,
+            [(project, keys[project.project_id]) for project in projects],
+            lambda row: f"{row[0].name}\n{row[0].project_id}",
+        ),
         may_write=has(actor, Permission.PROJECTS_WRITE),
     )
 
@@ -131,17 +135,23 @@ def get_keys(
     services = services_of(request)
     administration = services.administration
     now_us = services.now_us()
-    shown, paging = page_of(request, administration.keys.of(actor))
+    projects = {p.project_id: p.name for p in administration.projects.of(actor)}
     return _section(
         request,
         actor,
         "keys",
-        keys=[(key, key.status_at(now_us)) for key in shown],
-        paging=paging,
-        projects={p.project_id: p.name for p in administration.projects.of(actor)},
+        keys=read_listing(
+            request,
+            [(key, key.status_at(now_us)) for key in administration.keys.of(actor)],
+            lambda row: "\n".join(
+                (row[0].description, row[0].hint, projects.get(row[0].project_id, ""))
+            ),
+        ),
+        projects=projects,
         members=_names(administration.members.of(actor)),
         is_limited=is_limited(actor, Permission.KEYS_WRITE),
         base_url=base_url(request),
+        awaits_first=not services.analytics.has_events(actor.organization_id),
     )
 
 
@@ -163,60 +173,74 @@ def get_groups(
         request,
         actor,
         "groups",
-        groups=[
-            (group, [m for m in current if m.group_id == group.group_id])
-            for group in administration.groups.of(actor)
-        ],
+        groups=read_listing(
+            request,
+            [
+                (group, [m for m in current if m.group_id == group.group_id])
+                for group in administration.groups.of(actor)
+            ],
+            lambda row: row[0].name,
+        ),
         members=_names(members),
     )
 
 
 @router.get("/discovered")
 def get_discovered(
-    request: Request,
-    actor: Annotated[Actor, Depends(OnPage(Permission.DISCOVERED_READ))],
-    search: str = "",
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.DISCOVERED_READ))]
 ) -> Response:
-    """What reports have named first."""
+    """What reports have named first: all of it, or of one kind."""
     services = services_of(request)
     found = services.administration.discovered.of(actor)
+    chosen = read_choice(request.query_params, "kind", Dimension)
+    labels = {
+        dimension: services.analytics.labels(actor.organization_id, dimension)
+        for dimension in DISCOVERABLE
+    }
+    links = Links.of(request).without("page", "kind")
+    counts = Counter(entry.dimension for entry in found)
     merges = services.analytics.merges(actor.organization_id)
-    kinds = []
-    for dimension in DISCOVERABLE:
-        entries = [entry for entry in found if entry.dimension is dimension]
-        if entries:
-            labels = services.analytics.labels(actor.organization_id, dimension)
-            targets = {
-                value: label
-                for value, label in labels.items()
-                if value not in merges.of(dimension) and not label.endswith(DELETED)
-            }
-            kinds.append(_kind(dimension, entries, labels, targets, search))
-    return _section(request, actor, "discovered", kinds=kinds, search=search)
-
-
-def _kind(
-    dimension: Dimension,
-    entries: Sequence[Discovered],
-    labels: Mapping[str, str],
-    targets: Mapping[str, str],
-    search: str,
-) -> Kind:
-    """Entries that match a search, and what they can be merged into: first what has been set up."""
-    wanted = search.casefold()
-    found = [e for e in entries if wanted in f"{e.name}\n{e.value}".casefold()]
-    discovered = {entry.value for entry in entries}
-    ordered = sorted(targets, key=lambda value: (value in discovered, targets[value].casefold()))
-    return Kind(
-        dimension=dimension,
-        count=len(entries),
-        entries=[
-            (entry, labels.get(entry.merged_into, entry.merged_into))
-            for entry in found[:SHOWN_DISCOVERED]
+    return _section(
+        request,
+        actor,
+        "discovered",
+        kinds=[
+            Kind(
+                dimension=dimension,
+                count=counts[dimension],
+                path=links.put(kind=dimension.value),
+                is_chosen=dimension is chosen,
+                targets=_targets(
+                    labels[dimension],
+                    merges.of(dimension),
+                    {entry.value for entry in found if entry.dimension is dimension},
+                ),
+            )
+            for dimension in DISCOVERABLE
+            if counts[dimension]
         ],
-        hidden=max(0, len(found) - SHOWN_DISCOVERED),
-        targets={value: targets[value] for value in ordered[:SHOWN_TARGETS]},
+        all_path=links.put(),
+        has_choice=chosen is not None,
+        found=read_listing(
+            request,
+            [entry for entry in found if chosen in {None, entry.dimension}],
+            lambda entry: f"{entry.name}\n{entry.value}",
+        ),
+        labels=labels,
     )
+
+
+def _targets(
+    labels: Mapping[str, str], merged: Mapping[str, str], discovered: set[str]
+) -> Mapping[str, str]:
+    """What something can be merged into: first what has been set up."""
+    values = [
+        value
+        for value, label in labels.items()
+        if value not in merged and not label.endswith(DELETED)
+    ]
+    values.sort(key=lambda value: (value in discovered, labels[value].casefold()))
+    return {value: labels[value] for value in values[:SHOWN_TARGETS]}
 
 
 @router.get("/upstreams")
@@ -310,7 +334,7 @@ def _names(members: list[Member]) -> dict[str, str]:
 
 def _section(request: Request, actor: Actor, name: str, **context: Any) -> Response:
     """A section with the list of those that the actor may open."""
-    sections = [item for item in SETTINGS if item.permission is None or has(actor, item.permission)]
+    sections = [item for item in SETTINGS if has(actor, item.permission)]
     path = f"/settings/{name}"
     section = next(item for item in SETTINGS if item.path == path)
     zone = parse_zone(actor.timezone)

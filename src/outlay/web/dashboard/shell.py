@@ -6,10 +6,19 @@ from typing import Final
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import NotFound
 from outlay.domain.organization import Project
-from outlay.domain.policy import Permission, has
-from outlay.web.dashboard.navigation import NAVIGATION, NavItem, NavSection, project_section
+from outlay.domain.policy import Permission
+from outlay.services.bundle import Services
+from outlay.web.dashboard.navigation import (
+    NAVIGATION,
+    NavSection,
+    is_listed,
+    project_section,
+)
 from outlay.web.http.auth import services_of
+from outlay.web.http.ownership import owner_of
 
 PROJECT_COOKIE: Final = "outlay_project"
 """The project that was looked at last, where a page is about none."""
@@ -28,38 +37,50 @@ class Shell:
     projects: tuple[Project, ...]
     current: str
     """The path of the entry that one is in."""
-    is_locked: bool
-    """Enterprise pages are not part of the plan."""
 
 
 def shell_of(request: Request, actor: Actor) -> Shell:
     """The sidebar, without what is closed to the actor for good."""
-    projects = services_of(request).administration.projects.of(actor)
-    project = chosen_project(request, projects)
+    projects = projects_of(services_of(request), actor)
+    project = chosen_project(request, actor, projects)
     sections = tuple(
-        NavSection(section.title, tuple(item for item in section.items if _is_open(item, actor)))
+        NavSection(section.title, tuple(item for item in section.items if is_listed(item, actor)))
         for section in NAVIGATION
     )
-    mine = (project_section(project.project_id),) if project else ()
+    mine = (project_section(project),) if project else ()
     path = request.url.path
     paths = [item.path for section in (*mine, *sections) for item in section.items]
     below = [known for known in paths if path == known or path.startswith(f"{known}/")]
     return Shell(
         sections=(*mine, *sections),
         project=project,
-        projects=tuple(projects[:SWITCHED]),
+        projects=tuple(projects),
         current=max(below, key=len, default=""),
-        is_locked=not has(actor, Permission.ORGANIZATION_USAGE) and actor.plan != "enterprise",
     )
 
 
-def _is_open(item: NavItem, actor: Actor) -> bool:
-    return item.permission is None or has(actor, item.permission)
+def projects_of(services: Services, actor: Actor) -> list[Project]:
+    """The first projects that an actor may open: set up, then discovered ones."""
+    administration = services.administration
+    projects = administration.projects.of(actor)[:SWITCHED]
+    found = administration.discovered.search(
+        actor, Dimension.PROJECT, limit=SWITCHED - len(projects)
+    )
+    return [*projects, *(entry.as_project() for entry in found)]
 
 
-def chosen_project(request: Request, projects: list[Project]) -> Project | None:
+def chosen_project(request: Request, actor: Actor, projects: list[Project]) -> Project | None:
     """The project that the address is about, else the last one looked at, else the first."""
     first, _, rest = request.url.path.lstrip("/").partition("/")
     wanted = rest.partition("/")[0] if first == "project" else request.cookies.get(PROJECT_COOKIE)
-    named = [project for project in projects if project.project_id == wanted]
-    return next(iter(named or projects), None)
+    named = _find(request, actor, wanted) if wanted else None
+    return named or next(iter(projects), None)
+
+
+def _find(request: Request, actor: Actor, called: str) -> Project | None:
+    owner = owner_of(actor, Permission.PROJECT_USAGE)
+    try:
+        found = services_of(request).usage_tables.project(actor.organization_id, called, owner)
+    except NotFound:
+        return None
+    return None if found.is_deleted else found

@@ -18,6 +18,7 @@ from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.compared import describe_compared
+from outlay.web.dashboard.first_steps import steps_of
 from outlay.web.dashboard.frame import frame_of
 from outlay.web.dashboard.headlines import cards_of, describe_totals, driver_of, error_card
 from outlay.web.dashboard.pages import render_page
@@ -154,5 +155,6 @@ def render_first_steps(request: Request, actor: Actor, subject: Subject) -> Resp
         title=subject.title,
         subject=subject,
         base_url=base_url(request),
+        steps=steps_of(services_of(request), actor),
         may_set_up=has(actor, Permission.UPSTREAMS_WRITE),
     )

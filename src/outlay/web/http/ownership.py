@@ -6,6 +6,11 @@ from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import UsageQuery
 
 
+def owner_of(actor: Actor, permission: Permission) -> str | None:
+    """The member whose things alone the actor may see; None where they may see everybody's."""
+    return actor.member_id if is_limited(actor, permission) else None
+
+
 def own_keys_only(actor: Actor, query: UsageQuery, permission: Permission) -> UsageQuery:
     """The question, about the API keys that the actor created where they may see no others."""
     if not is_limited(actor, permission):

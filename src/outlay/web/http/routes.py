@@ -21,6 +21,7 @@ from typing_extensions import override
 from outlay.domain.errors import Invalid
 from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
+from outlay.web.http.faults import describe_fault
 
 _MULTIPART: Final = "multipart/"
 
@@ -125,5 +126,4 @@ def _malformed(error: RequestValidationError) -> Invalid:
     first = error.errors()[0]
     kind, *place = first["loc"]
     name = ".".join(map(str, place))
-    detail = str(first["msg"]).removeprefix("Value error, ")
-    return Invalid(f"{name or kind}: {detail}", field=name or str(kind))
+    return Invalid(f"{name or kind}: {describe_fault(first)}", field=name or str(kind))

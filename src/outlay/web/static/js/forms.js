@@ -47,7 +47,8 @@ function clearErrors(form) {
 
 /** Says what is wrong at its field, or above the form. @param {ParentNode} form @param {string} message @param {string} [field] */
 function showError(form, message, field) {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  const plain = field && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+  const text = plain.charAt(0).toUpperCase() + plain.slice(1);
   const name = (field ?? "").split(".").filter((part) => part !== "body")[0];
   const input = name ? /** @type {HTMLElement|null} */ (form.querySelector(`[name="${CSS.escape(name)}"]`)) : null;
   if (input) {
@@ -103,15 +104,24 @@ async function call(method, path, body) {
 /** @param {string} id */
 const dialogOf = (id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
 
+/** Puts a secret into its dialog and into the request to try it with, or takes it out. @param {string} secret */
+function showSecret(secret) {
+  /** @type {HTMLElement} */ (document.getElementById("secret-value")).textContent = secret;
+  const snippet = document.getElementById("secret-snippet");
+  if (!snippet) return;
+  snippet.textContent = secret && (snippet.dataset.text ?? "").replace("{secret}", () => secret);
+  /** @type {HTMLElement} */ (snippet.closest(".try")).hidden = !secret;
+}
+
 /** Shows the page as it is now. @param {HTMLElement} source @param {any} answer */
 function finish(source, answer) {
   source.closest("dialog")?.close();
   const secret = source.dataset.secret;
   if (secret) {
-    /** @type {HTMLElement} */ (document.getElementById("secret-value")).textContent = answer[secret];
+    showSecret(answer[secret]);
     const dialog = dialogOf("secret");
     dialog.addEventListener("close", () => {
-      /** @type {HTMLElement} */ (document.getElementById("secret-value")).textContent = "";
+      showSecret("");
       refresh(source);
     }, { once: true });
     dialog.showModal();

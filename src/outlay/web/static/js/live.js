@@ -1,15 +1,23 @@
 // Live refresh: what changed on the server is exchanged in place; the rest of the page stays as it is.
-import { parseFragment } from "./dom.js";
+// Where no news comes, the page says so.
+import { el, parseFragment } from "./dom.js";
 
 const EVERY_MS = 15_000;
+/** How often a page looks that waits for one thing, such as the first request. */
+const WATCHING_MS = 2_000;
+const MINUTE_MS = 60_000;
 /** What the server last sent of each block. @type {Map<string, string>} */
 let known = new Map();
 let tag = "";
+/** When the server last told something. */
+let toldAt = Date.now();
+let askedAt = Date.now();
 
 /** Remembers a fresh page as the server sent it. @param {ParentNode} page @param {string} etag */
 export function remember(page, etag) {
   tag = etag;
   known = new Map(blocksOf(page).map(([name, node]) => [name, still(node)]));
+  toldAt = askedAt = Date.now();
 }
 
 /** A block without what only tells how fresh it is. @param {Element} node */
@@ -32,12 +40,32 @@ function isBusy() {
 
 /** Looks for news now. */
 export async function refresh() {
+  askedAt = Date.now();
   const url = location.href;
-  const response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
+  } catch {
+    if (url === location.href) sayOffline();
+    return;
+  }
   // Somebody may have opened something or gone elsewhere meanwhile.
-  if (response.redirected || url !== location.href || isBusy()) return;
+  if (url !== location.href) return;
+  if (response.redirected) {
+    saySignedOut();
+    return;
+  }
+  if (!response.ok && response.status !== 304) {
+    say("No news from Outlay", retry());
+    return;
+  }
+  toldAt = Date.now();
+  say("");
+  showAge();
+  if (isBusy()) return;
   for (const clock of document.querySelectorAll("[data-clock]")) clock.textContent = response.headers.get("outlay-as-of") ?? clock.textContent;
-  if (response.status === 304 || !response.ok) return;
+  if (response.status === 304) return;
   const fresh = parseFragment(await response.text());
   document.documentElement.dataset.running = fresh.getElementById("page")?.dataset.running;
   const blocks = blocksOf(fresh);
@@ -66,9 +94,55 @@ export async function refresh() {
   document.dispatchEvent(new CustomEvent("refreshed"));
 }
 
+/** How long ago the server last told something: `just now`, `3 min ago`. */
+function age() {
+  const minutes = Math.floor((Date.now() - toldAt) / MINUTE_MS);
+  return minutes < 1 ? "just now" : minutes < 120 ? `${minutes} min ago` : `${Math.floor(minutes / 60)} h ago`;
+}
+
+/** Says at the foot how old the page is, from a minute on. */
+function showAge() {
+  const isOld = Date.now() - toldAt >= MINUTE_MS;
+  for (const node of document.querySelectorAll("[data-age]")) node.textContent = isOld ? ` · updated ${age()}` : "";
+}
+
+/** Says above the page why it does not change, or takes that back. @param {string} what @param {Element} [way] what one can do */
+function say(what, way) {
+  const shown = document.getElementById("staleness");
+  if (!what) {
+    shown?.remove();
+    return;
+  }
+  const text = `${what}. What you see was updated ${age()}. `;
+  if (shown?.firstChild?.textContent === text) return;
+  shown?.remove();
+  document.getElementById("page")?.prepend(el("p", { class: "notice is-warning", role: "status", id: "staleness" }, el("span", {}, text), ...(way ? [way] : [])));
+}
+
+const sayOffline = () => say("Offline", retry());
+const saySignedOut = () => say("Signed out", el("a", { class: "link", href: `/login?${new URLSearchParams({ next: location.pathname + location.search })}` }, "Sign in"));
+
+/** A button that looks for news. */
+function retry() {
+  const button = el("button", { class: "link", type: "button" }, "Retry");
+  button.addEventListener("click", () => refresh());
+  return button;
+}
+
+/** How often the page looks for news; none where it does not. */
+function interval() {
+  if (document.querySelector("#page [data-watch]")) return WATCHING_MS;
+  return document.querySelector("#page .fresh") ? EVERY_MS : Infinity;
+}
+
 /** Looks for news every now and then while somebody looks. */
 export function startLive() {
+  const look = () => { if (interval() < Infinity && !isBusy()) refresh(); };
   setInterval(() => {
-    if (document.querySelector("#page .fresh") && !isBusy()) refresh().catch(() => {});
-  }, EVERY_MS);
+    showAge();
+    if (Date.now() - askedAt >= interval()) look();
+  }, WATCHING_MS / 2);
+  document.addEventListener("visibilitychange", () => { if (Date.now() - toldAt >= EVERY_MS) look(); });
+  addEventListener("online", look);
+  addEventListener("offline", () => { if (interval() < Infinity) sayOffline(); });
 }

@@ -1,10 +1,10 @@
-// The command palette: jump to a page, project, key, member or group by name.
+// The command palette: jump to a page or a thing by name.
 import { announce, el } from "./dom.js";
 
 const WAIT = 80;
 let timer = 0;
 let request = new AbortController();
-/** @type {{title: string, kind: string, path: string}[]} */
+/** @type {{title: string, kind: string, path: string, lock: string}[]} */
 let items = [];
 let chosen = 0;
 /** What the list answers. @type {string|null} */
@@ -16,7 +16,7 @@ let isWaiting = false;
 export function openPalette(leave) {
   if (document.querySelector(".palette")) return;
   const list = el("ul", { role: "listbox", id: "palette-list", "aria-label": "Places" });
-  const field = /** @type {HTMLInputElement} */ (el("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list", "aria-label": "Jump to a page, project, key, member or group", placeholder: "Jump to a page, project, key, member or group", autocomplete: "off", spellcheck: "false" }));
+  const field = /** @type {HTMLInputElement} */ (el("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list", "aria-label": "Jump to a page, project, key, person, group, model or app", placeholder: "Jump to a page, project, key, person, group, model or app", autocomplete: "off", spellcheck: "false" }));
   const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "dialog palette", "aria-label": "Jump to" }, field, list));
   const close = () => { dialog.close(); dialog.remove(); };
   const load = () => ask(field, list).then(() => { if (isWaiting) enter(chosen); });
@@ -60,7 +60,7 @@ async function ask(field, list) {
   }
   answered = q;
   list.replaceChildren(...items.map((item, index) => el("li", { role: "option", id: `place-${index}`, "aria-selected": "false" },
-    el("span", { class: "palette-name" }, item.title), el("span", { class: "palette-kind" }, item.kind))));
+    el("span", { class: "palette-name" }, item.title), el("span", { class: "palette-kind" }, item.lock ? `${item.kind} · ${item.lock}` : item.kind))));
   if (items.length) choose(field, list, 0);
   else { list.replaceChildren(el("li", { role: "option", "aria-selected": "false", "aria-disabled": "true" }, nothing)); announce(nothing); }
 }

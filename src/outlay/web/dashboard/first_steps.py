@@ -1,0 +1,51 @@
+"""What to do before there is anything to show, and what of it is done."""
+
+from dataclasses import dataclass
+
+from outlay.domain.actor import Actor
+from outlay.domain.policy import Permission, has
+from outlay.services.bundle import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something to do, on a page of its own."""
+
+    text: str
+    link: str
+    path: str
+    is_done: bool
+
+
+def steps_of(services: Services, actor: Actor) -> list[Step]:
+    """What an actor can do for the first request to come."""
+    administration = services.administration
+    steps: list[Step] = []
+    if has(actor, Permission.UPSTREAMS_WRITE):
+        steps.append(
+            Step(
+                text="Add the provider that requests go to, with its key.",
+                link="Upstreams",
+                path="/settings/upstreams",
+                is_done=bool(administration.upstreams.of(actor)),
+            )
+        )
+    projects = administration.projects.of(actor)
+    if has(actor, Permission.PROJECTS_WRITE):
+        steps.append(
+            Step(
+                text="Create a project.",
+                link="Projects",
+                path="/settings/projects",
+                is_done=bool(projects),
+            )
+        )
+    steps.append(
+        Step(
+            text="Create an API key in a project.",
+            link="API keys",
+            path="/settings/keys",
+            is_done=any(key.hint for key in administration.keys.of(actor)),
+        )
+    )
+    return steps

@@ -1,0 +1,54 @@
+"""Lists of settings: searched by name, a page at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from starlette.requests import Request
+
+from outlay.web.dashboard.paging import page_of
+from outlay.web.http.params import read_text
+
+PAGE_ROWS: Final = 50
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[T]):
+    """A page of a list."""
+
+    rows: Sequence[T]
+    search: str
+    count: int
+    """Rows that match the search, on all pages."""
+    page: int
+    page_count: int
+    path: str
+    previous: str | None
+    next: str | None
+    """Where the pages beside this one are."""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether a search is worth its place."""
+        return bool(self.search) or self.page_count > 1 or self.count > PAGE_ROWS // 5
+
+
+def read_listing(request: Request, rows: Sequence[T], text_of: Callable[[T], str]) -> Listing[T]:
+    """The page that `search` and `page` of an address mean; `text_of` is what a row is found by."""
+    search = (read_text(request.query_params, "search") or "").strip()
+    wanted = search.casefold()
+    found = [row for row in rows if wanted in text_of(row).casefold()]
+    shown, paging = page_of(request, found, PAGE_ROWS)
+    _, previous, following, _ = paging.turns
+    return Listing(
+        rows=shown,
+        search=search,
+        count=paging.row_count,
+        page=paging.page,
+        page_count=paging.page_count,
+        path=request.url.path,
+        previous=previous.url or None,
+        next=following.url or None,
+    )

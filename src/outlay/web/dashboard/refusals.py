@@ -1,0 +1,90 @@
+"""What a page that somebody may not open tells them: what it is, and what they can do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from outlay.domain.actor import Actor, Role
+from outlay.domain.organization import Member
+from outlay.domain.policy import POLICY, Lack, Permission, lacks
+from outlay.web.dashboard.navigation import NavItem
+
+CONTACTS: Final = 3
+"""Owners who are named at most."""
+
+_AS: Final = {Role.OWNER: "an owner", Role.ADMIN: "an admin", Role.DEVELOPER: "a developer"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The text of a refusal."""
+
+    title: str
+    offer: str
+    """What the page shows; empty where that is not known."""
+    reasons: Sequence[str]
+    command: str
+    """What the operator runs; empty where a command is no help."""
+    ask: str
+    """What the people in `contacts` can do."""
+    contacts: Sequence[Member]
+    is_for_sale: bool
+
+
+def describe_refusal(
+    actor: Actor, item: NavItem | None, code: str, members: Sequence[Member]
+) -> Refusal:
+    """What to tell an actor about a page; `code` is what the policy said is missing."""
+    page = f"“{item.title}”" if item else "This page"
+    missing = lacks(actor, item.permission) if item else frozenset({_LACKS[code]})
+    owners = [
+        member
+        for member in members
+        if member.role is Role.OWNER and member.member_id != actor.member_id
+    ]
+    needs_role = Lack.ROLE in missing
+    return Refusal(
+        title=f"{page} is part of the plan Enterprise"
+        if Lack.PLAN in missing
+        else f"{page} is for {_roles(item)}",
+        offer=f"It shows {item.offer}." if item and item.offer else "",
+        reasons=[*_plan_reasons(actor, missing), *_role_reasons(actor, item, missing)],
+        command="outlay org update --plan enterprise" if Lack.PLAN in missing else "",
+        ask="" if actor.role is Role.OWNER else _ask(needs_role, Lack.PLAN in missing),
+        contacts=[] if actor.role is Role.OWNER else owners[:CONTACTS],
+        is_for_sale=Lack.PLAN in missing,
+    )
+
+
+_LACKS: Final = {"plan-required": Lack.PLAN, "role-required": Lack.ROLE}
+
+
+def _plan_reasons(actor: Actor, missing: frozenset[Lack]) -> list[str]:
+    if Lack.PLAN not in missing:
+        return []
+    plan = actor.plan.value.capitalize()
+    reasons = [f"{actor.organization_name} is on the plan {plan}, which does not include it."]
+    if Lack.ROLE not in missing:
+        reasons.append(f"As {_AS[actor.role]} you can open it once the plan has been changed.")
+    return reasons
+
+
+def _role_reasons(actor: Actor, item: NavItem | None, missing: frozenset[Lack]) -> list[str]:
+    if Lack.ROLE not in missing:
+        return []
+    place = f"You are in {actor.organization_name} as {_AS[actor.role]}"
+    if Lack.PLAN in missing:
+        return [f"{place}: your role does not include it either, it is for {_roles(item)}."]
+    return [f"{place}, and your role does not include it."]
+
+
+def _ask(needs_role: bool, needs_plan: bool) -> str:
+    if needs_role and needs_plan:
+        return "can give you another role, and ask for the plan"
+    return "can give you another role" if needs_role else "can ask for the plan"
+
+
+def _roles(item: NavItem | None) -> str:
+    permission = item.permission if item else Permission.ORGANIZATION_USAGE
+    roles = POLICY[permission].roles
+    return " and ".join(f"{role.value}s" for role in Role if role in roles)

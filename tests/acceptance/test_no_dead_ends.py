@@ -1,0 +1,265 @@
+"""Every link of every page opens, or says to whoever follows it what they can do instead."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+import httpx
+import pytest
+from tests.acceptance.conftest import Server
+from tests.acceptance.world import Person, World, make_world
+from tests.factories import NOW
+from typing_extensions import override
+
+from outlay.domain.actor import Plan, Role
+from outlay.domain.policy import Lack
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import to_us
+from outlay.web.dashboard.navigation import NAVIGATION, SETTINGS, lock_of
+
+MOST_PAGES = 120
+"""Addresses that are followed for one person; how many there are does not grow with the data."""
+
+PERIODS = {
+    "none": {},
+    "preset": {"preset": "7d"},
+    "preset and zone": {"preset": "last-month", "timezone": "Asia/Kathmandu"},
+    "dates": {"from": "2026-11-03", "to": "2026-11-19"},
+    "zone": {"timezone": "America/St_Johns"},
+}
+"""What a person may have chosen before they follow a link; it travels with the link."""
+
+STRANGE = "team/7 of ünï & “co” <b>?"
+"""A name that a path cannot hold as it is."""
+
+
+class Links(HTMLParser):
+    """The addresses that a page leads to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "a" and given.get("href"):
+            self.found.append(given["href"] or "")
+
+
+def links_of(page: httpx.Response) -> list[str]:
+    """Addresses of this server that a page leads to."""
+    parser = Links()
+    parser.feed(page.text)
+    absolute = [urljoin(str(page.url), link) for link in parser.found]
+    ours = str(page.url.copy_with(path="/", query=None))
+    return [link.removeprefix(ours[:-1]) for link in absolute if link.startswith(ours)]
+
+
+def shape_of(path: str) -> tuple[str, ...]:
+    """What an address has in common with those that differ in ids and values alone."""
+    parts = urlsplit(path)
+    plain = re.sub(r"(?<=/)(prj|key|mem|grp|dsc|evt|rec)_[^/.]+", "*", parts.path)
+    return plain, *sorted({name for name, _ in parse_qsl(parts.query)})
+
+
+def carry(path: str, period: dict[str, str]) -> str:
+    """A link of sidebar or palette as the page decorates it: with the period one has chosen."""
+    if path.startswith("/settings") or not period:
+        return path
+    parts = urlsplit(path)
+    return f"{parts.path}?{urlencode({**dict(parse_qsl(parts.query)), **period})}"
+
+
+@dataclass
+class Visitor:
+    """Somebody who follows links."""
+
+    http: httpx.Client
+    person: Person
+    wrong: list[str] = field(default_factory=list)
+
+    def open(self, path: str, came_from: str) -> httpx.Response:
+        answer = self.http.get(path, headers=self.person.cookie, follow_redirects=True)
+        if answer.status_code == 403 and 'data-code="' in answer.text:
+            if not re.search(r'class="(button|link)" href="(/|/me/usage|mailto:)', answer.text):
+                self.wrong.append(f"{path}: a refusal without a way on")
+        elif answer.status_code >= 400:
+            self.wrong.append(f"{answer.status_code} {path} (from {came_from})")
+        return answer
+
+    def crawl(self, starts: list[str]) -> int:
+        """Follow what there is, each kind of address once; how many were opened."""
+        waiting = [(path, "the start") for path in starts]
+        seen: set[tuple[str, ...]] = set()
+        while waiting and len(seen) < MOST_PAGES:
+            path, came_from = waiting.pop(0)
+            if shape_of(path) in seen or path.startswith(("/static/", "/login", "/docs")):
+                continue
+            seen.add(shape_of(path))
+            answer = self.open(path, came_from)
+            if "text/html" in answer.headers.get("content-type", ""):
+                waiting.extend((link, path) for link in links_of(answer) if "#" not in link)
+        return len(seen)
+
+    def palette(self, text: str) -> Iterator[dict[str, str]]:
+        answer = self.http.get("/palette.json", params={"q": text}, headers=self.person.cookie)
+        yield from answer.json()["items"]
+
+
+@pytest.fixture(scope="module")
+def worlds(server: Server) -> dict[Plan, World]:
+    """An organization of each plan, with usage of its own and such as others report."""
+    return {plan: populate(make_world(server, plan)) for plan in Plan}
+
+
+def populate(world: World) -> World:
+    """Add usage by members, and by what nobody has set up."""
+    services = world.server.services
+    owner = world.people[Role.OWNER].member
+    for person in world.people.values():
+        world.make("api_key_id", person.member)
+        world.event(person.member)
+    world.reconciliation()
+    reports = [
+        UsageReport(
+            event_id=f"{world.canary}-{number}",
+            event_time_us=to_us(NOW) - number * 3_600_000_000,
+            provider="openai",
+            mapping="openai/gpt-4o",
+            usage=TokenUsage(1_000, 10),
+            project_id=project,
+            api_key_id=key,
+            user_id=user,
+            groups=(f"group of {world.canary}",),
+            app=STRANGE,
+        )
+        for number, (project, key, user) in enumerate(
+            [
+                (STRANGE, STRANGE, STRANGE),
+                ("p001", "hash-1", "ada@example.test"),
+                ("p001", world.make("api_key_id", owner), owner.member_id),
+                ("", "hash-2", ""),
+            ]
+        )
+    ]
+    services.recorder.record(world.organization.organization_id, reports)
+    services.projection.catch_up()
+    services.watch.check()
+    return world
+
+
+QUICK = {(Role.OWNER, Plan.ENTERPRISE), (Role.ADMIN, Plan.FREE), (Role.DEVELOPER, Plan.FREE)}
+EVERYBODY = [
+    pytest.param(role, plan, marks=() if (role, plan) in QUICK else pytest.mark.long)
+    for role in Role
+    for plan in Plan
+]
+
+
+@pytest.mark.parametrize(("role", "plan"), EVERYBODY)
+def test_every_link_opens(worlds: dict[Plan, World], role: Role, plan: Plan) -> None:
+    world = worlds[plan]
+    visitor = Visitor(world.server.http, world.people[role])
+
+    places = [item for text in ("", "a", "o", STRANGE[:6]) for item in visitor.palette(text)]
+    opened = visitor.crawl(["/", "/settings", *(item["path"] for item in places)])
+
+    assert visitor.wrong == []
+    assert opened > 20
+
+
+@pytest.mark.parametrize("period", PERIODS)
+@pytest.mark.parametrize("plan", [pytest.param(Plan.FREE, marks=pytest.mark.long), Plan.ENTERPRISE])
+def test_every_entry_opens_from_every_period(
+    worlds: dict[Plan, World], plan: Plan, period: str
+) -> None:
+    world = worlds[plan]
+    for role in Role:
+        visitor = Visitor(world.server.http, world.people[role])
+        home = visitor.open("/", "")
+        entries = [*links_of(home), *(item["path"] for item in visitor.palette(""))]
+        for entry in dict.fromkeys(entries):
+            if shape_of(entry)[0].startswith(("/static", "/login")) or "#" in entry:
+                continue
+            visitor.open(carry(entry, PERIODS[period]), "sidebar or palette")
+        expected = [] if period in {"none", "zone"} else REPORT
+        wrong = [text for text in visitor.wrong if not any(known in text for known in expected)]
+        assert wrong == [], role
+
+
+REPORT = ("/organization/report?",)
+"""Refuses periods that are no month until the branch `periods` is merged."""
+
+
+def test_marks_are_where_the_page_is_closed_and_nowhere_else(worlds: dict[Plan, World]) -> None:
+    for world in worlds.values():
+        for role, person in world.people.items():
+            actor = world.actor(person)
+            for item in (*(i for s in NAVIGATION for i in s.items), *SETTINGS):
+                answer = world.server.http.get(
+                    item.path, headers=person.cookie, follow_redirects=True
+                )
+                lock = lock_of(item, actor)
+                assert (answer.status_code == 403) == (lock is not None), (role, item.path)
+                if lock:
+                    assert f'data-code="{lock}-required"' in answer.text, item.path
+                    assert item.title.replace("&", "&amp;") in answer.text
+                    assert f"{lock}-required" not in re.sub(r"<[^>]*>", "", answer.text)
+
+
+def test_names_that_no_path_can_hold_have_pages(worlds: dict[Plan, World]) -> None:
+    world = worlds[Plan.ENTERPRISE]
+    visitor = Visitor(world.server.http, world.people[Role.OWNER])
+
+    found = {item["kind"]: item["path"] for item in visitor.palette(STRANGE[:6])}
+    assert {"Discovered project", "Discovered API key", "User", "App"} <= found.keys()
+    for kind, path in found.items():
+        answer = visitor.open(f"{path}{'&' if '?' in path else '?'}preset=7d", kind)
+        assert "1 request<" in answer.text or "$0.0026" in answer.text, kind
+    assert visitor.wrong == []
+    assert [*visitor.palette("TEAM/7 OF ÜN")], "whatever the case"
+
+
+def test_developers_find_no_more_than_what_is_theirs(worlds: dict[Plan, World]) -> None:
+    world = worlds[Plan.ENTERPRISE]
+    owner = Visitor(world.server.http, world.people[Role.OWNER])
+    developer = Visitor(world.server.http, world.people[Role.DEVELOPER])
+    secret = [item for item in owner.palette(STRANGE[:6]) if item["kind"] != "App"]
+    assert len(secret) >= 3
+
+    assert [*developer.palette(STRANGE[:6])] == []
+    for item in secret:
+        answer = world.server.http.get(item["path"], headers=developer.person.cookie)
+        assert answer.status_code in {403, 404}, item
+    assert "p001" not in developer.open("/settings/projects", "").text
+
+
+def test_what_is_refused_says_what_each_can_do(worlds: dict[Plan, World]) -> None:
+    world = worlds[Plan.FREE]
+    owner = world.people[Role.OWNER].member
+    told = {
+        role: world.server.http.get("/organization/members", headers=person.cookie).text
+        for role, person in world.people.items()
+    }
+
+    assert "mailto:" not in told[Role.OWNER], "nobody is sent to themselves"
+    for text in told.values():
+        assert "outlay org update --plan enterprise" in text
+        assert "what each member&#39;s API keys are used for" in text
+    for role in (Role.ADMIN, Role.DEVELOPER):
+        assert f"mailto:{owner.email}" in told[role]
+    assert "your role does not include it either" in told[Role.DEVELOPER]
+    assert "does not include it either" not in told[Role.ADMIN]
+    enterprise = worlds[Plan.ENTERPRISE]
+    actor = enterprise.actor(enterprise.people[Role.DEVELOPER])
+    members = next(item for s in NAVIGATION for item in s.items if item.title == "Members")
+    assert lock_of(members, actor) is Lack.ROLE
+    page = enterprise.server.http.get(
+        "/me/usage", headers=enterprise.people[Role.DEVELOPER].cookie
+    ).text
+    assert "Admins only" in page
+    assert "Enterprise feature" not in page
