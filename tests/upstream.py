@@ -273,6 +273,9 @@ def _chat(served: Served, asked: dict[str, Any]) -> tuple[list[bytes], str]:
     wants_usage = (asked.get("stream_options") or {}).get("include_usage")
     head["object"] = "chat.completion.chunk"
     pieces = []
+    if script.get("role"):
+        choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
+        pieces.append(_event({**head, "choices": [choice]}, script))
     for word in words:
         choice = {"index": 0, "finish_reason": None}
         choice |= {"text": word} if text else {"delta": {"content": word}}

@@ -127,6 +127,7 @@ def _report(
         usage_source=(UsageSource.ESTIMATED if status is Status.CANCELED else UsageSource.PROVIDER),
         duration_us=duration_us,
         time_to_first_token_us=duration_us // random.randint(4, 9) if streams else None,
+        is_stream=streams,
         source="demo",
     )
 

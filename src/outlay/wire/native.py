@@ -20,7 +20,7 @@ from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import from_us, to_us
 from outlay.wire.bodies import MAX_EVENTS, Objects
-from outlay.wire.values import pusd_of
+from outlay.wire.values import is_streamed, pusd_of
 
 MAX_GROUPS: Final = 100
 """Most groups that an event may name."""
@@ -66,7 +66,8 @@ class NativeEvent(
     reported_cost: Decimal | None = None
     price_context: dict[Name, Label] = {}
     groups: Annotated[list[Name], Meta(max_length=MAX_GROUPS)] = []
-    is_stream: bool = False
+    is_stream: bool | msgspec.UnsetType = msgspec.UNSET
+    """When left out, an event with a time to the first token was streamed."""
     http_status: Annotated[int, Meta(ge=100, le=599)] | None = None
     error_code: Label = ""
     response_id: Label = ""
@@ -121,6 +122,7 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
             )
     elif "/" not in mapping:
         mapping = f"{provider}/{mapping}"
+    first_token_us = _microseconds(event.time_to_first_token_ms)
     return UsageReport(
         event_id=event.event_id,
         event_time_us=to_us(event.event_time),
@@ -136,11 +138,13 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         status=event.status,
         usage_source=event.usage_source,
         duration_us=_microseconds(event.duration_ms),
-        time_to_first_token_us=_microseconds(event.time_to_first_token_ms),
+        time_to_first_token_us=first_token_us,
         reported_cost_pusd=_pusd(event.reported_cost, position),
         price_context=event.price_context,
         groups=tuple(event.groups),
-        is_stream=event.is_stream,
+        is_stream=is_streamed(
+            None if event.is_stream is msgspec.UNSET else event.is_stream, first_token_us
+        ),
         http_status=event.http_status,
         error_code=event.error_code,
         response_id=event.response_id,
@@ -177,7 +181,11 @@ def _event(report: UsageReport) -> NativeEvent:
         reported_cost=None if cost is None else Decimal(render_usd(cost)),
         price_context=dict(report.price_context),
         groups=list(report.groups),
-        is_stream=report.is_stream,
+        is_stream=(
+            msgspec.UNSET
+            if report.is_stream == is_streamed(None, report.time_to_first_token_us)
+            else report.is_stream
+        ),
         http_status=report.http_status,
         error_code=report.error_code,
         response_id=report.response_id,

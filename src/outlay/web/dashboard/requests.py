@@ -179,7 +179,7 @@ def detail_of(services: Services, query: UsageQuery, found: LoggedEvent) -> Deta
     event = found.event
     zone = parse_zone(query.period.timezone)
     time = from_us(event.event_time_us).astimezone(zone)
-    first, duration = event.time_to_first_token_us, event.duration_us
+    first, duration = event.first_token_us, event.duration_us
     return Detail(
         event_id=event.event_id,
         title=event.mapping or event.model or "Unknown model",

@@ -108,7 +108,10 @@ class _Relay:
         self._answer: Answer | None = None
         self._status: int | None = None
         """What the client has been sent, once it has."""
+        self._arrived: float | None = None
+        """When the last bytes of the answer came."""
         self._first_token: float | None = None
+        """When the first event with content did."""
         self._drains_until: float | None = None
         """When reading on without the client ends; None while it is there."""
         self._drained_bytes = 0
@@ -227,10 +230,13 @@ class _Relay:
         reader = self._endpoint.reader(response.content_type, response.content_encoding, call)
         self._answer = answer = reader.answer
         is_stream = isinstance(reader, StreamReader)
+        is_timed = is_stream and response.status < 400
         headers = response_headers(response.headers, exchange.request_id, has_length=not is_stream)
         held = b""
         while chunk := await self._next(response):
             passed = reader.feed(chunk)
+            if is_timed and answer.has_content and self._first_token is None:
+                self._first_token = self._arrived
             if not is_stream:
                 held, passed = passed, held
             elif answer.is_complete:
@@ -238,6 +244,8 @@ class _Relay:
             if passed and self._is_there():
                 await self._put(response.status, headers, passed)
         rest = reader.finish()
+        if is_timed and answer.has_content and self._first_token is None:
+            self._first_token = self._arrived
         await self._finish(exchange, self._outcome(response, reader))
         if not self._client.is_gone:
             await self._put(response.status, headers, rest if is_stream else held, more=False)
@@ -245,9 +253,7 @@ class _Relay:
     async def _next(self, response: UpstreamResponse) -> bytes:
         """The next bytes of the answer; raises UpstreamFailure when waiting for more is over."""
         chunk = await self._from_upstream(response.read(), self._settings.idle_seconds)
-        now = time.monotonic()
-        if self._first_token is None:
-            self._first_token = now
+        self._arrived = now = time.monotonic()
         if self._drains_until is not None:
             self._drained_bytes += len(chunk)
             if now > self._drains_until or self._drained_bytes > self._settings.drain_bytes:
@@ -335,7 +341,7 @@ class _Relay:
         """Put the outcome on record, once."""
         if exchange.is_settled:
             return
-        if self._first_token is not None:
+        if self._arrived is not None:
             added = time.monotonic() - self._started - self._waited
             self._metrics.note_times(exchange.operation, self._waited, added)
         self._metrics.note_end(exchange.operation, ending.status)

@@ -26,7 +26,7 @@ from outlay.wire.files.columns import (
 from outlay.wire.files.mapping import Columns, FileMapping
 from outlay.wire.langfuse import usage_of_details
 from outlay.wire.providers import route_of
-from outlay.wire.values import elapsed_us, pusd_of, time_us_of
+from outlay.wire.values import elapsed_us, is_streamed, pusd_of, time_us_of
 
 MAX_REQUESTS: Final = 1_000_000
 """Most requests that one row may stand for."""
@@ -87,6 +87,7 @@ class ReportReader:
         status, code = self._status(row)
         usage = self._usage(row, is_ok=status is Status.OK)
         cost = self._cost(row)
+        streamed = self._value(row, "stream")
         names: dict[str, str] = {}
         project = self._called(row, "project", names)
         duration_us, first_token_us = self._timing(row, time_us - self._assumed.shift_us)
@@ -108,7 +109,7 @@ class ReportReader:
             duration_us=duration_us,
             time_to_first_token_us=first_token_us,
             reported_cost_pusd=cost,
-            is_stream=is_true(self._value(row, "stream")),
+            is_stream=is_streamed(None if streamed is None else is_true(streamed), first_token_us),
             http_status=code,
             error_code="" if status is Status.OK else self._text(row, "error"),
             response_id=self._text(row, "response_id"),
