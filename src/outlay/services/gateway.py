@@ -161,7 +161,7 @@ class Gateway:
         exchange.user = exchange.user or call.user
         exchange.mapping = text_of(call.model)
         route = self._router.route(organization_id, call.model)
-        exchange.provider, exchange.mapping = route.upstream.provider, route.mapping
+        exchange.provider, exchange.mapping = route.provider, route.mapping
         if exchange.operation not in FREE and self._limits.are_set(exchange.api_key):
             amount = self._most_it_costs(exchange, call)
             exchange.reservation = await self._limits.reserve(exchange.api_key, amount)

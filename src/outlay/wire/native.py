@@ -16,6 +16,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource
 from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.money import render_usd
+from outlay.domain.provider import provider_called
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import from_us, to_us
@@ -110,18 +111,7 @@ def parse_events(body: bytes, source: str = "native") -> list[UsageReport]:
 
 
 def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
-    provider, mapping = event.provider, event.model
-    if not provider:
-        provider, slash, _ = mapping.partition("/")
-        if not slash or not provider:
-            raise Invalid(
-                f"$[{position}].model: {mapping!r} does not say its provider; write it as "
-                "openai/gpt-5.5 or add the field provider",
-                code="invalid-event",
-                field=f"$[{position}].model",
-            )
-    elif "/" not in mapping:
-        mapping = f"{provider}/{mapping}"
+    provider, mapping = _route(event, position)
     first_token_us = _microseconds(event.time_to_first_token_ms)
     return UsageReport(
         event_id=event.event_id,
@@ -152,6 +142,22 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         names=event.names,
         source=source,
     )
+
+
+def _route(event: NativeEvent, position: int) -> tuple[str, str]:
+    """Provider and mapping. The provider goes by its one name; the model stands as it is called."""
+    prefix, slash, rest = event.model.partition("/")
+    provider = provider_called(event.provider or (prefix if slash else ""))
+    if not provider:
+        raise Invalid(
+            f"$[{position}].model: {event.model!r} does not say its provider; write it as "
+            "openai/gpt-5.5 or add the field provider",
+            code="invalid-event",
+            field=f"$[{position}].model",
+        )
+    if slash and provider_called(prefix) != provider:
+        return provider, event.model  # another's model, as resellers name it
+    return provider, f"{provider}/{rest if slash else event.model}"
 
 
 def render_events(reports: Sequence[UsageReport]) -> bytes:

@@ -1,10 +1,11 @@
 """A time to first token counts for streamed answers alone, whatever is on record."""
 
+from tests.factories import make_event
+
 from outlay.domain.measure import MEASURES
 from outlay.services.exact_comparison import measures_of
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.ledger.rows import EVENT_FIELDS
-from tests.factories import make_event
 
 
 def test_a_whole_answer_with_a_time_to_first_token_is_not_averaged() -> None:
