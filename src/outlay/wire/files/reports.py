@@ -12,6 +12,7 @@ from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.wire.answer import text_of, tier_context
+from outlay.wire.end_users import end_user_of
 from outlay.wire.files.columns import (
     Getter,
     Row,
@@ -101,7 +102,7 @@ class ReportReader:
             api_key_id=self._called(row, "api_key", names),
             user_id=self._called(row, "user", names),
             groups=self._texts(row, "groups"),
-            end_user=self._text(row, "end_user"),
+            end_user=end_user_of(self._words(row, "end_user")),
             app=self._app(row),
             operation=self._operation(row),
             status=status,
@@ -128,8 +129,11 @@ class ReportReader:
         return self._mapping.defaults.get(name) if value is None else value
 
     def _text(self, row: Row, name: str) -> str:
+        return text_of(self._words(row, name))
+
+    def _words(self, row: Row, name: str) -> str:
         value = self._value(row, name)
-        return text_of(value if isinstance(value, str) else "" if value is None else str(value))
+        return value if isinstance(value, str) else "" if value is None else str(value)
 
     def _texts(self, row: Row, name: str) -> tuple[str, ...]:
         found = (text_of(part).strip() for part in list_in(self._value(row, name)))

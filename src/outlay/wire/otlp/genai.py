@@ -14,6 +14,7 @@ from outlay.domain.event import Status, UsageSource, status_of_code
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import count_of, text_of, tier_context
+from outlay.wire.end_users import end_user_of
 from outlay.wire.langfuse import usage_of_details
 from outlay.wire.otlp.spans import Attributes, Span
 from outlay.wire.providers import route_of
@@ -161,7 +162,7 @@ def report_of(span: Span) -> UsageReport | None:
         api_key_id=text_of(first_of(found, *_KEY)),
         user_id=text_of(found.get("outlay.user")),
         groups=_groups(found.get("outlay.groups")),
-        end_user=text_of(first_of(found, *_END_USER)),
+        end_user=end_user_of(first_of(found, *_END_USER)),
         app=_app(found),
         operation=operation,
         status=_status(code) if is_failed else Status.OK,
