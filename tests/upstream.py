@@ -93,7 +93,8 @@ async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
     """Write the answer that the script asks for; whether the connection goes on."""
     script = served.script
     if served.path.endswith("/models"):
-        models = {"object": "list", "data": [{"id": "gpt-5.5"}, {"id": "gpt-5.5-mini"}]}
+        listed = {"id": "gpt-5.5", "created": 1_750_000_000, "capabilities": {"vision": True}}
+        models = {"object": "list", "data": [listed, {"id": "gpt-5.5-mini", "created": 0}]}
         await _write_whole(writer, 200, json.dumps(models).encode())
         return True
     if script.get("reset") == "before":

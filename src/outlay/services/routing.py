@@ -91,9 +91,9 @@ class Router:
         known = self._known.get(organization_id)
         return [(upstream, known.secrets[upstream.upstream_id]) for upstream in known.upstreams]
 
-    def mapping_names(self, organization_id: str) -> list[str]:
+    def mappings(self, organization_id: str) -> list[ModelMapping]:
         """The organization's own model names."""
-        return list(self._known.get(organization_id).mappings)
+        return list(self._known.get(organization_id).mappings.values())
 
     def _find(self, known: _Known, model: str) -> Route | None:
         if not model or len(model) > MAX_TEXT or not model.isprintable():

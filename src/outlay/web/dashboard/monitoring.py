@@ -37,6 +37,7 @@ from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON, check_names, read_query
+from outlay.web.http.refusals import refused_calls
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
@@ -127,6 +128,10 @@ def get_dashboard(
         doubts=_doubts(total),
         event_count=format_exact_count(services.ledger.last_seq),
         pending=format_exact_count(freshness.pending_events),
+        refused=[
+            (reason.label, format_exact_count(count))
+            for reason, count in refused_calls(request).items()
+        ],
         **context,
         **frame,
     )

@@ -7,9 +7,11 @@ whoever operates the server sees that a client has an old key or a wrong base UR
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from starlette.requests import Request
 from starlette.types import Scope
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,11 @@ class Reason(StrEnum):
     WRONG_KEY = "wrong_key"
     UNKNOWN_PATH = "unknown_path"
     WRONG_METHOD = "wrong_method"
+
+    @property
+    def label(self) -> str:
+        """What it is called in logs and on pages."""
+        return self.value.replace("_", " ")
 
 
 class Refusals:
@@ -58,5 +65,11 @@ class Refusals:
             scope["method"],
             ascii(scope["path"][:MAX_SHOWN]),
             client[0],
-            reason.value.replace("_", " "),
+            reason.label,
         )
+
+
+def refused_calls(request: Request) -> dict[Reason, int]:
+    """How many calls this server has refused since its start, by those reasons that there were."""
+    counts: Mapping[str, int] = request.app.state.refused()
+    return {reason: counts[reason] for reason in Reason if counts.get(reason)}

@@ -171,8 +171,8 @@ class Proxy:
                 self._refusals.note_credential(credential, scope)
             await put(send, tell_error(dialect, error))
             return
-        names = await self._models.names(api_key, hops)
-        await _answer(send, 200, render_models(names, is_anthropic=dialect is ANTHROPIC), JSON)
+        models = await self._models.models(api_key, hops)
+        await _answer(send, 200, render_models(models, is_anthropic=dialect is ANTHROPIC), JSON)
 
     async def refuse_stray(self, scope: Scope, send: Send) -> None:
         """Answer a call to a path that is not relayed."""
