@@ -93,7 +93,8 @@ async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
     """Write the answer that the script asks for; whether the connection goes on."""
     script = served.script
     if served.path.endswith("/models"):
-        models = {"object": "list", "data": [{"id": "gpt-5.5"}, {"id": "gpt-5.5-mini"}]}
+        listed = {"id": "gpt-5.5", "created": 1_750_000_000, "capabilities": {"vision": True}}
+        models = {"object": "list", "data": [listed, {"id": "gpt-5.5-mini", "created": 0}]}
         await _write_whole(writer, 200, json.dumps(models).encode())
         return True
     if script.get("reset") == "before":
@@ -273,6 +274,9 @@ def _chat(served: Served, asked: dict[str, Any]) -> tuple[list[bytes], str]:
     wants_usage = (asked.get("stream_options") or {}).get("include_usage")
     head["object"] = "chat.completion.chunk"
     pieces = []
+    if script.get("role"):
+        choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
+        pieces.append(_event({**head, "choices": [choice]}, script))
     for word in words:
         choice = {"index": 0, "finish_reason": None}
         choice |= {"text": word} if text else {"delta": {"content": word}}

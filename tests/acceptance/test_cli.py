@@ -352,6 +352,8 @@ def test_commands_set_up_what_a_running_server_uses(tmp_path: Path) -> None:
             listed = run("key", "list", "--data", tmp_path).stdout
             key_id = re.search(r"key_\w+", listed)
             assert key_id is not None
+            assert f"API key {key_id[0]} of 'P'" in made.stderr
+            assert re.search(r"key_\w+ +P +d ", listed)
             limited = run("limit", "set", "apiKey", key_id[0], "day", "0", "--data", tmp_path)
             assert limited.returncode == 0
             time.sleep(0.6)

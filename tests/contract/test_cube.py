@@ -139,6 +139,7 @@ def cases(draw: st.DrawFn) -> Case:
             output_tokens=st.integers(0, 10**9),
             duration_us=st.one_of(st.none(), st.integers(0, 10**9)),
             time_to_first_token_us=st.one_of(st.none(), st.integers(0, 10**6)),
+            is_stream=st.integers(0, 1),
             cost_pusd=st.one_of(st.integers(0, 10**6), st.integers(HUGE, HUGE + 100)),
         ),
         max_size=15,

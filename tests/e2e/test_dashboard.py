@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Demo
 from tests.e2e.test_project import card, drawn, exact
@@ -37,6 +38,15 @@ def test_cards_providers_and_health_are_those_of_the_api(page: Page, demo: Demo)
     health = demo.get("/analytics/health", **WINDOW)
     estimated = health["quality"]["estimatedRequestCount"]["count"]
     expect(page.locator(".health")).to_contain_text(f"{estimated:,} (")
+
+
+def test_refused_calls_are_seen_by_the_operator(page: Page, demo: Demo) -> None:
+    for path in ("/chat/completions", "/v1/chat/completions"):
+        headers = {"authorization": "Bearer otl_old"}
+        assert httpx.post(demo.url + path, json={}, headers=headers).status_code in {401, 404}
+    page.goto(f"{demo.url}{PAGE}")
+    refused = page.locator(".health div", has_text="Refused calls").locator("dd")
+    expect(refused).to_have_text(re.compile(r"\d+ wrong key, \d+ unknown path"))
 
 
 def test_top_lists_filter_the_page(page: Page, demo: Demo) -> None:

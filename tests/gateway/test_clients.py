@@ -167,6 +167,21 @@ def test_openai_models(client: Any, gate: Gate) -> None:
     }
 
 
+def test_listed_models_have_what_clients_check(client: Any, claude: Any, gate: Gate) -> None:
+    dated, undated = [m for m in client.models.list() if m.id.startswith("openai/")]
+    assert (dated.created, dated.owned_by, dated.object) == (1_750_000_000, "openai", "model")
+    assert (
+        undated.created
+        == gate.services.router.upstreams(gate.organization.organization_id)[0][0].created_at_us
+        // 1_000_000
+    )
+    assert dated.model_extra["type"] == "base"  # Mistral's client reads neither without
+    assert dated.model_extra["capabilities"] == {"vision": True}
+    listed = claude.models.list().data
+    assert {model.type for model in listed} == {"model"}
+    assert all(model.display_name and model.created_at.year >= 2025 for model in listed)
+
+
 @pytest.mark.parametrize("credential", ["x-api-key", "bearer"])
 def test_anthropic_messages(gate: Gate, credential: str) -> None:
     shown: Any = {"api_key": gate.key} if credential == "x-api-key" else {"auth_token": gate.key}

@@ -317,6 +317,9 @@ def test_only_a_trusted_key_may_speak_for_others(gate: Gate) -> None:
     event = gate.event()
     assert (event.user_id, event.member_id) == (other.member_id, gate.member_id)
     assert event.groups == groups[0].group_id
+    gate.post(**{"x-openwebui-user-email": "OTHER@example.test"}, authorization=f"Bearer {trusted}")
+    assert gate.event().user_id == other.member_id
+    assert not [name for name in gate.upstream.last.headers if "openwebui" in name]
     gate.post(**claims, **{"x-outlay-groups": "ads, nonsense"}, authorization=f"Bearer {trusted}")
     assert gate.event().groups == groups[1].group_id
     gate.post(**{"x-outlay-user": "nobody@example.test"}, authorization=f"Bearer {trusted}")

@@ -53,6 +53,7 @@ def random_events(count: int, seed: int = 1) -> list[UsageEvent]:
             cost_pusd=random.randrange(9 * 10**18),
             duration_us=random.choice([None, random.randrange(10**8)]),
             time_to_first_token_us=random.choice([None, random.randrange(10**7)]),
+            is_stream=random.randrange(2),
             adjusted=random.randrange(2),
         )
         for _ in range(count)

@@ -41,7 +41,7 @@ def create(
     with administration(data, organization) as (opened, operator):
         creator = opened.members.called(operator, member)
         belongs_to, _ = opened.projects.ensure(operator, project)
-        _, text = opened.keys.create(
+        created, text = opened.keys.create(
             operator,
             project_id=belongs_to.project_id,
             member_id=creator.member_id,
@@ -49,18 +49,28 @@ def create(
             trusts_caller=trusts_caller,
             expires_at=parse_instant(expires, "expires"),
         )
-    say(f"API key of {belongs_to.name!r}, created for {creator.email}, shown this once:")
+    say(
+        f"API key {created.api_key_id} of {belongs_to.name!r}, created for {creator.email}, shown "
+        "this once:"
+    )
     out.print(text)
 
 
 @key.command("list")
 def list_keys(organization: OrganizationOption = None, data: DataOption = None) -> None:
     """List the API keys of an organization."""
-    table = Table("id", "description", "ends in", "status", box=None)
+    table = Table("id", "project", "description", "ends in", "status", box=None)
     now_us = to_us(SystemClock().now())
     with administration(data, organization) as (opened, operator):
+        names = {each.project_id: each.name for each in opened.projects.of(operator)}
         for entry in opened.keys.of(operator):
-            table.add_row(entry.api_key_id, entry.description, entry.hint, entry.status_at(now_us))
+            table.add_row(
+                entry.api_key_id,
+                names.get(entry.project_id, entry.project_id),
+                entry.description,
+                entry.hint,
+                entry.status_at(now_us),
+            )
     out.print(table)
 
 

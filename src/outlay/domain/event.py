@@ -131,6 +131,14 @@ class UsageEvent:
     response_model: str = ""
     """The model that the provider says has answered."""
 
+    @property
+    def first_token_us(self) -> int | None:
+        """The time to the first token that counts: that of a streamed answer.
+
+        Earlier versions recorded one for whole answers, too, which was their latency.
+        """
+        return self.time_to_first_token_us if self.is_stream else None
+
 
 FACTS: Final = (
     "event_time_us",

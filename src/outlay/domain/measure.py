@@ -84,13 +84,13 @@ MEASURES: tuple[Measure, ...] = (
         "time_to_first_token_us",
         "timeToFirstTokenUs",
         Unit.MICROSECONDS,
-        "sum of times to the first token",
+        "sum of times to the first token of streamed answers",
     ),
     Measure(
         "streamed_requests",
         "streamedRequestCount",
         Unit.COUNT,
-        "requests with a time to first token",
+        "streamed answers with a time to first token",
     ),
 )
 

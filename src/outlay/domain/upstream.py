@@ -1,7 +1,7 @@
 """Upstreams: the configured endpoints of providers, and what models are called."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 BASE_URLS: Final[Mapping[str, str]] = {
@@ -31,6 +31,7 @@ class Upstream:
     base_url: str
     hint: str = ""
     """The end of its secret, to recognise it by; empty when it has none."""
+    created_at_us: int = field(default=0, compare=False)
 
     @property
     def place(self) -> str:
@@ -48,3 +49,4 @@ class ModelMapping:
     upstream_id: str
     model: str
     """What the upstream calls the model."""
+    created_at_us: int = field(default=0, compare=False)

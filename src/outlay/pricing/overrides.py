@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlay.domain.errors import Invalid
+from outlay.domain.provider import provider_called
 from outlay.kit.clock import FOREVER_US, to_us
 from outlay.pricing.rates import PRICES, Rates, TieredRates, compile_rates
 
@@ -84,7 +85,7 @@ def find_override(
     one with a provider, then the one with most context, then the most exact name, then the last.
     """
     exactness = {name.strip().lower(): -place for place, name in reversed([*enumerate(names)])}
-    provider = provider.strip().lower()
+    provider = provider_called(provider)
     candidates = [
         entry
         for entry in overrides.prices
@@ -210,9 +211,9 @@ class _EntryReader:
         entry = self._entry
         self._check_keys(entry, ENTRY_KEYS, "")
         model = self._text("model", entry.get("model"), "openai/gpt-5.5")
-        provider = (
-            self._text("provider", entry["provider"], "openai") if "provider" in entry else ""
-        )
+        provider = ""
+        if "provider" in entry:
+            provider = provider_called(self._text("provider", entry["provider"], "openai"))
         from_us = self._date("effective_from", -FOREVER_US)
         until_us = self._date("effective_to", FOREVER_US)
         if from_us >= until_us:

@@ -131,8 +131,8 @@ def measures_of(event: UsageEvent) -> Totals:
         adjusted_requests=event.adjusted,
         duration_us=event.duration_us or 0,
         timed_requests=int(event.duration_us is not None),
-        time_to_first_token_us=event.time_to_first_token_us or 0,
-        streamed_requests=int(event.time_to_first_token_us is not None),
+        time_to_first_token_us=event.first_token_us or 0,
+        streamed_requests=int(event.first_token_us is not None),
     )
 
 

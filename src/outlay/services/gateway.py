@@ -97,7 +97,7 @@ class Ending:
     is_free: bool = False
     """Whether nothing can have been used: the request was refused, or answered with an error."""
     first_token: float | None = None
-    """Monotonic seconds of the first bytes of a streamed answer."""
+    """Monotonic seconds of the first event with content, of a streamed answer; else None."""
 
 
 class Gateway:
@@ -161,7 +161,7 @@ class Gateway:
         exchange.user = exchange.user or call.user
         exchange.mapping = text_of(call.model)
         route = self._router.route(organization_id, call.model)
-        exchange.provider, exchange.mapping = route.upstream.provider, route.mapping
+        exchange.provider, exchange.mapping = route.provider, route.mapping
         if exchange.operation not in FREE and self._limits.are_set(exchange.api_key):
             amount = self._most_it_costs(exchange, call)
             exchange.reservation = await self._limits.reserve(exchange.api_key, amount)
@@ -268,7 +268,8 @@ def _report(exchange: Exchange, ending: Ending) -> UsageReport:
     """What is to be recorded of an exchange that has ended."""
     answer = ending.answer
     usage, source = _usage(exchange, ending)
-    first = ending.first_token
+    is_stream = exchange.call is not None and exchange.call.is_stream
+    first = ending.first_token if is_stream else None
     return UsageReport(
         event_id=exchange.request_id,
         event_time_us=exchange.event_time_us,
@@ -288,7 +289,7 @@ def _report(exchange: Exchange, ending: Ending) -> UsageReport:
         reported_cost_pusd=answer.reported_cost_pusd if answer else None,
         source=SOURCE,
         groups=exchange.caller.groups,
-        is_stream=exchange.call.is_stream if exchange.call else False,
+        is_stream=is_stream,
         http_status=ending.http_status,
         error_code=ending.error_code,
         response_id=answer.response_id if answer else "",

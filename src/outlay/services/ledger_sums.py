@@ -47,6 +47,7 @@ _ORGANIZATION: Final = COLUMN["organization_id"]
 _GROUPS: Final = COLUMN["groups"]
 _DURATION: Final = COLUMN["duration_us"]
 _FIRST_TOKEN: Final = COLUMN["time_to_first_token_us"]
+_IS_STREAM: Final = COLUMN["is_stream"]
 
 Day = tuple[str, int]
 """An organization and a day since the epoch, UTC."""
@@ -94,7 +95,8 @@ class LedgerSums:
             if place not in known:
                 known[place] = self._place(*place)
             day, ending = known[place]
-            duration, first_token = row[_DURATION], row[_FIRST_TOKEN]
+            duration = row[_DURATION]
+            first_token = row[_FIRST_TOKEN] if row[_IS_STREAM] else None
             told = _told(*_sources_of(row), duration is not None, first_token is not None)
             numbers = (*_counts_of(row), duration or 0, first_token or 0)
             try:

@@ -13,6 +13,7 @@ from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval, Period, period_of_dates, steps_of
+from outlay.domain.provider import provider_called
 from outlay.domain.query import RowQuery
 from outlay.domain.reconciliation import BillLine, Reason, ReconciledLine, Reconciliation
 from outlay.domain.result import ZERO, Totals
@@ -94,6 +95,7 @@ def read_bill(
     now: datetime,
 ) -> Bill:
     """The lines of a file of costs; Invalid when a row of it cannot be read, or it has no costs."""
+    provider = provider_called(provider)
     if mapping is None:
         if provider not in FORMATS:
             known = ", ".join(FORMATS)

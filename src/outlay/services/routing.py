@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from outlay.domain.errors import NotFound
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.provider import provider_called
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.kit.cache import Cache
 from outlay.pricing.book import PriceBook
@@ -20,6 +21,8 @@ class Route:
     secret: str
     model: str
     """What the upstream calls the model."""
+    provider: str
+    """The provider's one name: an upstream may have been set up under another."""
     mapping: str
     """The provider-tagged route, `openai/gpt-5.5`."""
 
@@ -88,9 +91,9 @@ class Router:
         known = self._known.get(organization_id)
         return [(upstream, known.secrets[upstream.upstream_id]) for upstream in known.upstreams]
 
-    def mapping_names(self, organization_id: str) -> list[str]:
+    def mappings(self, organization_id: str) -> list[ModelMapping]:
         """The organization's own model names."""
-        return list(self._known.get(organization_id).mappings)
+        return list(self._known.get(organization_id).mappings.values())
 
     def _find(self, known: _Known, model: str) -> Route | None:
         if not model or len(model) > MAX_TEXT or not model.isprintable():
@@ -102,7 +105,10 @@ class Router:
         prefix, slash, rest = model.partition("/")
         if slash and rest:
             by_name = [u for u in known.upstreams if u.name == prefix]
-            for upstream in by_name or [u for u in known.upstreams if u.provider == prefix]:
+            provider = provider_called(prefix)
+            for upstream in by_name or [
+                u for u in known.upstreams if provider_called(u.provider) == provider
+            ]:
                 return _route(known, upstream, rest)
         if len(known.upstreams) == 1:
             return _route(known, known.upstreams[0], model)
@@ -127,4 +133,5 @@ class Router:
 
 def _route(known: _Known, upstream: Upstream, model: str) -> Route:
     secret = known.secrets[upstream.upstream_id]
-    return Route(upstream, secret, model, f"{upstream.provider}/{model}"[:MAX_TEXT])
+    provider = provider_called(upstream.provider)
+    return Route(upstream, secret, model, provider, f"{provider}/{model}"[:MAX_TEXT])

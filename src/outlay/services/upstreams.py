@@ -10,6 +10,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.provider import provider_called
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
 from outlay.kit.addresses import is_loopback_name
 from outlay.kit.egress import LOOPBACK, OPEN, Egress
@@ -70,6 +71,7 @@ class Upstreams:
         secret: str | None = None,
     ) -> Upstream:
         """A new upstream; name and address default to the provider's."""
+        provider = provider_called(provider)
         chosen = base_url or BASE_URLS.get(provider)
         if chosen is None:
             raise Invalid(

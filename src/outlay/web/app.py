@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outlay import __version__
@@ -42,7 +43,7 @@ from outlay.web.api import (
 from outlay.web.dashboard import routes as dashboard
 from outlay.web.dashboard.pages import render_error
 from outlay.web.http import security_txt
-from outlay.web.http.auth import Open
+from outlay.web.http.auth import Open, bearer_token
 from outlay.web.http.connections import Connections
 from outlay.web.http.errors import (
     TITLES,
@@ -56,10 +57,13 @@ from outlay.web.http.forwarded import see_behind_proxies
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
 from outlay.web.http.hosts import TrustedHosts, refuse_host
 from outlay.web.http.openapi import describe
+from outlay.web.http.refusals import Refusals
 from outlay.web.http.routes import Router
 from outlay.web.ingest import events, litellm, otlp
 from outlay.web.preloading import preload
+from outlay.web.proxy.answers import Told, put
 from outlay.web.proxy.app import Proxy
+from outlay.web.proxy.strays import is_stray
 
 ROUTERS: Final = (
     analytics.router,
@@ -106,7 +110,8 @@ class Application:
         """
         self.connections = Connections(services.settings.edge)
         self.pages = create_pages(services, operator_token, setup_secret)
-        self._proxy = Proxy(services)
+        self._proxy = Proxy(services, self.pages.state.refusals)
+        self.pages.state.refused = self._proxy.refused
         self._proxy.show_edge(self.connections)
         self._hosts = TrustedHosts(services.settings)
         self._trusted_proxies = services.settings.edge.trusted_proxies
@@ -125,9 +130,21 @@ class Application:
         if handler := self._handlers.get(scope["raw_path"]):
             await handler(scope, receive, send)
             return
+        if is_stray(scope["raw_path"]) and not self._has_page(scope):
+            await self._proxy.refuse_stray(scope, send)
+            return
+        if scope["method"] == "HEAD" and scope["raw_path"] == b"/":
+            # Coding agents and monitors look so whether somebody is there.
+            await put(send, Told(200, [(b"content-length", b"0")], b""))
+            return
         see_behind_proxies(scope, self._trusted_proxies)
         with begin_work():
             await self.pages(scope, receive, send)
+
+    def _has_page(self, scope: Scope) -> bool:
+        """Whether something else than the gateway is served under a path, by whatever method."""
+        sought = {**scope, "path": scope["path"].rstrip("/")}
+        return any(route.matches(sought)[0] is not Match.NONE for route in self.pages.routes)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -158,6 +175,8 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
     app.state.services = services
     app.state.operator_token = operator_token
     app.state.setup_secret = setup_secret
+    app.state.refusals = refusals = Refusals()
+    app.state.refused = lambda: refusals.counts
 
     documentation = Router(dependencies=[Depends(Open("documentation"))], include_in_schema=False)
 
@@ -180,6 +199,8 @@ def _on_outlay_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, OutlayError):
         raise error
     status = status_of(error)
+    if isinstance(error, Unauthenticated) and request.url.path.startswith("/v1/"):
+        request.app.state.refusals.note_credential(bearer_token(request), request.scope)
     if not wants_html(request):
         return problem(
             status,

@@ -33,6 +33,9 @@ class Answer:
     """Whether the provider has answered with an error, whatever the status."""
     is_opaque: bool = False
     """Whether it was not looked into, so that nothing is known of its text either."""
+    has_content: bool = False
+    """Whether something of the answer itself has come: text, reasoning, a call of a tool, sound or
+    a picture; what only says that it has begun is none."""
     text_bytes: int = 0
     """UTF-8 bytes of generated text, for an estimate where nobody counted."""
     response_id: str = ""
@@ -57,9 +60,17 @@ class Answer:
         if pusd is not None:
             self.reported_cost_pusd = pusd
 
+    def note_parts(self, parts: object) -> None:
+        """Count the text of a list of parts, those of reasoning in it included."""
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict):
+                self.note_text(part.get("text"))
+                self.note_parts(part.get("thinking"))
+
     def note_text(self, text: object) -> None:
         """Count generated text."""
-        if isinstance(text, str):
+        if isinstance(text, str) and text:
+            self.has_content = True
             # UTF-8 length; the usual case needs no encoding to know it.
             self.text_bytes += len(text) if text.isascii() else len(text.encode(errors="replace"))
 

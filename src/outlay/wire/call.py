@@ -14,6 +14,7 @@ import msgspec
 
 from outlay.domain.errors import Invalid
 from outlay.wire.answer import text_of
+from outlay.wire.end_users import end_user_of
 from outlay.wire.estimate import BYTES_PER_TOKEN
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
@@ -90,9 +91,9 @@ def parse_json_call(body: bytes) -> Call:
         readable=readable,
         model=found.model,
         is_stream=found.stream is True,
-        user=text_of(found.user)
-        or text_of(metadata.get("user_id"))
-        or text_of(found.safety_identifier),
+        user=end_user_of(found.user)
+        or end_user_of(metadata.get("user_id"))
+        or end_user_of(found.safety_identifier),
         wants_usage=options.get("include_usage") is True,
         stream_options=options,
     )
@@ -161,7 +162,7 @@ def parse_form_call(body: bytes, content_type: str) -> Call:
         content_type=content_type,
         model=model,
         is_stream=parts.get("stream", b"").strip().lower() == b"true",
-        user=text_of(parts.get("user", b"").decode(errors="replace")),
+        user=end_user_of(parts.get("user", b"").decode(errors="replace")),
     )
 
 

@@ -1,17 +1,19 @@
 """Who and what is behind a request, as its headers claim.
 
-The names are those that applications already send to gateways: our own, LiteLLM's, Helicone's and
-OpenRouter's. Nothing in here can make a request fail.
+The names are those that applications already send to gateways: our own, LiteLLM's, Helicone's,
+OpenRouter's, Open WebUI's, Portkey's and Cloudflare's. Nothing in here can make a request fail.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from outlay.wire.answer import text_of
+from outlay.wire.apps import app_of_agent
+from outlay.wire.end_users import end_user_of
 
 Headers = Mapping[bytes, bytes]
 """Header values by name in lower case; of a repeated header the first."""
@@ -22,27 +24,15 @@ _USER: Final = (
     b"x-litellm-end-user-id",
     b"helicone-user-id",
 )
-_APP: Final = (b"x-outlay-app", b"x-openrouter-title", b"x-title", b"helicone-property-app")
-
-# The family of a User-Agent, most telling first; others are their first product name.
-_AGENTS: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE), name)
-    for pattern, name in (
-        (r"\bclaude-cli/|\bclaude-code\b", "Claude Code"),
-        (r"\bcodex[_-]", "Codex"),
-        (r"\bopencode/", "opencode"),
-        (r"\bcursor/", "Cursor"),
-        (r"\baider/", "Aider"),
-        (r"\blitellm/", "LiteLLM"),
-        (r"\blangchain", "LangChain"),
-        (r"^(?:async)?openai/python", "OpenAI Python"),
-        (r"^openai/js", "OpenAI JavaScript"),
-        (r"^(?:async)?anthropic/python", "Anthropic Python"),
-        (r"^anthropic/js", "Anthropic JavaScript"),
-        (r"^mozilla/", "Browser"),
-    )
+_OPEN_WEBUI: Final = (
+    b"x-openwebui-user-email",
+    b"x-openwebui-user-id",
+    b"x-openwebui-user-name",
 )
-_PRODUCT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
+"""What Open WebUI says of its user, most telling first; URL-encoded where it has to be."""
+_USER_IN_METADATA: Final = ((b"x-portkey-metadata", "_user"), (b"cf-aig-metadata", "user"))
+"""Headers that are JSON, and the member of it that names the user."""
+_APP: Final = (b"x-outlay-app", b"x-openrouter-title", b"x-title", b"helicone-property-app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +48,37 @@ def read_caller(headers: Headers) -> Caller:
     """The claims in the headers of a request."""
     groups = _text(headers, b"x-outlay-groups")
     return Caller(
-        user=_first(headers, _USER),
-        app=_first(headers, _APP) or _site(headers) or _family(_text(headers, b"user-agent")),
+        user=_user(headers),
+        app=_first(headers, _APP) or _site(headers) or _program(headers),
         groups=tuple(part.strip() for part in groups.split(",") if part.strip()),
     )
+
+
+def _user(headers: Headers) -> str:
+    if claim := _first(headers, _USER):
+        return end_user_of(claim)
+    if claim := _first(headers, _OPEN_WEBUI):
+        return text_of(unquote(claim))
+    for name, member in _USER_IN_METADATA:
+        if name in headers and (claim := _member(headers[name], member)):
+            return claim
+    return ""
+
+
+def _program(headers: Headers) -> str:
+    """What has sent the request; Open WebUI's agent is that of its HTTP library."""
+    if b"x-openwebui-user-id" in headers:
+        return "Open WebUI"
+    return app_of_agent(_text(headers, b"user-agent"))
+
+
+def _member(text: bytes, name: str) -> str:
+    """A member of a JSON object, as a claim of whose request it is."""
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return end_user_of(found.get(name)) if isinstance(found, dict) else ""
 
 
 def _first(headers: Headers, names: tuple[bytes, ...]) -> str:
@@ -90,12 +107,3 @@ def _site(headers: Headers) -> str:
         return (urlsplit(value).hostname or "").removeprefix("www.")
     except ValueError:
         return ""
-
-
-@lru_cache(maxsize=4096)
-def _family(agent: str) -> str:
-    for pattern, name in _AGENTS:
-        if pattern.search(agent):
-            return name
-    product = _PRODUCT.match(agent)
-    return product[0].strip() if product else ""

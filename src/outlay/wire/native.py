@@ -16,11 +16,12 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource
 from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.money import render_usd
+from outlay.domain.provider import provider_called
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import from_us, to_us
 from outlay.wire.bodies import MAX_EVENTS, Objects
-from outlay.wire.values import pusd_of
+from outlay.wire.values import is_streamed, pusd_of
 
 MAX_GROUPS: Final = 100
 """Most groups that an event may name."""
@@ -66,7 +67,8 @@ class NativeEvent(
     reported_cost: Decimal | None = None
     price_context: dict[Name, Label] = {}
     groups: Annotated[list[Name], Meta(max_length=MAX_GROUPS)] = []
-    is_stream: bool = False
+    is_stream: bool | msgspec.UnsetType = msgspec.UNSET
+    """When left out, an event with a time to the first token was streamed."""
     http_status: Annotated[int, Meta(ge=100, le=599)] | None = None
     error_code: Label = ""
     response_id: Label = ""
@@ -109,18 +111,8 @@ def parse_events(body: bytes, source: str = "native") -> list[UsageReport]:
 
 
 def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
-    provider, mapping = event.provider, event.model
-    if not provider:
-        provider, slash, _ = mapping.partition("/")
-        if not slash or not provider:
-            raise Invalid(
-                f"$[{position}].model: {mapping!r} does not say its provider; write it as "
-                "openai/gpt-5.5 or add the field provider",
-                code="invalid-event",
-                field=f"$[{position}].model",
-            )
-    elif "/" not in mapping:
-        mapping = f"{provider}/{mapping}"
+    provider, mapping = _route(event, position)
+    first_token_us = _microseconds(event.time_to_first_token_ms)
     return UsageReport(
         event_id=event.event_id,
         event_time_us=to_us(event.event_time),
@@ -136,11 +128,13 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         status=event.status,
         usage_source=event.usage_source,
         duration_us=_microseconds(event.duration_ms),
-        time_to_first_token_us=_microseconds(event.time_to_first_token_ms),
+        time_to_first_token_us=first_token_us,
         reported_cost_pusd=_pusd(event.reported_cost, position),
         price_context=event.price_context,
         groups=tuple(event.groups),
-        is_stream=event.is_stream,
+        is_stream=is_streamed(
+            None if event.is_stream is msgspec.UNSET else event.is_stream, first_token_us
+        ),
         http_status=event.http_status,
         error_code=event.error_code,
         response_id=event.response_id,
@@ -148,6 +142,22 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         names=event.names,
         source=source,
     )
+
+
+def _route(event: NativeEvent, position: int) -> tuple[str, str]:
+    """Provider and mapping. The provider goes by its one name; the model stands as it is called."""
+    prefix, slash, rest = event.model.partition("/")
+    provider = provider_called(event.provider or (prefix if slash else ""))
+    if not provider:
+        raise Invalid(
+            f"$[{position}].model: {event.model!r} does not say its provider; write it as "
+            "openai/gpt-5.5 or add the field provider",
+            code="invalid-event",
+            field=f"$[{position}].model",
+        )
+    if slash and provider_called(prefix) != provider:
+        return provider, event.model  # another's model, as resellers name it
+    return provider, f"{provider}/{rest if slash else event.model}"
 
 
 def render_events(reports: Sequence[UsageReport]) -> bytes:
@@ -177,7 +187,11 @@ def _event(report: UsageReport) -> NativeEvent:
         reported_cost=None if cost is None else Decimal(render_usd(cost)),
         price_context=dict(report.price_context),
         groups=list(report.groups),
-        is_stream=report.is_stream,
+        is_stream=(
+            msgspec.UNSET
+            if report.is_stream == is_streamed(None, report.time_to_first_token_us)
+            else report.is_stream
+        ),
         http_status=report.http_status,
         error_code=report.error_code,
         response_id=report.response_id,

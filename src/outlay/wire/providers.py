@@ -1,49 +1,10 @@
-"""One name for each provider, whatever other gateways and SDKs call it.
-
-Sources: LiteLLM's `custom_llm_provider` values, OpenTelemetry's `gen_ai.provider.name` and
-`gen_ai.system`, the names that Langfuse, Helicone and OpenRouter export.
-"""
+"""The route of a model that somebody names: its provider, and the two together."""
 
 from typing import Final
 
-UNKNOWN: Final = "unknown"
+from outlay.domain.provider import provider_called
 
-_NAMES: Final = {
-    "amazon": "aws",
-    "amazon_bedrock": "aws",
-    "aws.bedrock": "aws",
-    "az.ai.inference": "azure",
-    "az.ai.openai": "azure",
-    "azure.ai.inference": "azure",
-    "azure.ai.openai": "azure",
-    "azure_ai": "azure",
-    "azure_openai": "azure",
-    "azure_text": "azure",
-    "bedrock": "aws",
-    "bedrock_converse": "aws",
-    "cohere_chat": "cohere",
-    "fireworks_ai": "fireworks",
-    "gcp.gemini": "google",
-    "gcp.gen_ai": "google",
-    "gcp.vertex_ai": "google",
-    "gemini": "google",
-    "google_ai_studio": "google",
-    "google_genai": "google",
-    "ibm.watsonx.ai": "watsonx",
-    "mistral_ai": "mistral",
-    "mistralai": "mistral",
-    "moonshot": "moonshotai",
-    "moonshot_ai": "moonshotai",
-    "text-completion-openai": "openai",
-    "together_ai": "together",
-    "togetherai": "together",
-    "vertex_ai": "google",
-    "vertex_ai_beta": "google",
-    "vertexai": "google",
-    "voyage": "voyageai",
-    "x_ai": "x-ai",
-    "xai": "x-ai",
-}
+UNKNOWN: Final = "unknown"
 
 _FAMILIES: Final = (
     ("gpt-", "openai"),
@@ -59,12 +20,6 @@ _FAMILIES: Final = (
     ("grok-", "x-ai"),
     ("command-", "cohere"),
 )
-
-
-def provider_called(name: str) -> str:
-    """The provider that a foreign name means; an unknown name in lower case."""
-    plain = name.strip().lower().replace(" ", "_")
-    return _NAMES.get(plain, plain)
 
 
 def route_of(provider: str, model: str) -> tuple[str, str]:

@@ -71,6 +71,11 @@ def elapsed_us(start_us: int | None, end_us: int | None) -> int | None:
     return end_us - start_us
 
 
+def is_streamed(told: bool | None, first_token_us: int | None) -> bool:
+    """Whether an answer was streamed; where nobody told, a time to the first token says so."""
+    return first_token_us is not None if told is None else told
+
+
 def first_of(fields: Mapping[str, Any], *names: str) -> Any:
     """The first value that is there and not empty, None when there is none."""
     for name in names:

@@ -125,6 +125,7 @@ def test_litellm_s_spend_logs_in_every_form(tmp_path: Path, form: str) -> None:
         usage_source=report.usage_source,
         duration_us=2_500_000,
         time_to_first_token_us=250_000,
+        is_stream=True,
         reported_cost_pusd=5_196_000_000,
         source="import:litellm-spend-logs",
         names={"team-1": "Growth", "hash-1": "search-prod"},

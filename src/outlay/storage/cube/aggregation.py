@@ -16,6 +16,7 @@ Key = tuple[Any, ...]
 _TIME = COLUMN["event_time_us"]
 _DURATION = COLUMN["duration_us"]
 _FIRST_TOKEN = COLUMN["time_to_first_token_us"]
+_IS_STREAM = COLUMN["is_stream"]
 _STATUS = COLUMN["status"]
 _USAGE_SOURCE = COLUMN["usage_source"]
 _COST_SOURCE = COLUMN["cost_source"]
@@ -83,7 +84,7 @@ def _measures_of(row: EventRow) -> tuple[int, ...]:
     status = row[_STATUS]
     usage_source = row[_USAGE_SOURCE]
     duration = row[_DURATION]
-    first_token = row[_FIRST_TOKEN]
+    first_token = row[_FIRST_TOKEN] if row[_IS_STREAM] else None
     return (
         1,
         *_counts_of(row),

@@ -78,6 +78,7 @@ def _from_row(row: UpstreamRow) -> StoredUpstream:
         provider=row.provider,
         base_url=row.base_url,
         hint=row.hint,
+        created_at_us=row.created_at_us,
     )
     return StoredUpstream(upstream, row.sealed_secret)
 
@@ -125,6 +126,7 @@ def list_model_mappings(session: ReadSession, organization_id: str) -> list[Mode
             name=row.name,
             upstream_id=row.upstream_id,
             model=row.model,
+            created_at_us=row.created_at_us,
         )
         for row in rows
     ]

@@ -118,7 +118,7 @@ def _render(entry: LoggedEvent, labels: Labels) -> Json:
         "costSource": event.cost_source.value,
         "usageSource": event.usage_source.value,
         "latencyMs": in_ms(event.duration_us),
-        "timeToFirstTokenMs": in_ms(event.time_to_first_token_us),
+        "timeToFirstTokenMs": in_ms(event.first_token_us),
         "isStream": bool(event.is_stream),
         "recordedAt": render_instant(from_us(entry.recorded_at_us)),
     }

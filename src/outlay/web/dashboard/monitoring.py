@@ -45,6 +45,7 @@ from outlay.web.dashboard.sorting import (
 from outlay.web.dashboard.usage_pages import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON
+from outlay.web.http.refusals import refused_calls
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
@@ -123,6 +124,10 @@ def get_dashboard(
         doubts=_doubts(total),
         event_count=format_exact_count(services.ledger.last_seq),
         pending=format_exact_count(freshness.pending_events),
+        refused=[
+            (reason.label, format_exact_count(count))
+            for reason, count in refused_calls(request).items()
+        ],
         **context,
         **frame,
     )

@@ -19,7 +19,11 @@ PROVIDERS: Final = {
     **{
         f"p{round(quantile * 100)}": Column(f"p{round(quantile * 100)}") for quantile in PERCENTILES
     },
-    "timeToFirstToken": Column("First token"),
+    "timeToFirstToken": Column(
+        "First token",
+        note="Average of streamed answers: until the first event with content. Streams recorded "
+        "before this was measured count until their first bytes.",
+    ),
 }
 """What the table of providers is sorted by."""
 

@@ -23,6 +23,8 @@ class Column:
 
     title: str
     is_number: bool = True
+    note: str = ""
+    """What has to be known of its numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Head:
 
     title: str
     is_number: bool
+    note: str
     sort_url: str
     state: str
     """As `aria-sort` has it."""
@@ -84,6 +87,7 @@ def heads_of(
             Head(
                 title=column.title,
                 is_number=column.is_number,
+                note=column.note,
                 sort_url=url,
                 state=state if is_this else "none",
             )

@@ -5,21 +5,29 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from outlay.domain.errors import OutlayError
+from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.domain.result import Reconciliation
 from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
 from outlay.web.http.connections import Connections
-from outlay.web.http.errors import status_of
+from outlay.web.http.refusals import Reason, Refusals
+from outlay.web.proxy.answers import Told, put, tell_error
 from outlay.web.proxy.credentials import credential_of
-from outlay.web.proxy.dialects import ANTHROPIC, OPENAI
-from outlay.web.proxy.endpoints import ENDPOINTS, Endpoint
+from outlay.web.proxy.dialects import ANTHROPIC, OPENAI, Dialect
+from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.web.proxy.forward import Forwarder
-from outlay.web.proxy.headers import error_headers, refusal_headers
 from outlay.web.proxy.hops import Hops
 from outlay.web.proxy.metrics import CONTENT_TYPE, Metrics
 from outlay.web.proxy.metrics_exchange import MetricsExchange
 from outlay.web.proxy.models import ModelList, render_models
+from outlay.web.proxy.strays import (
+    MODELS,
+    dialect_of,
+    is_websocket,
+    tell_method,
+    tell_stray,
+    tell_upgrade,
+)
 from outlay.web.proxy.upstream import UpstreamClient
 
 _Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -31,12 +39,13 @@ JSON: Final = "application/json"
 class Proxy:
     """Everything under the paths of `handlers`. Started and closed in one event loop."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, refusals: Refusals) -> None:
         self._services = services
+        self._refusals = refusals
         self._exchange = MetricsExchange(
             services.settings, services.clock, lambda: self._metrics.snapshot()
         )
-        self._metrics = Metrics(self._exchange.others)
+        self._metrics = Metrics(self._exchange.others, refusals.counts)
         self._metrics.add_gauge(
             "outlay_ledger_lag_events",
             "Events on record that are not in answers yet.",
@@ -83,7 +92,7 @@ class Proxy:
         self._is_closing = False
         self.handlers: Mapping[str, _Handler] = {
             **dict.fromkeys(ENDPOINTS, self._relay),
-            "/v1/models": self._list_models,
+            MODELS: self._list_models,
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._render_metrics,
@@ -125,6 +134,7 @@ class Proxy:
             hops=self._hops,
             settings=settings,
             metrics=self._metrics,
+            refusals=self._refusals,
         )
         self._models = ModelList(self._services.router, upstreams)
 
@@ -142,7 +152,7 @@ class Proxy:
         if self._forwarder is None:
             raise RuntimeError("the gateway has not been started")
         if scope["method"] != "POST":
-            await _refuse_method(endpoint, scope, send)
+            await self._refuse_method(endpoint.dialect, scope, send)
             return
         await self._forwarder.serve(endpoint, scope, receive, send)
 
@@ -151,17 +161,37 @@ class Proxy:
         dialect = ANTHROPIC if b"anthropic-version" in headers else OPENAI
         if self._models is None:
             raise RuntimeError("the gateway has not been started")
+        credential = credential_of(headers, scope["query_string"])
         try:
-            api_key = await self._services.api_keys.authenticate(credential_of(headers))
+            api_key = await self._services.api_keys.authenticate(credential)
             await self._services.gateway.prepare(api_key)
             hops = self._hops.onward(headers)
         except OutlayError as error:
-            status = status_of(error)
-            body = dialect.error(status, error.code, error.message)
-            await _put(send, status, refusal_headers(error, "", len(body)), body)
+            if isinstance(error, Unauthenticated):
+                self._refusals.note_credential(credential, scope)
+            await put(send, tell_error(dialect, error))
             return
-        names = await self._models.names(api_key, hops)
-        await _answer(send, 200, render_models(names, is_anthropic=dialect is ANTHROPIC), JSON)
+        models = await self._models.models(api_key, hops)
+        await _answer(send, 200, render_models(models, is_anthropic=dialect is ANTHROPIC), JSON)
+
+    async def refuse_stray(self, scope: Scope, send: Send) -> None:
+        """Answer a call to a path that is not relayed."""
+        headers = dict(reversed(scope["headers"]))
+        if is_websocket(headers):
+            await self._refuse_method(dialect_of(scope["path"], headers), scope, send)
+            return
+        self._refusals.note(Reason.UNKNOWN_PATH, scope)
+        await put(send, tell_stray(scope, headers))
+
+    async def _refuse_method(self, dialect: Dialect, scope: Scope, send: Send) -> None:
+        headers = dict(reversed(scope["headers"]))
+        self._refusals.note(Reason.WRONG_METHOD, scope)
+        is_handshake = is_websocket(headers)
+        await put(send, (tell_upgrade if is_handshake else tell_method)(dialect, scope["path"]))
+
+    def refused(self) -> Mapping[str, int]:
+        """Calls that were refused since the start, by reason, on this machine."""
+        return self._metrics.refused()
 
     async def _healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The process answers."""
@@ -189,34 +219,10 @@ class Proxy:
         await _answer(send, 200, self._metrics.render(), CONTENT_TYPE)
 
 
-async def _refuse_method(endpoint: Endpoint, scope: Scope, send: Send) -> None:
-    """Say that requests are posted; to a WebSocket handshake, that HTTP is spoken here.
-
-    Clients that try a WebSocket first, as Codex does, go on with HTTP after a 426 (RFC 9110,
-    section 15.5.22) and try again after anything else.
-    """
-    is_websocket = any(
-        name == b"upgrade" and value.lower() == b"websocket" for name, value in scope["headers"]
-    )
-    if is_websocket:
-        status, code, more = 426, "upgrade-required", (b"upgrade", b"HTTP/1.1")
-        message = f"{scope['path']} is not served over WebSockets; send a POST request"
-    else:
-        status, code, more = 405, "method-not-allowed", (b"allow", b"POST")
-        message = f"{scope['path']} takes POST requests"
-    body = endpoint.dialect.error(status, code, message)
-    await _put(send, status, [*error_headers("", len(body)), more], body)
-
-
 async def _answer(send: Send, status: int, body: bytes, content_type: str) -> None:
     headers = [
         (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
-    await _put(send, status, headers, body)
-
-
-async def _put(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await put(send, Told(status, headers, body))

@@ -1,15 +1,36 @@
 """Credentials: where clients show theirs, and where upstreams expect ours."""
 
+from typing import Final
+from urllib.parse import parse_qsl, unquote_plus
+
 from outlay.services.routing import Route
 from outlay.web.proxy.dialects import ANTHROPIC, Dialect
 from outlay.wire.caller import Headers
 
+_HEADERS: Final = (b"x-api-key", b"api-key", b"x-goog-api-key")
+"""Where clients of Anthropic, Azure and Google show a key."""
+_PARAMETER: Final = "key"
+"""Where clients of Google show one in the query."""
 
-def credential_of(headers: Headers) -> str | None:
-    """The API key that a client shows: as a bearer token, or in `x-api-key` as Anthropic's do."""
+
+def credential_of(headers: Headers, query: bytes) -> str | None:
+    """The API key that a client shows: as a bearer token, or where its own provider wants it."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    shown = token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
-    return shown.decode("latin-1") or None
+    shown = token.strip() if scheme.lower() == b"bearer" else b""
+    for name in _HEADERS:
+        shown = shown or headers.get(name, b"")
+    if shown:
+        return shown.decode("latin-1")
+    return dict(parse_qsl(query.decode("latin-1"))).get(_PARAMETER) if query else None
+
+
+def without_credential(query: bytes) -> str:
+    """A query as the upstream is to have it: all but the key, otherwise untouched."""
+    text = query.decode("latin-1")
+    if not text:
+        return ""
+    parts = text.split("&")
+    return "&".join(part for part in parts if unquote_plus(part.partition("=")[0]) != _PARAMETER)
 
 
 def secret_header(route: Route, dialect: Dialect) -> tuple[str, str] | None:

@@ -12,6 +12,8 @@ class Dialect:
     """How one provider's clients are told what went wrong."""
 
     name: str
+    id_header: bytes
+    """Where its clients look for the id of an answer."""
     render: Callable[[int, str, str, str], dict[str, Any]]
 
     def error(self, status: int, code: str, message: str, request_id: str = "") -> bytes:
@@ -43,5 +45,14 @@ def _anthropic(status: int, code: str, message: str, request_id: str) -> dict[st
     return {"type": "error", "error": error, "request_id": request_id}
 
 
-OPENAI: Final = Dialect("openai", _openai)
-ANTHROPIC: Final = Dialect("anthropic", _anthropic)
+def _google(status: int, code: str, message: str, _: str) -> dict[str, Any]:
+    kind = {401: "UNAUTHENTICATED", 404: "NOT_FOUND"}.get(status, "INVALID_ARGUMENT")
+    reason = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": code}
+    error = {"code": status, "message": message, "status": kind, "details": [reason]}
+    return {"error": error}
+
+
+OPENAI: Final = Dialect("openai", b"x-request-id", _openai)
+ANTHROPIC: Final = Dialect("anthropic", b"request-id", _anthropic)
+GOOGLE: Final = Dialect("google", b"x-request-id", _google)
+"""Of an API that is not relayed: its clients are told so in their own words."""

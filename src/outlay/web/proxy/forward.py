@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from outlay.domain.errors import Invalid, OutlayError, Unavailable
+from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
 from outlay.domain.event import Status, status_of_code
 from outlay.services.api_keys import ApiKeys
 from outlay.services.gateway import Ending, Exchange, Gateway
@@ -20,16 +20,12 @@ from outlay.services.routing import Route
 from outlay.settings import ProxySettings
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
+from outlay.web.http.refusals import Refusals
+from outlay.web.proxy.answers import tell, tell_error
 from outlay.web.proxy.client import Client, ClientGone
-from outlay.web.proxy.credentials import credential_of, secret_header
+from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
 from outlay.web.proxy.endpoints import Endpoint
-from outlay.web.proxy.headers import (
-    error_headers,
-    listed_by,
-    refusal_headers,
-    request_headers,
-    response_headers,
-)
+from outlay.web.proxy.headers import listed_by, request_headers, response_headers
 from outlay.web.proxy.hops import Hops
 from outlay.web.proxy.metrics import Metrics
 from outlay.web.proxy.patience import OutOfPatience, Patience, Sweeper
@@ -64,6 +60,7 @@ class Forwarder:
         hops: Hops,
         settings: ProxySettings,
         metrics: Metrics,
+        refusals: Refusals,
     ) -> None:
         self.api_keys = api_keys
         self.gateway = gateway
@@ -71,6 +68,7 @@ class Forwarder:
         self.hops = hops
         self.settings = settings
         self.metrics = metrics
+        self.refusals = refusals
         self.sweeper = Sweeper()
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +106,10 @@ class _Relay:
         self._answer: Answer | None = None
         self._status: int | None = None
         """What the client has been sent, once it has."""
+        self._arrived: float | None = None
+        """When the last bytes of the answer came."""
         self._first_token: float | None = None
+        """When the first event with content did."""
         self._drains_until: float | None = None
         """When reading on without the client ends; None while it is there."""
         self._drained_bytes = 0
@@ -116,10 +117,13 @@ class _Relay:
     async def run(self) -> None:
         """Serve the request to its end."""
         headers = dict(reversed(self._scope["headers"]))
+        credential = credential_of(headers, self._scope["query_string"])
         try:
-            api_key = await self._forwarder.api_keys.authenticate(credential_of(headers))
+            api_key = await self._forwarder.api_keys.authenticate(credential)
             await self._gateway.prepare(api_key)
         except OutlayError as error:
+            if isinstance(error, Unauthenticated):
+                self._forwarder.refusals.note_credential(credential, self._scope)
             await self._refuse(error)
             return
         exchange = self._gateway.begin(
@@ -179,24 +183,22 @@ class _Relay:
 
     async def _refuse(self, error: OutlayError, request_id: str = "") -> None:
         """Answer with an error of our own."""
-        status = status_of(error)
-        body = self._endpoint.dialect.error(status, error.code, error.message, request_id)
-        await self._put(status, refusal_headers(error, request_id, len(body)), body, more=False)
+        status, headers, body = tell_error(self._endpoint.dialect, error, request_id)
+        await self._put(status, headers, body, more=False)
 
     async def _say(
         self, status: int, code: str, message: str, request_id: str, *, is_final: bool = False
     ) -> None:
         """Answer with an error in the client's dialect."""
-        body = self._endpoint.dialect.error(status, code, message, request_id)
-        headers = error_headers(request_id, len(body), is_final=is_final)
-        await self._put(status, headers, body, more=False)
+        told = tell(self._endpoint.dialect, status, code, message, request_id, is_final=is_final)
+        await self._put(*told, more=False)
 
     # Sending on and passing back
 
     async def _relay(
         self, exchange: Exchange, call: Call, route: Route, headers: Headers, hops: str
     ) -> None:
-        query = self._scope["query_string"].decode("latin-1")
+        query = without_credential(self._scope["query_string"])
         connection = headers.get(b"connection")
         response: UpstreamResponse | None = None
         try:
@@ -227,10 +229,13 @@ class _Relay:
         reader = self._endpoint.reader(response.content_type, response.content_encoding, call)
         self._answer = answer = reader.answer
         is_stream = isinstance(reader, StreamReader)
+        is_timed = is_stream and response.status < 400
         headers = response_headers(response.headers, exchange.request_id, has_length=not is_stream)
         held = b""
         while chunk := await self._next(response):
             passed = reader.feed(chunk)
+            if is_timed and answer.has_content and self._first_token is None:
+                self._first_token = self._arrived
             if not is_stream:
                 held, passed = passed, held
             elif answer.is_complete:
@@ -238,6 +243,8 @@ class _Relay:
             if passed and self._is_there():
                 await self._put(response.status, headers, passed)
         rest = reader.finish()
+        if is_timed and answer.has_content and self._first_token is None:
+            self._first_token = self._arrived
         await self._finish(exchange, self._outcome(response, reader))
         if not self._client.is_gone:
             await self._put(response.status, headers, rest if is_stream else held, more=False)
@@ -245,9 +252,7 @@ class _Relay:
     async def _next(self, response: UpstreamResponse) -> bytes:
         """The next bytes of the answer; raises UpstreamFailure when waiting for more is over."""
         chunk = await self._from_upstream(response.read(), self._settings.idle_seconds)
-        now = time.monotonic()
-        if self._first_token is None:
-            self._first_token = now
+        self._arrived = now = time.monotonic()
         if self._drains_until is not None:
             self._drained_bytes += len(chunk)
             if now > self._drains_until or self._drained_bytes > self._settings.drain_bytes:
@@ -335,7 +340,7 @@ class _Relay:
         """Put the outcome on record, once."""
         if exchange.is_settled:
             return
-        if self._first_token is not None:
+        if self._arrived is not None:
             added = time.monotonic() - self._started - self._waited
             self._metrics.note_times(exchange.operation, self._waited, added)
         self._metrics.note_end(exchange.operation, ending.status)

@@ -76,8 +76,10 @@ _NOT_TO_UPSTREAM_PREFIXES: Final = (
     b"x-forwarded-",
     b"x-litellm-",
     b"x-nf-",
+    b"x-openwebui-",
     b"x-original-",
     b"x-outlay-",
+    b"x-portkey-",
     b"x-vercel-",
 )
 

@@ -7,6 +7,7 @@ is asked only when somebody looks.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -83,14 +84,24 @@ class Snapshot(msgspec.Struct, frozen=True):
     upstream: dict[str, TimesSnapshot]
     added: dict[str, TimesSnapshot]
     gauges: dict[str, int]
+    refused: dict[str, int] = {}
+    """Calls that never became requests, by reason."""
 
 
 class Metrics(Collector):
     """Counters, gauges and histograms of one process, and of those that serve beside it."""
 
-    def __init__(self, others: Callable[[], Sequence[Snapshot]] = tuple) -> None:
-        """`others` gives what the processes beside this one have counted."""
+    def __init__(
+        self,
+        others: Callable[[], Sequence[Snapshot]] = tuple,
+        refused: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """`others` gives what the processes beside this one have counted.
+
+        `refused` are the calls that never became requests, by reason, as somebody counts them.
+        """
         self._others = others
+        self._refused = refused
         self.in_flight = 0
         """Requests let through and not ended."""
         self.draining = 0
@@ -137,7 +148,12 @@ class Metrics(Collector):
             {name: times.snapshot() for name, times in list(self._upstream.items())},
             {name: times.snapshot() for name, times in list(self._added.items())},
             {gauge.name: gauge.read() for gauge in self._gauges},
+            dict(self._refused),
         )
+
+    def refused(self) -> Mapping[str, int]:
+        """Calls that never became requests, by reason, the other processes' added."""
+        return _refused_in([self.snapshot(), *self._others()])
 
     @override
     def collect(self) -> Iterator[Metric]:
@@ -153,6 +169,14 @@ class Metrics(Collector):
         for key, count in counts.items():
             ended.add_metric(key, count)
         yield ended
+        refused = CounterMetricFamily(
+            "outlay_calls_refused",
+            "Calls without a good key, or to a path or by a method that there is none of.",
+            labels=("reason",),
+        )
+        for reason, count in _refused_in(snapshots).items():
+            refused.add_metric((reason,), count)
+        yield refused
         yield _histogram(
             "outlay_upstream_seconds",
             "Time spent waiting for upstreams.",
@@ -172,6 +196,13 @@ class Metrics(Collector):
     def render(self) -> bytes:
         """The present values in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _refused_in(snapshots: Iterable[Snapshot]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for snapshot in snapshots:
+        total.update(snapshot.refused)
+    return total
 
 
 def _histogram(

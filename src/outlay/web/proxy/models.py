@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -9,14 +11,29 @@ import orjson
 
 from outlay.domain.organization import ApiKey
 from outlay.domain.upstream import Upstream
+from outlay.kit.clock import MICROSECONDS, from_us
 from outlay.services.routing import Router
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure
+from outlay.wire.answer import Fields, text_of
+from outlay.wire.values import time_us_of
 
 FRESH_SECONDS: Final = 300.0
 ANSWER_SECONDS: Final = 10.0
 MAX_LIST_BYTES: Final = 4 * 1024 * 1024
 
 _decode: Final = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model that can be asked for."""
+
+    name: str
+    provider: str
+    created_at_us: int
+    """As its provider says; else since when its upstream, or its name, has been set up here."""
+    display_name: str = ""
+    capabilities: Mapping[str, bool] = field(default_factory=dict)
 
 
 class ModelList:
@@ -29,21 +46,29 @@ class ModelList:
     def __init__(self, router: Router, upstreams: UpstreamClient) -> None:
         self._router = router
         self._upstreams = upstreams
-        self._known: dict[str, tuple[float, list[str]]] = {}
+        self._known: dict[str, tuple[float, list[Model]]] = {}
 
-    async def names(self, api_key: ApiKey, hops: str) -> list[str]:
-        """Every name that a request of the key may use; `hops` is the way that it came."""
+    async def models(self, api_key: ApiKey, hops: str) -> list[Model]:
+        """Everything that a request of the key may ask for; `hops` is the way that it came."""
         configured = self._router.upstreams(api_key.organization_id)
         lists = await asyncio.gather(
             *(self._of(entry, secret, hops) for entry, secret in configured)
         )
-        names = self._router.mapping_names(api_key.organization_id)
-        for (upstream, _), models in zip(configured, lists, strict=True):
-            names += [f"{upstream.name}/{model}" for model in models]
-        return names
+        providers = {upstream.upstream_id: upstream.provider for upstream, _ in configured}
+        found = [
+            Model(
+                name=mapping.name,
+                provider=providers.get(mapping.upstream_id, ""),
+                created_at_us=mapping.created_at_us,
+            )
+            for mapping in self._router.mappings(api_key.organization_id)
+        ]
+        for models in lists:
+            found += models
+        return found
 
-    async def _of(self, upstream: Upstream, secret: str, hops: str) -> list[str]:
-        key = upstream.place
+    async def _of(self, upstream: Upstream, secret: str, hops: str) -> list[Model]:
+        key = f"{upstream.name}|{upstream.place}"
         found = self._known.get(key)
         if found and found[0] > time.monotonic() - FRESH_SECONDS:
             return found[1]
@@ -65,7 +90,7 @@ class ModelList:
         self._known[key] = (time.monotonic(), models)
         return models
 
-    async def _ask(self, upstream: Upstream, headers: dict[str, str], hops: str) -> list[str]:
+    async def _ask(self, upstream: Upstream, headers: dict[str, str], hops: str) -> list[Model]:
         response = await self._upstreams.send(
             f"{upstream.base_url}/models", headers, None, hops=hops
         )
@@ -79,27 +104,61 @@ class ModelList:
             response.close()
         try:
             listed = _decode(body)["data"] if response.status == 200 else []
-            return [str(model["id"]) for model in listed]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
+            return [_listed(upstream, model) for model in listed]
+        except (
+            msgspec.DecodeError,
+            UnicodeDecodeError,
+            RecursionError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ):
             return []
 
 
-def render_models(names: list[str], *, is_anthropic: bool) -> bytes:
-    """The list in the shape that OpenAI's or Anthropic's clients read."""
+def _listed(upstream: Upstream, entry: Fields) -> Model:
+    """A model as an upstream lists it; raises KeyError or TypeError for what is none."""
+    capabilities = entry.get("capabilities")
+    return Model(
+        name=f"{upstream.name}/{entry['id']}",
+        provider=upstream.provider,
+        created_at_us=time_us_of(entry.get("created_at") or entry.get("created"))
+        or upstream.created_at_us,
+        display_name=text_of(entry.get("display_name")),
+        capabilities={
+            name: value
+            for name, value in (capabilities if isinstance(capabilities, dict) else {}).items()
+            if isinstance(value, bool)
+        },
+    )
+
+
+def render_models(models: Sequence[Model], *, is_anthropic: bool) -> bytes:
+    """The list in the shape that OpenAI's or Anthropic's clients read.
+
+    Mistral's client reads OpenAI's shape, and wants `type` and `capabilities` in it.
+    """
     if not is_anthropic:
         data: list[dict[str, Any]] = [
-            {"id": name, "object": "model", "created": 0, "owned_by": name.partition("/")[0]}
-            for name in names
+            {
+                "id": model.name,
+                "object": "model",
+                "created": model.created_at_us // MICROSECONDS,
+                "owned_by": model.provider,
+                "type": "base",
+                "capabilities": model.capabilities,
+            }
+            for model in models
         ]
         return orjson.dumps({"object": "list", "data": data})
     data = [
         {
             "type": "model",
-            "id": name,
-            "display_name": name,
-            "created_at": "1970-01-01T00:00:00Z",
+            "id": model.name,
+            "display_name": model.display_name or model.name,
+            "created_at": f"{from_us(model.created_at_us):%Y-%m-%dT%H:%M:%SZ}",
         }
-        for name in names
+        for model in models
     ]
-    ends = {"first_id": names[0], "last_id": names[-1]} if names else {}
+    ends = {"first_id": models[0].name, "last_id": models[-1].name} if models else {}
     return orjson.dumps({"data": data, "has_more": False, **ends})

@@ -10,6 +10,9 @@ from typing import Final
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.wire.answer import Answer, Fields, Format, count_of, list_of, object_of, part_of
 
+_EMPTY_BLOCKS: Final = frozenset({"text", "thinking", None})
+"""Blocks that start before anything of them is there; a tool's call starts with its name."""
+
 
 def parse_usage(usage: Fields) -> TokenUsage | None:
     """The counts of a `usage` object; None when its counts are unusable."""
@@ -53,6 +56,9 @@ def _read_event(answer: Answer, fields: Fields) -> None:
             message = object_of(fields, "message")
             answer.note_head(message)
             answer.usage_so_far = _note_counters(answer, message.get("usage"))
+        case "content_block_start":
+            kind = object_of(fields, "content_block").get("type")
+            answer.has_content = answer.has_content or kind not in _EMPTY_BLOCKS
         case "content_block_delta":
             delta = object_of(fields, "delta")
             for name in ("text", "thinking", "partial_json"):

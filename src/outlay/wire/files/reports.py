@@ -12,6 +12,7 @@ from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.wire.answer import text_of, tier_context
+from outlay.wire.end_users import end_user_of
 from outlay.wire.files.columns import (
     Getter,
     Row,
@@ -26,7 +27,7 @@ from outlay.wire.files.columns import (
 from outlay.wire.files.mapping import Columns, FileMapping
 from outlay.wire.langfuse import usage_of_details
 from outlay.wire.providers import route_of
-from outlay.wire.values import elapsed_us, pusd_of, time_us_of
+from outlay.wire.values import elapsed_us, is_streamed, pusd_of, time_us_of
 
 MAX_REQUESTS: Final = 1_000_000
 """Most requests that one row may stand for."""
@@ -87,6 +88,7 @@ class ReportReader:
         status, code = self._status(row)
         usage = self._usage(row, is_ok=status is Status.OK)
         cost = self._cost(row)
+        streamed = self._value(row, "stream")
         names: dict[str, str] = {}
         project = self._called(row, "project", names)
         duration_us, first_token_us = self._timing(row, time_us - self._assumed.shift_us)
@@ -100,7 +102,7 @@ class ReportReader:
             api_key_id=self._called(row, "api_key", names),
             user_id=self._called(row, "user", names),
             groups=self._texts(row, "groups"),
-            end_user=self._text(row, "end_user"),
+            end_user=end_user_of(self._words(row, "end_user")),
             app=self._app(row),
             operation=self._operation(row),
             status=status,
@@ -108,7 +110,7 @@ class ReportReader:
             duration_us=duration_us,
             time_to_first_token_us=first_token_us,
             reported_cost_pusd=cost,
-            is_stream=is_true(self._value(row, "stream")),
+            is_stream=is_streamed(None if streamed is None else is_true(streamed), first_token_us),
             http_status=code,
             error_code="" if status is Status.OK else self._text(row, "error"),
             response_id=self._text(row, "response_id"),
@@ -127,8 +129,11 @@ class ReportReader:
         return self._mapping.defaults.get(name) if value is None else value
 
     def _text(self, row: Row, name: str) -> str:
+        return text_of(self._words(row, name))
+
+    def _words(self, row: Row, name: str) -> str:
         value = self._value(row, name)
-        return text_of(value if isinstance(value, str) else "" if value is None else str(value))
+        return value if isinstance(value, str) else "" if value is None else str(value)
 
     def _texts(self, row: Row, name: str) -> tuple[str, ...]:
         found = (text_of(part).strip() for part in list_in(self._value(row, name)))

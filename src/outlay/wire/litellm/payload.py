@@ -31,6 +31,7 @@ from outlay.wire.answer import (
 )
 from outlay.wire.bodies import MAX_EVENTS, Objects
 from outlay.wire.caller import Caller, read_caller
+from outlay.wire.end_users import end_user_of
 from outlay.wire.providers import route_of
 from outlay.wire.values import elapsed_us, first_of, pusd_of, time_us_of
 
@@ -146,9 +147,9 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
         api_key_id=key,
         user_id=_user_of(metadata),
         groups=groups,
-        end_user=text_of(first_of(metadata, "user_api_key_end_user_id"))
-        or text_of(payload.end_user)
-        or text_of(_object(payload.model_parameters).get("user"))
+        end_user=end_user_of(first_of(metadata, "user_api_key_end_user_id"))
+        or end_user_of(payload.end_user)
+        or end_user_of(_object(payload.model_parameters).get("user"))
         or caller.user,
         app=next((tag[4:] for tag in tags if tag.lower().startswith("app:")), "") or caller.app,
         operation=_operation_of(payload.call_type),

@@ -5,6 +5,8 @@ from typing import Final
 from outlay.wire.answer import Answer, Fields, Format, list_of, object_of
 from outlay.wire.openai.usage import parse_usage, read_usual
 
+_TEXTS: Final = ("content", "reasoning_content", "reasoning", "refusal")
+
 
 def _read(answer: Answer, fields: Fields) -> None:
     """What an event says, and a whole body says in the same words."""
@@ -29,17 +31,28 @@ def _read_choice(answer: Answer, choice: Fields) -> None:
     if choice.get("finish_reason") is not None:
         answer.has_finished = True
     message = object_of(choice, "delta") or object_of(choice, "message")
-    for name in ("content", "reasoning_content", "reasoning", "refusal"):
+    for name in _TEXTS:
         answer.note_text(message.get(name))
+    answer.note_parts(message.get("content"))
+    _note_function(answer, message.get("function_call"))
     for call in list_of(message, "tool_calls"):
         if isinstance(call, dict):
-            function = object_of(call, "function")
-            answer.note_text(function.get("name"))
-            answer.note_text(function.get("arguments"))
+            _note_function(answer, call.get("function"))
+    if message.get("audio") or message.get("images"):
+        answer.has_content = True
+
+
+def _note_function(answer: Answer, function: object) -> None:
+    if isinstance(function, dict):
+        answer.note_text(function.get("name"))
+        answer.note_text(function.get("arguments"))
 
 
 def _read_stream(answer: Answer, fields: Fields) -> None:
     _read(answer, fields)
+    answer.note_text(fields.get("delta"))
+    if fields.get("b64_json"):
+        answer.has_content = True
     event = fields.get("type")
     if isinstance(event, str) and event.endswith((".completed", ".done")):
         # Images and transcriptions stream events with a type of their own.

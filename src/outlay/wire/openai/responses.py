@@ -7,6 +7,18 @@ from outlay.wire.openai.usage import parse_usage, read_usual
 
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
+_CONTENT: Final = frozenset(
+    {"response.output_item.added", "response.image_generation_call.partial_image"}
+)
+_EMPTY_ITEMS: Final = frozenset({"message", "reasoning"})
+"""Items that are added before anything of them is there."""
+
+
+def _is_content(fields: Fields) -> bool:
+    """Whether an event that is no delta has something of the answer: a picture, a call's name."""
+    kind = object_of(fields, "item").get("type")
+    return kind not in _EMPTY_ITEMS if kind else bool(fields.get("partial_image_b64"))
+
 
 def _read_event(answer: Answer, fields: Fields) -> None:
     event = fields.get("type")
@@ -14,6 +26,8 @@ def _read_event(answer: Answer, fields: Fields) -> None:
         answer.is_error = answer.is_complete = True
     elif isinstance(event, str) and event.endswith(".delta"):
         answer.note_text(fields.get("delta"))
+    elif event in _CONTENT:
+        answer.has_content = answer.has_content or _is_content(fields)
     elif response := object_of(fields, "response"):
         answer.note_head(response)
         if event in _LAST_EVENTS:

@@ -14,10 +14,11 @@ from outlay.domain.event import Status, UsageSource, status_of_code
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import count_of, text_of, tier_context
+from outlay.wire.end_users import end_user_of
 from outlay.wire.langfuse import usage_of_details
 from outlay.wire.otlp.spans import Attributes, Span
 from outlay.wire.providers import route_of
-from outlay.wire.values import elapsed_us, first_of, pusd_of, time_us_of
+from outlay.wire.values import elapsed_us, first_of, is_streamed, pusd_of, time_us_of
 
 SOURCE: Final = "otel"
 
@@ -123,6 +124,12 @@ _KEY: Final = ("outlay.api_key", "litellm.api_key.hash")
 _NAMES: Final = {"litellm.team.id": "litellm.team.alias"}
 """What names another attribute's value."""
 
+_STREAM: Final = (
+    "gen_ai.request.stream",
+    "gen_ai.is_streaming",
+    "llm.is_streaming",
+    "litellm.request.streaming",
+)
 _FIRST_CHUNK_S: Final = (
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.server.time_to_first_token",
@@ -142,6 +149,7 @@ def report_of(span: Span) -> UsageReport | None:
     start_us, end_us = span.start_ns // 1000, span.end_ns // 1000
     provider, mapping = route_of(text_of(first_of(found, *_PROVIDER)), model or "unknown")
     code = _status_code(found)
+    first_token_us = _first_token_us(found, start_us)
     is_failed = span.is_error or bool(found.get("error.type")) or (code or 0) >= 400
     return UsageReport(
         event_id=text_of(found.get("litellm.call_id")) or f"{span.trace_id}:{span.span_id}",
@@ -154,15 +162,15 @@ def report_of(span: Span) -> UsageReport | None:
         api_key_id=text_of(first_of(found, *_KEY)),
         user_id=text_of(found.get("outlay.user")),
         groups=_groups(found.get("outlay.groups")),
-        end_user=text_of(first_of(found, *_END_USER)),
+        end_user=end_user_of(first_of(found, *_END_USER)),
         app=_app(found),
         operation=operation,
         status=_status(code) if is_failed else Status.OK,
         usage_source=UsageSource.REPORTED,
         duration_us=elapsed_us(start_us, end_us),
-        time_to_first_token_us=_first_token_us(found, start_us),
+        time_to_first_token_us=first_token_us,
         reported_cost_pusd=_cost(found),
-        is_stream=_is_stream(found),
+        is_stream=is_streamed(_is_stream(found), first_token_us),
         http_status=code,
         error_code=text_of(found.get("error.type")) if is_failed else "",
         response_id=text_of(first_of(found, "gen_ai.response.id", "llm.response.id")),
@@ -230,9 +238,10 @@ def _first_token_us(found: Attributes, start_us: int) -> int | None:
     return elapsed_us(start_us, time_us_of(began.strip('"'))) if isinstance(began, str) else None
 
 
-def _is_stream(found: Attributes) -> bool:
-    names = ("gen_ai.request.stream", "llm.is_streaming", "litellm.request.streaming")
-    return first_of(found, *names) in (True, "true", "True")
+def _is_stream(found: Attributes) -> bool | None:
+    """Whether the answer was asked for as a stream; None where the span does not say."""
+    told = first_of(found, *_STREAM)
+    return None if told is None else told in (True, "true", "True")
 
 
 def _app(found: Attributes) -> str:

@@ -1,0 +1,50 @@
+"""One name for each provider, whatever gateways, SDKs and people call it.
+
+Sources: LiteLLM's `custom_llm_provider` values, OpenTelemetry's `gen_ai.provider.name` and
+`gen_ai.system`, the names that Langfuse, Helicone and OpenRouter export.
+"""
+
+from typing import Final
+
+_NAMES: Final = {
+    "amazon": "aws",
+    "amazon_bedrock": "aws",
+    "aws.bedrock": "aws",
+    "az.ai.inference": "azure",
+    "az.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "azure.ai.openai": "azure",
+    "azure_ai": "azure",
+    "azure_openai": "azure",
+    "azure_text": "azure",
+    "bedrock": "aws",
+    "bedrock_converse": "aws",
+    "cohere_chat": "cohere",
+    "fireworks_ai": "fireworks",
+    "gcp.gemini": "google",
+    "gcp.gen_ai": "google",
+    "gcp.vertex_ai": "google",
+    "gemini": "google",
+    "google_ai_studio": "google",
+    "google_genai": "google",
+    "ibm.watsonx.ai": "watsonx",
+    "mistral_ai": "mistral",
+    "mistralai": "mistral",
+    "moonshot": "moonshotai",
+    "moonshot_ai": "moonshotai",
+    "text-completion-openai": "openai",
+    "together_ai": "together",
+    "togetherai": "together",
+    "vertex_ai": "google",
+    "vertex_ai_beta": "google",
+    "vertexai": "google",
+    "voyage": "voyageai",
+    "x_ai": "x-ai",
+    "xai": "x-ai",
+}
+
+
+def provider_called(name: str) -> str:
+    """The provider that a name means; an unknown name in lower case."""
+    plain = name.strip().lower().replace(" ", "_")
+    return _NAMES.get(plain, plain)

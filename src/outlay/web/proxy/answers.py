@@ -1,0 +1,53 @@
+"""Answers of our own on relayed paths: errors in the client's dialect."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from starlette.types import Send
+
+from outlay.domain.errors import OutlayError
+from outlay.kit.ids import new_id
+from outlay.web.http.errors import status_of
+from outlay.web.proxy.dialects import Dialect
+from outlay.web.proxy.headers import error_headers, refusal_headers
+
+
+class Told(NamedTuple):
+    """An answer that is ready to be sent."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def tell(
+    dialect: Dialect,
+    status: int,
+    code: str,
+    message: str,
+    event_id: str = "",
+    *,
+    is_final: bool = True,
+    more: Sequence[tuple[bytes, bytes]] = (),
+) -> Told:
+    """An error; `is_final` says that the same request will be refused again."""
+    request_id = event_id or new_id("req")
+    body = dialect.error(status, code, message, request_id)
+    headers = error_headers(event_id, len(body), is_final=is_final)
+    return Told(status, [*headers, *more, (dialect.id_header, request_id.encode())], body)
+
+
+def tell_error(dialect: Dialect, error: OutlayError, event_id: str = "") -> Told:
+    """Why a request is refused, and whether trying again helps."""
+    request_id = event_id or new_id("req")
+    status = status_of(error)
+    body = dialect.error(status, error.code, error.message, request_id)
+    headers = refusal_headers(error, event_id, len(body))
+    return Told(status, [*headers, (dialect.id_header, request_id.encode())], body)
+
+
+async def put(send: Send, told: Told) -> None:
+    """Send an answer as a whole."""
+    status, headers, body = told
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,56 @@
+"""Whom a request names as its user: one person or device, however many sessions there are.
+
+Claude Code puts device, account and session into one text: as JSON, in earlier versions as
+`user_<device>_account_<account>_session_<session>`. With the session in it every start of the
+program would be another end user.
+"""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from outlay.wire.answer import text_of
+
+_FLAT: Final = re.compile(r"user_(\w*?)_account_([0-9A-Za-z-]*)_session_[0-9A-Za-z-]*", re.ASCII)
+
+
+_MAX_PARTS: Final = 1024
+"""No claim that is made of parts is longer."""
+
+
+class _Parts(msgspec.Struct):
+    """Of a claim in JSON; all else in it says nothing of who it is."""
+
+    account_uuid: Any = None
+    device_id: Any = None
+    session_id: Any = None
+
+
+_decode: Final = msgspec.json.Decoder(_Parts).decode
+
+
+def end_user_of(claim: object) -> str:
+    """The end user that a claim means: the account, else the device; empty for none.
+
+    A claim that is not made of parts stands as it is; a number is its digits.
+    """
+    if not isinstance(claim, str):
+        is_number = isinstance(claim, int) and not isinstance(claim, bool)
+        return text_of(str(claim)) if is_number else ""
+    is_short = len(claim) <= _MAX_PARTS
+    if is_short and claim.startswith("{"):
+        return _of_json(claim)
+    if is_short and claim.startswith("user_") and (flat := _FLAT.fullmatch(claim)):
+        return text_of(flat[2] or flat[1])
+    return text_of(claim)
+
+
+def _of_json(claim: str) -> str:
+    try:
+        parts = _decode(claim)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return text_of(claim)
+    if parts.account_uuid is parts.device_id is parts.session_id is None:
+        return text_of(claim)
+    return text_of(parts.account_uuid) or text_of(parts.device_id)
