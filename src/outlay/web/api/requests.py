@@ -21,7 +21,15 @@ from outlay.services.request_log import MAX_LIMIT
 from outlay.storage.ledger.log import LoggedEvent, LogPosition
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_requests_only
-from outlay.web.http.params import COMMON, check_names, read_number, read_query, read_text, read_usd
+from outlay.web.http.params import (
+    AS_JSON,
+    COMMON,
+    check_names,
+    read_number,
+    read_query,
+    read_text,
+    read_usd,
+)
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
     Json,
@@ -38,7 +46,7 @@ from outlay.wire.cursors import read_cursor, write_cursor
 router = Router(prefix="/requests", tags=["requests"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
-LOG: Final = COMMON | {"limit", "cursor", "minLatencyMs", "minCost"}
+LOG: Final = COMMON | AS_JSON | {"limit", "cursor", "minLatencyMs", "minCost"}
 MAX_LATENCY_MS: Final = 86_400_000
 Labels = Mapping[Dimension, Mapping[str, str]]
 
@@ -64,24 +72,26 @@ def get_requests(request: Request, actor: Reader) -> Response:
     query = replace(query, interval=Interval.TOTAL)
     total = services.analytics.breakdown(query).total
     return json_answer(
+        request,
         {
             "requests": [_render(entry, labels) for entry in page.entries],
             "totals": render_totals(total, QUALITY_MEASURES),
             "next": page.following and write_cursor(page.following),
             "meta": render_meta(query, total, freshness),
-        }
+        },
     )
 
 
-@router.get("/{event_id:path}")
+@router.get("/{event_id:path}", openapi_extra=documented(AS_JSON))
 def get_request(request: Request, event_id: str, actor: Reader) -> Response:
     """One request: its tokens by kind, what each part cost, its timing and its attribution."""
     services = services_of(request)
+    check_names(request.query_params, AS_JSON)
     found = services.request_log.find(actor.organization_id, event_id)
     if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
         raise NotFound("There is no such request.")
     labels = _labels(services, actor.organization_id)
-    return json_answer({**_render(found, labels), **_details(found.event)})
+    return json_answer(request, {**_render(found, labels), **_details(found.event)})
 
 
 def _labels(services: Services, organization_id: str) -> Labels:

@@ -46,12 +46,13 @@ def get_palette(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) 
         if wanted in f"{place.title}\n{place.also}".casefold()
     ]
     return json_answer(
+        request,
         {
             "items": [
                 {"title": place.title, "kind": place.kind, "path": place.path}
                 for _, _, place in sorted(found, key=lambda item: item[:2])[:MOST]
             ]
-        }
+        },
     )
 
 

@@ -47,6 +47,9 @@ COMMON: Final = frozenset({"from", "to", "preset", "timezone", *FILTERS})
 COMPARE: Final = frozenset({"compare", "compareFrom"})
 QUERY: Final = COMMON | {"groupBy", "bucket", "top", "rankBy"}
 
+AS_JSON: Final = frozenset({"money"})
+"""How a JSON answer is written."""
+
 OWN_QUERY: Final = QUERY - {"userId", "memberId", "groupId"}
 """Of questions about one's own usage."""
 

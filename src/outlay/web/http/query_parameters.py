@@ -11,6 +11,7 @@ from outlay.domain.query import MAX_TOP
 from outlay.services.reports import ReportFormat
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort
 from outlay.web.http.params import DEFAULT_TOP, FILTERS
+from outlay.wire.json_money import MoneyStyle
 
 _DIMENSIONS: Final = "|".join(Dimension)
 _MANY: Final = {"type": "array", "items": {"type": "string"}}
@@ -74,6 +75,10 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "format": (
         {"type": "string", "enum": [*ReportFormat], "default": ReportFormat.CSV},
         "What the file is.",
+    ),
+    "money": (
+        {"type": "string", "enum": [*MoneyStyle], "default": MoneyStyle.NUMBER},
+        "Amounts as exact decimal numbers, or as the same digits in text.",
     ),
     "metrics": ({"type": "string"}, "Measures by their names in JSON, separated by commas."),
 }

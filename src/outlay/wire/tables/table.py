@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from outlay.domain.money import render_usd
+from outlay.wire.json_money import Money, dump_json
 
 Cell = str | int | None
 
@@ -94,8 +94,8 @@ class Table:
 
 
 def number(column: Column, value: int) -> object:
-    """A number as JSON says it: money as an exact decimal number of USD."""
-    return orjson.Fragment(render_usd(value)) if column.kind is ColumnKind.MONEY else value
+    """A number for JSON."""
+    return Money(value) if column.kind is ColumnKind.MONEY else value
 
 
 def _line_maker(columns: Sequence[Column]) -> Callable[[Sequence[Cell]], bytes]:
@@ -108,7 +108,7 @@ def _line_maker(columns: Sequence[Column]) -> Callable[[Sequence[Cell]], bytes]:
         for index in money:
             cell = row[index]
             if isinstance(cell, int):
-                cells[index] = orjson.Fragment(render_usd(cell))
-        return orjson.dumps(dict(zip(names, cells, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
+                cells[index] = Money(cell)
+        return dump_json(dict(zip(names, cells, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
 
     return line

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any, Final
 
-import orjson
 import xlsxwriter
 
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
+from outlay.wire.json_money import dump_json
 from outlay.wire.tables.csv_text import render_line
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table, Tally
 
@@ -23,21 +23,21 @@ def write_ndjson(file: IO[bytes], table: Table) -> dict[str, Any]:
     tally = Tally(table.columns)
     file.writelines(line for _, line in tally.lines(table.rows))
     trailer = {**tally.trailer(), **table.foot}
-    file.write(orjson.dumps({"trailer": {**trailer, **table.head}}) + b"\n")
+    file.write(dump_json({"trailer": {**trailer, **table.head}}) + b"\n")
     return trailer
 
 
 def write_json(file: IO[bytes], table: Table) -> dict[str, Any]:
     """One object: what is known before, the rows, the trailer."""
     tally = Tally(table.columns)
-    head = orjson.dumps({**table.head, "rows": []})
+    head = dump_json({**table.head, "rows": []})
     file.write(head[: -len(b"]}")])
     before = b"\n"
     for _, line in tally.lines(table.rows):
         file.write(before + line.rstrip())
         before = b",\n"
     trailer = {**tally.trailer(), **table.foot}
-    file.write(b'\n],"trailer":' + orjson.dumps(trailer) + b"}\n")
+    file.write(b'\n],"trailer":' + dump_json(trailer) + b"}\n")
     return trailer
 
 
@@ -49,7 +49,7 @@ def write_csv(file: IO[bytes], table: Table) -> dict[str, Any]:
         cells = [_text(column, cell) for column, cell in zip(table.columns, row, strict=True)]
         file.write(render_line(cells).encode())
     trailer = {**tally.trailer(), **table.foot}
-    file.write(render_line(["#trailer", orjson.dumps(trailer).decode()]).encode())
+    file.write(render_line(["#trailer", dump_json(trailer).decode()]).encode())
     return trailer
 
 
@@ -108,7 +108,7 @@ def parquet_writer(write: WriteParquet) -> Writer:
 
         def metadata() -> str:
             trailer.update(tally.trailer(), **table.foot)
-            return orjson.dumps({**table.head, **trailer}).decode()
+            return dump_json({**table.head, **trailer}).decode()
 
         rows = (
             [
@@ -134,7 +134,7 @@ def _lines(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             lines += _lines(value, f"{above}{name}.")
         else:
-            text = value if isinstance(value, str) else orjson.dumps(value).decode()
+            text = value if isinstance(value, str) else dump_json(value).decode()
             lines.append((above + name, text))
     return lines
 
