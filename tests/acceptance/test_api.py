@@ -210,15 +210,19 @@ def test_an_unknown_model_is_unpriced_and_says_so(server: Server) -> None:
     assert answer["totals"]["cost"] == 0.0035
 
 
-def test_unknown_usage_is_counted_apart_from_zero_tokens(server: Server) -> None:
+def test_unknown_usage_is_neither_zero_tokens_nor_a_missing_price(server: Server) -> None:
     tenant = server.tenant()
-    record(server, tenant, [event_body(usage=None), event_body(reportedCost=1.25, usage=None)])
+    unknown = [event_body(usage=None), event_body(usage=None, model="acme/secret-model")]
+    told = event_body(reportedCost=1.25, usage=None)
+    record(server, tenant, [*unknown, told, event_body(model="acme/secret-model")])
 
     found = summary(server, tenant)
+    health = server.http.get("/analytics/health", headers=tenant.headers).json()
 
-    assert found["unknownUsageRequestCount"] == 2
+    assert found["unknownUsageRequestCount"] == 3
     assert found["cost"] == Decimal("1.25")
     assert found["unpricedRequestCount"] == 1
+    assert health["unpricedModels"] == [{"mapping": "acme/secret-model", "requestCount": 1}]
 
 
 def test_a_reported_cost_is_rounded_half_to_even_whatever_its_digits(server: Server) -> None:

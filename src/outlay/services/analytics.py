@@ -247,7 +247,7 @@ class Analytics:
         return LatencyBreakdown(total=total, quantiles=quantiles_us(all_bins), values=values)
 
     def unpriced(self, query: UsageQuery) -> list[tuple[str, int]]:
-        """Mappings that had requests without a price, and how many, most first."""
+        """Mappings of requests whose tokens have no price, and how many, most first."""
         with self.read() as reader:
             return self.unpriced_in(reader, query)
 
