@@ -202,6 +202,11 @@ class Analytics:
             )
             yield MergingReader(remembering, self._discovery.merges)
 
+    @property
+    def edition(self) -> str:
+        """The edition of the ledger that answers come from; the same throughout a snapshot."""
+        return self._slot.cube.edition
+
     def merges(self, organization_id: str) -> Merges:
         """Which values count as others in every answer."""
         return self._discovery.merges(organization_id)

@@ -80,6 +80,10 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         {"type": "string", "enum": [*MoneyStyle], "default": MoneyStyle.NUMBER},
         "Amounts as exact decimal numbers, or as the same digits in text.",
     ),
+    "trailer": (
+        {"type": "string", "enum": ["last", "none"], "default": "last"},
+        "Whether the file ends with its trailer; without one it stands in `Outlay-Trailer`.",
+    ),
     "metrics": ({"type": "string"}, "Measures by their names in JSON, separated by commas."),
 }
 

@@ -21,6 +21,7 @@ from typing_extensions import override
 from outlay.domain.errors import Invalid
 from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
+from outlay.web.http.head import headers_of, is_head
 
 _MULTIPART: Final = "multipart/"
 
@@ -43,7 +44,7 @@ class GuardedRoute(APIRoute):
                 # Here, not by FastAPI, which makes a 400 of whatever goes wrong while it reads.
                 await bounded.body()
             try:
-                return await answer(bounded)
+                response = await answer(bounded)
             except Exception as error:
                 # Whoever raises an error that they have in a variable makes a cycle of it, its
                 # traceback and their frame, around the whole body. It is cut here: a large body is
@@ -52,6 +53,7 @@ class GuardedRoute(APIRoute):
                 if isinstance(error, RequestValidationError):
                     raise _malformed(error) from None
                 raise
+            return headers_of(response) if is_head(request) else response
 
         return guarded
 
