@@ -257,6 +257,7 @@ def _administer(
         ),
         sso=SsoSettings(directory, sealer, trail, settings.egress),
         tokens=Tokens(directory, trail),
+        trail=trail,
         upstreams=Upstreams(directory, sealer, trail, settings.egress, OwnAddress(settings)),
     )
 

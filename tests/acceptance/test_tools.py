@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_activity_oracle import store
+from tests.acceptance.test_reports import sheet
 from tests.acceptance.world import make_world
 from tests.factories import NOW, make_event
 
@@ -223,3 +225,22 @@ def test_a_file_by_group_says_how_much_is_counted_twice(server: Server, tenant: 
     assert trailer["overlap"] == {"cost": Decimal("10.00000000001"), "requestCount": 10}
     page = json.loads(get(server, tenant, **question, limit=1).text)["trailer"]
     assert "overlap" not in page
+
+
+def test_a_sheet_by_group_explains_its_sum(server: Server, tenant: Tenant) -> None:
+    question = {"groupBy": "group,user", "metrics": "requestCount", "format": "xlsx"}
+    book = zipfile.ZipFile(io.BytesIO(get(server, tenant, **question).content))
+
+    for number, rows in ((1, 4), (2, 3)):
+        head, *lines = sheet(book, number)
+        assert head[0] == "groupLabel"
+        assert len(lines) == rows + 4
+        told = {line[0]: float(line[-1]) for line in lines[rows + 1 :]}
+        assert told == {
+            "Sum of these rows": 40,
+            "Counted in more than one group (overlap)": 10,
+            "Total, every request once": 30,
+        }
+    bare = zipfile.ZipFile(io.BytesIO(get(server, tenant, **question, trailer="none").content))
+    assert len(sheet(bare, 1)) == 5
+    assert "xl/worksheets/sheet2.xml" not in bare.namelist()

@@ -33,6 +33,8 @@ _TIMES: Final = frozenset({ColumnKind.DATE, ColumnKind.LOCAL_TIME, ColumnKind.IN
 def write_xlsx(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any]:
     """A sheet of rows with their totals, one of subtotals, and one with the trailer.
 
+    Without a trailer it is the rows alone.
+
     A spreadsheet keeps 15 digits of a number and knows no time zones: instants are local times, and
     the trailer has all digits, as text, and the zone.
     """
@@ -49,12 +51,12 @@ def write_xlsx(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any
         sheet.add(row)
         if subtotals:
             subtotals.add(row)
-    totals = _total_lines(table, tally)
+    totals = _total_lines(table, tally) if style.has_trailer else []
     sheet.close(totals)
-    if subtotals:
-        subtotals.write(book.add_worksheet("Subtotals"), formats, totals)
     trailer = tally.trailer(table)
     if style.has_trailer:
+        if subtotals:
+            subtotals.write(book.add_worksheet("Subtotals"), formats, totals)
         proof = book.add_worksheet("Trailer")
         lines = _lines({**table.head, **trailer})
         for position, (name, value) in enumerate(lines):
@@ -209,7 +211,7 @@ def _total_lines(table: Table, tally: Tally) -> list[tuple[str, Mapping[str, int
     lines: list[tuple[str, Mapping[str, int]]] = [("Sum of these rows", dict(summed))]
     if table.has_overlap and not table.is_part:
         over = {name: value - table.totals[name] for name, value in summed}
-        lines.append(("of it counted in a further group (overlap)", over))
+        lines.append(("Counted in more than one group (overlap)", over))
     return [*lines, total]
 
 
