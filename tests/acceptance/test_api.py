@@ -246,6 +246,17 @@ def test_what_has_no_tokens_costs_what_its_sender_reports(
     assert summary(server, tenant)["cost"] == cost
 
 
+@pytest.mark.parametrize("amount", ["-5", "abc", "10,5", "1,000", "1e3", "$5", "", " 5", "1" * 8])
+def test_a_limit_says_how_an_amount_is_entered(server: Server, amount: str) -> None:
+    tenant = server.tenant()
+    body = {"scope": "member", "scopeId": tenant.member.member_id, "interval": "month"}
+    answer = server.http.put("/limits", json={**body, "amountUsd": amount}, headers=tenant.headers)
+
+    told = answer.json()
+    assert (answer.status_code, told["field"]) == (400, "amountUsd")
+    assert told["detail"] == "Enter an amount in USD such as 250 or 0.50."
+
+
 def test_reading_tokens_do_not_write(server: Server) -> None:
     tenant = server.tenant(scopes=frozenset({Scope.USAGE_READ}))
 

@@ -127,5 +127,9 @@ def _malformed(error: RequestValidationError) -> Invalid:
     first = error.errors()[0]
     kind, *place = first["loc"]
     name = ".".join(map(str, place))
-    detail = str(first["msg"]).removeprefix("Value error, ")
-    return Invalid(f"{name or kind}: {detail}", field=name or str(kind))
+    detail = str(first["msg"])
+    if first["type"] == "value_error":  # a sentence of ours, which stands by itself
+        detail = detail.removeprefix("Value error, ")
+    else:
+        detail = f"{name or kind}: {detail}"
+    return Invalid(detail, field=name or str(kind))
