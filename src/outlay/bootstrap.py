@@ -176,7 +176,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 reconciling=Reconciling(directory, trail, analytics, prices),
                 recorder=recorder,
                 recovery=recovery,
-                reports=Reports(analytics, write_parquet),
+                reports=Reports(analytics, ledger, write_parquet),
                 request_log=RequestLog(analytics, ledger),
                 retention=retention,
                 router=router,
@@ -257,6 +257,7 @@ def _administer(
         ),
         sso=SsoSettings(directory, sealer, trail, settings.egress),
         tokens=Tokens(directory, trail),
+        trail=trail,
         upstreams=Upstreams(directory, sealer, trail, settings.egress, OwnAddress(settings)),
     )
 

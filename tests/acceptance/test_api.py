@@ -210,15 +210,19 @@ def test_an_unknown_model_is_unpriced_and_says_so(server: Server) -> None:
     assert answer["totals"]["cost"] == 0.0035
 
 
-def test_unknown_usage_is_counted_apart_from_zero_tokens(server: Server) -> None:
+def test_unknown_usage_is_neither_zero_tokens_nor_a_missing_price(server: Server) -> None:
     tenant = server.tenant()
-    record(server, tenant, [event_body(usage=None), event_body(reportedCost=1.25, usage=None)])
+    unknown = [event_body(usage=None), event_body(usage=None, model="acme/secret-model")]
+    told = event_body(reportedCost=1.25, usage=None)
+    record(server, tenant, [*unknown, told, event_body(model="acme/secret-model")])
 
     found = summary(server, tenant)
+    health = server.http.get("/analytics/health", headers=tenant.headers).json()
 
-    assert found["unknownUsageRequestCount"] == 2
+    assert found["unknownUsageRequestCount"] == 3
     assert found["cost"] == Decimal("1.25")
     assert found["unpricedRequestCount"] == 1
+    assert health["unpricedModels"] == [{"mapping": "acme/secret-model", "requestCount": 1}]
 
 
 def test_a_reported_cost_is_rounded_half_to_even_whatever_its_digits(server: Server) -> None:
@@ -240,6 +244,17 @@ def test_what_has_no_tokens_costs_what_its_sender_reports(
     record(server, tenant, [{**event, "reportedCost": reported}])
 
     assert summary(server, tenant)["cost"] == cost
+
+
+@pytest.mark.parametrize("amount", ["-5", "abc", "10,5", "1,000", "1e3", "$5", "", " 5", "1" * 8])
+def test_a_limit_says_how_an_amount_is_entered(server: Server, amount: str) -> None:
+    tenant = server.tenant()
+    body = {"scope": "member", "scopeId": tenant.member.member_id, "interval": "month"}
+    answer = server.http.put("/limits", json={**body, "amountUsd": amount}, headers=tenant.headers)
+
+    told = answer.json()
+    assert (answer.status_code, told["field"]) == (400, "amountUsd")
+    assert told["detail"] == "Enter an amount in USD such as 250 or 0.50."
 
 
 def test_reading_tokens_do_not_write(server: Server) -> None:

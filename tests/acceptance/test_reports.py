@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -96,12 +97,25 @@ def test_parquet_is_exact_decimals(server: Server, tenant: Tenant, tmp_path: Pat
     path.write_bytes(fetch(server, tenant, format="parquet").content)
     rows = rows_of(server, tenant)
 
-    found = duckdb.sql(f"SELECT * FROM '{path}'").fetchall()
-    types = duckdb.sql(f"SELECT typeof(cost), typeof(totalTokens) FROM '{path}' LIMIT 1").fetchone()
+    found = duckdb.sql(f"SELECT date::VARCHAR, epoch(start), * EXCLUDE (date, start) FROM '{path}'")
+    columns = duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()
+    months = duckdb.sql(f"SELECT month(date), sum(cost) FROM '{path}' GROUP BY 1").fetchall()
     told = duckdb.sql(f"SELECT key, value FROM parquet_kv_metadata('{path}')").fetchall()
 
-    assert [tuple(row.values()) for row in rows] == [tuple(row) for row in found]
-    assert types == ("DECIMAL(38,12)", "DECIMAL(38,0)")
+    assert found.fetchall() == [
+        (row.pop("date"), datetime.fromisoformat(row.pop("start")).timestamp(), *row.values())
+        for row in (dict(row) for row in rows)
+    ]
+    types = {column[0]: column[1] for column in columns}
+    assert types == {
+        "date": "DATE",
+        "start": "TIMESTAMP WITH TIME ZONE",
+        **dict.fromkeys(["user", "userLabel", "app", "appLabel"], "VARCHAR"),
+        "cost": "DECIMAL(38,12)",
+        "requestCount": "BIGINT",
+        "totalTokens": "BIGINT",
+    }
+    assert months == [(11, sum(row["cost"] for row in rows))]
     metadata = {key.decode(): json.loads(value) for key, value in told}
     assert metadata["outlay"]["rowCount"] == len(rows)
     assert metadata["outlay"]["meta"]["timezone"] == "Asia/Kathmandu"
@@ -112,18 +126,58 @@ def test_a_spreadsheet_has_the_rows_and_all_digits_of_the_totals(
 ) -> None:
     book = zipfile.ZipFile(io.BytesIO(fetch(server, tenant, format="xlsx").content))
     rows = rows_of(server, tenant)
-    first, second = (sheet(book, number) for number in (1, 2))
+    first, _, third = (sheet(book, number) for number in (1, 2, 3))
 
-    assert first[0] == list(rows[0])
-    assert len(first) == len(rows) + 1
-    for line, row in zip(first[1:], rows, strict=True):
-        assert line[2:6] == [row["user"], row["userLabel"], row["app"], row["appLabel"]]
+    head, lines, (_, total) = first[0], first[1 : len(rows) + 1], first[len(rows) + 1 :]
+    names = {"user": "userLabel", "userLabel": "user", "app": "appLabel", "appLabel": "app"}
+    assert head == [names.get(name, name) for name in rows[0]]
+    for line, row in zip(lines, rows, strict=True):
+        # A serial is the number of days since the end of 1899 (ECMA-376, 18.17.4.1).
+        assert date(1899, 12, 30) + timedelta(days=int(line[0])) == date.fromisoformat(row["date"])
+        local = datetime.fromisoformat(row["start"]).replace(tzinfo=UTC)
+        assert datetime(1899, 12, 30, tzinfo=UTC) + timedelta(days=float(line[1])) == local
+        assert line[2:6] == [row["userLabel"], row["user"], row["appLabel"], row["app"]]
         assert float(line[6]) == pytest.approx(float(row["cost"]), rel=1e-15)
-    proof = {line[0]: line[1] for line in second}
+    assert total[0] == "Total, every request once"
+    assert float(total[7]) == 150
+    proof = {line[0]: line[1] for line in third}
     assert Decimal(proof["rowTotals.cost"]) == sum(row["cost"] for row in rows)
     assert proof["rowCount"] == str(len(rows))
-    names = [name for name in book.namelist() if name.startswith("xl/worksheets/sheet")]
-    assert all(b"<f>" not in book.read(name) for name in names)
+    sheets = [name for name in book.namelist() if name.startswith("xl/worksheets/sheet")]
+    assert all(b"<f>" not in book.read(name) for name in sheets)
+
+
+def test_a_spreadsheet_is_ready_to_be_filtered(server: Server, tenant: Tenant) -> None:
+    book = zipfile.ZipFile(io.BytesIO(fetch(server, tenant, format="xlsx").content))
+    count = len(rows_of(server, tenant))
+
+    root = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))  # noqa: S314 - our own
+    pane, filtered = root.find(f".//{SHEET}pane"), root.find(f"{SHEET}autoFilter")
+    widths = [float(column.get("width", "0")) for column in root.iter(f"{SHEET}col")]
+    assert pane is not None
+    assert (pane.get("ySplit"), pane.get("state")) == ("1", "frozen")
+    assert filtered is not None
+    assert filtered.get("ref") == f"A1:I{count + 1}"
+    assert len(widths) == 9
+    assert all(8 < width < 50 for width in widths)
+    styles = ElementTree.fromstring(book.read("xl/styles.xml"))  # noqa: S314 - our own
+    codes = {one.get("numFmtId"): one.get("formatCode") for one in styles.iter(f"{SHEET}numFmt")}
+    looks = [look.get("numFmtId") for look in styles.findall(f"{SHEET}cellXfs/{SHEET}xf")]
+    row = list(root.iter(f"{SHEET}row"))[1]
+    shown = [codes.get(looks[int(cell.get("s", "0"))]) for cell in row]
+    assert shown[0:2] == ["yyyy-mm-dd", "yyyy-mm-dd hh:mm"]
+    assert shown[6] == "#,##0.00##########"
+    assert shown[7] == "#,##0"
+
+
+def test_subtotals_by_the_first_dimension_sum_to_the_total(server: Server, tenant: Tenant) -> None:
+    book = zipfile.ZipFile(io.BytesIO(fetch(server, tenant, format="xlsx").content))
+
+    head, *lines, _, total = sheet(book, 2)
+
+    assert head == ["userLabel", "user", "cost", "requestCount", "totalTokens"]
+    assert len(lines) == 4
+    assert sum(float(line[3]) for line in lines) == float(total[3]) == 150
 
 
 def sheet(book: zipfile.ZipFile, number: int) -> list[list[str]]:
@@ -133,34 +187,29 @@ def sheet(book: zipfile.ZipFile, number: int) -> list[list[str]]:
         root = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))  # noqa: S314 - our own
         shared = ["".join(t.text or "" for t in item.iter(f"{SHEET}t")) for item in root]
     root = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))  # noqa: S314
-    lines = []
+    lines: list[list[str]] = []
     for row in root.iter(f"{SHEET}row"):
-        cells = []
+        cells: list[str] = []
         for cell in row:
+            cells += [""] * (column_of(cell) - len(cells))
             if cell.get("t") == "inlineStr":
                 cells.append("".join(t.text or "" for t in cell.iter(f"{SHEET}t")))
             else:
                 value = cell.find(f"{SHEET}v")
                 text = "" if value is None else value.text or ""
                 cells.append(shared[int(text)] if cell.get("t") == "s" else text)
+        at = int(row.get("r", "0"))
+        lines += [[]] * (at - len(lines) - 1)
         lines.append(cells)
     return lines
 
 
-def test_pages_hold_together_while_events_come_in(server: Server, tenant: Tenant) -> None:
-    rows = rows_of(server, tenant)
-    paged: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
-    while True:
-        answer = fetch(server, tenant, format="json", limit=7, **cursor)
-        page = json.loads(answer.text, parse_float=Decimal)
-        paged += page["rows"]
-        assert page["trailer"]["rowCount"] == len(page["rows"]) <= 7
-        if "outlay-next-cursor" not in answer.headers:
-            break
-        cursor = {"cursor": answer.headers["outlay-next-cursor"]}
-
-    assert paged == rows
+def column_of(cell: ElementTree.Element) -> int:
+    """The column of a cell by its reference, `B7`, from 0."""
+    number = 0
+    for letter in cell.get("r", "A1").rstrip("0123456789"):
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
 
 
 def test_requests_of_one_instant_are_each_on_one_page_of_the_log(server: Server) -> None:
@@ -181,15 +230,18 @@ def test_requests_of_one_instant_are_each_on_one_page_of_the_log(server: Server)
         assert sorted(found) == sorted(event.event_id for event in events)
 
 
-FORGED_REPORTS = [
+FORGED_REPORTS: list[bytes | list[Any]] = [
     b"x",
-    b'[1,2,"UTC",0,["a"]]',
-    b'[2000000,1,"UTC",0,["a","b"]]',
-    b'[1000000,2147483646,"UTC",0,["a","b"]]',
-    b'[-9,9,"UTC",0,["a","b"]]',
-    b'[1900000,1900096,"Mars/Olympus",0,["a","b"]]',
-    b'[1900000,1900096,"UTC",%d,["a","b"]]' % 10**40,
-    b'[1900000,1900096,"UTC",-1,["a","b"]]',
+    [1, 2, "UTC", 9, "", "QUESTION", 0, ["a"]],
+    [2000000, 1, "UTC", 9, "", "QUESTION", 0, ["a", "b"]],
+    [1000000, 2147483646, "UTC", 9, "", "QUESTION", 0, ["a", "b"]],
+    [-9, 9, "UTC", 9, "", "QUESTION", 0, ["a", "b"]],
+    [1900000, 1900096, "Mars/Olympus", 9, "", "QUESTION", 0, ["a", "b"]],
+    [1900000, 1900096, "UTC", 9, "", "QUESTION", 10**40, ["a", "b"]],
+    [1900000, 1900096, "UTC", 9, "", "QUESTION", -1, ["a", "b"]],
+    [1900000, 1900096, "UTC", -1, "", "QUESTION", 0, ["a", "b"]],
+    [1900000, 1900096, "UTC", 2**63, "", "QUESTION", 0, ["a", "b"]],
+    [1900000, 1900096, "UTC", 9, "", "another", 0, ["a", "b"]],
 ]
 FORGED_LOGS = [
     b"x",
@@ -207,6 +259,12 @@ FORGED_LOGS = [
 ]
 
 
+def question_of(server: Server, tenant: Tenant) -> str:
+    """What a cursor says of the question that it belongs to."""
+    cursor = fetch(server, tenant, limit=7).headers["outlay-next-cursor"]
+    return str(json.loads(base64.urlsafe_b64decode(cursor))[5])
+
+
 @pytest.mark.parametrize(
     ("path", "forged"),
     [
@@ -216,9 +274,11 @@ FORGED_LOGS = [
     ids=ascii,
 )
 def test_forged_cursors_are_refused(
-    server: Server, tenant: Tenant, path: str, forged: bytes
+    server: Server, tenant: Tenant, path: str, forged: bytes | list[Any]
 ) -> None:
     params = {**WINDOW, **(PARTS if path == "/exports/report" else {})}
+    if isinstance(forged, list):
+        forged = json.dumps(forged).replace("QUESTION", question_of(server, tenant)).encode()
     for cursor in (base64.urlsafe_b64encode(forged).decode(), "not base64"):
         answer = server.http.get(path, params={**params, "cursor": cursor}, headers=tenant.headers)
         assert answer.status_code == 400, answer.text

@@ -104,9 +104,10 @@ def test_a_limit_refuses_before_the_provider_is_called_and_says_why(
     assert gate.upstream.served == []
     assert refused.value.code == "spend_limit_reached"
     text = str(refused.value)
-    assert f"The API key's limit of 0.000001 USD per day ({api_key.api_key_id})" in text
-    assert "could cost up to 3.84" in text  # 128,000 tokens of output, as it states no maximum
-    assert "0.000001 USD are left, 0 USD are spent" in text
+    assert "could cost up to $3.84" in text  # 128,000 tokens of output, as it states no maximum
+    limit = "$0.000001 of the API key's $0.000001 per day"
+    assert f"{limit} is left ({api_key.api_key_id}): $0 is spent" in text
+    assert "That is more than the whole limit" in text
     headers = refused.value.response.headers
     assert headers["x-should-retry"] == "false"
     assert "retry-after" not in headers

@@ -20,15 +20,17 @@ from tests.integration.test_projection import random_events
 
 from outlay.bootstrap import open_installation
 from outlay.domain.errors import Damaged, Unavailable
-from outlay.domain.event import split_groups
+from outlay.domain.event import CostSource, UsageSource, split_groups
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
+from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Reconciliation, Totals
 from outlay.domain.verification import VerifyReport
 from outlay.engines import _open_sqlite
 from outlay.kit.clock import FixedClock
 from outlay.services import verification as verification_module
 from outlay.services.bundle import Services
+from outlay.services.cube_sums import EVER
 from outlay.services.exact_comparison import measures_of
 from outlay.services.ledger_scan import ScanJob, ScanPart, scan, split
 from outlay.services.ledger_sums import Day, DaySum, LedgerSums, totals_of
@@ -372,3 +374,19 @@ def test_closing_ends_a_verification(tmp_path: Path, clock: FixedClock) -> None:
         assert services.maintenance._running is None
         with pytest.raises(Unavailable, match="about to end"):
             services.maintenance.rebuild()
+
+
+def test_unknown_usage_is_no_missing_price_in_ledger_and_cube(services: Services) -> None:
+    unknown = [
+        make_event(usage_source=UsageSource.UNKNOWN, cost_source=source)
+        for source in (CostSource.UNPRICED, CostSource.REPORTED)
+    ]
+    services.ledger.append([*unknown, make_event(cost_source=CostSource.UNPRICED)])
+    services.projection.catch_up()
+
+    report = verify(services)
+
+    assert report.differences == []
+    with services.projection._slot.read() as reader:
+        (total,) = reader.totals(UsageQuery(organization_id="org_test", period=EVER)).values()
+    assert (total.unpriced_requests, total.unknown_usage_requests) == (1, 2)

@@ -40,15 +40,16 @@ def create(
     """Create an API key and print it, this once."""
     with administration(data, organization) as (opened, operator):
         creator = opened.members.called(operator, member)
-        belongs_to, _ = opened.projects.ensure(operator, project)
-        created, text = opened.keys.create(
-            operator,
-            project_id=belongs_to.project_id,
-            member_id=creator.member_id,
-            description=description,
-            trusts_caller=trusts_caller,
-            expires_at=parse_instant(expires, "expires"),
-        )
+        with opened.trail.together():
+            belongs_to, _ = opened.projects.ensure(operator, project)
+            created, text = opened.keys.create(
+                operator,
+                project_id=belongs_to.project_id,
+                member_id=creator.member_id,
+                description=description,
+                trusts_caller=trusts_caller,
+                expires_at=parse_instant(expires, "expires"),
+            )
     say(
         f"API key {created.api_key_id} of {belongs_to.name!r}, created for {creator.email}, shown "
         "this once:"

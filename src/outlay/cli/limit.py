@@ -1,6 +1,5 @@
 """`outlay limit`: what may be spent."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from rich.table import Table
 from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.errors import Invalid
-from outlay.domain.money import parse_usd, render_usd
+from outlay.domain.money import read_amount, render_usd
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 
 limit = typer.Typer(help="Spend limits of keys, projects and members.", no_args_is_help=True)
@@ -30,9 +29,9 @@ def set_limit(
 ) -> None:
     """Limit what may be spent per day, week or month of the organization's time zone."""
     try:
-        amount_pusd = parse_usd(Decimal(amount))
-    except (ValueError, InvalidOperation) as error:
-        raise Invalid(f"{amount!r} is not an amount of USD", field="amount") from error
+        amount_pusd = read_amount(amount)
+    except ValueError as error:
+        raise Invalid(str(error), field="amount") from error
     with administration(data, organization) as (opened, operator):
         opened.limits.put(operator, scope, scope_id, interval, amount_pusd)
     say(f"{scope_id} may spend {render_usd(amount_pusd)} USD per {interval}.")

@@ -33,16 +33,17 @@ def owner(
     settings = read_settings(data=data)
     with open_administration(settings) as opened:
         organizations = opened.organizations
-        found = organizations.called(organization) if organizations.all() else None
-        if found is None:
-            found = organizations.create(organization or "My organization")
-            say(f"Created the organization {found.name!r}.")
-        member = opened.sign_in.set_owner(found, email, password)
-        _, token = opened.tokens.create(
-            operator_of(found),
-            description="Command line",
-            scopes=Scope,
-            member_id=member.member_id,
-        )
-    say(f"{email} can sign in as owner of {found.name!r}. Access token, shown this once:")
+        known = organizations.called(organization) if organizations.all() else None
+        with opened.trail.together():
+            found = known or organizations.create(organization or "My organization")
+            member = opened.sign_in.set_owner(found, email, password)
+            _, token = opened.tokens.create(
+                operator_of(found),
+                description="Command line",
+                scopes=Scope,
+                member_id=member.member_id,
+            )
+    if known is None:
+        say(f"Created the organization {found.name!r}.")
+    say(f"{email} can sign in to {found.name!r} as {member.role}. Access token, shown this once:")
     out.print(token)

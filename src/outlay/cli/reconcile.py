@@ -9,7 +9,7 @@ from rich.table import Table
 from outlay.cli.console import DataOption, out
 from outlay.cli.installation import use_installation
 from outlay.domain.errors import Invalid
-from outlay.domain.money import parse_usd, render_usd
+from outlay.domain.money import read_amount, render_usd
 from outlay.domain.reconciliation import Reconciliation
 from outlay.services.reconciling import FORMATS, BillFile
 from outlay.settings import read_settings
@@ -88,9 +88,6 @@ def _text(path: Path) -> str:
 
 def _amount(text: str) -> int:
     try:
-        amount = parse_usd(text)
+        return read_amount(text)
     except ValueError as error:
         raise Invalid(f"--tolerance: {error}") from error
-    if amount < 0:
-        raise Invalid("--tolerance must not be negative")
-    return amount

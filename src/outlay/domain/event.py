@@ -66,7 +66,9 @@ class UsageEvent:
 
     Ids of things that do not apply are empty strings, which is what "unattributed" is made of.
     Token counts are meaningful unless `usage_source` is `unknown`; costs are pico-USD and 0 when
-    `cost_source` is `unpriced`: both are counted separately so that neither reads as free.
+    `cost_source` is `unpriced`: both are counted separately so that neither reads as free. An event
+    of unknown usage without a reported cost is `unpriced` as well, but counts as unknown usage
+    alone: no price could mend it.
     """
 
     # Facts, as reported. They identify the event: the same id with other facts is a conflict.

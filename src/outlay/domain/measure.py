@@ -59,7 +59,12 @@ MEASURES: tuple[Measure, ...] = (
         "requests that failed upstream or in the gateway",
     ),
     Measure("client_errors", "clientErrorCount", Unit.COUNT, "requests the client got wrong"),
-    Measure("unpriced_requests", "unpricedRequestCount", Unit.COUNT, "requests without a price"),
+    Measure(
+        "unpriced_requests",
+        "unpricedRequestCount",
+        Unit.COUNT,
+        "requests whose tokens are known, but no price for them",
+    ),
     Measure(
         "estimated_requests",
         "estimatedRequestCount",

@@ -4,6 +4,7 @@ One token at $0.0375 per million costs 37,500 pico-USD, so per-token prices are 
 Names of values in this unit end in `_pusd`.
 """
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -24,6 +25,18 @@ def parse_usd(text: str | int | Decimal) -> int:
     if scaled != scaled.to_integral_value():
         raise ValueError(f"{text!r} has more than 12 decimal places")
     return int(scaled)
+
+
+AMOUNT_PATTERN: Final = r"[0-9]{1,7}(\.[0-9]{1,12})?"
+"""An amount as people give it. Separators are refused rather than guessed at: a comma stands for
+thousands in one country and for the decimal point in the next."""
+
+
+def read_amount(text: str) -> int:
+    """Pico-USD of an amount that somebody has typed; raises ValueError, which says how to."""
+    if not re.fullmatch(AMOUNT_PATTERN, text):
+        raise ValueError("Enter an amount in USD such as 250 or 0.50.")
+    return parse_usd(text)
 
 
 def render_usd(pusd: int) -> str:

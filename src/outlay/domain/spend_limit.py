@@ -89,19 +89,31 @@ def limit_reached(refused: HoldRefused) -> LimitReached:
     resets_at = from_us(counter.end_us)
     left = max(0, limit.amount_pusd - spent - held)
     is_only_held = spent + cost <= limit.amount_pusd
-    retry_after = _HELD_SECONDS if is_only_held else seconds if seconds < SHORT_SECONDS else None
-    advice = " Try again when those have ended." if is_only_held else ""
-    if left and not is_only_held:
-        advice = " A request that states a lower maximum of output tokens may fit."
+    fits_later = cost <= limit.amount_pusd and seconds < SHORT_SECONDS
+    retry_after = _HELD_SECONDS if is_only_held else seconds if fits_later else None
     return LimitReached(
-        f"The {_NAME[limit.scope]}'s limit of {render_usd(limit.amount_pusd)} USD per "
-        f"{limit.interval} ({limit.scope_id}) has no room for this request, which could cost up "
-        f"to {render_usd(cost)} USD: {render_usd(left)} USD are left, {render_usd(spent)} USD are "
-        f"spent, {render_usd(held)} USD are held for requests under way.{advice} The limit resets "
-        f"in {_duration(seconds)}, at {resets_at:%Y-%m-%dT%H:%M:%SZ}.",
+        f"This request could cost up to ${render_usd(cost)}, and ${render_usd(left)} of the "
+        f"{_NAME[limit.scope]}'s ${render_usd(limit.amount_pusd)} per {limit.interval} is left "
+        f"({limit.scope_id}): ${render_usd(spent)} is spent and ${render_usd(held)} is held for "
+        f"requests under way.{_advice(limit, cost, left, is_only_held)} The limit resets in "
+        f"{_duration(seconds)}, at {resets_at:%Y-%m-%dT%H:%M:%SZ}.",
         resets_at=resets_at,
         retry_after=retry_after,
     )
+
+
+def _advice(limit: SpendLimit, cost_pusd: int, left_pusd: int, is_only_held: bool) -> str:
+    """What would make room for a request, as a sentence; empty where only time would."""
+    if cost_pusd > limit.amount_pusd:
+        return (
+            " That is more than the whole limit: state a lower maximum of output tokens, or have "
+            "the limit raised."
+        )
+    if is_only_held:
+        return " Try again when those have ended."
+    if left_pusd:
+        return " A request that states a lower maximum of output tokens may fit."
+    return ""
 
 
 def _duration(seconds: int) -> str:

@@ -206,6 +206,11 @@ class Analytics:
             )
             yield MergingReader(remembering, self._discovery.merges)
 
+    @property
+    def edition(self) -> str:
+        """The edition of the ledger that answers come from; the same throughout a snapshot."""
+        return self._slot.cube.edition
+
     def merges(self, organization_id: str) -> Merges:
         """Which values count as others in every answer."""
         return self._discovery.merges(organization_id)
@@ -251,7 +256,7 @@ class Analytics:
         return LatencyBreakdown(total=total, quantiles=quantiles_us(all_bins), values=values)
 
     def unpriced(self, query: UsageQuery) -> list[tuple[str, int]]:
-        """Mappings that had requests without a price, and how many, most first."""
+        """Mappings of requests whose tokens have no price, and how many, most first."""
         with self.read() as reader:
             return self.unpriced_in(reader, query)
 

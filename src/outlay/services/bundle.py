@@ -38,6 +38,7 @@ from outlay.services.sso import Sso
 from outlay.services.sso_settings import SsoSettings
 from outlay.services.tokens import Tokens
 from outlay.services.tracing import Tracing
+from outlay.services.trail import Trail
 from outlay.services.upstreams import Upstreams
 from outlay.services.usage_tables import UsageTables
 from outlay.settings import Settings
@@ -61,6 +62,8 @@ class Administration:
     sign_in: SignIn
     sso: SsoSettings
     tokens: Tokens
+    trail: Trail
+    """What makes several changes one transaction."""
     upstreams: Upstreams
 
 

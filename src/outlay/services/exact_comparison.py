@@ -125,7 +125,10 @@ def measures_of(event: UsageEvent) -> Totals:
         output_cost_pusd=event.output_cost_pusd,
         errors=int(event.status in {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}),
         client_errors=int(event.status is Status.CLIENT_ERROR),
-        unpriced_requests=int(event.cost_source is CostSource.UNPRICED),
+        unpriced_requests=int(
+            event.cost_source is CostSource.UNPRICED
+            and event.usage_source is not UsageSource.UNKNOWN
+        ),
         estimated_requests=int(event.usage_source is UsageSource.ESTIMATED),
         unknown_usage_requests=int(event.usage_source is UsageSource.UNKNOWN),
         adjusted_requests=event.adjusted,

@@ -25,17 +25,18 @@ def import_target(
     """The organization and project that an import goes to, created where there is none."""
     created = []
     organizations = administration.organizations
-    known = organizations.all()
-    organization = organizations.called(organization_name) if known else None
-    if organization is None:
-        organization = organizations.create(organization_name or "My organization")
-        created.append("organization")
+    organization = organizations.called(organization_name) if organizations.all() else None
     project_id = ""
-    if project_name:
-        project, is_new = administration.projects.ensure(operator_of(organization), project_name)
-        project_id, project_name = project.project_id, project.name
-        if is_new:
-            created.append("project")
+    with administration.trail.together():
+        if organization is None:
+            organization = organizations.create(organization_name or "My organization")
+            created.append("organization")
+        if project_name:
+            operator = operator_of(organization)
+            project, is_new = administration.projects.ensure(operator, project_name)
+            project_id, project_name = project.project_id, project.name
+            if is_new:
+                created.append("project")
     return ImportTarget(
         organization_id=organization.organization_id,
         organization_name=organization.name,

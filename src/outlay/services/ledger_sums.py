@@ -136,7 +136,9 @@ def _told(
         requests=1,
         errors=int(status in {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}),
         client_errors=int(status == Status.CLIENT_ERROR),
-        unpriced_requests=int(cost_source == CostSource.UNPRICED),
+        unpriced_requests=int(
+            cost_source == CostSource.UNPRICED and usage_source != UsageSource.UNKNOWN
+        ),
         estimated_requests=int(usage_source == UsageSource.ESTIMATED),
         unknown_usage_requests=int(usage_source == UsageSource.UNKNOWN),
         timed_requests=int(is_timed),

@@ -324,10 +324,10 @@ def _ratios(lines: Mapping[_Key, _Both], tolerance_pusd: int) -> dict[str, dict[
         found = sums.setdefault((model, day), [0, 0, 0])
         found[0] += both.billed_pusd
         found[1] += both.recorded.cost_pusd
-        found[2] += both.recorded.unpriced_requests
+        found[2] += both.recorded.unpriced_requests + both.recorded.unknown_usage_requests
     ratios: dict[str, dict[date, float]] = defaultdict(dict)
-    for (model, day), (billed, recorded, unpriced) in sums.items():
-        if billed > tolerance_pusd and recorded > tolerance_pusd and not unpriced:
+    for (model, day), (billed, recorded, uncounted) in sums.items():
+        if billed > tolerance_pusd and recorded > tolerance_pusd and not uncounted:
             ratios[model][day] = billed / recorded
     return ratios
 

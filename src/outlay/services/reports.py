@@ -15,15 +15,18 @@ from typing import IO, Annotated, Any, Final
 import msgspec
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES_BY_NAME, Unit
 from outlay.domain.period import MAX_STEPS, Interval, Period, period_of_buckets, steps_of
 from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.services.analytics import Analytics
-from outlay.storage.cube.store import Row
+from outlay.services.as_of import EarlierReader, SnapshotGone, reader_as_of
+from outlay.storage.cube.store import CubeReader, Row
+from outlay.storage.ledger.store import Ledger
 from outlay.wire.cursors import read_cursor, write_cursor
-from outlay.wire.tables.table import Cell, Column, ColumnKind, Table, number
+from outlay.wire.tables.table import Cell, Column, ColumnKind, FileStyle, Table
 from outlay.wire.tables.writers import (
     WriteParquet,
     Writer,
@@ -31,8 +34,8 @@ from outlay.wire.tables.writers import (
     write_csv,
     write_json,
     write_ndjson,
-    write_xlsx,
 )
+from outlay.wire.tables.xlsx import write_xlsx
 
 MAX_LIMIT: Final = 100_000
 SPOOL_BYTES: Final = 4 * 1024 * 1024
@@ -66,11 +69,16 @@ _MEDIA_TYPES: Final = {
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page ended, in the window that the first page had."""
+    """Where a page ended, and in what the first page was read."""
 
     start_bucket: int
     end_bucket: int
     timezone: str
+    position: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    """The ledger position of its snapshot."""
+    state: str
+    """What else its rows depend on: the ledger's edition and what counts as what."""
+    question: str
     step: Annotated[int, msgspec.Meta(ge=0, le=MAX_STEPS)]
     keys: tuple[str, ...]
 
@@ -111,6 +119,8 @@ class ReportFile:
     """The cursor of the next page, None at the end."""
 
 
+PLAIN_FILE: Final = FileStyle()
+
 Describe = Callable[[UsageQuery, Totals], Mapping[str, Any]]
 """What a file says of the question, the window that it was asked of, and its totals."""
 
@@ -118,8 +128,9 @@ Describe = Callable[[UsageQuery, Totals], Mapping[str, Any]]
 class Reports:
     """Writes reports."""
 
-    def __init__(self, analytics: Analytics, write_parquet: WriteParquet) -> None:
+    def __init__(self, analytics: Analytics, ledger: Ledger, write_parquet: WriteParquet) -> None:
         self._analytics = analytics
+        self._ledger = ledger
         self._writers: Mapping[ReportFormat, Writer] = {
             ReportFormat.JSON: write_json,
             ReportFormat.NDJSON: write_ndjson,
@@ -128,13 +139,26 @@ class Reports:
             ReportFormat.PARQUET: parquet_writer(write_parquet),
         }
 
-    def write(self, report: Report, file_format: ReportFormat, describe: Describe) -> ReportFile:
-        """Write a report; `describe` says of its window and totals what its file begins with."""
-        cursor = None
-        if report.cursor is not None:
-            cursor = _read_cursor(report, report.cursor)
-            period = period_of_buckets(cursor.start_bucket, cursor.end_bucket, cursor.timezone)
-            report = replace(report, period=period)
+    def check(self, report: Report) -> Period:
+        """The window of a report, of a later page that of the first; Invalid for a bad cursor."""
+        cursor = _read_cursor(report)
+        if cursor is None:
+            return report.period
+        return period_of_buckets(cursor.start_bucket, cursor.end_bucket, cursor.timezone)
+
+    def write(
+        self,
+        report: Report,
+        file_format: ReportFormat,
+        describe: Describe,
+        style: FileStyle = PLAIN_FILE,
+    ) -> ReportFile:
+        """Write a report; `describe` says of its window and totals what its file begins with.
+
+        A later page is of the snapshot of the first; SnapshotGone where that cannot be read.
+        """
+        report = replace(report, period=self.check(report))
+        cursor = _read_cursor(report)
         labels = {
             dimension: self._analytics.labels(report.organization_id, dimension)
             for dimension in report.group_by
@@ -145,7 +169,15 @@ class Reports:
             filters=report.filters,
         )
         paging = _Paging(report.limit)
-        with self._analytics.read() as reader:
+        with self._analytics.read() as snapshot:
+            merges = self._analytics.merges(report.organization_id)
+            state = _digest(self._analytics.edition, merges.triples)
+            position = cursor.position if cursor else snapshot.loaded_seq()
+            reader = (
+                snapshot
+                if cursor is None
+                else self._earlier(snapshot, report, cursor, state, merges)
+            )
             total = reader.totals(whole).get(0, ZERO)
             rows = paging.over(
                 reader.rows(
@@ -166,17 +198,45 @@ class Reports:
                 columns=columns,
                 rows=_cells(report, rows, labels),
                 head=describe(replace(whole, interval=report.interval), total),
-                foot=_foot(report, total, columns),
+                totals=_totals(report, total, columns),
+                has_overlap=Dimension.GROUP in report.group_by,
+                is_part=report.limit is not None,
             )
-            written = self.write_table(table, file_format, report.period)
-        following = _write_cursor(report, paging.ended_at) if paging.ended_at else None
-        return replace(written, following=following)
+            written = self.write_table(table, file_format, report.period, style)
+        if paging.ended_at is None:
+            return written
+        following = _Cursor(
+            report.period.start_bucket,
+            report.period.end_bucket,
+            report.period.timezone,
+            position,
+            state,
+            _question(report),
+            paging.ended_at.step,
+            paging.ended_at.keys,
+        )
+        return replace(written, following=write_cursor(following))
 
-    def write_table(self, table: Table, file_format: ReportFormat, period: Period) -> ReportFile:
+    def _earlier(
+        self, snapshot: CubeReader, report: Report, cursor: _Cursor, state: str, merges: Merges
+    ) -> EarlierReader:
+        if cursor.state != state:
+            raise SnapshotGone(
+                "users, groups or requests were merged or erased since the first page"
+            )
+        return reader_as_of(snapshot, self._ledger, report.organization_id, cursor.position, merges)
+
+    def write_table(
+        self,
+        table: Table,
+        file_format: ReportFormat,
+        period: Period,
+        style: FileStyle = PLAIN_FILE,
+    ) -> ReportFile:
         """Write a table that is at hand, or comes row by row, as a whole file."""
         file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - handed on
         try:
-            trailer = self._writers[file_format](file, table)
+            trailer = self._writers[file_format](file, table, style)
             size = file.tell()
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]  # any binary file will do
@@ -216,17 +276,22 @@ def _needed(measures: Sequence[str]) -> tuple[str, ...]:
 
 
 def _columns(report: Report) -> list[Column]:
-    columns = [] if report.interval is Interval.TOTAL else [Column("date"), Column("start")]
+    columns = []
+    if report.interval is not Interval.TOTAL:
+        is_hourly = report.interval is Interval.HOUR
+        kind = ColumnKind.LOCAL_TIME if is_hourly else ColumnKind.DATE
+        columns += [Column("date", kind), Column("start", ColumnKind.INSTANT)]
     for dimension in report.group_by:
-        columns += [Column(dimension.value), Column(f"{dimension.value}Label")]
+        columns += [Column(dimension.value, ColumnKind.ID), Column(f"{dimension.value}Label")]
     for name in report.measures:
         if name == TOTAL_TOKENS:
             columns.append(Column("totalTokens", ColumnKind.COUNT))
         else:
             measure = MEASURES_BY_NAME[name]
             is_money = measure.unit is Unit.PUSD
-            kind = ColumnKind.MONEY if is_money else ColumnKind.COUNT
-            columns.append(Column(measure.api_name, kind))
+            columns.append(
+                Column(measure.api_name, ColumnKind.MONEY if is_money else ColumnKind.COUNT)
+            )
     return columns
 
 
@@ -251,27 +316,28 @@ def _reader_of(measures: Sequence[str]) -> Callable[[Totals], tuple[int, ...]]:
     return read if len(measures) > 1 else lambda totals: (read(totals),)
 
 
-def _foot(report: Report, total: Totals, columns: Sequence[Column]) -> dict[str, Any]:
+def _totals(report: Report, total: Totals, columns: Sequence[Column]) -> dict[str, int]:
     """The totals of the window, every request once, as the columns name them."""
-    numbers = [column for column in columns if column.kind is not ColumnKind.TEXT]
+    summed = [column.name for column in columns if column.kind.is_summed]
     return {
-        "totals": {
-            column.name: number(column, getattr(total, name))
-            for column, name in zip(numbers, report.measures, strict=True)
-        },
-        "groupsOverlap": Dimension.GROUP in report.group_by,
+        name: getattr(total, measure) for name, measure in zip(summed, report.measures, strict=True)
     }
 
 
-def _read_cursor(report: Report, text: str) -> _Cursor:
-    cursor = read_cursor(text, _Cursor)
-    if len(cursor.keys) != len(report.group_by):
+def _read_cursor(report: Report) -> _Cursor | None:
+    if report.cursor is None:
+        return None
+    cursor = read_cursor(report.cursor, _Cursor)
+    if cursor.question != _question(report) or len(cursor.keys) != len(report.group_by):
         raise Invalid("the cursor belongs to another question", field="cursor")
     return cursor
 
 
-def _write_cursor(report: Report, last: Row) -> str:
-    period = report.period
-    return write_cursor(
-        _Cursor(period.start_bucket, period.end_bucket, period.timezone, last.step, last.keys)
-    )
+def _question(report: Report) -> str:
+    """What the pages of a report have in common, but for the window that a cursor has."""
+    filters = sorted(report.filters.items())
+    return _digest(report.interval, report.group_by, report.measures, filters)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]

@@ -143,11 +143,7 @@ class SignIn:
             logger.exception("a failed sign-in at %s could not be put on the trail", member_id)
 
     def _complete(self, attempt: Attempt, member: Member, remote: str, request_id: str) -> str:
-        with self._directory.write() as session:
-            self.throttle.succeed(session, attempt)
-        return self._open(member.member_id, request_id, remote)
-
-    def _open(self, member_id: str, request_id: str, remote: str) -> str:
+        member_id = member.member_id
         with self._directory.read() as session:
             actor = actor_for(
                 session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
@@ -156,6 +152,7 @@ class SignIn:
             raise Unauthenticated("This account has been removed.")
         with self._trail.change(actor) as change:
             find_present_member(change.session, actor, member_id)
+            self.throttle.succeed(change.session, attempt)
             token = open_session(change, member_id)
             change.note(
                 Action.SESSION_CREATE,

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, AuditEntry, changes_between
@@ -60,6 +62,14 @@ class Change:
         return self._noted
 
 
+@dataclass(frozen=True, slots=True)
+class _Transaction:
+    """A transaction of one or several changes, and the ends of chains that they have moved."""
+
+    session: WriteSession
+    ends: list[Checkpoint] = field(default_factory=list)
+
+
 class Trail:
     """The only door to changing the directory on somebody's behalf."""
 
@@ -67,6 +77,20 @@ class Trail:
         self._directory = directory
         self._checkpoints = checkpoints
         self._clock = clock
+        self._shared: ContextVar[_Transaction | None] = ContextVar("shared", default=None)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Changes of the block, on this thread, are one transaction: all of them, or none.
+
+        Each has its entry. What the block reads beside them is as it was before.
+        """
+        with self._transaction() as transaction:
+            token = self._shared.set(transaction)
+            try:
+                yield
+            finally:
+                self._shared.reset(token)
 
     @contextmanager
     def change(self, actor: Actor) -> Iterator[Change]:
@@ -75,16 +99,18 @@ class Trail:
         Undone when the block raises or says nothing of what it does. The signed checkpoint
         follows the commit.
         """
-        with self._directory.change() as session:
-            change = Change(session, to_us(self._clock.now()))
+        with self._transaction() as transaction:
+            change = Change(transaction.session, to_us(self._clock.now()))
             yield change
             noted = change.noted
             if noted is None:
-                session.cancel()
+                if self._shared.get() is not None:
+                    raise RuntimeError("a change that is one of several cannot be cancelled")
+                transaction.session.cancel()
                 return
             action, target, before, after = noted
             entry = append_entry(
-                session,
+                transaction.session,
                 AuditEntry(
                     organization_id=actor.organization_id,
                     number=0,
@@ -101,7 +127,21 @@ class Trail:
                 before,
                 after,
             )
-        self._sign(Checkpoint(entry.organization_id, entry.number, entry.digest, entry.time_us))
+            transaction.ends.append(
+                Checkpoint(entry.organization_id, entry.number, entry.digest, entry.time_us)
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[_Transaction]:
+        """The transaction of several changes where one is under way, or one of its own."""
+        if (shared := self._shared.get()) is not None:
+            yield shared
+            return
+        with self._directory.change() as session:
+            transaction = _Transaction(session)
+            yield transaction
+        for end in transaction.ends:
+            self._sign(end)
 
     def sign_again(self) -> None:
         """Sign the ends of all chains when the last checkpoint was not written to its end."""

@@ -54,6 +54,7 @@ from outlay.web.http.errors import (
     wants_html,
 )
 from outlay.web.http.forwarded import see_behind_proxies
+from outlay.web.http.head import HeadAsGet
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
 from outlay.web.http.hosts import TrustedHosts, refuse_host
 from outlay.web.http.openapi import describe
@@ -167,6 +168,7 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
         redoc_url=None,
         openapi_url=None,
         middleware=[
+            Middleware(HeadAsGet),
             Middleware(SecurityHeaders),
             Middleware(SameOriginWrites),
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),

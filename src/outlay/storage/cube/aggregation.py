@@ -90,7 +90,7 @@ def _measures_of(row: EventRow) -> tuple[int, ...]:
         *_counts_of(row),
         1 if status in _ERRORS else 0,
         1 if status == _CLIENT_ERROR else 0,
-        1 if row[_COST_SOURCE] == _UNPRICED else 0,
+        1 if row[_COST_SOURCE] == _UNPRICED and usage_source != _UNKNOWN else 0,
         1 if usage_source == _ESTIMATED else 0,
         1 if usage_source == _UNKNOWN else 0,
         row[_ADJUSTED],

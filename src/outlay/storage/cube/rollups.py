@@ -136,5 +136,7 @@ MAX_MEASURE: Final = 2**63 - 1
 """The largest value of a measure in one row."""
 
 CUBE_SCHEMA_VERSION: Final = 4
-"""Raised whenever tables change, or how rows are summed: a cube of another version is rebuilt from
-the ledger."""
+"""Raised whenever tables change, or what a measure counts.
+
+A cube of another version is rebuilt from the ledger.
+"""

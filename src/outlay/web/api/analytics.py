@@ -19,6 +19,7 @@ from outlay.services.bundle import Services
 from outlay.services.palette import assign_slots, remember_slots
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import (
+    AS_JSON,
     COMMON,
     COMPARE,
     OWN_QUERY,
@@ -45,17 +46,21 @@ from outlay.web.http.routes import Router
 router = Router(tags=["analytics"])
 
 SHAPES: Final = frozenset({"breakdown", "series"})
+ACTIVITY: Final = QUERY | COMPARE | AS_JSON | {"shape"}
+OWN: Final = OWN_QUERY | COMPARE | AS_JSON
+SUMMARY: Final = COMMON | COMPARE | AS_JSON
+HEALTH: Final = COMMON | AS_JSON
 
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
 
-@router.get("/analytics/activity", openapi_extra=documented(QUERY | COMPARE | {"shape"}))
+@router.get("/analytics/activity", openapi_extra=documented(ACTIVITY))
 def get_activity(request: Request, actor: OrganizationReader) -> Response:
     """Cost, requests and tokens per step of a period, broken down by one dimension."""
     services = services_of(request)
     params = request.query_params
-    check_names(params, QUERY | COMPARE | {"shape"})
+    check_names(params, ACTIVITY)
     shape = params.get("shape", "breakdown")
     if shape not in SHAPES:
         raise Invalid("shape must be breakdown or series", field="shape")
@@ -69,8 +74,8 @@ def get_activity(request: Request, actor: OrganizationReader) -> Response:
         )
         shown = tuple(remembered)
         palette = assign_slots(shown, remembered, [shown])
-        return json_answer(render_series(query, comparison, palette, freshness))
-    return json_answer(activity_of(services, query))
+        return json_answer(request, render_series(query, comparison, palette, freshness))
+    return json_answer(request, activity_of(services, query))
 
 
 def activity_of(services: Services, query: UsageQuery) -> Json:
@@ -82,30 +87,31 @@ def activity_of(services: Services, query: UsageQuery) -> Json:
     return render_activity(query, comparison.current, freshness, comparison)
 
 
-@router.get("/analytics/me", openapi_extra=documented(OWN_QUERY | COMPARE))
+@router.get("/analytics/me", openapi_extra=documented(OWN))
 def get_own(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))]
 ) -> Response:
     """The usage that is put down to whoever asks: totals, and steps as in `activity`."""
     services = services_of(request)
     params = request.query_params
-    check_names(params, OWN_QUERY | COMPARE)
+    check_names(params, OWN)
     query = read_own_query(params, actor, services.analytics, levels=2)
     return json_answer(
+        request,
         {
             "member": {"memberId": actor.member_id, "name": actor.member_name},
             "summary": _summary(services, query),
             **activity_of(services, query),
-        }
+        },
     )
 
 
-@router.get("/analytics/summary", openapi_extra=documented(COMMON | COMPARE))
+@router.get("/analytics/summary", openapi_extra=documented(SUMMARY))
 def get_summary(request: Request, actor: OrganizationReader) -> Response:
     """The totals of a period, with latency percentiles."""
     services = services_of(request)
     params = request.query_params
-    check_names(params, COMMON | COMPARE)
+    check_names(params, SUMMARY)
     query = _whole(read_query(params, actor, services.analytics, group_by=None))
     freshness = services.analytics.freshness()
     comparison = services.analytics.compare(query)
@@ -118,7 +124,7 @@ def get_summary(request: Request, actor: OrganizationReader) -> Response:
         percentiles = services.analytics.percentiles(part)
         answer["earlier"] = render_summary(comparison.earlier_total, percentiles)
         meta.update(render_compared(comparison))
-    return json_answer(answer)
+    return json_answer(request, answer)
 
 
 @router.get("/analytics/latency", openapi_extra=documented(COMMON | {"groupBy", "top"}))
@@ -135,6 +141,7 @@ def get_latency(request: Request, actor: OrganizationReader) -> Response:
     query = replace(query, interval=Interval.TOTAL)
     named = [value for value in found.values if value.key][: query.top]
     return json_answer(
+        request,
         {
             "groupBy": dimension.value,
             "latency": [
@@ -156,16 +163,16 @@ def get_latency(request: Request, actor: OrganizationReader) -> Response:
             "totals": render_latency(found.total, found.quantiles),
             "valueCount": sum(1 for value in found.values if value.key),
             "meta": render_meta(query, found.total, freshness),
-        }
+        },
     )
 
 
-@router.get("/analytics/health", openapi_extra=documented(COMMON))
+@router.get("/analytics/health", openapi_extra=documented(HEALTH))
 def get_health(request: Request, actor: OrganizationReader) -> Response:
     """How fresh and how certain the numbers of a period are."""
     services = services_of(request)
     params = request.query_params
-    check_names(params, COMMON)
+    check_names(params, HEALTH)
     query = read_query(params, actor, services.analytics, group_by=None)
     query = replace(query, interval=Interval.TOTAL)
     freshness = services.analytics.freshness()
@@ -173,6 +180,7 @@ def get_health(request: Request, actor: OrganizationReader) -> Response:
     total = services.analytics.breakdown(query).total
     unpriced = services.analytics.unpriced(query)
     return json_answer(
+        request,
         {
             "freshness": {
                 "asOf": render_instant(freshness.data_through),
@@ -197,7 +205,7 @@ def get_health(request: Request, actor: OrganizationReader) -> Response:
             },
             "totals": render_totals(total, QUALITY_MEASURES),
             "meta": render_meta(query, total, freshness),
-        }
+        },
     )
 
 

@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import IO, Annotated, Any, Final
 
 from fastapi import Depends
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
-from outlay.domain.measure import MEASURES, Unit
+from outlay.domain.measure import MEASURES, MEASURES_BY_NAME, Unit
 from outlay.domain.money import render_usd
 from outlay.domain.organization import Member
-from outlay.domain.period import Interval, Preset
+from outlay.domain.period import Interval, Period, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import (
     ALL_MEASURES,
@@ -30,8 +31,10 @@ from outlay.services.labels import mark_deleted
 from outlay.services.reports import MAX_LIMIT, TOTAL_TOKENS, Report, ReportFile, ReportFormat
 from outlay.services.usage_tables import UsageRow
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.head import is_head
 from outlay.web.http.ownership import own_keys_only, owner_of
 from outlay.web.http.params import (
+    AS_JSON,
     COMMON,
     OWN_QUERY,
     QUERY,
@@ -48,20 +51,25 @@ from outlay.web.http.params import (
     read_user_view,
 )
 from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import Json, render_meta, render_totals
+from outlay.web.http.rendering import Json, render_meta
 from outlay.web.http.routes import Router
+from outlay.wire.json_money import MoneyStyle, dump_json
 from outlay.wire.tables.csv_text import render_line
-from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
+from outlay.wire.tables.table import Cell, Column, ColumnKind, FileStyle, Table
 
 router = Router(tags=["exports"])
 
 
-REPORT: Final = COMMON | {"groupBy", "bucket", "format", "metrics", "limit", "cursor"}
-USERS: Final = COMMON | {"sort", "order", "search", "selected", "format"}
-FILE: Final[dict[int | str, dict[str, Any]]] = {
+FILE: Final = COMMON | AS_JSON | {"format", "trailer"}
+REPORT: Final = FILE | {"groupBy", "bucket", "metrics", "limit", "cursor"}
+USERS: Final = FILE | {"sort", "order", "search", "selected"}
+NO_RANGES: Final = {"Accept-Ranges": "none"}
+"""Tools that ask with HEAD whether they may read a file piece by piece then read it whole."""
+FILE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "A file. `Repr-Digest` is that of the whole file (RFC 9530), and "
-        "`Outlay-Next-Cursor` the cursor of the next page.",
+        "description": "A file. `Repr-Digest` is that of the whole file (RFC 9530), "
+        "`Outlay-Next-Cursor` the cursor of the next page and, with `trailer=none`, "
+        "`Outlay-Trailer` the trailer as JSON.",
         "content": {kind.media_type.partition(";")[0]: {} for kind in ReportFormat},
     }
 }
@@ -79,7 +87,7 @@ _CSV: Final[dict[int | str, dict[str, Any]]] = {
 )
 def get_activity_csv(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
-) -> StreamingResponse:
+) -> Response:
     """`/analytics/activity` as CSV: one row per step and group, exact numbers, then the totals."""
     return _export(request, _read(request, actor))
 
@@ -92,7 +100,7 @@ def get_activity_csv(
 )
 def get_own_csv(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))]
-) -> StreamingResponse:
+) -> Response:
     """`/analytics/me` as CSV."""
     params = request.query_params
     check_names(params, OWN_QUERY)
@@ -109,7 +117,7 @@ def get_project_csv(
     request: Request,
     project_id: str,
     actor: Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))],
-) -> StreamingResponse:
+) -> Response:
     """The usage of one project as CSV; for developers that of their own API keys in it."""
     services = services_of(request)
     owner = owner_of(actor, Permission.PROJECT_USAGE)
@@ -128,7 +136,7 @@ def get_key_csv(
     request: Request,
     api_key_id: str,
     actor: Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))],
-) -> StreamingResponse:
+) -> Response:
     """The usage of one API key as CSV; for developers one of their own."""
     creator = owner_of(actor, Permission.KEY_USAGE)
     key = services_of(request).usage_tables.key(actor.organization_id, api_key_id, creator)
@@ -138,17 +146,17 @@ def get_key_csv(
 @router.get(
     "/exports/report",
     response_class=StreamingResponse,
-    responses=FILE,
+    responses=FILE_ANSWERS,
     openapi_extra=documented(REPORT),
 )
 def get_report(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
-) -> StreamingResponse:
+) -> Response:
     """Any combination of dimensions and measures, as a file that proves itself complete."""
     services, params = services_of(request), request.query_params
     check_names(params, REPORT)
     period = read_period(params, actor, services.analytics, Preset.LAST_30_DAYS)
-    file_format = read_choice(params, "format", ReportFormat) or ReportFormat.CSV
+    file_format, style = read_style(params)
     report = Report(
         organization_id=actor.organization_id,
         period=period,
@@ -159,6 +167,8 @@ def get_report(
         limit=read_number(params, "limit", None, most=MAX_LIMIT),
         cursor=read_text(params, "cursor"),
     )
+    if is_head(request):
+        return headers_of_file("report", file_format, services.reports.check(report))
     freshness = services.analytics.freshness()
 
     def describe(whole: UsageQuery, total: Totals) -> Json:
@@ -167,37 +177,46 @@ def get_report(
             "meta": render_meta(whole, total, freshness),
         }
 
-    return file_answer(services.reports.write(report, file_format, describe), "report", file_format)
+    written = services.reports.write(report, file_format, describe, style)
+    return file_answer(written, "report", file_format, style)
 
 
 @router.get(
     "/exports/users",
     response_class=StreamingResponse,
-    responses=FILE,
+    responses=FILE_ANSWERS,
     openapi_extra=documented(USERS),
 )
 def get_users(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
-) -> StreamingResponse:
+) -> Response:
     """`/analytics/users` of all pages as a file, in its order; of those `selected`, if any are."""
     services, params = services_of(request), request.query_params
     check_names(params, USERS)
     query = read_query(params, actor, services.analytics, group_by=None)
     query = replace(query, interval=Interval.TOTAL, measures=(*QUALITY_MEASURES, *LATENCY_MEASURES))
-    file_format = read_choice(params, "format", ReportFormat) or ReportFormat.CSV
+    file_format, style = read_style(params)
+    view = read_user_view(params)
+    if is_head(request):
+        return headers_of_file("users", file_format, query.period)
     freshness = services.analytics.freshness()
-    table = services.usage_tables.all_users(query, read_user_view(params))
+    table = services.usage_tables.all_users(query, view)
     written = services.reports.write_table(
         Table(
             columns=list(_USER_COLUMNS),
             rows=(_user_cells(row) for row in table.rows),
             head={"groupBy": ["user"], "meta": render_meta(query, table.total, freshness)},
-            foot={"totals": render_totals(table.total, _USER_MEASURES), "groupsOverlap": False},
+            totals={
+                MEASURES_BY_NAME[name].api_name: getattr(table.total, name)
+                for name in _USER_MEASURES
+            },
+            is_part=bool(view.selected),
         ),
         file_format,
         query.period,
+        style,
     )
-    return file_answer(written, "users", file_format)
+    return file_answer(written, "users", file_format, style)
 
 
 _USER_MEASURES: Final = (
@@ -209,7 +228,7 @@ _USER_MEASURES: Final = (
     "client_errors",
 )
 _USER_COLUMNS: Final = (
-    Column("user"),
+    Column("user", ColumnKind.ID),
     Column("userLabel"),
     Column("email"),
     Column("inputTokens", ColumnKind.COUNT),
@@ -218,7 +237,7 @@ _USER_COLUMNS: Final = (
     Column("requestCount", ColumnKind.COUNT),
     Column("errorCount", ColumnKind.COUNT),
     Column("clientErrorCount", ColumnKind.COUNT),
-    Column("averageLatencyUs", ColumnKind.COUNT),
+    Column("averageLatencyUs", ColumnKind.MEAN),
 )
 
 
@@ -233,12 +252,40 @@ def _user_cells(row: UsageRow[Member]) -> list[Cell]:
     ]
 
 
-def file_answer(written: ReportFile, what: str, file_format: ReportFormat) -> StreamingResponse:
-    """A written table as a download."""
-    window = written.period
-    name = f"outlay-{what}-{window.from_date}-{window.to_date}.{file_format}"
-    headers = {
+def read_style(params: QueryParams) -> tuple[ReportFormat, FileStyle]:
+    """What a file is written as."""
+    file_format = read_choice(params, "format", ReportFormat) or ReportFormat.CSV
+    trailer = read_text(params, "trailer") or "last"
+    if trailer not in {"last", "none"}:
+        raise Invalid("trailer must be last or none", field="trailer")
+    return file_format, FileStyle(
+        money=read_choice(params, "money", MoneyStyle) or MoneyStyle.NUMBER,
+        has_trailer=trailer == "last",
+    )
+
+
+def _file_headers(what: str, file_format: ReportFormat, period: Period) -> dict[str, str]:
+    """What is known of a file before it is written."""
+    name = f"outlay-{what}-{period.from_date}-{period.to_date}.{file_format}"
+    return {
         "Content-Disposition": f'attachment; filename="{name}"',
+        **NO_RANGES,
+    }
+
+
+def headers_of_file(what: str, file_format: ReportFormat, period: Period) -> Response:
+    """The answer to HEAD: of a question that was checked, without the work of a file."""
+    return Response(
+        headers=_file_headers(what, file_format, period), media_type=file_format.media_type
+    )
+
+
+def file_answer(
+    written: ReportFile, what: str, file_format: ReportFormat, style: FileStyle
+) -> StreamingResponse:
+    """A written table as a download."""
+    headers = {
+        **_file_headers(what, file_format, written.period),
         "Content-Length": str(written.size),
         # The digest is of what is sent: it must not be compressed on the way.
         "Content-Encoding": "identity",
@@ -248,6 +295,8 @@ def file_answer(written: ReportFile, what: str, file_format: ReportFormat) -> St
     }
     if written.following:
         headers["Outlay-Next-Cursor"] = written.following
+    if not style.has_trailer:
+        headers["Outlay-Trailer"] = dump_json(written.trailer, style.money).decode()
     return StreamingResponse(
         _pieces(written.file), media_type=file_format.media_type, headers=headers
     )
@@ -283,15 +332,19 @@ def _read(request: Request, actor: Actor) -> UsageQuery:
     return read_query(request.query_params, actor, services_of(request).analytics)
 
 
-def _export(request: Request, query: UsageQuery) -> StreamingResponse:
+def _export(request: Request, query: UsageQuery) -> Response:
     services, params = services_of(request), request.query_params
     query = replace(query, measures=ALL_MEASURES, top=query.top if "top" in params else MAX_TOP)
-    result = services.analytics.breakdown(query)
     name = f"usage-{query.period.from_date}-{query.period.to_date}.csv"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        **NO_RANGES,
+    }
+    if is_head(request):
+        return Response(headers=headers, media_type=ReportFormat.CSV.media_type)
+    result = services.analytics.breakdown(query)
     return StreamingResponse(
-        _lines(result),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        _lines(result), media_type=ReportFormat.CSV.media_type, headers=headers
     )
 
 

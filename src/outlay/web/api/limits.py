@@ -1,19 +1,16 @@
 """`/limits`: what keys, projects and members may spend."""
 
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Depends
-from pydantic import StringConstraints
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
-from outlay.domain.money import parse_usd, render_usd
+from outlay.domain.money import read_amount, render_usd
 from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
-from outlay.web.api.models import Answer, Body
+from outlay.web.api.models import Amount, Answer, Body
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.faults import AMOUNT
 from outlay.web.http.params import check_names
 from outlay.web.http.routes import Router
 
@@ -29,7 +26,7 @@ class LimitBody(Body):
     scope: LimitScope
     scope_id: str
     interval: LimitInterval
-    amount_usd: Annotated[str, StringConstraints(pattern=AMOUNT.pattern)]
+    amount_usd: Amount
 
 
 class LimitAnswer(Answer):
@@ -72,7 +69,7 @@ def put_limit(request: Request, body: LimitBody, actor: Writer) -> LimitAnswer:
             body.scope,
             body.scope_id,
             body.interval,
-            parse_usd(Decimal(body.amount_usd)),
+            read_amount(body.amount_usd),
         )
     )
 

@@ -4,9 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Strict,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
+from outlay.domain.money import AMOUNT_PATTERN, read_amount
 from outlay.kit.clock import from_us
 
 
@@ -39,6 +47,20 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
 ]
 """An instant as it is sent, in UTC."""
+
+
+def _check_amount(text: str) -> str:
+    """Raises ValueError unless it is an amount."""
+    read_amount(text)
+    return text
+
+
+Amount = Annotated[
+    str,
+    AfterValidator(_check_amount),
+    WithJsonSchema({"type": "string", "pattern": f"^{AMOUNT_PATTERN}$"}, mode="validation"),
+]
+"""An amount of USD as text, so that it is exact."""
 
 Flag = Annotated[bool, Strict()]
 """True or false, and no word for it."""

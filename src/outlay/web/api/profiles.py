@@ -16,7 +16,7 @@ from outlay.services.usage_profiles import read_profile
 from outlay.web.api.usage_tables import render_member
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_keys_only, owner_of
-from outlay.web.http.params import COMMON, check_names, read_query
+from outlay.web.http.params import AS_JSON, COMMON, check_names, read_query
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
     Json,
@@ -29,7 +29,7 @@ from outlay.web.http.routes import Router
 
 router = Router(prefix="/analytics", tags=["analytics"])
 
-PROFILE: Final = COMMON | {"bucket"}
+PROFILE: Final = COMMON | AS_JSON | {"bucket"}
 KeyReader = Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))]
 ProjectReader = Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))]
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
@@ -106,6 +106,7 @@ def _profile(request: Request, query: UsageQuery, subject: Json) -> Response:
     profile = read_profile(services.analytics, query)
     activity = render_activity(query, profile.activity, freshness)
     return json_answer(
+        request,
         {
             **subject,
             "summary": render_summary(profile.total, profile.latency),
@@ -117,7 +118,7 @@ def _profile(request: Request, query: UsageQuery, subject: Json) -> Response:
             "topProviders": _entries(profile.top[Dimension.PROVIDER]),
             "topApps": _entries(profile.top[Dimension.APP]),
             **activity,
-        }
+        },
     )
 
 

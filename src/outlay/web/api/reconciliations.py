@@ -8,14 +8,13 @@ from pydantic import StringConstraints
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
-from outlay.domain.money import parse_usd, render_usd
+from outlay.domain.money import read_amount, render_usd
 from outlay.domain.policy import Permission
 from outlay.domain.reconciliation import ReconciledLine, Reconciliation
 from outlay.services.reconciling import DEFAULT_TOLERANCE_PUSD, BillFile
-from outlay.web.api.models import Answer, Body, render_us
+from outlay.web.api.models import Amount, Answer, Body, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.body import MAX_INGEST, MIB
-from outlay.web.http.faults import AMOUNT
 from outlay.web.http.routes import Router
 
 router = Router(prefix="/reconciliations", tags=["reconciliations"])
@@ -36,9 +35,7 @@ class ReconciliationBody(Body):
     file_name: Name = "costs"
     mapping: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     """TOML that says which column is what, for a provider whose costs have no format here."""
-    tolerance_usd: Annotated[str, StringConstraints(pattern=AMOUNT.pattern)] = render_usd(
-        DEFAULT_TOLERANCE_PUSD
-    )
+    tolerance_usd: Amount = render_usd(DEFAULT_TOLERANCE_PUSD)
 
 
 class LineAnswer(Answer):
@@ -149,6 +146,6 @@ def post_reconciliation(
         content=body.content,
         file_name=body.file_name,
         mapping=body.mapping or "",
-        tolerance_pusd=parse_usd(body.tolerance_usd),
+        tolerance_pusd=read_amount(body.tolerance_usd),
     )
     return _render(services_of(request).reconciling.reconcile(actor, file))

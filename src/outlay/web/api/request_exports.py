@@ -6,35 +6,44 @@ from typing import Annotated, Final
 
 from fastapi import Depends
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
+from outlay.domain.measure import MEASURES_BY_NAME
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
-from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import from_us
-from outlay.services.reports import MAX_LIMIT, ReportFormat
+from outlay.services.reports import MAX_LIMIT
 from outlay.storage.ledger.log import LoggedEvent
-from outlay.web.api.exports import FILE, file_answer
+from outlay.web.api.exports import (
+    FILE,
+    FILE_ANSWERS,
+    file_answer,
+    headers_of_file,
+    read_style,
+)
 from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.head import is_head
 from outlay.web.http.log_params import LOG, SCHEMAS, read_log_query
-from outlay.web.http.params import check_names, read_choice, read_number
+from outlay.web.http.params import check_names, read_number
 from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import render_instant, render_meta, render_totals
+from outlay.web.http.rendering import render_instant, render_meta
 from outlay.web.http.routes import Router
 from outlay.wire.cursors import write_cursor
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 
 router = Router(tags=["exports"])
 
-EXPORT: Final = LOG | {"format", "limit"}
+EXPORT: Final = LOG | FILE | {"limit"}
+SUMMED_MEASURES: Final = ("input_tokens", "output_tokens", "cost_pusd")
+"""What the file says of all requests that were asked for."""
 LABELLED: Final = (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER)
 Labels = Mapping[Dimension, Mapping[str, str]]
 
 COLUMNS: Final = (
-    Column("time"),
+    Column("time", ColumnKind.INSTANT),
     Column("eventId"),
     Column("status"),
     Column("httpStatus"),
@@ -43,11 +52,11 @@ COLUMNS: Final = (
     Column("mapping"),
     Column("provider"),
     Column("operation"),
-    Column("project"),
+    Column("project", ColumnKind.ID),
     Column("projectLabel"),
-    Column("apiKey"),
+    Column("apiKey", ColumnKind.ID),
     Column("apiKeyLabel"),
-    Column("user"),
+    Column("user", ColumnKind.ID),
     Column("userLabel"),
     Column("groups"),
     Column("endUser"),
@@ -61,27 +70,29 @@ COLUMNS: Final = (
     Column("costSource"),
     Column("cost", ColumnKind.MONEY),
     Column("reportedCost", ColumnKind.MONEY),
-    Column("durationUs", ColumnKind.COUNT),
-    Column("timeToFirstTokenUs", ColumnKind.COUNT),
-    Column("recordedAt"),
+    Column("durationUs", ColumnKind.MEAN),
+    Column("timeToFirstTokenUs", ColumnKind.MEAN),
+    Column("recordedAt", ColumnKind.INSTANT),
 )
 
 
 @router.get(
     "/exports/requests",
     response_class=StreamingResponse,
-    responses=FILE,
+    responses=FILE_ANSWERS,
     openapi_extra=documented(EXPORT, SCHEMAS),
 )
 def get_request_export(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
-) -> StreamingResponse:
+) -> Response:
     """`/requests` of all pages as a file, in its order; for developers their own."""
     services, params = services_of(request), request.query_params
     check_names(params, EXPORT)
     query = read_log_query(params, actor, services.analytics, Interval.TOTAL)
-    file_format = read_choice(params, "format", ReportFormat) or ReportFormat.CSV
+    file_format, style = read_style(params)
     limit = read_number(params, "limit", None, most=MAX_LIMIT)
+    if is_head(request):
+        return headers_of_file("requests", file_format, query.usage.period)
     log = services.request_log
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
@@ -104,13 +115,17 @@ def get_request_export(
             columns=COLUMNS,
             rows=_rows(log.read(plan, positions), labels),
             head={"meta": render_meta(query.usage, total, freshness)},
-            foot={"totals": render_totals(total, QUALITY_MEASURES)},
+            totals={
+                MEASURES_BY_NAME[name].api_name: getattr(total, name) for name in SUMMED_MEASURES
+            },
+            is_part=following is not None or query.cursor is not None,
         ),
         file_format,
         query.usage.period,
+        style,
     )
     written = replace(written, following=write_cursor(following) if following else None)
-    return file_answer(written, "requests", file_format)
+    return file_answer(written, "requests", file_format, style)
 
 
 def _rows(entries: Iterator[LoggedEvent], labels: Labels) -> Iterator[list[Cell]]:
@@ -145,6 +160,6 @@ def _rows(entries: Iterator[LoggedEvent], labels: Labels) -> Iterator[list[Cell]
             event.cost_pusd,
             event.reported_cost_pusd,
             event.duration_us,
-            event.time_to_first_token_us,
+            event.first_token_us,
             render_instant(from_us(entry.recorded_at_us)),
         ]

@@ -1,7 +1,7 @@
 """`/requests`: the log of single requests, and one of them in detail."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -21,7 +21,7 @@ from outlay.services.request_log import MAX_LIMIT
 from outlay.storage.ledger.log import LoggedEvent
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.log_params import LOG, SCHEMAS, read_log_query
-from outlay.web.http.params import check_names, read_number
+from outlay.web.http.params import AS_JSON, check_names, read_number
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
     Json,
@@ -38,10 +38,11 @@ from outlay.wire.cursors import write_cursor
 router = Router(prefix="/requests", tags=["requests"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
+PARAMETERS: Final = LOG | AS_JSON | {"limit"}
 Labels = Mapping[Dimension, Mapping[str, str]]
 
 
-@router.get("", openapi_extra=documented(LOG | {"limit"}, SCHEMAS))
+@router.get("", openapi_extra=documented(PARAMETERS, SCHEMAS))
 def get_requests(request: Request, actor: Reader) -> Response:
     """Requests of a period, a page at a time, and what all of them add up to.
 
@@ -50,7 +51,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
     """
     services = services_of(request)
     params = request.query_params
-    check_names(params, LOG | {"limit"})
+    check_names(params, PARAMETERS)
     query = read_log_query(params, actor, services.analytics, Interval.TOTAL)
     limit = read_number(params, "limit", 50, most=MAX_LIMIT) or 50
     log = services.request_log
@@ -61,25 +62,27 @@ def get_requests(request: Request, actor: Reader) -> Response:
     total = log.volume(plan).total
     labels = _labels(services, actor.organization_id)
     return json_answer(
+        request,
         {
             "requests": [_render(entry, labels) for entry in page.entries],
             "totals": render_totals(total, QUALITY_MEASURES),
             "next": page.following and write_cursor(page.following),
             "previous": page.preceding and write_cursor(page.preceding),
             "meta": render_meta(query.usage, total, freshness),
-        }
+        },
     )
 
 
-@router.get("/{event_id:path}")
+@router.get("/{event_id:path}", openapi_extra=documented(AS_JSON))
 def get_request(request: Request, event_id: str, actor: Reader) -> Response:
     """One request: its tokens by kind, what each part cost, its timing and its attribution."""
     services = services_of(request)
+    check_names(request.query_params, AS_JSON)
     found = services.request_log.find(actor.organization_id, event_id)
     if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
         raise NotFound("There is no such request.")
     labels = _labels(services, actor.organization_id)
-    return json_answer({**_render(found, labels), **_details(found.event)})
+    return json_answer(request, {**_render(found, labels), **_details(found.event)})
 
 
 def _labels(services: Services, organization_id: str) -> Labels:

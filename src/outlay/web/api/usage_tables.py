@@ -27,6 +27,7 @@ from outlay.services.users_and_groups import (
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import (
+    AS_JSON,
     COMMON,
     check_names,
     read_query,
@@ -49,11 +50,12 @@ router = Router(prefix="/analytics", tags=["analytics"])
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
-USERS: Final = COMMON | {"sort", "order", "search", "page", "pageSize", "selected"}
-STEPPED: Final = COMMON | {"bucket"}
+TABLE: Final = COMMON | AS_JSON
+USERS: Final = TABLE | {"sort", "order", "search", "page", "pageSize", "selected"}
+STEPPED: Final = TABLE | {"bucket"}
 
 
-@router.get("/members", openapi_extra=documented(COMMON))
+@router.get("/members", openapi_extra=documented(TABLE))
 def get_members(request: Request, actor: OrganizationReader) -> Response:
     """Usage of every member, put down to who created the API key."""
     services = services_of(request)
@@ -68,10 +70,10 @@ def get_members(request: Request, actor: OrganizationReader) -> Response:
         }
         for row in table.rows
     ]
-    return _answer(freshness, query, table, {"members": rows})
+    return _answer(request, freshness, query, table, {"members": rows})
 
 
-@router.get("/projects", openapi_extra=documented(COMMON))
+@router.get("/projects", openapi_extra=documented(TABLE))
 def get_projects(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))]
 ) -> Response:
@@ -90,10 +92,10 @@ def get_projects(
         }
         for row in table.rows
     ]
-    return _answer(freshness, query, table, {"projects": rows})
+    return _answer(request, freshness, query, table, {"projects": rows})
 
 
-@router.get("/groups", openapi_extra=documented(COMMON))
+@router.get("/groups", openapi_extra=documented(TABLE))
 def get_groups(request: Request, actor: OrganizationReader) -> Response:
     """Usage of every user group; a request counts in each group of its user."""
     services = services_of(request)
@@ -111,7 +113,7 @@ def get_groups(request: Request, actor: OrganizationReader) -> Response:
         }
         for row in table.rows
     ]
-    return _answer(freshness, query, table, {"groups": rows}, overlap=True)
+    return _answer(request, freshness, query, table, {"groups": rows}, overlap=True)
 
 
 @router.get("/users", openapi_extra=documented(USERS))
@@ -124,6 +126,7 @@ def get_users(request: Request, actor: OrganizationReader) -> Response:
     freshness = services.analytics.freshness()
     page = services.usage_tables.users(query, view)
     return json_answer(
+        request,
         {
             "users": [
                 {**render_member(row.key, row.name, row.thing), **_numbers(row.totals)}
@@ -138,7 +141,7 @@ def get_users(request: Request, actor: OrganizationReader) -> Response:
             "unattributed": _numbers(page.unattributed),
             "totals": _numbers(page.total),
             "meta": render_meta(query, page.total, freshness),
-        }
+        },
     )
 
 
@@ -159,6 +162,7 @@ def get_users_and_groups(request: Request, actor: OrganizationReader) -> Respons
     groups = found.groups
     meta = render_meta(query, found.total, freshness, groups.entries)
     return json_answer(
+        request,
         {
             "tiles": tiles,
             "topUsersByCost": _entries(top_of(found.users, Rank.COST, TOP_BY_COST)),
@@ -168,7 +172,7 @@ def get_users_and_groups(request: Request, actor: OrganizationReader) -> Respons
             "points": render_points(groups, freshness),
             "totals": _numbers(found.total),
             "meta": meta | {"groupsOverlap": True},
-        }
+        },
     )
 
 
@@ -220,7 +224,7 @@ def render_member(user_id: str, name: str, member: Member | None) -> Json:
     }
 
 
-def _whole(request: Request, actor: Actor, names: frozenset[str] = COMMON) -> UsageQuery:
+def _whole(request: Request, actor: Actor, names: frozenset[str] = TABLE) -> UsageQuery:
     """The question of a query string over the whole window, with all measures."""
     check_names(request.query_params, names)
     query = read_query(request.query_params, actor, services_of(request).analytics, group_by=None)
@@ -250,6 +254,7 @@ _READ: Final = (*dict.fromkeys((*_SHOWN, *QUALITY_MEASURES, "duration_us", "time
 
 
 def _answer(
+    request: Request,
     freshness: Freshness,
     query: UsageQuery,
     table: UsageTable[Any],
@@ -259,10 +264,11 @@ def _answer(
 ) -> Response:
     meta = render_meta(query, table.total, freshness)
     return json_answer(
+        request,
         {
             **rows,
             "unattributed": _numbers(table.unattributed),
             "totals": _numbers(table.total),
             "meta": meta | {"groupsOverlap": overlap},
-        }
+        },
     )

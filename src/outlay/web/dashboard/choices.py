@@ -58,6 +58,7 @@ def get_choices(
         key=lambda key: (-_requests(used, key), _is_gone(labels, key), labels.get(key, key), key),
     )
     return json_answer(
+        request,
         {
             "choices": [
                 {
@@ -68,7 +69,7 @@ def get_choices(
                 for key in found[:MOST]
             ],
             "more": len(found) > MOST,
-        }
+        },
     )
 
 

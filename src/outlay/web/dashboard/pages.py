@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
@@ -23,6 +22,7 @@ from outlay.web.dashboard.refusals import Refusal, describe_refusal
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
 from outlay.web.http.auth import request_id_of, services_of, session_actor
+from outlay.wire.json_money import dump_json
 
 THEME_COOKIE: Final = "outlay_theme"
 THEMES: Final = ("system", "light", "dark")
@@ -65,7 +65,7 @@ _UNSAFE_IN_SCRIPT: Final = str.maketrans(
 
 def embed_json(value: object) -> Markup:
     """JSON for a `<script type="application/json">`, with nothing that could end it."""
-    return Markup(orjson.dumps(value).decode().translate(_UNSAFE_IN_SCRIPT))  # noqa: S704 - escaped on this line
+    return Markup(dump_json(value).decode().translate(_UNSAFE_IN_SCRIPT))  # noqa: S704 - escaped on this line
 
 
 environment = Environment(

@@ -1,6 +1,8 @@
 """What a route demands of whoever asks, declared on each route."""
 
+import binascii
 from abc import ABC, abstractmethod
+from base64 import b64decode
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -9,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import override
 
+from outlay.domain.access_token import TOKEN_PREFIX
 from outlay.domain.actor import Actor, Channel
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.policy import Permission, permit
@@ -69,7 +72,7 @@ class Requires(Policy):
     def _actor(self, request: Request) -> Actor:
         if Channel.TOKEN not in self.channels:
             return session_actor(request)
-        if Channel.SESSION not in self.channels or bearer_token(request) is not None:
+        if Channel.SESSION not in self.channels or access_token(request) is not None:
             return token_actor(request)
         return session_actor(request)
 
@@ -182,16 +185,35 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+def access_token(request: Request) -> str | None:
+    """The access token of a request: the bearer token, or the password of Basic authentication.
+
+    Whatever the user name: spreadsheets and BI tools ask for one. A password that is no access
+    token is somebody else's: of a proxy in front that asks for one itself and passes it on.
+    """
+    scheme, _, coded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return bearer_token(request)
+    try:
+        _, _, password = b64decode(coded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if password.startswith(f"{TOKEN_PREFIX}_") else None
+
+
 def token_actor(request: Request) -> Actor:
     """Whose access token a request carries; raises Unauthenticated without a good one."""
     return services_of(request).access.actor_of_token(required_token(request))
 
 
 def required_token(request: Request) -> str:
-    """The token of an `Authorization: Bearer` header; raises Unauthenticated without one."""
-    token = bearer_token(request)
+    """The access token of a request; raises Unauthenticated without one."""
+    token = access_token(request)
     if not token:
-        raise Unauthenticated("Send an access token: Authorization: Bearer ota_…")
+        raise Unauthenticated(
+            "Send an access token: Authorization: Bearer ota_…, or as the password of Basic "
+            "authentication."
+        )
     return token
 
 

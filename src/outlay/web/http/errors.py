@@ -90,12 +90,26 @@ def problem(
         body["requestId"] = request.scope.get("request_id", "")
     headers = {"Cache-Control": "no-store"}
     if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = _challenge(request)
     if status == 503 or retry_after is not None:
         headers["Retry-After"] = str(retry_after or 2)
     return Response(
         orjson.dumps(body), status, headers=headers, media_type="application/problem+json"
     )
+
+
+def _challenge(request: Request | None) -> str:
+    """How to authenticate (RFC 9110, RFC 7617).
+
+    A browser that reads of Basic asks its user for a password over the page and keeps it: what
+    pages fetch is told of Bearer alone.
+    """
+    is_browser = request is not None and "sec-fetch-site" in request.headers
+    return _BEARER if is_browser else f"{_BEARER}, {_BASIC}"
+
+
+_BEARER: Final = 'Bearer realm="Outlay"'
+_BASIC: Final = 'Basic realm="Outlay", charset="UTF-8"'
 
 
 def is_out_of_files(error: BaseException | None) -> bool:

@@ -11,17 +11,13 @@ class Form(NamedTuple):
     wanted: str
 
 
-AMOUNT: Final = Form(
-    r"^[0-9]{1,7}(\.[0-9]{1,12})?$",
-    "Give an amount in US dollars such as 12.50: digits and a point, below 10 million.",
-)
 PRICE: Final = Form(
     r"^[0-9]{1,6}(\.[0-9]{1,12})?$",
     "Give a price in US dollars such as 4.25: digits and a point, below 1 million.",
 )
 DAY: Final = Form(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "Give a date such as 2026-11-21.")
 
-FORMS: Final[Mapping[str, Form]] = {form.pattern: form for form in (AMOUNT, PRICE, DAY)}
+FORMS: Final[Mapping[str, Form]] = {form.pattern: form for form in (PRICE, DAY)}
 """Every pattern that a field of the API has; the tests look for others."""
 
 NEEDED: Final = "This is needed."

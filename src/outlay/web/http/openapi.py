@@ -48,7 +48,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     components = schema.setdefault("components", {})
     components["securitySchemes"] = {
-        "accessToken": {"type": "http", "scheme": "bearer", "description": "`ota_…`"}
+        "accessToken": {"type": "http", "scheme": "bearer", "description": "`ota_…`"},
+        "accessTokenAsPassword": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "The access token as the password, with any user name.",
+        },
     }
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -59,7 +64,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             if example is not None:
                 answers = operation["responses"]["200"].setdefault("content", {})
                 answers["application/json"] = {"schema": {"type": "object"}, "example": example}
-            operation["security"] = [{"accessToken": []}]
+            operation["security"] = [{name: []} for name in components["securitySchemes"]]
             operation["responses"].pop("422", None)
             for status, meaning in ANSWERS.items():
                 operation["responses"].setdefault(status, _problem(meaning))

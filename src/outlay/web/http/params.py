@@ -44,6 +44,9 @@ CARRIED: Final = PERIOD | COMPARE
 COMMON: Final = PERIOD | frozenset(FILTERS)
 QUERY: Final = COMMON | {"groupBy", "bucket", "top", "rankBy"}
 
+AS_JSON: Final = frozenset({"money"})
+"""How a JSON answer is written."""
+
 OWN_QUERY: Final = QUERY - {"userId", "memberId", "groupId"}
 """Of questions about one's own usage."""
 

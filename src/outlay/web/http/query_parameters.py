@@ -13,6 +13,7 @@ from outlay.domain.query import MAX_TOP
 from outlay.services.reports import ReportFormat
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort
 from outlay.web.http.params import DEFAULT_TOP, FILTERS
+from outlay.wire.json_money import MoneyStyle
 
 _DIMENSIONS: Final = "|".join(Dimension)
 _MANY: Final = {"type": "array", "items": {"type": "string"}}
@@ -91,6 +92,14 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "format": (
         {"type": "string", "enum": [*ReportFormat], "default": ReportFormat.CSV},
         "What the file is.",
+    ),
+    "money": (
+        {"type": "string", "enum": [*MoneyStyle], "default": MoneyStyle.NUMBER},
+        "Amounts as exact decimal numbers, or as the same digits in text.",
+    ),
+    "trailer": (
+        {"type": "string", "enum": ["last", "none"], "default": "last"},
+        "Whether the file ends with its trailer; without one it stands in `Outlay-Trailer`.",
     ),
     "metrics": ({"type": "string"}, "Measures by their names in JSON, separated by commas."),
 }

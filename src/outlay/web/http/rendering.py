@@ -1,15 +1,18 @@
-"""Results as JSON: money as exact decimal numbers, instants as RFC 3339, names in camelCase."""
+"""Results as JSON: exact money, instants as RFC 3339, names in camelCase.
+
+Answers are built with `render_money` and written by `json_answer`, which reads whether amounts are
+to stand in them as numbers or as text.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import MEASURES_BY_NAME, Rank, Unit
-from outlay.domain.money import render_usd
 from outlay.domain.period import Period, Step, bucket_start
 from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import (
@@ -21,23 +24,21 @@ from outlay.domain.result import (
     Freshness,
     Totals,
 )
+from outlay.web.http.params import read_choice
+from outlay.wire.json_money import Money, MoneyStyle, dump_json
 
 Json = dict[str, Any]
 
 
-def to_json(value: object) -> bytes:
-    """The bytes of a JSON answer."""
-    return orjson.dumps(value)
+def json_answer(request: Request, value: object) -> Response:
+    """A JSON answer, its amounts as the parameter `money` asks for."""
+    style = read_choice(request.query_params, "money", MoneyStyle) or MoneyStyle.NUMBER
+    return Response(dump_json(value, style), media_type="application/json")
 
 
-def json_answer(value: object) -> Response:
-    """A JSON answer."""
-    return Response(to_json(value), media_type="application/json")
-
-
-def render_money(pusd: int) -> orjson.Fragment:
-    """An exact number of USD."""
-    return orjson.Fragment(render_usd(pusd).encode())
+def render_money(pusd: int) -> Money:
+    """An exact amount of USD; whoever writes the answer decides between number and text."""
+    return Money(pusd)
 
 
 def render_instant(instant: datetime) -> str:

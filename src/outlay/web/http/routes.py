@@ -22,6 +22,7 @@ from outlay.domain.errors import Invalid
 from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.faults import describe_fault
+from outlay.web.http.head import headers_of, is_head
 
 _MULTIPART: Final = "multipart/"
 
@@ -44,7 +45,7 @@ class GuardedRoute(APIRoute):
                 # Here, not by FastAPI, which makes a 400 of whatever goes wrong while it reads.
                 await bounded.body()
             try:
-                return await answer(bounded)
+                response = await answer(bounded)
             except Exception as error:
                 # Whoever raises an error that they have in a variable makes a cycle of it, its
                 # traceback and their frame, around the whole body. It is cut here: a large body is
@@ -53,6 +54,7 @@ class GuardedRoute(APIRoute):
                 if isinstance(error, RequestValidationError):
                     raise _malformed(error) from None
                 raise
+            return headers_of(response) if is_head(request) else response
 
         return guarded
 
@@ -126,4 +128,7 @@ def _malformed(error: RequestValidationError) -> Invalid:
     first = error.errors()[0]
     kind, *place = first["loc"]
     name = ".".join(map(str, place))
-    return Invalid(f"{name or kind}: {describe_fault(first)}", field=name or str(kind))
+    detail = describe_fault(first)
+    if first["type"] != "value_error":  # a sentence of ours stands by itself
+        detail = f"{name or kind}: {detail}"
+    return Invalid(detail, field=name or str(kind))

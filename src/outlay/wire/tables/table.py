@@ -8,19 +8,33 @@ from typing import Any
 
 import orjson
 
-from outlay.domain.money import render_usd
+from outlay.wire.json_money import Money, MoneyStyle, dump_json
 
 Cell = str | int | None
 
 
 class ColumnKind(Enum):
-    """What is in a column."""
+    """What is in a column. Texts of time are ISO 8601."""
 
     TEXT = auto()
+    ID = auto()
+    """Text whose name for people is in the next column."""
+    DATE = auto()
+    LOCAL_TIME = auto()
+    """A date and time without an offset."""
+    INSTANT = auto()
+    """A date and time with its offset from UTC."""
     COUNT = auto()
     """A whole number."""
+    MEAN = auto()
+    """A whole number that nobody should add to others."""
     MONEY = auto()
     """Pico-USD; a file shows USD."""
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether the sum of a column says something."""
+        return self in {ColumnKind.COUNT, ColumnKind.MONEY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,31 @@ class Column:
     kind: ColumnKind = ColumnKind.TEXT
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Columns, rows and what is to be said of them all."""
+
+    columns: Sequence[Column]
+    rows: Iterable[Sequence[Cell]]
+    head: Mapping[str, Any]
+    """What is known before the first row: the question and the window."""
+    totals: Mapping[str, int]
+    """The window's totals by column, every request once, as far as they are known."""
+    has_overlap: bool = False
+    """Whether a request may stand in several rows, so that rows sum to more than the totals."""
+    is_part: bool = False
+    """Whether these are not all rows of the window: a page, or a choice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStyle:
+    """How a table is written, whatever the format."""
+
+    money: MoneyStyle = MoneyStyle.NUMBER
+    """How amounts stand in JSON."""
+    has_trailer: bool = True
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts rows as they pass."""
@@ -38,7 +77,7 @@ class Tally:
     columns: Sequence[Column]
     row_count: int = 0
     sums: list[int] = field(default_factory=list)
-    """Per column; 0 for text."""
+    """Per column; 0 where there is no sum."""
     _digest: Any = field(default_factory=hashlib.sha256)
 
     def __post_init__(self) -> None:
@@ -48,67 +87,63 @@ class Tally:
         """The rows, unchanged."""
         return (row for row, _ in self.lines(rows))
 
-    def lines(self, rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[Sequence[Cell], bytes]]:
+    def lines(
+        self, rows: Iterable[Sequence[Cell]], style: MoneyStyle = MoneyStyle.NUMBER
+    ) -> Iterator[tuple[Sequence[Cell], bytes]]:
         """The rows, each with its line of JSON."""
         sums, line_of = self.sums, _line_maker(self.columns)
-        numbers = [
-            index for index, column in enumerate(self.columns) if column.kind is not ColumnKind.TEXT
-        ]
+        summed = [index for index, column in enumerate(self.columns) if column.kind.is_summed]
         for row in rows:
             self.row_count += 1
-            for index in numbers:
+            for index in summed:
                 cell = row[index]
                 if isinstance(cell, int):
                     sums[index] += cell
-            line = line_of(row)
+            line = line_of(row, MoneyStyle.NUMBER)
             self._digest.update(line)
-            yield row, line
+            yield row, line if style is MoneyStyle.NUMBER else line_of(row, style)
 
-    def trailer(self) -> dict[str, Any]:
-        """What a file ends with: rows, sums of all columns of numbers, and the rows' digest.
+    def trailer(self, table: Table) -> dict[str, Any]:
+        """What the file of a table ends with: sums of its rows, the window's totals, a digest.
 
-        `sha256` is over the rows as lines of JSON, whatever the format, so that files of different
-        formats can be compared.
+        `sha256` is over the rows as lines of JSON with amounts as numbers, whatever the format, so
+        that files of different formats can be compared.
         """
-        return {
+        sums = {
+            column.name: total
+            for column, total in zip(self.columns, self.sums, strict=True)
+            if column.kind.is_summed
+        }
+        trailer = {
             "rowCount": self.row_count,
-            "rowTotals": {
-                column.name: number(column, total)
-                for column, total in zip(self.columns, self.sums, strict=True)
-                if column.kind is not ColumnKind.TEXT
-            },
+            "rowTotals": self._rendered(sums),
+            "totals": self._rendered(table.totals),
+            "groupsOverlap": table.has_overlap,
             "sha256": self._digest.hexdigest(),
         }
+        if table.has_overlap and not table.is_part:
+            over = {name: total - table.totals[name] for name, total in sums.items()}
+            trailer["overlap"] = self._rendered(over)
+        return trailer
+
+    def _rendered(self, values: Mapping[str, int]) -> dict[str, object]:
+        money = {column.name for column in self.columns if column.kind is ColumnKind.MONEY}
+        return {name: Money(value) if name in money else value for name, value in values.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Columns, rows and what is to be said of them all."""
-
-    columns: Sequence[Column]
-    rows: Iterable[Sequence[Cell]]
-    head: Mapping[str, Any]
-    """What is known before the first row: the question and the window."""
-    foot: Mapping[str, Any]
-    """What goes into the trailer beside the tally."""
-
-
-def number(column: Column, value: int) -> object:
-    """A number as JSON says it: money as an exact decimal number of USD."""
-    return orjson.Fragment(render_usd(value)) if column.kind is ColumnKind.MONEY else value
-
-
-def _line_maker(columns: Sequence[Column]) -> Callable[[Sequence[Cell]], bytes]:
+def _line_maker(columns: Sequence[Column]) -> Callable[[Sequence[Cell], MoneyStyle], bytes]:
     """What makes a line of JSON of a row of these columns."""
     names = [column.name for column in columns]
     money = [index for index, column in enumerate(columns) if column.kind is ColumnKind.MONEY]
 
-    def line(row: Sequence[Cell]) -> bytes:
+    def line(row: Sequence[Cell], style: MoneyStyle) -> bytes:
         cells: list[object] = [*row]
         for index in money:
             cell = row[index]
             if isinstance(cell, int):
-                cells[index] = orjson.Fragment(render_usd(cell))
-        return orjson.dumps(dict(zip(names, cells, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
+                cells[index] = Money(cell)
+        return dump_json(
+            dict(zip(names, cells, strict=True)), style, option=orjson.OPT_APPEND_NEWLINE
+        )
 
     return line

@@ -11,19 +11,23 @@ import duckdb
 import orjson
 
 _CHUNK: Final = 20_000
+_COUNT: Final = "BIGINT"
+_LARGEST: Final = 2**63 - 1
+_LARGE_COUNT: Final = "DECIMAL(38, 0)"
+"""For counts beyond 64 bits."""
 
 
 def write_parquet(
     file: IO[bytes],
-    shape: Sequence[tuple[str, int | None]],
+    shape: Sequence[tuple[str, str]],
     rows: Iterable[Sequence[str | None]],
-    metadata: Callable[[], str],
+    metadata: Callable[[], str | None],
 ) -> None:
     """Write rows of texts as exact columns; `metadata` is asked for after the last row.
 
-    `shape` has each column's name and its decimals, None for text.
+    `shape` has each column's name and SQL type. A column of BIGINT with a value that does not fit
+    is written as DECIMAL(38, 0).
     """
-    types = ["VARCHAR" if scale is None else f"DECIMAL(38, {scale})" for _, scale in shape]
     with tempfile.TemporaryDirectory(prefix="outlay-parquet-") as folder:
         path = Path(folder) / "table.parquet"
         # Beside the file, not in memory: a report may be larger than that.
@@ -32,6 +36,7 @@ def write_parquet(
             config={"memory_limit": "256MB", "threads": 1, "temp_directory": folder},
         )
         try:
+            types = [_LARGE_COUNT if kind == _COUNT else kind for _, kind in shape]
             columns = ", ".join(
                 f'"{name}" {kind}' for (name, _), kind in zip(shape, types, strict=True)
             )
@@ -43,10 +48,11 @@ def write_parquet(
                     f"c{index}": column for index, column in enumerate(zip(*chunk, strict=True))
                 }
                 database.execute(statement, {"cells": orjson.dumps(cells).decode()})
-            told = metadata().replace("'", "''")
+            found = metadata()
+            told = "" if found is None else f", KV_METADATA {{outlay: '{_quoted(found)}'}}"
             database.execute(
-                f"COPY export TO '{path}' "
-                f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{outlay: '{told}'}})"
+                f"COPY ({_select(database, shape)}) TO '{path}' "
+                f"(FORMAT parquet, COMPRESSION zstd{told})"
             )
         finally:
             database.close()
@@ -63,3 +69,22 @@ def _insert(types: Sequence[str]) -> str:
         f"INSERT INTO export SELECT {values} "  # noqa: S608 - types are constants
         f"FROM (SELECT from_json($cells, '{{{texts}}}') AS cells)"
     )
+
+
+def _select(database: duckdb.DuckDBPyConnection, shape: Sequence[tuple[str, str]]) -> str:
+    """What reads the table, counts as BIGINT where all of a column fit."""
+    counts = [name for name, kind in shape if kind == _COUNT]
+    fitting: set[str] = set()
+    if counts:
+        checks = ", ".join(f'coalesce(max("{name}"), 0) <= {_LARGEST}' for name in counts)
+        found = database.execute(f"SELECT {checks} FROM export").fetchone()  # noqa: S608 - names of columns
+        fitting = {name for name, fits in zip(counts, found or (), strict=True) if fits}
+    columns = ", ".join(
+        f'CAST("{name}" AS {_COUNT}) AS "{name}"' if name in fitting else f'"{name}"'
+        for name, _ in shape
+    )
+    return f"SELECT {columns} FROM export"  # noqa: S608 - names of columns
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
