@@ -17,6 +17,7 @@ USERS = 5_000
 LONG = "A name that goes on and on, as those of some departments do, " * 4
 PLACES = (
     "/organization/analytics?groupBy=user",
+    "/organization/ranking?groupBy=user",
     "/organization/members",
     "/organization/users-and-groups",
     "/organization/report?month=2026-11",
@@ -82,6 +83,17 @@ def test_nothing_breaks_out_and_nothing_is_lost(visit: Page, crowd: World) -> No
     expect(visit.locator("tbody tr")).to_have_count(1)
     visit.goto(crowd.server.url + "/settings/keys?page=2")
     expect(visit.get_by_text("Page 2 of 2")).to_be_visible()
+    visit.goto(crowd.server.url + "/organization/analytics")
+    tails = visit.locator("[data-ranking=cost] .clipped-tail").all()
+    assert len({tail.text_content() for tail in tails}) == 8
+    for tail in tails:
+        box = tail.bounding_box()
+        name = tail.locator("xpath=ancestor::*[contains(@class, 'name')]").bounding_box()
+        assert box is not None
+        assert name is not None
+        assert box["x"] + box["width"] <= name["x"] + name["width"] + 1
+    visit.goto(crowd.server.url + "/organization/ranking?groupBy=user&page=51")
+    expect(visit.get_by_text("Page 51 of 51")).to_be_visible()
     visit.goto(crowd.server.url + "/monitoring/users?pageSize=100")
     expect(visit.get_by_text(f"Total of {USERS + 3:,}".replace(",", ""))).to_be_visible()
     visit.get_by_label("Search users").fill("user-4321")

@@ -95,6 +95,9 @@ def test_a_selection_survives_pages_and_is_summed_and_exported(page: Page, demo:
     assert sum(row["cost"] for row in answer["rows"]) == wanted["cost"]
     page.go_back()
     expect(page.locator(f'[data-select="{first}"]')).to_be_checked()
+    page.reload()
+    expect(page.locator(f'[data-select="{first}"]')).to_be_checked()
+    expect(bar).to_contain_text("2 selected")
     bar.get_by_role("button", name="Clear").click()
     expect(bar).to_be_hidden()
 
@@ -136,6 +139,22 @@ def test_density_and_presets_are_in_the_address(page: Page, demo: Demo) -> None:
     page.get_by_role("link", name="3M").click()
     expect(page).to_have_url(re.compile("preset=3m"))
     expect(page).to_have_url(re.compile("density=compact"))
+
+
+def test_there_is_one_period_one_download_and_ten_rows_with_name_and_address(
+    page: Page, demo: Demo
+) -> None:
+    page.goto(f"{demo.url}{PAGE}?preset=last-month")
+    expect(page.locator(".range")).to_have_count(1)
+    expect(page.get_by_role("group", name="Period").locator(".range")).to_be_visible()
+    expect(page.locator("summary", has=page.locator("[href$='#download']"))).to_have_count(1)
+    expect(page.locator(".users tr[data-user]")).to_have_count(10)
+    user = demo.get("/analytics/users", **WINDOW, pageSize=10)["users"][0]
+    expect(page.locator(".users tr[data-user] .sub").first).to_contain_text("@")
+
+    page.get_by_role("link", name=user["name"]).click()
+    expect(page.locator(".kpi-value").first).to_have_attribute("title", exact(user["cost"]))
+    assert "preset=last-month" in page.url
 
 
 def test_the_table_takes_the_whole_screen(page: Page, demo: Demo) -> None:

@@ -33,11 +33,10 @@ _decode: Final = msgspec.json.Decoder(_Parts).decode
 def end_user_of(claim: object) -> str:
     """The end user that a claim means: the account, else the device; empty for none.
 
-    A claim that is not made of parts stands as it is; a number is its digits.
+    A claim that is not made of parts stands as it is.
     """
     if not isinstance(claim, str):
-        is_number = isinstance(claim, int) and not isinstance(claim, bool)
-        return text_of(str(claim)) if is_number else ""
+        return ""
     is_short = len(claim) <= _MAX_PARTS
     if is_short and claim.startswith("{"):
         return _of_json(claim)
