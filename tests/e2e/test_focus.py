@@ -25,7 +25,6 @@ SLOW = (
     "users-analytics",
     "dashboard",
     "request",
-    "audit-trail",
 )
 
 
