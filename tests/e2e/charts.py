@@ -11,6 +11,17 @@ from tests.e2e.conftest import ANALYTICS, Demo
 LINES = "/organization/users-and-groups"
 LINE = "#chart-users-cost-per-request"
 
+READ = """chart => chart.data.points.map((_, index) => {
+  chart.point(index, false);
+  const of = node => [node.dataset.value, (node.querySelector("b") ?? node).textContent];
+  return {
+    total: of(chart.querySelector("[data-tip=total]")),
+    rows: Object.fromEntries([...chart.querySelectorAll("[data-tip-key]")].map(
+      row => [row.dataset.tipKey, of(row)])),
+  };
+})"""
+"""What the tooltip of each point says: exact and written."""
+
 
 def open_chart(page: Page, demo: Demo, query: str = "?preset=last-month") -> Locator:
     """The chart of organization analytics, drawn."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e import figures
-from tests.e2e.charts import LINE, LINES, data_of, open_chart, rows_of, saved
+from tests.e2e.charts import LINE, LINES, READ, data_of, open_chart, rows_of, saved
 from tests.e2e.conftest import Demo
 
 from outlay.domain.dimension import Dimension
@@ -18,18 +18,6 @@ from outlay.web.dashboard.usage_pages import GROUPINGS
 METRICS = {"Cost": Rank.COST, "Requests": Rank.REQUESTS, "Tokens": Rank.TOKENS}
 QUICK = {Dimension.MODEL, Dimension.GROUP}
 """Groupings of either kind: those that add up, and those that overlap."""
-
-
-READ = """chart => chart.data.points.map((_, index) => {
-  chart.point(index, false);
-  const of = node => [node.dataset.value, (node.querySelector("b") ?? node).textContent];
-  return {
-    total: of(chart.querySelector("[data-tip=total]")),
-    rows: Object.fromEntries([...chart.querySelectorAll("[data-tip-key]")].map(
-      row => [row.dataset.tipKey, of(row)])),
-  };
-})"""
-"""What the tooltip of each point says: exact and written."""
 
 
 @pytest.mark.parametrize(
