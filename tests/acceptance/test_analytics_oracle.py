@@ -317,7 +317,7 @@ def check_sorted(
     pages: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while not pages or pages[-1]["next"]:
-        asked = {**params, **cursor, "sort": "cost", "limit": 4}
+        asked = {**params, **cursor, "sort": "cost", "limit": 25}
         pages.append(get(server, tenant, "/requests", asked))
         cursor = {"cursor": pages[-1]["next"] or ""}
         assert numbers(pages[-1]["totals"]) == add_up(wanted)
@@ -326,7 +326,7 @@ def check_sorted(
     ranks = [-1 if row["costSource"] == "unpriced" else row["cost"] for row in seen]
     assert ranks == sorted(ranks, reverse=True)
     for page, before in zip(pages[:0:-1], pages[-2::-1], strict=True):
-        asked = {**params, "cursor": page["previous"], "sort": "cost", "limit": 4}
+        asked = {**params, "cursor": page["previous"], "sort": "cost", "limit": 25}
         assert get(server, tenant, "/requests", asked)["requests"] == before["requests"]
     assert pages[0]["previous"] is None
 

@@ -27,6 +27,7 @@ from tests.e2e.test_every_page import settled
 from tests.program import kill_group, start
 
 from outlay.domain.actor import Plan, Role
+from outlay.web.dashboard.static_files import static_url
 
 METRICS: Final = {"cost": "Cost", "requestCount": "Requests", "totalTokens": "Tokens"}
 CARDS: Final = {
@@ -193,14 +194,10 @@ class Reader:
         cell = self.page.locator(".data-table tfoot td").last
         assert number(cell.get_attribute("title") or "") == totals[metric]
         self.page.locator(f"{card} [data-chart-do=table]").first.click()
-        url = self.page.evaluate(
-            "[...document.querySelectorAll('link[rel=modulepreload]')].map(one => one.href)"
-            ".find(one => one.includes('picture'))"
-        )
         texts = chart.evaluate(
             "async (chart, url) => (await import(url)).compose(chart, 'Title', 'about')"
             ".labels.map(label => label.text)",
-            url,
+            static_url("js/picture.js"),
         )
         whole = next(text for text in texts if text.startswith("Total "))
         assert shows(whole.rpartition(" ")[2], totals[metric]), whole

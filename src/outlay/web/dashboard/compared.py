@@ -55,12 +55,16 @@ def describe_compared(comparison: Comparison) -> Compared | None:
 def compared_data(comparison: Comparison) -> dict[str, Any] | None:
     """The same for charts, None where there is nothing to draw or to measure against.
 
-    `dates` has what to call the earlier step of each point.
+    `dates` has what to call the earlier step of each point, None where none is on record.
     """
     compared = describe_compared(comparison)
     if compared is None or compared.is_new:
         return None
-    names = [describe_step(step, comparison.interval) for step in comparison.earlier_windows]
+    since = comparison.recorded_from or 0
+    names = [
+        describe_step(step, comparison.interval) if step.end_bucket > since else None
+        for step in comparison.earlier_windows
+    ]
     count = len(comparison.current.steps)
     return {
         "label": compared.label,
