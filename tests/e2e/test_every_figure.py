@@ -199,7 +199,7 @@ class Reader:
             ".labels.map(label => label.text)",
             static_url("js/picture.js"),
         )
-        whole = next(text for text in texts if text.startswith("Total "))
+        whole = next(text for text in texts if text.startswith("Total"))
         assert shows(whole.rpartition(" ")[2], totals[metric]), whole
         return len(rows) + 2
 
