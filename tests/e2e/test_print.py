@@ -15,6 +15,8 @@ from tests.e2e.conftest import Demo
 from tests.e2e.pages import every_page
 from tests.e2e.test_every_page import settled
 
+from outlay.web.dashboard.pages import THEME_COOKIE
+
 FORMATS = ("A4", "Letter")
 
 TOLERANCE = 1.0
@@ -113,7 +115,7 @@ def sheets_of(pdf: bytes) -> list[Sheet]:
 
 @pytest.fixture(scope="module", params=["light", "dark"])
 def scheme(request: pytest.FixtureRequest) -> str:
-    """What the system of whoever prints prefers."""
+    """The theme that whoever prints has chosen; their system prefers the same."""
     return str(request.param)
 
 
@@ -125,6 +127,7 @@ def paper(demo: Demo, browser: Browser, signed_in: Any, scheme: Any) -> Iterator
         viewport={"width": 1440, "height": 900},
         color_scheme=scheme,
     )
+    context.add_cookies([{"name": THEME_COOKIE, "value": scheme, "url": demo.url}])
     yield context.new_page()
     context.close()
 

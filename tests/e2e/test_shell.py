@@ -196,6 +196,8 @@ def test_a_page_without_news_says_so_and_since_when(watched: Watched, demo: Demo
     expect(page.locator("#staleness")).to_have_count(0)
     page.context.set_offline(True)
     expect(page.locator("#staleness")).to_contain_text("Offline")
+    page.locator(".sidebar").get_by_role("link", name="Requests").click()
+    expect(page.locator(".kpi").first).to_be_visible()  # not a page of the browser's
     page.clock.run_for(190_000)
     expect(page.locator("#staleness")).to_contain_text("updated 3 min ago")
     expect(page.locator(".fresh")).to_contain_text("updated 3 min ago")

@@ -7,7 +7,7 @@ import "./daterange.js";
 import { walkRows } from "./focus.js";
 import "./forms.js";
 import "./line.js";
-import { remember, startLive } from "./live.js";
+import { remember, sayOffline, startLive } from "./live.js";
 import "./multiselect.js";
 import { carryPeriod, go, stay } from "./navigate.js";
 import { onSelection, prepareSelection } from "./selection.js";
@@ -139,6 +139,10 @@ document.addEventListener("click", (event) => {
   const entry = /** @type {HTMLAnchorElement|null} */ (target.closest(".nav-item,.switcher a"));
   const copied = /** @type {HTMLElement|null} */ (target.closest("[data-copy]"));
   if (entry) carryPeriod(entry);
+  if (entry && plain && !navigator.onLine) {
+    event.preventDefault(); // the browser's page of an error would take this one away
+    sayOffline();
+  }
   if (metric && plain) {
     event.preventDefault();
     showMetric(metric.dataset.metric ?? "cost");

@@ -119,7 +119,8 @@ function say(what, way) {
   document.getElementById("page")?.prepend(el("p", { class: "notice is-warning", role: "status", id: "staleness" }, el("span", {}, text), ...(way ? [way] : [])));
 }
 
-const sayOffline = () => say("Offline", retry());
+/** Says that there is no network. */
+export const sayOffline = () => say("Offline", retry());
 const saySignedOut = () => say("Signed out", el("a", { class: "link", href: `/login?${new URLSearchParams({ next: location.pathname + location.search })}` }, "Sign in"));
 
 /** A button that looks for news. */
@@ -143,6 +144,6 @@ export function startLive() {
     if (Date.now() - askedAt >= interval()) look();
   }, WATCHING_MS / 2);
   document.addEventListener("visibilitychange", () => { if (Date.now() - toldAt >= EVERY_MS) look(); });
-  addEventListener("online", look);
+  addEventListener("online", () => { say(""); look(); });
   addEventListener("offline", () => { if (interval() < Infinity) sayOffline(); });
 }
