@@ -24,7 +24,8 @@ def send(server: Server, tenant: Tenant, *events: dict[str, Any]) -> None:
 
 
 def get(server: Server, tenant: Tenant, path: str, **params: Any) -> Any:
-    params = {"preset": "all", **params} if "discovered" not in path else params
+    ranged = "discovered" not in path and not path.startswith("/requests/")
+    params = {"preset": "all", **params} if ranged else params
     answer = server.http.get(path, params=params, headers=tenant.headers)
     assert answer.status_code == 200, answer.text
     return answer.json(parse_float=Decimal)
