@@ -123,11 +123,12 @@ def test_steps_that_are_cut_or_still_filling_in_say_so(page: Page, demo: Demo) -
     for flags, said in (
         ({"partial": True}, ", cut by the period"),
         ({"incomplete": True}, ", so far"),
-        ({"incomplete": True, "pending": True}, "2026"),
+        ({"incomplete": True, "pending": True}, ", not yet"),
     ):
         chart.evaluate(
             "(chart, flags) => { const data = structuredClone(chart.data);"
-            " Object.assign(data.points[2], {incomplete: false, partial: false}, flags);"
+            " const whole = {incomplete: false, pending: false, partial: false};"
+            " Object.assign(data.points[2], whole, flags);"
             " chart.update(data); chart.point(2, false); }",
             flags,
         )

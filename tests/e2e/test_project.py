@@ -34,7 +34,8 @@ def drawn(page: Page) -> None:
 
 
 def card(page: Page, title: str) -> str:
-    found = page.locator(".kpi", has=page.locator(".kpi-title", has_text=re.compile(f"^{title}$")))
+    named = re.compile(rf"^{title}( vs .+)?$")
+    found = page.locator(".kpi", has=page.locator(".kpi-title", has_text=named))
     return found.locator(".kpi-value").get_attribute("title") or ""
 
 
