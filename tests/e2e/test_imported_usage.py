@@ -136,7 +136,7 @@ def test_a_bill_is_compared(visit: Page, world: World, tmp_path: Path) -> None:
 
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(1)
-    for text in ("2026-11-20", "Growth", "gpt-4o", "$2.50", "$3.75", "$1.25", "Unexplained"):
+    for text in ("Nov 20, 2026", "Growth", "gpt-4o", "$2.50", "$3.75", "$1.25", "Unexplained"):
         expect(rows.first).to_contain_text(text)
     check_access(page)
     page.locator("select[name=lines]").select_option("All lines")

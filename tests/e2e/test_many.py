@@ -46,6 +46,7 @@ def crowd(server: Server) -> World:
             organization_id=organization_id,
             event_time_us=to_us(NOW) - 60_000_000 * (1 + number % 1000),
             user_id=f"user-{number:04}" if number else long,
+            cost_pusd=1_000_000,
             member_id=world.people[Role.OWNER].member.member_id,
             project_id=project.project_id,
             app=long if number % 2 else "short",
