@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outlay.domain.period import Period, Step, period_of_buckets
+from outlay.domain.period import BUCKETS_PER_HOUR, Period, Step, period_of_buckets
+from outlay.web.dashboard.dates import describe_dates, describe_time
 
 WIDTH = 1000
 HEIGHT = 48
 MAX_BARS = 120
 """More steps than this share bars."""
+SHORTEST_DAY_BUCKETS = 23 * BUCKETS_PER_HOUR
+"""A day in which clocks are put forward has 23 hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,14 @@ def draw_histogram(
         span = period_of_buckets(
             steps[group[0]].start_bucket, steps[group[-1]].end_bucket, period.timezone
         )
-        label = steps[group[0]].label.replace("T", " ")
+        is_part_of_a_day = (
+            steps[group[-1]].end_bucket - steps[group[0]].start_bucket < SHORTEST_DAY_BUCKETS
+        )
+        label = (
+            describe_time(steps[group[0]].start)
+            if is_part_of_a_day
+            else describe_dates(span, with_year=False)
+        )
         bars.append(
             Bar(
                 x=round(number * slot, 2),
