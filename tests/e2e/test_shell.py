@@ -24,6 +24,7 @@ def test_the_palette_leads_to_a_key_by_its_name_and_back_to_the_focus(
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(key["description"])
     assert "preset=7d" in page.url  # the period comes along
+    page.wait_for_load_state()
 
     page.keyboard.press("Control+k")
     expect(field).to_be_visible()
