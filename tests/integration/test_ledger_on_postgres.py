@@ -445,8 +445,8 @@ def test_a_limit_counts_what_every_node_spends_and_holds(open_node: Open) -> Non
 
     assert not open_intents(first, Intent("org_test", "i1", b"", (hold,)))
     (why,) = open_intents(second, Intent("org_test", "i2", b"", (hold,))).values()
-    assert "limit of 10 USD per day" in why
-    assert "3 USD are spent, 4 USD are held" in why
+    assert "$3 of the API key's $10 per day is left" in why
+    assert "$3 is spent and $4 is held" in why
     # The outcome costs less than was held: what is left is free again, for every node.
     first.submit([spend(1, event_id="i1")], settled=[("org_test", "i1")]).result(5)
     assert not open_intents(second, Intent("org_test", "i3", b"", (hold,)))
@@ -465,7 +465,7 @@ def test_a_request_is_held_against_all_of_its_limits_or_none(open_node: Open) ->
     refused = open_intents(ledger, *intents)
 
     assert refused.keys() == {"i1", "i2"}
-    assert all("The project's limit of 5 USD" in why for why in refused.values())
+    assert all("of the project's $5 per" in why for why in refused.values())
     assert not open_intents(ledger, Intent("org_test", "i9", b"", (hold_of(wide, 97),)))
 
 

@@ -127,7 +127,9 @@ _COUNTS: Final = {
     "requests": "count(*)",
     "errors": _count(f"status IN ('{Status.UPSTREAM_ERROR}', '{Status.GATEWAY_ERROR}')"),
     "client_errors": _count(f"status = '{Status.CLIENT_ERROR}'"),
-    "unpriced_requests": _count(f"cost_source = '{CostSource.UNPRICED}'"),
+    "unpriced_requests": _count(
+        f"cost_source = '{CostSource.UNPRICED}' AND usage_source <> '{UsageSource.UNKNOWN}'"
+    ),
     "estimated_requests": _count(f"usage_source = '{UsageSource.ESTIMATED}'"),
     "unknown_usage_requests": _count(f"usage_source = '{UsageSource.UNKNOWN}'"),
     "adjusted_requests": _count("adjusted <> 0"),
