@@ -30,8 +30,13 @@ def on_stop(stop: Callable[[], None]) -> None:
         # Ignored by whoever started this: `nohup`, a shell's background job, our supervisor.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handle)
-    faulthandler.register(signal.SIGUSR1, file=_STANDARD_ERROR, all_threads=True)
+    # Not `faulthandler.register`: it reads the stacks while other threads run, which can crash.
+    signal.signal(signal.SIGUSR1, _print_stacks)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
+def _print_stacks(_: int, __: FrameType | None) -> None:
+    faulthandler.dump_traceback(file=_STANDARD_ERROR, all_threads=True)
 
 
 def forget_stop() -> None:
