@@ -48,7 +48,9 @@ def bars_on(page: Page) -> int:
     titles = " ".join(
         bar.get_attribute("aria-label") or "" for bar in page.locator(".histogram a").all()
     )
-    return sum(int(count.replace(",", "")) for count in re.findall(r": ([\d,]+) requests?,", titles))
+    return sum(
+        int(count.replace(",", "")) for count in re.findall(r": ([\d,]+) requests?,", titles)
+    )
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,12 @@ def check_ends_well(
     return errors
 
 
+def as_under_nohup() -> None:
+    """Ignore what `nohup` does, and not what the background job of a shell does."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 def test_signals_that_do_not_end_it_and_one_that_does(tmp_path: Path) -> None:
     """Stacks on demand, rotated logs, a terminal that is closed under `nohup`; then Ctrl-\\."""
     data = tmp_path / "data"
@@ -84,7 +90,7 @@ def test_signals_that_do_not_end_it_and_one_that_does(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+            preexec_fn=as_under_nohup,
         )
 
         def send() -> None:

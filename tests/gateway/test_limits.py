@@ -275,7 +275,10 @@ def test_a_request_that_states_no_maximum_is_held_at_the_models_own(
     answer = gate.post(**headers)
     assert answer.status_code == 429
     assert "could cost up to $3.84" in answer.json()["error"]["message"]
-    assert "lower maximum of output tokens, or have the limit raised" in answer.json()["error"]["message"]
+    assert (
+        "lower maximum of output tokens, or have the limit raised"
+        in answer.json()["error"]["message"]
+    )
     assert gate.post(body=chat_body(max_tokens=1_000), **headers).status_code == 200
     gate.events(2)
 
