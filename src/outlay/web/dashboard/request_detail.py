@@ -104,15 +104,26 @@ def detail_of(
         alike=_alike(services, reader, seen, event, time),
         cost="No cost" if has_used_nothing(event) else cost_of(event),
         exact_cost=exact_cost_of(event),
-        time=f"{time:%a, %b} {time.day}, {time:%Y, %H:%M:%S}.{time.microsecond // 1000:03d} "
-        f"{time:%Z}",
-        facts=_facts(event, labels_of(services, event.organization_id), found),
+        time=_to_the_millisecond(time),
+        facts=_facts(
+            event,
+            labels_of(services, event.organization_id),
+            from_us(found.recorded_at_us).astimezone(time.tzinfo),
+        ),
         prices=_prices(event),
         usage_note=_usage_note(event),
         price_note=_price_note(event),
         first_token_share=1000 * first // duration if first and duration else 0,
         first_token="" if first is None else format_latency(first),
         duration="" if duration is None else format_latency(duration),
+    )
+
+
+def _to_the_millisecond(local: datetime) -> str:
+    """`Sat, Nov 28, 2026, 08:34:47.990 UTC`."""
+    return (
+        f"{local:%a, %b} {local.day}, {local:%Y, %H:%M:%S}.{local.microsecond // 1000:03d} "
+        f"{local:%Z}"
     )
 
 
@@ -167,12 +178,11 @@ def _alike(
     )
 
 
-def _facts(event: UsageEvent, labels: Labels, found: LoggedEvent) -> list[Fact]:
+def _facts(event: UsageEvent, labels: Labels, recorded: datetime) -> list[Fact]:
     def named(dimension: Dimension, key: str) -> str:
         return labels[dimension].get(key, key)
 
     groups = ", ".join(named(Dimension.GROUP, key) for key in split_groups(event.groups))
-    recorded = render_instant(from_us(found.recorded_at_us))
     rows = [
         ("Project", named(Dimension.PROJECT, event.project_id)),
         ("API key", named(Dimension.API_KEY, event.api_key_id)),
@@ -191,7 +201,7 @@ def _facts(event: UsageEvent, labels: Labels, found: LoggedEvent) -> list[Fact]:
         ("Price variant", event.price_context),
         ("Provider's id", event.response_id),
         ("Source", event.source),
-        ("On record since", recorded),
+        ("On record since", _to_the_millisecond(recorded)),
     ]
     return [Fact(name=name, value=value) for name, value in rows if value]
 
