@@ -144,3 +144,23 @@ def test_the_description_is_open_and_says_what_errors_look_like(server: Server) 
     required = description["components"]["schemas"]["Problem"]["required"]
     assert set(required) <= set(answer.json())
     assert answer.json()["code"] == "plan-required"
+
+
+def test_generated_clients_know_the_fields_of_answers_and_events(server: Server) -> None:
+    """By names that stay: a generator makes them into those of functions and types."""
+    description = httpx.get(f"{server.url}/openapi.json").json()
+    operations = {
+        operation["operationId"]: operation
+        for path in description["paths"].values()
+        for operation in path.values()
+    }
+    answer = operations["getAnalyticsActivity"]["responses"]["200"]["content"]["application/json"]
+    totals = answer["schema"]["properties"]["totals"]["properties"]
+    event = description["components"]["schemas"]["UsageEvent"]
+    body = operations["postV1UsageEvents"]["requestBody"]["content"]["application/json"]["schema"]
+
+    assert len(operations) == sum(map(len, description["paths"].values()))
+    assert totals["requestCount"] == {"type": "integer"}
+    assert totals["cost"] == {"type": ["number", "string", "null"]}
+    assert {"eventId", "eventTime", "model"} <= event["properties"].keys()
+    assert body["anyOf"][1] == {"$ref": "#/components/schemas/UsageEvent"}

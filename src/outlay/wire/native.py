@@ -20,7 +20,7 @@ from outlay.domain.provider import provider_called
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import from_us, to_us
-from outlay.wire.bodies import MAX_EVENTS, Objects
+from outlay.wire.bodies import Objects
 from outlay.wire.values import is_streamed, pusd_of
 
 MAX_GROUPS: Final = 100
@@ -77,8 +77,8 @@ class NativeEvent(
     """What to call ids of the event that are not known here: `{"team-7": "Search"}`."""
 
 
-def _events_schema() -> dict[str, Any]:
-    """JSON Schema of a body, without references so that it can stand anywhere."""
+def _event_schema() -> dict[str, Any]:
+    """JSON Schema of an event, without references so that it can stand anywhere."""
     schema = msgspec.json.schema(NativeEvent)
     definitions = schema["$defs"]
 
@@ -91,12 +91,11 @@ def _events_schema() -> dict[str, Any]:
             return resolved(definitions[part["$ref"].rpartition("/")[2]])
         return {name: resolved(value) for name, value in part.items() if name != "$defs"}
 
-    event = resolved(schema)
-    return {"anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": event}, event]}
+    return {**resolved(schema), "title": "UsageEvent"}
 
 
-EVENTS_SCHEMA: Final = _events_schema()
-"""What `parse_events` takes as JSON; it asks a little more, as that times are in range."""
+EVENT_SCHEMA: Final = _event_schema()
+"""What `parse_events` takes as one event; it asks a little more, as that times are in range."""
 
 _bodies: Final = Objects(NativeEvent)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")

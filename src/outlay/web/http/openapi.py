@@ -6,6 +6,10 @@ from typing import Any, Final
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.alias_generators import to_camel
+
+from outlay.web.http.answer_schemas import schema_of
+from outlay.wire.native import EVENT_SCHEMA
 
 PROBLEM: Final = {
     "type": "object",
@@ -55,15 +59,16 @@ def describe(app: FastAPI) -> dict[str, Any]:
             "description": "The access token as the password, with any user name.",
         },
     }
-    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components.setdefault("schemas", {}).update(Problem=PROBLEM, UsageEvent=EVENT_SCHEMA)
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     for name, path in schema["paths"].items():
         for method, operation in path.items():
+            operation["operationId"] = to_camel(_words(method, name))
             example = read_example(method, name)
             if example is not None:
                 answers = operation["responses"]["200"].setdefault("content", {})
-                answers["application/json"] = {"schema": {"type": "object"}, "example": example}
+                answers["application/json"] = {"schema": schema_of(example), "example": example}
             operation["security"] = [{name: []} for name in components["securitySchemes"]]
             operation["responses"].pop("422", None)
             for status, meaning in ANSWERS.items():
@@ -74,8 +79,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def example_name(method: str, path: str) -> str:
     """The name of the file with an endpoint's example."""
+    return f"{_words(method, path)}.json"
+
+
+def _words(method: str, path: str) -> str:
+    """`get_analytics_keys_api_key_id`: what no other endpoint is called."""
     words = path.replace("{", "").replace("}", "").replace("-", "_").strip("/").split("/")
-    return "_".join([method.lower(), *words]) + ".json"
+    return "_".join([method.lower(), *words])
 
 
 def read_example(method: str, path: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
 from fastapi import Depends
@@ -17,12 +17,16 @@ from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
 from outlay.web.http.openapi import json_body
 from outlay.web.http.routes import Router
-from outlay.wire.native import EVENTS_SCHEMA, parse_events
+from outlay.wire.bodies import MAX_EVENTS
+from outlay.wire.native import parse_events
 
 router = Router(tags=["ingest"])
 
+_EVENT: Final = {"$ref": "#/components/schemas/UsageEvent"}
+_EVENTS: Final = {"anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": _EVENT}, _EVENT]}
 
-@router.post("/v1/usage/events", openapi_extra={"requestBody": json_body(EVENTS_SCHEMA)})
+
+@router.post("/v1/usage/events", openapi_extra={"requestBody": json_body(_EVENTS)})
 async def post_events(
     request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]
 ) -> Response:
