@@ -1,5 +1,6 @@
 """Every link of every page opens, or says to whoever follows it what they can do instead."""
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -214,6 +215,10 @@ def test_names_that_no_path_can_hold_have_pages(worlds: dict[Plan, World]) -> No
     for kind, path in found.items():
         answer = visitor.open(f"{path}{'&' if '?' in path else '?'}preset=7d", kind)
         assert "1 request<" in answer.text or "$0.0026" in answer.text, kind
+        if kind in {"User", "Discovered API key"}:
+            (everything,) = re.findall(r'href="([^"]+)" data-go>All models<', answer.text)
+            ranking = visitor.open(html.unescape(everything), kind)
+            assert "$0.0026" in ranking.text, kind
     assert visitor.wrong == []
     assert [*visitor.palette("TEAM/7 OF ÜN")], "whatever the case"
 

@@ -11,7 +11,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
 from outlay.domain.organization import ApiKey, Project
-from outlay.domain.policy import Permission
+from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.services.labels import mark_deleted
 from outlay.web.dashboard.asking import page_params, page_query
@@ -52,7 +52,6 @@ def get_key_of_project(
         Crumb(mark_deleted(project.name, project), project_path(project)),
         Crumb("API keys", f"{project_path(project)}/keys"),
     )
-    chosen = urlencode({"apiKeyId": key.api_key_id})
     page = _render(
         request,
         actor,
@@ -60,7 +59,7 @@ def get_key_of_project(
         query,
         crumbs,
         filters=("projectId", "apiKeyId"),
-        ranking=f"{project_path(project)}/ranking?{chosen}",
+        ranking=f"{project_path(project)}/ranking?{urlencode({'apiKeyId': key.api_key_id})}",
     )
     return remember(request, project, page)
 
@@ -73,7 +72,10 @@ def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
     query = page_query(request, params, actor)
     query = own_keys_only(actor, query, Permission.KEY_USAGE)
     crumbs = tuple(_crumbs_of(request, actor, query))
-    return _render(request, actor, key, query, crumbs, filters=("apiKeyId",))
+    ranking = ""
+    if has(actor, Permission.ORGANIZATION_USAGE):
+        ranking = f"/organization/ranking?{urlencode({'apiKeyId': key.api_key_id})}"
+    return _render(request, actor, key, query, crumbs, filters=("apiKeyId",), ranking=ranking)
 
 
 def _find(request: Request, actor: Actor, called: str) -> ApiKey:

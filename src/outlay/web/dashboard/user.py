@@ -60,6 +60,7 @@ def get_user(
         crumbs=(Crumb("Monitoring"), Crumb("Users analytics", "/monitoring/users")),
         lede="",
         export=f"/exports/report?{urlencode({'groupBy': 'model,project,apiKey'})}",
+        ranking="/organization/ranking",
         groupings={},
     )
     links = context["links"]
