@@ -50,7 +50,7 @@ def test_every_page_is_light_stays_still_and_obeys_its_policy(watched: Watched, 
         page.wait_for_load_state("networkidle")
         page.remove_listener("response", note)
 
-        assert sum(sizes) < 130_000, (name, sum(sizes))
+        assert sum(sizes) < 120_000, (name, sum(sizes))
         assert page.evaluate("window.shift") < 0.01, name
         assert page.evaluate("window.violations") == 0, name
 

@@ -304,7 +304,7 @@ def test_the_page_is_light_stays_still_and_obeys_its_policy(page: Page, demo: De
     page.locator(".group-by").get_by_role("link", name="Project", exact=True).click()
     page.wait_for_url("**groupBy=project**")
 
-    assert sum(sizes) < 130_000
+    assert sum(sizes) < 120_000
     assert page.evaluate("window.shift") < 0.01
     assert page.evaluate("window.violations") == 0
     scripts = [file.body for path, file in static_files().items() if path.endswith(".js")]

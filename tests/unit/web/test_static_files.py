@@ -1,0 +1,32 @@
+"""Scripts and styles are sent without their comments, and otherwise as they are."""
+
+from importlib.resources import files
+
+from outlay.web.dashboard.static_files import static_files, without_comments
+
+
+def test_comments_go_and_code_keeps_its_line() -> None:
+    source = b"""// about the file
+/** @type {number} */ let a = 1; // kept
+  /* two
+     lines */
+const url = "http://x"; /* kept */
+/** doc */
+/* one */ let b = 2; /* other */
+"""
+    assert without_comments(source) == (
+        b"\n/** @type {number} */ let a = 1; // kept\n\n\n"
+        b'const url = "http://x"; /* kept */\n\n/* one */ let b = 2; /* other */\n'
+    )
+
+
+def test_no_line_of_ours_is_changed_or_moved() -> None:
+    folder = files("outlay.web").joinpath("static")
+    sent = {path: file.body for path, file in static_files().items() if path[-3:] in {".js", "css"}}
+    assert len(sent) > 20
+    for path, body in sent.items():
+        source = folder.joinpath(path).read_bytes().split(b"\n")
+        lines = body.split(b"\n")
+        assert len(lines) == len(source), path
+        assert all(line in {b"", there} for line, there in zip(lines, source, strict=True)), path
+        assert sum(map(bool, lines)) > 0.5 * sum(map(bool, source)), path
