@@ -343,6 +343,7 @@ def test_every_shape_and_file_says_the_same(server: Server) -> None:
 
     assert sum(Decimal(day["cost"]) for day in items["activity"]) == total
     assert Decimal(series["total"]["cost"]) == total
+    assert sum(map(Decimal, series["steps"]["cost"])) == total
     assert sum(Decimal(value) for one in series["series"] for value in one["cost"]) == total
     assert sum(Decimal(row["cost"]) for row in rows if row["kind"] != "total") == total
     assert Decimal(rows[-1]["cost"]) == total

@@ -131,6 +131,25 @@ def test_no_server_error_and_no_accepted_violation(
     assert httpx.get(f"{world.server.url}/me", headers=headers).status_code == (200 if who else 401)
 
 
+def test_answers_are_as_described_for_every_value_that_a_parameter_lists(
+    schema: Any, world: World
+) -> None:
+    """By chance, the test above tries few pairs of an operation and a value."""
+    tried = 0
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        definition = schema.raw_schema["paths"][operation.path][operation.method]
+        if operation.method != "get" or "{" in operation.path:
+            continue
+        for parameter in definition.get("parameters", []):
+            for value in parameter["schema"].get("enum", []):
+                case = operation.Case(query={parameter["name"]: value})
+                answer = case.call(headers=world.people[Role.OWNER].bearer)
+                case.validate_response(answer, checks=CHECKS)
+                tried += 1
+    assert tried > 100
+
+
 def test_the_description_is_open_and_says_what_errors_look_like(server: Server) -> None:
     description = httpx.get(f"{server.url}/openapi.json").json()
     operations = [

@@ -26,7 +26,7 @@ def _schema(value: Any, name: str) -> dict[str, Any]:
         return {"type": "integer"}
     if isinstance(value, int | float):
         # Amounts are text where the request says `money=text`.
-        is_money = name == "cost" or name.endswith("Cost")
+        is_money = name.startswith("cost") or name.endswith("Cost")
         return {"type": ["number", "string", "null"] if is_money else ["number", "null"]}
     if isinstance(value, str):
         return {"type": "string" if name in NEVER_NULL else ["string", "null"]}

@@ -232,7 +232,7 @@ def render_series(
             }
             for entry in result.entries
         ],
-        "totals": {**_columns([result.at(index) for index in indexes])},
+        "steps": _columns([result.at(index) for index in indexes]),
         "earlier": {
             **_columns(comparison.earlier_steps),
             "points": [render_window(step) for step in comparison.earlier_windows],
