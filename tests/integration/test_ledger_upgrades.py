@@ -298,11 +298,11 @@ def test_a_process_killed_in_the_middle_of_an_upgrade_leaves_what_was(old: Place
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert killed.returncode == -signal.SIGKILL
+    assert (version_of(old), old.tables()) == (3, before)
 
     ledger = old.open()
     assert events_of(ledger) == OLD
     ledger.close()
-    assert (version_of(old), old.tables()) == (3, before)
     following = old.open_next()
     assert events_of(following) == OLD
     following.close()

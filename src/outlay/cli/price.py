@@ -5,9 +5,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from outlay.cli.administration import OrganizationOption, administration
+from outlay.cli.administration import OrganizationOption, administration, parse_instant
 from outlay.cli.console import DataOption, out, say
-from outlay.domain.errors import Invalid
+from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.money import render_usd
+from outlay.domain.provider import provider_called
+from outlay.kit.clock import SystemClock, to_us
+from outlay.pricing.book import PriceBook
+from outlay.pricing.rates import lines_of_rates
+from outlay.services.prices import book_with
+from outlay.settings import read_settings
 
 price = typer.Typer(help="Prices of an organization's own.", no_args_is_help=True)
 
@@ -60,6 +67,37 @@ def list_prices(organization: OrganizationOption = None, data: DataOption = None
             names = ("model", "provider", "input", "output", "effective_from", "effective_to")
             table.add_row(known.price_id, *(str(known.entry.get(name, "")) for name in names))
     out.print(table)
+
+
+@price.command("show")
+def show(
+    model: Annotated[str, typer.Argument(help="A mapping such as openai/gpt-5.5.")],
+    at: Annotated[str | None, typer.Option(help="Date or instant, UTC; now without it.")] = None,
+    context: Annotated[
+        list[str] | None, typer.Option(help="As in service_tier=flex; repeatable.")
+    ] = None,
+    organization: OrganizationOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show what a model costs at a date, and where that is from."""
+    instant = parse_instant(at, "at") or SystemClock().now()
+    path = read_settings(data=data).prices_path
+    base = PriceBook.load(path if path.exists() else None)
+    with administration(data, organization) as (opened, operator):
+        book = book_with(base, opened.prices.of(operator))
+    provider = provider_called(model.partition("/")[0])
+    found = book.find(provider, model, to_us(instant), _context(context or []))
+    if found.rates is None:
+        raise NotFound(f"there is no price for {model} at {instant:%Y-%m-%d %H:%M} UTC")
+    table = Table("for", "USD", "per", box=None)
+    for size, rates in ((0, found.rates.base), *reversed(found.rates.tiers)):
+        above = f", input above {size:,} tokens" if size else ""
+        for name, pusd, per in lines_of_rates(rates):
+            table.add_row(f"{name}{above}", render_usd(pusd), per)
+    out.print(table)
+    say(f"Source: {found.ref}.")
+    if found.unlisted_context:
+        say(f"Without a price: {', '.join(found.unlisted_context)}.")
 
 
 @price.command("delete")

@@ -57,7 +57,18 @@ class CostSource(StrEnum):
     COMPUTED = "computed"
     REPORTED = "reported"
     OVERRIDE = "override"
+    PARTIAL = "partial"
+    """Computed, but not everything that the provider bills has a price."""
     UNPRICED = "unpriced"
+
+
+class Amendment(StrEnum):
+    """How a row changes what an earlier one has said."""
+
+    REPRICE = "reprice"
+    """Its costs are differences to be added; it is no request."""
+    VOID = "void"
+    """It takes the earlier row back: all its numbers are the negative ones of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +144,37 @@ class UsageEvent:
     response_model: str = ""
     """The model that the provider says has answered."""
 
+    # Since schema 4. Facts are those of NEW_FACTS, the others are derived or details.
+    meters: str = ""
+    """What else is billed: quantities by meter (`join_meters`)."""
+    unread: str = ""
+    """Counters of the provider that nobody here understands, sorted and comma-joined."""
+    session_id: str = ""
+    """One conversation or run of an agent."""
+    provider_batch_id: str = ""
+    """The provider's batch job that the request was part of."""
+    attempt: int = 1
+    """Which upstream try of a request it is, from 1."""
+    amends: str = ""
+    """The id of the event that this row amends."""
+    amendment: str = ""
+    """An `Amendment`; empty for a request."""
+    tags: str = ""
+    """Registered tags, `key=value`, sorted, joined by commas."""
+    computed_cost_pusd: int | None = None
+    """What the price book says, also where a reported cost counts; None where it says nothing."""
+    meter_cost_pusd: int = 0
+    """The part of the cost that is for meters."""
+    meter_costs: str = ""
+    """That part by meter, in pico-USD (`join_meters`)."""
+    unpriced_parts: str = ""
+    """Meters, counters and contexts without a price, sorted and comma-joined."""
+    amended_cost_source: str = ""
+    """What the cost source was before an amendment."""
+    trace_id: str = ""
+    parent_id: str = ""
+    """The span within the trace that made the request."""
+
     @property
     def first_token_us(self) -> int | None:
         """The time to the first token that counts: that of a streamed answer.
@@ -166,6 +208,17 @@ FACTS: Final = (
     "source",
 )
 """The fields that must agree when an event id is seen again."""
+
+NEW_FACTS: Final = (
+    "meters",
+    "unread",
+    "session_id",
+    "provider_batch_id",
+    "attempt",
+    "amends",
+    "amendment",
+)
+"""More of them, which earlier versions did not have: they must agree where they are given."""
 
 
 def join_groups(group_ids: tuple[str, ...] | list[str]) -> str:

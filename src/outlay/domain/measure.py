@@ -53,6 +53,19 @@ MEASURES: tuple[Measure, ...] = (
     Measure("cache_write_cost_pusd", "cacheWriteCost", Unit.PUSD, "the part for cache writes"),
     Measure("output_cost_pusd", "outputCost", Unit.PUSD, "the part for output"),
     Measure(
+        "meter_cost_pusd",
+        "meterCost",
+        Unit.PUSD,
+        "the part for meters: sound, pictures, searches and other kinds of usage",
+    ),
+    Measure("reported_cost_pusd", "reportedCost", Unit.PUSD, "the cost as senders reported it"),
+    Measure(
+        "computed_beside_pusd",
+        "computedBesideReportedCost",
+        Unit.PUSD,
+        "the cost at the price book of those requests that have a reported cost",
+    ),
+    Measure(
         "errors",
         "errorCount",
         Unit.COUNT,
@@ -64,6 +77,18 @@ MEASURES: tuple[Measure, ...] = (
         "unpricedRequestCount",
         Unit.COUNT,
         "requests whose tokens are known, but no price for them",
+    ),
+    Measure(
+        "partly_priced_requests",
+        "partlyPricedRequestCount",
+        Unit.COUNT,
+        "requests of which a part has no price",
+    ),
+    Measure(
+        "reported_cost_requests",
+        "reportedCostRequestCount",
+        Unit.COUNT,
+        "requests with a reported cost",
     ),
     Measure(
         "estimated_requests",

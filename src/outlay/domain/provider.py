@@ -23,6 +23,7 @@ _NAMES: Final = {
     "fireworks_ai": "fireworks",
     "gcp.gemini": "google",
     "gcp.gen_ai": "google",
+    "gcp.vertex.agent": "google",
     "gcp.vertex_ai": "google",
     "gemini": "google",
     "google_ai_studio": "google",
@@ -43,8 +44,16 @@ _NAMES: Final = {
     "xai": "x-ai",
 }
 
+_INTERFACES: Final = frozenset(
+    {"chat", "completion", "embedding", "generative-ai", "image", "messages", "responses"}
+)
+"""What the Vercel AI SDK writes after a provider: `openai.responses`."""
+
 
 def provider_called(name: str) -> str:
     """The provider that a name means; an unknown name in lower case."""
     plain = name.strip().lower().replace(" ", "_")
+    family, dot, interface = plain.partition(".")
+    if dot and interface in _INTERFACES:
+        plain = family
     return _NAMES.get(plain, plain)

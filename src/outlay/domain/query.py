@@ -38,6 +38,7 @@ LATENCY_MEASURES = (
 QUALITY_MEASURES = (
     *CORE_MEASURES,
     "unpriced_requests",
+    "partly_priced_requests",
     "estimated_requests",
     "unknown_usage_requests",
     "adjusted_requests",

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from outlay.domain.event import Status, UsageSource
 from outlay.domain.usage import TokenUsage
+
+BATCH: Final = "batch"
+"""The operation of a batch job that is told as one: its counts are sums of many requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,5 +46,14 @@ class UsageReport:
     response_model: str = ""
     price_context: Mapping[str, str] = field(default_factory=dict)
     """What selects price variants, e.g. `{"service_tier": "flex"}`."""
+    meters: Mapping[str, int] = field(default_factory=dict)
+    """What else is billed, by the names of `domain.meter.METERS`."""
+    unread: tuple[str, ...] = ()
+    """Counters of the provider that the reader does not understand."""
+    session_id: str = ""
+    provider_batch_id: str = ""
+    attempt: int = 1
+    trace_id: str = ""
+    parent_id: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     """What the source calls projects, API keys, users and groups that it names by id."""

@@ -11,8 +11,8 @@ from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.canonical import canonical_model, resolve_alias
 from outlay.pricing.output_limits import listed_output_limit
-from outlay.pricing.overrides import Overrides, find_override, read_overrides
-from outlay.pricing.rates import TieredRates, cost_of
+from outlay.pricing.overrides import Overrides, PriceOverride, find_override, read_overrides
+from outlay.pricing.rates import NO_METERS, TieredRates, cost_of, scale_rates
 
 MAX_CACHED: Final = 20_000
 """Names kept; whoever sends more makes look-ups slow, not memory large."""
@@ -21,8 +21,18 @@ MAX_SPANS: Final = 9
 """Spans of time kept per name: more than the price of any model changes in a day."""
 
 
+STATES_ITS_CHARGE: Final = frozenset({"openrouter", "x-ai", "xai", "perplexity"})
+"""Providers whose answers have the amount that they charge (OpenRouter: usage accounting; xAI: cost
+tracking; Perplexity: usage.cost)."""
+
+REPORTED: Final = "reported"
+
+
 class PricedUsage(NamedTuple):
-    """Costs in pico-USD; the first is the sum of the others where the book computed it."""
+    """Costs in pico-USD; the first is the sum of the others where the book computed it.
+
+    PARTIAL when something that was billed has no price: the costs are of the rest.
+    """
 
     cost_pusd: int
     input_cost_pusd: int
@@ -34,6 +44,13 @@ class PricedUsage(NamedTuple):
     price_ref: str
     """`genai-prices:<version>/<provider>/<model>`, `override:<number>` of the operator's file, the
     id of an organization's own price, empty for unpriced."""
+    meter_cost_pusd: int = 0
+    meter_costs: tuple[tuple[str, int], ...] = ()
+    """What the cost of meters consists of."""
+    unpriced_parts: tuple[str, ...] = ()
+    """Meters, and `key=value` of a context, that have no price."""
+    computed_cost_pusd: int | None = None
+    """What the book says where another cost counts."""
 
 
 def load_price_list() -> None:
@@ -48,7 +65,7 @@ UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
 _Key = tuple[str, str, tuple[tuple[str, str], ...] | None]
 
 
-class _Applied(NamedTuple):
+class AppliedPrice(NamedTuple):
     """A price that applies during a half-open span of event times; no rates means unpriced."""
 
     from_us: int
@@ -56,6 +73,8 @@ class _Applied(NamedTuple):
     rates: TieredRates | None
     source: CostSource
     ref: str
+    unlisted_context: tuple[str, ...] = ()
+    """`key=value` of the context that the list has no price for."""
 
 
 class PriceBook:
@@ -66,7 +85,7 @@ class PriceBook:
         self._layers = overrides or (Overrides(),)
         self._aliases = self._layers[-1].aliases
         self._models: dict[str, str] = {}
-        self._applied: dict[_Key, tuple[_Applied, ...]] = {}
+        self._applied: dict[_Key, tuple[AppliedPrice, ...]] = {}
 
     @classmethod
     def load(cls, overrides: Path | None = None) -> "PriceBook":
@@ -86,6 +105,17 @@ class PriceBook:
                 self._models = {}
             self._models[mapping] = known
         return known
+
+    def is_same_model(self, mapping: str, other: str) -> bool:
+        """Whether two mappings lead to one model, also where the operator says so."""
+        has_alias = resolve_alias(mapping, self._aliases) != mapping
+        return has_alias or self.canonical_model(mapping) == self.canonical_model(other)
+
+    def is_reported_first(self, provider: str) -> bool:
+        """Whether the cost that a provider reports counts before the book's."""
+        policies = (layer.cost_policy.get(provider) for layer in self._layers)
+        policy = next((policy for policy in policies if policy), None)
+        return policy == REPORTED if policy else provider in STATES_ITS_CHARGE
 
     def has_list_price(self, provider: str, model: str) -> bool:
         """Whether a provider is known to offer a model by this name."""
@@ -111,30 +141,48 @@ class PriceBook:
         mapping: str,
         at_us: int,
         usage: TokenUsage,
+        meters: Mapping[str, int] = NO_METERS,
         context: Mapping[str, str] | None = None,
+        is_sum: bool = False,
     ) -> PricedUsage:
-        """The cost of settled usage at an instant; UNPRICED when there is no price.
+        """The cost of settled usage and meters at an instant; UNPRICED when there is no price.
+
+        A sum of many requests has no size that would select a tier.
 
         Raises Invalid when the cost is more than an event may carry.
         """
-        key = (provider, mapping, tuple(sorted(context.items())) if context else None)
-        for applied in self._applied.get(key, ()):
-            if applied.from_us <= at_us < applied.until_us:
-                break
-        else:
-            applied = self._look_up(key, at_us, context or {})
+        applied = self.find(provider, mapping, at_us, context)
         if applied.rates is None:
             return UNPRICED
-        parts = cost_of(applied.rates, usage)
+        rates = applied.rates._replace(tiers=()) if is_sum else applied.rates
+        parts = cost_of(rates, usage, meters)
         if parts.total > MAX_PUSD:
             raise Invalid(
                 f"the request would cost {render_usd(parts.total)} USD by price {applied.ref}; "
                 "correct the token counts or the price",
                 code="cost-too-large",
             )
-        return PricedUsage(*parts, applied.source, applied.ref)
+        unpriced = (*parts.unpriced, *applied.unlisted_context)
+        return PricedUsage(
+            *parts[:5],
+            CostSource.PARTIAL if unpriced else applied.source,
+            applied.ref,
+            parts.meters,
+            parts.by_meter,
+            unpriced,
+        )
 
-    def _look_up(self, key: _Key, at_us: int, context: Mapping[str, str]) -> _Applied:
+    def find(
+        self, provider: str, mapping: str, at_us: int, context: Mapping[str, str] | None = None
+    ) -> AppliedPrice:
+        """The price of a mapping at an instant."""
+        key = (provider, mapping, tuple(sorted(context.items())) if context else None)
+        for applied in self._applied.get(key, ()):
+            if applied.from_us <= at_us < applied.until_us:
+                return applied
+        return self._look_up(key, at_us, context or {})
+
+    def _look_up(self, key: _Key, at_us: int, context: Mapping[str, str]) -> AppliedPrice:
         """Find the price and keep it, also that there is none."""
         provider, mapping, _ = key
         applied = self._find(provider, mapping, at_us, context)
@@ -145,27 +193,36 @@ class PriceBook:
 
     def _find(
         self, provider: str, mapping: str, at_us: int, context: Mapping[str, str]
-    ) -> _Applied:
+    ) -> AppliedPrice:
         target = resolve_alias(mapping, self._aliases)
         names = (mapping, target, mapping.partition("/")[2], self.canonical_model(mapping))
         from_us, until_us = -FOREVER_US, FOREVER_US
+        share: PriceOverride | None = None
         for layer in self._layers:
             override, since_us, before_us = find_override(layer, provider, names, at_us, context)
             from_us, until_us = max(from_us, since_us), min(until_us, before_us)
-            if override is not None:
-                return _Applied(
+            if override is None:
+                continue
+            if override.percent_of_list is None:
+                return AppliedPrice(
                     from_us, until_us, override.rates, CostSource.OVERRIDE, override.ref
                 )
+            share = share or override
         # Imported when first needed: the list takes a fifth of a second to load.
         from outlay.pricing.seed import find_list_price
 
         listed = find_list_price(provider, target, at_us, context)
         if listed is None:
-            return _Applied(from_us, until_us, None, CostSource.UNPRICED, "")
-        return _Applied(
+            return AppliedPrice(from_us, until_us, None, CostSource.UNPRICED, "")
+        rates, source, ref = listed.rates, CostSource.COMPUTED, listed.ref
+        if share is not None and share.percent_of_list is not None:
+            rates = scale_rates(rates, share.percent_of_list)
+            source, ref = CostSource.OVERRIDE, f"{share.ref}*{ref}"
+        return AppliedPrice(
             max(from_us, listed.from_us),
             min(until_us, listed.until_us),
-            listed.rates,
-            CostSource.COMPUTED,
-            listed.ref,
+            rates,
+            source,
+            ref,
+            listed.unlisted_context,
         )

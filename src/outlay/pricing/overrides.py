@@ -3,6 +3,9 @@
 [aliases]
 "my-fast-model" = "gpt-5.5"
 
+[cost_policy]                     # which cost counts first
+openrouter = "computed"
+
 [[price]]
 model = "openai/gpt-5.5"          # a mapping, or a canonical model
 provider = "openai"               # optional
@@ -10,6 +13,9 @@ effective_from = 2026-10-01       # optional, UTC
 effective_to = 2027-01-01         # optional, exclusive
 input = "4.25"                    # USD per million tokens
 output = "25.50"
+
+  [price.meters]                  # optional: USD per million tokens, thousand calls, hour …
+  web_searches = "8"
 
   [[price.tier]]                  # optional: the whole request when the input is larger
   above = 272000
@@ -26,22 +32,29 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlay.domain.errors import Invalid
+from outlay.domain.meter import METERS
+from outlay.domain.money import parse_usd
 from outlay.domain.provider import provider_called
 from outlay.kit.clock import FOREVER_US, to_us
-from outlay.pricing.rates import PRICES, Rates, TieredRates, compile_rates
+from outlay.pricing.rates import PRICES, MeterRate, Rates, TieredRates, compile_rates
 
 ENTRY_KEYS: Final = (
     "model",
     "provider",
     "effective_from",
     "effective_to",
+    "percent_of_list",
     *PRICES,
+    "meters",
     "context",
     "tier",
 )
 TIER_KEYS: Final = ("above", *PRICES)
+COST_POLICIES: Final = ("reported", "computed")
 MAX_PRICE: Final = Decimal(100_000)
 """USD per million tokens, or per request; more is a mistake in the unit."""
+MAX_PERCENT: Final = Decimal(1_000)
+ANY_MODEL: Final = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +74,8 @@ class PriceOverride:
     until_us: int
     """Half-open span of event times, in µs."""
     rates: TieredRates
+    percent_of_list: Decimal | None = None
+    """Where it is given, this share of the list's rates is paid instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +85,8 @@ class Overrides:
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case → models."""
     prices: tuple[PriceOverride, ...] = ()
+    cost_policy: Mapping[str, str] = field(default_factory=dict)
+    """Providers in lower case → which cost counts first: `reported` or `computed`."""
 
 
 def find_override(
@@ -84,7 +101,8 @@ def find_override(
     `names` are what the request's model is called, the most exact first. Of several overrides wins
     one with a provider, then the one with most context, then the most exact name, then the last.
     """
-    exactness = {name.strip().lower(): -place for place, name in reversed([*enumerate(names)])}
+    ordered = [*enumerate((*names, ANY_MODEL))]
+    exactness = {name.strip().lower(): -place for place, name in reversed(ordered)}
     provider = provider_called(provider)
     candidates = [
         entry
@@ -119,11 +137,12 @@ def read_overrides(path: Path) -> Overrides:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{path} is not valid TOML: {error}", code="invalid-prices") from error
     faults = [
-        f"{key}: unknown key; there are [aliases] and [[price]]"
+        f"{key}: unknown key; there are [aliases], [cost_policy] and [[price]]"
         for key in document
-        if key not in {"aliases", "price"}
+        if key not in {"aliases", "cost_policy", "price"}
     ]
     aliases = _read_aliases(document.get("aliases", {}), faults)
+    cost_policy = _read_cost_policy(document.get("cost_policy", {}), faults)
     entries = document.get("price", [])
     if not _is_tables(entries):
         faults.append("price: write each price as a table that begins with [[price]]")
@@ -133,7 +152,7 @@ def read_overrides(path: Path) -> Overrides:
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise Invalid(f"{path} has mistakes:{listed}", code="invalid-prices")
-    return Overrides(aliases=aliases, prices=prices)
+    return Overrides(aliases=aliases, prices=prices, cost_policy=cost_policy)
 
 
 def read_entries(
@@ -187,6 +206,18 @@ def _read_aliases(table: object, faults: list[str]) -> dict[str, str]:
     return aliases
 
 
+def _read_cost_policy(table: object, faults: list[str]) -> dict[str, str]:
+    if not isinstance(table, dict):
+        faults.append('cost_policy: write it as a table, [cost_policy] and openrouter = "reported"')
+        return {}
+    faults += [
+        f'cost_policy, {name!r}: expected "reported" or "computed"'
+        for name, policy in table.items()
+        if policy not in COST_POLICIES
+    ]
+    return {name.strip().lower(): policy for name, policy in table.items()}
+
+
 def _is_circular(name: str, aliases: Mapping[str, str]) -> bool:
     seen: set[str] = set()
     target = name
@@ -210,7 +241,10 @@ class _EntryReader:
         """The override, None when anything is wrong with it."""
         entry = self._entry
         self._check_keys(entry, ENTRY_KEYS, "")
-        model = self._text("model", entry.get("model"), "openai/gpt-5.5")
+        percent = self._percent()
+        model = ANY_MODEL
+        if "model" in entry or percent is None or "provider" not in entry:
+            model = self._text("model", entry.get("model"), "openai/gpt-5.5")
         provider = ""
         if "provider" in entry:
             provider = provider_called(self._text("provider", entry["provider"], "openai"))
@@ -218,10 +252,12 @@ class _EntryReader:
         until_us = self._date("effective_to", FOREVER_US)
         if from_us >= until_us:
             self._fault("effective_to", "must be after effective_from; it is the first day without")
-        base = self._prices(entry, "")
-        if not base:
+        base, meters = self._prices(entry, ""), self._meters()
+        if percent is not None and (base or meters or "tier" in entry):
+            self._fault("percent_of_list", "stands alone; write prices in an entry of their own")
+        elif percent is None and not base and not meters:
             self._fault("input", "no price is given; write at least input or output")
-        rates = TieredRates(base=compile_rates(base), tiers=self._tiers(base))
+        rates = TieredRates(compile_rates(base, meters), self._tiers(base, meters))
         context = self._context()
         if len(self._faults) > self._known_faults:
             return None
@@ -234,7 +270,32 @@ class _EntryReader:
             from_us=from_us,
             until_us=until_us,
             rates=rates,
+            percent_of_list=percent,
         )
+
+    def _percent(self) -> Decimal | None:
+        """The percentage of the list that is paid; None where that is not said."""
+        if "percent_of_list" not in self._entry:
+            return None
+        percent = self._price("percent_of_list", self._entry["percent_of_list"])
+        if percent > MAX_PERCENT:
+            self._fault("percent_of_list", f"must be between 0 and {MAX_PERCENT}, not {percent}")
+        return percent
+
+    def _meters(self) -> dict[str, MeterRate]:
+        """Prices of meters, each for as many of it as price lists have."""
+        table = self._entry.get("meters", {})
+        if not isinstance(table, dict):
+            self._fault("meters", 'expected a table such as { web_searches = "10" }')
+            return {}
+        rates = {}
+        for name, value in table.items():
+            if name not in METERS:
+                self._fault(f"meters.{name}", f"unknown meter; there are {', '.join(METERS)}")
+                continue
+            price = self._price(f"meters.{name}", value)
+            rates[name] = MeterRate(parse_usd(price), METERS[name].unit.priced_per)
+        return rates
 
     def _fault(self, key: str, message: str) -> None:
         self._faults.append(f"price {self._number}, {key}: {message}")
@@ -281,7 +342,9 @@ class _EntryReader:
             return zero
         return price
 
-    def _tiers(self, base: Mapping[str, Decimal]) -> tuple[tuple[int, Rates], ...]:
+    def _tiers(
+        self, base: Mapping[str, Decimal], meters: Mapping[str, MeterRate]
+    ) -> tuple[tuple[int, Rates], ...]:
         """Tiers, the highest first; what a tier does not price costs what it costs below."""
         tables = self._entry.get("tier", [])
         if not _is_tables(tables):
@@ -303,7 +366,7 @@ class _EntryReader:
         compiled, prices = [], dict(base)
         for above, changed in sorted(tiers.items()):
             prices |= changed
-            compiled.append((above, compile_rates(prices)))
+            compiled.append((above, compile_rates(prices, meters)))
         return tuple(reversed(compiled))
 
     def _context(self) -> dict[str, str]:

@@ -6,10 +6,12 @@ cache writes for an hour are cache writes, cache reads and cache writes are inpu
 output.
 """
 
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
+from outlay.domain.meter import METERS, PARTS, Meter
 from outlay.domain.money import divide_half_even, parse_usd
 from outlay.domain.usage import TokenUsage
 
@@ -30,6 +32,16 @@ PRICES: Final = (*TOKEN_PRICES, "per_request")
 """All names of prices; `per_request` is USD per request."""
 
 
+NO_METERS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class MeterRate(NamedTuple):
+    """What a meter costs: pico-USD for so many of it."""
+
+    pusd: int
+    per: int
+
+
 class Rates(NamedTuple):
     """What tokens cost, in pico-USD per million, and a request, in pico-USD."""
 
@@ -41,6 +53,10 @@ class Rates(NamedTuple):
     output: int
     reasoning: int
     per_request: int = 0
+    meters: Mapping[str, MeterRate] = NO_METERS
+    """What meters cost, by name."""
+    unlisted: tuple[str, ...] = ()
+    """Those of input_tokens and output_tokens that have no rate, not even none to pay."""
 
 
 class TieredRates(NamedTuple):
@@ -58,8 +74,55 @@ class TieredRates(NamedTuple):
         return self.base
 
 
+def scale_rates(rates: TieredRates, percent: Decimal) -> TieredRates:
+    """A percentage of all rates, each rounded half-even to a pico-USD."""
+
+    def scaled(rate: int) -> int:
+        return int((rate * percent / 100).to_integral_value(ROUND_HALF_EVEN))
+
+    def all_scaled(base: Rates) -> Rates:
+        meters = {
+            name: MeterRate(scaled(rate.pusd), rate.per) for name, rate in base.meters.items()
+        }
+        return Rates(
+            input=scaled(base.input),
+            cache_read=scaled(base.cache_read),
+            cache_write=scaled(base.cache_write),
+            cache_write_1h=scaled(base.cache_write_1h),
+            output=scaled(base.output),
+            reasoning=scaled(base.reasoning),
+            per_request=scaled(base.per_request),
+            meters=meters,
+            unlisted=base.unlisted,
+        )
+
+    tiers = tuple((start, all_scaled(tier)) for start, tier in rates.tiers)
+    return TieredRates(all_scaled(rates.base), tiers)
+
+
+def lines_of_rates(rates: Rates) -> Iterator[tuple[str, int, str]]:
+    """What is priced, in pico-USD, and per how many; rates that only repeat others are left out."""
+    if "input_tokens" not in rates.unlisted:
+        yield "input", rates.input, "million tokens"
+        if rates.cache_read != rates.input:
+            yield "cache read", rates.cache_read, "million tokens"
+        if rates.cache_write != rates.input:
+            yield "cache write", rates.cache_write, "million tokens"
+        if rates.cache_write_1h != rates.cache_write:
+            yield "cache write, kept for an hour", rates.cache_write_1h, "million tokens"
+    if "output_tokens" not in rates.unlisted:
+        yield "output", rates.output, "million tokens"
+        if rates.reasoning != rates.output:
+            yield "reasoning", rates.reasoning, "million tokens"
+    if rates.per_request:
+        yield "each request", rates.per_request, "request"
+    for name, rate in rates.meters.items():
+        meter = METERS[name]
+        yield meter.title.lower(), rate.pusd, f"{rate.per:,} {meter.unit.value}"
+
+
 class CostParts(NamedTuple):
-    """What a request costs, in pico-USD; the total is the sum of the other four."""
+    """What a request costs, in pico-USD; the total is the sum of the five others."""
 
     total: int
     input: int
@@ -67,13 +130,23 @@ class CostParts(NamedTuple):
     cache_read: int
     cache_write: int
     output: int
+    meters: int = 0
+    by_meter: tuple[tuple[str, int], ...] = ()
+    """What `meters` consists of."""
+    unpriced: tuple[str, ...] = ()
+    """Meters that have no rate: what they cost is missing."""
 
 
-def compile_rates(prices: Mapping[str, Decimal]) -> Rates:
-    """Rates of prices by the names in PRICES.
+def compile_rates(
+    prices: Mapping[str, Decimal],
+    meters: Mapping[str, MeterRate] = NO_METERS,
+    unlisted: tuple[str, ...] = (),
+) -> Rates:
+    """Rates of prices by the names in PRICES, and of meters.
 
     A missing price falls to that of what its tokens are part of; tokens that are part of nothing
-    priced cost nothing. Raises ValueError for a price with more than 12 decimals.
+    priced cost nothing, but for those that are `unlisted`. Raises ValueError for a price with more
+    than 12 decimals.
     """
     exact = {name: parse_usd(price) for name, price in prices.items()}
     input_rate = exact.get("input", 0)
@@ -87,13 +160,23 @@ def compile_rates(prices: Mapping[str, Decimal]) -> Rates:
         output=output,
         reasoning=exact.get("reasoning", output),
         per_request=exact.get("per_request", 0),
+        meters=meters,
+        unlisted=unlisted,
     )
 
 
-def cost_of(rates: TieredRates, usage: TokenUsage) -> CostParts:
-    """The cost of settled usage; each part is rounded half-even to a pico-USD."""
+def cost_of(
+    rates: TieredRates, usage: TokenUsage, meters: Mapping[str, int] = NO_METERS
+) -> CostParts:
+    """The cost of settled usage and meters; each part is rounded half-even to a pico-USD."""
     input_tokens, output_tokens, read, write, write_1h, reasoning = usage
     rate = rates.at(input_tokens) if rates.tiers else rates.base
+    metered = None
+    if meters:
+        metered = _Metered(rate, meters)
+        input_tokens -= metered.tokens["input_tokens"]
+        read -= metered.tokens["cache_read_input_tokens"]
+        output_tokens -= metered.tokens["output_tokens"]
     input_cost = _cost((input_tokens - read - write) * rate.input) + rate.per_request
     read_cost = _cost(read * rate.cache_read) if read else 0
     write_cost = (
@@ -103,7 +186,48 @@ def cost_of(rates: TieredRates, usage: TokenUsage) -> CostParts:
     )
     output_cost = _cost((output_tokens - reasoning) * rate.output + reasoning * rate.reasoning)
     total = input_cost + read_cost + write_cost + output_cost
-    return CostParts(total, input_cost, read_cost, write_cost, output_cost)
+    if metered is None and not rate.unlisted:
+        return CostParts(total, input_cost, read_cost, write_cost, output_cost)
+    left = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    unpriced = [name for name in rate.unlisted if left[name]]
+    if metered is None:
+        parts = (total, input_cost, read_cost, write_cost, output_cost)
+        return CostParts(*parts, unpriced=tuple(unpriced))
+    meter_cost = sum(metered.costs.values())
+    parts = (total + meter_cost, input_cost, read_cost, write_cost, output_cost)
+    return CostParts(
+        *parts, meter_cost, tuple(metered.costs.items()), (*metered.unpriced, *unpriced)
+    )
+
+
+class _Metered:
+    """Meters at their rates, and the tokens that have been paid for by that."""
+
+    def __init__(self, rate: Rates, meters: Mapping[str, int]) -> None:
+        self.tokens = {"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
+        """By token count; cached tokens stand in both of theirs."""
+        self.costs: dict[str, int] = {}
+        self.unpriced: list[str] = []
+        for name in sorted(meters):
+            if meters[name]:
+                self._add(METERS[name], rate, meters)
+
+    def _add(self, meter: Meter, rate: Rates, meters: Mapping[str, int]) -> None:
+        quantity = meters[meter.name]
+        price = rate.meters.get(meter.name) or rate.meters.get(meter.instead)
+        if price is None:
+            if not meter.costs_as_whole:
+                self.unpriced.append(meter.name)
+            return
+        if meter.cached:
+            quantity -= meters.get(meter.cached, 0)
+        for part in PARTS.get(meter.name, ()):
+            quantity -= meters.get(part, 0)
+        if meter.within:
+            self.tokens[meter.within] += quantity
+            if meter.within == "cache_read_input_tokens":
+                self.tokens["input_tokens"] += quantity
+        self.costs[meter.name] = divide_half_even(quantity * price.pusd, price.per)
 
 
 def _cost(amount: int) -> int:

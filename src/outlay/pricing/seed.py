@@ -24,10 +24,21 @@ from genai_prices.types import (
     TieredPrices,
     TimeOfDateConstraint,
 )
+from genai_prices.units import _get_registry
 
+from outlay.domain.meter import METERS
+from outlay.domain.money import parse_usd
 from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.pricing.canonical import canonical_model
-from outlay.pricing.rates import TieredRates, compile_rates
+from outlay.pricing.own_data import day_at, find_corrections, find_multiplier
+from outlay.pricing.rates import (
+    NO_METERS,
+    MeterRate,
+    Rates,
+    TieredRates,
+    compile_rates,
+    scale_rates,
+)
 
 SOURCE: Final = f"genai-prices:{version('genai-prices')}"
 
@@ -63,7 +74,7 @@ OWN_PRICE_VARIANTS: Final = frozenset({"free", "batch", "extended"})
 """Routing variants with prices of their own: unpriced, rather than priced as the model, when those
 are not listed."""
 
-_NAMES: Final = {
+_NAMES: Final[Mapping[str, str]] = {
     "input_mtok": "input",
     "cache_read_mtok": "cache_read",
     "cache_write_mtok": "cache_write",
@@ -72,7 +83,20 @@ _NAMES: Final = {
     "output_reasoning_mtok": "reasoning",
     "requests_kcount": "per_request",
 }
-"""Prices that our usage can have; those of sounds, images, pages and searches are not used."""
+"""Prices of the six token counts, and of a request."""
+
+
+def _meters() -> Iterator[tuple[str, tuple[str, int]]]:
+    """The meter that each other price of the list is for, and for how many of it."""
+    for unit in _get_registry().units.values():
+        name, per = unit.usage_key, unit.per
+        if name.endswith("_seconds"):
+            name, per = f"{name.removesuffix('_seconds')}_milliseconds", per * 1000
+        if name in METERS:
+            yield unit.price_key, (name, per)
+
+
+_METERS: Final[Mapping[str, tuple[str, int]]] = dict(_meters())
 
 _PICO: Final = Decimal("1e-12")
 
@@ -84,6 +108,8 @@ class ListPrice(NamedTuple):
     ref: str
     from_us: int
     until_us: int
+    unlisted_context: tuple[str, ...]
+    """`key=value` of the context that the model has no prices for."""
 
 
 def find_list_price(
@@ -91,7 +117,7 @@ def find_list_price(
 ) -> ListPrice | None:
     """The list price of a mapping at an instant.
 
-    None when the model is not known, or has no price for tokens or requests.
+    None when the model is not known, or has no price.
     """
     found = _find_model(provider.strip().lower(), mapping)
     if found is None:
@@ -100,11 +126,48 @@ def find_list_price(
     instant = from_us(at_us)
     # Variants belong to the provider's own models, not to those it resells (as genai-prices does).
     is_own = any(model is own for own in owner.models)
-    rates = compile_prices(model.get_prices(instant, context if is_own else None))
+    asked = context or {}
+    begin_us, end_us = _span(model, instant)
+    if day := day_at(owner.id, instant):
+        begin_us, end_us = max(begin_us, to_us(day.start)), min(end_us, to_us(day.end))
+        instant = _off_peak(model, instant) if day.is_off_peak else instant
+    own, until_us = find_corrections(owner.id, model.id, at_us)
+    rates = compile_prices(model.get_prices(instant, asked if is_own else None), own)
     if rates is None:
         return None
-    begin_us, end_us = _span(model, instant)
-    return ListPrice(rates, f"{SOURCE}/{owner.id}/{model.id}", begin_us, end_us)
+    known: set[str] = set()
+    if is_own:
+        percent, known = find_multiplier(owner.id, asked)
+        rates = rates if percent is None else scale_rates(rates, percent)
+        known |= _listed_context(model, instant, asked)
+    unlisted = tuple(f"{key}={asked[key]}" for key in sorted(asked.keys() - known))
+    ref = f"{SOURCE}/{owner.id}/{model.id}"
+    return ListPrice(rates, ref, begin_us, min(end_us, until_us), unlisted)
+
+
+def _off_peak(model: ModelInfo, instant: datetime) -> datetime:
+    """An instant of the same day at which no price by time of day holds."""
+    conditional = model.prices if isinstance(model.prices, list) else []
+    peaks = [
+        item.constraint for item in conditional if isinstance(item.constraint, TimeOfDateConstraint)
+    ]
+    moments = (instant.replace(hour=hour) for hour in range(24))
+    return next(
+        (moment for moment in moments if not any(peak.active(moment) for peak in peaks)), instant
+    )
+
+
+def _listed_context(
+    model: ModelInfo, instant: datetime, context: Mapping[str, str]
+) -> frozenset[str]:
+    """The keys of a context that prices of a model depend on as they are in it."""
+    return frozenset(
+        key
+        for variant in model.price_variants or ()
+        if variant.constraint is None or variant.constraint.active(instant)
+        if all(context.get(key) == value for key, value in variant.when.items())
+        for key in variant.when
+    )
 
 
 def is_listed(provider: str, model: str) -> bool:
@@ -119,12 +182,14 @@ def find_context_length(provider: str, mapping: str) -> int | None:
     return found[1].context_window if found else None
 
 
-def compile_prices(prices: ModelPrice) -> TieredRates | None:
-    """Rates of a list price; None when it has none for tokens or requests."""
+def compile_prices(
+    prices: ModelPrice, own: Mapping[str, Decimal] = NO_METERS
+) -> TieredRates | None:
+    """Rates of a list price, some of them by our own data; None when the list has none."""
     listed = {
-        name: value
-        for key, name in _NAMES.items()
-        if isinstance(value := prices.__dict__.get(key), Decimal | TieredPrices)
+        key: value
+        for key, value in prices.__dict__.items()
+        if (key in _NAMES or key in _METERS) and isinstance(value, Decimal | TieredPrices)
     }
     if not listed:
         return None
@@ -135,10 +200,9 @@ def compile_prices(prices: ModelPrice) -> TieredRates | None:
         for tier in value.tiers
     }
     return TieredRates(
-        base=compile_rates(_prices_at(listed, 0)),
+        base=_rates_at(listed, own, 0),
         tiers=tuple(
-            (start, compile_rates(_prices_at(listed, start + 1)))
-            for start in sorted(starts, reverse=True)
+            (start, _rates_at(listed, own, start + 1)) for start in sorted(starts, reverse=True)
         ),
     )
 
@@ -192,22 +256,37 @@ def _references(owner: Provider, mapping: str) -> Iterator[str]:
     yield canonical_model(mapping)
 
 
-def _prices_at(
-    listed: Mapping[str, Decimal | TieredPrices], input_tokens: int
-) -> dict[str, Decimal]:
-    """The prices for a request with so much input, by our names."""
-    prices = {}
-    for name, price in listed.items():
+def _rates_at(
+    listed: Mapping[str, Decimal | TieredPrices], own: Mapping[str, Decimal], input_tokens: int
+) -> Rates:
+    """The rates for a request with so much input."""
+    prices, meters = {}, {}
+    for key, price in listed.items():
         applicable = price if isinstance(price, Decimal) else price.base
         for tier in price.tiers if isinstance(price, TieredPrices) else ():
             if input_tokens > tier.start:
                 applicable = tier.price
-        if name == "per_request":
+        if key in _METERS:
+            name, per = _METERS[key]
+            meters[name] = MeterRate(parse_usd(_rounded(applicable)), per)
+            continue
+        if _NAMES[key] == "per_request":
             applicable /= 1000
-        # Some thirty prices were computed with floats (0.18000000000000002); what is past the
-        # twelfth decimal of a dollar per million tokens is noise.
-        prices[name] = applicable.quantize(_PICO, rounding=ROUND_HALF_EVEN)
-    return prices
+        prices[_NAMES[key]] = _rounded(applicable)
+    unlisted = (
+        ()
+        if "per_request" in prices
+        else tuple(f"{name}_tokens" for name in ("input", "output") if name not in prices)
+    )
+    return compile_rates({**prices, **own}, meters, unlisted)
+
+
+def _rounded(price: Decimal) -> Decimal:
+    """Some thirty prices were computed with floats (0.18000000000000002).
+
+    What is past the twelfth decimal of a dollar is noise.
+    """
+    return price.quantize(_PICO, rounding=ROUND_HALF_EVEN)
 
 
 def _span(model: ModelInfo, instant: datetime) -> tuple[int, int]:

@@ -123,12 +123,19 @@ def measures_of(event: UsageEvent) -> Totals:
         cache_read_cost_pusd=event.cache_read_cost_pusd,
         cache_write_cost_pusd=event.cache_write_cost_pusd,
         output_cost_pusd=event.output_cost_pusd,
+        meter_cost_pusd=event.meter_cost_pusd,
+        reported_cost_pusd=event.reported_cost_pusd or 0,
+        computed_beside_pusd=(
+            0 if event.reported_cost_pusd is None else event.computed_cost_pusd or 0
+        ),
         errors=int(event.status in {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}),
         client_errors=int(event.status is Status.CLIENT_ERROR),
         unpriced_requests=int(
             event.cost_source is CostSource.UNPRICED
             and event.usage_source is not UsageSource.UNKNOWN
         ),
+        partly_priced_requests=int(event.cost_source is CostSource.PARTIAL),
+        reported_cost_requests=int(event.reported_cost_pusd is not None),
         estimated_requests=int(event.usage_source is UsageSource.ESTIMATED),
         unknown_usage_requests=int(event.usage_source is UsageSource.UNKNOWN),
         adjusted_requests=event.adjusted,

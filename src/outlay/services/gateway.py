@@ -295,6 +295,8 @@ def _report(exchange: Exchange, ending: Ending) -> UsageReport:
         response_id=answer.response_id if answer else "",
         response_model=answer.response_model if answer else "",
         price_context=answer.price_context if answer else {},
+        meters=answer.meters if answer else {},
+        unread=tuple(answer.unread) if answer else (),
     )
 
 
@@ -309,7 +311,7 @@ def _usage(exchange: Exchange, ending: Ending) -> tuple[TokenUsage | None, Usage
         return answer.usage, UsageSource.PROVIDER
     if ending.is_free:
         return _NO_USAGE, UsageSource.PROVIDER
-    if answer is None or answer.is_opaque or exchange.call is None:
+    if answer is None or answer.is_opaque or answer.is_pending or exchange.call is None:
         return None, UsageSource.UNKNOWN
     if exchange.operation not in TEXT_OPERATIONS:
         return None, UsageSource.UNKNOWN

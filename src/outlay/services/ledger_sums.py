@@ -24,21 +24,25 @@ from outlay.storage.ledger.rows import COLUMN, EventRow
 
 _COLUMN_OF: Final = {"adjusted_requests": "adjusted"}
 """Measures that are a column of the ledger by another name."""
-_TIMES: Final = ("duration_us", "time_to_first_token_us")
+_OWN: Final = (
+    "duration_us",
+    "time_to_first_token_us",
+    "reported_cost_pusd",
+    "computed_beside_pusd",
+)
+"""Measures of what an event may not have, or that depend on more than one column."""
 _COUNTED: Final = tuple(
     measure.name
     for measure in MEASURES
-    if _COLUMN_OF.get(measure.name, measure.name) in COLUMN and measure.name not in _TIMES
+    if _COLUMN_OF.get(measure.name, measure.name) in COLUMN and measure.name not in _OWN
 )
-_TOLD: Final = tuple(
-    measure.name for measure in MEASURES if measure.name not in {*_COUNTED, *_TIMES}
-)
+_TOLD: Final = tuple(measure.name for measure in MEASURES if measure.name not in {*_COUNTED, *_OWN})
 """Measures that are 0 or 1 for an event, by what else is known of it."""
-LANES: Final = (*_COUNTED, *_TIMES, *_TOLD)
+LANES: Final = (*_COUNTED, *_OWN, *_TOLD)
 """The measures in the order of the lanes."""
 
 _PADDING: Final = LANE_BYTES - 8
-_pack_numbers = Struct("<" + f"Q{_PADDING}x" * (len(_COUNTED) + len(_TIMES))).pack
+_pack_numbers = Struct("<" + f"Q{_PADDING}x" * (len(_COUNTED) + len(_OWN))).pack
 _counts_of = itemgetter(*(COLUMN[_COLUMN_OF.get(name, name)] for name in _COUNTED))
 _labels_of = itemgetter(*(COLUMN[name] for name in DIMENSIONS if name != "bucket"))
 _sources_of = itemgetter(*(COLUMN[name] for name in ("status", "usage_source", "cost_source")))
@@ -48,6 +52,8 @@ _GROUPS: Final = COLUMN["groups"]
 _DURATION: Final = COLUMN["duration_us"]
 _FIRST_TOKEN: Final = COLUMN["time_to_first_token_us"]
 _IS_STREAM: Final = COLUMN["is_stream"]
+_REPORTED: Final = COLUMN["reported_cost_pusd"]
+_COMPUTED: Final = COLUMN["computed_cost_pusd"]
 
 Day = tuple[str, int]
 """An organization and a day since the epoch, UTC."""
@@ -97,8 +103,15 @@ class LedgerSums:
             day, ending = known[place]
             duration = row[_DURATION]
             first_token = row[_FIRST_TOKEN] if row[_IS_STREAM] else None
-            told = _told(*_sources_of(row), duration is not None, first_token is not None)
-            numbers = (*_counts_of(row), duration or 0, first_token or 0)
+            reported = row[_REPORTED]
+            told = _told(
+                *_sources_of(row),
+                duration is not None,
+                first_token is not None,
+                reported is not None,
+            )
+            computed = 0 if reported is None else row[_COMPUTED] or 0
+            numbers = (*_counts_of(row), duration or 0, first_token or 0, reported or 0, computed)
             try:
                 values = int.from_bytes(_pack_numbers(*numbers), "little") + told
             except error:  # a negative number
@@ -129,7 +142,12 @@ def bin_weights(salt: str) -> Callable[[int], int]:
 
 @cache
 def _told(
-    status: str, usage_source: str, cost_source: str, is_timed: bool, is_streamed: bool
+    status: str,
+    usage_source: str,
+    cost_source: str,
+    is_timed: bool,
+    is_streamed: bool,
+    has_reported_cost: bool,
 ) -> int:
     """The measures that are 0 or 1, in their lanes."""
     facts = Totals(
@@ -139,6 +157,8 @@ def _told(
         unpriced_requests=int(
             cost_source == CostSource.UNPRICED and usage_source != UsageSource.UNKNOWN
         ),
+        partly_priced_requests=int(cost_source == CostSource.PARTIAL),
+        reported_cost_requests=int(has_reported_cost),
         estimated_requests=int(usage_source == UsageSource.ESTIMATED),
         unknown_usage_requests=int(usage_source == UsageSource.UNKNOWN),
         timed_requests=int(is_timed),

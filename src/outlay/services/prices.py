@@ -91,9 +91,12 @@ class PriceBooks:
     def _read(self, organization_id: str) -> PriceBook:
         with self._directory.read() as session:
             prices = list_price_overrides(session, organization_id)
-        if not prices:
-            return self.base
-        return self.base.beneath(Overrides(prices=compile_prices(prices)))
+        return book_with(self.base, prices)
+
+
+def book_with(base: PriceBook, prices: list[OrganizationPrice]) -> PriceBook:
+    """A book with prices of an organization on top."""
+    return base.beneath(Overrides(prices=compile_prices(prices))) if prices else base
 
 
 def compile_prices(prices: list[OrganizationPrice]) -> tuple[PriceOverride, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
-from outlay.wire.values import pusd_of
+from outlay.wire.counters import Counted, read_cost, read_counters
 
 Fields = dict[str, Any]
 """A decoded JSON object."""
@@ -31,6 +31,8 @@ class Answer:
     """Whether the provider has given a reason for the end of the text."""
     is_error: bool = False
     """Whether the provider has answered with an error, whatever the status."""
+    is_pending: bool = False
+    """Whether the provider has only taken the request, and answers later."""
     is_opaque: bool = False
     """Whether it was not looked into, so that nothing is known of its text either."""
     has_content: bool = False
@@ -42,6 +44,28 @@ class Answer:
     response_model: str = ""
     price_context: dict[str, str] = field(default_factory=dict)
     reported_cost_pusd: int | None = None
+    meters: dict[str, int] = field(default_factory=dict)
+    """What else is billed, by the names of `domain.meter.METERS`."""
+    unread: set[str] = field(default_factory=set)
+    """Counters that nobody here understands."""
+
+    def note_usage(self, usage: object) -> None:
+        """Take a usage object. The last that counts anything stands: some send running counts."""
+        if not isinstance(usage, dict):
+            return
+        counted = read_counters(usage)
+        if counted.usage is not None and (self.usage is None or any(counted.usage)):
+            self.usage = counted.usage
+        self.note_counted(counted)
+        cost = read_cost(usage)
+        if cost is not None:
+            self.reported_cost_pusd = cost
+
+    def note_counted(self, counted: Counted) -> None:
+        """Take what is counted beside tokens."""
+        for name, quantity in counted.meters.items():
+            self.meters[name] = max(quantity, self.meters.get(name, 0))
+        self.unread.update(counted.unread)
 
     def note_head(self, fields: Fields) -> None:
         """Take id and model from an object that carries them."""
@@ -53,12 +77,6 @@ class Answer:
     def note_tier(self, tier: object) -> None:
         """Take the service tier that was used, where it has a price of its own."""
         self.price_context |= tier_context(tier)
-
-    def note_cost(self, cost: object) -> None:
-        """Take a cost in USD that the provider reports beside the usage."""
-        pusd = pusd_of(cost)
-        if pusd is not None:
-            self.reported_cost_pusd = pusd
 
     def note_parts(self, parts: object) -> None:
         """Count the text of a list of parts, those of reasoning in it included."""

@@ -10,15 +10,18 @@ from typing import Any
 
 from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import count_of
+from outlay.wire.counters import read_counters
 
 
 def usage_of_details(details: Mapping[str, Any]) -> TokenUsage | None:
     """The counts of usage details, None when there are none."""
     counts = {name: count for name, value in details.items() if (count := count_of(value))}
+    # Cache writes by age repeat what stands in the count of all cache writes.
+    by_age = {name: counts.pop(name) for name in list(counts) if "ephemeral" in name}
     incoming = {name: count for name, count in counts.items() if "input" in name}
     outgoing = {name: count for name, count in counts.items() if "output" in name}
     if not incoming and not outgoing:
-        return None
+        return read_counters(details).usage  # in OpenAI's words
     cached = {name: count for name, count in incoming.items() if "cache" in name}
     written = sum(count for name, count in cached.items() if "creation" in name or "write" in name)
     return TokenUsage(
@@ -26,6 +29,6 @@ def usage_of_details(details: Mapping[str, Any]) -> TokenUsage | None:
         sum(outgoing.values()),
         sum(cached.values()) - written,
         written,
-        0,
+        sum(count for name, count in by_age.items() if "1h" in name),
         sum(count for name, count in outgoing.items() if "reasoning" in name),
     )

@@ -15,6 +15,7 @@ from msgspec import Meta
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource
 from outlay.domain.latency import MAX_DURATION_US
+from outlay.domain.meter import MAX_QUANTITY
 from outlay.domain.money import render_usd
 from outlay.domain.provider import provider_called
 from outlay.domain.report import UsageReport
@@ -27,6 +28,7 @@ MAX_GROUPS: Final = 100
 """Most groups that an event may name."""
 
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
+Quantity = Annotated[int, Meta(ge=0, le=MAX_QUANTITY)]
 Label = Annotated[str, Meta(max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f]*$")]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f]*$")]
 Milliseconds = Annotated[float, Meta(ge=0, le=MAX_DURATION_US / 1000)]
@@ -73,6 +75,13 @@ class NativeEvent(
     error_code: Label = ""
     response_id: Label = ""
     response_model: Label = ""
+    meters: dict[Name, Quantity] = {}
+    """What else is billed, by meter: `{"web_searches": 3}`."""
+    session_id: Label = ""
+    provider_batch_id: Label = ""
+    attempt: Annotated[int, Meta(ge=1, le=1000)] = 1
+    trace_id: Label = ""
+    parent_id: Label = ""
     names: dict[Name, Label] = {}
     """What to call ids of the event that are not known here: `{"team-7": "Search"}`."""
 
@@ -138,6 +147,12 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         error_code=event.error_code,
         response_id=event.response_id,
         response_model=event.response_model,
+        meters=event.meters,
+        session_id=event.session_id,
+        provider_batch_id=event.provider_batch_id,
+        attempt=event.attempt,
+        trace_id=event.trace_id,
+        parent_id=event.parent_id,
         names=event.names,
         source=source,
     )
@@ -195,6 +210,12 @@ def _event(report: UsageReport) -> NativeEvent:
         error_code=report.error_code,
         response_id=report.response_id,
         response_model=report.response_model,
+        meters=dict(report.meters),
+        session_id=report.session_id,
+        provider_batch_id=report.provider_batch_id,
+        attempt=report.attempt,
+        trace_id=report.trace_id,
+        parent_id=report.parent_id,
         names=dict(report.names),
     )
 

@@ -9,9 +9,9 @@ from outlay.wire.answer import Answer, Fields, Format
 from outlay.wire.sse import EventSplitter, event_data
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-"""Longer bodies are not kept; only their end is searched for the usage."""
+"""Longer bodies are not kept; only both their ends are searched for the usage."""
 
-TAIL_BYTES: Final = 64 * 1024
+END_BYTES: Final = 64 * 1024
 
 _DONE: Final = b"[DONE]"
 
@@ -30,6 +30,8 @@ class _Body(msgspec.Struct):
     content: Any = None
     text: Any = None
     service_tier: Any = None
+    tool_usage: Any = None
+    x_groq: Any = None
 
 
 _decode_body: Final = msgspec.json.Decoder(_Body).decode
@@ -101,6 +103,7 @@ class BodyReader:
         self._form = form
         self._chunks: list[bytes] = []
         self._size = 0
+        self._head = b""
         self._tail = b""
 
     def feed(self, chunk: bytes) -> bytes:
@@ -109,9 +112,11 @@ class BodyReader:
         if self._size <= MAX_BODY_BYTES:
             self._chunks.append(chunk)
         else:
-            self._tail = (self._tail or b"".join(self._chunks)[-TAIL_BYTES:]) + chunk
-            self._tail = self._tail[-TAIL_BYTES:]
-            self._chunks = []
+            if self._chunks:
+                kept = b"".join(self._chunks)
+                self._head, self._tail = kept[:END_BYTES], kept[-END_BYTES:]
+                self._chunks = []
+            self._tail = (self._tail + chunk)[-END_BYTES:]
         return chunk
 
     def finish(self) -> bytes:
@@ -121,7 +126,10 @@ class BodyReader:
         if self._form.read_usual and not self._tail and self._form.read_usual(self.answer, body):
             self.answer.is_complete = True
             return b""
-        fields = _find_usage(self._tail) if self._tail else _read_body(body)
+        if self._tail:
+            fields = _find_usage(self._tail) or _find_usage(self._head)
+        else:
+            fields = _read_body(body)
         if fields is not None:
             self._form.read_body(self.answer, fields)
             self.answer.is_complete = True
@@ -152,9 +160,9 @@ def _read_body(body: bytes) -> Fields | None:
     return {name: getattr(found, name) for name in _Body.__struct_fields__}
 
 
-def _find_usage(tail: bytes) -> Fields | None:
-    """The last `usage` object near the end of a long body."""
-    text = tail.decode(errors="replace")
+def _find_usage(part: bytes) -> Fields | None:
+    """The last `usage` object in a part of a long body."""
+    text = part.decode(errors="replace")
     position = text.rfind('"usage"')
     start = text.find("{", position)
     if position < 0 or start < 0:

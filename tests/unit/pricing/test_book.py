@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -68,7 +69,7 @@ def test_known_bills_come_out_to_the_last_digit(
 def test_a_price_is_given_with_its_parts_and_its_reference() -> None:
     priced = price(PriceBook(), "openai/gpt-5.5", TokenUsage(1_000, 100, 400))
 
-    assert priced == (
+    assert priced[:7] == (
         600 * 5_000_000 + 400 * 500_000 + 100 * 30_000_000,
         600 * 5_000_000,
         400 * 500_000,
@@ -105,7 +106,8 @@ def test_a_context_has_a_price_of_its_own_in_the_cache() -> None:
 def test_unknown_models_are_unpriced_rather_than_free(mapping: str) -> None:
     priced = price(PriceBook(), mapping, TokenUsage(1000, 1000))
 
-    assert priced == UNPRICED == (0, 0, 0, 0, 0, CostSource.UNPRICED, "")
+    assert priced == UNPRICED
+    assert (priced.cost_pusd, priced.cost_source, priced.price_ref) == (0, CostSource.UNPRICED, "")
 
 
 def test_contradictory_counts_are_priced_once_they_are_settled() -> None:
@@ -278,3 +280,46 @@ def test_the_list_is_not_loaded_before_it_is_needed() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_percentage_of_the_list_keeps_cache_tier_context_and_meter_rates(tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text('[[price]]\nprovider = "openai"\npercent_of_list = "85"\n')
+    usage = TokenUsage(300_000, 2_000, 100_000)
+    questions: list[dict[str, Any]] = [
+        {"usage": usage},
+        {"usage": usage._replace(input_tokens=120_000)},
+        {"usage": usage, "context": {"processing": "batch"}},
+        {"usage": usage, "meters": {"web_searches": 3}},
+    ]
+
+    for question in questions:
+        asked = {"provider": "openai", "mapping": "openai/gpt-5.5", "at_us": to_us(AT), **question}
+        listed, agreed = PriceBook().price(**asked), PriceBook.load(path).price(**asked)
+        assert agreed.cost_pusd * 100 == listed.cost_pusd * 85
+        assert agreed.cost_source is CostSource.OVERRIDE
+        assert agreed.price_ref == f"override:1*{listed.price_ref}"
+
+
+def test_meters_have_prices_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(
+        '[[price]]\nmodel = "acme/x"\ninput = "1"\n'
+        'meters = { web_searches = "8", output_images = "0.04" }\n'
+    )
+    book = PriceBook.load(path)
+
+    found = book.price(
+        provider="acme",
+        mapping="acme/x",
+        at_us=to_us(AT),
+        usage=TokenUsage(1_000),
+        meters={"web_searches": 5, "output_images": 2, "code_sessions": 1},
+    )
+
+    assert dict(found.meter_costs) == {
+        "web_searches": 40_000_000_000,
+        "output_images": 80_000_000_000,
+    }
+    assert found.cost_pusd == 121_000_000_000
+    assert (found.cost_source, found.unpriced_parts) == (CostSource.PARTIAL, ("code_sessions",))

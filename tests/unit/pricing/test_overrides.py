@@ -155,7 +155,7 @@ def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
     )
 
     expected = [
-        "prices: unknown key; there are [aliases] and [[price]]",
+        "prices: unknown key; there are [aliases], [cost_policy] and [[price]]",
         "aliases, 'a': expected two names",
         "aliases, 'b': given twice",
         "aliases, 'c': leads back to itself",

@@ -53,7 +53,7 @@ def test_every_part_has_its_own_rate() -> None:
     assert parts.cache_read == 300 * 3 * million
     assert parts.cache_write == (100 * 4 + 50 * 5) * million
     assert parts.output == (120 * 2 + 80 * 6) * million
-    assert parts.total == sum(parts[1:])
+    assert parts.total == sum(parts[1:6])
 
 
 def test_the_fee_per_request_counts_as_input_even_without_tokens() -> None:
@@ -78,7 +78,7 @@ def test_each_part_is_rounded_half_to_even() -> None:
 
     parts = cost_of(rates, TokenUsage(9, 7, 3, 5))
 
-    assert parts == (0 + 2 + 2 + 4, 0, 2, 2, 4)
+    assert parts[:5] == (0 + 2 + 2 + 4, 0, 2, 2, 4)
 
 
 counts = st.integers(0, 10**9)
@@ -86,7 +86,7 @@ counts = st.integers(0, 10**9)
 
 @given(
     st.builds(TokenUsage, counts, counts, counts, counts, counts, counts),
-    st.builds(Rates, *(st.integers(0, 10**17) for _ in PRICES)),
+    st.tuples(*(st.integers(0, 10**17) for _ in PRICES)).map(lambda rates: Rates(*rates)),
 )
 def test_parts_of_settled_usage_add_up_and_are_never_negative(
     usage: TokenUsage, rates: Rates
@@ -95,5 +95,5 @@ def test_parts_of_settled_usage_add_up_and_are_never_negative(
 
     parts = cost_of(TieredRates(rates), settled)
 
-    assert parts.total == sum(parts[1:])
-    assert min(parts) >= 0
+    assert parts.total == sum(parts[1:6])
+    assert min(parts[:6]) >= 0

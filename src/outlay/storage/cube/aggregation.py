@@ -21,6 +21,8 @@ _STATUS = COLUMN["status"]
 _USAGE_SOURCE = COLUMN["usage_source"]
 _COST_SOURCE = COLUMN["cost_source"]
 _ADJUSTED = COLUMN["adjusted"]
+_REPORTED = COLUMN["reported_cost_pusd"]
+_COMPUTED = COLUMN["computed_cost_pusd"]
 _GROUPS = COLUMN["groups"]
 
 _labels_of = itemgetter(*(COLUMN[name] for name in DIMENSIONS if name != "bucket"))
@@ -38,6 +40,7 @@ _counts_of = itemgetter(
             "cache_read_cost_pusd",
             "cache_write_cost_pusd",
             "output_cost_pusd",
+            "meter_cost_pusd",
         )
     )
 )
@@ -45,6 +48,7 @@ _counts_of = itemgetter(
 _ERRORS = frozenset({Status.UPSTREAM_ERROR.value, Status.GATEWAY_ERROR.value})
 _CLIENT_ERROR = Status.CLIENT_ERROR.value
 _UNPRICED = CostSource.UNPRICED.value
+_PARTIAL = CostSource.PARTIAL.value
 _ESTIMATED = UsageSource.ESTIMATED.value
 _UNKNOWN = UsageSource.UNKNOWN.value
 
@@ -85,12 +89,17 @@ def _measures_of(row: EventRow) -> tuple[int, ...]:
     usage_source = row[_USAGE_SOURCE]
     duration = row[_DURATION]
     first_token = row[_FIRST_TOKEN] if row[_IS_STREAM] else None
+    reported, cost_source = row[_REPORTED], row[_COST_SOURCE]
     return (
         1,
         *_counts_of(row),
+        0 if reported is None else reported,
+        0 if reported is None else row[_COMPUTED] or 0,
         1 if status in _ERRORS else 0,
         1 if status == _CLIENT_ERROR else 0,
-        1 if row[_COST_SOURCE] == _UNPRICED and usage_source != _UNKNOWN else 0,
+        1 if cost_source == _UNPRICED and usage_source != _UNKNOWN else 0,
+        1 if cost_source == _PARTIAL else 0,
+        0 if reported is None else 1,
         1 if usage_source == _ESTIMATED else 0,
         1 if usage_source == _UNKNOWN else 0,
         row[_ADJUSTED],

@@ -135,7 +135,7 @@ NARROWS: Final = (
 MAX_MEASURE: Final = 2**63 - 1
 """The largest value of a measure in one row."""
 
-CUBE_SCHEMA_VERSION: Final = 4
+CUBE_SCHEMA_VERSION: Final = 5
 """Raised whenever tables change, or what a measure counts.
 
 A cube of another version is rebuilt from the ledger.

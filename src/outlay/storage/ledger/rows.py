@@ -1,14 +1,21 @@
 """Usage events as ledger rows, their digests and the checksums of batches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from outlay.domain.event import FACTS, CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.event import (
+    FACTS,
+    NEW_FACTS,
+    CostSource,
+    Status,
+    UsageEvent,
+    UsageSource,
+)
 from outlay.domain.spend_limit import Hold
 
 EventRow = tuple[Any, ...]
@@ -31,7 +38,27 @@ DERIVED: Final = (
 
 DETAILS: Final = ("is_stream", "http_status", "error_code", "response_id", "response_model")
 
-EVENT_FIELDS: Final = ("event_id", "organization_id", *FACTS, *DERIVED, *DETAILS)
+SINCE_SCHEMA_4: Final = (
+    *NEW_FACTS,
+    "tags",
+    "computed_cost_pusd",
+    "meter_cost_pusd",
+    "meter_costs",
+    "unpriced_parts",
+    "amended_cost_source",
+    "trace_id",
+    "parent_id",
+)
+"""Columns at the end of a row, as checksums of older batches cover what is before them."""
+
+EVENT_FIELDS: Final = (
+    "event_id",
+    "organization_id",
+    *FACTS,
+    *DERIVED,
+    *DETAILS,
+    *SINCE_SCHEMA_4,
+)
 ROW_COLUMNS: Final = ("seq", "recorded_at_us", "facts_digest", *EVENT_FIELDS)
 COLUMN: Final = {name: index for index, name in enumerate(ROW_COLUMNS)}
 """Position of each column in an EventRow, for readers that cannot afford objects."""
@@ -41,6 +68,10 @@ GENESIS: Final = bytes(DIGEST_BYTES)
 """What the first batch is chained to."""
 
 _facts_of = attrgetter(*FACTS)
+_new_facts_of = attrgetter(*NEW_FACTS)
+_NO_NEW_FACTS: Final = tuple(
+    field.default for field in fields(UsageEvent) if field.name in NEW_FACTS
+)
 _fields_of = attrgetter(*EVENT_FIELDS)
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -85,12 +116,22 @@ class Intent(NamedTuple):
 
 def facts_digest(event: UsageEvent) -> bytes:
     """A digest of what was reported; the same event id with another digest is a conflict."""
-    return blake2b(_encode(_facts_of(event)), digest_size=DIGEST_BYTES).digest()
+    facts, new = _facts_of(event), _new_facts_of(event)
+    if new != _NO_NEW_FACTS:
+        facts = (*facts, *_given(new).items())
+    return blake2b(_encode(facts), digest_size=DIGEST_BYTES).digest()
 
 
 def facts_json(event: UsageEvent) -> str:
     """The reported facts, readable."""
-    return msgspec.json.encode(dict(zip(FACTS, _facts_of(event), strict=True))).decode()
+    facts = dict(zip(FACTS, _facts_of(event), strict=True)) | _given(_new_facts_of(event))
+    return msgspec.json.encode(facts).decode()
+
+
+def _given(new: tuple[Any, ...]) -> dict[str, Any]:
+    """Those new facts that an event has: without any, its digest is what it has always been."""
+    triples = zip(NEW_FACTS, new, _NO_NEW_FACTS, strict=True)
+    return {name: value for name, value, default in triples if value != default}
 
 
 def replace_in_facts(facts: str, claim: str, instead: str) -> str:
@@ -120,9 +161,9 @@ def from_row(row: EventRow) -> UsageEvent:
 
 def digest_of_facts(facts: str) -> bytes:
     """The digest of an event whose readable facts these are."""
-    return blake2b(
-        _encode(tuple(msgspec.json.decode(facts).values())), digest_size=DIGEST_BYTES
-    ).digest()
+    items = msgspec.json.decode(facts).items()
+    digested = [item if item[0] in NEW_FACTS else item[1] for item in items]
+    return blake2b(_encode(digested), digest_size=DIGEST_BYTES).digest()
 
 
 def encode_row(row: EventRow) -> bytes:

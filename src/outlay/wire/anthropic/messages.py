@@ -8,7 +8,20 @@ input (docs: "Streaming messages").
 from typing import Final
 
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
-from outlay.wire.answer import Answer, Fields, Format, count_of, list_of, object_of, part_of
+from outlay.wire.answer import (
+    Answer,
+    Fields,
+    Format,
+    count_of,
+    list_of,
+    object_of,
+    part_of,
+    text_of,
+)
+from outlay.wire.counters import read_counters
+
+_STANDARD: Final = frozenset({"standard", "global", "not_available"})
+"""Speeds and places that cost the list price."""
 
 _EMPTY_BLOCKS: Final = frozenset({"text", "thinking", None})
 """Blocks that start before anything of them is there; a tool's call starts with its name."""
@@ -45,9 +58,30 @@ def _note_counters(answer: Answer, usage: object) -> TokenUsage | None:
     if not isinstance(usage, dict):
         return None
     answer.note_tier(usage.get("service_tier"))
-    present = {name: value for name, value in usage.items() if value is not None}
-    answer.counters.update(present)
-    return parse_usage(answer.counters)
+    for name in ("speed", "inference_geo"):
+        value = text_of(usage.get(name))
+        if value and value not in _STANDARD:
+            answer.price_context[name] = value
+    for name, value in usage.items():
+        # A late zero does not take back what was counted.
+        if value or name not in answer.counters:
+            answer.counters[name] = value
+    answer.note_counted(read_counters(answer.counters))
+    return _of_iterations(answer) or parse_usage(answer.counters)
+
+
+def _of_iterations(answer: Answer) -> TokenUsage | None:
+    """The sum over the runs of a model that an answer took; None where it does not tell them.
+
+    The totals beside them are those of the last run. Where another model stepped in, only its run
+    is billed (docs: "Compaction", "Server-side fallback").
+    """
+    runs = [run for run in list_of(answer.counters, "iterations") if isinstance(run, dict)]
+    fallbacks = [run for run in runs if run.get("type") == "fallback_message"]
+    if fallbacks:
+        answer.response_model = text_of(fallbacks[-1].get("model")) or answer.response_model
+    counts = [count for run in fallbacks or runs if (count := parse_usage(run))]
+    return TokenUsage(*map(sum, zip(*counts, strict=True))) if counts else None
 
 
 def _read_event(answer: Answer, fields: Fields) -> None:

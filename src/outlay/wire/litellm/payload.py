@@ -18,19 +18,19 @@ import msgspec
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource, status_of_code
-from outlay.domain.report import UsageReport
+from outlay.domain.report import BATCH, UsageReport
 from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import (
     Fields,
     count_of,
     list_of,
     object_of,
-    part_of,
     text_of,
     tier_context,
 )
 from outlay.wire.bodies import MAX_EVENTS, Objects
 from outlay.wire.caller import Caller, read_caller
+from outlay.wire.counters import Counted, read_counters
 from outlay.wire.end_users import end_user_of
 from outlay.wire.providers import route_of
 from outlay.wire.values import elapsed_us, first_of, pusd_of, time_us_of
@@ -54,6 +54,8 @@ _OPERATIONS: Final = {
     "speech": "speech",
     "rerank": "rerank",
     "moderation": "moderation",
+    "create_batch": BATCH,
+    "retrieve_batch": BATCH,
 }
 """Operation by call type without its `a` for asynchronous; all others are `chat`."""
 
@@ -137,12 +139,17 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
     key = text_of(metadata.get("user_api_key_hash"))
     names[key] = text_of(metadata.get("user_api_key_alias"))
     is_stream = payload.stream is True
+    operation = _operation_of(payload.call_type)
+    counted = _counted(payload, metadata, has_failed=has_failed)
+    context = tier_context(_object(payload.cost_breakdown).get("service_tier"))
     return UsageReport(
         event_id=f"{call_id[: MAX_TEXT - 8]}:failure" if has_failed else call_id,
         event_time_us=start_us,
         provider=provider,
         mapping=mapping,
-        usage=_usage(payload, metadata, has_failed=has_failed),
+        usage=counted.usage,
+        meters=counted.meters,
+        unread=counted.unread,
         project_id=project,
         api_key_id=key,
         user_id=_user_of(metadata),
@@ -152,7 +159,7 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
         or end_user_of(_object(payload.model_parameters).get("user"))
         or caller.user,
         app=next((tag[4:] for tag in tags if tag.lower().startswith("app:")), "") or caller.app,
-        operation=_operation_of(payload.call_type),
+        operation=operation,
         status=_status(code) if has_failed else Status.OK,
         usage_source=UsageSource.REPORTED,
         duration_us=elapsed_us(start_us, end_us),
@@ -166,7 +173,7 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
         if has_failed
         else "",
         response_id=text_of(payload.id),
-        price_context=tier_context(_object(payload.cost_breakdown).get("service_tier")),
+        price_context=context | ({"processing": "batch"} if operation == BATCH else {}),
         names={claim: name for claim, name in names.items() if claim and name and name != claim},
         source=SOURCE,
     )
@@ -200,29 +207,16 @@ def _operation_of(call_type: object) -> str:
     return _OPERATIONS.get(name) or _OPERATIONS.get(name.removeprefix("a")) or "chat"
 
 
-def _details_of(usage: Fields) -> tuple[int, int, int, int]:
-    """Cache reads, cache writes, those kept for an hour, and reasoning of a usage object."""
-    incoming = object_of(usage, "prompt_tokens_details")
-    outgoing = object_of(usage, "completion_tokens_details")
-    lasting = object_of(incoming, "cache_creation_token_details")
-    return (
-        part_of(incoming, "cached_tokens") or part_of(usage, "cache_read_input_tokens"),
-        part_of(usage, "cache_creation_input_tokens")
-        or part_of(incoming, "cache_creation_tokens")
-        or part_of(incoming, "cache_write_tokens"),
-        part_of(lasting, "ephemeral_1h_input_tokens"),
-        part_of(outgoing, "reasoning_tokens"),
-    )
-
-
-def _usage(payload: _Payload, metadata: Fields, *, has_failed: bool) -> TokenUsage | None:
+def _counted(payload: _Payload, metadata: Fields, *, has_failed: bool) -> Counted:
+    """What was used: the payload's counts, with the details of the provider's usage object."""
     if payload.cache_hit is True or payload.cache_hit == "True":
-        return TokenUsage()
+        return Counted(TokenUsage(), {}, ())
     incoming, outgoing = count_of(payload.prompt_tokens), count_of(payload.completion_tokens)
     if incoming is None or outgoing is None:
-        return TokenUsage() if has_failed else None
-    read, write, write_1h, reasoning = _details_of(object_of(metadata, "usage_object"))
-    return TokenUsage(incoming, outgoing, read, write, write_1h, reasoning)
+        return Counted(TokenUsage() if has_failed else None, {}, ())
+    usage = object_of(metadata, "usage_object")
+    counts = {"prompt_tokens": incoming, "completion_tokens": outgoing}
+    return read_counters({**usage, **counts})
 
 
 def _caller(metadata: Fields, payload: _Payload) -> Caller:

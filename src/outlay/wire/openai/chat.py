@@ -3,7 +3,7 @@
 from typing import Final
 
 from outlay.wire.answer import Answer, Fields, Format, list_of, object_of
-from outlay.wire.openai.usage import parse_usage, read_usual
+from outlay.wire.openai.usage import read_usual
 
 _TEXTS: Final = ("content", "reasoning_content", "reasoning", "refusal")
 
@@ -13,12 +13,8 @@ def _read(answer: Answer, fields: Fields) -> None:
     answer.note_head(fields)
     if fields.get("error"):
         answer.is_error = True
-    usage = fields.get("usage")
-    if usage is not None:
-        # The last usable one stands: some providers send running counts.
-        answer.usage = parse_usage(usage) or answer.usage
-        if isinstance(usage, dict):
-            answer.note_cost(usage.get("cost"))
+    answer.note_usage(fields.get("usage"))
+    answer.note_usage(object_of(fields, "x_groq").get("usage"))
     answer.note_tier(fields.get("service_tier"))
     for choice in list_of(fields, "choices"):
         if isinstance(choice, dict):
@@ -27,6 +23,7 @@ def _read(answer: Answer, fields: Fields) -> None:
 
 
 def _read_choice(answer: Answer, choice: Fields) -> None:
+    answer.note_usage(choice.get("usage"))  # Moonshot
     answer.note_text(choice.get("text"))
     if choice.get("finish_reason") is not None:
         answer.has_finished = True

@@ -3,9 +3,12 @@
 from typing import Final
 
 from outlay.wire.answer import Answer, Fields, Format, list_of, object_of
-from outlay.wire.openai.usage import parse_usage, read_usual
+from outlay.wire.openai.tools import note_tool_usage, note_tools, read_items
+from outlay.wire.openai.usage import read_usual
 
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+_PENDING: Final = ("queued", "in_progress")
 
 _CONTENT: Final = frozenset(
     {"response.output_item.added", "response.image_generation_call.partial_image"}
@@ -49,8 +52,10 @@ def _read_body(answer: Answer, fields: Fields) -> None:
 def _read_end(answer: Answer, response: Fields) -> None:
     if response.get("error") or response.get("status") == "failed":
         answer.is_error = True
-    answer.usage = parse_usage(response.get("usage")) or answer.usage
-    answer.note_cost(object_of(response, "usage").get("cost"))
+    answer.is_pending = response.get("status") in _PENDING
+    answer.note_usage(response.get("usage"))
+    note_tools(answer, read_items(list_of(response, "output")))
+    note_tool_usage(answer, object_of(response, "tool_usage"))
     answer.note_tier(response.get("service_tier"))
 
 

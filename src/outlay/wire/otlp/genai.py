@@ -41,22 +41,53 @@ _CALLS: Final = {
     "llm": "chat",
     "rerank": "rerank",
     "reranker": "rerank",
+    "responses": "responses",
+    "speech": "speech",
     "text_completion": "text_completion",
+    "transcription": "transcription",
 }
-"""Operation by the kinds that are one call of a model. Agents, workflows, chains, tools and the
-like may carry the sums of what happened inside them, and are never counted."""
+"""Operation by the kinds that are one call of a model."""
+
+_NO_CALLS: Final = frozenset(
+    {
+        "agent",
+        "chain",
+        "create_agent",
+        "evaluator",
+        "event",
+        "execute_tool",
+        "guardrail",
+        "invoke_agent",
+        "invoke_workflow",
+        "prompt",
+        "retrieval",
+        "retriever",
+        "span",
+        "task",
+        "tool",
+        "unknown",
+        "workflow",
+    }
+)
+"""Kinds that may carry the sums of what happened inside them, and are never counted. Any other
+word is a call where a model and tokens stand beside it."""
 
 _INPUT: Final = (
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.prompt_tokens",
     "llm.token_count.prompt",
     "llm.usage.prompt_tokens",
+    "ai.usage.inputTokens",
+    "ai.usage.tokens",
+    "input_tokens",
 )
 _OUTPUT: Final = (
     "gen_ai.usage.output_tokens",
     "gen_ai.usage.completion_tokens",
     "llm.token_count.completion",
     "llm.usage.completion_tokens",
+    "ai.usage.outputTokens",
+    "output_tokens",
 )
 _CACHE_READ: Final = (
     "gen_ai.usage.cache_read.input_tokens",
@@ -64,6 +95,9 @@ _CACHE_READ: Final = (
     "gen_ai.usage.input_tokens.cached",
     "llm.token_count.prompt_details.cache_read",
     "llm.usage.cache_read_input_tokens",
+    "ai.usage.cachedInputTokens",
+    "ai.usage.inputTokenDetails.cacheReadTokens",
+    "cache_read_tokens",
 )
 _CACHE_WRITE: Final = (
     "gen_ai.usage.cache_write.input_tokens",
@@ -72,6 +106,13 @@ _CACHE_WRITE: Final = (
     "gen_ai.usage.input_tokens.cache_write",
     "llm.token_count.prompt_details.cache_write",
     "llm.usage.cache_creation_input_tokens",
+    "gen_ai.usage.cache_write_input_tokens",
+    "ai.usage.inputTokenDetails.cacheWriteTokens",
+    "cache_creation_tokens",
+)
+_CACHE_WRITE_1H: Final = (
+    "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
+    "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
 )
 _REASONING: Final = (
     "gen_ai.usage.reasoning.output_tokens",
@@ -79,8 +120,15 @@ _REASONING: Final = (
     "gen_ai.usage.output_tokens.reasoning",
     "llm.token_count.completion_details.reasoning",
     "llm.usage.reasoning_tokens",
+    "ai.usage.reasoningTokens",
+    "ai.usage.outputTokenDetails.reasoningTokens",
 )
-_TOTAL: Final = ("gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens")
+_TOTAL: Final = (
+    "gen_ai.usage.total_tokens",
+    "llm.token_count.total",
+    "llm.usage.total_tokens",
+    "ai.usage.totalTokens",
+)
 _COST: Final = (
     "gen_ai.usage.cost",
     "gen_ai.usage.total_cost",
@@ -130,6 +178,11 @@ _STREAM: Final = (
     "llm.is_streaming",
     "litellm.request.streaming",
 )
+_TIER: Final = (
+    "openai.response.service_tier",
+    "gen_ai.openai.response.service_tier",
+    "anthropic.response.service_tier",
+)
 _FIRST_CHUNK_S: Final = (
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.server.time_to_first_token",
@@ -175,9 +228,7 @@ def report_of(span: Span) -> UsageReport | None:
         error_code=text_of(found.get("error.type")) if is_failed else "",
         response_id=text_of(first_of(found, "gen_ai.response.id", "llm.response.id")),
         response_model=text_of(found.get("gen_ai.response.model")),
-        price_context=tier_context(
-            first_of(found, "openai.response.service_tier", "gen_ai.openai.response.service_tier")
-        ),
+        price_context=tier_context(first_of(found, *_TIER)),
         names=_names(found),
         source=SOURCE,
     )
@@ -185,20 +236,27 @@ def report_of(span: Span) -> UsageReport | None:
 
 def _operation(span: Span) -> str | None:
     """The operation of one call of a model, None for what is none."""
+    found = span.attributes
+    if found.get("span.type") == "llm_request":  # Claude Code
+        return "chat"
+    has_counts = any(name in found for name in (*_INPUT, *_OUTPUT))
     for name in _KINDS:
-        if kind := text_of(span.attributes.get(name)).lower():
-            return _CALLS.get(kind)
+        if kind := text_of(found.get(name)).lower():
+            is_call = kind not in _NO_CALLS and has_counts and first_of(found, *_MODEL)
+            return _CALLS.get(kind) or ("chat" if is_call else None)
+    step = text_of(found.get("ai.operationId")).rpartition(".")[2]
+    if step and not step.startswith("do"):
+        return None  # the sums of the Vercel AI SDK's steps, `ai.generateText.doGenerate` …
     # Older instrumentations say nothing of the kind, but count tokens.
-    has_counts = any(name in span.attributes for name in (*_INPUT, *_OUTPUT))
     return "chat" if has_counts else None
 
 
 def _usage(found: Attributes) -> TokenUsage | None:
     counts = [
         count_of(_number(first_of(found, *names)))
-        for names in (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING)
+        for names in (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING, _CACHE_WRITE_1H)
     ]
-    incoming, outgoing, read, write, reasoning = counts
+    incoming, outgoing, read, write, reasoning, write_1h = counts
     if incoming is None and outgoing is None:
         return usage_of_details(_object(found.get("langfuse.observation.usage_details")))
     total = count_of(_number(first_of(found, *_TOTAL)))
@@ -210,7 +268,7 @@ def _usage(found: Attributes) -> TokenUsage | None:
     if read + write > incoming:
         # Counted beside the input, as Anthropic's own counters do, rather than within it.
         incoming += read + write
-    return TokenUsage(incoming, outgoing, read, write, 0, reasoning or 0)
+    return TokenUsage(incoming, outgoing, read, write, write_1h or 0, reasoning or 0)
 
 
 def _cost(found: Attributes) -> int | None:

@@ -7,7 +7,7 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.schema import BeforeUpgrade, Schema
+from outlay.storage.ledger.schema import BeforeUpgrade, Schema, run_statements
 from outlay.storage.postgres import (
     LEDGER_LOCK,
     LOCK,
@@ -19,7 +19,7 @@ from outlay.storage.postgres import (
 
 PACKAGE: Final = "outlay.storage.ledger.postgres"
 
-SCHEMA: Final = Schema(first=3, steps=())
+SCHEMA: Final = Schema(first=3, steps=(run_statements(PACKAGE, "upgrade_4"),))
 
 WALLED: Final = (
     "usage_event",

@@ -64,6 +64,21 @@ CREATE TABLE usage_event (
     error_code                    text    NOT NULL,
     response_id                   text    NOT NULL,
     response_model                text    NOT NULL,
+    meters                        text    NOT NULL DEFAULT '',
+    unread                        text    NOT NULL DEFAULT '',
+    session_id                    text    NOT NULL DEFAULT '',
+    provider_batch_id             text    NOT NULL DEFAULT '',
+    attempt                       bigint  NOT NULL DEFAULT 1,
+    amends                        text    NOT NULL DEFAULT '',
+    amendment                     text    NOT NULL DEFAULT '',
+    tags                          text    NOT NULL DEFAULT '',
+    computed_cost_pusd            bigint,
+    meter_cost_pusd               bigint  NOT NULL DEFAULT 0,
+    meter_costs                   text    NOT NULL DEFAULT '',
+    unpriced_parts                text    NOT NULL DEFAULT '',
+    amended_cost_source           text    NOT NULL DEFAULT '',
+    trace_id                      text    NOT NULL DEFAULT '',
+    parent_id                     text    NOT NULL DEFAULT '',
     PRIMARY KEY (seq, event_time_us)
 ) PARTITION BY RANGE (event_time_us);
 

@@ -63,7 +63,22 @@ CREATE TABLE IF NOT EXISTS usage_event (
     http_status                   INTEGER,
     error_code                    TEXT    NOT NULL DEFAULT '',
     response_id                   TEXT    NOT NULL DEFAULT '',
-    response_model                TEXT    NOT NULL DEFAULT ''
+    response_model                TEXT    NOT NULL DEFAULT '',
+    meters                        TEXT    NOT NULL DEFAULT '',
+    unread                        TEXT    NOT NULL DEFAULT '',
+    session_id                    TEXT    NOT NULL DEFAULT '',
+    provider_batch_id             TEXT    NOT NULL DEFAULT '',
+    attempt                       INTEGER NOT NULL DEFAULT 1,
+    amends                        TEXT    NOT NULL DEFAULT '',
+    amendment                     TEXT    NOT NULL DEFAULT '',
+    tags                          TEXT    NOT NULL DEFAULT '',
+    computed_cost_pusd            INTEGER,
+    meter_cost_pusd               INTEGER NOT NULL DEFAULT 0,
+    meter_costs                   TEXT    NOT NULL DEFAULT '',
+    unpriced_parts                TEXT    NOT NULL DEFAULT '',
+    amended_cost_source           TEXT    NOT NULL DEFAULT '',
+    trace_id                      TEXT    NOT NULL DEFAULT '',
+    parent_id                     TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE UNIQUE INDEX IF NOT EXISTS "usage_event#organization_id#event_id"

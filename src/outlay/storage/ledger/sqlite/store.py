@@ -41,6 +41,7 @@ SCHEMA: Final = Schema(
     steps=(
         run_statements(PACKAGE, "upgrade_2"),
         run_statements(PACKAGE, "upgrade_3"),
+        run_statements(PACKAGE, "upgrade_4"),
     ),
 )
 

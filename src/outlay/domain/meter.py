@@ -1,0 +1,223 @@
+"""Meters: kinds of billed quantities beyond the six token counts.
+
+The names and what they count are those of the units of genai-prices, so that each has its price in
+the list; times are in milliseconds where the list has seconds, as quantities are whole numbers.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from outlay.domain.errors import Invalid
+from outlay.domain.usage import TokenUsage
+
+MAX_QUANTITY: Final = 10**12
+"""More than this in one request is a broken counter, not usage."""
+
+
+class MeterUnit(StrEnum):
+    """What one of a meter is."""
+
+    TOKENS = "tokens"
+    CALLS = "calls"
+    MILLISECONDS = "ms"
+    CHARACTERS = "characters"
+    PIXELS = "pixels"
+    PAGES = "pages"
+    IMAGES = "images"
+    MESSAGES = "messages"
+
+    @property
+    def priced_per(self) -> int:
+        """How many of it one price is for, as price lists have it."""
+        return _PRICED_PER[self]
+
+
+_PRICED_PER: Final = {
+    MeterUnit.TOKENS: 1_000_000,
+    MeterUnit.CALLS: 1_000,
+    MeterUnit.MILLISECONDS: 3_600_000,
+    MeterUnit.CHARACTERS: 1_000_000,
+    MeterUnit.PIXELS: 1_000_000_000,
+    MeterUnit.PAGES: 1_000,
+    MeterUnit.IMAGES: 1,
+    MeterUnit.MESSAGES: 1_000,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A kind of billed quantity."""
+
+    name: str
+    title: str
+    unit: MeterUnit
+    within: str = ""
+    """The token count that it is a part of; empty for what stands beside the tokens."""
+    cached: str = ""
+    """The meter that counts its cached part."""
+    costs_as_whole: bool = False
+    """Whether it costs what the rest of its token count does, where the list has no price for it:
+    providers bill such tokens at the rate of text."""
+    instead: str = ""
+    """The wider meter that counts it, too, and whose price it has where it has none of its own."""
+
+
+METERS: Final[Mapping[str, Meter]] = {
+    meter.name: meter
+    for meter in (
+        Meter(
+            "cache_audio_read_tokens",
+            "Audio read from the cache",
+            MeterUnit.TOKENS,
+            "cache_read_input_tokens",
+        ),
+        Meter(
+            "cache_image_read_tokens",
+            "Images read from the cache",
+            MeterUnit.TOKENS,
+            "cache_read_input_tokens",
+            costs_as_whole=True,
+        ),
+        Meter(
+            "cache_video_read_tokens",
+            "Video read from the cache",
+            MeterUnit.TOKENS,
+            "cache_read_input_tokens",
+            costs_as_whole=True,
+        ),
+        Meter(
+            "input_audio_tokens",
+            "Audio input",
+            MeterUnit.TOKENS,
+            "input_tokens",
+            cached="cache_audio_read_tokens",
+        ),
+        Meter(
+            "input_image_tokens",
+            "Image input",
+            MeterUnit.TOKENS,
+            "input_tokens",
+            cached="cache_image_read_tokens",
+            costs_as_whole=True,
+        ),
+        Meter(
+            "input_video_tokens",
+            "Video input",
+            MeterUnit.TOKENS,
+            "input_tokens",
+            cached="cache_video_read_tokens",
+            costs_as_whole=True,
+        ),
+        Meter(
+            "input_tool_tokens",
+            "Input of tools",
+            MeterUnit.TOKENS,
+            "input_tokens",
+            costs_as_whole=True,
+        ),
+        Meter("output_audio_tokens", "Audio output", MeterUnit.TOKENS, "output_tokens"),
+        Meter("output_image_tokens", "Image output", MeterUnit.TOKENS, "output_tokens"),
+        Meter("output_video_tokens", "Video output", MeterUnit.TOKENS, "output_tokens"),
+        Meter("output_citation_tokens", "Citations", MeterUnit.TOKENS, "output_tokens"),
+        Meter("web_searches", "Web searches", MeterUnit.CALLS),
+        Meter("social_searches", "Social searches", MeterUnit.CALLS),
+        Meter("storage_searches", "File searches", MeterUnit.CALLS),
+        Meter("code_executions", "Code executions", MeterUnit.CALLS),
+        Meter("code_sessions", "Code sessions", MeterUnit.CALLS),
+        Meter("rerank_searches", "Search units", MeterUnit.CALLS),
+        Meter("audio_milliseconds", "Audio", MeterUnit.MILLISECONDS),
+        Meter(
+            "input_audio_milliseconds",
+            "Audio input by time",
+            MeterUnit.MILLISECONDS,
+            instead="audio_milliseconds",
+        ),
+        Meter(
+            "output_audio_milliseconds",
+            "Audio output by time",
+            MeterUnit.MILLISECONDS,
+            instead="audio_milliseconds",
+        ),
+        Meter("output_video_milliseconds", "Video output by time", MeterUnit.MILLISECONDS),
+        Meter("input_characters", "Characters", MeterUnit.CHARACTERS),
+        Meter("input_pixels", "Pixels", MeterUnit.PIXELS),
+        Meter("input_document_pages", "Pages", MeterUnit.PAGES),
+        Meter(
+            "input_annotated_document_pages",
+            "Annotated pages",
+            MeterUnit.PAGES,
+            instead="input_document_pages",
+        ),
+        Meter("input_text_messages", "Messages", MeterUnit.MESSAGES),
+        Meter("output_images", "Images", MeterUnit.IMAGES),
+    )
+}
+"""The catalogue, in the order in which details list them: cached parts before their wholes."""
+
+
+PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    whole: tuple(meter.name for meter in METERS.values() if meter.instead == whole)
+    for whole in {meter.instead for meter in METERS.values() if meter.instead}
+}
+"""The narrower meters of a wider one."""
+
+
+def check_meters(meters: Mapping[str, int]) -> Mapping[str, int]:
+    """`meters` itself, or Invalid naming the first that is unknown or out of range."""
+    for name, quantity in meters.items():
+        if name not in METERS:
+            raise Invalid(
+                f"there is no meter {name!r}; there are {', '.join(METERS)}", field=f"meters.{name}"
+            )
+        if type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
+            raise Invalid(
+                f"{name} must be a whole number from 0 to {MAX_QUANTITY:,}, not {quantity!r}",
+                field=f"meters.{name}",
+            )
+    return meters
+
+
+def settle_meters(usage: TokenUsage, meters: Mapping[str, int]) -> tuple[dict[str, int], bool]:
+    """Resolve contradictions by clamping parts to their whole; the flag says one was found.
+
+    `usage` is settled. What is left out are zeros.
+    """
+    room = {
+        "cache_read_input_tokens": usage.cache_read_input_tokens,
+        "input_tokens": usage.input_tokens
+        - usage.cache_read_input_tokens
+        - usage.cache_write_input_tokens,
+        "output_tokens": usage.output_tokens - usage.reasoning_output_tokens,
+    }
+    given = {name: quantity for name, quantity in meters.items() if quantity}
+    settled = dict(given)
+    for meter in METERS.values():
+        if meter.within and meter.name in given:
+            cached = settled.get(meter.cached, 0)
+            own = min(max(0, given[meter.name] - cached), room[meter.within])
+            room[meter.within] -= own
+            settled[meter.name] = own + cached
+    for whole, parts in PARTS.items():
+        if whole in given:
+            settled[whole] = max(given[whole], sum(given.get(part, 0) for part in parts))
+    return settled, settled != given
+
+
+def join_meters(quantities: Mapping[str, int]) -> str:
+    """The stored form of quantities by meter: `name=quantity`, sorted, comma-joined, no zeros."""
+    if not quantities:
+        return ""
+    return ",".join(f"{name}={quantities[name]}" for name in sorted(quantities) if quantities[name])
+
+
+def split_meters(text: str) -> dict[str, int]:
+    """The quantities by meter in a stored set."""
+    pairs = (part.partition("=") for part in text.split(",")) if text else ()
+    return {name: int(quantity) for name, _, quantity in pairs}
+
+
+def join_names(names: Iterable[str]) -> str:
+    """The stored form of a set of names: sorted, unique, comma-joined; empty for none."""
+    return ",".join(sorted(set(names)))
