@@ -63,12 +63,18 @@ class CostSource(StrEnum):
 
 
 class Amendment(StrEnum):
-    """How a row changes what an earlier one has said."""
+    """What a row that is no request of its own does to the one that it amends."""
 
-    REPRICE = "reprice"
-    """Its costs are differences to be added; it is no request."""
     VOID = "void"
-    """It takes the earlier row back: all its numbers are the negative ones of that."""
+    """Takes it back: the same in all but its id, and counted as once less."""
+    RESTATE = "restate"
+    """Stands in its place, with other derived values; it was taken back in the same commit."""
+    WITNESS = "witness"
+    """Another report of the same answer of a provider: kept, and counted in nothing."""
+
+
+SIGN: Final = {"": 1, Amendment.VOID: -1, Amendment.RESTATE: 1, Amendment.WITNESS: 0}
+"""How often a row counts, by its amendment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +162,11 @@ class UsageEvent:
     attempt: int = 1
     """Which upstream try of a request it is, from 1."""
     amends: str = ""
-    """The id of the event that this row amends."""
+    """The id of the row that this one amends."""
     amendment: str = ""
     """An `Amendment`; empty for a request."""
+    amendment_id: str = ""
+    """What it is part of: a run of `outlay reprice`, a merge of doubles."""
     tags: str = ""
     """Registered tags, `key=value`, sorted, joined by commas."""
     computed_cost_pusd: int | None = None
@@ -169,8 +177,6 @@ class UsageEvent:
     """That part by meter, in pico-USD (`join_meters`)."""
     unpriced_parts: str = ""
     """Meters, counters and contexts without a price, sorted and comma-joined."""
-    amended_cost_source: str = ""
-    """What the cost source was before an amendment."""
     trace_id: str = ""
     parent_id: str = ""
     """The span within the trace that made the request."""
@@ -215,8 +221,6 @@ NEW_FACTS: Final = (
     "session_id",
     "provider_batch_id",
     "attempt",
-    "amends",
-    "amendment",
 )
 """More of them, which earlier versions did not have: they must agree where they are given."""
 

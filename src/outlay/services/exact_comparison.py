@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.event import SIGN, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, bucket_start
@@ -99,14 +99,17 @@ class _Expected:
         self.cells: dict[_Key, Totals] = {}
         self.latency: Counter[_Key] = Counter()
         for event in events:
-            measures = measures_of(event)
+            sign = SIGN[event.amendment]
+            if not sign:
+                continue
+            measures = Totals._make(sign * value for value in measures_of(event))
             bucket = event.event_time_us // BUCKET_US
             key = tuple(
                 bucket if name == "bucket" else str(getattr(event, name)) for name in DIMENSIONS
             )
             self.cells[key] = self.cells.get(key, ZERO).plus(measures)
             if event.duration_us is not None:
-                self.latency[(*key, latency_bin(event.duration_us))] += 1
+                self.latency[(*key, latency_bin(event.duration_us))] += sign
 
 
 def measures_of(event: UsageEvent) -> Totals:

@@ -12,7 +12,7 @@ from operator import itemgetter
 from struct import Struct, error
 from typing import Final
 
-from outlay.domain.event import CostSource, Status, UsageSource
+from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
@@ -54,6 +54,7 @@ _FIRST_TOKEN: Final = COLUMN["time_to_first_token_us"]
 _IS_STREAM: Final = COLUMN["is_stream"]
 _REPORTED: Final = COLUMN["reported_cost_pusd"]
 _COMPUTED: Final = COLUMN["computed_cost_pusd"]
+_AMENDMENT: Final = COLUMN["amendment"]
 
 Day = tuple[str, int]
 """An organization and a day since the epoch, UTC."""
@@ -116,11 +117,14 @@ class LedgerSums:
                 values = int.from_bytes(_pack_numbers(*numbers), "little") + told
             except error:  # a negative number
                 values = pack(numbers) + told
+            sign = SIGN[row[_AMENDMENT]]
+            if sign != 1:
+                values *= sign
             weight = cell_weight(SEPARATOR.join(_labels_of(row)) + ending)
             day.plain += values
             day.weighted += weight * values
             if duration is not None:
-                day.latency += weight * self._bin_weight(latency_bin(duration))
+                day.latency += sign * weight * self._bin_weight(latency_bin(duration))
             if "," in row[_GROUPS]:
                 day.more_groups += values * row[_GROUPS].count(",")
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from operator import add, itemgetter
+from operator import add, itemgetter, neg, sub
 from typing import Any
 
-from outlay.domain.event import CostSource, Status, UsageSource
+from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.latency import latency_bin
 from outlay.domain.period import BUCKET_US
 from outlay.storage.cube.rollups import DIMENSIONS, MAX_MEASURE
@@ -24,6 +24,7 @@ _ADJUSTED = COLUMN["adjusted"]
 _REPORTED = COLUMN["reported_cost_pusd"]
 _COMPUTED = COLUMN["computed_cost_pusd"]
 _GROUPS = COLUMN["groups"]
+_AMENDMENT = COLUMN["amendment"]
 
 _labels_of = itemgetter(*(COLUMN[name] for name in DIMENSIONS if name != "bucket"))
 _counts_of = itemgetter(
@@ -69,15 +70,20 @@ def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
     """Add ledger rows to `into` and return it."""
     usage, latency, group_sets = into.usage, into.latency, into.group_sets
     for row in rows:
+        sign = SIGN[row[_AMENDMENT]]
+        if not sign:
+            continue
         labels = _labels_of(row)
         key = (labels[0], row[_TIME] // BUCKET_US, *labels[1:])
         values = _measures_of(row)
+        if sign < 0:
+            values = tuple(map(neg, values))
         known = usage.get(key)
         usage[key] = values if known is None else tuple(map(add, known, values))
         duration = row[_DURATION]
         if duration is not None:
             binned = (*key, latency_bin(duration))
-            latency[binned] = latency.get(binned, 0) + 1
+            latency[binned] = latency.get(binned, 0) + sign
         if row[_GROUPS]:
             group_sets.add(row[_GROUPS])
     return into
@@ -113,7 +119,8 @@ def _measures_of(row: EventRow) -> tuple[int, ...]:
 def split_cell(measures: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Measures as rows whose values each fit 64 bits and that add up to them."""
     parts = []
-    while max(measures) > MAX_MEASURE:
-        parts.append(tuple(min(value, MAX_MEASURE) for value in measures))
-        measures = tuple(value - min(value, MAX_MEASURE) for value in measures)
+    while max(map(abs, measures)) > MAX_MEASURE:
+        part = tuple(max(-MAX_MEASURE, min(value, MAX_MEASURE)) for value in measures)
+        parts.append(part)
+        measures = tuple(map(sub, measures, part))
     return [*parts, measures]

@@ -40,12 +40,14 @@ DETAILS: Final = ("is_stream", "http_status", "error_code", "response_id", "resp
 
 SINCE_SCHEMA_4: Final = (
     *NEW_FACTS,
+    "amends",
+    "amendment",
+    "amendment_id",
     "tags",
     "computed_cost_pusd",
     "meter_cost_pusd",
     "meter_costs",
     "unpriced_parts",
-    "amended_cost_source",
     "trace_id",
     "parent_id",
 )

@@ -71,12 +71,12 @@ CREATE TABLE usage_event (
     attempt                       bigint  NOT NULL DEFAULT 1,
     amends                        text    NOT NULL DEFAULT '',
     amendment                     text    NOT NULL DEFAULT '',
+    amendment_id                  text    NOT NULL DEFAULT '',
     tags                          text    NOT NULL DEFAULT '',
     computed_cost_pusd            bigint,
     meter_cost_pusd               bigint  NOT NULL DEFAULT 0,
     meter_costs                   text    NOT NULL DEFAULT '',
     unpriced_parts                text    NOT NULL DEFAULT '',
-    amended_cost_source           text    NOT NULL DEFAULT '',
     trace_id                      text    NOT NULL DEFAULT '',
     parent_id                     text    NOT NULL DEFAULT '',
     PRIMARY KEY (seq, event_time_us)

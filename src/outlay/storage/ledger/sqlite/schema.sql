@@ -71,12 +71,12 @@ CREATE TABLE IF NOT EXISTS usage_event (
     attempt                       INTEGER NOT NULL DEFAULT 1,
     amends                        TEXT    NOT NULL DEFAULT '',
     amendment                     TEXT    NOT NULL DEFAULT '',
+    amendment_id                  TEXT    NOT NULL DEFAULT '',
     tags                          TEXT    NOT NULL DEFAULT '',
     computed_cost_pusd            INTEGER,
     meter_cost_pusd               INTEGER NOT NULL DEFAULT 0,
     meter_costs                   TEXT    NOT NULL DEFAULT '',
     unpriced_parts                TEXT    NOT NULL DEFAULT '',
-    amended_cost_source           TEXT    NOT NULL DEFAULT '',
     trace_id                      TEXT    NOT NULL DEFAULT '',
     parent_id                     TEXT    NOT NULL DEFAULT ''
 ) STRICT;
