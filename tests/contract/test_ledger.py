@@ -208,7 +208,7 @@ def test_events_of_any_month_are_found_by_time_id_and_organization(ledger: Ledge
         assert found.event == mine[0]
         assert ledger.find_event("org_other", mine[0].event_id) is None
     assert ledger.event_time_range("org_other") is None
-    assert ledger.count_events(30) == 30
+    assert ledger.count_requests(30) == 30
 
 
 def log_events() -> list[UsageEvent]:

@@ -251,6 +251,8 @@ def go_back_to_schema_1(path: Path) -> None:
         rows = connection.execute("SELECT * FROM usage_event ORDER BY seq").fetchall()
         checksum = batch_checksum(GENESIS, [row[:width] for row in rows])
         connection.execute("UPDATE usage_batch SET checksum = ?", (checksum,))
+        for index in ("usage_event#organization_id#response_id", "usage_event#amendment"):
+            connection.execute(f'DROP INDEX "{index}"')
         for column in ROW_COLUMNS[width:]:
             connection.execute(f"ALTER TABLE usage_event DROP COLUMN {column}")
         connection.execute("ALTER TABLE usage_batch DROP COLUMN row_width")

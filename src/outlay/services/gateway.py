@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from outlay.domain.answer import GATEWAY
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageEvent, UsageSource
 from outlay.domain.organization import ApiKey
@@ -33,7 +34,6 @@ from outlay.wire.estimate import estimate_tokens
 
 logger = logging.getLogger(__name__)
 
-SOURCE: Final = "gateway"
 
 INTERRUPTED: Final = "gateway-interrupted"
 """The error code of requests whose outcome was lost with the process."""
@@ -239,7 +239,7 @@ def interrupted(intent: Intent) -> UsageReport:
         app=begun.app,
         operation=begun.operation,
         status=Status.GATEWAY_ERROR,
-        source=SOURCE,
+        source=GATEWAY,
         groups=begun.groups,
         is_stream=begun.is_stream,
         error_code=INTERRUPTED,
@@ -287,7 +287,7 @@ def _report(exchange: Exchange, ending: Ending) -> UsageReport:
         duration_us=_microseconds(exchange.started, time.monotonic()),
         time_to_first_token_us=None if first is None else _microseconds(exchange.started, first),
         reported_cost_pusd=answer.reported_cost_pusd if answer else None,
-        source=SOURCE,
+        source=GATEWAY,
         groups=exchange.caller.groups,
         is_stream=is_stream,
         http_status=ending.http_status,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Final
 
+from outlay.domain.amendment import RESERVED
 from outlay.domain.errors import Invalid
 from outlay.domain.event import (
     EARLIEST_EVENT,
@@ -92,6 +93,10 @@ class Recorder:
     def event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
         """The event of a report, attributed and priced; Invalid says what is wrong with it."""
         check_time(report.event_time_us, latest_us)
+        if report.event_id.startswith(RESERVED):
+            raise Invalid(
+                f"event ids that begin with {RESERVED!r} are those of amendments", field="eventId"
+            )
         usage, is_adjusted = _NOTHING, False
         if report.usage is not None:
             usage, is_adjusted = settle_tokens(check_tokens(report.usage))

@@ -13,7 +13,10 @@ from typing import Annotated, Final
 
 import msgspec
 
+from outlay.domain.amendment import root_of, standing, version_id
+from outlay.domain.answer import is_same_answer
 from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.event import SIGN, Amendment, UsageEvent
 from outlay.domain.period import BUCKET_US
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Totals, sum_totals
@@ -130,6 +133,25 @@ class LogPlan:
                 f"it may read {MAX_ROWS:,}: narrow the period",
                 field="from",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One request with all that is on record of it."""
+
+    entry: LoggedEvent
+    """Its latest version."""
+    history: Sequence[LoggedEvent]
+    """All rows about it, as they came."""
+    counted: Sequence[UsageEvent]
+    """Other events that report the same answer, and count."""
+    is_counted: bool
+    """Whether it counts itself; if not, another report of its answer may."""
+
+    @property
+    def event(self) -> UsageEvent:
+        """Its latest version."""
+        return self.entry.event
 
 
 class RequestLog:
@@ -285,12 +307,23 @@ class RequestLog:
                 )
             yield span
 
-    def find(self, organization_id: str, event_id: str) -> LoggedEvent:
-        """One request; NotFound when the organization has none with the id."""
-        found = self._ledger.find_event(organization_id, event_id)
-        if found is None:
+    def find(self, organization_id: str, event_id: str) -> LoggedRequest:
+        """One request, as it stands; NotFound when the organization has none with the id."""
+        history = self._ledger.read_history(organization_id, event_id)
+        if not history:
             raise NotFound("There is no such request.")
-        return found
+        versions = [entry for entry in history if entry.event.amendment != Amendment.VOID]
+        gone = {entry.event.amends for entry in history} - {""}
+        latest = versions[-1]
+        reports = self._ledger.read_reports(latest.event)
+        others = [
+            event
+            for event in reports
+            if root_of(event.event_id) != event_id and is_same_answer(event, latest.event)
+        ]
+        is_counted = SIGN[latest.event.amendment] > 0
+        is_counted &= version_id(event_id, latest.version) not in gone
+        return LoggedRequest(latest, history, standing(others), is_counted)
 
     def read(self, plan: LogPlan, positions: Sequence[LogPosition]) -> Iterator[LoggedEvent]:
         """The requests at positions, some at a time."""

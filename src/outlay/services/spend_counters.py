@@ -8,10 +8,11 @@ from typing import Final, Protocol
 
 from outlay.domain.spend_limit import CounterKey, Hold, HoldRefused
 from outlay.kit.clock import FOREVER_US, Clock, in_us, to_us
-from outlay.storage.ledger.rows import COLUMN, EventRow
+from outlay.storage.ledger.rows import EventRow
 from outlay.storage.ledger.spending import (
     Owner,
     SharedSpending,
+    cost_of,
     is_within,
     owner_of,
     owners_of,
@@ -20,8 +21,6 @@ from outlay.storage.ledger.store import Ledger
 
 FirstSum = Callable[[], tuple[int, int]]
 """Gives a ledger position and what had been spent, in pico-USD, when it was reached."""
-
-_COST: Final = COLUMN["cost_pusd"]
 
 _GRACE_US: Final = in_us(timedelta(minutes=1))
 """How long a counter stays after its interval: somebody may be about to hold against it."""
@@ -173,6 +172,6 @@ class LocalCounters:
                         if not is_within(row, key):
                             continue
                         if not counter.is_ready:
-                            counter.early.append((row[0], row[_COST]))
+                            counter.early.append((row[0], cost_of(row)))
                         elif row[0] > counter.through_seq:
-                            counter.spent_pusd += row[_COST]
+                            counter.spent_pusd += cost_of(row)

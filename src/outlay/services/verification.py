@@ -209,6 +209,6 @@ class Verification:
         report.add(
             "all events up to the cube's position",
             "requests",
-            ledger=self._ledger.count_events(cube.through_seq),
+            ledger=self._ledger.count_requests(cube.through_seq),
             cube=counted,
         )

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from outlay.domain.amendment import version_of
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.event import Amendment, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.result import ZERO, Totals
 from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
 
@@ -42,8 +43,11 @@ class LoggedEvent(NamedTuple):
     """An event with what the ledger knows about having taken it."""
 
     event: UsageEvent
+    """Under the id that it was reported with."""
     seq: int
     recorded_at_us: int
+    version: int = 1
+    """2 and more once it has been amended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,14 @@ _VALUES: Final = {
 def _count(condition: str) -> str:
     return f"count(CASE WHEN {condition} THEN 1 END)"
 
+
+_STANDS: Final = (
+    f"amendment IN ('', '{Amendment.RESTATE}') AND event_id NOT IN "  # noqa: S608 - constants
+    "(SELECT amends FROM usage_event WHERE organization_id = ? "
+    "AND event_time_us >= ? AND event_time_us < ? AND amendment <> '' "
+    f"AND amendment = '{Amendment.VOID}')"
+)
+"""Of the versions of an event the last one; a row that takes another back has its time."""
 
 _LOW_BITS: Final = 32
 _WIDE: Final = ("cost_pusd", "input_tokens", "output_tokens")
@@ -214,6 +226,8 @@ def _where(wanted: LogFilter, contains: str) -> Statement:
         wanted.end_us,
         wanted.through_seq,
     ]
+    clauses.append(_STANDS)
+    values += values[:3]
     for dimension, alternatives in wanted.values.items():
         if dimension is Dimension.GROUP:
             tests = " OR ".join(
@@ -242,8 +256,11 @@ def _where(wanted: LogFilter, contains: str) -> Statement:
 
 def logged(row: EventRow) -> LoggedEvent:
     """A row as an entry of the log."""
+    event = from_row(row)
+    root, version = version_of(event.event_id)
     return LoggedEvent(
-        event=from_row(row),
+        event=replace(event, event_id=root) if version > 1 else event,
         seq=row[COLUMN["seq"]],
         recorded_at_us=row[COLUMN["recorded_at_us"]],
+        version=version,
     )

@@ -43,6 +43,29 @@ def delete_intents(rows: int) -> str:
     )
 
 
+@cache
+def events_of_answers(ids: int) -> str:
+    """Events of an organization in a window of time that report one of some answers."""
+    return (
+        f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? "  # noqa: S608 - column names are constants
+        "AND event_time_us BETWEEN ? AND ? AND response_id <> '' "  # as the index is of those alone
+        f"AND response_id IN ({', '.join('?' * ids)})"
+    )
+
+
+@cache
+def taken_ids(table: str, ids: int) -> str:
+    """Which of some ids of an organization are taken, by the table that knows."""
+    return (
+        f"SELECT event_id FROM {table} WHERE organization_id = ? "  # noqa: S608 - constants
+        f"AND event_id IN ({', '.join('?' * ids)})"
+    )
+
+
+EVENTS_AT: Final = (
+    f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us = ? "  # noqa: S608 - column names are constants
+    "ORDER BY seq"
+)
 INSERT_BATCH: Final = (
     "INSERT INTO usage_batch (batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width) "
     "VALUES (?, ?, ?, ?, ?, ?)"
@@ -125,7 +148,11 @@ REPLACE_OFFERED: Final = (
 FIRST_EVENT_TIME: Final = "SELECT min(event_time_us) FROM usage_event WHERE organization_id = ?"
 LAST_EVENT_TIME: Final = "SELECT max(event_time_us) FROM usage_event WHERE organization_id = ?"
 ORGANIZATIONS: Final = "SELECT DISTINCT organization_id FROM usage_event"
-COUNT_EVENTS: Final = "SELECT count(*) FROM usage_event WHERE seq <= ?"
+COUNT_REQUESTS: Final = (
+    "SELECT count(*) - (SELECT coalesce(sum(CASE amendment WHEN 'void' THEN 2 "
+    "WHEN 'witness' THEN 1 ELSE 0 END), 0) FROM usage_event WHERE amendment <> '' AND seq <= ?) "
+    "FROM usage_event WHERE seq <= ?"
+)
 COUNT_CONFLICTS: Final = "SELECT count(*) FROM usage_conflict"
 IDENTITY: Final = "SELECT ledger_id, schema_version FROM ledger_identity"
 SET_SCHEMA: Final = "UPDATE ledger_identity SET schema_version = ?"

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
+from outlay.domain.amendment import root_of
+from outlay.domain.answer import APART_US
 from outlay.domain.errors import Damaged
+from outlay.domain.event import UsageEvent
 from outlay.domain.result import Totals
 from outlay.kit.clock import FOREVER_US
 from outlay.storage.ledger import queries
@@ -31,6 +34,7 @@ from outlay.storage.ledger.rows import (
     Intent,
     StoredBatch,
     batch_checksum,
+    from_row,
 )
 from outlay.storage.tenant import EVERY_TENANT
 
@@ -43,6 +47,8 @@ Conflict = tuple[Any, ...]
 
 
 _RECORDED_AT: Final = COLUMN["recorded_at_us"]
+_EVENT_ID: Final = COLUMN["event_id"]
+_TIME: Final = COLUMN["event_time_us"]
 
 
 class Rows(Protocol):
@@ -229,6 +235,35 @@ class LedgerReader(ABC):
             self._check(reader, rows)
         return logged(rows[0]) if rows else None
 
+    def read_history(self, organization_id: str, event_id: str) -> list[LoggedEvent]:
+        """All rows of an event, as they came: as reported, taken back, restated; [] for none.
+
+        `event_id` is the id that it was reported with. Damaged when a batch of theirs is.
+        """
+        with self.snapshot(organization_id) as reader:
+            rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
+            if rows:
+                place = (organization_id, rows[0][_TIME])
+                rows = [
+                    row
+                    for row in reader.execute(queries.EVENTS_AT, place)
+                    if root_of(row[_EVENT_ID]) == event_id
+                ]
+            self._check(reader, rows)
+        return [logged(row) for row in rows]
+
+    def read_reports(self, event: UsageEvent) -> list[UsageEvent]:
+        """All rows that report the answer of an event, its own among them."""
+        if not event.response_id:
+            return []
+        window = (event.event_time_us - APART_US, event.event_time_us + APART_US)
+        with self.snapshot(event.organization_id) as reader:
+            rows = reader.execute(
+                queries.events_of_answers(1), (event.organization_id, *window, event.response_id)
+            ).fetchall()
+            self._check(reader, rows)
+        return [from_row(row) for row in rows]
+
     def _check(self, reader: Connection, rows: Sequence[EventRow]) -> None:
         """Raise Damaged unless rows are those of batches whose checksums are right.
 
@@ -271,10 +306,11 @@ class LedgerReader(ABC):
             (last,) = reader.execute(queries.LAST_EVENT_TIME, (organization_id,)).fetchone()
         return first, last
 
-    def count_events(self, through_seq: int) -> int:
-        """Number of stored events up to a sequence number."""
+    def count_requests(self, through_seq: int) -> int:
+        """Number of requests up to a sequence number: events, less what amendments take back."""
         with self._reading() as reader:
-            return int(reader.execute(queries.COUNT_EVENTS, (through_seq,)).fetchone()[0])
+            found = reader.execute(queries.COUNT_REQUESTS, (through_seq, through_seq))
+            return int(found.fetchone()[0])
 
     def count_mentions(self, organization_id: str, wanted: Sequence[str]) -> dict[str, int]:
         """In how many events each text that senders fill contains one of some, in whatever case.

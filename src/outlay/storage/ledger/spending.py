@@ -2,6 +2,7 @@
 
 from typing import Final, Protocol
 
+from outlay.domain.event import SIGN
 from outlay.domain.spend_limit import CounterKey, LimitScope
 from outlay.storage.ledger.rows import COLUMN, EventRow
 
@@ -12,6 +13,8 @@ SCOPE_COLUMN: Final = {
 }
 """The column of an event that says whose spend it is."""
 
+_COST: Final = COLUMN["cost_pusd"]
+_AMENDMENT: Final = COLUMN["amendment"]
 _ORGANIZATION: Final = COLUMN["organization_id"]
 _TIME: Final = COLUMN["event_time_us"]
 _POSITION: Final = {scope: COLUMN[name] for scope, name in SCOPE_COLUMN.items()}
@@ -41,6 +44,11 @@ def owners_of(row: EventRow) -> list[Owner]:
         for scope, position in _POSITION.items()
         if row[position]
     ]
+
+
+def cost_of(row: EventRow) -> int:
+    """What a row adds to spend, in pico-USD."""
+    return int(SIGN[row[_AMENDMENT]] * row[_COST])
 
 
 def is_within(row: EventRow, key: CounterKey) -> bool:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.amendment import root_of
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
 from outlay.domain.event import UsageEvent, split_groups
@@ -17,7 +18,7 @@ from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
-from outlay.services.request_log import MAX_LIMIT
+from outlay.services.request_log import MAX_LIMIT, LoggedRequest
 from outlay.storage.ledger.log import LoggedEvent
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.log_params import LOG, SCHEMAS, read_log_query
@@ -82,7 +83,9 @@ def get_request(request: Request, event_id: str, actor: Reader) -> Response:
     if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
         raise NotFound("There is no such request.")
     labels = _labels(services, actor.organization_id)
-    return json_answer(request, {**_render(found, labels), **_details(found.event)})
+    return json_answer(
+        request, {**_render(found.entry, labels), **_details(found.event), **_history(found)}
+    )
 
 
 def _labels(services: Services, organization_id: str) -> Labels:
@@ -124,6 +127,27 @@ def _render(entry: LoggedEvent, labels: Labels) -> Json:
         "timeToFirstTokenMs": in_ms(event.first_token_us),
         "isStream": bool(event.is_stream),
         "recordedAt": render_instant(from_us(entry.recorded_at_us)),
+    }
+
+
+def _history(found: LoggedRequest) -> Json:
+    """What amendments have made of a request, and what counts in its place."""
+    return {
+        "version": found.entry.version,
+        "isCounted": found.is_counted,
+        "countedAs": [root_of(event.event_id) for event in found.counted],
+        "amendments": [
+            {
+                "kind": entry.event.amendment,
+                "recordedAt": render_instant(from_us(entry.recorded_at_us)),
+                "amendmentId": entry.event.amendment_id or None,
+                "cost": render_money(entry.event.cost_pusd),
+                "costSource": entry.event.cost_source.value,
+                "priceRef": entry.event.price_ref or None,
+            }
+            for entry in found.history
+            if entry.event.amendment
+        ],
     }
 
 

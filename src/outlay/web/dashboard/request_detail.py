@@ -17,9 +17,9 @@ from outlay.domain.period import (
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import from_us, to_us
 from outlay.services.bundle import Services
-from outlay.services.request_log import LogQuery, TooWide
+from outlay.services.request_log import LoggedRequest, LogQuery, TooWide
 from outlay.storage.cube.store import CubeReader
-from outlay.storage.ledger.log import LogConditions, LoggedEvent
+from outlay.storage.ledger.log import LogConditions
 from outlay.web.dashboard.formatting import (
     format_exact_count,
     format_exact_money,
@@ -35,6 +35,7 @@ from outlay.web.dashboard.log_lines import (
     has_used_nothing,
     labels_of,
 )
+from outlay.web.dashboard.request_history import History, history_of
 from outlay.web.http.rendering import render_instant
 
 
@@ -82,6 +83,7 @@ class Detail:
     usage_note: str
     """Why there are no tokens; empty when there are."""
     price_note: str
+    history: History
     first_token_share: int
     """How far along the request the first token came, in thousandths; 0 when nobody knows."""
     first_token: str
@@ -89,7 +91,7 @@ class Detail:
 
 
 def detail_of(
-    services: Services, reader: CubeReader, seen: UsageQuery, found: LoggedEvent
+    services: Services, reader: CubeReader, seen: UsageQuery, found: LoggedRequest
 ) -> Detail:
     """All that is on record of a request, in the zone of a question about all one may see."""
     event = found.event
@@ -108,11 +110,12 @@ def detail_of(
         facts=_facts(
             event,
             labels_of(services, event.organization_id),
-            from_us(found.recorded_at_us).astimezone(time.tzinfo),
+            from_us(found.entry.recorded_at_us).astimezone(time.tzinfo),
         ),
         prices=_prices(event),
         usage_note=_usage_note(event),
         price_note=_price_note(event),
+        history=history_of(found, time.tzinfo),
         first_token_share=1000 * first // duration if first and duration else 0,
         first_token="" if first is None else format_latency(first),
         duration="" if duration is None else format_latency(duration),

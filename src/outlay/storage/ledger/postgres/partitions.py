@@ -1,6 +1,6 @@
 """A partition of usage_event per month of event time, made as months come up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,9 +22,9 @@ class Partitions:
     def __init__(self) -> None:
         self._known: set[str] = set()
 
-    def create(self, writer: MarkedConnection, rows: Sequence[EventRow]) -> None:
-        """See to it that there is a partition for every row, in a transaction of its own."""
-        wanted = {_month_of(row[_TIME]) for row in rows}
+    def create(self, writer: MarkedConnection, times_us: Iterable[int]) -> None:
+        """See to it that there is a partition for events of some times."""
+        wanted = {_month_of(time_us) for time_us in times_us}
         if all(_name(month) in self._known for month in wanted):
             return
         with writer.raw.transaction():

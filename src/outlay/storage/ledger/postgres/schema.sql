@@ -84,6 +84,12 @@ CREATE TABLE usage_event (
 
 CREATE INDEX usage_event_time ON usage_event (organization_id, event_time_us);
 
+-- Reports of the same answer are found by its id, amendments by their time.
+CREATE INDEX usage_event_answer ON usage_event (organization_id, response_id)
+    WHERE response_id <> '';
+CREATE INDEX usage_event_amendment ON usage_event (organization_id, event_time_us, amendment)
+    WHERE amendment <> '';
+
 -- Which ids are taken: a partitioned table cannot say that of itself.
 CREATE TABLE usage_event_key (
     organization_id  text    NOT NULL,

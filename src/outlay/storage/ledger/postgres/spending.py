@@ -18,17 +18,16 @@ from outlay.domain.spend_limit import (
     limit_reached,
 )
 from outlay.kit.clock import in_us
-from outlay.storage.ledger.rows import COLUMN, EventRow, Intent
+from outlay.storage.ledger.rows import EventRow, Intent
 from outlay.storage.ledger.spending import (
     SCOPE_COLUMN,
     Owner,
+    cost_of,
     is_within,
     owner_of,
     owners_of,
 )
 from outlay.storage.postgres import MarkedConnection
-
-_COST: Final = COLUMN["cost_pusd"]
 
 _GRACE_US: Final = in_us(timedelta(days=1))
 """How long a counter stays after its interval: somebody may be about to hold against it."""
@@ -52,7 +51,8 @@ _PUT_HOLD: Final = (
 _HELD: Final = "SELECT 1 FROM request_intent WHERE organization_id = ? AND event_id = ?"
 _START: Final = (
     "INSERT INTO spend_counter (organization_id, scope, scope_id, start_us, end_us, spent_pusd) "
-    "SELECT ?, ?, ?, ?, ?, ? + coalesce(sum(cost_pusd), 0) FROM usage_event "
+    "SELECT ?, ?, ?, ?, ?, ? + coalesce(sum(CASE amendment WHEN 'void' THEN -cost_pusd "
+    "WHEN 'witness' THEN 0 ELSE cost_pusd END), 0) FROM usage_event "
     "WHERE seq > ? AND organization_id = ? AND {column} = ? "
     "AND event_time_us >= ? AND event_time_us < ? ON CONFLICT DO NOTHING"
 )
@@ -109,7 +109,7 @@ class PostgresSpending:
         costs = []
         for counter_id, organization, scope, scope_id, start_us, end_us in found:
             key = CounterKey(organization, LimitScope(scope), scope_id, start_us, end_us)
-            cost = sum(row[_COST] for row in of_owner[owner_of(key)] if is_within(row, key))
+            cost = sum(cost_of(row) for row in of_owner[owner_of(key)] if is_within(row, key))
             if cost:
                 costs.append((cost, counter_id))
         if costs:

@@ -24,6 +24,7 @@ from outlay.domain.outcome import Outcome
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.worker import Worker
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.answers import settle_answers
 from outlay.storage.ledger.postgres.intents import (
     drop_intents,
     give_sign,
@@ -44,6 +45,7 @@ from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import PostgresSpending
 from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.rows import (
+    COLUMN,
     GENESIS,
     ROW_COLUMNS,
     Batch,
@@ -72,6 +74,8 @@ from outlay.storage.postgres import (
 from outlay.storage.tenant import EVERY_TENANT
 
 logger = logging.getLogger(__name__)
+
+_TIME: Final = COLUMN["event_time_us"]
 
 POLL_SECONDS: Final = 0.25
 """How often a node looks for what others have committed."""
@@ -314,17 +318,16 @@ class PostgresLedger(PostgresReading, Ledger):
         settled: Sequence[Settled],
     ) -> Committed:
         now_us = to_us(self._clock.now())
-        outcomes = [Outcome.ACCEPTED] * len(events)
+        outcomes: list[Outcome] = []
         batch: Batch | None = None
-        drafts = [to_row(event, 0, now_us, facts_digest(event)) for event in events]
-        self._partitions.create(writer, drafts)
+        self._partitions.create(writer, (event.event_time_us for event in events))
         with writer.raw.transaction():
             enter_all(writer)
             if events or any(intent.holds for intent in intents):
                 # The rest waits for this: intents without limits need no order.
                 writer.execute(LOCK, (LEDGER_LOCK,))
             if events:
-                batch = self._store(writer, events, drafts, outcomes, now_us)
+                batch, outcomes = self._store(writer, events, now_us)
             drop_intents(writer, settled)
             admission = self.spending.admit(writer, intents, now_us)
             # One that is settled here already need not be put on record.
@@ -340,26 +343,31 @@ class PostgresLedger(PostgresReading, Ledger):
         self,
         writer: MarkedConnection,
         events: Sequence[UsageEvent],
-        drafts: Sequence[EventRow],
-        outcomes: list[Outcome],
         now_us: int,
-    ) -> Batch | None:
-        """Store the new ones of the drafts as the next batch; fill in the other outcomes."""
+    ) -> tuple[Batch | None, list[Outcome]]:
+        """Store the new ones of some events as the next batch; the outcomes of all."""
+
+        def check(rows: Sequence[EventRow]) -> None:
+            self._check(writer, rows)
+
         end = writer.execute(END).fetchone() or (0, 0, 0, GENESIS)
         version, last_batch_id, last_seq, chain = end
         self._check_version(version)
-        fresh = take_keys(writer, events, drafts, outcomes)
+        submitted = settle_answers(writer, events, "usage_event_key", check)
+        drafts = [to_row(event, 0, now_us, facts_digest(event)) for event in submitted.events]
+        outcomes = [Outcome.ACCEPTED] * len(drafts)
+        fresh = take_keys(writer, submitted.events, drafts, outcomes)
         sequence = count(last_seq + 1)
         rows = [(next(sequence), *draft[1:]) for draft in fresh]
         if not rows:
-            return None
+            return None, submitted.outcomes(outcomes)
         copy_events(writer, rows)
         batch = Batch(last_batch_id + 1, rows[0][0], rows[-1][0], now_us, rows)
         checksum = batch_checksum(chain or GENESIS, rows)
         head = (batch.batch_id, batch.first_seq, batch.last_seq, now_us, checksum)
         writer.execute(queries.INSERT_BATCH, (*head, len(ROW_COLUMNS)))
         self.spending.count(writer, rows)
-        return batch
+        return batch, submitted.outcomes(outcomes)
 
     @override
     def _adopt(self, contents: LedgerContents) -> None:
@@ -369,7 +377,7 @@ class PostgresLedger(PostgresReading, Ledger):
                 enter_all(writer)
                 writer.execute(LOCK, (LEDGER_LOCK,))
                 for batch in contents.checked_batches():
-                    self._partitions.create(writer, batch.rows)
+                    self._partitions.create(writer, (row[_TIME] for row in batch.rows))
                     put_keys(writer, batch.rows)
                     copy_events(writer, batch.rows)
                     writer.execute(queries.PUT_BATCH, batch[:7])

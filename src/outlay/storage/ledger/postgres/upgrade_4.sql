@@ -16,3 +16,9 @@ ALTER TABLE usage_event ADD COLUMN meter_costs text NOT NULL DEFAULT '';
 ALTER TABLE usage_event ADD COLUMN unpriced_parts text NOT NULL DEFAULT '';
 ALTER TABLE usage_event ADD COLUMN trace_id text NOT NULL DEFAULT '';
 ALTER TABLE usage_event ADD COLUMN parent_id text NOT NULL DEFAULT '';
+
+-- Reports of the same answer are found by its id, amendments by their time.
+CREATE INDEX usage_event_answer ON usage_event (organization_id, response_id)
+    WHERE response_id <> '';
+CREATE INDEX usage_event_amendment ON usage_event (organization_id, event_time_us, amendment)
+    WHERE amendment <> '';

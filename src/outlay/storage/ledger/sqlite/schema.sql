@@ -87,6 +87,13 @@ CREATE UNIQUE INDEX IF NOT EXISTS "usage_event#organization_id#event_id"
 CREATE INDEX IF NOT EXISTS "usage_event#organization_id#event_time_us"
     ON usage_event (organization_id, event_time_us);
 
+-- Reports of the same answer are found by its id, amendments by their time.
+CREATE INDEX IF NOT EXISTS "usage_event#organization_id#response_id"
+    ON usage_event (organization_id, response_id) WHERE response_id <> '';
+
+CREATE INDEX IF NOT EXISTS "usage_event#amendment"
+    ON usage_event (organization_id, event_time_us, amendment) WHERE amendment <> '';
+
 -- Requests that have been let through and whose outcome is not known yet; an outcome removes its
 -- intent in the transaction that stores the event.
 CREATE TABLE IF NOT EXISTS request_intent (

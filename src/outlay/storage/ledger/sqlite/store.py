@@ -17,6 +17,7 @@ from outlay.kit.ids import uuid7
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.answers import settle_answers
 from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import (
     GENESIS,
@@ -132,14 +133,15 @@ class SqliteLedger(SqliteReading, Ledger):
     ) -> Committed:
         now_us = to_us(self._clock.now())
         first_seq = self._last_seq + 1
-        rows = [
-            to_row(event, seq, now_us, facts_digest(event))
-            for seq, event in enumerate(events, first_seq)
-        ]
-        outcomes = [Outcome.ACCEPTED] * len(rows)
         writer = self._writer
         try:
             self._begin(intents, settled)
+            submitted = settle_answers(writer, events, "usage_event", self._check_own)
+            rows = [
+                to_row(event, seq, now_us, facts_digest(event))
+                for seq, event in enumerate(submitted.events, first_seq)
+            ]
+            outcomes = [Outcome.ACCEPTED] * len(rows)
             if rows:
                 before = writer.total_changes
                 self._run_in_chunks(queries.insert_events, rows)
@@ -147,7 +149,7 @@ class SqliteLedger(SqliteReading, Ledger):
                     # Some are known: start over and look at each.
                     writer.execute("ROLLBACK")
                     self._begin(intents, settled)
-                    rows = self._insert_each(events, rows, outcomes)
+                    rows = self._insert_each(submitted.events, rows, outcomes)
             if rows:
                 checksum = batch_checksum(self._chain, rows)
                 batch = (self._last_batch_id + 1, first_seq, rows[-1][0], now_us, checksum)
@@ -160,7 +162,11 @@ class SqliteLedger(SqliteReading, Ledger):
             self._last_batch_id += 1
             self._chain = checksum
             self._tell(Batch(batch[0], first_seq, rows[-1][0], now_us, rows))
-        return Committed(outcomes)
+        return Committed(submitted.outcomes(outcomes))
+
+    def _check_own(self, rows: Sequence[EventRow]) -> None:
+        """Raise Damaged unless rows that the writer read are what was written."""
+        self._check(self._writer, rows)
 
     def _roll_back(self) -> None:
         """Undo the transaction under way; SQLite has done so itself where the disk was full."""

@@ -1,0 +1,55 @@
+"""When two reports are of the same answer of a provider, and which of them counts.
+
+A request that passes through the gateway may be traced, exported by the client and be in a file
+that is imported: each report has the provider's id of the answer. It counts once.
+"""
+
+from typing import Final
+
+from outlay.domain.event import UsageEvent, UsageSource
+
+GATEWAY: Final = "gateway"
+"""The source of what was relayed here. Two of them are two requests, whatever ids say: some
+upstreams give all their answers the same one."""
+
+APART_US: Final = 48 * 3_600_000_000
+"""How far the times of two reports of an answer may lie apart: senders say when the request began,
+when the answer came, or on which day that was."""
+
+STRONG_LENGTH: Final = 20
+"""Shorter ids are not taken for unique: local servers count up to a thousand."""
+
+_WEAK_APART_US: Final = 3_600_000_000
+
+
+def is_same_answer(one: UsageEvent, other: UsageEvent) -> bool:
+    """Whether two events report the same answer, of which one may be the gateway's."""
+    if (one.provider, one.response_id) != (other.provider, other.response_id):
+        return False
+    if one.source == other.source == GATEWAY:
+        return False
+    apart_us = abs(one.event_time_us - other.event_time_us)
+    if len(one.response_id) >= STRONG_LENGTH:
+        return apart_us <= APART_US
+    unknown = UsageSource.UNKNOWN in {one.usage_source, other.usage_source}
+    return (
+        apart_us <= _WEAK_APART_US
+        and one.model == other.model
+        and (unknown or _tokens_of(one) == _tokens_of(other))
+    )
+
+
+def outranks(new: UsageEvent, counted: UsageEvent) -> bool:
+    """Whether a report counts in the place of one that came before it.
+
+    Known usage goes before unknown usage, then the gateway's record, then what came first.
+    """
+    return _rank(new) > _rank(counted)
+
+
+def _rank(event: UsageEvent) -> tuple[bool, bool]:
+    return event.usage_source is not UsageSource.UNKNOWN, event.source == GATEWAY
+
+
+def _tokens_of(event: UsageEvent) -> tuple[int, int]:
+    return event.input_tokens, event.output_tokens

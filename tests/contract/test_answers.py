@@ -1,0 +1,259 @@
+"""One answer of a provider counts once, in whatever order and however often it is reported."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.factories import NOW, make_event
+
+from outlay.domain.amendment import restated, root_of, standing, void_id, voided
+from outlay.domain.answer import GATEWAY
+from outlay.domain.event import SIGN, Amendment, UsageEvent, UsageSource
+from outlay.domain.outcome import Outcome
+from outlay.kit.clock import to_us
+from outlay.services.exact_comparison import measures_of
+from outlay.storage.ledger.log import NEWEST_FIRST, LogFilter
+from outlay.storage.ledger.rows import from_row
+from outlay.storage.ledger.store import Ledger
+
+_numbers = itertools.count(1)
+
+
+def answer_id() -> str:
+    """An id as providers give them, of no other answer."""
+    return f"chatcmpl-{next(_numbers):024d}"
+
+
+def report(response_id: str, source: str = GATEWAY, **changes: object) -> UsageEvent:
+    return make_event(response_id=response_id, source=source, **changes)
+
+
+def stored(ledger: Ledger) -> list[UsageEvent]:
+    return [from_row(row) for batch in ledger.read_batches(0) for row in batch.rows]
+
+
+def counted(ledger: Ledger) -> list[UsageEvent]:
+    """What the rows of a ledger come to, by their signs alone."""
+    signs: dict[str, int] = {}
+    events: dict[str, UsageEvent] = {}
+    for event in stored(ledger):
+        target = event.amends if event.amendment == Amendment.VOID else event.event_id
+        signs[target] = signs.get(target, 0) + SIGN[event.amendment]
+        if event.amendment != Amendment.VOID:
+            events[target] = event
+    assert set(signs.values()) <= {0, 1}
+    return [events[target] for target, sign in signs.items() if sign]
+
+
+def logged(ledger: Ledger) -> list[str]:
+    """The ids that the log of requests shows."""
+    now_us = to_us(NOW)
+    wanted = LogFilter(
+        organization_id="org_test",
+        start_us=now_us - 10**12,
+        end_us=now_us + 10**12,
+        through_seq=10**9,
+    )
+    positions = ledger.read_positions(wanted, NEWEST_FIRST, None, 1_000)
+    assert ledger.read_sums(wanted).requests == len(positions)
+    return [entry.event.event_id for entry in ledger.read_logged("org_test", positions)]
+
+
+def test_what_comes_second_is_kept_as_a_witness(ledger: Ledger) -> None:
+    first = report(answer_id(), input_tokens=10, cost_pusd=7)
+    second = replace(first, event_id="span-1", source="otel")
+
+    assert ledger.append([first]) == [Outcome.ACCEPTED]
+    assert ledger.append([second]) == [Outcome.DUPLICATE]
+    assert ledger.append([second]) == [Outcome.DUPLICATE]  # as senders repeat
+
+    assert counted(ledger) == [first]
+    assert stored(ledger)[1:] == [
+        replace(second, amends=first.event_id, amendment=Amendment.WITNESS)
+    ]
+    assert logged(ledger) == [first.event_id]
+    assert ledger.count_requests(10) == 1
+
+
+def test_the_record_of_the_gateway_takes_the_place_of_a_trace(ledger: Ledger) -> None:
+    trace = report(answer_id(), "otel", input_tokens=10, cost_pusd=7)
+    relayed = replace(trace, event_id="req-1", source=GATEWAY, project_id="prj_1", cost_pusd=8)
+
+    assert ledger.append([trace]) == [Outcome.ACCEPTED]
+    assert ledger.append([relayed]) == [Outcome.ACCEPTED]
+
+    assert counted(ledger) == [relayed]
+    assert [event.amendment for event in stored(ledger)] == ["", "", Amendment.VOID]
+    assert logged(ledger) == ["req-1"]
+    history = ledger.read_history("org_test", trace.event_id)
+    assert [entry.event.event_id for entry in history] == [trace.event_id, void_id(trace.event_id)]
+    assert standing(ledger.read_reports(trace)) == [relayed]
+
+
+def test_a_report_with_usage_counts_in_the_place_of_one_without(ledger: Ledger) -> None:
+    """A queued answer has none yet; what fetches it has."""
+    queued = report(answer_id(), usage_source=UsageSource.UNKNOWN)
+    fetched = replace(
+        queued,
+        event_id="poll-1",
+        source="gateway-poll",
+        usage_source=UsageSource.PROVIDER,
+        input_tokens=5,
+    )
+    again = replace(fetched, event_id="poll-2")
+
+    outcomes = [ledger.append([event])[0] for event in (queued, fetched, again)]
+
+    assert outcomes == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.DUPLICATE]
+    assert counted(ledger) == [fetched]
+
+
+def test_two_relayed_requests_are_two_whatever_the_upstream_calls_its_answers(
+    ledger: Ledger,
+) -> None:
+    same = answer_id()
+    events = [report(same), report(same), report("chatcmpl-1"), report("chatcmpl-1")]
+
+    assert ledger.append(events) == [Outcome.ACCEPTED] * 4
+    assert counted(ledger) == events
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"provider": "azure"},
+        {"organization_id": "org_other"},
+        {"event_time_us": to_us(NOW) - 49 * 3_600_000_000},
+        {"response_id": ""},
+    ],
+)
+def test_other_answers_are_others(ledger: Ledger, difference: dict[str, str]) -> None:
+    first = report(answer_id(), "otel")
+    second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]
+
+    assert ledger.append([first, second]) == [Outcome.ACCEPTED] * 2
+    assert counted(ledger) == [first, second]
+
+
+def test_a_short_id_is_the_same_answer_only_if_all_else_is(ledger: Ledger) -> None:
+    """Local servers draw their ids out of a thousand."""
+    first = report("chatcmpl-417", "otel", input_tokens=100, output_tokens=9)
+    events = [
+        first,
+        replace(first, event_id="a", source="litellm"),
+        replace(first, event_id="b", source="litellm", output_tokens=10),
+        replace(first, event_id="c", source="litellm", model="llama3"),
+        replace(first, event_id="d", event_time_us=first.event_time_us - 3_600_000_001),
+    ]
+
+    assert [*map(str, ledger.append(events))] == [
+        "accepted", "duplicate", "accepted", "accepted", "accepted",
+    ]  # fmt: skip
+
+
+def test_an_event_can_be_taken_back_once(ledger: Ledger) -> None:
+    event = make_event(cost_pusd=5)
+    ledger.append([event])
+    once, twice = restated(event, "run-1", cost_pusd=6), restated(event, "run-2", cost_pusd=7)
+
+    assert ledger.append(once) == [Outcome.ACCEPTED] * 2
+    assert ledger.append(twice) == [Outcome.DUPLICATE] * 2
+
+    assert [(each.event_id, each.cost_pusd) for each in counted(ledger)] == [
+        (f"amendment:2:{event.event_id}", 6)
+    ]
+    third = restated(counted(ledger)[0], "run-3", cost_pusd=9)
+    assert ledger.append(third) == [Outcome.ACCEPTED] * 2
+    assert [each.cost_pusd for each in counted(ledger)] == [9]
+    assert logged(ledger) == [event.event_id]
+    history = ledger.read_history("org_test", event.event_id)
+    assert [(entry.version, entry.event.amendment) for entry in history] == [
+        (1, ""), (1, "void"), (2, "restate"), (1, "void"), (3, "restate"),
+    ]  # fmt: skip
+    assert {root_of(row.event_id) for row in stored(ledger)} == {event.event_id}
+
+
+def test_a_repriced_event_is_still_known_by_its_answer(ledger: Ledger) -> None:
+    event = report(answer_id(), cost_pusd=5)
+    ledger.append([event])
+    ledger.append(restated(event, "run-1", cost_pusd=6))
+
+    trace = replace(event, event_id="span-1", source="otel")
+    assert ledger.append([trace]) == [Outcome.DUPLICATE]
+    assert [each.cost_pusd for each in counted(ledger)] == [6]
+
+
+SOURCES = (GATEWAY, "otel", "litellm", "import:helicone")
+
+
+@st.composite
+def reports_of_answers(draw: st.DrawFn) -> tuple[list[list[UsageEvent]], int]:
+    """Commits with reports of some answers, each by the gateway at most once; how many answers."""
+    answers = [answer_id() for _ in range(draw(st.integers(1, 4)))]
+    reports = []
+    for number, answer in enumerate(answers):
+        sources = draw(st.lists(st.sampled_from(SOURCES), min_size=1, unique=True))
+        reports += [
+            report(
+                answer,
+                source,
+                input_tokens=number,
+                usage_source=draw(st.sampled_from([UsageSource.PROVIDER, UsageSource.UNKNOWN])),
+                event_time_us=to_us(NOW) - draw(st.integers(0, 10**9)),
+            )
+            for source in sources
+        ]
+    repeated = reports + draw(st.lists(st.sampled_from(reports), max_size=4))
+    shuffled = draw(st.permutations(repeated))
+    cuts = sorted(draw(st.lists(st.integers(0, len(shuffled)), max_size=3)))
+    edges = [0, *cuts, len(shuffled)]
+    commits = [shuffled[start:end] for start, end in itertools.pairwise(edges)]
+    return [commit for commit in commits if commit], len(answers)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(reports_of_answers())
+def test_any_mixture_of_sources_of_one_answer_counts_once(
+    ledger: Ledger, mixture: tuple[list[list[UsageEvent]], int]
+) -> None:
+    commits, answers = mixture
+    before = {event.event_id for event in counted(ledger)}
+    offered: dict[str, UsageEvent] = {}
+    for commit in commits:
+        ledger.append(commit)
+        offered.update({event.event_id: event for event in commit})
+
+    now = [event for event in counted(ledger) if event.event_id not in before]
+
+    assert len({event.response_id for event in now}) == len(now) == answers
+    for event in now:
+        assert event == offered[event.event_id]
+        assert rank(event) == max(
+            rank(other) for other in offered.values() if other.response_id == event.response_id
+        )
+    assert {*logged(ledger)} == before | {event.event_id for event in now}
+    assert set(offered) <= {row.event_id for row in stored(ledger)}  # nothing is lost
+
+
+def rank(event: UsageEvent) -> tuple[bool, bool]:
+    return event.usage_source is not UsageSource.UNKNOWN, event.source == GATEWAY
+
+
+def test_amendments_come_to_the_measures_of_what_stands(ledger: Ledger) -> None:
+    events = [make_event(cost_pusd=number, input_tokens=number) for number in range(5)]
+    ledger.append(events)
+    ledger.append([*restated(events[1], "run", cost_pusd=100), voided(events[2], "merge")])
+
+    total = [0, 0, 0]
+    for row in stored(ledger):
+        measures = measures_of(row)
+        values: Sequence[int] = (measures.requests, measures.cost_pusd, measures.input_tokens)
+        total = [old + SIGN[row.amendment] * new for old, new in zip(total, values, strict=True)]
+
+    assert total == [4, 0 + 100 + 3 + 4, 0 + 1 + 3 + 4]
+    assert ledger.count_requests(100) == 4
