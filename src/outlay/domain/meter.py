@@ -202,6 +202,7 @@ def settle_meters(usage: TokenUsage, meters: Mapping[str, int]) -> tuple[dict[st
     for whole, parts in PARTS.items():
         if whole in given:
             settled[whole] = max(given[whole], sum(given.get(part, 0) for part in parts))
+    settled = {name: quantity for name, quantity in settled.items() if quantity}
     return settled, settled != given
 
 

@@ -1,6 +1,6 @@
 """Reports → events → ledger: attributed and priced once, stored wholly or refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -9,34 +9,24 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import (
     EARLIEST_EVENT,
     MAX_FUTURE,
-    CostSource,
-    Status,
     UsageEvent,
     UsageSource,
 )
 from outlay.domain.meter import check_meters, join_meters, join_names, settle_meters
 from outlay.domain.organization import ApiKey
 from outlay.domain.outcome import Outcome
-from outlay.domain.report import BATCH, UsageReport
+from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage, check_tokens, settle_tokens
 from outlay.kit.clock import Clock, in_us, to_us
-from outlay.pricing.book import UNPRICED, PriceBook, PricedUsage
 from outlay.services.attribution import Attribution
 from outlay.services.discovery import Discovery
 from outlay.services.prices import PriceBooks
+from outlay.services.usage_pricing import Billed, price_billed, render_context, with_pictures
 from outlay.storage.ledger.store import Ledger
 
 _EARLIEST_US: Final = to_us(EARLIEST_EVENT)
 _MAX_FUTURE_US: Final = in_us(MAX_FUTURE)
 _NOTHING: Final = TokenUsage()
-_FREE: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.COMPUTED, "")
-"""What used nothing costs nothing at any price."""
-
-NOT_BY_TOKENS: Final = frozenset(
-    {"image_generation", "transcription", "translation", "speech", "video", "rerank", "ocr"}
-)
-"""Operations that are billed by picture, second, character or search: without any token there was
-still something to pay for."""
 
 
 class Recorder:
@@ -100,8 +90,25 @@ class Recorder:
         usage, is_adjusted = _NOTHING, False
         if report.usage is not None:
             usage, is_adjusted = settle_tokens(check_tokens(report.usage))
-        meters, is_cut = settle_meters(usage, check_meters(_with_pictures(report)))
-        priced = self._price(organization_id, report, usage, meters)
+        used = with_pictures(report.operation, report.usage, report.meters)
+        meters, is_cut = settle_meters(usage, check_meters(used))
+        priced = price_billed(
+            self._prices.of(organization_id),
+            Billed(
+                provider=report.provider,
+                mapping=report.mapping,
+                response_model=report.response_model,
+                at_us=report.event_time_us,
+                operation=report.operation,
+                status=report.status,
+                usage=None if report.usage is None else usage,
+                meters=meters,
+                unread=report.unread,
+                context=report.price_context,
+                reported_cost_pusd=report.reported_cost_pusd,
+                source=report.source,
+            ),
+        )
         key = self._attribution.key(organization_id, report.api_key_id)
         user_id, groups = self._user(organization_id, report, key)
         return UsageEvent(
@@ -184,99 +191,6 @@ class Recorder:
         groups = self._attribution.groups_at(organization_id, user_id, report.event_time_us)
         return user_id, groups
 
-    def _price(
-        self,
-        organization_id: str,
-        report: UsageReport,
-        usage: TokenUsage,
-        meters: Mapping[str, int],
-    ) -> PricedUsage:
-        """The cost at the price book, or as reported.
-
-        A reported cost counts where its provider is known to state what it charges, and where the
-        book has no price for everything that was used.
-        """
-        book = self._prices.of(organization_id)
-        is_counted = bool(meters) or report.usage not in {None, _NOTHING}
-        priced = UNPRICED
-        if is_counted or (report.usage is not None and not _is_billed_otherwise(report)):
-            priced = self._priced(book, report, usage, meters)
-            if not is_counted and priced.cost_source is CostSource.UNPRICED:
-                priced = _FREE
-        if report.unread and priced.cost_source is not CostSource.UNPRICED:
-            parts = (*priced.unpriced_parts, *report.unread)
-            priced = priced._replace(cost_source=CostSource.PARTIAL, unpriced_parts=parts)
-        computed = None if priced.cost_source is CostSource.UNPRICED else priced.cost_pusd
-        priced = priced._replace(computed_cost_pusd=computed)
-        reported = report.reported_cost_pusd
-        if reported is None:
-            return priced
-        is_whole = priced.cost_source not in {CostSource.UNPRICED, CostSource.PARTIAL}
-        # Where no tokens were counted, nobody but the sender knows what was used.
-        if (
-            is_whole
-            and (is_counted or not reported)
-            and not book.is_reported_first(report.provider)
-        ):
-            return priced
-        return PricedUsage(
-            reported,
-            0,
-            0,
-            0,
-            0,
-            CostSource.REPORTED,
-            report.source,
-            unpriced_parts=priced.unpriced_parts,
-            computed_cost_pusd=computed,
-        )
-
-    def _priced(
-        self,
-        book: PriceBook,
-        report: UsageReport,
-        usage: TokenUsage,
-        meters: Mapping[str, int],
-    ) -> PricedUsage:
-        """The book's price of the model that was asked for, or of another one that has answered.
-
-        Deployments, routers and names such as `-latest` have no price of their own, and a provider
-        bills the model that has answered. A price of one's own for the name asked for goes first.
-        """
-
-        def price(mapping: str) -> PricedUsage:
-            return book.price(
-                provider=report.provider,
-                mapping=mapping,
-                at_us=report.event_time_us,
-                usage=usage,
-                meters=meters,
-                context=report.price_context or None,
-                is_sum=report.operation == BATCH,
-            )
-
-        asked = price(report.mapping)
-        if not report.response_model or asked.cost_source is CostSource.OVERRIDE:
-            return asked
-        answering = f"{report.provider}/{report.response_model}"
-        if book.is_same_model(report.mapping, answering):
-            return asked
-        answered = price(answering)
-        return asked if answered.cost_source is CostSource.UNPRICED else answered
-
-
-def _with_pictures(report: UsageReport) -> Mapping[str, int]:
-    """The meters of a report; the output of a maker of pictures is pictures unless it says more."""
-    known = {"output_image_tokens", "output_images"}
-    if report.operation != "image_generation" or not report.usage or known & report.meters.keys():
-        return report.meters
-    return {**report.meters, "output_image_tokens": report.usage.output_tokens}
-
-
-def _is_billed_otherwise(report: UsageReport) -> bool:
-    """Whether a request has used something although no token was counted."""
-    return report.status is Status.OK and report.operation in NOT_BY_TOKENS
-
 
 def check_time(event_time_us: int, latest_us: int) -> None:
     """Raise Invalid for an event time before any metered LLM or ahead of `latest_us`."""
@@ -292,8 +206,3 @@ def check_time(event_time_us: int, latest_us: int) -> None:
             code="event-in-future",
             field="eventTime",
         )
-
-
-def render_context(context: Mapping[str, str]) -> str:
-    """The stored form of a price context: `key=value`, sorted, comma-joined."""
-    return ",".join(f"{key}={context[key]}" for key in sorted(context)) if context else ""
