@@ -38,6 +38,8 @@ from outlay.services.reconciling import Reconciling
 from outlay.services.recording import Recorder
 from outlay.services.recovery import Recovery
 from outlay.services.reports import Reports
+from outlay.services.reprice_offers import RepriceOffers
+from outlay.services.reprices import Reprices
 from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
@@ -155,6 +157,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             clock,
             end_user_days=settings.end_user_days,
         )
+        reprices = Reprices(directory, trail, ledger, prices, clock)
         try:
             yield Services(
                 settings=settings,
@@ -177,6 +180,8 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 recorder=recorder,
                 recovery=recovery,
                 reports=Reports(analytics, ledger, write_parquet),
+                reprice_offers=RepriceOffers(analytics, ledger, prices),
+                reprices=reprices,
                 request_log=RequestLog(analytics, ledger),
                 retention=retention,
                 router=router,
@@ -196,6 +201,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         finally:
             _run_all(
                 maintenance.refuse,
+                reprices.stop,
                 scrubbing.stop,
                 retention.stop,
                 maintenance.stop,

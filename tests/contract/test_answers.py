@@ -157,7 +157,10 @@ def test_a_short_id_is_the_same_answer_only_if_all_else_is(ledger: Ledger) -> No
 def test_an_event_can_be_taken_back_once(ledger: Ledger) -> None:
     event = make_event(cost_pusd=5)
     ledger.append([event])
-    once, twice = restated(event, "run-1", cost_pusd=6), restated(event, "run-2", cost_pusd=7)
+    once, twice = (
+        restated(event, "run-1", replace(event, cost_pusd=6)),
+        restated(event, "run-2", replace(event, cost_pusd=7)),
+    )
 
     assert ledger.append(once) == [Outcome.ACCEPTED] * 2
     assert ledger.append(twice) == [Outcome.DUPLICATE] * 2
@@ -165,7 +168,7 @@ def test_an_event_can_be_taken_back_once(ledger: Ledger) -> None:
     assert [(each.event_id, each.cost_pusd) for each in counted(ledger)] == [
         (f"amendment:2:{event.event_id}", 6)
     ]
-    third = restated(counted(ledger)[0], "run-3", cost_pusd=9)
+    third = restated(counted(ledger)[0], "run-3", replace(counted(ledger)[0], cost_pusd=9))
     assert ledger.append(third) == [Outcome.ACCEPTED] * 2
     assert [each.cost_pusd for each in counted(ledger)] == [9]
     assert logged(ledger) == [event.event_id]
@@ -179,7 +182,7 @@ def test_an_event_can_be_taken_back_once(ledger: Ledger) -> None:
 def test_a_repriced_event_is_still_known_by_its_answer(ledger: Ledger) -> None:
     event = report(answer_id(), cost_pusd=5)
     ledger.append([event])
-    ledger.append(restated(event, "run-1", cost_pusd=6))
+    ledger.append(restated(event, "run-1", replace(event, cost_pusd=6)))
 
     trace = replace(event, event_id="span-1", source="otel")
     assert ledger.append([trace]) == [Outcome.DUPLICATE]
@@ -247,7 +250,9 @@ def rank(event: UsageEvent) -> tuple[bool, bool]:
 def test_amendments_come_to_the_measures_of_what_stands(ledger: Ledger) -> None:
     events = [make_event(cost_pusd=number, input_tokens=number) for number in range(5)]
     ledger.append(events)
-    ledger.append([*restated(events[1], "run", cost_pusd=100), voided(events[2], "merge")])
+    ledger.append(
+        [*restated(events[1], "run", replace(events[1], cost_pusd=100)), voided(events[2], "merge")]
+    )
 
     total = [0, 0, 0]
     for row in stored(ledger):

@@ -10,17 +10,18 @@ import msgspec
 import orjson
 
 from outlay.bootstrap import open_installation
-from outlay.domain.errors import Invalid, Locked, NotFound, OutlayError, Unavailable
-from outlay.domain.organization import operator_of
+from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
 from outlay.domain.outcome import Outcome
 from outlay.domain.reconciliation import Reconciliation
 from outlay.domain.report import UsageReport
+from outlay.domain.repricing import Reprice
 from outlay.domain.verification import VerifyReport
-from outlay.services.bundle import Services, erase_member
+from outlay.services.bundle import Services, erase_member, operator_in
 from outlay.services.erasure import ErasureReport
 from outlay.services.import_target import ImportTarget, import_target
 from outlay.services.progress import Progress
 from outlay.services.reconciling import BillFile
+from outlay.services.reprices import RepriceOrder
 from outlay.services.server_info import ServerInfo, find_server
 from outlay.settings import Settings
 from outlay.wire.native import render_events
@@ -54,6 +55,10 @@ class Installation(Protocol):
         """Compare a bill with what was recorded."""
         ...
 
+    def reprice(self, order: RepriceOrder) -> Reprice:
+        """Price requests again, or say what that would change."""
+        ...
+
 
 class LocalInstallation:
     """The data directory opened by this command."""
@@ -84,10 +89,12 @@ class LocalInstallation:
     def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
         """Compare a bill with what was recorded."""
         self._services.projection.catch_up()
-        found = self._services.administration.organizations.called(organization)
-        if found is None:
-            raise NotFound("There is no organization yet.")
-        return self._services.reconciling.reconcile(operator_of(found), bill)
+        return self._services.reconciling.reconcile(operator_in(self._services, organization), bill)
+
+    def reprice(self, order: RepriceOrder) -> Reprice:
+        """Price requests again, or say what that would change."""
+        operator = operator_in(self._services, order.organization)
+        return self._services.reprices.carry_out(operator, order)
 
 
 class RemoteInstallation:
@@ -137,6 +144,11 @@ class RemoteInstallation:
         path = f"/operations/reconcile?organization={quote(organization or '')}"
         body = msgspec.json.encode(bill)
         return msgspec.convert(self._read(path, body), Reconciliation)
+
+    def reprice(self, order: RepriceOrder) -> Reprice:
+        """Price requests again, or say what that would change."""
+        body = msgspec.json.encode(order)
+        return msgspec.convert(self._read("/operations/reprice", body), Reprice)
 
     @contextmanager
     def _send(self, path: str, body: bytes = b"") -> Iterator[http.client.HTTPResponse]:

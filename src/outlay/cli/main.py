@@ -25,6 +25,7 @@ from outlay.cli.price import price
 from outlay.cli.project import project
 from outlay.cli.rebuild import rebuild
 from outlay.cli.reconcile import reconcile
+from outlay.cli.reprice import reprice
 from outlay.cli.restore import restore
 from outlay.cli.serve import serve
 from outlay.cli.sso import sso
@@ -47,6 +48,7 @@ app.command()(serve)
 app.command()(demo)
 app.command("import")(import_file)
 app.command()(reconcile)
+app.command()(reprice)
 app.command()(verify)
 app.command()(rebuild)
 app.command()(doctor)

@@ -50,16 +50,15 @@ def voided(event: UsageEvent, amendment_id: str) -> UsageEvent:
     )
 
 
-def restated(event: UsageEvent, amendment_id: str, **changes: object) -> list[UsageEvent]:
+def restated(event: UsageEvent, amendment_id: str, instead: UsageEvent) -> list[UsageEvent]:
     """The rows that put another version in the place of an event: it, taken back, and that one."""
     root, version = version_of(event.event_id)
     following = replace(
-        event,
+        instead,
         event_id=version_id(root, version + 1),
         amends=event.event_id,
         amendment=Amendment.RESTATE,
         amendment_id=amendment_id,
-        **changes,  # type: ignore[arg-type]
     )
     return [voided(event, amendment_id), following]
 

@@ -65,6 +65,9 @@ class Action(StrEnum):
     DISCOVERED_UPDATE = "discovered.update"
     DISCOVERED_MERGE = "discovered.merge"
     RECONCILIATION_CREATE = "reconciliation.create"
+    REPRICE_CREATE = "reprice.create"
+    REPRICE_REVERT = "reprice.revert"
+    REQUEST_MERGE = "request.merge"
     RETENTION_APPLY = "retention.apply"
     DIRECTORY_ACCEPT = "directory.accept"
 

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     RECONCILIATIONS_READ = "reconciliations"
     RECONCILIATIONS_WRITE = "reconciling"
     REQUESTS_READ = "single requests"
+    REQUESTS_AMEND = "amending requests"
     USAGE_RECORD = "recording usage"
     ACCOUNT_READ = "own account"
     ACCOUNT_WRITE = "changing the own account"
@@ -78,6 +79,7 @@ POLICY: Final[Mapping[Permission, Rule]] = {
     Permission.RECONCILIATIONS_READ: Rule(Scope.USAGE_READ, _LEADERS, _ENTERPRISE),
     Permission.RECONCILIATIONS_WRITE: Rule(Scope.USAGE_WRITE, _LEADERS, _ENTERPRISE),
     Permission.REQUESTS_READ: Rule(Scope.USAGE_READ, _ANYBODY, own=_DEVELOPERS),
+    Permission.REQUESTS_AMEND: Rule(Scope.USAGE_WRITE, _LEADERS),
     Permission.USAGE_RECORD: Rule(Scope.USAGE_WRITE, _LEADERS),
     Permission.ACCOUNT_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY, own=_ANYBODY),
     Permission.ACCOUNT_WRITE: Rule(Scope.DIRECTORY_WRITE, _ANYBODY, own=_ANYBODY),

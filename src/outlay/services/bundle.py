@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from outlay.domain.actor import Actor
 from outlay.domain.errors import NotFound
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import Clock, to_us
@@ -28,6 +29,8 @@ from outlay.services.reconciling import Reconciling
 from outlay.services.recording import Recorder
 from outlay.services.recovery import Recovery
 from outlay.services.reports import Reports
+from outlay.services.reprice_offers import RepriceOffers
+from outlay.services.reprices import Reprices
 from outlay.services.request_log import RequestLog
 from outlay.services.retention import Retention
 from outlay.services.routing import Router
@@ -89,6 +92,8 @@ class Services:
     recorder: Recorder
     recovery: Recovery
     reports: Reports
+    reprice_offers: RepriceOffers
+    reprices: Reprices
     request_log: RequestLog
     retention: Retention
     router: Router
@@ -104,12 +109,17 @@ class Services:
         return to_us(self.clock.now())
 
 
-def erase_member(services: Services, organization: str | None, who: str) -> ErasureReport:
-    """Erase a person on behalf of the operator: a member, or who else is named somewhere."""
+def operator_in(services: Services, organization: str | None) -> Actor:
+    """The operator in the organization that is meant; NotFound when there is none."""
     found = services.administration.organizations.called(organization)
     if found is None:
         raise NotFound("There is no organization yet.")
-    operator = operator_of(found)
+    return operator_of(found)
+
+
+def erase_member(services: Services, organization: str | None, who: str) -> ErasureReport:
+    """Erase a person on behalf of the operator: a member, or who else is named somewhere."""
+    operator = operator_in(services, organization)
     try:
         return services.erasure.erase(operator, who)
     except NotFound:

@@ -74,7 +74,7 @@ class PriceBooks:
         """`base` holds for organizations without prices of their own."""
         self._directory = directory
         self.base = base
-        self._books: Cache[str, PriceBook] = Cache(self._read)
+        self._books: Cache[str, PriceBook] = Cache(self.read)
 
     def knows(self, organization_id: str) -> bool:
         """Whether what there is of an organization is in memory."""
@@ -88,7 +88,8 @@ class PriceBooks:
         """The book that an organization's requests are priced by."""
         return self._books.get(organization_id)
 
-    def _read(self, organization_id: str) -> PriceBook:
+    def read(self, organization_id: str) -> PriceBook:
+        """The same as it is this moment, whatever is kept in memory."""
         with self._directory.read() as session:
             prices = list_price_overrides(session, organization_id)
         return book_with(self.base, prices)

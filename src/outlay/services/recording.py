@@ -21,7 +21,13 @@ from outlay.kit.clock import Clock, in_us, to_us
 from outlay.services.attribution import Attribution
 from outlay.services.discovery import Discovery
 from outlay.services.prices import PriceBooks
-from outlay.services.usage_pricing import Billed, price_billed, render_context, with_pictures
+from outlay.services.usage_pricing import (
+    Billed,
+    price_billed,
+    price_fields,
+    render_context,
+    with_pictures,
+)
 from outlay.storage.ledger.store import Ledger
 
 _EARLIEST_US: Final = to_us(EARLIEST_EVENT)
@@ -140,13 +146,6 @@ class Recorder:
             groups=groups,
             model=self._prices.base.canonical_model(report.mapping),
             adjusted=int(is_adjusted or is_cut),
-            cost_source=priced.cost_source,
-            cost_pusd=priced.cost_pusd,
-            input_cost_pusd=priced.input_cost_pusd,
-            cache_read_cost_pusd=priced.cache_read_cost_pusd,
-            cache_write_cost_pusd=priced.cache_write_cost_pusd,
-            output_cost_pusd=priced.output_cost_pusd,
-            price_ref=priced.price_ref,
             is_stream=int(report.is_stream),
             http_status=report.http_status,
             error_code=report.error_code,
@@ -157,12 +156,9 @@ class Recorder:
             session_id=report.session_id,
             provider_batch_id=report.provider_batch_id,
             attempt=report.attempt,
-            computed_cost_pusd=priced.computed_cost_pusd,
-            meter_cost_pusd=priced.meter_cost_pusd,
-            meter_costs=join_meters(dict(priced.meter_costs)),
-            unpriced_parts=join_names(priced.unpriced_parts),
             trace_id=report.trace_id,
             parent_id=report.parent_id,
+            **price_fields(priced),
         )
 
     def _user(

@@ -5,10 +5,11 @@ same book gives the cost that it has.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from outlay.domain.event import CostSource, Status
+from outlay.domain.meter import join_meters, join_names
 from outlay.domain.report import BATCH
 from outlay.domain.usage import TokenUsage
 from outlay.pricing.book import UNPRICED, PriceBook, PricedUsage
@@ -79,6 +80,23 @@ def price_billed(book: PriceBook, billed: Billed) -> PricedUsage:
         unpriced_parts=priced.unpriced_parts,
         computed_cost_pusd=computed,
     )
+
+
+def price_fields(priced: PricedUsage) -> dict[str, Any]:
+    """The fields of an event that its price decides."""
+    return {
+        "cost_source": priced.cost_source,
+        "cost_pusd": priced.cost_pusd,
+        "input_cost_pusd": priced.input_cost_pusd,
+        "cache_read_cost_pusd": priced.cache_read_cost_pusd,
+        "cache_write_cost_pusd": priced.cache_write_cost_pusd,
+        "output_cost_pusd": priced.output_cost_pusd,
+        "price_ref": priced.price_ref,
+        "computed_cost_pusd": priced.computed_cost_pusd,
+        "meter_cost_pusd": priced.meter_cost_pusd,
+        "meter_costs": join_meters(dict(priced.meter_costs)),
+        "unpriced_parts": join_names(priced.unpriced_parts),
+    }
 
 
 def with_pictures(

@@ -84,6 +84,8 @@ class LogConditions:
     min_cost_pusd: int | None = None
     error_codes: tuple[str, ...] = ()
     """Alternatives."""
+    cost_sources: tuple[str, ...] = ()
+    """Alternatives, of `CostSource`."""
     id_part: str = ""
     """What the id of a request has in it."""
 
@@ -127,7 +129,7 @@ def _count(condition: str) -> str:
 _STANDS: Final = (
     f"amendment IN ('', '{Amendment.RESTATE}') AND event_id NOT IN "  # noqa: S608 - constants
     "(SELECT amends FROM usage_event WHERE organization_id = ? "
-    "AND event_time_us >= ? AND event_time_us < ? AND amendment <> '' "
+    "AND event_time_us >= ? AND event_time_us < ? AND seq <= ? AND amendment <> '' "
     f"AND amendment = '{Amendment.VOID}')"
 )
 """Of the versions of an event the last one; a row that takes another back has its time."""
@@ -227,7 +229,7 @@ def _where(wanted: LogFilter, contains: str) -> Statement:
         wanted.through_seq,
     ]
     clauses.append(_STANDS)
-    values += values[:3]
+    values += values[:4]
     for dimension, alternatives in wanted.values.items():
         if dimension is Dimension.GROUP:
             tests = " OR ".join(
@@ -245,9 +247,13 @@ def _where(wanted: LogFilter, contains: str) -> Statement:
         if least is not None:
             clauses.append(f"{column} >= ?")
             values.append(least)
-    if asked.error_codes:
-        clauses.append(f"error_code IN ({', '.join('?' * len(asked.error_codes))})")
-        values += asked.error_codes
+    for column, alternatives in (
+        ("error_code", asked.error_codes),
+        ("cost_source", asked.cost_sources),
+    ):
+        if alternatives:
+            clauses.append(f"{column} IN ({', '.join('?' * len(alternatives))})")
+            values += alternatives
     if asked.id_part:
         clauses.append(f"{contains}(event_id, ?) > 0")
         values.append(asked.id_part)

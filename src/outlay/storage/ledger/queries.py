@@ -62,6 +62,10 @@ def taken_ids(table: str, ids: int) -> str:
     )
 
 
+RESTATED_BY: Final = (
+    "SELECT event_id FROM usage_event WHERE organization_id = ? AND event_time_us >= ? "
+    "AND event_time_us < ? AND amendment <> '' AND amendment = 'restate' AND amendment_id = ?"
+)
 EVENTS_AT: Final = (
     f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us = ? "  # noqa: S608 - column names are constants
     "ORDER BY seq"

@@ -241,16 +241,31 @@ class LedgerReader(ABC):
         `event_id` is the id that it was reported with. Damaged when a batch of theirs is.
         """
         with self.snapshot(organization_id) as reader:
-            rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
-            if rows:
-                place = (organization_id, rows[0][_TIME])
-                rows = [
-                    row
-                    for row in reader.execute(queries.EVENTS_AT, place)
-                    if root_of(row[_EVENT_ID]) == event_id
-                ]
-            self._check(reader, rows)
-        return [logged(row) for row in rows]
+            return [logged(row) for row in self._history(reader, organization_id, event_id)]
+
+    def read_restated(
+        self, organization_id: str, start_us: int, end_us: int, amendment_id: str
+    ) -> Iterator[list[UsageEvent]]:
+        """The rows of each event of a window of time that was restated by an amendment."""
+        window = (organization_id, start_us, end_us, amendment_id)
+        with self._reading(organization_id) as reader:
+            found = reader.execute(queries.RESTATED_BY, window).fetchall()
+        for root in sorted({root_of(event_id) for (event_id,) in found}):
+            with self.snapshot(organization_id) as reader:
+                rows = self._history(reader, organization_id, root)
+            yield [from_row(row) for row in rows]
+
+    def _history(self, reader: Connection, organization_id: str, event_id: str) -> list[EventRow]:
+        rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
+        if rows:
+            place = (organization_id, rows[0][_TIME])
+            rows = [
+                row
+                for row in reader.execute(queries.EVENTS_AT, place)
+                if root_of(row[_EVENT_ID]) == event_id
+            ]
+        self._check(reader, rows)
+        return rows
 
     def read_reports(self, event: UsageEvent) -> list[UsageEvent]:
         """All rows that report the answer of an event, its own among them."""

@@ -14,13 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from outlay.domain.errors import Invalid, NotFound, OutlayError
-from outlay.domain.organization import operator_of
+from outlay.domain.errors import Invalid, OutlayError
 from outlay.domain.verification import VerifyReport
-from outlay.services.bundle import erase_member
+from outlay.services.bundle import erase_member, operator_in
 from outlay.services.import_target import import_target
 from outlay.services.progress import Progress
 from outlay.services.reconciling import BillFile
+from outlay.services.reprices import RepriceOrder
 from outlay.web.http.auth import OperatorOnly, services_of
 from outlay.web.http.body import MAX_INGEST, read_body
 from outlay.web.http.routes import Router
@@ -94,12 +94,23 @@ async def post_reconcile(request: Request, organization: str) -> Response:
     file = msgspec.json.decode(await read_body(request), type=BillFile)
 
     def reconcile() -> bytes:
-        found = services.administration.organizations.called(organization or None)
-        if found is None:
-            raise NotFound("There is no organization yet.")
-        return msgspec.json.encode(services.reconciling.reconcile(operator_of(found), file))
+        operator = operator_in(services, organization or None)
+        return msgspec.json.encode(services.reconciling.reconcile(operator, file))
 
     return Response(await run_in_threadpool(reconcile), media_type="application/json")
+
+
+@router.post("/reprice")
+async def post_reprice(request: Request) -> Response:
+    """Price requests again on behalf of the operator; the answer comes when it is done."""
+    services = services_of(request)
+    order = msgspec.json.decode(await read_body(request), type=RepriceOrder)
+
+    def reprice() -> bytes:
+        operator = operator_in(services, order.organization)
+        return msgspec.json.encode(services.reprices.carry_out(operator, order))
+
+    return Response(await run_in_threadpool(reprice), media_type="application/json")
 
 
 @router.post("/erase")

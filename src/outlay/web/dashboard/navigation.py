@@ -160,6 +160,13 @@ SETTINGS: Final = (
         "prices that you have agreed on with providers",
     ),
     NavItem(
+        "Repricing",
+        "/settings/repricing",
+        "tag",
+        Permission.PRICES_READ,
+        "what is on record, priced again after a price was added or corrected",
+    ),
+    NavItem(
         "Limits",
         "/settings/limits",
         "gauge",

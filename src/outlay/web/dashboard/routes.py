@@ -16,6 +16,7 @@ from outlay.web.dashboard import (
     project_keys,
     reconciliation,
     report,
+    repricing,
     requests,
     settings,
     static_files,
@@ -47,3 +48,4 @@ router.include_router(my_usage.router)
 router.include_router(requests.router)
 router.include_router(audit.router)
 router.include_router(settings.router)
+router.include_router(repricing.router)

@@ -61,7 +61,7 @@ def get_account(
 ) -> Response:
     """One's own name, password and sessions."""
     member = services_of(request).administration.members.find(actor, actor.member_id)
-    return _section(request, actor, "account", member=member, min_password=MIN_LENGTH)
+    return render_section(request, actor, "account", member=member, min_password=MIN_LENGTH)
 
 
 @router.get("/organization")
@@ -69,7 +69,7 @@ def get_organization(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_READ))]
 ) -> Response:
     """Name, time zone and plan."""
-    return _section(
+    return render_section(
         request,
         actor,
         "organization",
@@ -85,7 +85,7 @@ def get_members(
     """Members and invitations."""
     members = services_of(request).administration.members
     now_us = services_of(request).now_us()
-    return _section(
+    return render_section(
         request,
         actor,
         "members",
@@ -114,7 +114,7 @@ def get_projects(
     keys = Counter(key.project_id for key in administration.keys.of(actor))
     found = administration.discovered.search(actor, Dimension.PROJECT, limit=MAX_DISCOVERED)
     projects = [*administration.projects.of(actor), *(entry.as_project() for entry in found)]
-    return _section(
+    return render_section(
         request,
         actor,
         "projects",
@@ -136,7 +136,7 @@ def get_keys(
     administration = services.administration
     now_us = services.now_us()
     projects = {p.project_id: p.name for p in administration.projects.of(actor)}
-    return _section(
+    return render_section(
         request,
         actor,
         "keys",
@@ -169,7 +169,7 @@ def get_groups(
         if membership.valid_from_us <= now_us < (membership.valid_to_us or FOREVER_US)
     ]
     members = administration.members.of(actor)
-    return _section(
+    return render_section(
         request,
         actor,
         "groups",
@@ -200,7 +200,7 @@ def get_discovered(
     links = Links.of(request).without("page", "kind")
     counts = Counter(entry.dimension for entry in found)
     merges = services.analytics.merges(actor.organization_id)
-    return _section(
+    return render_section(
         request,
         actor,
         "discovered",
@@ -250,7 +250,7 @@ def get_upstreams(
     """Upstreams and model names."""
     upstreams = services_of(request).administration.upstreams
     found = upstreams.of(actor)
-    return _section(
+    return render_section(
         request,
         actor,
         "upstreams",
@@ -266,7 +266,7 @@ def get_prices(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PRICES_READ))]
 ) -> Response:
     """Prices of the organization's own."""
-    return _section(
+    return render_section(
         request, actor, "prices", prices=services_of(request).administration.prices.of(actor)
     )
 
@@ -282,7 +282,7 @@ def get_limits(
         LimitScope.MEMBER: _names(administration.members.of(actor)),
         LimitScope.API_KEY: {k.api_key_id: k.description for k in administration.keys.of(actor)},
     }
-    return _section(
+    return render_section(
         request,
         actor,
         "limits",
@@ -302,7 +302,7 @@ def get_tokens(
     """Access tokens."""
     administration = services_of(request).administration
     scopes = grantable_scopes(actor)
-    return _section(
+    return render_section(
         request,
         actor,
         "tokens",
@@ -318,7 +318,7 @@ def get_sso(
 ) -> Response:
     """Single sign-on."""
     administration = services_of(request).administration
-    return _section(
+    return render_section(
         request,
         actor,
         "sso",
@@ -332,7 +332,7 @@ def _names(members: list[Member]) -> dict[str, str]:
     return {member.member_id: member.name for member in members}
 
 
-def _section(request: Request, actor: Actor, name: str, **context: Any) -> Response:
+def render_section(request: Request, actor: Actor, name: str, **context: Any) -> Response:
     """A section with the list of those that the actor may open."""
     sections = [item for item in SETTINGS if has(actor, item.permission)]
     path = f"/settings/{name}"

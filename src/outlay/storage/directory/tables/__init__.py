@@ -17,6 +17,7 @@ from outlay.storage.directory.tables.personal_value import PersonalValueRow
 from outlay.storage.directory.tables.price_override import PriceOverrideRow
 from outlay.storage.directory.tables.project import ProjectRow
 from outlay.storage.directory.tables.reconciliation import ReconciliationRow
+from outlay.storage.directory.tables.reprice import RepriceRow
 from outlay.storage.directory.tables.row_digest import RowDigestRow
 from outlay.storage.directory.tables.scrub import ScrubRow
 from outlay.storage.directory.tables.session import SessionRow
@@ -48,6 +49,7 @@ __all__ = [
     "PriceOverrideRow",
     "ProjectRow",
     "ReconciliationRow",
+    "RepriceRow",
     "RowDigestRow",
     "ScrubRow",
     "SessionRow",

@@ -18,6 +18,7 @@ async function readBody(form) {
       if (input.checked) list.push(input.value);
     } else if (kind === "words") body[input.name] = input.value.split(/[\s,]+/).filter(Boolean);
     else if (kind === "map") body[input.name] = readMap(input.value);
+    else if (kind === "json") body[input.name] = JSON.parse(input.value);
     else if (kind === "text") body[input.name] = input.value;
     else if (input.value === "" && !input.required) continue;
     else if (kind === "instant") body[input.name] = `${input.value}T00:00:00Z`;

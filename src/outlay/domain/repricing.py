@@ -1,0 +1,174 @@
+"""Requests priced again: which, what it changed, and by how much."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from outlay.domain.event import CostSource, UsageEvent
+
+MAX_LINES: Final = 100
+"""Rows of each table of a comparison; what is left is one more."""
+
+
+SILENT_US: Final = 60_000_000
+"""After this time without a sign of it, a run is taken for interrupted."""
+
+
+class RunState(StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    """It ended before it was done. What it did stands; a new run does the rest."""
+
+
+class Cause(StrEnum):
+    """Why a request costs something else when it is priced again."""
+
+    PRICED_NOW = "had no price"
+    COMPLETED = "a part had no price"
+    PRICE_LOST = "has no price any more"
+    POLICY = "another cost counts first"
+    OTHER_PRICE = "another price applies"
+    CALCULATION = "same price, calculated otherwise"
+
+
+def cause_of(before: UsageEvent, after: UsageEvent) -> Cause:
+    """Why the cost of an event changes."""
+    lacking = {CostSource.UNPRICED, CostSource.PARTIAL}
+    if after.cost_source in lacking and before.cost_source not in lacking:
+        return Cause.PRICE_LOST
+    if before.cost_source is CostSource.UNPRICED:
+        return Cause.PRICED_NOW
+    if before.cost_source is CostSource.PARTIAL and after.cost_source not in lacking:
+        return Cause.COMPLETED
+    if (before.cost_source is CostSource.REPORTED) is not (
+        after.cost_source is CostSource.REPORTED
+    ):
+        return Cause.POLICY
+    return Cause.CALCULATION if before.price_ref == after.price_ref else Cause.OTHER_PRICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepriceWanted:
+    """Which requests are to be priced again."""
+
+    from_date: date
+    to_date: date
+    """Inclusive."""
+    timezone: str
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Values by dimension, as in the API."""
+    only_lacking: bool = False
+    """Only those of which all or a part has no price."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepriceLine:
+    """Changed requests that have something in common."""
+
+    key: str
+    """Empty for those that have nothing there."""
+    requests: int
+    before_pusd: int
+    after_pusd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepriceTable:
+    """What pricing again changes."""
+
+    seen: int
+    """Requests that were looked at."""
+    changed: int
+    before_pusd: int
+    """Of those that change."""
+    after_pusd: int
+    by_model: Sequence[RepriceLine]
+    by_user: Sequence[RepriceLine]
+    by_cause: Sequence[RepriceLine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reprice:
+    """A run that priced requests again, or took back what another one did."""
+
+    reprice_id: str
+    organization_id: str
+    author: str
+    """The member who asked for it; empty for the operator."""
+    reason: str
+    created_at_us: int
+    wanted: RepriceWanted
+    reverts: str = ""
+    """The run that this one takes back."""
+    alive_at_us: int = 0
+    """When it was last heard of."""
+    finished_at_us: int | None = None
+    """None while it is running, and when it was interrupted."""
+    table: RepriceTable | None = None
+    """What it changed; None until it is finished."""
+    skipped: int = 0
+    """Requests that were amended again since the run that is taken back, and stay as they are."""
+
+    def state_at(self, now_us: int) -> RunState:
+        """How far it is, as told by when it was last heard of."""
+        if self.finished_at_us is not None:
+            return RunState.FINISHED
+        is_silent = now_us - max(self.alive_at_us, self.created_at_us) > SILENT_US
+        return RunState.INTERRUPTED if is_silent else RunState.RUNNING
+
+
+class RepriceTally:
+    """Adds up what changes, request by request."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._lines: dict[str, dict[str, list[int]]] = {"model": {}, "user": {}, "cause": {}}
+
+    def add(self, before: UsageEvent, after: UsageEvent) -> None:
+        """Count a request that changes."""
+        for by, key in (
+            ("model", before.model),
+            ("user", before.user_id),
+            ("cause", cause_of(before, after).value),
+        ):
+            line = self._lines[by].setdefault(key, [0, 0, 0])
+            line[0] += 1
+            line[1] += before.cost_pusd
+            line[2] += after.cost_pusd
+
+    def table(self) -> RepriceTable:
+        """What it comes to."""
+        causes = self._lines["cause"].values()
+        return RepriceTable(
+            seen=self.seen,
+            changed=sum(line[0] for line in causes),
+            before_pusd=sum(line[1] for line in causes),
+            after_pusd=sum(line[2] for line in causes),
+            by_model=self._sorted("model"),
+            by_user=self._sorted("user"),
+            by_cause=self._sorted("cause"),
+        )
+
+    def _sorted(self, by: str) -> list[RepriceLine]:
+        """The lines with the largest changes first; those beyond the last as one, called Other."""
+        lines = [
+            RepriceLine(key=key, requests=requests, before_pusd=before, after_pusd=after)
+            for key, (requests, before, after) in self._lines[by].items()
+        ]
+        lines.sort(key=lambda line: (-abs(line.after_pusd - line.before_pusd), line.key))
+        rest = lines[MAX_LINES:]
+        if rest:
+            lines[MAX_LINES:] = [
+                RepriceLine(
+                    key=f"Other ({len(rest):,})",
+                    requests=sum(line.requests for line in rest),
+                    before_pusd=sum(line.before_pusd for line in rest),
+                    after_pusd=sum(line.after_pusd for line in rest),
+                )
+            ]
+        return lines

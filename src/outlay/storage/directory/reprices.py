@@ -1,0 +1,40 @@
+"""Reading and writing runs that priced requests again."""
+
+import msgspec
+from sqlalchemy import select, update
+
+from outlay.domain.repricing import Reprice
+from outlay.storage.directory.session import ReadSession, WriteSession
+from outlay.storage.directory.tables import RepriceRow
+
+
+def create_reprice(session: WriteSession, reprice: Reprice) -> None:
+    """Add one."""
+    session.add(
+        RepriceRow(
+            reprice_id=reprice.reprice_id,
+            organization_id=reprice.organization_id,
+            created_at_us=reprice.created_at_us,
+            content=msgspec.json.encode(reprice).decode(),
+        )
+    )
+    session.flush()
+
+
+def update_reprice(session: WriteSession, reprice: Reprice) -> None:
+    """Put down what came of one."""
+    session.execute(
+        update(RepriceRow)
+        .where(RepriceRow.reprice_id == reprice.reprice_id)
+        .values(content=msgspec.json.encode(reprice).decode())
+    )
+
+
+def list_reprices(session: ReadSession, organization_id: str) -> list[Reprice]:
+    """All of an organization, newest first."""
+    rows = session.scalars(
+        select(RepriceRow)
+        .where(RepriceRow.organization_id == organization_id)
+        .order_by(RepriceRow.created_at_us.desc(), RepriceRow.reprice_id.desc())
+    )
+    return [msgspec.json.decode(row.content, type=Reprice) for row in rows]

@@ -1,0 +1,221 @@
+"""`/reprices`: pricing what is on record again, and taking that back."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import Depends
+from pydantic import Field, StringConstraints
+from starlette.requests import Request
+
+from outlay.domain.actor import Actor
+from outlay.domain.money import render_usd
+from outlay.domain.policy import Permission
+from outlay.domain.repricing import Reprice, RepriceLine, RepriceTable, RepriceWanted, RunState
+from outlay.services.bundle import Services
+from outlay.services.reprices import MAX_REASON
+from outlay.web.api.models import Answer, Body, Flag, render_us
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.faults import DAY
+from outlay.web.http.routes import Router
+
+router = Router(prefix="/reprices", tags=["reprices"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.PRICES_READ))]
+Writer = Annotated[Actor, Depends(Requires(Permission.REQUESTS_AMEND))]
+
+Day = Annotated[str, StringConstraints(pattern=DAY.pattern)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REASON)]
+
+
+class WantedBody(Body):
+    """Which requests: of the days from `from` to `to`, inclusive, in `timezone`."""
+
+    from_: Annotated[Day, Field(alias="from")]
+    to: Day
+    timezone: Name | None = None
+    """The organization's without it."""
+    filters: dict[str, Annotated[list[Name], Field(max_length=100)]] = Field(
+        default_factory=dict, max_length=20
+    )
+    """Values by dimension: `{"model": ["gpt-5.5"]}`."""
+    only_lacking: Flag = False
+    """Only requests of which all or a part has no price."""
+
+
+class RepriceBody(WantedBody):
+    """The same, to be done."""
+
+    reason: Reason
+
+
+class RevertBody(Body):
+    """Why a run is taken back."""
+
+    reason: Reason
+
+
+class LineAnswer(Answer):
+    """Changed requests that have something in common; amounts in USD, as text."""
+
+    key: str
+    request_count: int
+    before: str
+    after: str
+    difference: str
+
+
+class TableAnswer(Answer):
+    """What pricing again changes; `before` and `after` are of the requests that change."""
+
+    seen_count: int
+    changed_count: int
+    before: str
+    after: str
+    difference: str
+    by_model: list[LineAnswer]
+    by_user: list[LineAnswer]
+    by_cause: list[LineAnswer]
+
+
+class WantedAnswer(Answer):
+    """Which requests were asked for."""
+
+    from_: Annotated[date, Field(alias="from")]
+    to: date
+    timezone: str
+    filters: dict[str, list[str]]
+    only_lacking: bool
+
+
+class RepriceAnswer(Answer):
+    """A run."""
+
+    reprice_id: str
+    state: RunState
+    author: str | None
+    """The member who asked for it, null for the operator."""
+    reason: str
+    created_at: str | None
+    finished_at: str | None
+    reverts: str | None
+    """The run that this one takes back."""
+    reverted_by: str | None
+    skipped_count: int
+    """Requests that were amended again since the run that is taken back."""
+    wanted: WantedAnswer
+    table: TableAnswer | None
+    """What it changed, once it is finished."""
+
+
+class RepriceList(Answer):
+    """The runs so far, newest first."""
+
+    reprices: list[RepriceAnswer]
+
+
+def _line(line: RepriceLine) -> LineAnswer:
+    return LineAnswer(
+        key=line.key,
+        request_count=line.requests,
+        before=render_usd(line.before_pusd),
+        after=render_usd(line.after_pusd),
+        difference=render_usd(line.after_pusd - line.before_pusd),
+    )
+
+
+def _table(table: RepriceTable) -> TableAnswer:
+    return TableAnswer(
+        seen_count=table.seen,
+        changed_count=table.changed,
+        before=render_usd(table.before_pusd),
+        after=render_usd(table.after_pusd),
+        difference=render_usd(table.after_pusd - table.before_pusd),
+        by_model=[_line(line) for line in table.by_model],
+        by_user=[_line(line) for line in table.by_user],
+        by_cause=[_line(line) for line in table.by_cause],
+    )
+
+
+def _render(services: Services, found: Reprice, known: list[Reprice]) -> RepriceAnswer:
+    wanted = found.wanted
+    return RepriceAnswer(
+        reprice_id=found.reprice_id,
+        state=found.state_at(services.now_us()),
+        author=found.author or None,
+        reason=found.reason,
+        created_at=render_us(found.created_at_us),
+        finished_at=render_us(found.finished_at_us),
+        reverts=found.reverts or None,
+        reverted_by=next(
+            (
+                other.reprice_id
+                for other in known
+                if other.reverts == found.reprice_id and other.finished_at_us is not None
+            ),
+            None,
+        ),
+        skipped_count=found.skipped,
+        wanted=WantedAnswer(
+            from_=wanted.from_date,
+            to=wanted.to_date,
+            timezone=wanted.timezone,
+            filters={name: list(values) for name, values in wanted.filters.items()},
+            only_lacking=wanted.only_lacking,
+        ),
+        table=None if found.table is None else _table(found.table),
+    )
+
+
+def _wanted(body: WantedBody, actor: Actor) -> RepriceWanted:
+    return RepriceWanted(
+        from_date=date.fromisoformat(body.from_),
+        to_date=date.fromisoformat(body.to),
+        timezone=body.timezone or actor.timezone,
+        filters=body.filters,
+        only_lacking=body.only_lacking,
+    )
+
+
+@router.get("")
+def get_reprices(request: Request, actor: Reader) -> RepriceList:
+    """The runs that priced requests again, or took that back."""
+    services = services_of(request)
+    known = services.reprices.of(actor)
+    return RepriceList(reprices=[_render(services, one, known) for one in known])
+
+
+@router.get("/{reprice_id}")
+def get_reprice(request: Request, reprice_id: str, actor: Reader) -> RepriceAnswer:
+    """One of them, with what it changed by model, user and cause."""
+    services = services_of(request)
+    found = services.reprices.find(actor, reprice_id)
+    return _render(services, found, services.reprices.of(actor))
+
+
+@router.post("/preview")
+def post_preview(request: Request, body: WantedBody, actor: Reader) -> TableAnswer:
+    """What pricing requests again would change; nothing is changed."""
+    return _table(services_of(request).reprices.preview(actor, _wanted(body, actor)))
+
+
+@router.post("", status_code=202)
+def post_reprice(request: Request, body: RepriceBody, actor: Writer) -> RepriceAnswer:
+    """Price requests again, at the prices of their own time as they are known now.
+
+    It goes on after the answer; `GET /reprices/{repriceId}` says when it is done and what it
+    changed.
+    """
+    services = services_of(request)
+    begun, _ = services.reprices.begin(actor, _wanted(body, actor), body.reason)
+    return _render(services, begun, [])
+
+
+@router.post("/{reprice_id}/revert", status_code=202)
+def post_revert(
+    request: Request, reprice_id: str, body: RevertBody, actor: Writer
+) -> RepriceAnswer:
+    """Give requests the costs that they had before a run, unless they were amended since."""
+    services = services_of(request)
+    begun, _ = services.reprices.revert(actor, reprice_id, body.reason)
+    return _render(services, begun, [])
