@@ -19,6 +19,7 @@ from outlay.services.audit import Audit
 from outlay.services.bundle import Administration, Services
 from outlay.services.directory_watch import DirectoryWatch
 from outlay.services.discovery import DiscoveredThings, Discovery
+from outlay.services.doubles import Doubles
 from outlay.services.erasure import Erasure
 from outlay.services.gateway import Gateway
 from outlay.services.groups import Groups
@@ -169,6 +170,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 api_keys=api_keys,
                 analytics=analytics,
                 attribution=attribution,
+                doubles=Doubles(trail, ledger, clock),
                 gateway=gateway,
                 limits=limits,
                 erasure=Erasure(

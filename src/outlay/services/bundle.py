@@ -13,6 +13,7 @@ from outlay.services.attribution import Attribution
 from outlay.services.audit import Audit
 from outlay.services.directory_watch import DirectoryWatch
 from outlay.services.discovery import DiscoveredThings
+from outlay.services.doubles import Doubles
 from outlay.services.erasure import Erasure, ErasureReport
 from outlay.services.gateway import Gateway
 from outlay.services.groups import Groups
@@ -83,6 +84,7 @@ class Services:
     api_keys: ApiKeys
     analytics: Analytics
     attribution: Attribution
+    doubles: Doubles
     erasure: Erasure
     gateway: Gateway
     limits: SpendLimits

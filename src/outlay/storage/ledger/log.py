@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from outlay.domain.amendment import version_of
 from outlay.domain.dimension import Dimension
+from outlay.domain.double import Candidate
 from outlay.domain.event import Amendment, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.result import ZERO, Totals
 from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
@@ -206,6 +207,22 @@ def read_sums(row: Sequence[Any]) -> Totals:
     counts, halves = row[: len(_COUNTS)], [int(half) for half in row[len(_COUNTS) :]]
     sums = [(high << _LOW_BITS) + low for high, low in zip(halves[::2], halves[1::2], strict=True)]
     return ZERO._replace(**dict(zip((*_COUNTS, *_WIDE), (*counts, *sums), strict=True)))
+
+
+def alike_statement(wanted: LogFilter, contains: str) -> Statement:
+    """Events of two sources or more with the same model and tokens, as `Candidate`s in order.
+
+    The last values to be appended are the fewest tokens and the limit.
+    """
+    where, values = _where(wanted, contains)
+    alike = "model, input_tokens, output_tokens"
+    text = (
+        f"WITH counted AS (SELECT {', '.join(Candidate._fields)} FROM usage_event WHERE {where} "  # noqa: S608 - expressions are constants, values are bound
+        f"AND input_tokens + output_tokens >= ?) SELECT * FROM counted WHERE ({alike}) IN "
+        f"(SELECT {alike} FROM counted GROUP BY {alike} HAVING min(source) <> max(source)) "
+        f"ORDER BY {alike}, event_time_us, seq LIMIT ?"
+    )
+    return text, values
 
 
 def events_statement(positions: Sequence[LogPosition], columns: str) -> Statement:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from outlay.domain.amendment import root_of
 from outlay.domain.answer import APART_US
+from outlay.domain.double import MIN_TOKENS, Candidate
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
 from outlay.domain.result import Totals
@@ -19,6 +20,7 @@ from outlay.storage.ledger.log import (
     LoggedEvent,
     LogOrder,
     LogPosition,
+    alike_statement,
     events_statement,
     logged,
     positions_statement,
@@ -41,6 +43,8 @@ from outlay.storage.tenant import EVERY_TENANT
 READ_EVENTS: Final = 5_000
 """Events read at a time: batches are often of a few events only."""
 
+
+MAX_ALIKE: Final = 5_000
 
 Conflict = tuple[Any, ...]
 """A row of usage_conflict without its id."""
@@ -243,6 +247,29 @@ class LedgerReader(ABC):
         with self.snapshot(organization_id) as reader:
             return [logged(row) for row in self._history(reader, organization_id, event_id)]
 
+    def read_rows(self, organization_id: str, event_id: str) -> list[UsageEvent]:
+        """The same, each row under its own id."""
+        with self.snapshot(organization_id) as reader:
+            return [from_row(row) for row in self._history(reader, organization_id, event_id)]
+
+    def read_alike(
+        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+    ) -> list[Candidate]:
+        """Requests of a window of time that are alike and of different sources, in order.
+
+        Up to MAX_ALIKE. Not checked: they say what to look at.
+        """
+        wanted = LogFilter(
+            organization_id=organization_id,
+            start_us=start_us,
+            end_us=end_us,
+            through_seq=through_seq,
+        )
+        text, values = alike_statement(wanted, self._contains)
+        with self._reading(organization_id) as reader:
+            found = reader.execute(text, [*values, MIN_TOKENS, MAX_ALIKE]).fetchall()
+        return [Candidate(*row) for row in found]
+
     def read_restated(
         self, organization_id: str, start_us: int, end_us: int, amendment_id: str
     ) -> Iterator[list[UsageEvent]]:
@@ -251,9 +278,7 @@ class LedgerReader(ABC):
         with self._reading(organization_id) as reader:
             found = reader.execute(queries.RESTATED_BY, window).fetchall()
         for root in sorted({root_of(event_id) for (event_id,) in found}):
-            with self.snapshot(organization_id) as reader:
-                rows = self._history(reader, organization_id, root)
-            yield [from_row(row) for row in rows]
+            yield self.read_rows(organization_id, root)
 
     def _history(self, reader: Connection, organization_id: str, event_id: str) -> list[EventRow]:
         rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()

@@ -240,9 +240,7 @@ def _offered(offer: Offer) -> Offered:
         mapping=offer.mapping,
         onlyLacking="on",
     )
-    requests = (
-        "1 request" if offer.requests == 1 else f"{format_exact_count(offer.requests)} requests"
-    )
+    noun = "request" if offer.requests == 1 else "requests"
     return Offered(
         f"{format_exact_count(offer.requests)} {noun} of {offer.mapping or offer.provider}, "
         f"{describe_range(offer.from_date, offer.to_date)}, had no price for all of "

@@ -1,0 +1,80 @@
+"""Two requests that are probably one, reported on two ways, without an id that says so."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from outlay.domain.answer import GATEWAY
+
+APART_US: Final = 120_000_000
+"""How far the times of two reports of one request may lie apart."""
+
+MIN_TOKENS: Final = 20
+"""Requests with fewer tokens are alike by chance."""
+
+
+class Candidate(NamedTuple):
+    """What of a request tells whether it may be another one's double."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+    event_time_us: int
+    seq: int
+    event_id: str
+    """Of its row."""
+    source: str
+    provider: str
+    response_id: str
+    cost_pusd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """A pair that is probably one request."""
+
+    kept: Candidate
+    dropped: Candidate
+
+
+def find_doubles(candidates: Iterable[Candidate]) -> Iterator[Double]:
+    """Pairs of requests of two sources with the same model and tokens at about the same time.
+
+    `candidates` are sorted by model, tokens and time. Each request is in one pair at most. Requests
+    whose answers have different ids are different requests.
+    """
+    for _, group in groupby(candidates, key=lambda found: found[:3]):
+        left: list[Candidate] = []
+        for found in group:
+            left = [
+                other for other in left if found.event_time_us - other.event_time_us <= APART_US
+            ]
+            twin = next((other for other in left if _may_be_one(other, found)), None)
+            if twin is None:
+                left.append(found)
+            else:
+                left.remove(twin)
+                kept, dropped = sorted((twin, found), key=_rank)
+                yield Double(kept, dropped)
+
+
+def may_be_double(one: Candidate, other: Candidate) -> bool:
+    """Whether two requests may be merged."""
+    return (
+        one[:3] == other[:3]
+        and abs(one.event_time_us - other.event_time_us) <= APART_US
+        and _may_be_one(one, other)
+    )
+
+
+def _may_be_one(one: Candidate, other: Candidate) -> bool:
+    if one.source == other.source:
+        return False
+    ids = {one.response_id, other.response_id} - {""}
+    return len(ids) < 2
+
+
+def _rank(candidate: Candidate) -> tuple[bool, bool, int]:
+    """The gateway's record first, then one that has its answer's id, then what came first."""
+    return candidate.source != GATEWAY, not candidate.response_id, candidate.seq

@@ -1,0 +1,104 @@
+"""`/doubles`: requests that were probably reported twice."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from pydantic import Field, StringConstraints
+from starlette.requests import Request
+
+from outlay.domain.actor import Actor
+from outlay.domain.amendment import root_of
+from outlay.domain.double import Candidate
+from outlay.domain.money import render_usd
+from outlay.domain.policy import Permission
+from outlay.services.doubles import MAX_MERGED, Pair
+from outlay.web.api.models import Answer, Body, render_us
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.routes import Router
+
+router = Router(prefix="/doubles", tags=["doubles"])
+
+Writer = Annotated[Actor, Depends(Requires(Permission.REQUESTS_AMEND))]
+
+EventId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class CandidateAnswer(Answer):
+    """One of a pair."""
+
+    event_id: str
+    time: str | None
+    source: str
+    provider: str
+    cost: str
+    """USD, as text."""
+
+
+class DoubleAnswer(Answer):
+    """Two requests with the same model and tokens at about the same time, of two sources."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+    kept: CandidateAnswer
+    """The one that would count."""
+    dropped: CandidateAnswer
+
+
+class DoubleList(Answer):
+    """Probable doubles of the last seven days, newest first, up to 200."""
+
+    doubles: list[DoubleAnswer]
+
+
+class PairBody(Body):
+    """Two requests that are to count as one."""
+
+    kept: EventId
+    dropped: EventId
+
+
+class MergeBody(Body):
+    """The pairs to be merged."""
+
+    pairs: Annotated[list[PairBody], Field(min_length=1, max_length=MAX_MERGED)]
+
+
+class MergeAnswer(Answer):
+    """How many pairs count once from now on."""
+
+    merged_count: int
+
+
+def _candidate(found: Candidate) -> CandidateAnswer:
+    return CandidateAnswer(
+        event_id=root_of(found.event_id),
+        time=render_us(found.event_time_us),
+        source=found.source,
+        provider=found.provider,
+        cost=render_usd(found.cost_pusd),
+    )
+
+
+@router.get("")
+def get_doubles(request: Request, actor: Writer) -> DoubleList:
+    """What is probably counted twice: the same request on two ways, without an id that says so."""
+    return DoubleList(
+        doubles=[
+            DoubleAnswer(
+                model=double.kept.model,
+                input_tokens=double.kept.input_tokens,
+                output_tokens=double.kept.output_tokens,
+                kept=_candidate(double.kept),
+                dropped=_candidate(double.dropped),
+            )
+            for double in services_of(request).doubles.of(actor.organization_id)
+        ]
+    )
+
+
+@router.post("/merge")
+def post_merge(request: Request, body: MergeBody, actor: Writer) -> MergeAnswer:
+    """Count each pair once: the second is taken back and stays on record."""
+    pairs = [Pair(pair.kept, pair.dropped) for pair in body.pairs]
+    return MergeAnswer(merged_count=services_of(request).doubles.merge(actor, pairs))

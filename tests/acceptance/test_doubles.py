@@ -1,0 +1,122 @@
+"""What is probably counted twice is listed and merged; what is not alike never is."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.acceptance.conftest import Server, Tenant
+from tests.acceptance.test_api import event_body, record, summary
+from tests.acceptance.test_reprice import call
+from tests.factories import NOW
+
+from outlay.domain.double import Candidate, find_doubles
+from outlay.domain.report import UsageReport
+from outlay.domain.verification import VerifyReport
+from outlay.kit.clock import to_us
+from outlay.wire.native import parse_events
+
+
+@pytest.fixture
+def tenant(server: Server) -> Tenant:
+    return server.tenant()
+
+
+def record_from(
+    server: Server, tenant: Tenant, source: str, *events: dict[str, Any]
+) -> list[UsageReport]:
+    """Events as another way in would report them."""
+    reports = parse_events(json.dumps(list(events)).encode(), source)
+    server.services.recorder.record(tenant.organization.organization_id, reports)
+    server.services.projection.catch_up()
+    return reports
+
+
+def at(seconds: float) -> str:
+    return (NOW - timedelta(minutes=10) + timedelta(seconds=seconds)).isoformat()
+
+
+def test_a_trace_without_an_id_beside_the_record_is_listed_and_merged(
+    server: Server, tenant: Tenant
+) -> None:
+    relayed = event_body(eventTime=at(0), responseId="chatcmpl-0123456789abcdef0123")
+    record_from(server, tenant, "gateway", relayed)
+    traced = event_body(eventTime=at(30))
+    record(server, tenant, [traced])
+    before = summary(server, tenant)
+    assert before["requestCount"] == 2
+
+    (double,) = call(server, tenant, "GET", "/doubles")["doubles"]
+    pair = {"kept": double["kept"]["eventId"], "dropped": double["dropped"]["eventId"]}
+    assert pair == {"kept": relayed["eventId"], "dropped": traced["eventId"]}
+
+    assert call(server, tenant, "POST", "/doubles/merge", {"pairs": [pair]}) == {"mergedCount": 1}
+
+    server.services.projection.catch_up()
+    after = summary(server, tenant)
+    assert (after["requestCount"], after["totalTokens"]) == (1, before["totalTokens"] // 2)
+    assert call(server, tenant, "GET", "/doubles") == {"doubles": []}
+    detail = call(server, tenant, "GET", f"/requests/{traced['eventId']}")
+    assert detail["isCounted"] is False
+    again = call(server, tenant, "POST", "/doubles/merge", {"pairs": [pair]}, 409)
+    assert again["code"] == "not-counted"
+    *_, report = server.services.maintenance.verify()
+    assert isinstance(report, VerifyReport)
+    assert report.is_proven, report
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"eventTime": at(121)},
+        {"model": "openai/gpt-4o-mini"},
+        {"usage": {"inputTokens": 1000, "outputTokens": 101}},
+        {"responseId": "chatcmpl-ffffffffffffffffffff"},
+    ],
+)
+def test_what_is_not_alike_is_neither_listed_nor_merged(
+    server: Server, tenant: Tenant, other: dict[str, Any]
+) -> None:
+    one = event_body(eventTime=at(0), responseId="chatcmpl-0123456789abcdef0000")
+    two = event_body(**{"eventTime": at(1), **other})
+    record_from(server, tenant, "gateway", one)
+    record(server, tenant, [two])
+
+    assert call(server, tenant, "GET", "/doubles") == {"doubles": []}
+    pair = {"kept": one["eventId"], "dropped": two["eventId"]}
+    refusal = call(server, tenant, "POST", "/doubles/merge", {"pairs": [pair]}, 400)
+    assert refusal["code"] == "not-alike"
+    assert summary(server, tenant)["requestCount"] == 2
+
+
+def test_the_two_of_a_pair_are_never_taken_back_for_each_other(
+    server: Server, tenant: Tenant
+) -> None:
+    one, two = event_body(eventTime=at(0)), event_body(eventTime=at(1))
+    record_from(server, tenant, "gateway", one)
+    record(server, tenant, [two])
+    forth = {"kept": one["eventId"], "dropped": two["eventId"]}
+    back = {"kept": two["eventId"], "dropped": one["eventId"]}
+
+    call(server, tenant, "POST", "/doubles/merge", {"pairs": [forth, back]}, 400)
+
+    assert summary(server, tenant)["requestCount"] == 2
+
+
+def test_requests_are_paired_one_to_one() -> None:
+    def candidate(seq: int, seconds: int, source: str) -> Candidate:
+        at_us = to_us(NOW) + seconds * 1_000_000
+        return Candidate("m", 100, 10, at_us, seq, f"e{seq}", source, "openai", "", 7)
+
+    found = [
+        candidate(1, 0, "otel"),
+        candidate(2, 1, "gateway"),
+        candidate(3, 2, "gateway"),
+        candidate(4, 3, "otel"),
+        candidate(5, 4, "otel"),
+        candidate(6, 200, "gateway"),
+    ]
+
+    pairs = [(double.kept.seq, double.dropped.seq) for double in find_doubles(found)]
+
+    assert pairs == [(2, 1), (3, 4)]
