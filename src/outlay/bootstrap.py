@@ -158,7 +158,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             clock,
             end_user_days=settings.end_user_days,
         )
-        reprices = Reprices(directory, trail, ledger, prices, clock)
+        reprices = Reprices(directory, trail, ledger, prices, clock, analytics.labels)
         try:
             yield Services(
                 settings=settings,

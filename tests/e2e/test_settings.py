@@ -1,5 +1,6 @@
 """Settings, the audit trail and my usage: every form by hand, every screen, hostile names."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import orjson
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.acceptance.conftest import Server, server
+from tests.acceptance.test_api import event_body
 from tests.acceptance.world import PASSWORD, World, make_world
 from tests.e2e.conftest import Demo
 from tests.e2e.pages import SIZES, check_access, fill_in, take_secret
@@ -155,6 +157,52 @@ def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world:
     page.get_by_role("row", name="Chargeback").get_by_role("button", name="Revoke").click()
     page.locator("#confirm-button").click()
     expect(page.get_by_role("row", name="Chargeback")).to_have_count(0)
+
+
+def test_requests_are_priced_again_and_that_is_taken_back(visit: Page, world: World) -> None:
+    page, url, services = visit, world.server.url, world.server.services
+    events = [event_body(model="acme/rocket-1") for _ in range(3)]
+    organization_id = world.organization.organization_id
+    services.recorder.record(organization_id, parse_events(orjson.dumps(events), "native"))
+    services.administration.prices.create(
+        world.operator, {"model": "acme/rocket-1", "input": "2", "output": "10"}
+    )
+    services.watch.check()
+    services.projection.catch_up()
+
+    page.goto(f"{url}/settings/repricing")
+    offer = page.locator(".notice", has_text="3 requests of acme/rocket-1")
+    offer.get_by_role("link", name="See what it changes").click()
+    expect(page.get_by_text("would cost $0.0090 instead of $0.00").first).to_be_visible()
+    expect(page.get_by_role("row", name="Had no price")).to_contain_text("+$0.0090")
+    fill_in(page, "Price them again", Reason="The price was missing")
+    run = page.get_by_role("row", name="The price was missing")
+    expect(run).to_be_visible()
+    wait_for_runs(world)
+    page.goto(f"{url}/settings/repricing")
+    expect(run).to_contain_text("Finished")
+    expect(run).to_contain_text("3 requests, +$0.0090")
+    expect(page.get_by_text("3 requests of acme/rocket-1")).to_have_count(0)
+
+    page.goto(f"{url}/monitoring/requests?id={events[0]['eventId']}")
+    expect(page.get_by_text("Priced again: $0.0030 instead of")).to_be_visible()
+
+    page.goto(f"{url}/settings/repricing")
+    fill_in(page, "Take back", Reason="A mistake")
+    wait_for_runs(world)
+    page.goto(f"{url}/settings/repricing")
+    expect(run).to_contain_text("Taken back")
+
+
+def wait_for_runs(world: World) -> None:
+    """Until nothing is being priced again, and the cube has it."""
+    services = world.server.services
+    for _ in range(100):
+        runs = services.reprices.of(world.operator)
+        if runs and all(run.finished_at_us is not None for run in runs):
+            break
+        time.sleep(0.05)
+    services.projection.catch_up()
 
 
 def test_single_sign_on_the_organization_and_the_account(visit: Page, world: World) -> None:

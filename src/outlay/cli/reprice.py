@@ -112,7 +112,7 @@ def _table(title: str, lines: Sequence[RepriceLine]) -> Table:
         table.add_column(name, justify="right")
     for line in lines[:SHOWN]:
         table.add_row(
-            line.key or "none",
+            line.label,
             f"{line.requests:,}",
             render_usd(line.before_pusd),
             render_usd(line.after_pusd),

@@ -1,7 +1,7 @@
 """Requests priced again: which, what it changed, and by how much."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -72,6 +72,8 @@ class RepriceLine:
 
     key: str
     """Empty for those that have nothing there."""
+    label: str = ""
+    """What it is called; not put on record, where names of people must not be."""
     requests: int
     before_pusd: int
     after_pusd: int
@@ -120,6 +122,22 @@ class Reprice:
             return RunState.FINISHED
         is_silent = now_us - max(self.alive_at_us, self.created_at_us) > SILENT_US
         return RunState.INTERRUPTED if is_silent else RunState.RUNNING
+
+
+def labelled(table: RepriceTable, users: Mapping[str, str]) -> RepriceTable:
+    """A table with what its lines are called."""
+
+    def named(lines: Sequence[RepriceLine], labels: Mapping[str, str]) -> list[RepriceLine]:
+        return [
+            replace(line, label=labels.get(line.key, line.key) or "Unattributed") for line in lines
+        ]
+
+    return replace(
+        table,
+        by_model=named(table.by_model, {}),
+        by_user=named(table.by_user, users),
+        by_cause=named(table.by_cause, {}),
+    )
 
 
 class RepriceTally:

@@ -7,12 +7,12 @@ anew, in the time that it was made in: cells of the cube, limits and logs follow
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from outlay.domain.actor import Actor
-from outlay.domain.amendment import restated, standing, version_id
+from outlay.domain.amendment import restated, standing
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Invalid
@@ -25,6 +25,7 @@ from outlay.domain.repricing import (
     RepriceTally,
     RepriceWanted,
     RunState,
+    labelled,
 )
 from outlay.kit.batches import batched
 from outlay.kit.clock import Clock, to_us
@@ -52,7 +53,7 @@ STOP_SECONDS: Final = 30.0
 SIGN_SECONDS: Final = 5.0
 """How often a run puts on record that it goes on."""
 
-_PAGE: Final = 1_000
+_PAGE: Final = 2_500
 _DAY_US: Final = BUCKETS_PER_DAY * BUCKET_US
 _OLDEST_FIRST: Final = LogOrder(is_descending=False)
 _LACKING: Final = (CostSource.UNPRICED.value, CostSource.PARTIAL.value)
@@ -76,8 +77,16 @@ class Reprices:
     """Prices requests of an actor's organization again. Thread-safe."""
 
     def __init__(
-        self, directory: Directory, trail: Trail, ledger: Ledger, prices: PriceBooks, clock: Clock
+        self,
+        directory: Directory,
+        trail: Trail,
+        ledger: Ledger,
+        prices: PriceBooks,
+        clock: Clock,
+        labels: Callable[[str, Dimension], Mapping[str, str]],
     ) -> None:
+        """`labels` says what the values of a dimension are called in an organization."""
+        self._labels = labels
         self._directory = directory
         self._trail = trail
         self._ledger = ledger
@@ -163,8 +172,18 @@ class Reprices:
 
         return self._begin(actor, known.wanted, reason, reprice_id, Action.REPRICE_REVERT, changes)
 
+    def labelled(self, organization_id: str, table: RepriceTable) -> RepriceTable:
+        """A table with what its lines are called now."""
+        return labelled(table, self._labels(organization_id, Dimension.USER))
+
     def carry_out(self, operator: Actor, order: RepriceOrder) -> Reprice:
         """Do what an order says, to its end; a preview comes as a run without an id."""
+        done = self._carry_out(operator, order)
+        if done.table is None:
+            return done
+        return replace(done, table=self.labelled(operator.organization_id, done.table))
+
+    def _carry_out(self, operator: Actor, order: RepriceOrder) -> Reprice:
         if order.reverts:
             _, run = self.revert(operator, order.reverts, order.reason)
             return run.result()
@@ -296,9 +315,7 @@ class Reprices:
             while positions := self._ledger.read_positions(part, _OLDEST_FIRST, after, _PAGE):
                 after = positions[-1]
                 for entry in self._ledger.read_logged(organization_id, positions):
-                    yield replace(
-                        entry.event, event_id=version_id(entry.event.event_id, entry.version)
-                    )
+                    yield entry.row_event
 
     def _reverting(
         self, organization_id: str, known: Reprice, tally: RepriceTally

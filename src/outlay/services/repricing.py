@@ -1,6 +1,7 @@
 """Pricing what is on record again."""
 
 from dataclasses import replace
+from typing import Final
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageEvent, UsageSource
@@ -60,23 +61,29 @@ def repriced(book: PriceBook, event: UsageEvent) -> UsageEvent:
     than an event may carry.
     """
     try:
-        after = replace(event, **price_fields(reprice_event(book, event)))
+        fields = price_fields(reprice_event(book, event))
     except Invalid:
         return event
-    return event if _what_counts(after) == _what_counts(event) else after
-
-
-def _what_counts(event: UsageEvent) -> tuple[object, ...]:
-    """What of a price is counted or said: not by which of two lists with one price."""
-    return (
-        event.cost_pusd,
-        event.input_cost_pusd,
-        event.cache_read_cost_pusd,
-        event.cache_write_cost_pusd,
-        event.output_cost_pusd,
-        event.meter_costs,
-        event.unpriced_parts,
-        event.cost_source in {CostSource.COMPUTED, CostSource.OVERRIDE} or event.cost_source,
+    is_same = all(fields[name] == getattr(event, name) for name in _COUNTED)
+    if is_same and _kind(fields["cost_source"]) == _kind(event.cost_source):
         # Beside a reported cost the computed one is a measure of its own.
-        None if event.reported_cost_pusd is None else event.computed_cost_pusd,
-    )
+        computed = event.computed_cost_pusd
+        if event.reported_cost_pusd is None or fields["computed_cost_pusd"] == computed:
+            return event
+    return replace(event, **fields)
+
+
+_COUNTED: Final = (
+    "cost_pusd",
+    "input_cost_pusd",
+    "cache_read_cost_pusd",
+    "cache_write_cost_pusd",
+    "output_cost_pusd",
+    "meter_costs",
+    "unpriced_parts",
+)
+"""What of a price is counted or said: not which of two lists with one price it is of."""
+
+
+def _kind(source: CostSource) -> CostSource:
+    return CostSource.COMPUTED if source is CostSource.OVERRIDE else source

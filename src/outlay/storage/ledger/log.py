@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from outlay.domain.amendment import version_of
+from outlay.domain.amendment import version_id, version_of
 from outlay.domain.dimension import Dimension
 from outlay.domain.double import Candidate
 from outlay.domain.event import Amendment, CostSource, Status, UsageEvent, UsageSource
@@ -49,6 +49,13 @@ class LoggedEvent(NamedTuple):
     recorded_at_us: int
     version: int = 1
     """2 and more once it has been amended."""
+
+    @property
+    def row_event(self) -> UsageEvent:
+        """The event under the id of its row."""
+        if self.version == 1:
+            return self.event
+        return replace(self.event, event_id=version_id(self.event.event_id, self.version))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class LineAnswer(Answer):
     """Changed requests that have something in common; amounts in USD, as text."""
 
     key: str
+    label: str
     request_count: int
     before: str
     after: str
@@ -117,6 +118,7 @@ class RepriceList(Answer):
 def _line(line: RepriceLine) -> LineAnswer:
     return LineAnswer(
         key=line.key,
+        label=line.label,
         request_count=line.requests,
         before=render_usd(line.before_pusd),
         after=render_usd(line.after_pusd),
@@ -124,7 +126,8 @@ def _line(line: RepriceLine) -> LineAnswer:
     )
 
 
-def _table(table: RepriceTable) -> TableAnswer:
+def _table(services: Services, actor: Actor, found: RepriceTable) -> TableAnswer:
+    table = services.reprices.labelled(actor.organization_id, found)
     return TableAnswer(
         seen_count=table.seen,
         changed_count=table.changed,
@@ -137,7 +140,9 @@ def _table(table: RepriceTable) -> TableAnswer:
     )
 
 
-def _render(services: Services, found: Reprice, known: list[Reprice]) -> RepriceAnswer:
+def _render(
+    services: Services, actor: Actor, found: Reprice, known: list[Reprice]
+) -> RepriceAnswer:
     wanted = found.wanted
     return RepriceAnswer(
         reprice_id=found.reprice_id,
@@ -163,7 +168,7 @@ def _render(services: Services, found: Reprice, known: list[Reprice]) -> Reprice
             filters={name: list(values) for name, values in wanted.filters.items()},
             only_lacking=wanted.only_lacking,
         ),
-        table=None if found.table is None else _table(found.table),
+        table=None if found.table is None else _table(services, actor, found.table),
     )
 
 
@@ -182,7 +187,7 @@ def get_reprices(request: Request, actor: Reader) -> RepriceList:
     """The runs that priced requests again, or took that back."""
     services = services_of(request)
     known = services.reprices.of(actor)
-    return RepriceList(reprices=[_render(services, one, known) for one in known])
+    return RepriceList(reprices=[_render(services, actor, one, known) for one in known])
 
 
 @router.get("/{reprice_id}")
@@ -190,13 +195,14 @@ def get_reprice(request: Request, reprice_id: str, actor: Reader) -> RepriceAnsw
     """One of them, with what it changed by model, user and cause."""
     services = services_of(request)
     found = services.reprices.find(actor, reprice_id)
-    return _render(services, found, services.reprices.of(actor))
+    return _render(services, actor, found, services.reprices.of(actor))
 
 
 @router.post("/preview")
 def post_preview(request: Request, body: WantedBody, actor: Reader) -> TableAnswer:
     """What pricing requests again would change; nothing is changed."""
-    return _table(services_of(request).reprices.preview(actor, _wanted(body, actor)))
+    services = services_of(request)
+    return _table(services, actor, services.reprices.preview(actor, _wanted(body, actor)))
 
 
 @router.post("", status_code=202)
@@ -208,7 +214,7 @@ def post_reprice(request: Request, body: RepriceBody, actor: Writer) -> RepriceA
     """
     services = services_of(request)
     begun, _ = services.reprices.begin(actor, _wanted(body, actor), body.reason)
-    return _render(services, begun, [])
+    return _render(services, actor, begun, [])
 
 
 @router.post("/{reprice_id}/revert", status_code=202)
@@ -218,4 +224,4 @@ def post_revert(
     """Give requests the costs that they had before a run, unless they were amended since."""
     services = services_of(request)
     begun, _ = services.reprices.revert(actor, reprice_id, body.reason)
-    return _render(services, begun, [])
+    return _render(services, actor, begun, [])

@@ -147,14 +147,14 @@ def _wanted(params: QueryParams, actor: Actor) -> RepriceWanted:
 def _preview(
     services: Services, actor: Actor, wanted: RepriceWanted, table: RepriceTable
 ) -> Preview:
-    users = services.analytics.labels(actor.organization_id, Dimension.USER)
+    shown = services.reprices.labelled(actor.organization_id, table)
     return Preview(
         sentence=_sentence(table),
         is_empty=not table.changed,
         groups=[
-            _group("Why", table.by_cause, {}),
-            _group("Model", table.by_model, {}),
-            _group("User", table.by_user, users),
+            _group("Why", shown.by_cause),
+            _group("Model", shown.by_model),
+            _group("User", shown.by_user),
         ],
         fields={
             "from": wanted.from_date.isoformat(),
@@ -179,12 +179,10 @@ def _sentence(table: RepriceTable) -> str:
     )
 
 
-def _group(title: str, lines: Sequence[RepriceLine], labels: Mapping[str, str]) -> Group:
+def _group(title: str, lines: Sequence[RepriceLine]) -> Group:
     rows = [
         Row(
-            label=labels.get(line.key, line.key)[:1].upper() + labels.get(line.key, line.key)[1:]
-            if title == "Why"
-            else labels.get(line.key, line.key) or "Unattributed",
+            label=line.label[:1].upper() + line.label[1:] if title == "Why" else line.label,
             requests=format_exact_count(line.requests),
             before=format_money(line.before_pusd),
             after=format_money(line.after_pusd),
