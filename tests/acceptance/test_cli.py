@@ -202,6 +202,41 @@ def test_commands_work_through_the_server_that_has_the_directory(data: Path, tra
     assert not (data / "server.json").exists()
 
 
+def test_what_is_on_record_is_priced_again_offline_and_through_the_server(
+    data: Path, trace: Path
+) -> None:
+    run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+    added = run("price", "add", "gpt-4o", "--input", "1", "--output", "2", "--data", data)
+    assert added.returncode == 0, added.stderr
+    days = ("--from", "2026-11-01", "--to", "2026-11-01", "--data", data)
+
+    preview = run("reprice", *days)
+    assert preview.returncode == 0, preview.stderr
+    assert "1,500 of 1,500 requests would cost something else" in preview.stdout
+    assert "another price applies" in preview.stdout
+    assert ledger_total(data) == EXPECTED
+    for wrong, message in (
+        ((*days, "--apply"), "--reason is needed"),
+        (("--to", "2026-11-01", "--data", data), "--from must be a day"),
+        ((*days, "--filter", "gpt-4o"), "'gpt-4o' is no filter"),
+        (("--revert", "rpr_none", "--reason", "x", "--data", data), "There is no such run."),
+    ):
+        refused = run("reprice", *wrong)
+        assert refused.returncode == 2, refused
+        assert message in refused.stderr
+
+    applied = run("reprice", *days, "--apply", "--reason", "agreed")
+    assert "1,500 requests amended" in applied.stdout
+    cost = sum(row[1] * 1_000_000 + row[2] * 2_000_000 for row in ROWS)
+    assert ledger_total(data) == (*EXPECTED[:2], cost)
+    run_id = re.search(r"rpr_\w+", applied.stdout)
+    assert run_id
+    with serving(data):
+        back = run("reprice", "--revert", run_id[0], "--reason", "not yet", "--data", data)
+    assert "1,500 requests amended" in back.stdout, back
+    assert ledger_total(data) == EXPECTED
+
+
 def test_an_acknowledged_event_shows_without_being_asked_for(data: Path) -> None:
     created = run("owner", "me@example.test", "--data", data, env_password="a long password!")
     headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
