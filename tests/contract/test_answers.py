@@ -126,7 +126,7 @@ def test_two_relayed_requests_are_two_whatever_the_upstream_calls_its_answers(
     [
         {"provider": "azure"},
         {"organization_id": "org_other"},
-        {"event_time_us": to_us(NOW) - 49 * 3_600_000_000},
+        {"event_time_us": to_us(NOW) - 36 * 86_400_000_000},
         {"response_id": ""},
     ],
 )
@@ -140,17 +140,19 @@ def test_other_answers_are_others(ledger: Ledger, difference: dict[str, str]) ->
 
 def test_a_short_id_is_the_same_answer_only_if_all_else_is(ledger: Ledger) -> None:
     """Local servers draw their ids out of a thousand."""
-    first = report("chatcmpl-417", "otel", input_tokens=100, output_tokens=9)
+    first = report("chatcmpl-417", "otel", provider="ollama", input_tokens=100, output_tokens=9)
     events = [
         first,
         replace(first, event_id="a", source="litellm"),
         replace(first, event_id="b", source="litellm", output_tokens=10),
         replace(first, event_id="c", source="litellm", model="llama3"),
         replace(first, event_id="d", event_time_us=first.event_time_us - 3_600_000_001),
+        replace(first, event_id="e", provider="openai", source="litellm"),
+        replace(first, event_id="f", provider="openai", event_time_us=first.event_time_us - 10**11),
     ]
 
     assert [*map(str, ledger.append(events))] == [
-        "accepted", "duplicate", "accepted", "accepted", "accepted",
+        "accepted", "duplicate", "accepted", "accepted", "accepted", "accepted", "duplicate",
     ]  # fmt: skip
 
 

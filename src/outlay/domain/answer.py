@@ -12,14 +12,35 @@ GATEWAY: Final = "gateway"
 """The source of what was relayed here. Two of them are two requests, whatever ids say: some
 upstreams give all their answers the same one."""
 
-APART_US: Final = 48 * 3_600_000_000
+APART_US: Final = 35 * 24 * 3_600_000_000
 """How far the times of two reports of an answer may lie apart: senders say when the request began,
-when the answer came, or on which day that was."""
+when the answer came, or in which month that was."""
 
 STRONG_LENGTH: Final = 20
 """Shorter ids are not taken for unique: local servers count up to a thousand."""
 
-_WEAK_APART_US: Final = 3_600_000_000
+HOSTED: Final = frozenset(
+    {
+        "anthropic",
+        "aws",
+        "azure",
+        "cohere",
+        "deepseek",
+        "fireworks",
+        "google",
+        "groq",
+        "mistral",
+        "moonshotai",
+        "openai",
+        "openrouter",
+        "perplexity",
+        "together",
+        "x-ai",
+    }
+)
+"""Providers that are services: a short id under their name is at least rare."""
+
+_HOUR_US: Final = 3_600_000_000
 
 
 def is_same_answer(one: UsageEvent, other: UsageEvent) -> bool:
@@ -31,12 +52,12 @@ def is_same_answer(one: UsageEvent, other: UsageEvent) -> bool:
     apart_us = abs(one.event_time_us - other.event_time_us)
     if len(one.response_id) >= STRONG_LENGTH:
         return apart_us <= APART_US
-    unknown = UsageSource.UNKNOWN in {one.usage_source, other.usage_source}
-    return (
-        apart_us <= _WEAK_APART_US
-        and one.model == other.model
-        and (unknown or _tokens_of(one) == _tokens_of(other))
-    )
+    if one.model != other.model:
+        return False
+    if UsageSource.UNKNOWN in {one.usage_source, other.usage_source}:
+        return apart_us <= _HOUR_US
+    most_us = 48 * _HOUR_US if one.provider in HOSTED else _HOUR_US
+    return apart_us <= most_us and _tokens_of(one) == _tokens_of(other)
 
 
 def outranks(new: UsageEvent, counted: UsageEvent) -> bool:
