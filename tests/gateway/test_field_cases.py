@@ -92,6 +92,7 @@ def field_gate(
             )
         services.watch.check()
         yield gate
+        gate.http.close()
 
 
 def send(gate: Gate, case: Case) -> httpx.Response | None:
