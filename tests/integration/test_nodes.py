@@ -12,12 +12,15 @@ from tests.factories import make_event
 from tests.postgres import Cluster
 
 from outlay.bootstrap import open_installation
+from outlay.domain.amendment import standing
 from outlay.domain.errors import Unauthenticated
+from outlay.domain.event import UsageEvent
 from outlay.domain.organization import ApiKey, operator_of
 from outlay.domain.result import Reconciliation
 from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import Services
 from outlay.settings import Settings
+from outlay.storage.ledger.rows import from_row
 from outlay.storage.postgres import PostgresDatabase
 from outlay.storage.postgres_nodes import PostgresNodes
 
@@ -107,3 +110,26 @@ def test_one_node_leads_and_another_takes_over_when_it_ends(cluster: Cluster) ->
     assert [second.lead(), first.lead()] == [True, False]
     second.close()
     database.close()
+
+
+def test_one_answer_counts_once_whichever_nodes_its_reports_come_to(nodes: list[Services]) -> None:
+    sources = ("otel", "litellm", "gateway")
+    reports = [
+        [
+            make_event(response_id=f"msg_{number:028d}", source=source, input_tokens=number)
+            for number in range(60)
+        ]
+        for source in sources
+    ]
+
+    def send(node: Services, events: list[UsageEvent]) -> None:
+        for start in range(0, len(events), 7):
+            node.ledger.append(events[start : start + 7])
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(send, nodes, reports))
+
+    rows = [from_row(row) for batch in nodes[0].ledger.read_batches(0) for row in batch.rows]
+    counted = standing(rows)
+    assert {event.event_id for event in counted} == {event.event_id for event in reports[2]}
+    assert nodes[1].ledger.count_requests(10_000) == 60
