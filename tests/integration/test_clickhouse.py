@@ -33,7 +33,7 @@ from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeMismatch
 from outlay.storage.directory.sqlite import SqliteDirectory
-from outlay.storage.ledger.rows import EventRow, facts_digest, to_row
+from outlay.storage.ledger.rows import EventRow, to_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.nodes import OneNode
 
@@ -234,7 +234,7 @@ def test_a_load_of_many_blocks_counts_once_too(home: ClickHouseHome, ledger: Sql
 
 def row_of(cost: int) -> EventRow:
     event = make_event(cost_pusd=cost)
-    return to_row(event, 1, 0, facts_digest(event))
+    return to_row(event, 1, 0)
 
 
 def test_a_rebuilt_cube_takes_over_for_every_node(

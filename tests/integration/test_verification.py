@@ -40,7 +40,7 @@ from outlay.services.progress import Progress
 from outlay.services.scan_process import scan_in_processes
 from outlay.settings import Settings
 from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE
-from outlay.storage.ledger.rows import facts_digest, to_row
+from outlay.storage.ledger.rows import to_row
 
 SALT = "0123"
 
@@ -60,7 +60,7 @@ def in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sums_of_the_ledger_are_those_of_its_events() -> None:
     events = random_events(800)
     sums = LedgerSums(SALT)
-    sums.add(to_row(event, seq, 0, facts_digest(event)) for seq, event in enumerate(events, 1))
+    sums.add(to_row(event, seq, 0) for seq, event in enumerate(events, 1))
 
     plain: dict[Day, Totals] = {}
     weighted: dict[Day, list[int]] = {}
@@ -86,7 +86,7 @@ def test_sums_of_the_ledger_are_those_of_its_events() -> None:
 def test_a_negative_number_is_summed_as_what_it_is() -> None:
     event = make_event(cost_pusd=-5, input_tokens=7)
     sums = LedgerSums(SALT)
-    sums.add([to_row(event, 1, 0, b"")] * 3)
+    sums.add([to_row(event, 1, 0)] * 3)
 
     (found,) = sums.days.values()
     assert totals_of(found.plain) == Totals(

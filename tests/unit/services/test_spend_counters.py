@@ -39,7 +39,7 @@ class Commits:
         """Commit one event."""
         values = {"api_key_id": "key_1", "project_id": "prj_1", "member_id": "mem_1"}
         event = make_event(**{**values, "cost_pusd": cost, **changes})
-        self.tell([to_row(event, seq, 1, b"")])
+        self.tell([to_row(event, seq, 1)])
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ BUCKET_AT = DIMENSIONS.index("bucket")
 
 
 def rows_of(*events: UsageEvent) -> list[EventRow]:
-    return [to_row(event, seq, 0, b"") for seq, event in enumerate(events, 1)]
+    return [to_row(event, seq, 0) for seq, event in enumerate(events, 1)]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from outlay.domain.answer import APART_US, is_same_answer, outranks
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.reading import Connection
+from outlay.storage.ledger.reading import Connection, Lookup
 from outlay.storage.ledger.rows import EventRow, from_row
 
 BY_ANSWER: Final = "same-answer"
@@ -60,21 +60,20 @@ class _Known:
 
 
 def settle_answers(
-    connection: Connection, events: Sequence[UsageEvent], ids: str, check: Check
+    connection: Connection, events: Sequence[UsageEvent], lookup: Lookup, check: Check
 ) -> Submitted:
     """Which of some new events count, in the transaction under way that will store them.
 
-    `ids` is the table that knows the ids of events; `check` is called with the rows on record that
-    are taken back.
+    `check` is called with the rows on record that are taken back.
     """
     reported = [event for event in events if event.response_id and not event.amendment]
     if not reported:
         return Submitted(events)
-    known = _on_record(connection, reported)
+    known = _on_record(connection, reported, lookup)
     answers = {_answer_of(event) for event in reported}
     if not known.rows and len(answers) == len(reported):
         return Submitted(events)
-    taken = {*known.rows, *_taken(connection, reported, ids)}
+    taken = {*known.rows, *_taken(connection, reported, lookup)}
     stored: list[UsageEvent] = []
     own: list[int] = []
     witnesses: list[int] = []
@@ -107,13 +106,13 @@ def _answer_of(event: UsageEvent) -> _Answer:
     return event.organization_id, event.response_id
 
 
-def _on_record(connection: Connection, events: Sequence[UsageEvent]) -> _Known:
+def _on_record(connection: Connection, events: Sequence[UsageEvent], lookup: Lookup) -> _Known:
     """The rows that report the answers of some events, and which of them count."""
     known = _Known()
     for organization_id, ids, times in _by_organization(events):
         window = (min(times) - APART_US, max(times) + APART_US)
         for part in _padded(ids):
-            statement = queries.events_of_answers(len(part))
+            statement = queries.events_of_answers(lookup.time, len(part))
             for row in connection.execute(statement, (organization_id, *window, *part)):
                 event = from_row(row)
                 known.rows[organization_id, event.event_id] = row
@@ -124,7 +123,7 @@ def _on_record(connection: Connection, events: Sequence[UsageEvent]) -> _Known:
 
 
 def _taken(
-    connection: Connection, events: Sequence[UsageEvent], ids: str
+    connection: Connection, events: Sequence[UsageEvent], lookup: Lookup
 ) -> Iterator[tuple[str, str]]:
     """Those of the ids of some events that are on record, with other answers or none."""
     by_organization = groupby(
@@ -132,7 +131,7 @@ def _taken(
     )
     for organization_id, keys in by_organization:
         for part in _padded(sorted({event_id for _, event_id in keys})):
-            statement = queries.taken_ids(ids, len(part))
+            statement = queries.taken_ids(lookup.ids, len(part))
             for (event_id,) in connection.execute(statement, (organization_id, *part)):
                 yield organization_id, event_id
 

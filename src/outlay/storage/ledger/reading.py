@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from outlay.domain.amendment import root_of
 from outlay.domain.answer import APART_US
@@ -85,6 +85,15 @@ class Connection(Protocol):
         ...
 
 
+class Lookup(NamedTuple):
+    """How an engine finds events by their ids and those of their answers."""
+
+    ids: str
+    """The table that knows which event ids are taken."""
+    time: str
+    """The time of an event, in a condition that narrows what ids have found."""
+
+
 class LedgerReader(ABC):
     """What has been committed. Thread-safe.
 
@@ -99,6 +108,7 @@ class LedgerReader(ABC):
     _contains: str = "instr"
     """The function that tells where a text is in another, 0 for nowhere."""
     _find_event: str = queries.EVENT
+    _lookup: Lookup
     _organizations: str = queries.ORGANIZATIONS
 
     @abstractmethod
@@ -299,7 +309,8 @@ class LedgerReader(ABC):
         window = (event.event_time_us - APART_US, event.event_time_us + APART_US)
         with self.snapshot(event.organization_id) as reader:
             rows = reader.execute(
-                queries.events_of_answers(1), (event.organization_id, *window, event.response_id)
+                queries.events_of_answers(self._lookup.time, 1),
+                (event.organization_id, *window, event.response_id),
             ).fetchall()
             self._check(reader, rows)
         return [from_row(row) for row in rows]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing_extensions import override
 
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.reading import Connection, LedgerReader
+from outlay.storage.ledger.reading import Connection, LedgerReader, Lookup
 from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all
 from outlay.storage.tenant import EVERY_TENANT
 
@@ -15,6 +15,7 @@ class PostgresReading(LedgerReader):
     """What has been committed to one database. Thread-safe."""
 
     _contains = "strpos"
+    _lookup = Lookup("usage_event_key", "event_time_us")
     _find_event = queries.EVENT + (  # noqa: S608 - constants
         " AND event_time_us = (SELECT key.event_time_us FROM usage_event_key AS key "
         "WHERE key.organization_id = usage_event.organization_id "

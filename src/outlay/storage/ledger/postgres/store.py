@@ -52,7 +52,6 @@ from outlay.storage.ledger.rows import (
     EventRow,
     Intent,
     batch_checksum,
-    facts_digest,
     to_row,
 )
 from outlay.storage.ledger.schema import BeforeUpgrade, Schema, announce
@@ -353,8 +352,8 @@ class PostgresLedger(PostgresReading, Ledger):
         end = writer.execute(END).fetchone() or (0, 0, 0, GENESIS)
         version, last_batch_id, last_seq, chain = end
         self._check_version(version)
-        submitted = settle_answers(writer, events, "usage_event_key", check)
-        drafts = [to_row(event, 0, now_us, facts_digest(event)) for event in submitted.events]
+        submitted = settle_answers(writer, events, self._lookup, check)
+        drafts = [to_row(event, 0, now_us) for event in submitted.events]
         outcomes = [Outcome.ACCEPTED] * len(drafts)
         fresh = take_keys(writer, submitted.events, drafts, outcomes)
         sequence = count(last_seq + 1)

@@ -12,7 +12,7 @@ from typing_extensions import override
 from outlay.domain.errors import Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.health import StorageHealth
-from outlay.storage.ledger.reading import Connection, LedgerReader
+from outlay.storage.ledger.reading import Connection, LedgerReader, Lookup
 from outlay.storage.sqlite import connect, telling
 from outlay.storage.tenant import EVERY_TENANT
 
@@ -30,6 +30,9 @@ WAIT_SECONDS: Final = 30.0
 
 class SqliteReading(LedgerReader):
     """What has been committed to one file. Thread-safe."""
+
+    # The sign keeps the index by time from being preferred: ids are what there are few of.
+    _lookup = Lookup("usage_event", "+event_time_us")
 
     def __init__(self, path: Path, health: StorageHealth | None = None) -> None:
         """Read the ledger at `path`; `open_readers` comes before the first question.

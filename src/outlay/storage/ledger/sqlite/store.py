@@ -26,7 +26,6 @@ from outlay.storage.ledger.rows import (
     EventRow,
     Intent,
     batch_checksum,
-    facts_digest,
     facts_json,
     to_row,
 )
@@ -136,10 +135,9 @@ class SqliteLedger(SqliteReading, Ledger):
         writer = self._writer
         try:
             self._begin(intents, settled)
-            submitted = settle_answers(writer, events, "usage_event", self._check_own)
+            submitted = settle_answers(writer, events, self._lookup, self._check_own)
             rows = [
-                to_row(event, seq, now_us, facts_digest(event))
-                for seq, event in enumerate(submitted.events, first_seq)
+                to_row(event, seq, now_us) for seq, event in enumerate(submitted.events, first_seq)
             ]
             outcomes = [Outcome.ACCEPTED] * len(rows)
             if rows:
