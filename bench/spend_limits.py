@@ -69,7 +69,7 @@ def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
             member_id=api_key.member_id,
             cost_pusd=1,
         )
-        rows = [to_row(event, 1_000_000, 1, b"")]
+        rows = [to_row(event, 1_000_000, 1)]
 
         async def pass_through() -> None:
             for _ in range(CALLS):

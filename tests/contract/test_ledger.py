@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -62,6 +63,8 @@ def test_the_same_id_with_another_fact_is_a_conflict_on_record(ledger: Ledger, f
     event = make_event(duration_us=5, time_to_first_token_us=5, reported_cost_pusd=5)
     value = getattr(event, field)
     changed: Any = value + 1 if isinstance(value, int) else f"{value}x"
+    if isinstance(value, StrEnum):
+        changed = next(member for member in type(value) if member is not value)
     other = replace(event, **{field: changed})
     ledger.append([event])
 
