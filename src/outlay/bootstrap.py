@@ -31,6 +31,7 @@ from outlay.services.maintenance import Maintenance
 from outlay.services.members import Members
 from outlay.services.organizations import Organizations
 from outlay.services.own_address import OwnAddress
+from outlay.services.passed_over import PassedOver
 from outlay.services.passwords import Passwords
 from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import LOAD_EVENTS, Projection, fill
@@ -98,6 +99,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
         recorder = Recorder(ledger, prices, attribution, discovery, clock)
+        passed_over = PassedOver(clock)
         recovery = Recovery(ledger, recorder, rescue)
         recovery.settle_own()
         access = Access(directory, clock)
@@ -177,6 +179,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                     directory, trail, ledger, maintenance, partial(copies_in, settings)
                 ),
                 maintenance=maintenance,
+                passed_over=passed_over,
                 projection=projection,
                 reconciling=Reconciling(directory, trail, analytics, prices),
                 recorder=recorder,
@@ -189,7 +192,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 router=router,
                 scrubbing=scrubbing,
                 senders=senders,
-                tracing=Tracing(directory, recorder, clock),
+                tracing=Tracing(directory, recorder, passed_over, clock),
                 sso=Sso(
                     directory,
                     administration.sso,

@@ -18,7 +18,8 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import summary
 from tests.factories import NOW
 
-from outlay.kit.clock import to_us
+from outlay.kit.clock import FixedClock, to_us
+from outlay.services.passed_over import MAX_KINDS, MAX_NAME, PassedKind, PassedOver, Reason
 from outlay.services.tracing import Tracing
 from outlay.wire.otlp.spans import parse_json
 
@@ -262,9 +263,52 @@ def test_every_convention_says_the_same(server: Server, tenant: Tenant, name: st
 def test_spans_that_are_no_call_are_passed_over(
     server: Server, tenant: Tenant, attributes: dict[str, Any]
 ) -> None:
-    assert send(server, tenant, span(**attributes)) == {}
+    answer = send(server, tenant, span(**attributes))
 
     assert logged(server, tenant) == []
+    # Only what has tokens is told to the sender.
+    has_tokens = any("usage__" in name or "token" in name for name in attributes)
+    assert ("partialSuccess" in answer) == (has_tokens and "{}" not in attributes.values())
+
+
+def test_tokens_that_are_passed_over_are_counted_and_named(server: Server, tenant: Tenant) -> None:
+    agent = span(gen_ai__operation__name="invoke_agent", gen_ai__usage__input_tokens=5)
+    strange = {**span(acme__tokens__sent=12, acme__max_tokens=4096), "name": "acme.ask"}
+    bound_only = span(gen_ai__operation__name="plan", gen_ai__request__max_tokens=4096)
+    outer = span(gen_ai__operation__name="invoke_agent", gen_ai__usage__input_tokens=100)
+    late = {**call(), "startTimeUnixNano": str(START_NS + 10**15)}
+    spans = [agent, strange, bound_only, outer, call(outer), late]
+    body = {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "acme.otel"}, "spans": spans}]}]}
+    answer = server.http.post("/v1/traces", json=body, headers=tenant.headers).json()
+
+    partial = answer["partialSuccess"]
+    assert partial["rejectedSpans"] == "1"
+    assert (
+        "1 × invoke_agent of acme.otel (no call of a model is known inside it)"
+        in (partial["errorMessage"])
+    )
+    assert "1 × acme.ask of acme.otel (in words that are not known)" in partial["errorMessage"]
+    passed = server.services.passed_over.counts(tenant.organization.organization_id)
+    assert {(one.kind.reason.value, one.kind.operation): one.count for one in passed} == {
+        ("noCall", "invoke_agent"): 1,
+        ("unknownConvention", "acme.ask"): 1,
+        ("rejected", "chat"): 1,
+        ("countedElsewhere", "invoke_agent"): 1,
+    }
+    assert {one.kind.instrumentation for one in passed} == {"acme.otel"}
+    assert len(logged(server, tenant)) == 1
+
+
+def test_names_of_what_is_passed_over_have_a_bound() -> None:
+    passed = PassedOver(FixedClock(NOW))
+    for number in range(MAX_KINDS + 50):
+        passed.note("org", [PassedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)])
+
+    found = passed.counts("org")
+    assert len(found) == MAX_KINDS + 1
+    assert sum(one.count for one in found) == MAX_KINDS + 50
+    assert max(len(one.kind.operation) for one in found) <= MAX_NAME
+    assert passed.counts("another") == []
 
 
 def test_of_spans_within_each_other_the_innermost_counts(server: Server, tenant: Tenant) -> None:
@@ -312,7 +356,7 @@ def test_what_is_known_of_a_trace_outlives_the_process(server: Server, tenant: T
     framework = call()
     send(server, tenant, call(framework))
     services = server.services
-    restarted = Tracing(services.directory, services.recorder, services.clock)
+    restarted = Tracing(services.directory, services.recorder, services.passed_over, services.clock)
 
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [framework]}]}]}
     restarted.record(tenant.organization.organization_id, parse_json(json.dumps(body).encode()))

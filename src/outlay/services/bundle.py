@@ -23,6 +23,7 @@ from outlay.services.limits import SpendLimits
 from outlay.services.maintenance import Maintenance
 from outlay.services.members import Members
 from outlay.services.organizations import Organizations
+from outlay.services.passed_over import PassedOver
 from outlay.services.prices import Prices
 from outlay.services.projection import Projection
 from outlay.services.projects import Projects
@@ -89,6 +90,7 @@ class Services:
     gateway: Gateway
     limits: SpendLimits
     maintenance: Maintenance
+    passed_over: PassedOver
     projection: Projection
     reconciling: Reconciling
     recorder: Recorder

@@ -5,8 +5,12 @@ The innermost one counts, as it is closest to the provider. Spans end from the i
 inner one is there first or with the other, but the outer one may come in a later body, after a
 restart even: what stands above and below counted spans is therefore remembered on disk, before the
 spans are counted. A span that is sent again is found as it was and known by its id.
+
+What tells of tokens and is not counted is noted (`passed_over`). Where its tokens may be counted
+nowhere, the sender is told so.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
@@ -16,42 +20,62 @@ from outlay.domain.event import MAX_FUTURE
 from outlay.domain.report import UsageReport
 from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.kit.clock import Clock, in_us, to_us
+from outlay.services.passed_over import PassedKind, PassedOver, Reason
 from outlay.services.recording import Recorder, check_time
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.span_marks import drop_marks, find_marks, put_marks
-from outlay.wire.otlp.genai import report_of
+from outlay.wire.otlp.genai import is_sum, report_of
+from outlay.wire.otlp.passed import operation_of, tells_tokens
 from outlay.wire.otlp.spans import Span
 
 KEPT: Final = timedelta(days=1)
 """How long a trace may take from its first span to its last."""
 _DROP_EVERY_US: Final = 3_600_000_000
+_NAMED: Final = 3
+"""Kinds of lost spans that an answer names."""
 
 
 class Tracing:
     """Records the calls of models in traces."""
 
-    def __init__(self, directory: Directory, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self, directory: Directory, recorder: Recorder, passed_over: PassedOver, clock: Clock
+    ) -> None:
         self._directory = directory
         self._recorder = recorder
+        self._passed_over = passed_over
         self._clock = clock
         self._dropped_us = 0
 
     def record(self, organization_id: str, spans: Sequence[Span]) -> tuple[int, str]:
         """Record spans; returns once they are on disk.
 
-        How many calls were rejected for their time or counts, and why the first of them was.
+        How many calls were rejected for their time or counts, and what the sender should know:
+        why the first of them was, and which spans with tokens were passed over.
         """
-        calls, rejected, reason = self._calls(spans)
-        chosen = self._choose(organization_id, spans, calls)
+        calls, left_out, reason = self._calls(spans)
+        marks, chosen = self._choose(organization_id, spans, calls)
         self._recorder.record(organization_id, chosen)
-        return rejected, reason
+        counted = {report.event_id for report in chosen}
+        passed = [
+            PassedKind(_why(span, left_out, marks), span.scope, operation_of(span))
+            for span in spans
+            if (span.key not in calls or calls[span.key].event_id not in counted)
+            and tells_tokens(span)
+        ]
+        self._passed_over.note(organization_id, passed)
+        rejected = sum(why is Reason.REJECTED for why in left_out.values())
+        return rejected, "; ".join(filter(None, (reason, _warning(passed))))
 
-    def _calls(self, spans: Iterable[Span]) -> tuple[dict[SpanKey, UsageReport], int, str]:
-        """The reports of those spans that are calls of models."""
+    def _calls(
+        self, spans: Iterable[Span]
+    ) -> tuple[dict[SpanKey, UsageReport], dict[SpanKey, Reason], str]:
+        """The reports of those spans that are calls of models, and which were left out."""
         latest_us = to_us(self._clock.now()) + in_us(MAX_FUTURE)
         calls: dict[SpanKey, UsageReport] = {}
         answers: set[tuple[str, str]] = set()
-        rejected, reason = 0, ""
+        left_out: dict[SpanKey, Reason] = {}
+        reason = ""
         for span in spans:
             report = report_of(span)
             if report is None:
@@ -59,29 +83,30 @@ class Tracing:
             try:
                 check_time(report.event_time_us, latest_us)
             except Invalid as error:
-                rejected += 1
+                left_out[span.key] = Reason.REJECTED
                 reason = reason or f"span {span.span_id} ({span.name}): {error.message}"
                 continue
             if report.response_id:
                 # Two instrumentations side by side tell of one answer.
                 answer = (span.trace_id, report.response_id)
                 if answer in answers:
+                    left_out[span.key] = Reason.SAME_ANSWER
                     continue
                 answers.add(answer)
             calls[span.key] = report
-        return calls, rejected, reason
+        return calls, left_out, reason
 
     def _choose(
         self, organization_id: str, spans: Sequence[Span], calls: Mapping[SpanKey, UsageReport]
-    ) -> list[UsageReport]:
-        """The reports that count; where their spans stand is remembered."""
+    ) -> tuple[Mapping[SpanKey, SpanMark], list[UsageReport]]:
+        """Where spans stand, which is remembered, and the reports that count."""
         now_us = to_us(self._clock.now())
         keys = {span.key for span in spans}
         keys |= {(span.trace_id, span.parent_id) for span in spans if span.parent_id}
         if not calls:
             with self._directory.read() as session:
                 if not find_marks(session, organization_id, keys):
-                    return []  # nothing to do with calls: the writers are left alone
+                    return {}, []  # nothing to do with calls: the writers are left alone
         with self._directory.write() as session:
             known = find_marks(session, organization_id, keys)
             marks, chosen = _judge(spans, calls, known)
@@ -94,7 +119,37 @@ class Tracing:
             if now_us - self._dropped_us > _DROP_EVERY_US:
                 drop_marks(session, now_us - in_us(KEPT))
                 self._dropped_us = now_us
-        return chosen
+        return marks, chosen
+
+
+def _why(
+    span: Span, left_out: Mapping[SpanKey, Reason], marks: Mapping[SpanKey, SpanMark]
+) -> Reason:
+    """Why a span with tokens is not counted."""
+    if span.key in left_out:
+        return left_out[span.key]
+    if marks.get(span.key) in {SpanMark.ABOVE, SpanMark.BELOW}:
+        return Reason.COUNTED_ELSEWHERE
+    return Reason.NO_CALL if is_sum(span) else Reason.UNKNOWN_CONVENTION
+
+
+def _warning(passed: Iterable[PassedKind]) -> str:
+    """What is said of spans whose tokens may be counted nowhere; empty when there are none.
+
+    Rejected ones have a reason of their own in the answer.
+    """
+    lost = Counter(
+        kind for kind in passed if kind.reason.is_loss and kind.reason is not Reason.REJECTED
+    )
+    if not lost:
+        return ""
+    named = ", ".join(
+        f"{count:,} × {kind.operation} of {kind.instrumentation or 'an unnamed library'} "
+        f"({kind.reason.label})"
+        for kind, count in lost.most_common(_NAMED)
+    )
+    more = f" and {len(lost) - _NAMED:,} other kinds" if len(lost) > _NAMED else ""
+    return f"spans with tokens that were not counted: {named}{more}"
 
 
 def _judge(

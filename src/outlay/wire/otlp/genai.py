@@ -240,15 +240,28 @@ def _operation(span: Span) -> str | None:
     if found.get("span.type") == "llm_request":  # Claude Code
         return "chat"
     has_counts = any(name in found for name in (*_INPUT, *_OUTPUT))
-    for name in _KINDS:
-        if kind := text_of(found.get(name)).lower():
-            is_call = kind not in _NO_CALLS and has_counts and first_of(found, *_MODEL)
-            return _CALLS.get(kind) or ("chat" if is_call else None)
-    step = text_of(found.get("ai.operationId")).rpartition(".")[2]
-    if step and not step.startswith("do"):
-        return None  # the sums of the Vercel AI SDK's steps, `ai.generateText.doGenerate` …
+    if kind := kind_of(span):
+        is_call = kind not in _NO_CALLS and has_counts and first_of(found, *_MODEL)
+        return _CALLS.get(kind) or ("chat" if is_call else None)
+    if is_sum(span):
+        return None
     # Older instrumentations say nothing of the kind, but count tokens.
     return "chat" if has_counts else None
+
+
+def kind_of(span: Span) -> str:
+    """Of what kind a span says that it is, in lower case; empty where it does not."""
+    words = (text_of(span.attributes.get(name)).lower() for name in _KINDS)
+    return next(filter(None, words), "")
+
+
+def is_sum(span: Span) -> bool:
+    """Whether a span says that it is no call itself: an agent, a chain, a tool, several steps."""
+    if kind := kind_of(span):
+        return kind in _NO_CALLS
+    # The Vercel AI SDK's calls are steps, `ai.generateText.doGenerate`; what is above sums them.
+    step = text_of(span.attributes.get("ai.operationId")).rpartition(".")[2]
+    return bool(step) and not step.startswith("do")
 
 
 def _usage(found: Attributes) -> TokenUsage | None:

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from outlay.domain.errors import Invalid
-from outlay.wire.answer import Fields, list_of, object_of
+from outlay.wire.answer import Fields, list_of, object_of, text_of
 
 MAX_SPANS: Final = 20_000
 """Most spans in one body."""
@@ -48,6 +48,8 @@ class Span:
     attributes: Attributes
     """Its own over those of its resource."""
     is_error: bool
+    scope: str = ""
+    """The instrumentation library that made it."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -74,6 +76,7 @@ def parse_protobuf(body: bytes) -> list[Span]:
             end_ns=span.end_time_unix_nano,
             attributes={**shared, **_attributes(span.attributes)},
             is_error=span.status.code == ERROR,
+            scope=scope.scope.name,
         )
         for resource in request.resource_spans
         for shared in [_attributes(resource.resource.attributes)]
@@ -138,16 +141,20 @@ def _json_spans(request: Fields) -> Iterator[Span]:
         shared = _json_attributes(object_of(resource, "resource"))
         # Senders from before OTLP 0.15 say instrumentationLibrarySpans.
         scopes = [
-            *_objects(resource, "scopeSpans"),
-            *_objects(resource, "instrumentationLibrarySpans"),
+            (part, text_of(object_of(part, library).get("name")))
+            for list_name, library in (
+                ("scopeSpans", "scope"),
+                ("instrumentationLibrarySpans", "instrumentationLibrary"),
+            )
+            for part in _objects(resource, list_name)
         ]
-        for scope in scopes:
-            for span in _objects(scope, "spans"):
-                yield _json_span(span, shared, index)
+        for part, scope in scopes:
+            for span in _objects(part, "spans"):
+                yield _json_span(span, shared, scope, index)
                 index += 1
 
 
-def _json_span(span: Fields, shared: Attributes, index: int) -> Span:
+def _json_span(span: Fields, shared: Attributes, scope: str, index: int) -> Span:
     return Span(
         trace_id=_json_id(span, "traceId", index),
         span_id=_json_id(span, "spanId", index),
@@ -157,6 +164,7 @@ def _json_span(span: Fields, shared: Attributes, index: int) -> Span:
         end_ns=_json_integer(span, "endTimeUnixNano", index),
         attributes={**shared, **_json_attributes(span)},
         is_error=object_of(span, "status").get("code") in (ERROR, "STATUS_CODE_ERROR"),
+        scope=scope,
     )
 
 
