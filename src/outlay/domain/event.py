@@ -189,6 +189,15 @@ class UsageEvent:
         """
         return self.time_to_first_token_us if self.is_stream else None
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether it has a reported cost, and one at the price book of all that was used."""
+        return (
+            self.reported_cost_pusd is not None
+            and self.computed_cost_pusd is not None
+            and not self.unpriced_parts
+        )
+
 
 FACTS: Final = (
     "event_time_us",

@@ -63,7 +63,14 @@ MEASURES: tuple[Measure, ...] = (
         "computed_beside_pusd",
         "computedBesideReportedCost",
         Unit.PUSD,
-        "the cost at the price book of those requests that have a reported cost",
+        "the cost at the price book of those requests that have a reported cost, where the book "
+        "has a price for all that they used",
+    ),
+    Measure(
+        "reported_alone_pusd",
+        "reportedCostAlone",
+        Unit.PUSD,
+        "the reported cost of the others, which has nothing to be compared with",
     ),
     Measure(
         "errors",
@@ -89,6 +96,12 @@ MEASURES: tuple[Measure, ...] = (
         "reportedCostRequestCount",
         Unit.COUNT,
         "requests with a reported cost",
+    ),
+    Measure(
+        "reported_alone_requests",
+        "reportedCostAloneRequestCount",
+        Unit.COUNT,
+        "those of them for which the book has no price, or not one for all that they used",
     ),
     Measure(
         "estimated_requests",

@@ -29,6 +29,7 @@ _OWN: Final = (
     "time_to_first_token_us",
     "reported_cost_pusd",
     "computed_beside_pusd",
+    "reported_alone_pusd",
 )
 """Measures of what an event may not have, or that depend on more than one column."""
 _COUNTED: Final = tuple(
@@ -54,6 +55,7 @@ _FIRST_TOKEN: Final = COLUMN["time_to_first_token_us"]
 _IS_STREAM: Final = COLUMN["is_stream"]
 _REPORTED: Final = COLUMN["reported_cost_pusd"]
 _COMPUTED: Final = COLUMN["computed_cost_pusd"]
+_UNPRICED_PARTS: Final = COLUMN["unpriced_parts"]
 _AMENDMENT: Final = COLUMN["amendment"]
 
 Day = tuple[str, int]
@@ -105,14 +107,19 @@ class LedgerSums:
             duration = row[_DURATION]
             first_token = row[_FIRST_TOKEN] if row[_IS_STREAM] else None
             reported = row[_REPORTED]
+            is_compared = (
+                reported is not None and row[_COMPUTED] is not None and not row[_UNPRICED_PARTS]
+            )
             told = _told(
                 *_sources_of(row),
                 duration is not None,
                 first_token is not None,
                 reported is not None,
+                reported is not None and not is_compared,
             )
-            computed = 0 if reported is None else row[_COMPUTED] or 0
-            numbers = (*_counts_of(row), duration or 0, first_token or 0, reported or 0, computed)
+            cost = reported or 0
+            beside = (row[_COMPUTED], 0) if is_compared else (0, cost)
+            numbers = (*_counts_of(row), duration or 0, first_token or 0, cost, *beside)
             try:
                 values = int.from_bytes(_pack_numbers(*numbers), "little") + told
             except error:  # a negative number
@@ -152,6 +159,7 @@ def _told(
     is_timed: bool,
     is_streamed: bool,
     has_reported_cost: bool,
+    is_reported_alone: bool,
 ) -> int:
     """The measures that are 0 or 1, in their lanes."""
     facts = Totals(
@@ -163,6 +171,7 @@ def _told(
         ),
         partly_priced_requests=int(cost_source == CostSource.PARTIAL),
         reported_cost_requests=int(has_reported_cost),
+        reported_alone_requests=int(is_reported_alone),
         estimated_requests=int(usage_source == UsageSource.ESTIMATED),
         unknown_usage_requests=int(usage_source == UsageSource.UNKNOWN),
         timed_requests=int(is_timed),

@@ -23,6 +23,7 @@ _COST_SOURCE = COLUMN["cost_source"]
 _ADJUSTED = COLUMN["adjusted"]
 _REPORTED = COLUMN["reported_cost_pusd"]
 _COMPUTED = COLUMN["computed_cost_pusd"]
+_UNPRICED_PARTS = COLUMN["unpriced_parts"]
 _GROUPS = COLUMN["groups"]
 _AMENDMENT = COLUMN["amendment"]
 
@@ -96,16 +97,23 @@ def _measures_of(row: EventRow) -> tuple[int, ...]:
     duration = row[_DURATION]
     first_token = row[_FIRST_TOKEN] if row[_IS_STREAM] else None
     reported, cost_source = row[_REPORTED], row[_COST_SOURCE]
+    computed, alone, is_alone = 0, 0, 0
+    if reported is not None:
+        computed = row[_COMPUTED]
+        if computed is None or row[_UNPRICED_PARTS]:
+            computed, alone, is_alone = 0, reported, 1
     return (
         1,
         *_counts_of(row),
         0 if reported is None else reported,
-        0 if reported is None else row[_COMPUTED] or 0,
+        computed,
+        alone,
         1 if status in _ERRORS else 0,
         1 if status == _CLIENT_ERROR else 0,
         1 if cost_source == _UNPRICED and usage_source != _UNKNOWN else 0,
         1 if cost_source == _PARTIAL else 0,
         0 if reported is None else 1,
+        is_alone,
         1 if usage_source == _ESTIMATED else 0,
         1 if usage_source == _UNKNOWN else 0,
         row[_ADJUSTED],
