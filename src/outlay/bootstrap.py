@@ -20,6 +20,7 @@ from outlay.services.bundle import Administration, Services
 from outlay.services.directory_watch import DirectoryWatch
 from outlay.services.discovery import DiscoveredThings, Discovery
 from outlay.services.doubles import Doubles
+from outlay.services.doubts import Doubts
 from outlay.services.erasure import Erasure
 from outlay.services.gateway import Gateway
 from outlay.services.groups import Groups
@@ -172,9 +173,10 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 api_keys=api_keys,
                 analytics=analytics,
                 attribution=attribution,
-                doubles=Doubles(trail, ledger, clock),
                 gateway=gateway,
                 limits=limits,
+                doubles=Doubles(trail, ledger, clock),
+                doubts=Doubts(analytics, ledger),
                 erasure=Erasure(
                     directory, trail, ledger, maintenance, partial(copies_in, settings)
                 ),

@@ -67,8 +67,8 @@ MEASURES: tuple[Measure, ...] = (
         "has a price for all that they used",
     ),
     Measure(
-        "reported_alone_pusd",
-        "reportedCostAlone",
+        "uncompared_cost_pusd",
+        "uncomparedReportedCost",
         Unit.PUSD,
         "the reported cost of the others, which has nothing to be compared with",
     ),
@@ -98,8 +98,8 @@ MEASURES: tuple[Measure, ...] = (
         "requests with a reported cost",
     ),
     Measure(
-        "reported_alone_requests",
-        "reportedCostAloneRequestCount",
+        "uncompared_requests",
+        "uncomparedRequestCount",
         Unit.COUNT,
         "those of them for which the book has no price, or not one for all that they used",
     ),

@@ -29,13 +29,13 @@ class Totals(NamedTuple):
     meter_cost_pusd: int = 0
     reported_cost_pusd: int = 0
     computed_beside_pusd: int = 0
-    reported_alone_pusd: int = 0
+    uncompared_cost_pusd: int = 0
     errors: int = 0
     client_errors: int = 0
     unpriced_requests: int = 0
     partly_priced_requests: int = 0
     reported_cost_requests: int = 0
-    reported_alone_requests: int = 0
+    uncompared_requests: int = 0
     estimated_requests: int = 0
     unknown_usage_requests: int = 0
     adjusted_requests: int = 0

@@ -14,6 +14,7 @@ from outlay.services.audit import Audit
 from outlay.services.directory_watch import DirectoryWatch
 from outlay.services.discovery import DiscoveredThings
 from outlay.services.doubles import Doubles
+from outlay.services.doubts import Doubts
 from outlay.services.erasure import Erasure, ErasureReport
 from outlay.services.gateway import Gateway
 from outlay.services.groups import Groups
@@ -86,6 +87,7 @@ class Services:
     analytics: Analytics
     attribution: Attribution
     doubles: Doubles
+    doubts: Doubts
     erasure: Erasure
     gateway: Gateway
     limits: SpendLimits

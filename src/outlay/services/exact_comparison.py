@@ -129,7 +129,7 @@ def measures_of(event: UsageEvent) -> Totals:
         meter_cost_pusd=event.meter_cost_pusd,
         reported_cost_pusd=event.reported_cost_pusd or 0,
         computed_beside_pusd=(event.computed_cost_pusd or 0) if event.is_compared else 0,
-        reported_alone_pusd=0 if event.is_compared else event.reported_cost_pusd or 0,
+        uncompared_cost_pusd=0 if event.is_compared else event.reported_cost_pusd or 0,
         errors=int(event.status in {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}),
         client_errors=int(event.status is Status.CLIENT_ERROR),
         unpriced_requests=int(
@@ -138,7 +138,7 @@ def measures_of(event: UsageEvent) -> Totals:
         ),
         partly_priced_requests=int(event.cost_source is CostSource.PARTIAL),
         reported_cost_requests=int(event.reported_cost_pusd is not None),
-        reported_alone_requests=int(event.reported_cost_pusd is not None and not event.is_compared),
+        uncompared_requests=int(event.reported_cost_pusd is not None and not event.is_compared),
         estimated_requests=int(event.usage_source is UsageSource.ESTIMATED),
         unknown_usage_requests=int(event.usage_source is UsageSource.UNKNOWN),
         adjusted_requests=event.adjusted,

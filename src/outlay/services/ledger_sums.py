@@ -29,7 +29,7 @@ _OWN: Final = (
     "time_to_first_token_us",
     "reported_cost_pusd",
     "computed_beside_pusd",
-    "reported_alone_pusd",
+    "uncompared_cost_pusd",
 )
 """Measures of what an event may not have, or that depend on more than one column."""
 _COUNTED: Final = tuple(
@@ -159,7 +159,7 @@ def _told(
     is_timed: bool,
     is_streamed: bool,
     has_reported_cost: bool,
-    is_reported_alone: bool,
+    is_uncompared: bool,
 ) -> int:
     """The measures that are 0 or 1, in their lanes."""
     facts = Totals(
@@ -171,7 +171,7 @@ def _told(
         ),
         partly_priced_requests=int(cost_source == CostSource.PARTIAL),
         reported_cost_requests=int(has_reported_cost),
-        reported_alone_requests=int(is_reported_alone),
+        uncompared_requests=int(is_uncompared),
         estimated_requests=int(usage_source == UsageSource.ESTIMATED),
         unknown_usage_requests=int(usage_source == UsageSource.UNKNOWN),
         timed_requests=int(is_timed),

@@ -25,6 +25,7 @@ from outlay.web.api import (
     doubles,
     exports,
     groups,
+    health,
     keys,
     limits,
     members,
@@ -35,6 +36,7 @@ from outlay.web.api import (
     projects,
     reconciliations,
     reprices,
+    reported_costs,
     request_exports,
     requests,
     sso,
@@ -70,6 +72,7 @@ from outlay.web.proxy.strays import is_stray
 
 ROUTERS: Final = (
     analytics.router,
+    health.router,
     usage_tables.router,
     profiles.router,
     requests.router,
@@ -87,6 +90,7 @@ ROUTERS: Final = (
     doubles.router,
     reconciliations.router,
     reprices.router,
+    reported_costs.router,
     prices.router,
     limits.router,
     tokens.router,

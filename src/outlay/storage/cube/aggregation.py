@@ -97,23 +97,23 @@ def _measures_of(row: EventRow) -> tuple[int, ...]:
     duration = row[_DURATION]
     first_token = row[_FIRST_TOKEN] if row[_IS_STREAM] else None
     reported, cost_source = row[_REPORTED], row[_COST_SOURCE]
-    computed, alone, is_alone = 0, 0, 0
+    computed, uncompared, is_uncompared = 0, 0, 0
     if reported is not None:
         computed = row[_COMPUTED]
         if computed is None or row[_UNPRICED_PARTS]:
-            computed, alone, is_alone = 0, reported, 1
+            computed, uncompared, is_uncompared = 0, reported, 1
     return (
         1,
         *_counts_of(row),
         0 if reported is None else reported,
         computed,
-        alone,
+        uncompared,
         1 if status in _ERRORS else 0,
         1 if status == _CLIENT_ERROR else 0,
         1 if cost_source == _UNPRICED and usage_source != _UNKNOWN else 0,
         1 if cost_source == _PARTIAL else 0,
         0 if reported is None else 1,
-        is_alone,
+        is_uncompared,
         1 if usage_source == _ESTIMATED else 0,
         1 if usage_source == _UNKNOWN else 0,
         row[_ADJUSTED],

@@ -5,7 +5,7 @@ the events themselves, whose batches are checked. Sums over what matches are mad
 are: they are as good as the ledger's file, which is checked by and by (`scrubbing`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -29,6 +29,8 @@ class LogSort(StrEnum):
     COST = "cost"
     LATENCY = "latencyMs"
     TOKENS = "totalTokens"
+    DIFFERENCE = "costDifference"
+    """Between reported and computed cost, either way."""
 
 
 class LogPosition(NamedTuple):
@@ -96,6 +98,14 @@ class LogConditions:
     """Alternatives, of `CostSource`."""
     id_part: str = ""
     """What the id of a request has in it."""
+    cost_sources: tuple[CostSource, ...] = ()
+    """Alternatives, as are the next."""
+    usage_sources: tuple[UsageSource, ...] = ()
+    has_reported_cost: bool | None = None
+    has_computed_cost: bool | None = None
+    """Whether the price book says what all of it costs."""
+    missing: str = ""
+    """A meter, counter or context without a price, or a counter that nobody understands."""
 
     def __bool__(self) -> bool:
         return self != NO_CONDITIONS
@@ -121,10 +131,13 @@ class LogFilter:
 Statement = tuple[str, list[str | int]]
 """SQL and its values."""
 
+_IS_COMPUTED: Final = "(computed_cost_pusd IS NOT NULL AND unpriced_parts = '')"
 _VALUES: Final = {
     LogSort.TIME: "event_time_us",
     LogSort.COST: f"CASE WHEN cost_source = '{CostSource.UNPRICED}' THEN NULL ELSE cost_pusd END",
     LogSort.LATENCY: "duration_us",
+    LogSort.DIFFERENCE: f"CASE WHEN {_IS_COMPUTED} "
+    "THEN abs(reported_cost_pusd - computed_cost_pusd) END",
     LogSort.TOKENS: f"CASE WHEN usage_source = '{UsageSource.UNKNOWN}' THEN NULL "
     "ELSE input_tokens + output_tokens END",
 }
@@ -177,7 +190,7 @@ def positions_statement(
     """
     if after is not None and order.sort is LogSort.TIME:
         wanted = _beyond(wanted, order, after.event_time_us)
-    where, values = _where(wanted, contains)
+    where, values = conditions_of(wanted, contains)
     direction, beyond = ("DESC", "<") if order.falls else ("ASC", ">")
     value = _VALUES[order.sort]
     keys, ends = ["event_time_us", "seq"], [*(after or ())][1:]
@@ -205,7 +218,7 @@ def _beyond(wanted: LogFilter, order: LogOrder, time_us: int) -> LogFilter:
 
 def sums_statement(wanted: LogFilter, contains: str) -> Statement:
     """What all that is wanted adds up to; `read_sums` reads its one row."""
-    where, values = _where(wanted, contains)
+    where, values = conditions_of(wanted, contains)
     return f"SELECT {_SUMS} FROM usage_event WHERE {where}", values  # noqa: S608 - expressions are constants, values are bound
 
 
@@ -243,7 +256,7 @@ def events_statement(positions: Sequence[LogPosition], columns: str) -> Statemen
     return text, [*(position.seq for position in positions), min(times), max(times)]
 
 
-def _where(wanted: LogFilter, contains: str) -> Statement:
+def conditions_of(wanted: LogFilter, contains: str) -> Statement:
     """What must hold of an event that is wanted."""
     clauses = ["organization_id = ?", "event_time_us >= ?", "event_time_us < ?", "seq <= ?"]
     values: list[str | int] = [
@@ -281,7 +294,29 @@ def _where(wanted: LogFilter, contains: str) -> Statement:
     if asked.id_part:
         clauses.append(f"{contains}(event_id, ?) > 0")
         values.append(asked.id_part)
+    for clause, given in _price_clauses(asked, contains):
+        clauses.append(clause)
+        values += given
     return " AND ".join(clauses), values
+
+
+def _price_clauses(asked: LogConditions, contains: str) -> Iterator[tuple[str, list[str]]]:
+    """What must hold of the cost and the price of an event."""
+    for column, sources in (
+        ("cost_source", asked.cost_sources),
+        ("usage_source", asked.usage_sources),
+    ):
+        if sources:
+            yield f"{column} IN ({', '.join('?' * len(sources))})", [*sources]
+    for expression, wanted in (
+        ("reported_cost_pusd IS NOT NULL", asked.has_reported_cost),
+        (_IS_COMPUTED, asked.has_computed_cost),
+    ):
+        if wanted is not None:
+            yield expression if wanted else f"NOT ({expression})", []
+    if asked.missing:
+        named = "',' || unpriced_parts || ',' || unread || ','"
+        yield f"{contains}({named}, ',' || ? || ',') > 0", [asked.missing]
 
 
 def logged(row: EventRow) -> LoggedEvent:

@@ -27,6 +27,7 @@ from outlay.storage.ledger.log import (
     read_sums,
     sums_statement,
 )
+from outlay.storage.ledger.marks import Marks, marks_statement, read_marks
 from outlay.storage.ledger.rows import (
     COLUMN,
     GENESIS,
@@ -228,6 +229,12 @@ class LedgerReader(ABC):
         text, values = sums_statement(wanted, self._contains)
         with self._reading(wanted.organization_id) as reader:
             return read_sums(reader.execute(text, values).fetchone())
+
+    def read_marks(self, wanted: LogFilter) -> list[Marks]:
+        """What the events that are wanted are marked with: ask for windows that are short."""
+        text, values = marks_statement(wanted, self._contains)
+        with self._reading(wanted.organization_id) as reader:
+            return read_marks(reader.execute(text, values).fetchall())
 
     def read_logged(
         self, organization_id: str, positions: Sequence[LogPosition]

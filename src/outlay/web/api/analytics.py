@@ -11,10 +11,9 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.earlier import Compare
 from outlay.domain.errors import Invalid
-from outlay.domain.measure import MEASURES
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
-from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
+from outlay.domain.query import ALL_MEASURES, UsageQuery
 from outlay.services.bundle import Services
 from outlay.services.palette import assign_slots, remember_slots
 from outlay.web.http.auth import Requires, services_of
@@ -34,12 +33,10 @@ from outlay.web.http.rendering import (
     json_answer,
     render_activity,
     render_compared,
-    render_instant,
     render_latency,
     render_meta,
     render_series,
     render_summary,
-    render_totals,
 )
 from outlay.web.http.routes import Router
 
@@ -49,7 +46,6 @@ SHAPES: Final = frozenset({"breakdown", "series"})
 ACTIVITY: Final = QUERY | COMPARE | AS_JSON | {"shape"}
 OWN: Final = OWN_QUERY | COMPARE | AS_JSON
 SUMMARY: Final = COMMON | COMPARE | AS_JSON
-HEALTH: Final = COMMON | AS_JSON
 
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
@@ -165,51 +161,6 @@ def get_latency(request: Request, actor: OrganizationReader) -> Response:
             "meta": render_meta(query, found.total, freshness),
         },
     )
-
-
-@router.get("/analytics/health", openapi_extra=documented(HEALTH))
-def get_health(request: Request, actor: OrganizationReader) -> Response:
-    """How fresh and how certain the numbers of a period are."""
-    services = services_of(request)
-    params = request.query_params
-    check_names(params, HEALTH)
-    query = read_query(params, actor, services.analytics, group_by=None)
-    query = replace(query, interval=Interval.TOTAL)
-    freshness = services.analytics.freshness()
-    verified = freshness.verified
-    total = services.analytics.breakdown(query).total
-    unpriced = services.analytics.unpriced(query)
-    return json_answer(
-        request,
-        {
-            "freshness": {
-                "asOf": render_instant(freshness.data_through),
-                "pendingEventCount": freshness.pending_events,
-                "failure": freshness.failure,
-            },
-            "quality": {
-                measure.api_name: {
-                    "count": getattr(total, measure.name),
-                    "share": getattr(total, measure.name) / total.requests
-                    if total.requests
-                    else None,
-                }
-                for measure in MEASURES
-                if measure.name in _DOUBTS
-            },
-            "unpricedModels": [{"mapping": key, "requestCount": count} for key, count in unpriced],
-            "reconciliation": {
-                "state": verified.state.value,
-                "at": verified.at and render_instant(verified.at),
-                "through": verified.through and render_instant(verified.through),
-            },
-            "totals": render_totals(total, QUALITY_MEASURES),
-            "meta": render_meta(query, total, freshness),
-        },
-    )
-
-
-_DOUBTS: Final = frozenset(QUALITY_MEASURES) - frozenset(CORE_MEASURES)
 
 
 def _whole(query: UsageQuery) -> UsageQuery:

@@ -97,6 +97,7 @@ def _labels(services: Services, organization_id: str) -> Labels:
 
 def _render(entry: LoggedEvent, labels: Labels) -> Json:
     event = entry.event
+    reported, computed = event.reported_cost_pusd, event.computed_cost_pusd
 
     def named(dimension: Dimension, key: str) -> Json | None:
         return {"id": key, "label": labels[dimension].get(key, key)} if key else None
@@ -122,6 +123,10 @@ def _render(entry: LoggedEvent, labels: Labels) -> Json:
         "totalTokens": event.input_tokens + event.output_tokens,
         "cost": render_money(event.cost_pusd),
         "costSource": event.cost_source.value,
+        "reportedCost": None if reported is None else render_money(reported),
+        "computedCost": None if computed is None else render_money(computed),
+        "unpricedParts": [*filter(None, event.unpriced_parts.split(","))],
+        "unreadCounters": [*filter(None, event.unread.split(","))],
         "usageSource": event.usage_source.value,
         "latencyMs": in_ms(event.duration_us),
         "timeToFirstTokenMs": in_ms(event.first_token_us),

@@ -28,6 +28,11 @@ def _money_decimals(size: int) -> int:
     return next((count for count in range(4, 12) if size * 10**count >= 10 * PUSD_PER_USD), 12)
 
 
+def format_signed_money(pusd: int) -> str:
+    """An amount that is a difference: `+$1.20`, `−$0.0150`, `$0.00`."""
+    return f"{'+' if pusd > 0 else ''}{format_money(pusd)}"
+
+
 def split_cents(pusd: int) -> tuple[str, str]:
     """An amount as a headline: `$8,288` and `.11`, whose cents may recede; all of it below $1."""
     text = format_money(pusd)

@@ -1,7 +1,8 @@
 """What pages of usage have around their numbers: period, filters, notices, freshness."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -9,12 +10,14 @@ from starlette.requests import Request
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.event import CostSource
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset, parse_zone
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Totals
 from outlay.services.bundle import Services
+from outlay.services.doubts import MissingPart
 from outlay.services.labels import read_labels
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.date_range import picker_of
@@ -74,6 +77,24 @@ def filters_for(actor: Actor, *without: str) -> Mapping[str, str]:
     return {name: noun for name, noun in NAMES.items() if name not in closed}
 
 
+NAMED_PARTS: Final = 4
+"""Parts without a price that a notice names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingNotice:
+    """What partly priced requests lack."""
+
+    requests: int
+    path: str
+    """The log of those requests."""
+    parts: Sequence[tuple[MissingPart, str]]
+    """With the log of the requests that have them."""
+    more: int
+    read_from: datetime | None
+    """From when on requests were looked at; None where all were."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterChip:
     """A filter in force."""
@@ -125,7 +146,42 @@ def frame_of(
         "unpriced": services.analytics.unpriced_in(reader, query)
         if total.unpriced_requests
         else (),
+        "missing": missing_of(services, reader, query, total),
     }
+
+
+def missing_of(
+    services: Services, reader: CubeReader, query: UsageQuery, total: Totals
+) -> MissingNotice | None:
+    """What is said of partly priced requests; None where there are none."""
+    if not total.partly_priced_requests:
+        return None
+    found = services.doubts.missing_parts(reader, query)
+    period = {
+        "from": query.period.from_date.isoformat(),
+        "to": query.period.to_date.isoformat(),
+        "timezone": query.period.timezone,
+    }
+    if query.period.preset is not None:
+        period = {"preset": query.period.preset.value, "timezone": query.period.timezone}
+    log = Links("/monitoring/requests", (*period.items(), *_filters_of(query)))
+    return MissingNotice(
+        requests=total.partly_priced_requests,
+        path=log.put(costSource=CostSource.PARTIAL),
+        parts=[
+            (part, log.put(costSource=CostSource.PARTIAL, missing=part.name))
+            for part in found.parts[:NAMED_PARTS]
+        ],
+        more=max(0, len(found.parts) - NAMED_PARTS),
+        read_from=found.read_from,
+    )
+
+
+def _filters_of(query: UsageQuery) -> Iterator[tuple[str, str]]:
+    """The filters of a question as parameters."""
+    for dimension, values in query.filters.items():
+        for value in values:
+            yield FILTER_OF[dimension], value
 
 
 def chips_of(services: Services, query: UsageQuery, links: Links) -> list[FilterChip]:

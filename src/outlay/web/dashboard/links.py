@@ -30,6 +30,10 @@ class Links:
         added = [(name, value) for name, value in changes.items() if value is not None]
         return self._url([*kept, *added])
 
+    def values(self, name: str) -> list[str]:
+        """All values of a parameter."""
+        return [value for other, value in self.items if other == name]
+
     def add(self, name: str, value: str) -> str:
         """This page with one more value of a repeatable parameter."""
         return self._url(

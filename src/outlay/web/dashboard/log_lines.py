@@ -11,6 +11,7 @@ from outlay.domain.period import parse_zone
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
+from outlay.services.doubts import describe_part
 from outlay.storage.ledger.log import LoggedEvent
 from outlay.web.dashboard.formatting import (
     format_count,
@@ -18,6 +19,7 @@ from outlay.web.dashboard.formatting import (
     format_exact_money,
     format_latency,
     format_money,
+    format_signed_money,
 )
 
 LABELLED: Final = (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER, Dimension.GROUP)
@@ -46,6 +48,12 @@ class LogLine:
     cost: str
     exact_cost: str
     is_unpriced: bool
+    is_partial: bool
+    reported: str
+    """What its sender says that it cost; empty where it does not."""
+    difference: str
+    """How far the reported cost is from the computed one; a dash where either is not known."""
+    exact_difference: str
     latency: str
     latency_bar: int
     """In thousandths of the slowest line."""
@@ -73,7 +81,8 @@ def lines_of(
 
 def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> LogLine:
     is_unknown = event.usage_source is UsageSource.UNKNOWN
-    duration = event.duration_us
+    duration, reported = event.duration_us, event.reported_cost_pusd
+    apart = difference_of(event)
     return LogLine(
         event_id=event.event_id,
         time=f"{time:%b} {time.day}, {time:%H:%M:%S}",
@@ -94,8 +103,30 @@ def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> Lo
         cost=cost_of(event),
         exact_cost=exact_cost_of(event),
         is_unpriced=event.cost_source is CostSource.UNPRICED and not has_used_nothing(event),
+        is_partial=event.cost_source is CostSource.PARTIAL,
+        reported="" if reported is None else format_money(reported),
+        difference="–" if apart is None else format_signed_money(apart),
+        exact_difference="The price book does not say what all of it costs"
+        if apart is None
+        else f"{format_exact_money(reported or 0)} reported, "
+        f"{format_exact_money(event.computed_cost_pusd or 0)} computed",
         latency="–" if duration is None else format_latency(duration),
         latency_bar=1000 * duration // slowest if duration and slowest else 0,
+    )
+
+
+def difference_of(event: UsageEvent) -> int | None:
+    """The reported cost less the computed one, in pico-USD; None where either is not known."""
+    if not event.is_compared:
+        return None
+    return (event.reported_cost_pusd or 0) - (event.computed_cost_pusd or 0)
+
+
+def describe_parts(event: UsageEvent) -> str:
+    """What of a request has no price, as it is called on pages."""
+    unread = set(event.unread.split(","))
+    return ", ".join(
+        describe_part(name, name in unread)[1] for name in event.unpriced_parts.split(",") if name
     )
 
 
@@ -127,4 +158,6 @@ def exact_cost_of(event: UsageEvent) -> str:
         return "Nobody counted the tokens, so nobody knows the cost"
     if event.cost_source is CostSource.UNPRICED:
         return "There is no price for this model"
+    if event.cost_source is CostSource.PARTIAL:
+        return f"{format_exact_money(event.cost_pusd)} without {describe_parts(event)}"
     return format_exact_money(event.cost_pusd)

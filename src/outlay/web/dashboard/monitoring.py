@@ -236,9 +236,10 @@ def _top(
 
 def _doubts(total: Totals) -> list[Doubt]:
     counts = {
-        "Without a price": total.unpriced_requests,
+        "Unknown price": total.unpriced_requests,
+        "Unknown price of a part": total.partly_priced_requests,
+        "Unknown usage": total.unknown_usage_requests,
         "Estimated tokens": total.estimated_requests,
-        "Unknown tokens": total.unknown_usage_requests,
         "Adjusted counts": total.adjusted_requests,
     }
     return [

@@ -31,6 +31,7 @@ from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.log_lines import (
     Labels,
     cost_of,
+    describe_parts,
     exact_cost_of,
     has_used_nothing,
     labels_of,
@@ -202,6 +203,8 @@ def _facts(event: UsageEvent, labels: Labels, recorded: datetime) -> list[Fact]:
         ("Error", event.error_code),
         ("Tokens counted by", "" if _usage_note(event) else event.usage_source.value),
         ("Price variant", event.price_context),
+        ("Without a price", describe_parts(event)),
+        ("Counters not understood", event.unread.replace(",", ", ")),
         ("Provider's id", event.response_id),
         ("Source", event.source),
         ("On record since", _to_the_millisecond(recorded)),
@@ -250,14 +253,35 @@ def _usage_note(event: UsageEvent) -> str:
     return ""
 
 
+def _reported_note(event: UsageEvent) -> str:
+    """Why the reported cost is the one that counts, and what the price book says."""
+    computed = event.computed_cost_pusd
+    if computed is None:
+        return "As its sender reported it: the price book has no price for this model."
+    if event.unpriced_parts:
+        return (
+            f"As its sender reported it: the price book has no price for {describe_parts(event)}, "
+            f"and {format_exact_money(computed)} for the rest."
+        )
+    return (
+        f"As its sender reported it. The price book says {format_exact_money(computed)}; this "
+        "provider states what it charges."
+    )
+
+
 def _price_note(event: UsageEvent) -> str:
     reported = event.reported_cost_pusd
     if event.cost_source is CostSource.REPORTED:
-        return "As its sender reported it: the price book has no price for this model."
+        return _reported_note(event)
     if _usage_note(event):
         return ""
     if event.cost_source is CostSource.UNPRICED:
         return "No price is known for this model: the request is counted, its cost is not."
+    if event.cost_source is CostSource.PARTIAL:
+        return (
+            f"Priced at {event.price_ref}, without {describe_parts(event)}: the price book has no "
+            "price for that, so the request cost more than this."
+        )
     if reported is not None:
         return f"Priced at {event.price_ref}. Its sender reported {format_exact_money(reported)}."
     return f"Priced at {event.price_ref}." if event.price_ref else ""

@@ -1,6 +1,6 @@
 """The log of single requests, and one of them beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import NotFound
-from outlay.domain.event import Status
+from outlay.domain.event import CostSource, Status
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval, Period, Step, parse_zone
@@ -60,6 +60,7 @@ SORTS: Final = {
     LogSort.TOKENS: "Tokens",
     LogSort.COST: "Cost",
     LogSort.LATENCY: "Latency",
+    LogSort.DIFFERENCE: "Difference",
 }
 ORDERS: Final = {
     LogOrder(LogSort.TIME): ("newest first", "Newest", "Newer", "Older"),
@@ -68,12 +69,38 @@ ORDERS: Final = {
     LogOrder(LogSort.COST, False): ("lowest cost first", "First", "Previous", "Next"),
     LogOrder(LogSort.LATENCY): ("slowest first", "First", "Previous", "Next"),
     LogOrder(LogSort.LATENCY, False): ("fastest first", "First", "Previous", "Next"),
+    LogOrder(LogSort.DIFFERENCE): ("largest difference first", "First", "Previous", "Next"),
+    LogOrder(LogSort.DIFFERENCE, False): (
+        "smallest difference first",
+        "First",
+        "Previous",
+        "Next",
+    ),
     LogOrder(LogSort.TOKENS): ("most tokens first", "First", "Previous", "Next"),
     LogOrder(LogSort.TOKENS, False): ("fewest tokens first", "First", "Previous", "Next"),
 }
 """What an order is called, and the buttons to the first page, the one before and the next."""
 
+COST_SOURCES: Final = {
+    CostSource.COMPUTED.value: "Computed",
+    CostSource.OVERRIDE.value: "By a price of yours",
+    CostSource.REPORTED.value: "Reported",
+    CostSource.PARTIAL.value: "Partly priced",
+    CostSource.UNPRICED.value: "Unpriced",
+}
+"""Where a cost comes from, as one may filter by it."""
+
 Reader = Annotated[Actor, Depends(OnPage(Permission.REQUESTS_READ))]
+
+
+PRICE_CHIPS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "usageSource": ("tokens", {}),
+    "hasReportedCost": ("reported cost", {"true": "known", "false": "unknown"}),
+    "hasComputedCost": ("computed cost", {"true": "known", "false": "unknown"}),
+    "missing": ("without", {}),
+}
+"""Filters by how a request was priced, which come by links: what they and their values are
+called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +140,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
         detail = _detail(services, reader, actor, query, chosen) if chosen else None
     page, volume, too_wide = _answer(services, plan)
     frame["links"] = links = _filled(frame["links"])
+    compares = query.conditions.has_reported_cost or query.order.sort is LogSort.DIFFERENCE
     histogram = _histogram(volume, query.usage.period) if volume else None
     return render_page(
         request,
@@ -124,7 +152,13 @@ def get_requests(request: Request, actor: Reader) -> Response:
         turns=_turns(links, query.order, page),
         cursor=read_text(params, "cursor"),
         heads=_heads(links, query.order),
-        sorts={sort.value: title for sort, title in SORTS.items()},
+        sorts={
+            sort.value: title
+            for sort, title in SORTS.items()
+            if compares or sort is not LogSort.DIFFERENCE
+        },
+        compares=compares,
+        cost_sources=COST_SOURCES,
         order_words=ORDERS[query.order][0],
         has_more=bool(page and page.following),
         too_wide=too_wide,
@@ -170,6 +204,11 @@ def _with_conditions(
     chips += [
         _chip(links, "errorCode", code, "error", code) for code in query.conditions.error_codes
     ]
+    chips += [
+        _chip(links, name, value, noun, words.get(value, value))
+        for name, (noun, words) in PRICE_CHIPS.items()
+        for value in links.values(name)
+    ]
     hour = dict(links.items).get("hour")
     if hour:
         period = query.usage.period
@@ -180,7 +219,7 @@ def _with_conditions(
     return {
         **frame,
         "chips": chips,
-        "filter_params": (*frame["filter_params"], "errorCode", "hour"),
+        "filter_params": (*frame["filter_params"], "errorCode", *PRICE_CHIPS, "hour"),
         "total": volume.total if volume else frame["total"],
     }
 

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
-from outlay.domain.event import MAX_TEXT
+from outlay.domain.event import MAX_TEXT, CostSource, UsageSource
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_HOUR, Interval, period_of_buckets
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import to_us
@@ -20,6 +20,8 @@ from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import (
     COMMON,
     read_choice,
+    read_choices,
+    read_flag,
     read_number,
     read_order,
     read_query,
@@ -28,7 +30,17 @@ from outlay.web.http.params import (
 )
 from outlay.wire.cursors import read_cursor
 
-CONDITIONS: Final = ("minLatencyMs", "minCost", "errorCode", "search")
+CONDITIONS: Final = (
+    "minLatencyMs",
+    "minCost",
+    "errorCode",
+    "search",
+    "costSource",
+    "usageSource",
+    "hasReportedCost",
+    "hasComputedCost",
+    "missing",
+)
 """Filters of single requests, by parameter."""
 
 LOG: Final = COMMON | {*CONDITIONS, "hour", "sort", "order", "cursor"}
@@ -42,6 +54,23 @@ SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "errorCode": (
         {"type": "array", "items": {"type": "string"}, "maxItems": MAX_ERROR_CODES},
         "Why a request failed, repeatable: values are alternatives.",
+    ),
+    "costSource": (
+        {"type": "array", "items": {"type": "string", "enum": [*CostSource]}},
+        "Where the cost comes from, repeatable.",
+    ),
+    "usageSource": (
+        {"type": "array", "items": {"type": "string", "enum": [*UsageSource]}},
+        "Who counted the tokens, repeatable.",
+    ),
+    "hasReportedCost": ({"type": "boolean"}, "Whether the sender reported a cost."),
+    "hasComputedCost": (
+        {"type": "boolean"},
+        "Whether the price book has a price for all that was used.",
+    ),
+    "missing": (
+        {"type": "string", "maxLength": MAX_TEXT},
+        "A meter, counter or context that has no price, or a counter that is not understood.",
     ),
     "hour": (
         {"type": "string", "format": "date-time"},
@@ -78,7 +107,12 @@ def log_query_of(
             min_duration_us=None if latency_ms is None else latency_ms * 1000,
             min_cost_pusd=read_usd(params, "minCost"),
             error_codes=_error_codes(params),
-            id_part=_id_part(params),
+            id_part=_text(params, "search"),
+            cost_sources=read_choices(params, "costSource", CostSource),
+            usage_sources=read_choices(params, "usageSource", UsageSource),
+            has_reported_cost=read_flag(params, "hasReportedCost"),
+            has_computed_cost=read_flag(params, "hasComputedCost"),
+            missing=_text(params, "missing"),
         ),
         order=LogOrder(read_choice(params, "sort", LogSort) or LogSort.TIME, read_order(params)),
         cursor=read_cursor(cursor, LogCursor) if cursor else None,
@@ -117,8 +151,8 @@ def _error_codes(params: QueryParams) -> tuple[str, ...]:
     return tuple(_checked(code, "errorCode") for code in codes)
 
 
-def _id_part(params: QueryParams) -> str:
-    return _checked(read_text(params, "search") or "", "search")
+def _text(params: QueryParams, name: str) -> str:
+    return _checked(read_text(params, name) or "", name)
 
 
 def _checked(text: str, name: str) -> str:

@@ -262,6 +262,21 @@ def read_choice(params: QueryParams, name: str, kind: type[_Choice]) -> _Choice 
     return None if text is None else _parse_choice(text, name, kind)
 
 
+def read_choices(params: QueryParams, name: str, kind: type[_Choice]) -> tuple[_Choice, ...]:
+    """Some of a few words, each once: alternatives. Invalid names the words."""
+    return tuple(
+        _parse_choice(text, name, kind) for text in dict.fromkeys(params.getlist(name)) if text
+    )
+
+
+def read_flag(params: QueryParams, name: str) -> bool | None:
+    """True or false; None when it is not given."""
+    text = read_text(params, name)
+    if text not in {None, "true", "false"}:
+        raise Invalid(f"{name} must be true or false", field=name)
+    return None if text is None else text == "true"
+
+
 def _parse_choice(text: str, name: str, kind: type[_Choice]) -> _Choice:
     try:
         return kind(text)

@@ -96,6 +96,7 @@ def render_meta(
         "asOf": render_instant(freshness.data_through),
         "dataThrough": render_instant(freshness.data_through),
         "unpricedRequestCount": total.unpriced_requests,
+        "partlyPricedRequestCount": total.partly_priced_requests,
         "estimatedRequestCount": total.estimated_requests,
         "unknownUsageRequestCount": total.unknown_usage_requests,
         "reconciled": freshness.verified.state.value,

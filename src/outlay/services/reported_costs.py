@@ -1,0 +1,140 @@
+"""What senders report beside what the price book says, by provider and by model.
+
+The drift is over requests that have both costs, each of all that was used. Requests with a reported
+cost alone are counted apart: a side that is not known is no difference of 100 %.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.period import Period
+from outlay.domain.query import QUALITY_MEASURES, RowQuery, UsageQuery
+from outlay.domain.result import ZERO, Totals, sum_totals
+from outlay.storage.cube.store import CubeReader
+
+MEASURES: Final = (
+    *QUALITY_MEASURES,
+    "reported_cost_pusd",
+    "computed_beside_pusd",
+    "uncompared_cost_pusd",
+    "reported_cost_requests",
+    "uncompared_requests",
+)
+
+LEVELS: Final[Mapping[Dimension, tuple[Dimension, ...]]] = {
+    Dimension.PROVIDER: (Dimension.PROVIDER,),
+    Dimension.MODEL: (Dimension.PROVIDER, Dimension.MODEL),
+}
+"""What the costs are set side by side by, and what tells the rows of each apart: who charges for a
+model matters to its price."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostPair:
+    """The reported and the computed cost of the same requests."""
+
+    totals: Totals
+
+    @property
+    def requests(self) -> int:
+        """Requests that have both costs."""
+        return self.totals.reported_cost_requests - self.totals.uncompared_requests
+
+    @property
+    def reported_pusd(self) -> int:
+        """Their reported cost."""
+        return self.totals.reported_cost_pusd - self.totals.uncompared_cost_pusd
+
+    @property
+    def computed_pusd(self) -> int:
+        """Their cost at the price book."""
+        return self.totals.computed_beside_pusd
+
+    @property
+    def drift_pusd(self) -> int | None:
+        """How much more is reported than computed; None without a request that has both."""
+        return self.reported_pusd - self.computed_pusd if self.requests else None
+
+    @property
+    def drift(self) -> float | None:
+        """The same as a share of the computed cost; None where that is nothing."""
+        if self.drift_pusd is None or not self.computed_pusd:
+            return None
+        return self.drift_pusd / self.computed_pusd
+
+    @property
+    def drift_size_pusd(self) -> int:
+        """What rows are ranked by: how far the costs are apart, nothing where that is not known."""
+        return abs(self.drift_pusd or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """The costs of one provider, or of a model there."""
+
+    keys: tuple[str, ...]
+    """Empty texts for requests that name none."""
+    pair: CostPair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedCosts:
+    """Reported beside computed costs of a period."""
+
+    rows: Mapping[Dimension, Sequence[PairRow]]
+    """By what LEVELS has: the largest drift first, then by reported cost."""
+    total: CostPair
+
+
+def reported_costs_in(reader: CubeReader, query: UsageQuery) -> ReportedCosts:
+    """Both costs of a question's requests, of those rows that have a reported one."""
+    found = reader.rows(
+        RowQuery(
+            organization_id=query.organization_id,
+            period=query.period,
+            measures=MEASURES,
+            group_by=LEVELS[Dimension.MODEL],
+            filters=query.filters,
+        )
+    )
+    by_model = {row.keys: row.measures for row in found}
+    return ReportedCosts(
+        rows={
+            level: _ranked(_summed(by_model, len(dimensions)))
+            for level, dimensions in LEVELS.items()
+        },
+        total=CostPair(sum_totals([*by_model.values()])),
+    )
+
+
+def reported_total_in(reader: CubeReader, query: UsageQuery, period: Period) -> CostPair:
+    """Both costs of another period as a whole."""
+    asked = replace(query, period=period, group_by=None, beside=None, measures=MEASURES)
+    return CostPair(sum_totals([*reader.totals(asked).values()]))
+
+
+def _summed(
+    by_model: Mapping[tuple[str, ...], Totals], width: int
+) -> Mapping[tuple[str, ...], Totals]:
+    sums: dict[tuple[str, ...], Totals] = {}
+    for keys, totals in by_model.items():
+        sums[keys[:width]] = sums.get(keys[:width], ZERO).plus(totals)
+    return sums
+
+
+def _ranked(sums: Mapping[tuple[str, ...], Totals]) -> list[PairRow]:
+    rows = [
+        PairRow(keys, CostPair(totals))
+        for keys, totals in sums.items()
+        if totals.reported_cost_requests
+    ]
+    rows.sort(
+        key=lambda row: (
+            -row.pair.drift_size_pusd,
+            -row.pair.totals.reported_cost_pusd,
+            row.keys,
+        )
+    )
+    return rows

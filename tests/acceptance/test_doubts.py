@@ -1,0 +1,238 @@
+"""What makes numbers doubtful is said by name: parts without a price, counters not understood."""
+
+import csv
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.acceptance.conftest import Server, Tenant
+from tests.acceptance.test_activity_oracle import store
+from tests.acceptance.test_requests import ask, ids
+from tests.factories import NOW, make_event
+
+from outlay.domain.event import Amendment, CostSource, UsageEvent, UsageSource
+from outlay.kit.clock import to_us
+from outlay.services import doubts
+
+
+def at(hours: float) -> int:
+    return to_us(NOW - timedelta(hours=hours))
+
+
+def partial(parts: str, hours: float = 1, **more: Any) -> UsageEvent:
+    return make_event(
+        event_time_us=at(hours),
+        cost_source=CostSource.PARTIAL,
+        cost_pusd=5_000_000_000,
+        computed_cost_pusd=5_000_000_000,
+        unpriced_parts=parts,
+        **more,
+    )
+
+
+REPRICED = partial("output_images", hours=3)
+EVENTS = [
+    partial("web_searches", event_id="one"),
+    partial("acme_credits,web_searches", hours=20, unread="acme_credits", event_id="two"),
+    partial("service_tier=scale", hours=2, provider="azure", event_id="three"),
+    # Counted, but nothing in it lacks a price.
+    make_event(event_time_us=at(2), cost_source=CostSource.COMPUTED, cost_pusd=1, event_id="four"),
+    # A counter that is not understood, with nothing priced, or with a cost that its sender states.
+    make_event(event_time_us=at(5), unread="acme_credits", provider="acme", event_id="five"),
+    make_event(
+        event_time_us=at(4),
+        unread="acme_credits",
+        unpriced_parts="acme_credits",
+        provider="acme",
+        cost_source=CostSource.REPORTED,
+        reported_cost_pusd=7,
+        cost_pusd=7,
+        computed_cost_pusd=5,
+        event_id="six",
+    ),
+    # Priced anew: it lacks nothing any more.
+    REPRICED,
+]
+
+
+@pytest.fixture(scope="module")
+def tenant(server: Server) -> Tenant:
+    found = server.tenant()
+    store(server, found, EVENTS)
+    return found
+
+
+def health(server: Server, tenant: Tenant, **params: str) -> dict[str, Any]:
+    return ask(server, tenant, "/analytics/health", **params)
+
+
+def test_what_partly_priced_requests_lack_is_named(server: Server, tenant: Tenant) -> None:
+    found = health(server, tenant)
+
+    assert found["meta"]["partlyPricedRequestCount"] == 4
+    assert found["quality"]["partlyPricedRequestCount"]["count"] == 4
+    assert found["unpricedParts"]["parts"] == [
+        {"name": "web_searches", "kind": "meter", "title": "Web searches", "requestCount": 2},
+        {"name": "acme_credits", "kind": "counter", "title": "acme_credits", "requestCount": 1},
+        {"name": "output_images", "kind": "meter", "title": "Images", "requestCount": 1},
+        {
+            "name": "service_tier=scale",
+            "kind": "context",
+            "title": "service_tier=scale",
+            "requestCount": 1,
+        },
+    ]
+    assert found["unpricedParts"]["readFrom"] is None
+    azure = health(server, tenant, provider="azure")["unpricedParts"]["parts"]
+    assert [part["name"] for part in azure] == ["service_tier=scale"]
+
+
+def test_counters_that_nobody_understands_are_named(server: Server, tenant: Tenant) -> None:
+    assert health(server, tenant)["unreadCounters"]["counters"] == [
+        {
+            "provider": "acme",
+            "name": "acme_credits",
+            "requestCount": 2,
+            "firstSeen": "2026-11-20T07:00:00Z",
+            "lastSeen": "2026-11-20T08:00:00Z",
+        },
+        {
+            "provider": "openai",
+            "name": "acme_credits",
+            "requestCount": 1,
+            "firstSeen": "2026-11-19T16:00:00Z",
+            "lastSeen": "2026-11-19T16:00:00Z",
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ({"costSource": "partial", "missing": "web_searches"}, ["one", "two"]),
+        ({"missing": "acme_credits"}, ["six", "five", "two"]),
+        ({"missing": "service_tier=scale"}, ["three"]),
+        ({"missing": "web"}, []),
+        ({"hasReportedCost": "true"}, ["six"]),
+        ({"hasReportedCost": "true", "hasComputedCost": "true"}, []),
+        ({"costSource": "computed"}, ["four"]),
+        ({"costSource": "computed", "hasComputedCost": "false"}, ["four"]),
+    ],
+)
+def test_the_log_leads_to_those_requests(
+    server: Server, tenant: Tenant, asked: dict[str, str], wanted: list[str]
+) -> None:
+    found = ask(server, tenant, **asked)
+
+    assert ids(found) == wanted
+    assert found["totals"]["requestCount"] == len(wanted)
+
+
+def test_the_log_refuses_what_it_cannot_filter_by(server: Server, tenant: Tenant) -> None:
+    for name, value in (("hasReportedCost", "yes"), ("costSource", "free"), ("missing", "\x00")):
+        answer = server.http.get("/requests", params={name: value}, headers=tenant.headers)
+        assert (answer.status_code, answer.json()["field"]) == (400, name)
+
+
+def test_requests_are_ordered_by_how_far_the_costs_are_apart(server: Server) -> None:
+    tenant = server.tenant()
+    pairs: list[tuple[int | None, int | None]] = [
+        *itertools.product((None, 5, 9), (None, 5, 20)),
+        (2**62, 0),
+    ]
+    events = [
+        make_event(
+            event_id=f"{reported}-{computed}",
+            event_time_us=at(number),
+            reported_cost_pusd=reported,
+            computed_cost_pusd=computed,
+            cost_source=CostSource.REPORTED if reported else CostSource.UNPRICED,
+        )
+        for number, (reported, computed) in enumerate(pairs)
+    ]
+    store(server, tenant, events)
+
+    found = ask(server, tenant, sort="costDifference")
+
+    named = [one for one in ids(found) if "None" not in one]
+    assert named == ["4611686018427387904-0", "5-20", "9-20", "9-5", "5-5"]
+    assert ids(found)[: len(named)] == named
+    assert ids(ask(server, tenant, sort="costDifference", order="asc"))[:2] == ["5-5", "9-5"]
+
+
+def test_what_was_taken_back_lacks_nothing(server: Server) -> None:
+    tenant = server.tenant()
+    void = make_event(
+        **{
+            **{name: getattr(REPRICED, name) for name in ("event_time_us", "unpriced_parts")},
+            "cost_source": CostSource.PARTIAL,
+            "amends": REPRICED.event_id,
+            "amendment": Amendment.VOID,
+        }
+    )
+    store(server, tenant, [REPRICED, void, partial("web_searches", hours=3)])
+
+    parts = health(server, tenant)["unpricedParts"]["parts"]
+    assert [(part["name"], part["requestCount"]) for part in parts] == [("web_searches", 1)]
+
+
+def test_no_more_rows_are_read_than_the_bound(
+    server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doubts, "MAX_ROWS", 3)
+    found = health(server, tenant)["unpricedParts"]
+
+    assert [part["name"] for part in found["parts"]] == ["service_tier=scale", "web_searches"]
+    assert found["readFrom"] == "2026-11-20T10:00:00Z"
+
+
+def test_files_say_what_has_no_price(server: Server, tenant: Tenant) -> None:
+    answer = server.http.get(
+        "/exports/requests?preset=all&trailer=none&search=two", headers=tenant.headers
+    )
+    (row,) = csv.DictReader(answer.text.splitlines())
+
+    assert row["costSource"] == "partial"
+    assert row["unpricedParts"] == "acme_credits,web_searches"
+    assert (row["unreadCounters"], row["computedCost"]) == ("acme_credits", "0.005")
+
+
+def test_passed_over_spans_are_named_on_the_health_answer(server: Server) -> None:
+    tenant = server.tenant()
+    span = {
+        "traceId": "0" * 31 + "1",
+        "spanId": "0" * 15 + "1",
+        "name": "plan",
+        "startTimeUnixNano": str(at(1) * 1000),
+        "endTimeUnixNano": str(at(1) * 1000),
+        "attributes": [
+            {"key": "gen_ai.operation.name", "value": {"stringValue": "invoke_agent"}},
+            {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "9"}},
+        ],
+    }
+    scope = {"scope": {"name": "acme.otel"}, "spans": [span]}
+    body = {"resourceSpans": [{"scopeSpans": [scope]}]}
+    assert server.http.post("/v1/traces", json=body, headers=tenant.headers).status_code == 200
+
+    (found,) = health(server, tenant)["passedOver"]["spans"]
+    assert (found["reason"], found["isLoss"], found["count"]) == ("noCall", True, 1)
+    assert (found["instrumentation"], found["operation"]) == ("acme.otel", "invoke_agent")
+
+
+def test_unknown_usage_and_unknown_price_have_two_names(server: Server) -> None:
+    tenant = server.tenant()
+    store(
+        server,
+        tenant,
+        [
+            make_event(usage_source=UsageSource.UNKNOWN),
+            make_event(input_tokens=5),
+            partial("web_searches"),
+        ],
+    )
+    meta = ask(server, tenant, "/analytics/summary")["meta"]
+
+    assert meta["unknownUsageRequestCount"] == 1
+    assert meta["unpricedRequestCount"] == 1
+    assert meta["partlyPricedRequestCount"] == 1
