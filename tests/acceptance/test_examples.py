@@ -15,8 +15,10 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_activity_oracle import store
 from tests.factories import NOW, make_event
 
+from outlay.domain.event import CostSource
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import to_us
+from outlay.services.passed_over import PassedKind, Reason
 from outlay.web.http import examples
 from outlay.web.http.openapi import example_name
 
@@ -29,6 +31,7 @@ ENDPOINTS = {
     "/analytics/me": DAILY,
     "/analytics/latency": f"{WINDOW}&groupBy=provider",
     "/analytics/health": WINDOW,
+    "/analytics/reported-costs": f"{WINDOW}&compare=previous",
     "/analytics/members": WINDOW,
     "/analytics/members/{user_id}": DAILY,
     "/analytics/keys/{api_key_id}": DAILY,
@@ -65,6 +68,11 @@ def place(server: Server) -> tuple[Tenant, dict[str, str]]:
             input_tokens=1200,
             output_tokens=300,
             cost_pusd=84_190_000_000,
+            computed_cost_pusd=84_190_000_000,
+            reported_cost_pusd=84_200_000_000,
+            cost_source=CostSource.PARTIAL if number == 0 else CostSource.COMPUTED,
+            unpriced_parts="acme_credits" if number == 0 else "",
+            unread="acme_credits" if number == 0 else "",
             duration_us=1_250_000,
             time_to_first_token_us=320_000,
             is_stream=1,
@@ -72,6 +80,10 @@ def place(server: Server) -> tuple[Tenant, dict[str, str]]:
         for number in range(9)
     ]
     store(server, tenant, events)
+    server.services.passed_over.note(
+        tenant.organization.organization_id,
+        [PassedKind(Reason.NO_CALL, "opentelemetry.instrumentation.acme", "invoke_agent")],
+    )
     ids = {
         "user_id": member_id,
         "api_key_id": key.api_key_id,

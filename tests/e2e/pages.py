@@ -56,6 +56,7 @@ def every_page(ask: Any) -> dict[str, str]:
         "users-and-groups": "/organization/users-and-groups",
         "report": "/organization/report",
         "reconciliation": "/organization/reconciliation",
+        "reported-costs": "/organization/reported-costs",
         "dashboard": "/monitoring/dashboard",
         "users-analytics": "/monitoring/users",
         "requests": "/monitoring/requests",

@@ -122,6 +122,10 @@ def _value(sort: LogSort, event: UsageEvent, missing: int) -> int:
             return event.input_tokens
         case LogSort.LATENCY:
             return missing if event.duration_us is None else event.duration_us
+        case LogSort.DIFFERENCE:
+            if not event.is_compared:
+                return missing
+            return abs((event.reported_cost_pusd or 0) - (event.computed_cost_pusd or 0))
 
 
 def _signed(place: LogPosition, order: LogOrder) -> tuple[int, ...]:

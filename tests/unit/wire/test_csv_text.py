@@ -13,12 +13,14 @@ STARTS = ["=", "+", "-", "@", "\t", "\r", "\0", "'"]
 
 
 @pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("rest", ["", "cmd|' /C calc'!A0", "1+1", "=1"])
+@pytest.mark.parametrize("rest", ["", "cmd|' /C calc'!A0", "1+1", "=1", "3-2", "٣"])
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(start: str, rest: str) -> None:
     assert safe_cell(start + rest) == "'" + start + rest
 
 
-@pytest.mark.parametrize("text", ["", "a=1", "1-2", "name@example.test", " =1", "it's"])
+@pytest.mark.parametrize(
+    "text", ["", "a=1", "1-2", "name@example.test", " =1", "it's", "-3", "-0.000000000001"]
+)
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert safe_cell(text) == text
 

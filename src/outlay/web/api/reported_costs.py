@@ -5,13 +5,11 @@ from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import Depends
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.services.reported_costs import (
@@ -35,7 +33,7 @@ from outlay.web.http.params import (
     COMMON,
     COMPARE,
     check_names,
-    read_group_by,
+    read_dimension,
     read_query,
 )
 from outlay.web.http.query_parameters import documented
@@ -110,7 +108,7 @@ def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Resp
     """`/analytics/reported-costs` as a file, by provider or by model."""
     services, params = services_of(request), request.query_params
     check_names(params, EXPORT)
-    level = read_level(params)
+    level = read_dimension(params, LEVELS, Dimension.MODEL)
     query = read_query(params, actor, services.analytics, group_by=None)
     query = replace(query, interval=Interval.TOTAL)
     file_format, style = read_style(params)
@@ -132,14 +130,6 @@ def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Resp
         style,
     )
     return file_answer(written, "reported-costs", file_format, style)
-
-
-def read_level(params: QueryParams) -> Dimension:
-    """What the costs are set side by side by."""
-    dimensions = read_group_by(params) or (Dimension.MODEL,)
-    if len(dimensions) != 1 or dimensions[0] not in LEVELS:
-        raise Invalid(f"groupBy must be one of {', '.join(LEVELS)} here", field="groupBy")
-    return dimensions[0]
 
 
 def _row(level: Dimension, row: PairRow) -> Json:

@@ -71,6 +71,13 @@ NAVIGATION: Final = (
                 Permission.RECONCILIATIONS_READ,
                 "a provider's bill compared with what is on record, line by line",
             ),
+            NavItem(
+                "Reported costs",
+                "/organization/reported-costs",
+                "tag",
+                Permission.ORGANIZATION_USAGE,
+                "what senders say that requests cost, beside what the price book says",
+            ),
         ),
     ),
     NavSection(

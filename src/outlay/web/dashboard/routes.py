@@ -17,6 +17,7 @@ from outlay.web.dashboard import (
     reconciliation,
     report,
     repricing,
+    reported_costs,
     requests,
     settings,
     static_files,
@@ -44,6 +45,7 @@ router.include_router(monitoring.router)
 router.include_router(users_analytics.router)
 router.include_router(report.router)
 router.include_router(reconciliation.router)
+router.include_router(reported_costs.router)
 router.include_router(my_usage.router)
 router.include_router(requests.router)
 router.include_router(audit.router)

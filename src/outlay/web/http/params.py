@@ -1,7 +1,7 @@
 """Query strings → UsageQuery, for endpoints, exports and pages alike."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -150,6 +150,16 @@ def read_group_by(params: QueryParams) -> tuple[Dimension, ...]:
     return tuple(
         _parse_choice(part, "groupBy", Dimension) for part in (text or "").split(",") if text
     )
+
+
+def read_dimension(
+    params: QueryParams, offered: Collection[Dimension], default: Dimension
+) -> Dimension:
+    """The one dimension of `groupBy`, which is among those offered."""
+    dimensions = read_group_by(params) or (default,)
+    if len(dimensions) != 1 or dimensions[0] not in offered:
+        raise Invalid(f"groupBy must be one of {', '.join(offered)} here", field="groupBy")
+    return dimensions[0]
 
 
 def read_comparison(

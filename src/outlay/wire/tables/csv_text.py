@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,9 @@ The apostrophe itself is on the list, so that taking one away always restores th
 """
 
 
+_NEGATIVE: Final = re.compile(r"-[0-9]+(\.[0-9]+)?")
+
+
 def render_line(cells: Sequence[str]) -> str:
     """One line of CSV (RFC 4180)."""
     buffer = io.StringIO()
@@ -20,5 +24,9 @@ def render_line(cells: Sequence[str]) -> str:
 
 
 def safe_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula; undone by removing one leading apostrophe."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    """Text that no spreadsheet takes for a formula; undone by removing one leading apostrophe.
+
+    A negative number is none, and has to stay a number.
+    """
+    is_formula = text.startswith(FORMULA_STARTS) and not _NEGATIVE.fullmatch(text)
+    return f"'{text}" if is_formula else text
