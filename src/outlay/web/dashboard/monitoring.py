@@ -18,6 +18,7 @@ from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Comparison, Totals
+from outlay.kit.clock import from_us
 from outlay.services.analytics import PERCENTILES, quantiles_us
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
@@ -30,6 +31,7 @@ from outlay.web.dashboard.formatting import (
 )
 from outlay.web.dashboard.frame import FILTER_OF, PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.headlines import Card, cards_of, error_card
+from outlay.web.dashboard.intake import intake_lists
 from outlay.web.dashboard.lines import Line, LineUnit, line_data
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
@@ -101,6 +103,7 @@ def get_dashboard(
         total = comparison.current.total
         frame = frame_of(request, reader, query, total, filters_for(actor))
         latency = services.analytics.latency_in(reader, query, Dimension.PROVIDER)
+        unread = services.doubts.unread_counters(reader, query)
         context: dict[str, Any] = {
             "cards": _cards(reader, query, comparison, latency.quantiles),
             "latency": _latency_lines(services, reader, query, comparison),
@@ -110,7 +113,7 @@ def get_dashboard(
                 for dimension, title in TOPS.items()
             ],
         }
-    freshness = frame["freshness"]
+    freshness, passed = frame["freshness"], services.passed_over
     order = read_order(request.query_params, PROVIDERS, "requestCount")
     return render_page(
         request,
@@ -122,6 +125,13 @@ def get_dashboard(
         providers=provider_rows(latency.values, total, order),
         heads=heads_of(PROVIDERS, order, frame["links"]),
         doubts=_doubts(total),
+        intake=intake_lists(
+            unread,
+            passed.counts(actor.organization_id),
+            frame["links"],
+            query.period.timezone,
+            from_us(passed.since_us),
+        ),
         event_count=format_exact_count(services.ledger.last_seq),
         pending=format_exact_count(freshness.pending_events),
         refused=[

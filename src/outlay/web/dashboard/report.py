@@ -22,12 +22,13 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
+from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.asking import page_params, page_period, refuse, refused_of
 from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.columns import Columns, draw_columns
 from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.dates import describe_date, describe_dates
-from outlay.web.dashboard.frame import FILTER_OF
+from outlay.web.dashboard.frame import FILTER_OF, missing_of
 from outlay.web.dashboard.headlines import Card, cards_of, driver_of, error_card
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
@@ -101,9 +102,11 @@ def get_report(
     )
     if subject_id and scope in SCOPES:
         query = query.only(SCOPES[scope], subject_id)
-    freshness = services.analytics.freshness()
-    comparisons = _compare(services, query, scope)
-    main = comparisons[Dimension.MODEL]
+    with services.analytics.read() as reader:
+        freshness = services.analytics.freshness(reader)
+        comparisons = _compare(services, reader, query, scope)
+        main = comparisons[Dimension.MODEL]
+        missing = missing_of(services, reader, query, main.current.total)
     return render_page(
         request,
         "report.html",
@@ -134,27 +137,29 @@ def get_report(
             for dimension, comparison in comparisons.items()
         ],
         total=main.current.total,
+        missing=missing,
         freshness=freshness,
         links=Links.of(request),
         exports=_exports(period.from_date, period.to_date, timezone, scope, subject_id),
     )
 
 
-def _compare(services: Services, query: UsageQuery, scope: Scope) -> Mapping[Dimension, Comparison]:
-    """Each section against the month before, from one snapshot; without what it is about."""
-    with services.analytics.read() as reader:
-        return {
-            dimension: services.analytics.compare_in(
-                reader,
-                replace(
-                    query,
-                    group_by=dimension,
-                    interval=Interval.DAY if dimension is Dimension.MODEL else Interval.TOTAL,
-                ),
-            )
-            for dimension in SECTIONS
-            if dimension is not SCOPES.get(scope)
-        }
+def _compare(
+    services: Services, reader: CubeReader, query: UsageQuery, scope: Scope
+) -> Mapping[Dimension, Comparison]:
+    """Each section against the month before; without what it is about."""
+    return {
+        dimension: services.analytics.compare_in(
+            reader,
+            replace(
+                query,
+                group_by=dimension,
+                interval=Interval.DAY if dimension is Dimension.MODEL else Interval.TOTAL,
+            ),
+        )
+        for dimension in SECTIONS
+        if dimension is not SCOPES.get(scope)
+    }
 
 
 def _section(
