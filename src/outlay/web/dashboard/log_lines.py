@@ -103,7 +103,8 @@ def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> Lo
         cost=cost_of(event),
         exact_cost=exact_cost_of(event),
         is_unpriced=event.cost_source is CostSource.UNPRICED and not has_used_nothing(event),
-        is_partial=event.cost_source is CostSource.PARTIAL,
+        is_partial=event.cost_source is CostSource.PARTIAL
+        and not (is_unknown and not event.cost_pusd),
         reported="" if reported is None else format_money(reported),
         difference="–" if apart is None else format_signed_money(apart),
         exact_difference="The price book does not say what all of it costs"
