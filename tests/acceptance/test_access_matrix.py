@@ -125,6 +125,7 @@ RULES: dict[str, Rule] = {
     "POST /v1/usage/events": Rule(LEADERS, body=[]),
     "POST /v1/ingest/litellm": Rule(LEADERS, body=[]),
     "POST /v1/traces": Rule(LEADERS, body={}),
+    "POST /api/public/otel/v1/traces": Rule(LEADERS, body={}),
 }
 PAGES: dict[str, Rule] = {
     "/organization/analytics": Rule(LEADERS, ENTERPRISE),

@@ -39,6 +39,7 @@ LARGE = {
     "POST /v1/usage/events": MAX_INGEST,
     "POST /v1/ingest/litellm": MAX_INGEST,
     "POST /v1/traces": MAX_INGEST,
+    "POST /api/public/otel/v1/traces": MAX_INGEST,
 }
 """Routes that may read more than others, but for those of the operator."""
 

@@ -26,6 +26,7 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.span_marks import drop_marks, find_marks, put_marks
 from outlay.wire.otlp.genai import is_sum, report_of
 from outlay.wire.otlp.passed import operation_of, tells_tokens
+from outlay.wire.otlp.senders import with_models
 from outlay.wire.otlp.spans import Span
 
 KEPT: Final = timedelta(days=1)
@@ -53,6 +54,7 @@ class Tracing:
         How many calls were rejected for their time or counts, and what the sender should know:
         why the first of them was, and which spans with tokens were passed over.
         """
+        spans = with_models(spans)
         calls, left_out, reason = self._calls(spans)
         marks, chosen = self._choose(organization_id, spans, calls)
         self._recorder.record(organization_id, chosen)

@@ -15,6 +15,8 @@ from outlay.wire.counters import read_counters
 
 def usage_of_details(details: Mapping[str, Any]) -> TokenUsage | None:
     """The counts of usage details, None when there are none."""
+    if any(isinstance(value, dict) for value in details.values()):
+        return read_counters(details).usage  # as OpenAI's SDK has it, with its details
     counts = {name: count for name, value in details.items() if (count := count_of(value))}
     # Cache writes by age repeat what stands in the count of all cache writes.
     by_age = {name: counts.pop(name) for name in list(counts) if "ephemeral" in name}

@@ -98,9 +98,8 @@ class LogConditions:
     """Alternatives, of `CostSource`."""
     id_part: str = ""
     """What the id of a request has in it."""
-    cost_sources: tuple[CostSource, ...] = ()
-    """Alternatives, as are the next."""
-    usage_sources: tuple[UsageSource, ...] = ()
+    usage_sources: tuple[str, ...] = ()
+    """Alternatives, of `UsageSource`."""
     has_reported_cost: bool | None = None
     has_computed_cost: bool | None = None
     """Whether the price book says what all of it costs."""
@@ -234,7 +233,7 @@ def alike_statement(wanted: LogFilter, contains: str) -> Statement:
 
     The last values to be appended are the fewest tokens and the limit.
     """
-    where, values = _where(wanted, contains)
+    where, values = conditions_of(wanted, contains)
     alike = "model, input_tokens, output_tokens"
     text = (
         f"WITH counted AS (SELECT {', '.join(Candidate._fields)} FROM usage_event WHERE {where} "  # noqa: S608 - expressions are constants, values are bound
@@ -287,6 +286,7 @@ def conditions_of(wanted: LogFilter, contains: str) -> Statement:
     for column, alternatives in (
         ("error_code", asked.error_codes),
         ("cost_source", asked.cost_sources),
+        ("usage_source", asked.usage_sources),
     ):
         if alternatives:
             clauses.append(f"{column} IN ({', '.join('?' * len(alternatives))})")
@@ -302,12 +302,6 @@ def conditions_of(wanted: LogFilter, contains: str) -> Statement:
 
 def _price_clauses(asked: LogConditions, contains: str) -> Iterator[tuple[str, list[str]]]:
     """What must hold of the cost and the price of an event."""
-    for column, sources in (
-        ("cost_source", asked.cost_sources),
-        ("usage_source", asked.usage_sources),
-    ):
-        if sources:
-            yield f"{column} IN ({', '.join('?' * len(sources))})", [*sources]
     for expression, wanted in (
         ("reported_cost_pusd IS NOT NULL", asked.has_reported_cost),
         (_IS_COMPUTED, asked.has_computed_cost),

@@ -7,7 +7,6 @@ says as a whole, so that an answer is as long as there are combinations.
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from outlay.domain.event import SIGN
 from outlay.storage.ledger.log import LogFilter, Statement, conditions_of
 
 
@@ -19,14 +18,10 @@ class Marks(NamedTuple):
     unpriced_parts: str
     unread: str
     requests: int
-    """Amended rows count by their sign."""
     first_us: int
     last_us: int
 
 
-_SIGNS: Final = " ".join(
-    f"WHEN '{amendment}' THEN {sign}" for amendment, sign in SIGN.items() if sign != 1
-)
 _COMBINATION: Final = "provider, cost_source, unpriced_parts, unread"
 
 
@@ -34,7 +29,7 @@ def marks_statement(wanted: LogFilter, contains: str) -> Statement:
     """The combinations of marks among what is wanted; `read_marks` reads the rows."""
     where, values = conditions_of(wanted, contains)
     text = (
-        f"SELECT {_COMBINATION}, sum(CASE amendment {_SIGNS} ELSE 1 END), "  # noqa: S608 - expressions are constants, values are bound
+        f"SELECT {_COMBINATION}, count(*), "  # noqa: S608 - expressions are constants, values are bound
         f"min(event_time_us), max(event_time_us) FROM usage_event WHERE {where} "
         f"AND (unpriced_parts <> '' OR unread <> '') GROUP BY {_COMBINATION}"
     )
@@ -42,6 +37,5 @@ def marks_statement(wanted: LogFilter, contains: str) -> Statement:
 
 
 def read_marks(rows: Sequence[Sequence[Any]]) -> list[Marks]:
-    """The combinations in rows of `marks_statement`, without those that were all taken back."""
-    found = (Marks._make((*row[:4], int(row[4]), *row[5:])) for row in rows)
-    return [marks for marks in found if marks.requests > 0]
+    """The combinations in rows of `marks_statement`."""
+    return [Marks._make(row) for row in rows]

@@ -40,6 +40,7 @@ _REQUEST_BODY: Final[dict[str, Any]] = {
 }
 
 
+@router.post("/api/public/otel/v1/traces", include_in_schema=False)  # where Langfuse's SDK sends
 @router.post("/v1/traces", openapi_extra={"requestBody": _REQUEST_BODY})
 async def post_traces(
     request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]

@@ -16,7 +16,8 @@ from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import count_of, text_of, tier_context
 from outlay.wire.end_users import end_user_of
 from outlay.wire.langfuse import usage_of_details
-from outlay.wire.otlp.spans import Attributes, Span
+from outlay.wire.otlp.senders import in_common_words
+from outlay.wire.otlp.spans import Attributes, Span, Value
 from outlay.wire.providers import route_of
 from outlay.wire.values import elapsed_us, first_of, is_streamed, pusd_of, time_us_of
 
@@ -118,6 +119,7 @@ _REASONING: Final = (
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
     "gen_ai.usage.output_tokens.reasoning",
+    "codex.usage.reasoning_output_tokens",
     "llm.token_count.completion_details.reasoning",
     "llm.usage.reasoning_tokens",
     "ai.usage.reasoningTokens",
@@ -161,6 +163,13 @@ _END_USER: Final = (
     "litellm.end_user.id",
     "gen_ai.user.id",
 )
+_SESSION: Final = (
+    "session.id",
+    "gen_ai.conversation.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+    "conversation.id",
+)
 _APP: Final = ("outlay.app", "service.name", "gen_ai.agent.name", "langfuse.trace.name")
 _PROJECT: Final = (
     "outlay.project",
@@ -183,6 +192,8 @@ _TIER: Final = (
     "gen_ai.openai.response.service_tier",
     "anthropic.response.service_tier",
 )
+MAX_ATTEMPT: Final = 1000
+"""More than this is no count of tries."""
 _FIRST_CHUNK_S: Final = (
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.server.time_to_first_token",
@@ -191,19 +202,20 @@ _FIRST_CHUNK_S: Final = (
 
 def report_of(span: Span) -> UsageReport | None:
     """The report of a span that is one call of a model, None for all other spans."""
+    span = in_common_words(span)
     found = span.attributes
     operation = _operation(span)
     if operation is None:
         return None
     usage = _usage(found)
     model = text_of(first_of(found, *_MODEL))
-    if not model and usage is None:
+    code = _status_code(found)
+    is_failed = span.is_error or bool(found.get("error.type")) or (code or 0) >= 400
+    if not model and usage is None and not is_failed:
         return None
     start_us, end_us = span.start_ns // 1000, span.end_ns // 1000
     provider, mapping = route_of(text_of(first_of(found, *_PROVIDER)), model or "unknown")
-    code = _status_code(found)
     first_token_us = _first_token_us(found, start_us)
-    is_failed = span.is_error or bool(found.get("error.type")) or (code or 0) >= 400
     return UsageReport(
         event_id=text_of(found.get("litellm.call_id")) or f"{span.trace_id}:{span.span_id}",
         event_time_us=start_us,
@@ -228,7 +240,11 @@ def report_of(span: Span) -> UsageReport | None:
         error_code=text_of(found.get("error.type")) if is_failed else "",
         response_id=text_of(first_of(found, "gen_ai.response.id", "llm.response.id")),
         response_model=text_of(found.get("gen_ai.response.model")),
-        price_context=tier_context(first_of(found, *_TIER)),
+        price_context=_context(found),
+        session_id=text_of(first_of(found, *_SESSION)),
+        attempt=_attempt(found.get("attempt")),
+        trace_id=span.trace_id,
+        parent_id=span.parent_id,
         names=_names(found),
         source=SOURCE,
     )
@@ -282,6 +298,17 @@ def _usage(found: Attributes) -> TokenUsage | None:
         # Counted beside the input, as Anthropic's own counters do, rather than within it.
         incoming += read + write
     return TokenUsage(incoming, outgoing, read, write, write_1h or 0, reasoning or 0)
+
+
+def _context(found: Attributes) -> dict[str, str]:
+    """What selects a price: the tier, and the speed of Claude Code."""
+    context = tier_context(first_of(found, *_TIER))
+    return {**context, "speed": "fast"} if found.get("speed") == "fast" else context
+
+
+def _attempt(value: Value) -> int:
+    count = count_of(_number(value))
+    return count if count and count <= MAX_ATTEMPT else 1
 
 
 def _cost(found: Attributes) -> int | None:
