@@ -247,6 +247,7 @@ _SHOWN: Final = (
     "errors",
     "client_errors",
     "unpriced_requests",
+    "partly_priced_requests",
 )
 
 
