@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_activity_oracle import store
+from tests.acceptance.test_reported_costs import signed_in
 from tests.acceptance.test_requests import ask, ids
 from tests.factories import NOW, make_event
 
 from outlay.domain.event import Amendment, CostSource, UsageEvent, UsageSource
 from outlay.kit.clock import to_us
 from outlay.services import doubts
+from outlay.services.passed_over import PassedKind, Reason
 
 
 def at(hours: float) -> int:
@@ -236,3 +238,33 @@ def test_unknown_usage_and_unknown_price_have_two_names(server: Server) -> None:
     assert meta["unknownUsageRequestCount"] == 1
     assert meta["unpricedRequestCount"] == 1
     assert meta["partlyPricedRequestCount"] == 1
+
+
+def test_the_dashboard_names_what_was_not_understood_left_out_or_counted_twice(
+    server: Server,
+) -> None:
+    tenant, read = signed_in(server)
+    alike = {"input_tokens": 500, "output_tokens": 60, "event_time_us": at(1), "cost_pusd": 10**12}
+    twins = [
+        make_event(event_id=f"twin-{source}", source=source, **alike)
+        for source in ("otel", "native")
+    ]
+    store(server, tenant, [*twins, make_event(event_time_us=at(5), unread="acme_credits")])
+    server.services.passed_over.note(
+        tenant.organization.organization_id,
+        [PassedKind(Reason.NO_CALL, "acme.otel", "invoke_agent")],
+    )
+
+    text = read("/monitoring/dashboard")
+
+    assert "Counters not understood" in text
+    assert "missing=acme_credits" in text
+    assert "invoke_agent" in text
+    assert "acme.otel: no call of a model is known inside it" in text
+    assert "Probable doubles" in text
+    assert "1 pair of the last week, $1.00 counted twice" in text
+    answer = server.http.get("/doubles", headers=tenant.headers).json()["doubles"]
+    pair = {name: answer[0][name]["eventId"] for name in ("kept", "dropped")}
+    merged = server.http.post("/doubles/merge", json={"pairs": [pair]}, headers=tenant.headers)
+    assert merged.json() == {"mergedCount": 1}
+    assert "Probable doubles" not in read("/monitoring/dashboard")

@@ -39,6 +39,43 @@ def send(demo: Demo) -> None:
     assert answer.status_code == 200, answer.text
 
 
+def send_twice(demo: Demo) -> None:
+    """A request that is told on two ways, without an id that says so."""
+    now = datetime.now(UTC) - timedelta(minutes=2)
+    head = {"Authorization": f"Bearer {demo.token}"}
+    usage = {"inputTokens": 987_654, "outputTokens": 321}
+    event = {"eventId": "twin", "eventTime": now.isoformat(), "model": "gpt-5.5", "usage": usage}
+    httpx.post(f"{demo.url}/v1/usage/events", json=[event], headers=head).raise_for_status()
+    told = {
+        "gen_ai.operation.name": {"stringValue": "chat"},
+        "gen_ai.request.model": {"stringValue": "gpt-5.5"},
+        "gen_ai.usage.input_tokens": {"intValue": "987654"},
+        "gen_ai.usage.output_tokens": {"intValue": "321"},
+    }
+    span = {
+        "traceId": "7" * 32,
+        "spanId": "7" * 16,
+        "name": "chat gpt-5.5",
+        "startTimeUnixNano": str(int(now.timestamp() * 1e9)),
+        "endTimeUnixNano": str(int(now.timestamp() * 1e9) + 10**9),
+        "attributes": [{"key": key, "value": value} for key, value in told.items()],
+    }
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    httpx.post(f"{demo.url}/v1/traces", json=body, headers=head).raise_for_status()
+
+
+def test_a_probable_double_is_counted_once_by_a_click(page: Page, demo: Demo) -> None:
+    send_twice(demo)
+    page.goto(f"{demo.url}/monitoring/dashboard")
+    doubles = page.get_by_role("region", name="Probable doubles")
+    row = doubles.get_by_role("row").filter(has_text="988K → 321")
+    expect(row).to_contain_text("native")
+    expect(row).to_contain_text("otel")
+    check_access(page)
+    row.get_by_role("button", name="Count once").click()
+    expect(row).to_have_count(0)
+
+
 def test_the_drift_leads_to_its_requests_and_a_missing_part_to_its_own(
     page: Page, demo: Demo
 ) -> None:

@@ -15,7 +15,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset
-from outlay.domain.policy import Permission
+from outlay.domain.policy import Permission, has
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Comparison, Totals
 from outlay.kit.clock import from_us
@@ -36,6 +36,7 @@ from outlay.web.dashboard.lines import Line, LineUnit, line_data
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.panels import Panel, panel_of
+from outlay.web.dashboard.probable_doubles import double_rows
 from outlay.web.dashboard.providers import PROVIDERS, provider_rows, render_latency
 from outlay.web.dashboard.ranking import SHOWN, change_in
 from outlay.web.dashboard.side_rows import SideRow, rows_by_spend
@@ -125,6 +126,10 @@ def get_dashboard(
         providers=provider_rows(latency.values, total, order),
         heads=heads_of(PROVIDERS, order, frame["links"]),
         doubts=_doubts(total),
+        doubles=double_rows(
+            services.doubles.recent(actor.organization_id), frame["links"], query.period.timezone
+        ),
+        may_amend=has(actor, Permission.REQUESTS_AMEND),
         intake=intake_lists(
             unread,
             passed.counts(actor.organization_id),
