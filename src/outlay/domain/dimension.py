@@ -17,6 +17,8 @@ class Dimension(StrEnum):
     APP = "app"
     END_USER = "endUser"
     STATUS = "status"
+    KIND = "kind"
+    """The kind of usage: parts of the requests themselves, so it is no column of a cell."""
 
     @property
     def column(self) -> str:
@@ -31,7 +33,7 @@ class Dimension(StrEnum):
     @property
     def plural(self) -> str:
         """The same of several."""
-        return f"{self.noun}{'es' if self is Dimension.STATUS else 's'}"
+        return _PLURALS.get(self, f"{self.noun}s")
 
     @property
     def is_single_valued(self) -> bool:
@@ -53,6 +55,11 @@ _COLUMNS = {
     Dimension.STATUS: "status",
 }
 
+_PLURALS = {Dimension.STATUS: "statuses", Dimension.KIND: "kinds of usage"}
+
+OF_CELLS = tuple(dimension for dimension in Dimension if dimension is not Dimension.KIND)
+"""Dimensions that a request has values of: what can be filtered and combined with each other."""
+
 _NOUNS = {
     Dimension.MODEL: "model",
     Dimension.MAPPING: "mapping",
@@ -65,4 +72,5 @@ _NOUNS = {
     Dimension.APP: "app",
     Dimension.END_USER: "end user",
     Dimension.STATUS: "status",
+    Dimension.KIND: "kind of usage",
 }

@@ -84,7 +84,21 @@ class UsageQuery:
             raise Invalid("the two levels of groupBy must be different", field="groupBy")
         if self.then_by is not None and self.group_by is None:
             raise Invalid("a second level of groupBy needs a first one", field="groupBy")
+        self._check_kinds()
         _check_filters(self.filters)
+
+    def _check_kinds(self) -> None:
+        if self.group_by is not Dimension.KIND and self.then_by is not Dimension.KIND:
+            return
+        if self.then_by is not None:
+            raise Invalid(
+                "kind stands alone in groupBy; filter by the other dimension", field="groupBy"
+            )
+        if self.ranks[0] is Rank.REQUESTS:
+            raise Invalid(
+                "a request has several kinds of usage: rank them by cost or totalTokens",
+                field="rankBy",
+            )
 
     def only(self, dimension: Dimension, value: str) -> "UsageQuery":
         """The same question about one value; NotFound where it asks for others alone."""
@@ -116,6 +130,12 @@ class RowQuery:
     def __post_init__(self) -> None:
         if len(set(self.group_by)) != len(self.group_by):
             raise Invalid("a dimension can be given once only", field="groupBy")
+        if Dimension.KIND in self.group_by:
+            raise Invalid(
+                "kind cannot be combined with rows of requests; "
+                "ask /analytics/activity or /exports/activity.csv for groupBy=kind",
+                field="groupBy",
+            )
         if not self.measures or not set(self.measures) <= set(ALL_MEASURES):
             raise Invalid("give measures of the catalogue", field="measures")
         _check_filters(self.filters)

@@ -40,6 +40,7 @@ from outlay.domain.result import (
 )
 from outlay.kit.clock import Clock, from_us, to_us
 from outlay.services.discovery import Discovery
+from outlay.services.kinds import read_kinds
 from outlay.services.labels import read_labels
 from outlay.services.projection import Projection
 from outlay.services.verification import Verification
@@ -292,6 +293,8 @@ class Analytics:
     def breakdown_in(self, reader: CubeReader, query: UsageQuery) -> Breakdown:
         """The same from a snapshot that several questions share."""
         query = replace(query, measures=_with_quality(query.measures))
+        if query.group_by is Dimension.KIND:
+            return read_kinds(reader, query)
         entries: tuple[Entry, ...] = ()
         if query.group_by is not None:
             rows = reader.breakdown(query)

@@ -5,19 +5,19 @@ narrow rollups, the sets of groups and the query model itself, is compared with 
 the same snapshot.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import OF_CELLS, Dimension
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
-from outlay.kit.lanes import pack
+from outlay.kit.lanes import pack, unpack
 from outlay.services.ledger_sums import LANES, Day, DaySum, bin_weights, totals_of
 from outlay.services.progress import Progress, Tell
-from outlay.storage.cube.rollups import LATENCY, USAGE
-from outlay.storage.cube.store import CellSums, CubeReader
+from outlay.storage.cube.rollups import LATENCY, METERS, ROLLUPS, USAGE
+from outlay.storage.cube.store import CellSums, CubeReader, MeterSums
 
 SLICE_DAYS: Final = 93
 """Days read in one go: few questions, and the sums of each fit in memory."""
@@ -37,6 +37,15 @@ class WrongAnswer(NamedTuple):
     answered: Totals
 
 
+class WrongMeters(NamedTuple):
+    """Where the query model answers something else about meters than their rollup has."""
+
+    organization_id: str
+    days: tuple[int, ...]
+    answered: tuple[int, ...]
+    """By the measures of the rollup."""
+
+
 @dataclass(slots=True)
 class CubeSums:
     """The sums of a snapshot."""
@@ -46,6 +55,7 @@ class CubeSums:
     ever: dict[str, Totals] = field(default_factory=dict)
     """Per organization what the query model answers for all time."""
     wrong_answers: list[WrongAnswer] = field(default_factory=list)
+    wrong_meters: list[WrongMeters] = field(default_factory=list)
     narrow: Mapping[str, int] = field(default_factory=dict)
     """Per narrow rollup, in how many cells it differs from its source."""
     cells: int = 0
@@ -54,17 +64,20 @@ class CubeSums:
 def sum_cube(reader: CubeReader, salt: str, tell: Tell) -> CubeSums:
     """Read the whole cube; `tell` is called after each piece of work."""
     found = CubeSums(through_seq=reader.loaded_seq())
-    slices = {spec.name: reader.slices(spec, _SLICE) for spec in (USAGE, LATENCY)}
+    slices = {spec.name: reader.slices(spec, _SLICE) for spec in ROLLUPS}
     total, done = sum(map(len, slices.values())) + 1, 0
-    for spec in (USAGE, LATENCY):
+    for spec in ROLLUPS:
         for number in slices[spec.name]:
             start, end = number * _SLICE, (number + 1) * _SLICE
             sums = reader.fingerprints(spec, salt, start, end)
             if spec is USAGE:
                 days = note_usage(found, sums)
                 _compare_answers(reader, found, days, start, end, tell)
-            else:
+            elif spec is LATENCY:
                 note_latency(found, sums, salt)
+            else:
+                days = note_meters(found, sums)
+                _compare_meters(reader, found, days, start, end)
             done += 1
             tell(Progress("cube", done, total))
     for organization_id in {organization_id for organization_id, _ in found.days}:
@@ -95,6 +108,48 @@ def note_latency(found: CubeSums, sums: list[CellSums], salt: str) -> None:
         day.latency += part.weighted[0] * bin_weight(part.part)
 
 
+def note_meters(found: CubeSums, sums: list[CellSums]) -> list[Day]:
+    """Note sums of the rollup of meters; the days that they are of."""
+    for part in sums:
+        day = found.days.setdefault((part.organization_id, part.day), DaySum())
+        day.meters += pack(part.plain)
+        day.weighted_meters += pack(part.weighted)
+    return sorted({(part.organization_id, part.day) for part in sums})
+
+
+def _compare_meters(
+    reader: CubeReader, found: CubeSums, days: list[Day], start: int, end: int
+) -> None:
+    """Ask the query model for the meters of a slice."""
+    period = Period(start_bucket=start, end_bucket=end, timezone="UTC")
+    for organization_id, own in _by_organization(days).items():
+        query = UsageQuery(organization_id=organization_id, period=period)
+        answered = _sum_of_meters(reader.meters(query))
+        if answered != meters_of(found.days, organization_id, own):
+            found.wrong_meters.append(WrongMeters(organization_id, tuple(own), answered))
+
+
+def _sum_of_meters(rows: Iterable[MeterSums]) -> tuple[int, ...]:
+    values = [(row.requests, row.quantity, row.cost_pusd) for row in rows]
+    return tuple(map(sum, zip(*values, strict=True))) or (0,) * len(METERS.measures)
+
+
+def meters_of(
+    sums: Mapping[Day, DaySum], organization_id: str, days: Sequence[int]
+) -> tuple[int, ...]:
+    """What days come to by the measures of the rollup of meters."""
+    nothing = DaySum()
+    total = sum(sums.get((organization_id, day), nothing).meters for day in days)
+    return tuple(unpack(total, len(METERS.measures)))
+
+
+def _by_organization(days: Iterable[Day]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for organization_id, day in days:
+        found.setdefault(organization_id, []).append(day)
+    return found
+
+
 def _compare_answers(
     reader: CubeReader,
     found: CubeSums,
@@ -105,13 +160,11 @@ def _compare_answers(
 ) -> None:
     """Ask the query model for the days of a slice, and for the slice by every grouping."""
     period = Period(start_bucket=start, end_bucket=end, timezone="UTC")
-    by_organization: dict[str, list[int]] = {}
-    for organization_id, day in days:
-        by_organization.setdefault(organization_id, []).append(day)
+    by_organization = _by_organization(days)
     for done, (organization_id, own) in enumerate(by_organization.items()):
         query = UsageQuery(organization_id=organization_id, period=period, interval=Interval.DAY)
         _compare_days(found, query, own, reader.totals(query))
-        for dimension in Dimension:
+        for dimension in OF_CELLS:
             whole = replace(query, group_by=dimension, interval=Interval.TOTAL)
             answered = _sum_by_step(reader, whole).get(0, ZERO)
             if answered == sum_of(found.days, organization_id, own, dimension):

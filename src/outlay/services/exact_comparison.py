@@ -4,17 +4,19 @@ Only days whose sums differ are looked at so closely, to say which numbers are w
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from outlay.domain.event import SIGN, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
+from outlay.domain.meter import split_meters
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, bucket_start
 from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
+from outlay.kit.lanes import unpack
 from outlay.services.ledger_sums import Day, DaySum, totals_of
-from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE
+from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, METERS, USAGE, RollupSpec
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.rows import from_row
@@ -57,6 +59,13 @@ def compare_sums(report: VerifyReport, day: Day, ledger: DaySum, cube: DaySum) -
         compare_totals(report, f"{place}, {what}", totals_of(left), totals_of(right))
     where = f"{place}, sum over latency bins weighted by cell"
     report.add(where, "requests", ledger=ledger.latency, cube=cube.latency)
+    width = len(METERS.measures)
+    for what, mine, theirs in (
+        ("sum over meters", ledger.meters, cube.meters),
+        ("sum over meters weighted by cell", ledger.weighted_meters, cube.weighted_meters),
+    ):
+        sums = (unpack(mine, width), unpack(theirs, width))
+        compare_measures(report, METERS, f"{place}, {what}", *sums)
 
 
 def place_of(day: Day) -> str:
@@ -69,6 +78,18 @@ def compare_totals(report: VerifyReport, where: str, ledger: Totals, cube: Total
     if ledger != cube:
         for measure, left, right in zip(MEASURES, ledger, cube, strict=True):
             report.add(where, measure.name, ledger=left, cube=right)
+
+
+def compare_measures(
+    report: VerifyReport,
+    spec: RollupSpec,
+    where: str,
+    ledger: Sequence[int],
+    cube: Sequence[int],
+) -> None:
+    """Note the measures of a rollup in which ledger and cube differ."""
+    for measure, left, right in zip(spec.measures, ledger, cube, strict=True):
+        report.add(where, measure, ledger=left, cube=right)
 
 
 def _compare_cells(
@@ -90,6 +111,12 @@ def _compare_cells(
             ledger=expected.latency[key],
             cube=bins.get(key, 0),
         )
+    meters = dict(reader.cells(METERS, *window))
+    nothing = (0,) * len(METERS.measures)
+    for key in expected.meters.keys() | meters.keys():
+        where = f"{place}, meter {key[-1]} of {_cell_name(key)}"
+        found_here = meters.get(key, nothing)
+        compare_measures(report, METERS, where, expected.meters.get(key, nothing), found_here)
 
 
 class _Expected:
@@ -98,6 +125,7 @@ class _Expected:
     def __init__(self, events: Iterable[UsageEvent]) -> None:
         self.cells: dict[_Key, Totals] = {}
         self.latency: Counter[_Key] = Counter()
+        self.meters: dict[_Key, list[int]] = {}
         for event in events:
             sign = SIGN[event.amendment]
             if not sign:
@@ -110,6 +138,15 @@ class _Expected:
             self.cells[key] = self.cells.get(key, ZERO).plus(measures)
             if event.duration_us is not None:
                 self.latency[(*key, latency_bin(event.duration_us))] += sign
+            self._add_meters(event, key, sign)
+
+    def _add_meters(self, event: UsageEvent, key: _Key, sign: int) -> None:
+        quantities, costs = split_meters(event.meters), split_meters(event.meter_costs)
+        for meter in quantities.keys() | costs.keys():
+            cell = self.meters.setdefault((*key, meter), [0, 0, 0])
+            cell[0] += sign
+            cell[1] += sign * quantities.get(meter, 0)
+            cell[2] += sign * costs.get(meter, 0)
 
 
 def measures_of(event: UsageEvent) -> Totals:

@@ -6,6 +6,7 @@ from typing import Final
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import DISCOVERABLE
 from outlay.domain.event import Status
+from outlay.domain.kind import KINDS
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.discovered import list_discovered
@@ -25,6 +26,8 @@ def read_labels(
     """Label by key; keys that the directory does not know are their own label."""
     if dimension is Dimension.STATUS:
         return {status.value: status.label for status in Status}
+    if dimension is Dimension.KIND:
+        return {kind.name: kind.title for kind in KINDS.values()}
     with directory.read() as session:
         labels = _labels_of_things(session, organization_id, dimension)
         if dimension in DISCOVERABLE:

@@ -16,6 +16,7 @@ from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
+from outlay.domain.meter import split_meters
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.result import Totals
 from outlay.kit.lanes import LANE_BYTES, pack, unpack
@@ -57,6 +58,8 @@ _REPORTED: Final = COLUMN["reported_cost_pusd"]
 _COMPUTED: Final = COLUMN["computed_cost_pusd"]
 _UNPRICED_PARTS: Final = COLUMN["unpriced_parts"]
 _AMENDMENT: Final = COLUMN["amendment"]
+_METERS: Final = COLUMN["meters"]
+_METER_COSTS: Final = COLUMN["meter_costs"]
 
 Day = tuple[str, int]
 """An organization and a day since the epoch, UTC."""
@@ -72,6 +75,10 @@ class DaySum:
     """Once more for each further group that an event counts in."""
     latency: int = 0
     """Weights of events times the weight of their latency bin: a single number."""
+    meters: int = 0
+    """What was used of meters; a lane for each measure of that rollup."""
+    weighted_meters: int = 0
+    """The same, weighted by cells of that rollup."""
 
     def add(self, other: "DaySum") -> None:
         """Add another part of the same day."""
@@ -79,6 +86,8 @@ class DaySum:
         self.weighted += other.weighted
         self.more_groups += other.more_groups
         self.latency += other.latency
+        self.meters += other.meters
+        self.weighted_meters += other.weighted_meters
 
 
 class LedgerSums:
@@ -134,11 +143,23 @@ class LedgerSums:
                 day.latency += sign * weight * self._bin_weight(latency_bin(duration))
             if "," in row[_GROUPS]:
                 day.more_groups += values * row[_GROUPS].count(",")
+            if row[_METERS] or row[_METER_COSTS]:
+                _add_meters(day, row, sign, ending)
 
     def _place(self, organization_id: str, bucket: int) -> tuple[DaySum, str]:
         """The sums that events of a bucket go to, and how the text of their cells ends."""
         day = self.days.setdefault((organization_id, bucket // BUCKETS_PER_DAY), DaySum())
         return day, f"{SEPARATOR}{bucket}{SEPARATOR}{self._salt}"
+
+
+def _add_meters(day: DaySum, row: EventRow, sign: int, ending: str) -> None:
+    """Add each meter of an event to a day."""
+    quantities, costs = split_meters(row[_METERS]), split_meters(row[_METER_COSTS])
+    labels = SEPARATOR.join(_labels_of(row))
+    for meter in quantities.keys() | costs.keys():
+        values = sign * pack((1, quantities.get(meter, 0), costs.get(meter, 0)))
+        day.meters += values
+        day.weighted_meters += cell_weight(f"{labels}{SEPARATOR}{meter}{ending}") * values
 
 
 def bin_weights(salt: str) -> Callable[[int], int]:

@@ -23,14 +23,21 @@ from outlay.domain.result import ZERO, Reconciliation, Verified
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import Clock
 from outlay.kit.throttle import Throttle
-from outlay.services.cube_sums import CubeSums, sum_cube, sum_of
-from outlay.services.exact_comparison import compare_day, compare_sums, compare_totals, place_of
+from outlay.services.cube_sums import CubeSums, meters_of, sum_cube, sum_of
+from outlay.services.exact_comparison import (
+    compare_day,
+    compare_measures,
+    compare_sums,
+    compare_totals,
+    place_of,
+)
 from outlay.services.ledger_scan import ScanJob, ScanPart, scan, split
 from outlay.services.ledger_sums import Day, DaySum, totals_of
 from outlay.services.long_run import LongRun
 from outlay.services.progress import Progress
 from outlay.services.projection import Projection
 from outlay.services.scan_process import OpenReader, scan_in_processes
+from outlay.storage.cube.rollups import METERS
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import CubeMismatch
 from outlay.storage.directory.engine import Directory
@@ -185,10 +192,14 @@ class Verification:
                 compare_sums(report, day, mine, theirs)
         for wrong in cube.wrong_answers:
             expected = sum_of(days, wrong.organization_id, wrong.days, wrong.dimension)
-            place = place_of((wrong.organization_id, wrong.days[0]))
-            until = f" and {len(wrong.days) - 1} more days" if len(wrong.days) > 1 else ""
             what = f"sum over every {wrong.dimension.noun}" if wrong.dimension else "total"
-            compare_totals(report, f"{place}{until}, {what}", expected, wrong.answered)
+            where = f"{_place_of_days(wrong.organization_id, wrong.days)}, {what}"
+            compare_totals(report, where, expected, wrong.answered)
+        for meters in cube.wrong_meters:
+            organization_id, wrong_days, answered = meters
+            where = f"{_place_of_days(organization_id, wrong_days)}, sum over every meter"
+            in_ledger = meters_of(days, organization_id, wrong_days)
+            compare_measures(report, METERS, where, in_ledger, answered)
         self._compare_wholes(report, days, cube)
 
     def _compare_wholes(
@@ -212,3 +223,9 @@ class Verification:
             ledger=self._ledger.count_requests(cube.through_seq),
             cube=counted,
         )
+
+
+def _place_of_days(organization_id: str, days: tuple[int, ...]) -> str:
+    """What some days of an organization are called."""
+    place = place_of((organization_id, days[0]))
+    return f"{place} and {len(days) - 1} more days" if len(days) > 1 else place

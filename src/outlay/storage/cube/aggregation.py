@@ -1,14 +1,22 @@
 """Ledger rows summed into rollup cells: the one hot loop between ledger and cube."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import add, itemgetter, neg, sub
 from typing import Any
 
 from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.latency import latency_bin
+from outlay.domain.meter import split_meters
 from outlay.domain.period import BUCKET_US
-from outlay.storage.cube.rollups import DIMENSIONS, MAX_MEASURE
+from outlay.storage.cube.rollups import (
+    DIMENSIONS,
+    LATENCY,
+    MAX_MEASURE,
+    METERS,
+    USAGE,
+    RollupSpec,
+)
 from outlay.storage.ledger.rows import COLUMN, EventRow
 
 Key = tuple[Any, ...]
@@ -26,6 +34,8 @@ _COMPUTED = COLUMN["computed_cost_pusd"]
 _UNPRICED_PARTS = COLUMN["unpriced_parts"]
 _GROUPS = COLUMN["groups"]
 _AMENDMENT = COLUMN["amendment"]
+_METERS = COLUMN["meters"]
+_METER_COSTS = COLUMN["meter_costs"]
 
 _labels_of = itemgetter(*(COLUMN[name] for name in DIMENSIONS if name != "bucket"))
 _counts_of = itemgetter(
@@ -61,10 +71,22 @@ class Deltas:
 
     usage: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     latency: dict[Key, int] = field(default_factory=dict)
+    meters: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     group_sets: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.usage)
+
+    def tables(self) -> Iterator[tuple[RollupSpec, list[tuple[Any, ...]]]]:
+        """The rows of each rollup that has any, none of them with a value beyond 64 bits."""
+        for spec, cells in ((USAGE, self.usage), (METERS, self.meters)):
+            if cells:
+                yield (
+                    spec,
+                    [(*key, *part) for key, cell in cells.items() for part in split_cell(cell)],
+                )
+        if self.latency:
+            yield LATENCY, [(*key, count) for key, count in self.latency.items()]
 
 
 def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
@@ -87,7 +109,19 @@ def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
             latency[binned] = latency.get(binned, 0) + sign
         if row[_GROUPS]:
             group_sets.add(row[_GROUPS])
+        if row[_METERS] or row[_METER_COSTS]:
+            _add_meters(into.meters, key, row, sign)
     return into
+
+
+def _add_meters(into: dict[Key, tuple[int, ...]], key: Key, row: EventRow, sign: int) -> None:
+    """Add what an event has used of each meter, and what that cost."""
+    quantities, costs = split_meters(row[_METERS]), split_meters(row[_METER_COSTS])
+    for name in {**quantities, **costs}:
+        cell = (*key, name)
+        known = into.get(cell, (0, 0, 0))
+        values = (1, quantities.get(name, 0), costs.get(name, 0))
+        into[cell] = tuple(total + sign * value for total, value in zip(known, values, strict=True))
 
 
 def _measures_of(row: EventRow) -> tuple[int, ...]:

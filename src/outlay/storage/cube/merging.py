@@ -10,7 +10,7 @@ from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.storage.cube.aggregation import Key
 from outlay.storage.cube.rollups import RollupSpec
-from outlay.storage.cube.store import BreakdownRow, CellSums, CubeReader, NestedRow, Row
+from outlay.storage.cube.store import BreakdownRow, CellSums, CubeReader, MeterSums, NestedRow, Row
 
 Question = TypeVar("Question", UsageQuery, RowQuery)
 
@@ -51,6 +51,10 @@ class MergingReader:
     ) -> dict[int, tuple[int, ...]]:
         """How many values of each dimension had usage, per step; steps without are absent."""
         return self._reader.distinct(self._merged(query), dimensions)
+
+    def meters(self, query: UsageQuery) -> list[MeterSums]:
+        """How much of each meter was used per step, and what it cost."""
+        return self._reader.meters(self._merged(query))
 
     def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
         """The buckets in which something matches, newest first, with their requests."""

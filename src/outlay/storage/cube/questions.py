@@ -10,7 +10,7 @@ from outlay.domain.period import BUCKETS_PER_DAY
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.sqlfiles import load_sql
 from outlay.storage.cube.dialect import Dialect
-from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE, RollupSpec
+from outlay.storage.cube.rollups import LATENCY, METERS, USAGE, RollupSpec
 from outlay.storage.cube.steps import step_of
 
 PACKAGE: Final = "outlay.storage.cube.sql"
@@ -147,6 +147,23 @@ class Questions:
         )
         return self._bound(text, query, parameters)
 
+    def meters(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+        """The statement and parameters that read how much of each meter was used."""
+        filters, parameters = self._filters(query)
+        meter, join = self._dialect.text("meter", "cell.meter", "known")
+        columns = {dimension.column for dimension in query.filters} | {"meter"}
+        source = self._dialect.source(METERS, columns, METERS.measures, marks)
+        text = load_sql(PACKAGE, "usage.meters").format(
+            meter=meter,
+            join=join,
+            source=self._merged(query, columns, source),
+            sums=self._sums(METERS.measures),
+            found=self._found(METERS.measures, "cell."),
+            filters=filters,
+            step=step_of(marks, self._dialect.quotient),
+        )
+        return self._bound(text, query, parameters)
+
     def buckets(self, query: UsageQuery) -> tuple[str, Parameters]:
         """The statement and parameters that find where something matches."""
         filters, parameters = self._filters(query)
@@ -201,7 +218,7 @@ class Questions:
         values, joins = [], ""
         for name in spec.dimensions:
             value, join = f"cell.{name}", ""
-            if name in spec.texts:
+            if name in spec.coded:
                 value, join = self._dialect.text(name, value, f"known_{name}")
             values.append(value)
             joins += join
@@ -228,19 +245,22 @@ class Questions:
         """
         joins = ""
         texts: dict[str, str] = {}
-        for name in DIMENSIONS:
+        for name in spec.texts:
             value, join = f"cell.{name}", ""
-            if name in spec.texts:
+            if name in spec.coded:
                 value, join = self._dialect.text(name, value, f"known_{name}")
-                texts[name] = value
+            texts[name] = value
             joins += join
         is_binned = "latency_bin" in spec.dimensions
+        numbers = [
+            self._dialect.as_text(f"cell.{name}") for name in spec.integers if name != "latency_bin"
+        ]
         commas = f"length({texts['groups']}) - length(replace({texts['groups']}, ',', ''))"
         return load_sql(PACKAGE, "rollup.fingerprints").format(
             organization=texts["organization_id"],
             day=self._dialect.quotient("cell.bucket", BUCKETS_PER_DAY),
             part="cell.latency_bin" if is_binned else commas,
-            weight=self._dialect.weight([*texts.values(), self._dialect.as_text("cell.bucket")]),
+            weight=self._dialect.weight([*texts.values(), *numbers]),
             measures=", ".join(f"cell.{name} AS {name}" for name in spec.measures),
             sums=", ".join(
                 value
@@ -267,7 +287,7 @@ class Questions:
     ) -> str:
         """Where usage by some dimensions is read from; of the question's measures, or others."""
         columns = {dimension.column for dimension in (*dimensions, *query.filters)}
-        wanted = query.measures if measures is None else measures
+        wanted = ("requests", *(query.measures if measures is None else measures))
         return self._merged(query, columns, self._dialect.source(USAGE, columns, wanted, marks))
 
     def _bins(self, query: UsageQuery, *dimensions: Dimension, marks: Sequence[int] = ()) -> str:

@@ -15,7 +15,7 @@ from outlay.storage.cube.dialect import Dialect
 from outlay.storage.cube.questions import Parameters, Questions
 from outlay.storage.cube.rollups import RollupSpec
 from outlay.storage.cube.steps import step_marks
-from outlay.storage.cube.store import BreakdownRow, CellSums, NestedRow, Row
+from outlay.storage.cube.store import BreakdownRow, CellSums, MeterSums, NestedRow, Row
 
 _FIRST_MEASURE: Final = 4
 """Position of the first measure in a breakdown row, after step, kind, key and others."""
@@ -125,6 +125,17 @@ class SqlReader(ABC):
             for step, count in self._ask(text, parameters):
                 found.setdefault(step, [0] * len(dimensions))[index] = count
         return {step: tuple(counts) for step, counts in found.items()}
+
+    def meters(self, query: UsageQuery) -> list[MeterSums]:
+        """How much of each meter was used per step, and what it cost."""
+        marks = step_marks(query.period, query.interval)
+        if not marks:
+            return []
+        text, parameters = self._questions.meters(query, marks)
+        return [
+            MeterSums(row[0], row[1], *self._read_sums(row[2:]))
+            for row in self._ask(text, parameters)
+        ]
 
     def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
         """The buckets in which something matches, newest first, with their requests."""

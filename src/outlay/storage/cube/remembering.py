@@ -19,7 +19,7 @@ from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.storage.cube.aggregation import Deltas, Key
 from outlay.storage.cube.rollups import DIMENSIONS, RollupSpec
-from outlay.storage.cube.store import BreakdownRow, CellSums, CubeReader, NestedRow, Row
+from outlay.storage.cube.store import BreakdownRow, CellSums, CubeReader, MeterSums, NestedRow, Row
 
 MAX_ANSWER_ROWS: Final = 10_000
 """Larger answers are for files; they are not kept."""
@@ -204,6 +204,10 @@ class RememberingReader:
             dimensions,
             size=len,
         )
+
+    def meters(self, query: UsageQuery) -> list[MeterSums]:
+        """How much of each meter was used per step, and what it cost."""
+        return self._once("meters", query, lambda: self._reader.meters(query), size=len)
 
     def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
         """The buckets in which something matches, newest first, with their requests."""

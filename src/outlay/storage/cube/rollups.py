@@ -17,8 +17,10 @@ class RollupSpec:
 
     name: str
     dimensions: tuple[str, ...]
-    """Text columns, plus `bucket` and `latency_bin`, which are integers."""
+    """Text columns, plus `bucket`, `second` and `latency_bin`, which are integers."""
     measures: tuple[str, ...]
+    uncoded: tuple[str, ...] = ()
+    """Texts that are stored as they are: too many for a dictionary, and of use here alone."""
 
     @property
     def tables(self) -> tuple[str, str]:
@@ -36,6 +38,16 @@ class RollupSpec:
         return tuple(name for name in self.dimensions if self.column_type(name) == "VARCHAR")
 
     @property
+    def coded(self) -> tuple[str, ...]:
+        """Those of them that an engine may store as codes of a dictionary."""
+        return tuple(name for name in self.texts if name not in self.uncoded)
+
+    @property
+    def integers(self) -> tuple[str, ...]:
+        """The dimensions that are not text."""
+        return tuple(name for name in self.dimensions if name not in self.texts)
+
+    @property
     def order(self) -> tuple[str, ...]:
         """How the rows of a closed month lie: those of one key, user or project side by side.
 
@@ -50,7 +62,7 @@ class RollupSpec:
         """The SQL type of a column."""
         if column in self.measures:
             return "BIGINT"
-        if column == "latency_bin":
+        if column in {"latency_bin", "second"}:
             return "SMALLINT"
         return "INTEGER" if column == "bucket" else "VARCHAR"
 
@@ -83,7 +95,14 @@ LATENCY: Final = RollupSpec(
     measures=("requests",),
 )
 
-ROLLUPS: Final = (USAGE, LATENCY)
+METERS: Final = RollupSpec(
+    name="meters",
+    dimensions=(*DIMENSIONS, "meter"),
+    measures=("requests", "quantity", "cost_pusd"),
+)
+"""What is billed beyond tokens: a row for each meter that an event has."""
+
+ROLLUPS: Final = (USAGE, LATENCY, METERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +146,8 @@ NARROWS: Final = (
     _narrow("people", USAGE, HOUR, "user_id", "groups"),
     _narrow("key", USAGE, HOUR, "project_id", "api_key_id", "member_id"),
     _narrow("work", USAGE, HOUR, "project_id", "provider", "mapping", "model"),
+    _narrow("whole", METERS, HOUR, "meter"),
+    _narrow("route", METERS, HOUR, "provider", "mapping", "model", "meter"),
     _narrow("whole", LATENCY, DAY, "latency_bin"),
     _narrow("route", LATENCY, DAY, "provider", "mapping", "model", "latency_bin"),
 )

@@ -48,6 +48,16 @@ class Row(NamedTuple):
     measures: Totals
 
 
+class MeterSums(NamedTuple):
+    """How much of a meter was used in one step."""
+
+    step: int
+    meter: str
+    requests: int
+    quantity: int
+    cost_pusd: int
+
+
 class CellSums(NamedTuple):
     """Sums over cells of a rollup of one organization and day."""
 
@@ -91,6 +101,10 @@ class CubeReader(Protocol):
         self, query: UsageQuery, dimensions: tuple[Dimension, ...]
     ) -> dict[int, tuple[int, ...]]:
         """How many values of each dimension had usage, per step; steps without are absent."""
+        ...
+
+    def meters(self, query: UsageQuery) -> list[MeterSums]:
+        """How much of each meter was used per step, and what it cost."""
         ...
 
     def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:

@@ -131,6 +131,8 @@ def get_latency(request: Request, actor: OrganizationReader) -> Response:
     check_names(params, COMMON | {"groupBy", "top"})
     query = read_query(params, actor, services.analytics)
     dimension = query.group_by or Dimension.MODEL
+    if dimension is Dimension.KIND:
+        raise Invalid("latency is of whole requests, not of kinds of usage", field="groupBy")
     freshness = services.analytics.freshness()
     found = services.analytics.latency(query, dimension)
     labels = services.analytics.labels(query.organization_id, dimension)

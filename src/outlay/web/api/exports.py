@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
+from outlay.domain.kind import KindEntry
 from outlay.domain.measure import MEASURES, MEASURES_BY_NAME, Unit
 from outlay.domain.money import render_usd
 from outlay.domain.organization import Member
@@ -343,9 +344,8 @@ def _export(request: Request, query: UsageQuery) -> Response:
     if is_head(request):
         return Response(headers=headers, media_type=ReportFormat.CSV.media_type)
     result = services.analytics.breakdown(query)
-    return StreamingResponse(
-        _lines(result), media_type=ReportFormat.CSV.media_type, headers=headers
-    )
+    lines = _lines_of_kinds(result) if result.group_by is Dimension.KIND else _lines(result)
+    return StreamingResponse(lines, media_type=ReportFormat.CSV.media_type, headers=headers)
 
 
 def _lines(result: Breakdown) -> Iterator[str]:
@@ -365,6 +365,49 @@ def _lines(result: Breakdown) -> Iterator[str]:
                     ]
                 )
     yield render_line(["", "", "total", "", "Total (each request once)", *_cells(result.total), ""])
+
+
+def _lines_of_kinds(result: Breakdown) -> Iterator[str]:
+    """Kinds of usage have quantities; requests have several of them each and count in all alone."""
+    yield render_line(
+        ["date", "start", "kind", "kindOfUsage", "label", "quantity", "unit", *_KIND_COLUMNS]
+    )
+    for index, step in enumerate(result.steps):
+        for entry in result.entries:
+            if index in entry.by_step and isinstance(entry, KindEntry):
+                has_unit = entry.unit is not None
+                yield render_line(
+                    [
+                        step.label,
+                        step.start.isoformat(),
+                        entry.kind.value,
+                        entry.key,
+                        entry.label,
+                        str(entry.quantities.get(index, 0)) if has_unit else "",
+                        entry.unit.value if entry.unit else "",
+                        *_kind_cells(entry.at(index)),
+                        "",
+                        str(step.is_cut).lower(),
+                    ]
+                )
+    total = result.total
+    what = ["total", "", "Total (each request once)", "", ""]
+    yield render_line(["", "", *what, *_kind_cells(total), str(total.requests), ""])
+
+
+_KIND_COLUMNS: Final = [
+    "cost",
+    "inputTokens",
+    "outputTokens",
+    "totalTokens",
+    "requestCount",
+    "partial",
+]
+
+
+def _kind_cells(totals: Totals) -> list[str]:
+    counts = (totals.input_tokens, totals.output_tokens, totals.total_tokens)
+    return [render_usd(totals.cost_pusd), *map(str, counts)]
 
 
 _COLUMNS: Final = [*(measure.api_name for measure in MEASURES), "totalTokens"]

@@ -160,7 +160,9 @@ def get_own_ranking(
     place = Place(
         crumbs=(*ME.crumbs, Crumb(ME.title, "/me/usage")),
         origin="/me/usage",
-        groupings=ME.groupings,
+        groupings={
+            dimension: title for dimension, title in ME.groupings.items() if dimension in GROUPINGS
+        },
         filters=ME.filters,
         export=lambda dimension: f"{ME.export}?groupBy={dimension}&top={MAX_TOP}",
     )

@@ -6,6 +6,7 @@ Amounts of money are pico-USD, counts are whole numbers. Rounding is half up, on
 from typing import Final
 
 from outlay.domain.measure import Rank
+from outlay.domain.meter import MeterUnit
 from outlay.domain.money import PUSD_PER_USD, render_usd
 
 MINUS: Final = "\u2212"
@@ -68,6 +69,13 @@ def format_count(count: int) -> str:
 def format_number_of(count: int, noun: str) -> str:
     """A count and what is counted: `1 request`, `2.20M requests`."""
     return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def format_quantity(quantity: int, unit: MeterUnit) -> str:
+    """How much was used of a meter: `12.3K tokens`, `1 call`, `340 s`."""
+    if unit is MeterUnit.MILLISECONDS:
+        return f"{format_count(_rounded(quantity, 1000))} s"
+    return format_number_of(quantity, unit.value.removesuffix("s"))
 
 
 def format_exact_count(count: int) -> str:

@@ -28,6 +28,14 @@ from outlay.web.http.params import COMPARE, FILTERS, read_choice
 
 METRICS: Final = {Rank.COST: "Cost", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
 
+
+def metrics_of(dimension: Dimension) -> Mapping[Rank, str]:
+    """What the values of a dimension can be compared by: a request has several kinds of usage."""
+    if dimension is not Dimension.KIND:
+        return METRICS
+    return {rank: title for rank, title in METRICS.items() if rank is not Rank.REQUESTS}
+
+
 PRESETS: Final = {
     Preset.LAST_24_HOURS: "Last 24 hours",
     Preset.LAST_7_DAYS: "Last 7 days",

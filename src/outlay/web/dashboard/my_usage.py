@@ -11,7 +11,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
 from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.frame import NAMES, PAGE_ONLY
-from outlay.web.dashboard.usage_pages import GROUPINGS, Crumb, Subject, render_usage
+from outlay.web.dashboard.usage_pages import WITH_KINDS, Crumb, Subject, render_usage
 from outlay.web.http.auth import OnPage
 from outlay.web.http.params import OWN_QUERY, own_usage_only
 from outlay.web.http.routes import Router
@@ -26,7 +26,7 @@ ME: Final = Subject(
     ranking="/me/ranking",
     groupings={
         dimension: title
-        for dimension, title in GROUPINGS.items()
+        for dimension, title in WITH_KINDS.items()
         if dimension not in {Dimension.USER, Dimension.GROUP}
     },
     filters={name: noun for name, noun in NAMES.items() if name not in {"userId", "groupId"}},

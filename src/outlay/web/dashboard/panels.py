@@ -12,7 +12,7 @@ from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.bands import metric_data
 from outlay.web.dashboard.compared import compared_data
-from outlay.web.dashboard.frame import FILTER_OF, METRICS
+from outlay.web.dashboard.frame import FILTER_OF, METRICS, metrics_of
 from outlay.web.dashboard.ranking import Ranking, rank_entries
 from outlay.web.http.rendering import render_points
 
@@ -28,7 +28,7 @@ class Panel:
     data: Mapping[str, Any]
     """What the chart draws: the bands of each metric, with every figure as exact text."""
     filter_name: str
-    """The parameter that picking a series sets."""
+    """The parameter that picking a series sets; empty where nothing can be picked."""
     overlaps: bool
     """The parts may exceed the total."""
     is_unfinished: bool
@@ -46,8 +46,9 @@ def panel_of(
     `slots` are the colours that the page gives to the values.
     """
     dimension = query.group_by or Dimension.MODEL
-    rankings = {metric: rank_entries(comparison, metric, slots) for metric in METRICS}
+    rankings = {metric: rank_entries(comparison, metric, slots) for metric in metrics_of(dimension)}
     overlaps = not dimension.is_single_valued
+    filter_name = FILTER_OF.get(dimension, "")
     freshness = services.analytics.freshness(reader)
     return Panel(
         view=dimension.value,
@@ -68,10 +69,10 @@ def panel_of(
                 )
                 for metric, ranking in rankings.items()
             },
-            "filter": FILTER_OF[dimension],
+            "filter": filter_name,
             "compared": compared_data(comparison),
         },
-        filter_name=FILTER_OF[dimension],
+        filter_name=filter_name,
         overlaps=overlaps,
         is_unfinished=comparison.is_unfinished,
     )

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from outlay.domain.kind import KindEntry
 from outlay.domain.measure import Rank
 from outlay.domain.result import ZERO, Comparison, Entry, EntryKind, Totals, sum_totals
 from outlay.web.dashboard.formatting import (
     format_change,
     format_exact_rank,
     format_percent,
+    format_quantity,
     format_rank,
     format_signed_change,
 )
@@ -41,6 +43,8 @@ class RankRow:
 
     key: str
     label: str
+    note: str
+    """The quantity of a kind of usage, in its unit."""
     kind: str
     slot: int | None
     value: str
@@ -131,6 +135,7 @@ def _ranking(
     longest = max(
         (max(line[3].rank_value(metric), line[4].rank_value(metric)) for line in lines), default=0
     )
+    notes = _quantities(comparison)
     dimension = comparison.current.group_by
     overlaps = dimension is not None and not dimension.is_single_valued
     running = 0
@@ -142,6 +147,7 @@ def _ranking(
             RankRow(
                 key=key,
                 label=label,
+                note=notes.get(key, ""),
                 kind=kind.value,
                 slot=slots.get(key),
                 value=format_rank(value, metric),
@@ -161,6 +167,15 @@ def _ranking(
         exact_total=format_exact_rank(total, metric),
         total_change=change_in(comparison, total, before),
     )
+
+
+def _quantities(comparison: Comparison) -> Mapping[str, str]:
+    """How much was used of each kind, where kinds of usage are compared."""
+    return {
+        entry.key: format_quantity(entry.quantity, entry.unit)
+        for entry in comparison.current.entries
+        if isinstance(entry, KindEntry) and entry.unit is not None
+    }
 
 
 def _is_present(entry: Entry, comparison: Comparison, metric: Rank) -> bool:

@@ -19,7 +19,7 @@ from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.colours import colours_of, ranked_in
 from outlay.web.dashboard.compared import describe_compared
 from outlay.web.dashboard.first_steps import steps_of
-from outlay.web.dashboard.frame import frame_of
+from outlay.web.dashboard.frame import frame_of, metrics_of
 from outlay.web.dashboard.headlines import cards_of, describe_totals, driver_of, error_card
 from outlay.web.dashboard.pages import render_page
 from outlay.web.dashboard.panels import Panel, panel_of
@@ -36,6 +36,9 @@ GROUPINGS: Final = {
     Dimension.PROVIDER: "Provider",
     Dimension.MAPPING: "Mapping",
 }
+
+WITH_KINDS: Final = {**GROUPINGS, Dimension.KIND: "Kind of usage"}
+"""The same, and what cost consists of."""
 
 MODEL_VIEWS: Final = {Dimension.MAPPING: "Mappings", Dimension.MODEL: "Canonical"}
 """Models as they were called, route by route, or whatever the route."""
@@ -63,7 +66,7 @@ class Subject:
     """The path of the same numbers as CSV; empty for none."""
     ranking: str = ""
     """The path of the complete rankings that its cards show the top of; empty for none."""
-    groupings: Mapping[Dimension, str] = field(default_factory=lambda: GROUPINGS)
+    groupings: Mapping[Dimension, str] = field(default_factory=lambda: WITH_KINDS)
     """What one may group by, anew from the server."""
     filters: Mapping[str, str] = field(default_factory=dict)
     """What one may filter by: names of parameters, and what they are called."""
@@ -118,8 +121,14 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
         title=subject.title,
         subject=subject,
         group_by=group_by,
-        **context,
+        **{**context, **_shown_of(group_by, context["metric"])},
     )
+
+
+def _shown_of(group_by: Dimension, metric: Rank) -> dict[str, Any]:
+    """The metrics that a grouping has, and the one that is looked at."""
+    metrics = metrics_of(group_by)
+    return {"metrics": metrics, "metric": metric if metric in metrics else Rank.COST}
 
 
 def usage_context(

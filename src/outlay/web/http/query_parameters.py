@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import OF_CELLS, Dimension
 from outlay.domain.earlier import Compare
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
@@ -15,7 +15,7 @@ from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort
 from outlay.web.http.params import DEFAULT_TOP, FILTERS
 from outlay.wire.json_money import MoneyStyle
 
-_DIMENSIONS: Final = "|".join(Dimension)
+_DIMENSIONS: Final = "|".join(OF_CELLS)
 _MANY: Final = {"type": "array", "items": {"type": "string"}}
 _DAY: Final = {"type": "string", "format": "date"}
 
@@ -42,12 +42,13 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "groupBy": (
         {
             "type": "string",
-            "pattern": f"^({_DIMENSIONS})(,({_DIMENSIONS}))*$",
+            "pattern": f"^(kind|({_DIMENSIONS})(,({_DIMENSIONS}))*)$",
             "default": Dimension.MODEL,
             "example": "user,model",
         },
         "What the answer is broken down by, "
-        f"one or two of {', '.join(Dimension)}; reports take any number.",
+        f"one or two of {', '.join(OF_CELLS)}; reports take any number. `kind`, the kind of usage, "
+        "stands alone.",
     ),
     "bucket": (
         {

@@ -6,12 +6,13 @@ to stand in them as numbers or as text.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.kind import KindEntry
 from outlay.domain.measure import MEASURES_BY_NAME, Rank, Unit
 from outlay.domain.period import Period, Step, bucket_start
 from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
@@ -198,11 +199,19 @@ def render_entry(entry: Entry, step: int | None = None) -> Json:
         body["memberCount"] = entry.members
     totals = entry.total if step is None else entry.at(step)
     body.update(render_totals(totals, CORE_MEASURES))
+    if isinstance(entry, KindEntry):
+        quantity = entry.quantity if step is None else entry.quantities.get(step, 0)
+        body.update(dict.fromkeys(_OF_REQUESTS))
+        body.update(quantity=quantity if entry.unit else None, unit=entry.unit and entry.unit.value)
     if entry.parts:
         body["breakdown"] = [
             render_entry(part, step) for part in entry.parts if step is None or step in part.by_step
         ]
     return body
+
+
+_OF_REQUESTS: Final = ("requestCount", "errorCount", "clientErrorCount", "errorRate")
+"""What a kind of usage has no part in: a request counts once, whatever its kinds."""
 
 
 def render_series(

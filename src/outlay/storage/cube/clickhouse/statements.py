@@ -38,7 +38,7 @@ def schema(on_cluster: str) -> list[str]:
     statements = []
     for spec in ROLLUPS:
         rollup, delta = spec.tables
-        columns = ", ".join(f"{name} {_TYPES[spec.column_type(name)]}" for name in spec.columns)
+        columns = ", ".join(f"{name} {_type(spec, name)}" for name in spec.columns)
         order = ", ".join(spec.order)
         statements += [
             table(
@@ -89,6 +89,11 @@ def schema(on_cluster: str) -> list[str]:
             "TTL planned_at + INTERVAL 90 DAY",
         ),
     ]
+
+
+def _type(spec: RollupSpec, column: str) -> str:
+    """The type of a column; texts of which there are too many for a dictionary are plain."""
+    return "String" if column in spec.uncoded else _TYPES[spec.column_type(column)]
 
 
 def fold(spec: RollupSpec, from_seq: int, through_seq: int, *, is_summed: bool = True) -> str:

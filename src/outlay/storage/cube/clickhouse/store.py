@@ -15,18 +15,13 @@ from typing import Any, Final
 from typing_extensions import override
 
 from outlay.domain.errors import Unavailable
-from outlay.storage.cube.aggregation import Deltas, split_cell
+from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.clickhouse import statements
 from outlay.storage.cube.clickhouse.client import ClickHouse
 from outlay.storage.cube.clickhouse.dialect import ClickHouseDialect
 from outlay.storage.cube.questions import Parameters
 from outlay.storage.cube.reader import SqlReader
-from outlay.storage.cube.rollups import (
-    CUBE_SCHEMA_VERSION,
-    LATENCY,
-    ROLLUPS,
-    USAGE,
-)
+from outlay.storage.cube.rollups import CUBE_SCHEMA_VERSION, ROLLUPS
 from outlay.storage.cube.store import CubeMismatch
 
 FOLD_SECONDS: Final = 900.0
@@ -141,21 +136,14 @@ class ClickHouseCube:
         _, loaded = self._state()
         if loaded != from_seq:
             raise CubeMismatch(f"the cube stands at event {loaded}, not at {from_seq}")
-        usage = [
-            (*key, *part, through_seq)
-            for key, cell in deltas.usage.items()
-            for part in split_cell(cell)
-        ]
-        latency = [(*key, count, through_seq) for key, count in deltas.latency.items()]
-        for spec, rows in ((USAGE, usage), (LATENCY, latency)):
-            if rows:
-                self._server.insert(
-                    self._database,
-                    spec.tables[1],
-                    (*spec.columns, "seq"),
-                    rows,
-                    f"load:{from_seq}:{through_seq}",
-                )
+        for spec, rows in deltas.tables():
+            self._server.insert(
+                self._database,
+                spec.tables[1],
+                (*spec.columns, "seq"),
+                [(*row, through_seq) for row in rows],
+                f"load:{from_seq}:{through_seq}",
+            )
         self._load_group_sets(deltas.group_sets)
         self._server.insert(
             self._database,

@@ -187,7 +187,7 @@ def load_group_sets() -> str:
 
 def _stored_type(spec: RollupSpec, column: str) -> str:
     """The SQL type of a column as it is stored: texts are codes."""
-    return "INTEGER" if column in spec.texts else spec.column_type(column)
+    return "INTEGER" if column in spec.coded else spec.column_type(column)
 
 
 def _cast_sums(spec: RollupSpec) -> str:

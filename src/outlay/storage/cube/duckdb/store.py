@@ -21,7 +21,7 @@ from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.period import bucket_at, bucket_start
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import ZERO
-from outlay.storage.cube.aggregation import Deltas, split_cell
+from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.duckdb import dictionary, statements
 from outlay.storage.cube.duckdb.cursors import Cursors, SnapshotCursor
 from outlay.storage.cube.duckdb.dialect import DuckDBDialect
@@ -29,10 +29,8 @@ from outlay.storage.cube.questions import Parameters
 from outlay.storage.cube.reader import SqlReader
 from outlay.storage.cube.rollups import (
     CUBE_SCHEMA_VERSION,
-    LATENCY,
     NARROWS,
     ROLLUPS,
-    USAGE,
     NarrowSpec,
     RollupSpec,
 )
@@ -95,6 +93,8 @@ class DuckDBReader(SqlReader):
         salt = secrets.token_hex(8)
         for spec in ROLLUPS:
             narrows = [narrow for narrow in NARROWS if narrow.source is spec]
+            if not narrows:
+                continue
             factors = statements.random_factors(spec)
             expected = self._row(statements.source_fingerprints(narrows, factors), {"salt": salt})
             for narrow, source in zip(narrows, expected, strict=True):
@@ -206,15 +206,8 @@ class DuckDBCube:
             ).fetchall()
             if not moved:
                 raise CubeMismatch(f"the cube does not stand at event {from_seq}")
-            if deltas.usage:
-                rows: list[tuple[object, ...]] = [
-                    (*key, *part) for key, cell in deltas.usage.items() for part in split_cell(cell)
-                ]
-                _load_cells(database, USAGE, rows)
-            if deltas.latency:
-                _load_cells(
-                    database, LATENCY, [(*key, count) for key, count in deltas.latency.items()]
-                )
+            for spec, rows in deltas.tables():
+                _load_cells(database, spec, rows)
             if deltas.group_sets:
                 sets = orjson.dumps(sorted(deltas.group_sets)).decode()
                 database.execute(statements.load_group_sets(), {"sets": sets})
@@ -313,5 +306,5 @@ def _load_cells(
 ) -> None:
     """Insert cells as one JSON object of columns, texts as codes."""
     columns: dict[str, Any] = dict(zip(spec.columns, zip(*rows, strict=True), strict=True))
-    columns |= dictionary.encode(database, {name: columns[name] for name in spec.texts})
+    columns |= dictionary.encode(database, {name: columns[name] for name in spec.coded})
     database.execute(statements.load(spec), {"cells": orjson.dumps(columns).decode()})

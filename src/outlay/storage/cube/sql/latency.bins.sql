@@ -4,3 +4,4 @@ FROM ({source})
 WHERE organization_id = $organization_id
   AND bucket >= $start AND bucket < $end{filters}
 GROUP BY latency_bin
+HAVING sum(requests) <> 0

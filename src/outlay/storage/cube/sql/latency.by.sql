@@ -5,6 +5,7 @@ WITH cell AS MATERIALIZED (
     WHERE organization_id = $organization_id
       AND bucket >= $start AND bucket < $end{filters}
     GROUP BY ALL
+    HAVING sum(requests) <> 0
 )
 SELECT {value} AS value, latency_bin, CAST(sum(requests) AS BIGINT) AS requests
 FROM cell{join}

@@ -1,10 +1,12 @@
 -- Measures per step and dimension value: the top values by any rank are kept, the rest is Other.
+-- Cells whose requests have all been taken back are no usage, here and in the other questions.
 WITH cell AS MATERIALIZED (
     SELECT {step} AS step, {column} AS label, {sums}
     FROM ({source}) AS usage
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
+    HAVING sum(requests) <> 0
 ),
 stepped AS MATERIALIZED (
     {stepped}

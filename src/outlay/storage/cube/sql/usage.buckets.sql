@@ -4,4 +4,5 @@ FROM ({source}) AS usage
 WHERE organization_id = $organization_id
   AND usage.bucket >= $start AND usage.bucket < $end{filters}
 GROUP BY bucket
+HAVING sum(requests) <> 0
 ORDER BY bucket DESC

@@ -7,6 +7,7 @@ WITH cell AS MATERIALIZED (
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
+    HAVING sum(requests) <> 0
 ),
 placed AS MATERIALIZED (
     SELECT
@@ -62,6 +63,7 @@ summed AS MATERIALIZED (
     WHERE usage.organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
+    HAVING sum(usage.requests) <> 0
 )
 SELECT step, kind, key, part_kind, part_key, others, {found}
 FROM summed JOIN target USING (id)

@@ -5,7 +5,7 @@ WITH cell AS MATERIALIZED (
     WHERE organization_id = $organization_id
       AND usage.bucket >= $start AND usage.bucket < $end{filters}
     GROUP BY ALL
-    HAVING count(*) > 0
+    HAVING sum(requests) <> 0
 )
 SELECT step{values}, {found}
 FROM cell{group_join}{after}

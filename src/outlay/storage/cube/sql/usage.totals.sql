@@ -4,4 +4,4 @@ FROM ({source}) AS usage
 WHERE organization_id = $organization_id
   AND usage.bucket >= $start AND usage.bucket < $end{filters}
 GROUP BY ALL
-HAVING count(*) > 0
+HAVING sum(requests) <> 0

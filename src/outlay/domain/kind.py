@@ -1,0 +1,119 @@
+"""Kinds of usage: what cost is made of, each with a quantity in a unit of its own.
+
+A kind is one of the token counts, without what meters count of it, or a meter. Quantities and costs
+of kinds are disjoint: the costs add up to the cost, quantities in tokens to the tokens.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from outlay.domain.meter import METERS, PARTS, MeterUnit
+from outlay.domain.result import Entry, Totals
+
+
+class KindAmount(NamedTuple):
+    """How much of a kind, or of a meter, some requests have used."""
+
+    quantity: int
+    cost_pusd: int
+
+    def plus(self, other: "KindAmount") -> "KindAmount":
+        """The sum."""
+        return KindAmount(self.quantity + other.quantity, self.cost_pusd + other.cost_pusd)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What it is called and counted in."""
+
+    name: str
+    title: str
+    unit: MeterUnit | None
+    """None for cost of which nobody says what it is for."""
+    is_output: bool = False
+    """Whether its tokens are output tokens."""
+
+
+UNCACHED: Final = "uncached_input_tokens"
+CACHE_READ: Final = "cache_read_input_tokens"
+CACHE_WRITE: Final = "cache_write_input_tokens"
+OUTPUT: Final = "output_tokens"
+WHOLE: Final = "reported_as_a_whole"
+
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind(UNCACHED, "Uncached input", MeterUnit.TOKENS),
+        Kind(CACHE_READ, "Cache reads", MeterUnit.TOKENS),
+        Kind(CACHE_WRITE, "Cache writes", MeterUnit.TOKENS),
+        Kind(OUTPUT, "Output", MeterUnit.TOKENS, is_output=True),
+        *(
+            Kind(meter.name, meter.title, meter.unit, is_output=meter.within == OUTPUT)
+            for meter in METERS.values()
+        ),
+        Kind(WHOLE, "Reported as a whole", None),
+    )
+}
+"""The catalogue: tokens, meters, and what has no parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindEntry(Entry):
+    """A kind in an answer. Its totals have cost and tokens; requests have several kinds each."""
+
+    unit: MeterUnit | None
+    quantity: int
+    quantities: Mapping[int, int]
+    """Step index → quantity; steps without any are absent."""
+
+
+def kind_called(name: str) -> Kind:
+    """The kind of a name; one that a later version has counted stands for itself."""
+    return KINDS.get(name) or Kind(name, name, None)
+
+
+def kinds_of(totals: Totals, meters: Mapping[str, KindAmount]) -> dict[str, KindAmount]:
+    """What requests come to by kind, kinds without any left out.
+
+    Cost that is neither in a part of the totals nor in a meter was reported as a whole.
+    """
+    own = {name: _own_quantity(name, meters) for name in meters}
+    within = {UNCACHED: 0, CACHE_READ: 0, OUTPUT: 0}
+    for name, quantity in own.items():
+        if name in METERS and (count := METERS[name].within):
+            within[UNCACHED if count == "input_tokens" else count] += quantity
+    cached = totals.cache_read_input_tokens, totals.cache_write_input_tokens
+    uncached = totals.input_tokens - sum(cached) - within[UNCACHED]
+    metered = sum(amount.cost_pusd for amount in meters.values())
+    in_parts = (
+        totals.input_cost_pusd
+        + totals.cache_read_cost_pusd
+        + totals.cache_write_cost_pusd
+        + totals.output_cost_pusd
+    )
+    found = {
+        UNCACHED: KindAmount(uncached, totals.input_cost_pusd),
+        CACHE_READ: KindAmount(cached[0] - within[CACHE_READ], totals.cache_read_cost_pusd),
+        CACHE_WRITE: KindAmount(cached[1], totals.cache_write_cost_pusd),
+        OUTPUT: KindAmount(totals.output_tokens - within[OUTPUT], totals.output_cost_pusd),
+        **{name: KindAmount(own[name], amount.cost_pusd) for name, amount in meters.items()},
+        WHOLE: KindAmount(0, totals.cost_pusd - in_parts - metered),
+    }
+    return {name: amount for name, amount in found.items() if any(amount)}
+
+
+def totals_of_kind(name: str, amount: KindAmount) -> Totals:
+    """The measures that a kind has a part in."""
+    kind = kind_called(name)
+    tokens = amount.quantity if kind.unit is MeterUnit.TOKENS else 0
+    if kind.is_output:
+        return Totals(cost_pusd=amount.cost_pusd, output_tokens=tokens)
+    return Totals(cost_pusd=amount.cost_pusd, input_tokens=tokens)
+
+
+def _own_quantity(name: str, meters: Mapping[str, KindAmount]) -> int:
+    """What a meter counts beyond the meters that count a part of it."""
+    cached = METERS[name].cached if name in METERS else ""
+    parts = (cached, *PARTS.get(name, ()))
+    return meters[name].quantity - sum(meters[part].quantity for part in parts if part in meters)
