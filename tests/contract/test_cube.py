@@ -13,20 +13,22 @@ from hypothesis import strategies as st
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 
+from outlay.domain.amendment import voided
 from outlay.domain.dimension import OF_CELLS, Dimension
 from outlay.domain.discovery import Merges
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
+from outlay.domain.session import SessionQuery, SessionSort
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services.cube_sums import CubeSums, note_latency, note_usage
+from outlay.services.cube_sums import CubeSums, note_latency, note_part, note_usage
 from outlay.services.ledger_sums import LedgerSums
 from outlay.services.projection import load_some
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.cube.duckdb.store import DuckDBCube
-from outlay.storage.cube.rollups import ROLLUPS
+from outlay.storage.cube.rollups import LATENCY, ROLLUPS, USAGE
 from outlay.storage.cube.store import Cube, CubeReader
 from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
@@ -107,6 +109,7 @@ class Case:
     """Stored after the fold, if there is one."""
     query: UsageQuery
     rows: RowQuery
+    session_sort: SessionSort
 
 
 @st.composite
@@ -141,6 +144,9 @@ def cases(draw: st.DrawFn) -> Case:
             time_to_first_token_us=st.one_of(st.none(), st.integers(0, 10**6)),
             is_stream=st.integers(0, 1),
             cost_pusd=st.one_of(st.integers(0, 10**6), st.integers(HUGE, HUGE + 100)),
+            meters=st.sampled_from(["", "web_searches=2", "input_pixels=7,web_searches=1"]),
+            meter_costs=st.sampled_from(["", "web_searches=5", f"web_searches={HUGE}"]),
+            session_id=st.sampled_from(["", *NAMES]),
         ),
         max_size=15,
     )
@@ -168,12 +174,15 @@ def cases(draw: st.DrawFn) -> Case:
         ranks=tuple(draw(st.permutations(list(Rank)))[: draw(st.integers(1, 3))]),
     )
     dimensions = tuple(draw(st.permutations(list(OF_CELLS)))[: draw(st.integers(0, 3))])
+    first = draw(events)
+    taken_back = [voided(event, "test") for event in first if draw(st.booleans())]
     return Case(
-        draw(events),
+        first,
         draw(st.booleans()),
-        draw(events),
+        [*draw(events), *taken_back],
         query,
         RowQuery(**common, group_by=dimensions),
+        draw(st.sampled_from(list(SessionSort))),
     )
 
 
@@ -192,11 +201,29 @@ def answers(reader: CubeReader, case: Case) -> Mapping[str, Any]:
         "rows": list(reader.rows(case.rows)),
         "page": list(reader.rows(following(case.rows, reader))),
         "distinct": reader.distinct(flat, (Dimension.USER, Dimension.GROUP, Dimension.MODEL)),
+        "meters": sorted(reader.meters(flat)),
         "buckets": reader.buckets(flat),
+        **session_answers(reader, case),
         "bins": reader.latency_bins(flat),
         "bins by step": reader.latency_steps(flat),
         "bins by value": reader.latency_by(flat, query.group_by or Dimension.MODEL),
         "cells": {spec.name: dict(reader.cells(spec, *window)) for spec in ROLLUPS},
+    }
+
+
+def session_answers(reader: CubeReader, case: Case) -> Mapping[str, Any]:
+    """Everything that can be asked about sessions."""
+    asked = SessionQuery(
+        usage=case.query, sort=case.session_sort, is_descending=case.is_folded, page_size=3
+    )
+    some = replace(asked, session_ids=("a", "b"))
+    return {
+        "sessions": reader.sessions(asked),
+        "sessions, next page": reader.sessions(replace(asked, page=2)),
+        "some sessions": reader.sessions(some),
+        "session totals": reader.session_totals(asked),
+        "session parts": sorted(reader.session_parts(asked)),
+        "session buckets": reader.session_buckets(some),
     }
 
 
@@ -235,14 +262,16 @@ def test_cells_come_to_what_verification_sums_of_the_ledger(
         side.take(case.more, is_folded=False)
         found = CubeSums(through_seq=side.loaded)
         with side.cube.read() as reader:
-            of_usage, of_latency = (
-                [
+            for spec in ROLLUPS:
+                sums = [
                     part
                     for part in reader.fingerprints(spec, "salt", 0, 2**31 - 1)
                     if part.organization_id == organization_id
                 ]
-                for spec in ROLLUPS
-            )
-        note_usage(found, of_usage)
-        note_latency(found, of_latency, "salt")
+                if spec is USAGE:
+                    note_usage(found, sums)
+                elif spec is LATENCY:
+                    note_latency(found, sums, "salt")
+                else:
+                    note_part(found, spec, sums)
         assert found.days == expected.days

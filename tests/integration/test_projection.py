@@ -33,6 +33,9 @@ from outlay.storage.ledger.sqlite.store import SqliteLedger
 EVER = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
 
 
+METERS_OF_EVENTS = ["", "", "web_searches=3", "input_audio_tokens=5,output_images=2"]
+
+
 def random_events(count: int, seed: int = 1) -> list[UsageEvent]:
     """Events over 70 days with every kind of status, source and group."""
     random = Random(seed)
@@ -55,6 +58,9 @@ def random_events(count: int, seed: int = 1) -> list[UsageEvent]:
             time_to_first_token_us=random.choice([None, random.randrange(10**7)]),
             is_stream=random.randrange(2),
             adjusted=random.randrange(2),
+            meters=random.choice(METERS_OF_EVENTS),
+            meter_costs=random.choice(["", "web_searches=30000000000"]),
+            session_id=random.choice(["", "", "run-1", "run-2", "conversation ü"]),
         )
         for _ in range(count)
     ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from outlay.domain.meter import METERS, PARTS, MeterUnit
+from outlay.domain.meter import METERS, MeterUnit
 from outlay.domain.result import Entry, Totals
 
 
@@ -76,13 +76,14 @@ def kind_called(name: str) -> Kind:
 def kinds_of(totals: Totals, meters: Mapping[str, KindAmount]) -> dict[str, KindAmount]:
     """What requests come to by kind, kinds without any left out.
 
+    Quantities of meters are disjoint (`split_disjoint`).
+
     Cost that is neither in a part of the totals nor in a meter was reported as a whole.
     """
-    own = {name: _own_quantity(name, meters) for name in meters}
     within = {UNCACHED: 0, CACHE_READ: 0, OUTPUT: 0}
-    for name, quantity in own.items():
+    for name, amount in meters.items():
         if name in METERS and (count := METERS[name].within):
-            within[UNCACHED if count == "input_tokens" else count] += quantity
+            within[UNCACHED if count == "input_tokens" else count] += amount.quantity
     cached = totals.cache_read_input_tokens, totals.cache_write_input_tokens
     uncached = totals.input_tokens - sum(cached) - within[UNCACHED]
     metered = sum(amount.cost_pusd for amount in meters.values())
@@ -97,7 +98,7 @@ def kinds_of(totals: Totals, meters: Mapping[str, KindAmount]) -> dict[str, Kind
         CACHE_READ: KindAmount(cached[0] - within[CACHE_READ], totals.cache_read_cost_pusd),
         CACHE_WRITE: KindAmount(cached[1], totals.cache_write_cost_pusd),
         OUTPUT: KindAmount(totals.output_tokens - within[OUTPUT], totals.output_cost_pusd),
-        **{name: KindAmount(own[name], amount.cost_pusd) for name, amount in meters.items()},
+        **meters,
         WHOLE: KindAmount(0, totals.cost_pusd - in_parts - metered),
     }
     return {name: amount for name, amount in found.items() if any(amount)}
@@ -110,10 +111,3 @@ def totals_of_kind(name: str, amount: KindAmount) -> Totals:
     if kind.is_output:
         return Totals(cost_pusd=amount.cost_pusd, output_tokens=tokens)
     return Totals(cost_pusd=amount.cost_pusd, input_tokens=tokens)
-
-
-def _own_quantity(name: str, meters: Mapping[str, KindAmount]) -> int:
-    """What a meter counts beyond the meters that count a part of it."""
-    cached = METERS[name].cached if name in METERS else ""
-    parts = (cached, *PARTS.get(name, ()))
-    return meters[name].quantity - sum(meters[part].quantity for part in parts if part in meters)

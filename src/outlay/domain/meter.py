@@ -222,3 +222,15 @@ def split_meters(text: str) -> dict[str, int]:
 def join_names(names: Iterable[str]) -> str:
     """The stored form of a set of names: sorted, unique, comma-joined; empty for none."""
     return ",".join(sorted(set(names)))
+
+
+def split_disjoint(text: str) -> dict[str, int]:
+    """The quantities in a stored set, each without what other meters of it count as well."""
+    meters = split_meters(text)
+    own = dict(meters)
+    for name in meters:
+        known = METERS.get(name)
+        if known is not None:
+            parts = (known.cached, *PARTS.get(name, ()))
+            own[name] -= sum(meters.get(part, 0) for part in parts)
+    return own

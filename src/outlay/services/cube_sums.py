@@ -13,11 +13,12 @@ from outlay.domain.dimension import OF_CELLS, Dimension
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
+from outlay.domain.session import SessionQuery
 from outlay.kit.lanes import pack, unpack
-from outlay.services.ledger_sums import LANES, Day, DaySum, bin_weights, totals_of
+from outlay.services.ledger_sums import LANES, Day, DaySum, PartSum, bin_weights, totals_of
 from outlay.services.progress import Progress, Tell
-from outlay.storage.cube.rollups import LATENCY, METERS, ROLLUPS, USAGE
-from outlay.storage.cube.store import CellSums, CubeReader, MeterSums
+from outlay.storage.cube.rollups import LATENCY, METERS, ROLLUPS, SESSIONS, USAGE, RollupSpec
+from outlay.storage.cube.store import CellSums, CubeReader
 
 SLICE_DAYS: Final = 93
 """Days read in one go: few questions, and the sums of each fit in memory."""
@@ -37,11 +38,12 @@ class WrongAnswer(NamedTuple):
     answered: Totals
 
 
-class WrongMeters(NamedTuple):
-    """Where the query model answers something else about meters than their rollup has."""
+class WrongPart(NamedTuple):
+    """Where the query model answers something else than a rollup beside that of usage has."""
 
     organization_id: str
     days: tuple[int, ...]
+    spec: RollupSpec
     answered: tuple[int, ...]
     """By the measures of the rollup."""
 
@@ -55,7 +57,7 @@ class CubeSums:
     ever: dict[str, Totals] = field(default_factory=dict)
     """Per organization what the query model answers for all time."""
     wrong_answers: list[WrongAnswer] = field(default_factory=list)
-    wrong_meters: list[WrongMeters] = field(default_factory=list)
+    wrong_parts: list[WrongPart] = field(default_factory=list)
     narrow: Mapping[str, int] = field(default_factory=dict)
     """Per narrow rollup, in how many cells it differs from its source."""
     cells: int = 0
@@ -76,8 +78,8 @@ def sum_cube(reader: CubeReader, salt: str, tell: Tell) -> CubeSums:
             elif spec is LATENCY:
                 note_latency(found, sums, salt)
             else:
-                days = note_meters(found, sums)
-                _compare_meters(reader, found, days, start, end)
+                days = note_part(found, spec, sums)
+                _compare_parts(reader, found, spec, days, start, end)
             done += 1
             tell(Progress("cube", done, total))
     for organization_id in {organization_id for organization_id, _ in found.days}:
@@ -108,39 +110,46 @@ def note_latency(found: CubeSums, sums: list[CellSums], salt: str) -> None:
         day.latency += part.weighted[0] * bin_weight(part.part)
 
 
-def note_meters(found: CubeSums, sums: list[CellSums]) -> list[Day]:
-    """Note sums of the rollup of meters; the days that they are of."""
+def note_part(found: CubeSums, spec: RollupSpec, sums: list[CellSums]) -> list[Day]:
+    """Note sums of a rollup beside that of usage; the days that they are of."""
     for part in sums:
         day = found.days.setdefault((part.organization_id, part.day), DaySum())
-        day.meters += pack(part.plain)
-        day.weighted_meters += pack(part.weighted)
+        part_of(day, spec).add(PartSum(pack(part.plain), pack(part.weighted)))
     return sorted({(part.organization_id, part.day) for part in sums})
 
 
-def _compare_meters(
-    reader: CubeReader, found: CubeSums, days: list[Day], start: int, end: int
+def part_of(day: DaySum, spec: RollupSpec) -> PartSum:
+    """The sums of a day that are of a rollup beside that of usage."""
+    return day.meters if spec is METERS else day.sessions
+
+
+def _compare_parts(
+    reader: CubeReader, found: CubeSums, spec: RollupSpec, days: list[Day], start: int, end: int
 ) -> None:
-    """Ask the query model for the meters of a slice."""
+    """Ask the query model for what a slice of such a rollup comes to."""
     period = Period(start_bucket=start, end_bucket=end, timezone="UTC")
     for organization_id, own in _by_organization(days).items():
         query = UsageQuery(organization_id=organization_id, period=period)
-        answered = _sum_of_meters(reader.meters(query))
-        if answered != meters_of(found.days, organization_id, own):
-            found.wrong_meters.append(WrongMeters(organization_id, tuple(own), answered))
+        answered = _answered(reader, query, spec)
+        if answered != parts_of(found.days, organization_id, own, spec):
+            found.wrong_parts.append(WrongPart(organization_id, tuple(own), spec, answered))
 
 
-def _sum_of_meters(rows: Iterable[MeterSums]) -> tuple[int, ...]:
-    values = [(row.requests, row.quantity, row.cost_pusd) for row in rows]
-    return tuple(map(sum, zip(*values, strict=True))) or (0,) * len(METERS.measures)
+def _answered(reader: CubeReader, query: UsageQuery, spec: RollupSpec) -> tuple[int, ...]:
+    """What the query model answers, by the measures of a rollup."""
+    if spec is SESSIONS:
+        return tuple(reader.session_totals(SessionQuery(usage=query)).measures)
+    rows = [(row.requests, row.quantity, row.cost_pusd) for row in reader.meters(query)]
+    return tuple(map(sum, zip(*rows, strict=True))) or (0,) * len(spec.measures)
 
 
-def meters_of(
-    sums: Mapping[Day, DaySum], organization_id: str, days: Sequence[int]
+def parts_of(
+    sums: Mapping[Day, DaySum], organization_id: str, days: Sequence[int], spec: RollupSpec
 ) -> tuple[int, ...]:
-    """What days come to by the measures of the rollup of meters."""
+    """What days come to by the measures of a rollup beside that of usage."""
     nothing = DaySum()
-    total = sum(sums.get((organization_id, day), nothing).meters for day in days)
-    return tuple(unpack(total, len(METERS.measures)))
+    total = sum(part_of(sums.get((organization_id, day), nothing), spec).plain for day in days)
+    return tuple(unpack(total, len(spec.measures)))
 
 
 def _by_organization(days: Iterable[Day]) -> dict[str, list[int]]:

@@ -4,19 +4,21 @@ Only days whose sums differ are looked at so closely, to say which numbers are w
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import add
 from typing import Final
 
 from outlay.domain.event import SIGN, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
-from outlay.domain.meter import split_meters
+from outlay.domain.meter import split_disjoint, split_meters
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, bucket_start
 from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.lanes import unpack
+from outlay.services.cube_sums import part_of
 from outlay.services.ledger_sums import Day, DaySum, totals_of
-from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, METERS, USAGE, RollupSpec
+from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, METERS, SESSIONS, USAGE, RollupSpec
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.rows import from_row
@@ -24,6 +26,8 @@ from outlay.storage.ledger.rows import from_row
 _WINDOW: Final = 4
 """Buckets whose cells are in memory at a time: an hour; of days with few events all of them."""
 _FEW_EVENTS: Final = 20_000
+
+_SECONDS: Final = BUCKET_US // 1_000_000
 
 _Key = tuple[str | int, ...]
 
@@ -59,13 +63,14 @@ def compare_sums(report: VerifyReport, day: Day, ledger: DaySum, cube: DaySum) -
         compare_totals(report, f"{place}, {what}", totals_of(left), totals_of(right))
     where = f"{place}, sum over latency bins weighted by cell"
     report.add(where, "requests", ledger=ledger.latency, cube=cube.latency)
-    width = len(METERS.measures)
-    for what, mine, theirs in (
-        ("sum over meters", ledger.meters, cube.meters),
-        ("sum over meters weighted by cell", ledger.weighted_meters, cube.weighted_meters),
-    ):
-        sums = (unpack(mine, width), unpack(theirs, width))
-        compare_measures(report, METERS, f"{place}, {what}", *sums)
+    for spec in (METERS, SESSIONS):
+        mine, theirs, width = part_of(ledger, spec), part_of(cube, spec), len(spec.measures)
+        for what, left, right in (
+            (f"sum over all {spec.name}", mine.plain, theirs.plain),
+            (f"sum over all {spec.name} weighted by cell", mine.weighted, theirs.weighted),
+        ):
+            sums = (unpack(left, width), unpack(right, width))
+            compare_measures(report, spec, f"{place}, {what}", *sums)
 
 
 def place_of(day: Day) -> str:
@@ -111,12 +116,13 @@ def _compare_cells(
             ledger=expected.latency[key],
             cube=bins.get(key, 0),
         )
-    meters = dict(reader.cells(METERS, *window))
-    nothing = (0,) * len(METERS.measures)
-    for key in expected.meters.keys() | meters.keys():
-        where = f"{place}, meter {key[-1]} of {_cell_name(key)}"
-        found_here = meters.get(key, nothing)
-        compare_measures(report, METERS, where, expected.meters.get(key, nothing), found_here)
+    for spec in (METERS, SESSIONS):
+        wanted, cells = expected.parts[spec.name], dict(reader.cells(spec, *window))
+        nothing = (0,) * len(spec.measures)
+        for key in wanted.keys() | cells.keys():
+            where = f"{place}, {spec.name} {_cell_name(key, spec)}"
+            sums = (wanted.get(key, nothing), cells.get(key, nothing))
+            compare_measures(report, spec, where, *sums)
 
 
 class _Expected:
@@ -125,7 +131,7 @@ class _Expected:
     def __init__(self, events: Iterable[UsageEvent]) -> None:
         self.cells: dict[_Key, Totals] = {}
         self.latency: Counter[_Key] = Counter()
-        self.meters: dict[_Key, list[int]] = {}
+        self.parts: dict[str, dict[_Key, tuple[int, ...]]] = {METERS.name: {}, SESSIONS.name: {}}
         for event in events:
             sign = SIGN[event.amendment]
             if not sign:
@@ -138,15 +144,23 @@ class _Expected:
             self.cells[key] = self.cells.get(key, ZERO).plus(measures)
             if event.duration_us is not None:
                 self.latency[(*key, latency_bin(event.duration_us))] += sign
-            self._add_meters(event, key, sign)
+            for meter, quantity, cost in _meters_of(event):
+                self._add(METERS, (*key, meter), (sign, sign * quantity, sign * cost))
+            if event.session_id:
+                second = event.event_time_us // 1_000_000 % _SECONDS
+                counts = [getattr(measures, name) for name in SESSIONS.measures]
+                self._add(SESSIONS, (*key, event.session_id, second), tuple(counts))
 
-    def _add_meters(self, event: UsageEvent, key: _Key, sign: int) -> None:
-        quantities, costs = split_meters(event.meters), split_meters(event.meter_costs)
-        for meter in quantities.keys() | costs.keys():
-            cell = self.meters.setdefault((*key, meter), [0, 0, 0])
-            cell[0] += sign
-            cell[1] += sign * quantities.get(meter, 0)
-            cell[2] += sign * costs.get(meter, 0)
+    def _add(self, spec: RollupSpec, cell: _Key, values: tuple[int, ...]) -> None:
+        known = self.parts[spec.name].get(cell, (0,) * len(values))
+        self.parts[spec.name][cell] = tuple(map(add, known, values))
+
+
+def _meters_of(event: UsageEvent) -> Iterator[tuple[str, int, int]]:
+    """The meters of an event, how much of each it has used, and what that cost."""
+    quantities, costs = split_disjoint(event.meters), split_meters(event.meter_costs)
+    for meter in quantities.keys() | costs.keys():
+        yield meter, quantities.get(meter, 0), costs.get(meter, 0)
 
 
 def measures_of(event: UsageEvent) -> Totals:
@@ -186,7 +200,7 @@ def measures_of(event: UsageEvent) -> Totals:
     )
 
 
-def _cell_name(key: _Key) -> str:
+def _cell_name(key: _Key, spec: RollupSpec = USAGE) -> str:
     """A cell as `bucket=…, model=…`, leaving out what is empty."""
-    named = zip(DIMENSIONS[1:], key[1:], strict=False)
+    named = zip(spec.dimensions[1:], key[1:], strict=False)
     return ", ".join(f"{name}={value}" for name, value in named if value != "")

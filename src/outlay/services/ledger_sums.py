@@ -6,7 +6,7 @@ have to come to both (`domain.fingerprint`).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
 from struct import Struct, error
@@ -16,7 +16,7 @@ from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
-from outlay.domain.meter import split_meters
+from outlay.domain.meter import split_disjoint, split_meters
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.result import Totals
 from outlay.kit.lanes import LANE_BYTES, pack, unpack
@@ -48,6 +48,9 @@ _pack_numbers = Struct("<" + f"Q{_PADDING}x" * (len(_COUNTED) + len(_OWN))).pack
 _counts_of = itemgetter(*(COLUMN[_COLUMN_OF.get(name, name)] for name in _COUNTED))
 _labels_of = itemgetter(*(COLUMN[name] for name in DIMENSIONS if name != "bucket"))
 _sources_of = itemgetter(*(COLUMN[name] for name in ("status", "usage_source", "cost_source")))
+_session_counts_of = itemgetter(
+    *(COLUMN[name] for name in ("input_tokens", "output_tokens", "cost_pusd"))
+)
 _TIME: Final = COLUMN["event_time_us"]
 _ORGANIZATION: Final = COLUMN["organization_id"]
 _GROUPS: Final = COLUMN["groups"]
@@ -58,11 +61,31 @@ _REPORTED: Final = COLUMN["reported_cost_pusd"]
 _COMPUTED: Final = COLUMN["computed_cost_pusd"]
 _UNPRICED_PARTS: Final = COLUMN["unpriced_parts"]
 _AMENDMENT: Final = COLUMN["amendment"]
+_STATUS: Final = COLUMN["status"]
+_SESSION: Final = COLUMN["session_id"]
 _METERS: Final = COLUMN["meters"]
 _METER_COSTS: Final = COLUMN["meter_costs"]
 
 Day = tuple[str, int]
 """An organization and a day since the epoch, UTC."""
+
+
+@dataclass(slots=True)
+class PartSum:
+    """What a rollup beside that of usage comes to; each number has a lane per measure of it."""
+
+    plain: int = 0
+    weighted: int = 0
+
+    def add(self, other: "PartSum") -> None:
+        """Add another part of the same day."""
+        self.plain += other.plain
+        self.weighted += other.weighted
+
+    def add_cell(self, values: int, text: str) -> None:
+        """Add what an event has in a cell, whose labels are joined in `text`."""
+        self.plain += values
+        self.weighted += cell_weight(text) * values
 
 
 @dataclass(slots=True)
@@ -75,10 +98,8 @@ class DaySum:
     """Once more for each further group that an event counts in."""
     latency: int = 0
     """Weights of events times the weight of their latency bin: a single number."""
-    meters: int = 0
-    """What was used of meters; a lane for each measure of that rollup."""
-    weighted_meters: int = 0
-    """The same, weighted by cells of that rollup."""
+    meters: PartSum = field(default_factory=PartSum)
+    sessions: PartSum = field(default_factory=PartSum)
 
     def add(self, other: "DaySum") -> None:
         """Add another part of the same day."""
@@ -86,8 +107,8 @@ class DaySum:
         self.weighted += other.weighted
         self.more_groups += other.more_groups
         self.latency += other.latency
-        self.meters += other.meters
-        self.weighted_meters += other.weighted_meters
+        self.meters.add(other.meters)
+        self.sessions.add(other.sessions)
 
 
 class LedgerSums:
@@ -145,6 +166,8 @@ class LedgerSums:
                 day.more_groups += values * row[_GROUPS].count(",")
             if row[_METERS] or row[_METER_COSTS]:
                 _add_meters(day, row, sign, ending)
+            if row[_SESSION]:
+                _add_session(day, row, sign, self._salt)
 
     def _place(self, organization_id: str, bucket: int) -> tuple[DaySum, str]:
         """The sums that events of a bucket go to, and how the text of their cells ends."""
@@ -154,12 +177,27 @@ class LedgerSums:
 
 def _add_meters(day: DaySum, row: EventRow, sign: int, ending: str) -> None:
     """Add each meter of an event to a day."""
-    quantities, costs = split_meters(row[_METERS]), split_meters(row[_METER_COSTS])
+    quantities, costs = split_disjoint(row[_METERS]), split_meters(row[_METER_COSTS])
     labels = SEPARATOR.join(_labels_of(row))
     for meter in quantities.keys() | costs.keys():
         values = sign * pack((1, quantities.get(meter, 0), costs.get(meter, 0)))
-        day.meters += values
-        day.weighted_meters += cell_weight(f"{labels}{SEPARATOR}{meter}{ending}") * values
+        day.meters.add_cell(values, f"{labels}{SEPARATOR}{meter}{ending}")
+
+
+def _add_session(day: DaySum, row: EventRow, sign: int, salt: str) -> None:
+    """Add an event of a session to a day."""
+    status = row[_STATUS]
+    values = pack(
+        (
+            1,
+            *_session_counts_of(row),
+            int(status in {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}),
+            int(status == Status.CLIENT_ERROR),
+        )
+    )
+    bucket, rest_us = divmod(row[_TIME], BUCKET_US)
+    place = (row[_SESSION], str(bucket), str(rest_us // 1_000_000), salt)
+    day.sessions.add_cell(sign * values, SEPARATOR.join((*_labels_of(row), *place)))
 
 
 def bin_weights(salt: str) -> Callable[[int], int]:

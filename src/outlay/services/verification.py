@@ -23,7 +23,7 @@ from outlay.domain.result import ZERO, Reconciliation, Verified
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import Clock
 from outlay.kit.throttle import Throttle
-from outlay.services.cube_sums import CubeSums, meters_of, sum_cube, sum_of
+from outlay.services.cube_sums import CubeSums, parts_of, sum_cube, sum_of
 from outlay.services.exact_comparison import (
     compare_day,
     compare_measures,
@@ -37,7 +37,6 @@ from outlay.services.long_run import LongRun
 from outlay.services.progress import Progress
 from outlay.services.projection import Projection
 from outlay.services.scan_process import OpenReader, scan_in_processes
-from outlay.storage.cube.rollups import METERS
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import CubeMismatch
 from outlay.storage.directory.engine import Directory
@@ -195,11 +194,10 @@ class Verification:
             what = f"sum over every {wrong.dimension.noun}" if wrong.dimension else "total"
             where = f"{_place_of_days(wrong.organization_id, wrong.days)}, {what}"
             compare_totals(report, where, expected, wrong.answered)
-        for meters in cube.wrong_meters:
-            organization_id, wrong_days, answered = meters
-            where = f"{_place_of_days(organization_id, wrong_days)}, sum over every meter"
-            in_ledger = meters_of(days, organization_id, wrong_days)
-            compare_measures(report, METERS, where, in_ledger, answered)
+        for organization_id, wrong_days, spec, answered in cube.wrong_parts:
+            where = f"{_place_of_days(organization_id, wrong_days)}, sum over all {spec.name}"
+            in_ledger = parts_of(days, organization_id, wrong_days, spec)
+            compare_measures(report, spec, where, in_ledger, answered)
         self._compare_wholes(report, days, cube)
 
     def _compare_wholes(

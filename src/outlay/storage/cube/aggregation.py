@@ -3,23 +3,26 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import add, itemgetter, neg, sub
-from typing import Any
+from typing import Any, Final
 
 from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.latency import latency_bin
-from outlay.domain.meter import split_meters
+from outlay.domain.meter import split_disjoint, split_meters
 from outlay.domain.period import BUCKET_US
 from outlay.storage.cube.rollups import (
     DIMENSIONS,
     LATENCY,
     MAX_MEASURE,
     METERS,
+    SESSIONS,
     USAGE,
     RollupSpec,
 )
 from outlay.storage.ledger.rows import COLUMN, EventRow
 
 Key = tuple[Any, ...]
+
+SECOND_US: Final = 1_000_000
 
 _TIME = COLUMN["event_time_us"]
 _DURATION = COLUMN["duration_us"]
@@ -34,6 +37,7 @@ _COMPUTED = COLUMN["computed_cost_pusd"]
 _UNPRICED_PARTS = COLUMN["unpriced_parts"]
 _GROUPS = COLUMN["groups"]
 _AMENDMENT = COLUMN["amendment"]
+_SESSION = COLUMN["session_id"]
 _METERS = COLUMN["meters"]
 _METER_COSTS = COLUMN["meter_costs"]
 
@@ -57,6 +61,8 @@ _counts_of = itemgetter(
     )
 )
 
+_of_session = itemgetter(*(USAGE.measures.index(name) for name in SESSIONS.measures))
+
 _ERRORS = frozenset({Status.UPSTREAM_ERROR.value, Status.GATEWAY_ERROR.value})
 _CLIENT_ERROR = Status.CLIENT_ERROR.value
 _UNPRICED = CostSource.UNPRICED.value
@@ -72,6 +78,7 @@ class Deltas:
     usage: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     latency: dict[Key, int] = field(default_factory=dict)
     meters: dict[Key, tuple[int, ...]] = field(default_factory=dict)
+    sessions: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     group_sets: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
@@ -79,7 +86,11 @@ class Deltas:
 
     def tables(self) -> Iterator[tuple[RollupSpec, list[tuple[Any, ...]]]]:
         """The rows of each rollup that has any, none of them with a value beyond 64 bits."""
-        for spec, cells in ((USAGE, self.usage), (METERS, self.meters)):
+        for spec, cells in (
+            (USAGE, self.usage),
+            (METERS, self.meters),
+            (SESSIONS, self.sessions),
+        ):
             if cells:
                 yield (
                     spec,
@@ -111,12 +122,19 @@ def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
             group_sets.add(row[_GROUPS])
         if row[_METERS] or row[_METER_COSTS]:
             _add_meters(into.meters, key, row, sign)
+        if row[_SESSION]:
+            cell = (*key, row[_SESSION], row[_TIME] % BUCKET_US // SECOND_US)
+            of_session = _of_session(values)
+            known = into.sessions.get(cell)
+            into.sessions[cell] = (
+                of_session if known is None else tuple(map(add, known, of_session))
+            )
     return into
 
 
 def _add_meters(into: dict[Key, tuple[int, ...]], key: Key, row: EventRow, sign: int) -> None:
     """Add what an event has used of each meter, and what that cost."""
-    quantities, costs = split_meters(row[_METERS]), split_meters(row[_METER_COSTS])
+    quantities, costs = split_disjoint(row[_METERS]), split_meters(row[_METER_COSTS])
     for name in {**quantities, **costs}:
         cell = (*key, name)
         known = into.get(cell, (0, 0, 0))

@@ -8,6 +8,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Merges
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
+from outlay.domain.session import SessionPart, SessionQuery, SessionSums, SessionTotals
 from outlay.storage.cube.aggregation import Key
 from outlay.storage.cube.rollups import RollupSpec
 from outlay.storage.cube.store import BreakdownRow, CellSums, CubeReader, MeterSums, NestedRow, Row
@@ -25,6 +26,9 @@ class MergingReader:
     def _merged(self, query: Question) -> Question:
         merges = self._merges_of(query.organization_id)
         return query if query.merges == merges else replace(query, merges=merges)
+
+    def _merged_sessions(self, query: SessionQuery) -> SessionQuery:
+        return replace(query, usage=self._merged(query.usage))
 
     def loaded_seq(self) -> int:
         """The ledger position this snapshot covers."""
@@ -71,6 +75,22 @@ class MergingReader:
     def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
         """Requests per latency bin of each value of a dimension; empty without one."""
         return self._reader.latency_by(self._merged(query), dimension)
+
+    def sessions(self, query: SessionQuery) -> list[SessionSums]:
+        """A page of sessions, in the order asked for."""
+        return self._reader.sessions(self._merged_sessions(query))
+
+    def session_totals(self, query: SessionQuery) -> SessionTotals:
+        """How many sessions a question is about, and what they come to."""
+        return self._reader.session_totals(self._merged_sessions(query))
+
+    def session_parts(self, query: SessionQuery) -> list[SessionPart]:
+        """Which models, projects, keys, users and apps sessions have."""
+        return self._reader.session_parts(self._merged_sessions(query))
+
+    def session_buckets(self, query: SessionQuery) -> list[tuple[int, int]]:
+        """The buckets in which sessions had requests, newest first, and how many."""
+        return self._reader.session_buckets(self._merged_sessions(query))
 
     def cells(
         self, spec: RollupSpec, organization_id: str, start: int, end: int

@@ -10,10 +10,20 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.fingerprint import HALF_BITS, SEPARATOR
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
+from outlay.domain.session import (
+    SHOWN_OF,
+    SessionMeasures,
+    SessionPart,
+    SessionQuery,
+    SessionSums,
+    SessionTotals,
+)
 from outlay.storage.cube.aggregation import Key
 from outlay.storage.cube.dialect import Dialect
-from outlay.storage.cube.questions import Parameters, Questions
+from outlay.storage.cube.fragments import Parameters
+from outlay.storage.cube.questions import Questions
 from outlay.storage.cube.rollups import RollupSpec
+from outlay.storage.cube.session_questions import SessionQuestions
 from outlay.storage.cube.steps import step_marks
 from outlay.storage.cube.store import BreakdownRow, CellSums, MeterSums, NestedRow, Row
 
@@ -26,6 +36,7 @@ class SqlReader(ABC):
 
     def __init__(self, dialect: Dialect) -> None:
         self._questions = Questions(dialect)
+        self._sessions = SessionQuestions(dialect)
         self._read_sums = dialect.read_sums
 
     @abstractmethod
@@ -141,6 +152,31 @@ class SqlReader(ABC):
         """The buckets in which something matches, newest first, with their requests."""
         text, parameters = self._questions.buckets(query)
         return list(self._ask(text, parameters))
+
+    def sessions(self, query: SessionQuery) -> list[SessionSums]:
+        """A page of sessions, in the order asked for."""
+        return [
+            SessionSums(row[0], row[1], row[2], SessionMeasures._make(self._read_sums(row[3:])))
+            for row in self._ask(*self._sessions.page(query))
+        ]
+
+    def session_totals(self, query: SessionQuery) -> SessionTotals:
+        """How many sessions a question is about, and what they come to."""
+        (row,) = self._ask(*self._sessions.totals(query))
+        sums = [int(value or 0) for value in self._read_sums(row[1:])]
+        return SessionTotals(row[0], SessionMeasures._make(sums))
+
+    def session_parts(self, query: SessionQuery) -> list[SessionPart]:
+        """Which models, projects, keys, users and apps sessions have."""
+        width = 1 + len(SHOWN_OF)
+        return [
+            SessionPart(row[0], tuple(row[1:width]), self._read_sums(row[width:])[1])
+            for row in self._ask(*self._sessions.parts(query))
+        ]
+
+    def session_buckets(self, query: SessionQuery) -> list[tuple[int, int]]:
+        """The buckets in which sessions had requests, newest first, and how many."""
+        return list(self._ask(*self._sessions.buckets(query)))
 
     def cells(
         self, spec: RollupSpec, organization_id: str, start: int, end: int

@@ -17,6 +17,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.period import BUCKETS_PER_DAY, Period
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
+from outlay.domain.session import SessionPart, SessionQuery, SessionSums, SessionTotals
 from outlay.storage.cube.aggregation import Deltas, Key
 from outlay.storage.cube.rollups import DIMENSIONS, RollupSpec
 from outlay.storage.cube.store import BreakdownRow, CellSums, CubeReader, MeterSums, NestedRow, Row
@@ -232,6 +233,26 @@ class RememberingReader:
             dimension,
             size=_size_of_bins,
         )
+
+    def sessions(self, query: SessionQuery) -> list[SessionSums]:
+        """A page of sessions, in the order asked for."""
+        with self._answers.turn:
+            return self._reader.sessions(query)
+
+    def session_totals(self, query: SessionQuery) -> SessionTotals:
+        """How many sessions a question is about, and what they come to."""
+        with self._answers.turn:
+            return self._reader.session_totals(query)
+
+    def session_parts(self, query: SessionQuery) -> list[SessionPart]:
+        """Which models, projects, keys, users and apps sessions have."""
+        with self._answers.turn:
+            return self._reader.session_parts(query)
+
+    def session_buckets(self, query: SessionQuery) -> list[tuple[int, int]]:
+        """The buckets in which sessions had requests, newest first, and how many."""
+        with self._answers.turn:
+            return self._reader.session_buckets(query)
 
     def cells(
         self, spec: RollupSpec, organization_id: str, start: int, end: int

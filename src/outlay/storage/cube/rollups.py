@@ -100,9 +100,18 @@ METERS: Final = RollupSpec(
     dimensions=(*DIMENSIONS, "meter"),
     measures=("requests", "quantity", "cost_pusd"),
 )
-"""What is billed beyond tokens: a row for each meter that an event has."""
+"""What is billed beyond tokens: a row for each meter that an event has, quantities disjoint."""
 
-ROLLUPS: Final = (USAGE, LATENCY, METERS)
+SESSIONS: Final = RollupSpec(
+    name="sessions",
+    dimensions=(*DIMENSIONS, "session_id", "second"),
+    measures=("requests", "input_tokens", "output_tokens", "cost_pusd", "errors", "client_errors"),
+    uncoded=("session_id",),
+)
+"""Requests of sessions, second by second of a bucket: the first and the last of them are what they
+are when others are taken back."""
+
+ROLLUPS: Final = (USAGE, LATENCY, METERS, SESSIONS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Damaged
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
+from outlay.domain.session import SessionPart, SessionQuery, SessionSums, SessionTotals
 from outlay.storage.cube.aggregation import Deltas, Key
 from outlay.storage.cube.rollups import RollupSpec
 
@@ -121,6 +122,22 @@ class CubeReader(Protocol):
 
     def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
         """Requests per latency bin of each value of a dimension; empty without one."""
+        ...
+
+    def sessions(self, query: SessionQuery) -> list[SessionSums]:
+        """A page of sessions, in the order asked for."""
+        ...
+
+    def session_totals(self, query: SessionQuery) -> SessionTotals:
+        """How many sessions a question is about, and what they come to."""
+        ...
+
+    def session_parts(self, query: SessionQuery) -> list[SessionPart]:
+        """Which models, projects, keys, users and apps sessions have."""
+        ...
+
+    def session_buckets(self, query: SessionQuery) -> list[tuple[int, int]]:
+        """The buckets in which sessions had requests, newest first, and how many."""
         ...
 
     def cells(

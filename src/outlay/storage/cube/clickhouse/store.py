@@ -19,7 +19,7 @@ from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.clickhouse import statements
 from outlay.storage.cube.clickhouse.client import ClickHouse
 from outlay.storage.cube.clickhouse.dialect import ClickHouseDialect
-from outlay.storage.cube.questions import Parameters
+from outlay.storage.cube.fragments import Parameters
 from outlay.storage.cube.reader import SqlReader
 from outlay.storage.cube.rollups import CUBE_SCHEMA_VERSION, ROLLUPS
 from outlay.storage.cube.store import CubeMismatch

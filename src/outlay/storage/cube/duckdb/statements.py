@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 
 from outlay.kit.sqlfiles import load_sql
-from outlay.storage.cube.questions import PACKAGE as SHARED
+from outlay.storage.cube.fragments import PACKAGE as SHARED
 from outlay.storage.cube.rollups import MAX_MEASURE, NarrowSpec, RollupSpec
 
 PACKAGE = "outlay.storage.cube.duckdb.sql"

@@ -25,7 +25,7 @@ from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.duckdb import dictionary, statements
 from outlay.storage.cube.duckdb.cursors import Cursors, SnapshotCursor
 from outlay.storage.cube.duckdb.dialect import DuckDBDialect
-from outlay.storage.cube.questions import Parameters
+from outlay.storage.cube.fragments import Parameters
 from outlay.storage.cube.reader import SqlReader
 from outlay.storage.cube.rollups import (
     CUBE_SCHEMA_VERSION,

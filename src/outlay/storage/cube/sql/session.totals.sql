@@ -1,0 +1,10 @@
+-- How many sessions had requests in a window, and what all of them add up to.
+WITH cell AS MATERIALIZED (
+    SELECT session_id, {sums}
+    FROM ({source}) AS usage
+    WHERE organization_id = $organization_id
+      AND usage.bucket >= $start AND usage.bucket < $end{filters}
+    GROUP BY session_id
+    HAVING sum(requests) <> 0
+)
+SELECT count(*) AS sessions, {found} FROM cell

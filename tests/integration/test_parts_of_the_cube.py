@@ -1,0 +1,341 @@
+"""What the cube has beside usage, kinds and sessions: equal to the events, amended or not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+
+import pytest
+from tests.factories import NOW, make_event
+from tests.integration.test_projection import EVER, verify
+
+from outlay.domain.amendment import restated, standing, voided
+from outlay.domain.dimension import OF_CELLS, Dimension
+from outlay.domain.errors import Invalid
+from outlay.domain.event import CostSource, Status, UsageEvent
+from outlay.domain.kind import WHOLE, KindAmount, KindEntry
+from outlay.domain.measure import Rank
+from outlay.domain.meter import join_meters, split_meters
+from outlay.domain.period import Interval, period_of_dates
+from outlay.domain.query import RowQuery, UsageQuery
+from outlay.domain.result import EntryKind
+from outlay.domain.session import SessionQuery, SessionSort
+from outlay.kit.clock import to_us
+from outlay.services.analytics import by_value
+from outlay.services.bundle import Services
+from outlay.storage.cube.duckdb.store import DuckDBCube
+
+DAYS = period_of_dates(NOW.date() - timedelta(days=5), NOW.date(), "UTC")
+QUERY = UsageQuery(
+    organization_id="org_test", period=DAYS, group_by=Dimension.KIND, interval=Interval.TOTAL
+)
+
+
+def metered_events(count: int, seed: int = 1) -> list[UsageEvent]:
+    """Requests of three days: whole and in sessions, with meters, priced and reported."""
+    random = Random(seed)
+    events = []
+    for _ in range(count):
+        meters = {
+            name: random.randrange(1, 50)
+            for name in random.sample(["web_searches", "output_images", "audio_milliseconds"], 2)
+        } | {"input_audio_tokens": random.randrange(100)}
+        costs = {name: quantity * 7 for name, quantity in meters.items() if name != "output_images"}
+        is_metered, is_reported = random.random() < 0.4, random.random() < 0.2
+        parts = [0] * 5 if is_reported else [random.randrange(10**9) for _ in range(4)] + [0]
+        if is_metered and not is_reported:
+            parts[4] = sum(costs.values())
+        events.append(
+            make_event(
+                event_time_us=to_us(NOW - timedelta(seconds=random.randrange(3 * 86_400))),
+                model=random.choice(["gpt-5.5", "gpt-4o", "claude"]),
+                project_id=random.choice(["prj_a", "prj_b", ""]),
+                user_id=random.choice(["mem_a", "mem_b", ""]),
+                groups=random.choice(["", "grp_a", "grp_a,grp_b"]),
+                status=random.choice(list(Status)),
+                session_id=random.choice(["", "", "run-1", "run-2", "run-3"]),
+                input_tokens=random.randrange(1_000, 10**6),
+                output_tokens=random.randrange(10**6),
+                duration_us=random.randrange(10**8),
+                cost_source=CostSource.REPORTED if is_reported else CostSource.COMPUTED,
+                cost_pusd=10**9 if is_reported else sum(parts),
+                input_cost_pusd=parts[0],
+                cache_read_cost_pusd=parts[1],
+                cache_write_cost_pusd=parts[2],
+                output_cost_pusd=parts[3],
+                meter_cost_pusd=parts[4],
+                meters=join_meters(meters) if is_metered else "",
+                meter_costs=join_meters(costs) if parts[4] else "",
+            )
+        )
+    return events
+
+
+def amended(events: list[UsageEvent]) -> list[UsageEvent]:
+    """Rows that take some of them back and put others in the place of some."""
+    rows = [voided(event, "a") for event in events[::5]]
+    for event in events[1::5]:
+        changes = {"model": "gpt-5.5", "meter_cost_pusd": 70, "meter_costs": "web_searches=70"}
+        cost = event.cost_pusd - event.meter_cost_pusd + 70
+        rows += restated(event, "a", cost_pusd=cost, meters="web_searches=10", **changes)
+    return rows
+
+
+@pytest.fixture
+def rows(services: Services) -> list[UsageEvent]:
+    """What is in the ledger and in the cube, folded in part."""
+    events = metered_events(600)
+    services.ledger.append(events)
+    services.projection.catch_up()
+    services.projection.fold()
+    more = [*amended(events), *metered_events(100, seed=2)]
+    services.ledger.append(more)
+    services.projection.catch_up()
+    return [*events, *more]
+
+
+def expected_kinds(events: list[UsageEvent]) -> dict[str, KindAmount]:
+    """By plain addition, event by event."""
+    found: dict[str, KindAmount] = {}
+
+    def add(name: str, quantity: int, cost: int) -> None:
+        found[name] = found.get(name, KindAmount(0, 0)).plus(KindAmount(quantity, cost))
+
+    for event in events:
+        meters, costs = split_meters(event.meters), split_meters(event.meter_costs)
+        sound = meters.get("input_audio_tokens", 0)
+        add("uncached_input_tokens", event.input_tokens - sound, event.input_cost_pusd)
+        add("cache_read_input_tokens", 0, event.cache_read_cost_pusd)
+        add("cache_write_input_tokens", 0, event.cache_write_cost_pusd)
+        add("output_tokens", event.output_tokens, event.output_cost_pusd)
+        for name, quantity in meters.items():
+            add(name, quantity, costs.get(name, 0))
+        if event.cost_source is CostSource.REPORTED and not event.meter_costs:
+            add(WHOLE, 0, event.cost_pusd)
+        elif event.cost_source is CostSource.REPORTED:
+            add(WHOLE, 0, event.cost_pusd - event.meter_cost_pusd)
+    return {name: amount for name, amount in found.items() if any(amount)}
+
+
+@pytest.mark.parametrize(
+    "filters", [{}, {Dimension.GROUP: ("grp_a",)}, {Dimension.MODEL: ("gpt-4o",)}]
+)
+def test_kinds_are_those_of_the_events_that_stand(
+    services: Services, rows: list[UsageEvent], filters: dict[Dimension, tuple[str, ...]]
+) -> None:
+    wanted = [
+        event
+        for event in standing(rows)
+        if all(
+            set(getattr(event, dimension.column).split(",")) & set(values)
+            for dimension, values in filters.items()
+        )
+    ]
+
+    found = services.analytics.breakdown(
+        replace(QUERY, filters=filters, interval=Interval.DAY, top=100)
+    )
+
+    entries = {entry.key: entry for entry in found.entries if isinstance(entry, KindEntry)}
+    assert {
+        key: KindAmount(entry.quantity, entry.total.cost_pusd) for key, entry in entries.items()
+    } == expected_kinds(wanted)
+    assert found.total.requests == len(wanted)
+    assert found.total.cost_pusd == sum(event.cost_pusd for event in wanted)
+    for step, totals in found.by_step.items():
+        assert sum(entry.at(step).cost_pusd for entry in found.entries) == totals.cost_pusd
+        assert sum(entry.at(step).total_tokens for entry in found.entries) == totals.total_tokens
+    assert all(sum(entry.quantities.values()) == entry.quantity for entry in entries.values())
+
+
+def test_kinds_beyond_the_top_are_one_and_still_come_to_the_whole(
+    services: Services, rows: list[UsageEvent]
+) -> None:
+    found = services.analytics.breakdown(replace(QUERY, top=2))
+
+    assert [entry.kind for entry in found.entries] == ["value", "value", "other"]
+    assert found.entries[-1].members == len(expected_kinds(standing(rows))) - 2
+    assert sum(entry.total.cost_pusd for entry in found.entries) == found.total.cost_pusd
+    named = services.analytics.breakdown(replace(QUERY, named=("web_searches",)))
+    assert [entry.key for entry in named.entries] == ["web_searches", "other"]
+
+
+def test_kinds_are_not_combined_and_not_ranked_by_requests() -> None:
+    with pytest.raises(Invalid, match="stands alone"):
+        replace(QUERY, then_by=Dimension.MODEL)
+    with pytest.raises(Invalid, match="several kinds"):
+        replace(QUERY, ranks=(Rank.REQUESTS,))
+    with pytest.raises(Invalid, match="cannot be combined"):
+        RowQuery(organization_id="o", period=EVER, group_by=(Dimension.KIND,))
+
+
+@pytest.mark.parametrize("sort", list(SessionSort))
+def test_sessions_are_those_of_the_events_that_stand(
+    services: Services, rows: list[UsageEvent], sort: SessionSort
+) -> None:
+    by_session: dict[str, list[UsageEvent]] = {}
+    for event in standing(rows):
+        if event.session_id and event.project_id == "prj_a":
+            by_session.setdefault(event.session_id, []).append(event)
+    expected = {
+        name: (
+            min(event.event_time_us for event in events) // 10**6,
+            max(event.event_time_us for event in events) // 10**6,
+            len(events),
+            sum(event.input_tokens for event in events),
+            sum(event.output_tokens for event in events),
+            sum(event.cost_pusd for event in events),
+            sum(event.status in {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR} for event in events),
+            sum(event.status is Status.CLIENT_ERROR for event in events),
+        )
+        for name, events in by_session.items()
+    }
+    keys: dict[SessionSort, Callable[[str], int]] = {
+        SessionSort.LAST: lambda name: expected[name][1],
+        SessionSort.FIRST: lambda name: expected[name][0],
+        SessionSort.COST: lambda name: expected[name][5],
+        SessionSort.REQUESTS: lambda name: expected[name][2],
+        SessionSort.TOKENS: lambda name: expected[name][3] + expected[name][4],
+    }
+    query = SessionQuery(
+        usage=replace(QUERY, group_by=None, filters={Dimension.PROJECT: ("prj_a",)}), sort=sort
+    )
+
+    with services.analytics.read() as reader:
+        found = reader.sessions(query)
+        total = reader.session_totals(query)
+        parts = reader.session_parts(query)
+        buckets = reader.session_buckets(replace(query, session_ids=("run-1",)))
+
+    assert {one.session_id: (one.first_at, one.last_at, *one.measures) for one in found} == expected
+    order = [one.session_id for one in found]
+    assert order == sorted(expected, key=lambda name: (-keys[sort](name), name))
+    assert total.sessions == len(expected)
+    assert total.measures.cost_pusd == sum(values[5] for values in expected.values())
+    assert {(part.session_id, part.values[0]) for part in parts} == {
+        (name, event.model) for name, events in by_session.items() for event in events
+    }
+    assert sum(requests for _, requests in buckets) == expected["run-1"][2]
+
+
+def test_the_first_request_of_a_session_may_be_taken_back(services: Services) -> None:
+    start = to_us(NOW - timedelta(hours=3))
+    events = [
+        make_event(session_id="s", event_time_us=start + minute * 60_000_000, cost_pusd=1)
+        for minute in range(0, 120, 40)
+    ]
+    services.ledger.append([*events, voided(events[0], "a"), voided(events[2], "a")])
+    services.projection.catch_up()
+
+    with services.analytics.read() as reader:
+        (found,) = reader.sessions(SessionQuery(usage=replace(QUERY, group_by=None)))
+
+    assert found.first_at == found.last_at == events[1].event_time_us // 10**6
+    assert found.measures.requests == 1
+
+
+def test_what_is_taken_back_altogether_is_no_usage(services: Services) -> None:
+    kept = [make_event(model="kept", user_id="mem_a", groups="g", duration_us=5, cost_pusd=2)]
+    gone = [
+        make_event(
+            model="gone",
+            mapping="x/gone",
+            provider="x",
+            user_id="mem_b",
+            groups="h",
+            app="gone",
+            session_id="gone",
+            duration_us=5,
+            cost_pusd=3,
+            meters="web_searches=1",
+            meter_costs="web_searches=3",
+            meter_cost_pusd=3,
+        )
+        for _ in range(3)
+    ]
+    services.ledger.append([*kept, *gone])
+    services.projection.catch_up()
+    services.projection.fold()
+    services.ledger.append([voided(event, "a") for event in gone])
+    services.projection.catch_up()
+
+    for _ in range(2):  # before and after the fold
+        for dimension in OF_CELLS:
+            query = replace(QUERY, group_by=dimension)
+            found = services.analytics.breakdown(query)
+            assert sum(entry.total.requests for entry in found.entries) == 1, dimension
+            assert len(found.entries) == 1, dimension
+            pair = next(one for one in OF_CELLS if one is not dimension)
+            nested = services.analytics.breakdown(replace(query, then_by=pair))
+            assert [len(entry.parts) for entry in nested.entries] == [1], dimension
+            with services.analytics.read() as reader:
+                assert len(by_value(reader, query, dimension)) == 1
+                assert len(reader.latency_by(query, dimension)) == 1
+        with services.analytics.read() as reader:
+            plain = replace(QUERY, group_by=None)
+            assert reader.distinct(plain, (Dimension.USER, Dimension.MODEL, Dimension.GROUP)) == {
+                0: (1, 1, 1)
+            }
+            only_gone = replace(plain, filters={Dimension.MODEL: ("gone",)})
+            assert reader.totals(only_gone) == {}
+            assert reader.buckets(only_gone) == []
+            assert reader.latency_bins(only_gone) == {}
+            assert reader.latency_steps(only_gone) == {}
+            assert reader.meters(plain) == []
+            assert reader.sessions(SessionQuery(usage=plain)) == []
+            assert reader.session_totals(SessionQuery(usage=plain)).sessions == 0
+        kinds = services.analytics.breakdown(QUERY).entries
+        assert [(entry.key, entry.kind) for entry in kinds] == [(WHOLE, EntryKind.VALUE)]
+        assert verify(services).is_proven
+        services.projection.fold()
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("SET quantity = quantity + 1", "meters"),
+        ("SET cost_pusd = cost_pusd - 1", "meters"),
+        ("SET requests = requests + 1", "meters"),
+        ("SET meter = (meter % 3) + 1", "meters"),
+        ("SET second = second + 1", "sessions"),
+        ("SET session_id = 'run-9'", "sessions"),
+        ("SET input_tokens = input_tokens + 1", "sessions"),
+        ("SET errors = errors + 1", "sessions"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["rollup", "delta"])
+def test_verify_finds_damage_and_a_rebuild_mends_it(
+    services: Services, rows: list[UsageEvent], change: str, table: str, kind: str
+) -> None:
+    cube = services.projection._slot.cube
+    assert isinstance(cube, DuckDBCube)
+    name = f"{table}_{kind}"
+    cube._database.execute(f"UPDATE {name} {change} WHERE rowid = (SELECT min(rowid) FROM {name})")
+
+    report = verify(services)
+
+    assert not report.is_proven
+    assert any(f", {table} " in difference.where for difference in report.differences)
+    list(services.maintenance.rebuild())
+    assert verify(services).is_proven
+
+
+def test_a_rebuilt_cube_answers_as_the_one_loaded_by_and_by(
+    services: Services, rows: list[UsageEvent]
+) -> None:
+    sessions = SessionQuery(usage=replace(QUERY, group_by=None))
+
+    def answers() -> tuple[object, ...]:
+        with services.analytics.read() as reader:
+            return (
+                services.analytics.breakdown_in(reader, replace(QUERY, top=100)),
+                reader.sessions(sessions),
+                reader.session_totals(sessions),
+                sorted(reader.session_parts(sessions)),
+            )
+
+    before = answers()
+    list(services.maintenance.rebuild())
+
+    assert answers() == before
+    assert verify(services).is_proven
