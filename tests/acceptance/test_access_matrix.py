@@ -53,6 +53,8 @@ RULES: dict[str, Rule] = {
     "POST /reconciliations": Rule(
         LEADERS, ENTERPRISE, body={"provider": "openai", "content": COSTS, "fileName": NEW}
     ),
+    "GET /analytics/sessions": Rule(ALL),
+    "GET /analytics/sessions/{session_id}": Rule(ALL),
     "GET /requests": Rule(ALL),
     "GET /requests/{event_id}": Rule(ALL),
     "GET /exports/report": Rule(LEADERS, ENTERPRISE),

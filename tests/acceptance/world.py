@@ -111,6 +111,7 @@ class World:
             "token_id": self.token,
             "user_id": lambda _: self.add_person(Role.DEVELOPER).member.member_id,
             "event_id": self.event,
+            "session_id": self.session,
         }
         return makers[kind](owner)
 
@@ -212,6 +213,17 @@ class World:
         self.server.services.ledger.append([event])
         self.server.services.projection.catch_up()
         return event.event_id
+
+    def session(self, user: Member) -> str:
+        """A session with a request that is put down to a member; its id."""
+        event = make_event(
+            organization_id=self.organization.organization_id,
+            user_id=user.member_id,
+            session_id=self.name(),
+        )
+        self.server.services.ledger.append([event])
+        self.server.services.projection.catch_up()
+        return event.session_id
 
     def sso(self) -> None:
         """Single sign-on."""

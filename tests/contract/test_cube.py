@@ -174,10 +174,10 @@ def cases(draw: st.DrawFn) -> Case:
         ranks=tuple(draw(st.permutations(list(Rank)))[: draw(st.integers(1, 3))]),
     )
     dimensions = tuple(draw(st.permutations(list(OF_CELLS)))[: draw(st.integers(0, 3))])
-    first = draw(events)
-    taken_back = [voided(event, "test") for event in first if draw(st.booleans())]
+    stored = draw(events)
+    taken_back = [voided(event, "test") for event in stored if draw(st.booleans())]
     return Case(
-        first,
+        stored,
         draw(st.booleans()),
         [*draw(events), *taken_back],
         query,

@@ -20,6 +20,7 @@ from outlay.domain.event import SIGN, Amendment, UsageEvent
 from outlay.domain.period import BUCKET_US
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Totals, sum_totals
+from outlay.domain.session import SessionQuery
 from outlay.services.analytics import Analytics
 from outlay.services.log_spans import PART_ROWS, Span, cut_spans, step_at
 from outlay.storage.cube.store import CubeReader
@@ -173,7 +174,10 @@ class RequestLog:
         merges = self._analytics.merges(usage.organization_id)
         result = self._analytics.breakdown_in(reader, usage)
         matching = sizes = None
-        if usage.filters:
+        if query.conditions.session_id:
+            of_session = SessionQuery(usage=usage, session_ids=(query.conditions.session_id,))
+            matching = [bucket for bucket, _ in reader.session_buckets(of_session)]
+        elif usage.filters:
             matching = [bucket for bucket, _ in reader.buckets(usage)]
         if query.is_exhaustive:
             sizes = dict(reader.buckets(replace(usage, filters={})))

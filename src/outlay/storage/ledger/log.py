@@ -105,6 +105,8 @@ class LogConditions:
     """Whether the price book says what all of it costs."""
     missing: str = ""
     """A meter, counter or context without a price, or a counter that nobody understands."""
+    session_id: str = ""
+    """The session that a request is part of."""
 
     def __bool__(self) -> bool:
         return self != NO_CONDITIONS
@@ -291,6 +293,9 @@ def conditions_of(wanted: LogFilter, contains: str) -> Statement:
         if alternatives:
             clauses.append(f"{column} IN ({', '.join('?' * len(alternatives))})")
             values += alternatives
+    if asked.session_id:
+        clauses.append("session_id = ?")
+        values.append(asked.session_id)
     if asked.id_part:
         clauses.append(f"{contains}(event_id, ?) > 0")
         values.append(asked.id_part)

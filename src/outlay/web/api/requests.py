@@ -118,6 +118,7 @@ def _render(entry: LoggedEvent, labels: Labels) -> Json:
         "groups": [named(Dimension.GROUP, key) for key in split_groups(event.groups)],
         "endUser": event.end_user or None,
         "app": event.app or None,
+        "sessionId": event.session_id or None,
         "inputTokens": event.input_tokens,
         "outputTokens": event.output_tokens,
         "totalTokens": event.input_tokens + event.output_tokens,

@@ -194,6 +194,7 @@ def _facts(event: UsageEvent, labels: Labels, recorded: datetime) -> list[Fact]:
         ("User groups", groups),
         ("End user", event.end_user),
         ("App", event.app),
+        ("Session", event.session_id),
         ("Provider", event.provider),
         ("Canonical model", event.model),
         ("Answered by", event.response_model),

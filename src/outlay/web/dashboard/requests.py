@@ -209,6 +209,8 @@ def _with_conditions(
         for name, (noun, words) in PRICE_CHIPS.items()
         for value in links.values(name)
     ]
+    if session_id := query.conditions.session_id:
+        chips.append(_chip(links, "session", session_id, "session", session_id))
     hour = dict(links.items).get("hour")
     if hour:
         period = query.usage.period
@@ -219,7 +221,7 @@ def _with_conditions(
     return {
         **frame,
         "chips": chips,
-        "filter_params": (*frame["filter_params"], "errorCode", *PRICE_CHIPS, "hour"),
+        "filter_params": (*frame["filter_params"], "errorCode", *PRICE_CHIPS, "session", "hour"),
         "total": volume.total if volume else frame["total"],
     }
 

@@ -1,0 +1,69 @@
+"""Sessions as lists and pages show them: what each comes to, on which models, by whom."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import NotFound
+from outlay.domain.session import SHOWN_OF, SessionQuery, SessionSums, SessionTotals
+from outlay.storage.cube.store import CubeReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session, of the requests that a question is about."""
+
+    sums: SessionSums
+    costs: Mapping[Dimension, Mapping[str, int]]
+    """By dimension, the cost of each value of it, the highest first; without unattributed ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPage:
+    """Some sessions in the order asked for."""
+
+    sessions: Sequence[Session]
+    totals: SessionTotals
+    """Of all sessions, whichever page."""
+
+
+def read_sessions(reader: CubeReader, query: SessionQuery) -> SessionPage:
+    """A page of sessions."""
+    found = reader.sessions(query)
+    return SessionPage(
+        sessions=_described(reader, query, found), totals=reader.session_totals(query)
+    )
+
+
+def read_session(reader: CubeReader, query: SessionQuery, session_id: str) -> Session:
+    """One session; NotFound when nothing of it meets the filters."""
+    alone = replace(query, session_ids=(session_id,), page=1)
+    for session in _described(reader, alone, reader.sessions(alone)):
+        return session
+    raise NotFound("There is no such session.")
+
+
+def _described(
+    reader: CubeReader, query: SessionQuery, found: Sequence[SessionSums]
+) -> list[Session]:
+    if not found:
+        return []
+    parts = reader.session_parts(replace(query, session_ids=[one.session_id for one in found]))
+    costs: dict[str, dict[Dimension, dict[str, int]]] = {
+        one.session_id: {dimension: {} for dimension in SHOWN_OF} for one in found
+    }
+    for part in parts:
+        for dimension, value in zip(SHOWN_OF, part.values, strict=True):
+            known = costs[part.session_id][dimension]
+            if value:
+                known[value] = known.get(value, 0) + part.cost_pusd
+    return [
+        Session(
+            sums=one,
+            costs={
+                dimension: dict(sorted(values.items(), key=lambda pair: (-pair[1], pair[0])))
+                for dimension, values in costs[one.session_id].items()
+            },
+        )
+        for one in found
+    ]
