@@ -53,6 +53,7 @@ from outlay.services.spend_counters import LocalCounters, SharedCounters, SpendC
 from outlay.services.sso import Sso
 from outlay.services.sso_provider import Providers
 from outlay.services.sso_settings import SsoSettings
+from outlay.services.tags import TagKeeper, Tags
 from outlay.services.throttle import Throttle
 from outlay.services.tokens import Tokens
 from outlay.services.tracing import Tracing
@@ -99,8 +100,9 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         prices = PriceBooks(directory, base)
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
-        recorder = Recorder(ledger, prices, attribution, discovery, clock)
         passed_over = PassedOver(clock)
+        tags = TagKeeper(directory)
+        recorder = Recorder(ledger, prices, attribution, discovery, tags, clock)
         recovery = Recovery(ledger, recorder, rescue)
         recovery.settle_own()
         access = Access(directory, clock)
@@ -144,6 +146,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         caches = (
             attribution.refresh,
             discovery.refresh,
+            tags.refresh,
             router.refresh,
             limits.refresh,
             prices.refresh,
@@ -216,6 +219,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 watch.stop,
                 administration.audit.log_ends,
                 gateway.journal.flush,
+                tags.close,
                 ledger.close,
                 projection.stop,
                 projection.release,
@@ -269,6 +273,7 @@ def _administer(
             directory, trail, organizations, passwords, Throttle(directory, sealer, clock), clock
         ),
         sso=SsoSettings(directory, sealer, trail, settings.egress),
+        tags=Tags(directory, trail),
         tokens=Tokens(directory, trail),
         trail=trail,
         upstreams=Upstreams(directory, sealer, trail, settings.egress, OwnAddress(settings)),

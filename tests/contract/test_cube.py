@@ -21,6 +21,7 @@ from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.session import SessionQuery, SessionSort
+from outlay.domain.tag import Tag
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services.cube_sums import CubeSums, note_latency, note_part, note_usage
 from outlay.services.ledger_sums import LedgerSums
@@ -46,7 +47,8 @@ MERGES = [
     (Dimension.GROUP, "g1", "g2"),
 ]
 ZONES = ["UTC", "America/Santiago", "Asia/Kathmandu", "Australia/Lord_Howe"]
-FILTERED = [Dimension.MODEL, Dimension.GROUP, Dimension.USER, Dimension.APP]
+FILTERED = [Dimension.MODEL, Dimension.GROUP, Dimension.USER, Dimension.APP, Tag("team")]
+GROUPED = [*OF_CELLS, Tag("team"), Tag("env")]
 
 HUGE = 9 * 10**18
 """Two of these do not fit 64 bits."""
@@ -147,6 +149,7 @@ def cases(draw: st.DrawFn) -> Case:
             meters=st.sampled_from(["", "web_searches=2", "input_pixels=7,web_searches=1"]),
             meter_costs=st.sampled_from(["", "web_searches=5", f"web_searches={HUGE}"]),
             session_id=st.sampled_from(["", *NAMES]),
+            tags=st.sampled_from(["", "team=a", "env=ü,team=b", "env=prod"]),
         ),
         max_size=15,
     )
@@ -165,7 +168,7 @@ def cases(draw: st.DrawFn) -> Case:
         ),
         "merges": Merges(tuple(draw(st.lists(st.sampled_from(MERGES), max_size=3, unique=True)))),
     }
-    first, second = draw(st.permutations(list(OF_CELLS)))[:2]
+    first, second = draw(st.permutations(GROUPED))[:2]
     query = UsageQuery(
         **common,
         group_by=first,
@@ -173,7 +176,7 @@ def cases(draw: st.DrawFn) -> Case:
         top=draw(st.integers(1, 4)),
         ranks=tuple(draw(st.permutations(list(Rank)))[: draw(st.integers(1, 3))]),
     )
-    dimensions = tuple(draw(st.permutations(list(OF_CELLS)))[: draw(st.integers(0, 3))])
+    dimensions = tuple(draw(st.permutations(GROUPED))[: draw(st.integers(0, 3))])
     stored = draw(events)
     taken_back = [voided(event, "test") for event in stored if draw(st.booleans())]
     return Case(

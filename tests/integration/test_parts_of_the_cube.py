@@ -1,5 +1,7 @@
 """What the cube has beside usage, kinds and sessions: equal to the events, amended or not."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +12,7 @@ from tests.factories import NOW, make_event
 from tests.integration.test_projection import EVER, verify
 
 from outlay.domain.amendment import restated, standing, voided
-from outlay.domain.dimension import OF_CELLS, Dimension
+from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, Status, UsageEvent
 from outlay.domain.kind import WHOLE, KindAmount, KindEntry
@@ -20,6 +22,7 @@ from outlay.domain.period import Interval, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import EntryKind
 from outlay.domain.session import SessionQuery, SessionSort
+from outlay.domain.tag import Tag
 from outlay.kit.clock import to_us
 from outlay.services.analytics import by_value
 from outlay.services.bundle import Services
@@ -54,6 +57,7 @@ def metered_events(count: int, seed: int = 1) -> list[UsageEvent]:
                 groups=random.choice(["", "grp_a", "grp_a,grp_b"]),
                 status=random.choice(list(Status)),
                 session_id=random.choice(["", "", "run-1", "run-2", "run-3"]),
+                tags=random.choice(["", "team=search", "env=prod,team=search", "env=prod"]),
                 input_tokens=random.randrange(1_000, 10**6),
                 output_tokens=random.randrange(10**6),
                 duration_us=random.randrange(10**8),
@@ -75,9 +79,15 @@ def amended(events: list[UsageEvent]) -> list[UsageEvent]:
     """Rows that take some of them back and put others in the place of some."""
     rows = [voided(event, "a") for event in events[::5]]
     for event in events[1::5]:
-        changes = {"model": "gpt-5.5", "meter_cost_pusd": 70, "meter_costs": "web_searches=70"}
-        cost = event.cost_pusd - event.meter_cost_pusd + 70
-        rows += restated(event, "a", cost_pusd=cost, meters="web_searches=10", **changes)
+        instead = replace(
+            event,
+            model="gpt-5.5",
+            cost_pusd=event.cost_pusd - event.meter_cost_pusd + 70,
+            meter_cost_pusd=70,
+            meters="web_searches=10",
+            meter_costs="web_searches=70",
+        )
+        rows += restated(event, "a", instead)
     return rows
 
 
@@ -121,7 +131,7 @@ def expected_kinds(events: list[UsageEvent]) -> dict[str, KindAmount]:
     "filters", [{}, {Dimension.GROUP: ("grp_a",)}, {Dimension.MODEL: ("gpt-4o",)}]
 )
 def test_kinds_are_those_of_the_events_that_stand(
-    services: Services, rows: list[UsageEvent], filters: dict[Dimension, tuple[str, ...]]
+    services: Services, rows: list[UsageEvent], filters: dict[Grouping, tuple[str, ...]]
 ) -> None:
     wanted = [
         event
@@ -167,6 +177,57 @@ def test_kinds_are_not_combined_and_not_ranked_by_requests() -> None:
         replace(QUERY, ranks=(Rank.REQUESTS,))
     with pytest.raises(Invalid, match="cannot be combined"):
         RowQuery(organization_id="o", period=EVER, group_by=(Dimension.KIND,))
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{}, {Tag("team"): ("search",)}, {Tag("env"): ("prod", "none"), Dimension.MODEL: ("gpt-4o",)}],
+)
+@pytest.mark.parametrize("second", [None, Tag("team"), Dimension.GROUP])
+def test_tags_group_and_filter_by_each_key(
+    services: Services,
+    rows: list[UsageEvent],
+    filters: dict[Grouping, tuple[str, ...]],
+    second: Grouping | None,
+) -> None:
+    def value(event: UsageEvent, dimension: Grouping) -> str:
+        if isinstance(dimension, Tag):
+            found: dict[str, str] = dict(re.findall(r"(\w+)=(\w+)", event.tags))
+            return found.get(dimension.key, "")
+        return str(getattr(event, dimension.column))
+
+    wanted = [
+        event
+        for event in standing(rows)
+        if all(value(event, dimension) in values for dimension, values in filters.items())
+    ]
+    expected = Counter(value(event, Tag("env")) or "unattributed" for event in wanted)
+
+    found = services.analytics.breakdown(
+        replace(QUERY, group_by=Tag("env"), then_by=second, filters=filters)
+    )
+
+    assert {entry.key: entry.total.requests for entry in found.entries} == expected
+    assert found.total.cost_pusd == sum(event.cost_pusd for event in wanted)
+    if isinstance(second, Tag):
+        assert {
+            (entry.key, part.key): part.total.requests
+            for entry in found.entries
+            for part in entry.parts
+        } == Counter(
+            (value(event, Tag("env")) or "unattributed", value(event, second) or "unattributed")
+            for event in wanted
+        )
+    with services.analytics.read() as reader:
+        row_query = RowQuery(
+            organization_id="org_test",
+            period=DAYS,
+            group_by=(Tag("env"), Dimension.MODEL, Tag("team")),
+            filters=filters,
+        )
+        assert {row.keys: row.measures.requests for row in reader.rows(row_query)} == Counter(
+            (value(event, Tag("env")), event.model, value(event, Tag("team"))) for event in wanted
+        )
 
 
 @pytest.mark.parametrize("sort", list(SessionSort))

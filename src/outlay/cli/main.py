@@ -29,6 +29,7 @@ from outlay.cli.reprice import reprice
 from outlay.cli.restore import restore
 from outlay.cli.serve import serve
 from outlay.cli.sso import sso
+from outlay.cli.tag import tag
 from outlay.cli.token import token
 from outlay.cli.upstream import upstream
 from outlay.cli.verify import verify
@@ -66,6 +67,7 @@ app.add_typer(upstream, name="upstream")
 app.add_typer(model, name="model")
 app.add_typer(price, name="price")
 app.add_typer(limit, name="limit")
+app.add_typer(tag, name="tag")
 app.add_typer(token, name="token")
 app.add_typer(sso, name="sso")
 app.add_typer(audit, name="audit")

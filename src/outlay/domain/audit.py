@@ -68,6 +68,8 @@ class Action(StrEnum):
     REPRICE_CREATE = "reprice.create"
     REPRICE_REVERT = "reprice.revert"
     REQUEST_MERGE = "request.merge"
+    TAG_ADD = "tag.add"
+    TAG_REMOVE = "tag.remove"
     RETENTION_APPLY = "retention.apply"
     DIRECTORY_ACCEPT = "directory.accept"
 

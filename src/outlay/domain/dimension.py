@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from outlay.domain.tag import Tag
+
 
 class Dimension(StrEnum):
     """A dimension; its value is the word used in the API."""
@@ -74,3 +76,6 @@ _NOUNS = {
     Dimension.STATUS: "status",
     Dimension.KIND: "kind of usage",
 }
+
+Grouping = Dimension | Tag
+"""What usage is grouped and filtered by: a dimension of the catalogue, or the tags of a key."""

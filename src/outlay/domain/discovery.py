@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.organization import ApiKey, Project
+from outlay.domain.tag import Tag
 
 DISCOVERABLE: Final = (
     Dimension.PROJECT,
@@ -46,15 +47,15 @@ class Merges:
             targets.setdefault(dimension, {})[value] = target
         return cls(ordered, targets)
 
-    def of(self, dimension: Dimension) -> Mapping[str, str]:
+    def of(self, dimension: Grouping) -> Mapping[str, str]:
         """Target by merged value of a dimension."""
-        return self._targets.get(dimension, {})
+        return {} if isinstance(dimension, Tag) else self._targets.get(dimension, {})
 
-    def target(self, dimension: Dimension, value: str) -> str:
+    def target(self, dimension: Grouping, value: str) -> str:
         """The value that a value counts as: most often itself."""
         return self.of(dimension).get(value, value)
 
-    def with_merged(self, dimension: Dimension, values: Sequence[str]) -> tuple[str, ...]:
+    def with_merged(self, dimension: Grouping, values: Sequence[str]) -> tuple[str, ...]:
         """Targets, and all values that count as one of them."""
         wanted = {self.target(dimension, value) for value in values}
         merged = [value for value, target in self.of(dimension).items() if target in wanted]

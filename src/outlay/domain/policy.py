@@ -39,6 +39,8 @@ class Permission(StrEnum):
     KEYS_WRITE = "changing API keys"
     DISCOVERED_READ = "what was discovered"
     DISCOVERED_WRITE = "changing what was discovered"
+    TAGS_READ = "tags"
+    TAGS_WRITE = "changing tags"
     GROUPS_READ = "user groups"
     GROUPS_WRITE = "changing user groups"
     UPSTREAMS_READ = "upstreams"
@@ -94,6 +96,8 @@ POLICY: Final[Mapping[Permission, Rule]] = {
     Permission.KEYS_WRITE: Rule(Scope.DIRECTORY_WRITE, _ANYBODY, own=_DEVELOPERS),
     Permission.DISCOVERED_READ: Rule(Scope.DIRECTORY_READ, _LEADERS),
     Permission.DISCOVERED_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
+    Permission.TAGS_READ: Rule(Scope.DIRECTORY_READ, _ANYBODY),
+    Permission.TAGS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS),
     Permission.GROUPS_READ: Rule(Scope.DIRECTORY_READ, _LEADERS, _ENTERPRISE),
     Permission.GROUPS_WRITE: Rule(Scope.DIRECTORY_WRITE, _LEADERS, _ENTERPRISE),
     Permission.UPSTREAMS_READ: Rule(Scope.DIRECTORY_READ, _LEADERS),

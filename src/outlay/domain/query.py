@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import NO_MERGES, Merges
 from outlay.domain.earlier import Earlier
 from outlay.domain.errors import Invalid, NotFound
@@ -62,10 +62,10 @@ class UsageQuery:
     beside: Earlier | None = None
     """The earlier period that the answer is compared with."""
     interval: Interval = Interval.TOTAL
-    group_by: Dimension | None = None
-    then_by: Dimension | None = None
+    group_by: Grouping | None = None
+    then_by: Grouping | None = None
     """Breaks each group down once more, ranked and cut within the group."""
-    filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
+    filters: Mapping[Grouping, tuple[str, ...]] = field(default_factory=dict)
     top: int = MAX_TOP
     ranks: tuple[Rank, ...] = (Rank.COST,)
     named: tuple[str, ...] | None = None
@@ -100,7 +100,7 @@ class UsageQuery:
                 field="rankBy",
             )
 
-    def only(self, dimension: Dimension, value: str) -> "UsageQuery":
+    def only(self, dimension: Grouping, value: str) -> "UsageQuery":
         """The same question about one value; NotFound where it asks for others alone."""
         if value not in self.filters.get(dimension, (value,)):
             raise NotFound(f"There is no such {dimension.noun}.")
@@ -119,8 +119,8 @@ class RowQuery:
     period: Period
     measures: tuple[str, ...] = ALL_MEASURES
     interval: Interval = Interval.TOTAL
-    group_by: tuple[Dimension, ...] = ()
-    filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
+    group_by: tuple[Grouping, ...] = ()
+    filters: Mapping[Grouping, tuple[str, ...]] = field(default_factory=dict)
     after: tuple[int, tuple[str, ...]] | None = None
     """Step and keys of a row: only what follows it."""
     limit: int | None = None
@@ -141,7 +141,7 @@ class RowQuery:
         _check_filters(self.filters)
 
 
-def _check_filters(filters: Mapping[Dimension, tuple[str, ...]]) -> None:
+def _check_filters(filters: Mapping[Grouping, tuple[str, ...]]) -> None:
     for dimension, values in filters.items():
         if not 1 <= len(values) <= MAX_FILTER_VALUES:
             raise Invalid(

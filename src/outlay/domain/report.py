@@ -51,6 +51,8 @@ class UsageReport:
     unread: tuple[str, ...] = ()
     """Counters of the provider that the reader does not understand."""
     session_id: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What the sender says of the request; values of registered keys are kept."""
     provider_batch_id: str = ""
     attempt: int = 1
     trace_id: str = ""

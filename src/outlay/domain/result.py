@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Grouping
 from outlay.domain.earlier import Compare
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval, Period, Preset, Step, bucket_at, day_start, parse_zone
@@ -126,7 +126,7 @@ class Breakdown:
     exceed them, since an event counts in each group of its user; totals count it once.
     """
 
-    group_by: Dimension | None
+    group_by: Grouping | None
     steps: tuple[Step, ...]
     total: Totals
     by_step: Mapping[int, Totals]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.earlier import Compare, elapsed_part
 from outlay.domain.errors import Invalid
@@ -216,7 +216,7 @@ class Analytics:
         """Which values count as others in every answer."""
         return self._discovery.merges(organization_id)
 
-    def labels(self, organization_id: str, dimension: Dimension) -> Mapping[str, str]:
+    def labels(self, organization_id: str, dimension: Grouping) -> Mapping[str, str]:
         """What to call the values of a dimension."""
         return read_labels(self._directory, organization_id, dimension)
 
@@ -225,13 +225,13 @@ class Analytics:
         with self.read() as reader:
             return quantiles_us(reader.latency_bins(query))
 
-    def latency(self, query: UsageQuery, dimension: Dimension) -> LatencyBreakdown:
+    def latency(self, query: UsageQuery, dimension: Grouping) -> LatencyBreakdown:
         """Latency in all and by value of a dimension, most requests first, from one snapshot."""
         with self.read() as reader:
             return self.latency_in(reader, query, dimension)
 
     def latency_in(
-        self, reader: CubeReader, query: UsageQuery, dimension: Dimension
+        self, reader: CubeReader, query: UsageQuery, dimension: Grouping
     ) -> LatencyBreakdown:
         """The same from a snapshot that several questions share."""
         whole = replace(
@@ -345,7 +345,7 @@ def quantiles_us(bins: Mapping[int, int]) -> dict[float, float | None]:
     return {q: quantile_us(bins, q) for q in PERCENTILES}
 
 
-def by_value(reader: CubeReader, query: UsageQuery, dimension: Dimension) -> dict[str, Totals]:
+def by_value(reader: CubeReader, query: UsageQuery, dimension: Grouping) -> dict[str, Totals]:
     """Totals of a window by value of a dimension; under the empty key what has none."""
     rows = reader.rows(
         RowQuery(

@@ -10,12 +10,13 @@ from dataclasses import replace
 from operator import add, sub
 from typing import Final
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Conflict, Damaged
 from outlay.domain.event import split_groups
 from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import ZERO, Totals
+from outlay.domain.tag import Tag, split_tags
 from outlay.storage.cube.aggregation import Deltas, Key, aggregate
 from outlay.storage.cube.rollups import DIMENSIONS
 from outlay.storage.cube.steps import step_marks
@@ -109,7 +110,7 @@ class EarlierReader:
             for dimension, values in query.filters.items()
         )
 
-    def _keys(self, dimensions: tuple[Dimension, ...], key: Key) -> list[tuple[str, ...]]:
+    def _keys(self, dimensions: tuple[Grouping, ...], key: Key) -> list[tuple[str, ...]]:
         """The rows that a cell counts in: one, or one for each of its groups."""
         rows: list[tuple[str, ...]] = [()]
         for dimension in dimensions:
@@ -117,9 +118,11 @@ class EarlierReader:
             rows = [(*row, value) for row in rows for value in values]
         return rows
 
-    def _values(self, dimension: Dimension, key: Key) -> set[str]:
+    def _values(self, dimension: Grouping, key: Key) -> set[str]:
         """What a cell has of a dimension, merged values as what they count as."""
         text = key[_PLACE[dimension.column]]
+        if isinstance(dimension, Tag):
+            return {split_tags(text).get(dimension.key, "")}
         if dimension is not Dimension.GROUP:
             return {self._merges.target(dimension, text)}
         return {self._merges.target(dimension, group) for group in split_groups(text)}

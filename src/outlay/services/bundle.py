@@ -42,6 +42,7 @@ from outlay.services.senders import Senders
 from outlay.services.sign_in import SignIn
 from outlay.services.sso import Sso
 from outlay.services.sso_settings import SsoSettings
+from outlay.services.tags import Tags
 from outlay.services.tokens import Tokens
 from outlay.services.tracing import Tracing
 from outlay.services.trail import Trail
@@ -67,6 +68,7 @@ class Administration:
     projects: Projects
     sign_in: SignIn
     sso: SsoSettings
+    tags: Tags
     tokens: Tokens
     trail: Trail
     """What makes several changes one transaction."""

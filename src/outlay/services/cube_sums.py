@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from outlay.domain.dimension import OF_CELLS, Dimension
+from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
@@ -33,7 +33,7 @@ class WrongAnswer(NamedTuple):
     organization_id: str
     days: tuple[int, ...]
     """One, or all of a slice when none is wrong by itself."""
-    dimension: Dimension | None
+    dimension: Grouping | None
     """None for the total."""
     answered: Totals
 
@@ -211,7 +211,7 @@ def sum_of(
     sums: Mapping[Day, DaySum],
     organization_id: str,
     days: Sequence[int],
-    dimension: Dimension | None,
+    dimension: Grouping | None,
 ) -> Totals:
     """What days come to by a grouping; an event counts in each of its groups."""
     total, nothing = 0, DaySum()

@@ -57,6 +57,8 @@ class _Begun(NamedTuple):
     app: str
     groups: tuple[str, ...]
     is_stream: bool
+    session: str = ""
+    tags: dict[str, str] | None = None
 
 
 _encode_begun: Final = msgspec.msgpack.Encoder().encode
@@ -82,6 +84,11 @@ class Exchange:
     mapping: str = ""
     reservation: Reservation | None = None
     is_settled: bool = False
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What it is tagged with: by its body, and by its headers, which go first."""
+        return {**(self.call.tags if self.call else {}), **self.caller.tags}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +248,8 @@ def interrupted(intent: Intent) -> UsageReport:
         status=Status.GATEWAY_ERROR,
         source=GATEWAY,
         groups=begun.groups,
+        session_id=begun.session,
+        tags=begun.tags or {},
         is_stream=begun.is_stream,
         error_code=INTERRUPTED,
     )
@@ -260,6 +269,8 @@ def _begun(exchange: Exchange) -> bytes:
             exchange.caller.app,
             exchange.caller.groups,
             exchange.call.is_stream if exchange.call else False,
+            exchange.caller.session,
+            exchange.tags,
         )
     )
 
@@ -289,6 +300,8 @@ def _report(exchange: Exchange, ending: Ending) -> UsageReport:
         reported_cost_pusd=answer.reported_cost_pusd if answer else None,
         source=GATEWAY,
         groups=exchange.caller.groups,
+        session_id=exchange.caller.session,
+        tags=exchange.tags,
         is_stream=is_stream,
         http_status=ending.http_status,
         error_code=ending.error_code,

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import DISCOVERABLE
 from outlay.domain.event import Status
 from outlay.domain.kind import KINDS
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
+from outlay.domain.tag import Tag
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.discovered import list_discovered
 from outlay.storage.directory.engine import Directory
@@ -21,9 +22,11 @@ DELETED: Final = " (deleted)"
 
 
 def read_labels(
-    directory: Directory, organization_id: str, dimension: Dimension
+    directory: Directory, organization_id: str, dimension: Grouping
 ) -> Mapping[str, str]:
     """Label by key; keys that the directory does not know are their own label."""
+    if isinstance(dimension, Tag):
+        return {}
     if dimension is Dimension.STATUS:
         return {status.value: status.label for status in Status}
     if dimension is Dimension.KIND:
@@ -40,7 +43,7 @@ def read_labels(
 
 
 def _labels_of_things(
-    session: ReadSession, organization_id: str, dimension: Dimension
+    session: ReadSession, organization_id: str, dimension: Grouping
 ) -> dict[str, str]:
     """Names of what has been set up."""
     match dimension:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Grouping
 from outlay.domain.errors import Unavailable
 from outlay.domain.result import Entry, EntryKind
 from outlay.storage.directory.engine import Directory
@@ -22,7 +22,7 @@ MAIN_SLOTS: Final = 8
 
 
 def remember_slots(
-    directory: Directory, organization_id: str, dimension: Dimension, entries: Sequence[Entry]
+    directory: Directory, organization_id: str, dimension: Grouping, entries: Sequence[Entry]
 ) -> Mapping[str, int]:
     """The slot of each value entry, in order of importance.
 
@@ -40,7 +40,7 @@ def remember_slots(
 def _add_slots(
     directory: Directory,
     organization_id: str,
-    dimension: Dimension,
+    dimension: Grouping,
     keys: Sequence[str],
     slots: Mapping[str, int],
 ) -> Mapping[str, int]:

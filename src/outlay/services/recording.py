@@ -21,6 +21,7 @@ from outlay.kit.clock import Clock, in_us, to_us
 from outlay.services.attribution import Attribution
 from outlay.services.discovery import Discovery
 from outlay.services.prices import PriceBooks
+from outlay.services.tags import TagKeeper
 from outlay.services.usage_pricing import (
     Billed,
     price_billed,
@@ -44,12 +45,14 @@ class Recorder:
         prices: PriceBooks,
         attribution: Attribution,
         discovery: Discovery,
+        tags: TagKeeper,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._prices = prices
         self._attribution = attribution
         self._discovery = discovery
+        self._tags = tags
         self._clock = clock
 
     def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
@@ -63,6 +66,7 @@ class Recorder:
         """Like `record`, without waiting: the future resolves once the events are on disk."""
         latest_us = to_us(self._clock.now()) + _MAX_FUTURE_US
         self._attribution.meet(organization_id, reports)
+        self._tags.meet(organization_id, reports)
         events = []
         for position, report in enumerate(reports):
             try:
@@ -78,13 +82,18 @@ class Recorder:
 
     def knows(self, organization_id: str) -> bool:
         """Whether events of an organization can be made from memory."""
-        return self._prices.knows(organization_id) and self._attribution.knows(organization_id)
+        return (
+            self._prices.knows(organization_id)
+            and self._attribution.knows(organization_id)
+            and self._tags.knows(organization_id)
+        )
 
     def load(self, organization_id: str) -> None:
         """Have in memory what making events of an organization needs."""
         self._prices.of(organization_id)
         self._attribution.load(organization_id)
         self._discovery.merges(organization_id)
+        self._tags.load(organization_id)
 
     def event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
         """The event of a report, attributed and priced; Invalid says what is wrong with it."""
@@ -154,6 +163,7 @@ class Recorder:
             meters=join_meters(meters),
             unread=join_names(report.unread),
             session_id=report.session_id,
+            tags=self._tags.settle(organization_id, report.tags),
             provider_batch_id=report.provider_batch_id,
             attempt=report.attempt,
             trace_id=report.trace_id,

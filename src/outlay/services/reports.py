@@ -14,7 +14,7 @@ from typing import IO, Annotated, Any, Final
 
 import msgspec
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES_BY_NAME, Unit
@@ -90,10 +90,10 @@ class Report:
     organization_id: str
     period: Period
     interval: Interval
-    group_by: tuple[Dimension, ...]
+    group_by: tuple[Grouping, ...]
     measures: tuple[str, ...]
     """Names of measures, and `total_tokens`, in the order of the columns."""
-    filters: Mapping[Dimension, tuple[str, ...]]
+    filters: Mapping[Grouping, tuple[str, ...]]
     limit: int | None = None
     """Most rows; a page then says how to go on."""
     cursor: str | None = None
@@ -296,7 +296,7 @@ def _columns(report: Report) -> list[Column]:
 
 
 def _cells(
-    report: Report, rows: Iterable[Row], labels: Mapping[Dimension, Mapping[str, str]]
+    report: Report, rows: Iterable[Row], labels: Mapping[Grouping, Mapping[str, str]]
 ) -> Iterator[list[Cell]]:
     steps = steps_of(report.period, report.interval)
     measured = _reader_of(report.measures)
@@ -335,8 +335,8 @@ def _read_cursor(report: Report) -> _Cursor | None:
 
 def _question(report: Report) -> str:
     """What the pages of a report have in common, but for the window that a cursor has."""
-    filters = sorted(report.filters.items())
-    return _digest(report.interval, report.group_by, report.measures, filters)
+    filters = sorted((str(dimension), values) for dimension, values in report.filters.items())
+    return _digest(report.interval, [*map(str, report.group_by)], report.measures, filters)
 
 
 def _digest(*parts: object) -> str:

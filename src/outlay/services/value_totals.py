@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Grouping
 from outlay.domain.period import Interval
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, sum_totals
@@ -22,7 +22,7 @@ class ValueTotals:
     """Every request once."""
 
 
-def read_value_totals(reader: CubeReader, query: UsageQuery, dimension: Dimension) -> ValueTotals:
+def read_value_totals(reader: CubeReader, query: UsageQuery, dimension: Grouping) -> ValueTotals:
     """The totals of every value, none of which is cut off as Other."""
     whole = replace(query, group_by=None, then_by=None, interval=Interval.TOTAL)
     used = by_value(reader, whole, dimension)

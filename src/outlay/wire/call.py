@@ -14,6 +14,7 @@ import msgspec
 
 from outlay.domain.errors import Invalid
 from outlay.wire.answer import text_of
+from outlay.wire.caller import tags_in
 from outlay.wire.end_users import end_user_of
 from outlay.wire.estimate import BYTES_PER_TOKEN
 
@@ -65,6 +66,8 @@ class Call:
     is_stream: bool = False
     user: str = ""
     """Whom the body names as its user."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What the metadata of the body says."""
     wants_usage: bool = True
     """Whether a stream is to end with the usage, as the client asked."""
     stream_options: Mapping[str, Any] = field(default_factory=dict)
@@ -94,6 +97,7 @@ def parse_json_call(body: bytes) -> Call:
         user=end_user_of(found.user)
         or end_user_of(metadata.get("user_id"))
         or end_user_of(found.safety_identifier),
+        tags=tags_in(metadata) if metadata else {},
         wants_usage=options.get("include_usage") is True,
         stream_options=options,
     )

@@ -5,12 +5,14 @@ OpenRouter's, Open WebUI's, Portkey's and Cloudflare's. Nothing in here can make
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from outlay.domain.tag import read_tags
 from outlay.wire.answer import text_of
 from outlay.wire.apps import app_of_agent
 from outlay.wire.end_users import end_user_of
@@ -32,6 +34,19 @@ _OPEN_WEBUI: Final = (
 """What Open WebUI says of its user, most telling first; URL-encoded where it has to be."""
 _USER_IN_METADATA: Final = ((b"x-portkey-metadata", "_user"), (b"cf-aig-metadata", "user"))
 """Headers that are JSON, and the member of it that names the user."""
+_SESSION: Final = (
+    b"x-outlay-session",
+    b"helicone-session-id",
+    b"x-litellm-session-id",
+    b"x-claude-code-session-id",
+    b"session_id",
+    b"session-id",
+    b"x-session-id",
+)
+"""What names the session: our own, gateways', those of coding agents."""
+_PROPERTY: Final = b"helicone-property-"
+MAX_TAGS: Final = 100
+"""Tags of one request that are looked at."""
 _APP: Final = (b"x-outlay-app", b"x-openrouter-title", b"x-title", b"helicone-property-app")
 
 
@@ -42,6 +57,8 @@ class Caller:
     user: str = ""
     app: str = ""
     groups: tuple[str, ...] = ()
+    session: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_caller(headers: Headers) -> Caller:
@@ -51,7 +68,28 @@ def read_caller(headers: Headers) -> Caller:
         user=_user(headers),
         app=_first(headers, _APP) or _site(headers) or _program(headers),
         groups=tuple(part.strip() for part in groups.split(",") if part.strip()),
+        session=_first(headers, _SESSION),
+        tags=_tags(headers),
     )
+
+
+def _tags(headers: Headers) -> Mapping[str, str]:
+    """What a request is tagged with; our own header goes before those of others."""
+    tags: dict[str, str] = {}
+    for name in headers:
+        if name.startswith(_PROPERTY):
+            key = name[len(_PROPERTY) :].decode("latin-1")
+            tags[key] = _text(headers, name)
+    for name, _ in _USER_IN_METADATA:
+        if name in headers:
+            tags |= tags_in(_object(headers[name]))
+    return tags | read_tags(_text(headers, b"x-outlay-tags"))
+
+
+def tags_in(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """What texts a JSON object has, as tags; the first MAX_TAGS."""
+    texts = ((key.lower(), text_of(value)) for key, value in metadata.items())
+    return dict(islice(((key, text) for key, text in texts if text), MAX_TAGS))
 
 
 def _user(headers: Headers) -> str:
@@ -74,11 +112,16 @@ def _program(headers: Headers) -> str:
 
 def _member(text: bytes, name: str) -> str:
     """A member of a JSON object, as a claim of whose request it is."""
+    return end_user_of(_object(text).get(name))
+
+
+def _object(text: bytes) -> Mapping[str, Any]:
+    """A JSON object; an empty one for anything else."""
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    return end_user_of(found.get(name)) if isinstance(found, dict) else ""
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _first(headers: Headers, names: tuple[bytes, ...]) -> str:

@@ -25,6 +25,8 @@ from outlay.wire.bodies import Objects
 from outlay.wire.values import is_streamed, pusd_of
 
 MAX_GROUPS: Final = 100
+MAX_TAGS: Final = 100
+"""Tags of one event that are looked at."""
 """Most groups that an event may name."""
 
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
@@ -78,6 +80,8 @@ class NativeEvent(
     meters: dict[Name, Quantity] = {}
     """What else is billed, by meter: `{"web_searches": 3}`."""
     session_id: Label = ""
+    tags: Annotated[dict[Name, Label], Meta(max_length=MAX_TAGS)] = {}
+    """What is said of the request: `{"team": "search"}`; values of registered keys are kept."""
     provider_batch_id: Label = ""
     attempt: Annotated[int, Meta(ge=1, le=1000)] = 1
     trace_id: Label = ""
@@ -149,6 +153,7 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         response_model=event.response_model,
         meters=event.meters,
         session_id=event.session_id,
+        tags=event.tags,
         provider_batch_id=event.provider_batch_id,
         attempt=event.attempt,
         trace_id=event.trace_id,
@@ -212,6 +217,7 @@ def _event(report: UsageReport) -> NativeEvent:
         response_model=report.response_model,
         meters=dict(report.meters),
         session_id=report.session_id,
+        tags=dict(report.tags),
         provider_batch_id=report.provider_batch_id,
         attempt=report.attempt,
         trace_id=report.trace_id,

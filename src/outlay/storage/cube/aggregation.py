@@ -36,6 +36,7 @@ _REPORTED = COLUMN["reported_cost_pusd"]
 _COMPUTED = COLUMN["computed_cost_pusd"]
 _UNPRICED_PARTS = COLUMN["unpriced_parts"]
 _GROUPS = COLUMN["groups"]
+_TAGS = COLUMN["tags"]
 _AMENDMENT = COLUMN["amendment"]
 _SESSION = COLUMN["session_id"]
 _METERS = COLUMN["meters"]
@@ -80,6 +81,7 @@ class Deltas:
     meters: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     sessions: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     group_sets: set[str] = field(default_factory=set)
+    tag_sets: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.usage)
@@ -120,6 +122,8 @@ def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
             latency[binned] = latency.get(binned, 0) + sign
         if row[_GROUPS]:
             group_sets.add(row[_GROUPS])
+        if row[_TAGS]:
+            into.tag_sets.add(row[_TAGS])
         if row[_METERS] or row[_METER_COSTS]:
             _add_meters(into.meters, key, row, sign)
         if row[_SESSION]:

@@ -14,6 +14,11 @@ class Dialect(Protocol):
         """The table, or subquery, of which groups a stored set has; every pair once."""
         ...
 
+    @property
+    def tag_set(self) -> str:
+        """The table, or subquery, of which tags a stored set has; every pair once."""
+        ...
+
     def sum(self, expression: str) -> str:
         """A sum in 128 bits."""
         ...

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import DISCOVERABLE
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.query import RowQuery, UsageQuery
+from outlay.domain.tag import Tag
 from outlay.storage.cube.dialect import Dialect
 from outlay.storage.cube.rollups import LATENCY, USAGE
 
@@ -38,7 +39,7 @@ class Fragments:
         self,
         query: Question,
         marks: Sequence[int],
-        *dimensions: Dimension,
+        *dimensions: Grouping,
         measures: tuple[str, ...] | None = None,
     ) -> str:
         """Where usage by some dimensions is read from; of the question's measures, or others."""
@@ -46,7 +47,7 @@ class Fragments:
         wanted = ("requests", *(query.measures if measures is None else measures))
         return self._merged(query, columns, self._dialect.source(USAGE, columns, wanted, marks))
 
-    def _bins(self, query: UsageQuery, *dimensions: Dimension, marks: Sequence[int] = ()) -> str:
+    def _bins(self, query: UsageQuery, *dimensions: Grouping, marks: Sequence[int] = ()) -> str:
         """Where latency by some dimensions is read from; `marks` are edges of steps, if any."""
         columns = {dimension.column for dimension in (*dimensions, *query.filters)} | {
             "latency_bin"
@@ -91,9 +92,17 @@ class Fragments:
         return self._dialect.pairs(f"$merged_{name}", f"$target_{name}")
 
     def _expanded(
-        self, query: Question, dimension: Dimension, label: str, alias: str
+        self, query: Question, dimension: Grouping, label: str, alias: str
     ) -> tuple[str, str]:
         """A dimension's value as an expression over its label, and the join that it needs."""
+        if isinstance(dimension, Tag):  # its key is letters that need no quoting
+            tags = (
+                f"(SELECT tags, value FROM {self._dialect.tag_set} WHERE key = '{dimension.key}')"  # noqa: S608 - a checked key
+            )
+            return (
+                f"coalesce({alias}.value, '')",
+                f"\nLEFT JOIN {tags} AS {alias} ON {alias}.tags = {label}",
+            )
         if dimension is not Dimension.GROUP:
             if query.merges.of(dimension):  # read as text
                 return label, ""
@@ -127,8 +136,10 @@ class Fragments:
             {name: self._dialect.sum(prefix + name) for name in measures}
         )
 
-    def _compared(self, query: Question, dimension: Dimension, value: str) -> str | int:
+    def _compared(self, query: Question, dimension: Grouping, value: str) -> str | int:
         """What a filter binds for a value: groups are compared by id, merged values as text."""
+        if isinstance(dimension, Tag):
+            return value
         if dimension is Dimension.GROUP or query.merges.of(dimension):
             return query.merges.target(dimension, value)
         return self._dialect.bound(dimension.column, value)
@@ -161,6 +172,11 @@ class Fragments:
             within = ", ".join(names)
             if dimension is Dimension.GROUP:
                 within = f"SELECT groups FROM {self._group_set(query)} WHERE group_id IN ({within})"  # noqa: S608 - parameter names
+            elif isinstance(dimension, Tag):
+                within = (
+                    f"SELECT tags FROM {self._dialect.tag_set} "  # noqa: S608 - a checked key
+                    f"WHERE key = '{dimension.key}' AND value IN ({within})"
+                )
             clauses.append(f"\n      AND {dimension.column} IN ({within})")
         return "".join(clauses), parameters
 

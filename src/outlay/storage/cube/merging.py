@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
@@ -51,7 +51,7 @@ class MergingReader:
         return self._reader.rows(self._merged(query))
 
     def distinct(
-        self, query: UsageQuery, dimensions: tuple[Dimension, ...]
+        self, query: UsageQuery, dimensions: tuple[Grouping, ...]
     ) -> dict[int, tuple[int, ...]]:
         """How many values of each dimension had usage, per step; steps without are absent."""
         return self._reader.distinct(self._merged(query), dimensions)
@@ -72,7 +72,7 @@ class MergingReader:
         """Requests per latency bin of each step index; steps without are absent."""
         return self._reader.latency_steps(self._merged(query))
 
-    def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
+    def latency_by(self, query: UsageQuery, dimension: Grouping) -> dict[str, dict[int, int]]:
         """Requests per latency bin of each value of a dimension; empty without one."""
         return self._reader.latency_by(self._merged(query), dimension)
 

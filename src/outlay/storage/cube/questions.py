@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.period import BUCKETS_PER_DAY
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.sqlfiles import load_sql
@@ -112,7 +112,7 @@ class Questions(Fragments):
         return self._bound(text, query, parameters)
 
     def distinct(
-        self, query: UsageQuery, marks: Sequence[int], dimension: Dimension
+        self, query: UsageQuery, marks: Sequence[int], dimension: Grouping
     ) -> tuple[str, Parameters]:
         """The statement and parameters that count the values of a dimension which had usage."""
         filters, parameters = self._filters(query)
@@ -180,7 +180,7 @@ class Questions(Fragments):
         )
         return self._bound(text, query, parameters)
 
-    def latency_by(self, query: UsageQuery, dimension: Dimension) -> tuple[str, Parameters]:
+    def latency_by(self, query: UsageQuery, dimension: Grouping) -> tuple[str, Parameters]:
         """The statement and parameters that read the latency histogram of each value."""
         filters, parameters = self._filters(query)
         value, join = self._expanded(query, dimension, "label", "known")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Grouping
 from outlay.domain.fingerprint import HALF_BITS, SEPARATOR
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
@@ -89,7 +89,7 @@ class SqlReader(ABC):
             bins.setdefault(step, {})[latency_bin] = requests
         return bins
 
-    def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
+    def latency_by(self, query: UsageQuery, dimension: Grouping) -> dict[str, dict[int, int]]:
         """Requests per latency bin of each value of a dimension; empty without one."""
         text, parameters = self._questions.latency_by(query, dimension)
         bins: dict[str, dict[int, int]] = {}
@@ -124,7 +124,7 @@ class SqlReader(ABC):
             yield Row(row[0], row[1:width], make(row[width:]))
 
     def distinct(
-        self, query: UsageQuery, dimensions: tuple[Dimension, ...]
+        self, query: UsageQuery, dimensions: tuple[Grouping, ...]
     ) -> dict[int, tuple[int, ...]]:
         """How many values of each dimension had usage, per step; steps without are absent."""
         marks = step_marks(query.period, query.interval)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Grouping
 from outlay.domain.period import BUCKETS_PER_DAY, Period
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
@@ -195,7 +195,7 @@ class RememberingReader:
         yield from rows
 
     def distinct(
-        self, query: UsageQuery, dimensions: tuple[Dimension, ...]
+        self, query: UsageQuery, dimensions: tuple[Grouping, ...]
     ) -> dict[int, tuple[int, ...]]:
         """How many values of each dimension had usage, per step; steps without are absent."""
         return self._once(
@@ -224,7 +224,7 @@ class RememberingReader:
             "bins by step", query, lambda: self._reader.latency_steps(query), size=_size_of_bins
         )
 
-    def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
+    def latency_by(self, query: UsageQuery, dimension: Grouping) -> dict[str, dict[int, int]]:
         """Requests per latency bin of each value of a dimension; empty without one."""
         return self._once(
             "bins by value",

@@ -75,6 +75,7 @@ DIMENSIONS: Final = (
     "member_id",
     "user_id",
     "groups",
+    "tags",
     "end_user",
     "app",
     "provider",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Grouping
 from outlay.domain.errors import Damaged
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
@@ -99,7 +99,7 @@ class CubeReader(Protocol):
         ...
 
     def distinct(
-        self, query: UsageQuery, dimensions: tuple[Dimension, ...]
+        self, query: UsageQuery, dimensions: tuple[Grouping, ...]
     ) -> dict[int, tuple[int, ...]]:
         """How many values of each dimension had usage, per step; steps without are absent."""
         ...
@@ -120,7 +120,7 @@ class CubeReader(Protocol):
         """Requests per latency bin of each step index; steps without are absent."""
         ...
 
-    def latency_by(self, query: UsageQuery, dimension: Dimension) -> dict[str, dict[int, int]]:
+    def latency_by(self, query: UsageQuery, dimension: Grouping) -> dict[str, dict[int, int]]:
         """Requests per latency bin of each value of a dimension; empty without one."""
         ...
 

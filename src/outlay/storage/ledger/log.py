@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from outlay.domain.amendment import version_id, version_of
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.double import Candidate
 from outlay.domain.event import Amendment, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.result import ZERO, Totals
+from outlay.domain.tag import Tag
 from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
 
 LEAST_VALUE: Final = -1
@@ -123,7 +124,7 @@ class LogFilter:
     start_us: int
     end_us: int
     """Exclusive."""
-    values: Mapping[Dimension, Sequence[str]] = field(default_factory=dict)
+    values: Mapping[Grouping, Sequence[str]] = field(default_factory=dict)
     """Values of one dimension are alternatives."""
     conditions: LogConditions = NO_CONDITIONS
     through_seq: int
@@ -269,9 +270,12 @@ def conditions_of(wanted: LogFilter, contains: str) -> Statement:
     clauses.append(_STANDS)
     values += values[:4]
     for dimension, alternatives in wanted.values.items():
-        if dimension is Dimension.GROUP:
+        if isinstance(dimension, Tag):
+            alternatives = [f"{dimension.key}={value}" for value in alternatives]
+        if dimension is Dimension.GROUP or isinstance(dimension, Tag):
+            column = dimension.column
             tests = " OR ".join(
-                [f"{contains}(',' || groups || ',', ',' || ? || ',') > 0"] * len(alternatives)
+                [f"{contains}(',' || {column} || ',', ',' || ? || ',') > 0"] * len(alternatives)
             )
             clauses.append(f"({tests})")
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Grouping
 from outlay.domain.measure import Rank
 from outlay.domain.result import Comparison, Entry
 from outlay.services.bundle import Services
@@ -14,7 +14,7 @@ from outlay.web.dashboard.ranking import SHOWN, rank_values
 def colours_of(
     services: Services,
     organization_id: str,
-    dimension: Dimension,
+    dimension: Grouping,
     lists: Sequence[Sequence[Entry]],
 ) -> Mapping[str, int]:
     """The slot of each value of a page; `lists` are the values that stand together somewhere."""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.policy import Permission, has
@@ -23,7 +23,7 @@ from outlay.web.dashboard.amounts import Amounts, amounts_of
 from outlay.web.dashboard.asking import page_params, page_query
 from outlay.web.dashboard.choices import PEOPLE
 from outlay.web.dashboard.formatting import format_percent
-from outlay.web.dashboard.frame import FILTER_OF, METRICS, PAGE_ONLY, filters_for, frame_of
+from outlay.web.dashboard.frame import METRICS, PAGE_ONLY, filter_of, filters_for, frame_of
 from outlay.web.dashboard.headlines import describe_totals
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.my_usage import ME
@@ -106,9 +106,9 @@ class Place:
     crumbs: tuple[Crumb, ...]
     origin: str
     """The page whose cards show the top, and which shows one value alone."""
-    groupings: Mapping[Dimension, str]
+    groupings: Mapping[Grouping, str]
     filters: Mapping[str, str]
-    export: Callable[[Dimension], str]
+    export: Callable[[Grouping], str]
     """The same numbers as a file."""
 
 
@@ -219,10 +219,10 @@ def _render(request: Request, actor: Actor, query: UsageQuery, place: Place) -> 
     )
 
 
-def _alone(links: Links, place: Place, dimension: Dimension) -> Callable[[str], str]:
+def _alone(links: Links, place: Place, dimension: Grouping) -> Callable[[str], str]:
     """Leads to the page about one value."""
     kept = links.without(*OWN, *PAGE_ONLY)
-    return lambda key: replace(kept, path=place.origin).add(FILTER_OF[dimension], key)
+    return lambda key: replace(kept, path=place.origin).add(filter_of(dimension), key)
 
 
 def _row(value: Value, metric: Rank, found: ValueTotals, url_of: Callable[[str], str]) -> ValueRow:

@@ -9,13 +9,14 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.event import CostSource
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset, parse_zone
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Totals
+from outlay.domain.tag import Tag
 from outlay.services.bundle import Services
 from outlay.services.doubts import MissingPart
 from outlay.services.labels import read_labels
@@ -29,7 +30,7 @@ from outlay.web.http.params import COMPARE, FILTERS, read_choice
 METRICS: Final = {Rank.COST: "Cost", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
 
 
-def metrics_of(dimension: Dimension) -> Mapping[Rank, str]:
+def metrics_of(dimension: Grouping) -> Mapping[Rank, str]:
     """What the values of a dimension can be compared by: a request has several kinds of usage."""
     if dimension is not Dimension.KIND:
         return METRICS
@@ -63,6 +64,11 @@ NOT_EXPORTED: Final = PAGE_ONLY | COMPARE | {"search", "page", "pageSize", "sort
 
 FILTER_OF: Final[Mapping[Dimension, str]] = {dim: name for name, dim in FILTERS.items()}
 """The parameter that filters by a dimension."""
+
+
+def filter_of(dimension: Grouping) -> str:
+    """The parameter that filters by a dimension or a tag; empty where nothing does."""
+    return dimension.value if isinstance(dimension, Tag) else FILTER_OF.get(dimension, "")
 
 
 NAMES: Final = {
@@ -147,7 +153,7 @@ def frame_of(
         "step_name": INTERVALS.get(query.interval, ""),
         "chips": chips_of(services, query, links),
         "filter_names": filters,
-        "filter_params": tuple(FILTERS),
+        "filter_params": (*FILTERS, *(tag for tag in query.filters if isinstance(tag, Tag))),
         "total": total,
         "is_empty": not total.requests,
         "freshness": services.analytics.freshness(reader),
@@ -196,7 +202,9 @@ def chips_of(services: Services, query: UsageQuery, links: Links) -> list[Filter
     """The filters of the address, by name; those that a page sets itself are not among them."""
     chips: list[FilterChip] = []
     named = {name for name, _ in links.items}
-    for name, dimension in FILTERS.items():
+    filters: dict[str, Grouping] = {**FILTERS}
+    filters |= {tag.value: tag for tag in query.filters if isinstance(tag, Tag)}
+    for name, dimension in filters.items():
         values = query.filters.get(dimension, ()) if name in named else ()
         if not values:
             continue

@@ -9,7 +9,7 @@ from outlay.domain.money import divide_half_even, render_usd
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Entry, Freshness, Totals
 from outlay.web.dashboard.formatting import format_count, format_latency, format_money
-from outlay.web.dashboard.frame import FILTER_OF
+from outlay.web.dashboard.frame import filter_of
 from outlay.web.dashboard.summaries import describe_lines
 from outlay.web.http.rendering import Json, render_points
 
@@ -118,7 +118,7 @@ def line_data(
         "points": render_points(found, freshness),
         "series": [line.render(unit) for line in lines],
         "shown": f"{named} of {of:,}" if of and of > named else None,
-        "filter": FILTER_OF[dimension] if dimension else None,
+        "filter": filter_of(dimension) if dimension else None,
         "summary": describe_lines(
             [(line.label, line.values) for line in lines],
             found.steps,

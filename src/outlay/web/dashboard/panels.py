@@ -12,7 +12,7 @@ from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.bands import metric_data
 from outlay.web.dashboard.compared import compared_data
-from outlay.web.dashboard.frame import FILTER_OF, METRICS, metrics_of
+from outlay.web.dashboard.frame import METRICS, filter_of, metrics_of
 from outlay.web.dashboard.ranking import Ranking, rank_entries
 from outlay.web.http.rendering import render_points
 
@@ -48,7 +48,7 @@ def panel_of(
     dimension = query.group_by or Dimension.MODEL
     rankings = {metric: rank_entries(comparison, metric, slots) for metric in metrics_of(dimension)}
     overlaps = not dimension.is_single_valued
-    filter_name = FILTER_OF.get(dimension, "")
+    filter_name = filter_of(dimension)
     freshness = services.analytics.freshness(reader)
     return Panel(
         view=dimension.value,

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.policy import Permission, has
@@ -26,7 +26,7 @@ from outlay.web.dashboard.panels import Panel, panel_of
 from outlay.web.dashboard.ranking import SHOWN
 from outlay.web.http.auth import base_url, services_of
 
-GROUPINGS: Final = {
+GROUPINGS: Final[Mapping[Grouping, str]] = {
     Dimension.MODEL: "Model",
     Dimension.PROJECT: "Project",
     Dimension.API_KEY: "API key",
@@ -37,7 +37,7 @@ GROUPINGS: Final = {
     Dimension.MAPPING: "Mapping",
 }
 
-WITH_KINDS: Final = {**GROUPINGS, Dimension.KIND: "Kind of usage"}
+WITH_KINDS: Final[Mapping[Grouping, str]] = {**GROUPINGS, Dimension.KIND: "Kind of usage"}
 """The same, and what cost consists of."""
 
 MODEL_VIEWS: Final = {Dimension.MAPPING: "Mappings", Dimension.MODEL: "Canonical"}
@@ -66,14 +66,14 @@ class Subject:
     """The path of the same numbers as CSV; empty for none."""
     ranking: str = ""
     """The path of the complete rankings that its cards show the top of; empty for none."""
-    groupings: Mapping[Dimension, str] = field(default_factory=lambda: WITH_KINDS)
+    groupings: Mapping[Grouping, str] = field(default_factory=lambda: WITH_KINDS)
     """What one may group by, anew from the server."""
     filters: Mapping[str, str] = field(default_factory=dict)
     """What one may filter by: names of parameters, and what they are called."""
 
 
 def compare_views(
-    services: Services, reader: CubeReader, query: UsageQuery, dimensions: Sequence[Dimension]
+    services: Services, reader: CubeReader, query: UsageQuery, dimensions: Sequence[Grouping]
 ) -> tuple[Comparison, list[Panel]]:
     """A question answered by several dimensions from one snapshot, and a panel of each."""
     asked = [
@@ -125,7 +125,7 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
     )
 
 
-def _shown_of(group_by: Dimension, metric: Rank) -> dict[str, Any]:
+def _shown_of(group_by: Grouping, metric: Rank) -> dict[str, Any]:
     """The metrics that a grouping has, and the one that is looked at."""
     metrics = metrics_of(group_by)
     return {"metrics": metrics, "metric": metric if metric in metrics else Rank.COST}
@@ -135,7 +135,7 @@ def usage_context(
     request: Request,
     reader: CubeReader,
     query: UsageQuery,
-    dimensions: Sequence[Dimension],
+    dimensions: Sequence[Grouping],
     *,
     filters: Mapping[str, str],
     with_errors: bool = False,

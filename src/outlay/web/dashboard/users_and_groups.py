@@ -212,7 +212,8 @@ def _side(
     found: UsersAndGroups,
 ) -> Side:
     current = comparison.current
-    dimension = current.group_by or Dimension.USER
+    is_of_groups = current.group_by is Dimension.GROUP
+    dimension = Dimension.GROUP if is_of_groups else Dimension.USER
     noun = "user" if dimension is Dimension.USER else "group"
     shown = top_of(current, Rank.COST, SHOWN)
     lists = [*ranked_in(comparison, BARS, TOP_BY_COST), shown]

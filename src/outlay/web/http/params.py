@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from starlette.datastructures import QueryParams
 
 from outlay.domain.actor import Actor
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.earlier import Compare, Earlier, earlier_of
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
@@ -19,6 +19,7 @@ from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
 from outlay.domain.period import PRESETS_BY_NAME, Interval, Period, Preset, choose_interval
 from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
+from outlay.domain.tag import PREFIX, Tag
 from outlay.services.analytics import Analytics
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort, UserView
 
@@ -41,7 +42,10 @@ PERIOD: Final = frozenset({"from", "to", "preset", "timezone"})
 COMPARE: Final = frozenset({"compare", "compareFrom"})
 CARRIED: Final = PERIOD | COMPARE
 """What travels from page to page; `static/js/navigate.js` has the same list."""
-COMMON: Final = PERIOD | frozenset(FILTERS)
+ANY_TAG: Final = "tag:key"
+"""Stands for filters by registered tags, `tag:team=search`, whatever their keys."""
+
+COMMON: Final = PERIOD | frozenset(FILTERS) | {ANY_TAG}
 QUERY: Final = COMMON | {"groupBy", "bucket", "top", "rankBy"}
 
 AS_JSON: Final = frozenset({"money"})
@@ -63,7 +67,7 @@ def check_names(
     Those in `once` may not be repeated, either.
     """
     for name in params:
-        if name not in allowed:
+        if name not in allowed and not (name.startswith(PREFIX) and ANY_TAG in allowed):
             raise Invalid(
                 f"unknown parameter {name!r}; there are {', '.join(sorted(allowed))}",
                 code="unknown-parameter",
@@ -95,7 +99,7 @@ def read_query(
     *,
     default_preset: Preset = Preset.LAST_30_DAYS,
     default_compare: Compare = Compare.NONE,
-    group_by: Dimension | None = Dimension.MODEL,
+    group_by: Grouping | None = Dimension.MODEL,
     levels: int = 1,
 ) -> UsageQuery:
     """The question of a query string; `group_by` is the default. Invalid says what to mend.
@@ -144,12 +148,16 @@ def read_order(params: QueryParams) -> bool:
     return order == "desc"
 
 
-def read_group_by(params: QueryParams) -> tuple[Dimension, ...]:
+def read_group_by(params: QueryParams) -> tuple[Grouping, ...]:
     """The dimensions of `groupBy`, separated by commas; none when it is not given."""
     text = read_text(params, "groupBy")
-    return tuple(
-        _parse_choice(part, "groupBy", Dimension) for part in (text or "").split(",") if text
-    )
+    return tuple(_grouping(part) for part in (text or "").split(",") if text)
+
+
+def _grouping(text: str) -> Grouping:
+    if text.startswith(PREFIX):
+        return Tag(text.removeprefix(PREFIX))
+    return _parse_choice(text, "groupBy", Dimension)
 
 
 def read_dimension(
@@ -184,13 +192,16 @@ def own_usage_only(actor: Actor, query: UsageQuery) -> UsageQuery:
     return replace(query, filters={**query.filters, Dimension.USER: (actor.member_id,)})
 
 
-def read_filters(params: QueryParams) -> Mapping[Dimension, tuple[str, ...]]:
+def read_filters(params: QueryParams) -> Mapping[Grouping, tuple[str, ...]]:
     """The filters of a query string, duplicates removed."""
-    filters = {
+    filters: dict[Grouping, tuple[str, ...]] = {
         dimension: tuple(dict.fromkeys(params.getlist(name)))
         for name, dimension in FILTERS.items()
         if name in params
     }
+    for name in params:
+        if name.startswith(PREFIX):
+            filters[Tag(name.removeprefix(PREFIX))] = tuple(dict.fromkeys(params.getlist(name)))
     for value in filters.get(Dimension.STATUS, ()):
         _parse_choice(value, "status", Status)
     return filters

@@ -12,10 +12,10 @@ from outlay.domain.period import PRESETS_BY_NAME, Interval, Preset
 from outlay.domain.query import MAX_TOP
 from outlay.services.reports import ReportFormat
 from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort
-from outlay.web.http.params import DEFAULT_TOP, FILTERS
+from outlay.web.http.params import ANY_TAG, DEFAULT_TOP, FILTERS
 from outlay.wire.json_money import MoneyStyle
 
-_DIMENSIONS: Final = "|".join(OF_CELLS)
+_DIMENSIONS: Final = "|".join([*OF_CELLS, "tag:[a-z][a-z0-9_.-]{0,39}"])
 _MANY: Final = {"type": "array", "items": {"type": "string"}}
 _DAY: Final = {"type": "string", "format": "date"}
 
@@ -48,7 +48,12 @@ _SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         },
         "What the answer is broken down by, "
         f"one or two of {', '.join(OF_CELLS)}; reports take any number. `kind`, the kind of usage, "
-        "stands alone.",
+        "stands alone; `tag:team` is the dimension of a registered tag.",
+    ),
+    ANY_TAG: (
+        _MANY,
+        "Filter by the values of a registered tag, which is named in place of `key`, "
+        "`tag:team=search`; repeatable: values of one are alternatives.",
     ),
     "bucket": (
         {

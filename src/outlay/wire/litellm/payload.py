@@ -10,7 +10,7 @@ What the payload means where its names do not say it:
 - An answer out of LiteLLM's own cache repeats the counts of the first one, and used nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -83,6 +83,7 @@ class _Payload(msgspec.Struct):
     hidden_params: Any = None
     model_parameters: Any = None
     request_tags: Any = None
+    session_id: Any = None
     end_user: Any = None
     user_agent: Any = None
     error_information: Any = None
@@ -159,6 +160,10 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
         or end_user_of(_object(payload.model_parameters).get("user"))
         or caller.user,
         app=next((tag[4:] for tag in tags if tag.lower().startswith("app:")), "") or caller.app,
+        session_id=text_of(first_of(metadata, "session_id", "litellm_session_id"))
+        or text_of(payload.session_id)
+        or caller.session,
+        tags=_keyed(tags, caller),
         operation=operation,
         status=_status(code) if has_failed else Status.OK,
         usage_source=UsageSource.REPORTED,
@@ -234,6 +239,13 @@ def _caller(metadata: Fields, payload: _Payload) -> Caller:
     if agent:
         headers.setdefault(b"user-agent", agent.encode())
     return read_caller(headers)
+
+
+def _keyed(tags: Sequence[str], caller: Caller) -> Mapping[str, str]:
+    """Tags of the form `key:value`, and those that the caller's headers claim."""
+    pairs = (tag.partition(":") for tag in tags)
+    keyed = {key.strip().lower(): value.strip() for key, sign, value in pairs if sign}
+    return {**caller.tags, **keyed}
 
 
 def _tags(tags: object) -> Iterator[str]:

@@ -171,6 +171,15 @@ _SESSION: Final = (
     "conversation.id",
 )
 _APP: Final = ("outlay.app", "service.name", "gen_ai.agent.name", "langfuse.trace.name")
+_SESSION: Final = (
+    "outlay.session",
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+)
+_TAG: Final = "outlay.tag."
+"""Begins attributes that are tags: `outlay.tag.team`."""
 _PROJECT: Final = (
     "outlay.project",
     "litellm.team.id",
@@ -227,6 +236,8 @@ def report_of(span: Span) -> UsageReport | None:
         api_key_id=text_of(first_of(found, *_KEY)),
         user_id=text_of(found.get("outlay.user")),
         groups=_groups(found.get("outlay.groups")),
+        session_id=text_of(first_of(found, *_SESSION)),
+        tags=_tags(found),
         end_user=end_user_of(first_of(found, *_END_USER)),
         app=_app(found),
         operation=operation,
@@ -356,6 +367,14 @@ def _groups(value: Any) -> tuple[str, ...]:
     if not isinstance(names, list):
         return ()
     return tuple(name for part in names if (name := text_of(part).strip()))
+
+
+def _tags(found: Attributes) -> Mapping[str, str]:
+    return {
+        name.removeprefix(_TAG).lower(): value
+        for name in found
+        if name.startswith(_TAG) and (value := text_of(found[name]))
+    }
 
 
 def _names(found: Attributes) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ class ClickHouseDialect:
     folded_seq: int
     loaded_seq: int
     group_set: str = "(SELECT DISTINCT groups, group_id FROM group_set)"
+    tag_set: str = "(SELECT DISTINCT tags, key, value FROM tag_set)"
 
     def sum(self, expression: str) -> str:
         """A sum in 128 bits: that of 64-bit integers wraps silently."""

@@ -63,6 +63,12 @@ def schema(on_cluster: str) -> list[str]:
             "ORDER BY (groups, group_id)",
         ),
         table(
+            "tag_set",
+            "tags String, key String, value String",
+            "ReplacingMergeTree",
+            "ORDER BY (tags, key)",
+        ),
+        table(
             "cube_identity",
             "edition String, schema_version UInt32",
             "MergeTree",

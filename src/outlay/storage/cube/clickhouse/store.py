@@ -15,6 +15,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from outlay.domain.errors import Unavailable
+from outlay.domain.tag import split_tags
 from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.clickhouse import statements
 from outlay.storage.cube.clickhouse.client import ClickHouse
@@ -93,6 +94,7 @@ class ClickHouseCube:
         if version != CUBE_SCHEMA_VERSION:
             raise CubeMismatch("the cube was made by another version")
         self._known_sets: set[str] = set()
+        self._known_tags: set[str] = set()
         self._last_fold = time.monotonic()
 
     @property
@@ -145,6 +147,7 @@ class ClickHouseCube:
                 f"load:{from_seq}:{through_seq}",
             )
         self._load_group_sets(deltas.group_sets)
+        self._load_tag_sets(deltas.tag_sets)
         self._server.insert(
             self._database,
             "cube_loaded",
@@ -160,6 +163,14 @@ class ClickHouseCube:
             pairs = [(groups, group) for groups in new for group in groups.split(",")]
             self._server.insert(self._database, "group_set", ("groups", "group_id"), pairs, "")
             self._known_sets.update(new)
+
+    def _load_tag_sets(self, sets: set[str]) -> None:
+        """The same of tags."""
+        new = sorted(sets - self._known_tags)
+        if new:
+            rows = [(tags, *pair) for tags in new for pair in split_tags(tags).items()]
+            self._server.insert(self._database, "tag_set", ("tags", "key", "value"), rows, "")
+            self._known_tags.update(new)
 
     def fold(self) -> None:
         """Move pending rows into the rollups, when enough have come together."""

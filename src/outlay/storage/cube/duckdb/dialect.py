@@ -12,6 +12,7 @@ class DuckDBDialect:
     """The fragments of DuckDB; its snapshots are transactions, so they need none of their own."""
 
     group_set = "group_set"
+    tag_set = "tag_set"
 
     def __init__(self, code_of: Callable[[str, str], int]) -> None:
         """`code_of` tells the code that stands for a text in a column."""

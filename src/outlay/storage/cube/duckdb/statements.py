@@ -185,6 +185,11 @@ def load_group_sets() -> str:
     return load_sql(PACKAGE, "group_set.load")
 
 
+def load_tag_sets() -> str:
+    """The statement that records the tags in new sets of them."""
+    return load_sql(PACKAGE, "tag_set.load")
+
+
 def _stored_type(spec: RollupSpec, column: str) -> str:
     """The SQL type of a column as it is stored: texts are codes."""
     return "INTEGER" if column in spec.coded else spec.column_type(column)

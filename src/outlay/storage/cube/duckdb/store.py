@@ -156,6 +156,7 @@ class DuckDBCube:
             database.execute(statements.schema_of_narrow(narrow))
         database.execute(dictionary.SCHEMA)
         database.execute("CREATE TABLE group_set (groups INTEGER, group_id VARCHAR)")
+        database.execute("CREATE TABLE tag_set (tags INTEGER, key VARCHAR, value VARCHAR)")
         database.execute("CREATE TABLE changed_month (month DATE)")
         database.execute(
             "CREATE TABLE cube_state (edition VARCHAR, schema_version INTEGER, loaded_seq BIGINT)"
@@ -211,6 +212,9 @@ class DuckDBCube:
             if deltas.group_sets:
                 sets = orjson.dumps(sorted(deltas.group_sets)).decode()
                 database.execute(statements.load_group_sets(), {"sets": sets})
+            if deltas.tag_sets:
+                sets = orjson.dumps(sorted(deltas.tag_sets)).decode()
+                database.execute(statements.load_tag_sets(), {"sets": sets})
 
     def fold(self) -> None:
         """Move pending rows into the rollups and note which months they changed."""

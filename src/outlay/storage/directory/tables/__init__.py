@@ -27,6 +27,7 @@ from outlay.storage.directory.tables.spend_limit import SpendLimitRow
 from outlay.storage.directory.tables.sso import SsoRow
 from outlay.storage.directory.tables.sso_attempt import SsoAttemptRow
 from outlay.storage.directory.tables.sso_identity import SsoIdentityRow
+from outlay.storage.directory.tables.tag import TagKeyRow, TagValueRow
 from outlay.storage.directory.tables.upstream import UpstreamRow
 from outlay.storage.directory.tables.user_group import UserGroupRow
 from outlay.storage.directory.tables.verification import VerificationRow
@@ -59,6 +60,8 @@ __all__ = [
     "SsoAttemptRow",
     "SsoIdentityRow",
     "SsoRow",
+    "TagKeyRow",
+    "TagValueRow",
     "UpstreamRow",
     "UserGroupRow",
     "VerificationRow",

@@ -1,0 +1,44 @@
+"""`outlay tag`: which tags of requests are kept."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from outlay.cli.administration import OrganizationOption, administration
+from outlay.cli.console import DataOption, out, say
+from outlay.kit.clock import from_us
+
+tag = typer.Typer(
+    help="Tags: what senders say of requests, by registered key.", no_args_is_help=True
+)
+
+KeyArgument = Annotated[str, typer.Argument(help="Its key, such as `team`.")]
+
+
+@tag.command("add")
+def add(key: KeyArgument, organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """Register a tag: from now on its values are kept of requests that have some."""
+    with administration(data, organization) as (opened, operator):
+        opened.tags.add(operator, key)
+    say(f"Requests keep the tag {key!r} from now on.")
+
+
+@tag.command("list")
+def list_tags(organization: OrganizationOption = None, data: DataOption = None) -> None:
+    """List the registered tags."""
+    table = Table("key", "since", box=None)
+    with administration(data, organization) as (opened, operator):
+        for one in opened.tags.of(operator):
+            table.add_row(one.key, f"{from_us(one.created_at_us):%Y-%m-%d}")
+    out.print(table)
+
+
+@tag.command("remove")
+def remove(
+    key: KeyArgument, organization: OrganizationOption = None, data: DataOption = None
+) -> None:
+    """Keep no further values of a tag; requests on record keep theirs."""
+    with administration(data, organization) as (opened, operator):
+        opened.tags.remove(operator, key)
+    say(f"Requests keep the tag {key!r} no more.")

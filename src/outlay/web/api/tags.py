@@ -1,0 +1,60 @@
+"""`/tags`: the keys of tags that are kept of requests."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from outlay.domain.actor import Actor
+from outlay.domain.policy import Permission
+from outlay.domain.tag import TagKey
+from outlay.web.api.models import Answer, Body, render_us
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.routes import Router
+
+router = Router(prefix="/tags", tags=["tags"])
+
+Reader = Annotated[Actor, Depends(Requires(Permission.TAGS_READ))]
+Writer = Annotated[Actor, Depends(Requires(Permission.TAGS_WRITE))]
+
+
+class TagBody(Body):
+    """A tag to be registered."""
+
+    key: str
+
+
+class TagAnswer(Answer):
+    """A registered tag."""
+
+    key: str
+    created_at: str | None
+
+
+class TagList(Answer):
+    """Registered tags by name."""
+
+    tags: list[TagAnswer]
+
+
+def _render(tag: TagKey) -> TagAnswer:
+    return TagAnswer(key=tag.key, created_at=render_us(tag.created_at_us))
+
+
+@router.get("")
+def get_tags(request: Request, actor: Reader) -> TagList:
+    """The registered tags of the organization: requests are grouped and filtered by each."""
+    found = services_of(request).administration.tags.of(actor)
+    return TagList(tags=[_render(tag) for tag in found])
+
+
+@router.post("", status_code=201)
+def post_tag(request: Request, body: TagBody, actor: Writer) -> TagAnswer:
+    """Register a tag: from now on its values are kept of requests that have some."""
+    return _render(services_of(request).administration.tags.add(actor, body.key))
+
+
+@router.delete("/{key}", status_code=204)
+def delete_tag(request: Request, key: str, actor: Writer) -> None:
+    """Keep no further values of a tag. Requests on record keep theirs."""
+    services_of(request).administration.tags.remove(actor, key)
