@@ -112,6 +112,7 @@ class World:
             "user_id": lambda _: self.add_person(Role.DEVELOPER).member.member_id,
             "event_id": self.event,
             "session_id": self.session,
+            "key": lambda _: self.tag(),
         }
         return makers[kind](owner)
 
@@ -213,6 +214,17 @@ class World:
         self.server.services.ledger.append([event])
         self.server.services.projection.catch_up()
         return event.event_id
+
+    def free_tag(self) -> str:
+        """A key that can be registered: there is room for it."""
+        tags = self.administration.tags
+        for known in tags.of(self.operator):
+            tags.remove(self.operator, known.key)
+        return f"t-{new_id('x')}"[:40]
+
+    def tag(self) -> str:
+        """A registered tag."""
+        return self.administration.tags.add(self.operator, self.free_tag()).key
 
     def session(self, user: Member) -> str:
         """A session with a request that is put down to a member; its id."""

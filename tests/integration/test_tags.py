@@ -1,5 +1,6 @@
 """Tags of requests on their way: registered keys are kept, their values bounded."""
 
+import itertools
 from collections.abc import Mapping
 
 import pytest
@@ -15,6 +16,9 @@ from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.storage.directory.organizations import create_organization
+
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -35,14 +39,14 @@ def recorded(services: Services, *claims: Mapping[str, str]) -> list[str]:
     """The tags that events are stored with."""
     reports = [
         UsageReport(
-            event_id=f"{id(claims)}-{number}",
+            event_id=f"tagged-{next(_numbers)}",
             event_time_us=to_us(NOW),
             provider="openai",
             mapping="openai/gpt-5.5",
             usage=TokenUsage(1, 1),
             tags=tags,
         )
-        for number, tags in enumerate(claims)
+        for tags in claims
     ]
     services.recorder.record("org_test", reports)
     return [

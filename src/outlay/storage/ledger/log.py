@@ -270,17 +270,9 @@ def conditions_of(wanted: LogFilter, contains: str) -> Statement:
     clauses.append(_STANDS)
     values += values[:4]
     for dimension, alternatives in wanted.values.items():
-        if isinstance(dimension, Tag):
-            alternatives = [f"{dimension.key}={value}" for value in alternatives]
-        if dimension is Dimension.GROUP or isinstance(dimension, Tag):
-            column = dimension.column
-            tests = " OR ".join(
-                [f"{contains}(',' || {column} || ',', ',' || ? || ',') > 0"] * len(alternatives)
-            )
-            clauses.append(f"({tests})")
-        else:
-            clauses.append(f"{dimension.column} IN ({', '.join('?' * len(alternatives))})")
-        values += alternatives
+        clause, given = _value_clause(dimension, alternatives, contains)
+        clauses.append(clause)
+        values += given
     asked = wanted.conditions
     for column, least in (
         ("duration_us", asked.min_duration_us),
@@ -293,13 +285,11 @@ def conditions_of(wanted: LogFilter, contains: str) -> Statement:
         ("error_code", asked.error_codes),
         ("cost_source", asked.cost_sources),
         ("usage_source", asked.usage_sources),
+        ("session_id", (asked.session_id,) if asked.session_id else ()),
     ):
         if alternatives:
             clauses.append(f"{column} IN ({', '.join('?' * len(alternatives))})")
             values += alternatives
-    if asked.session_id:
-        clauses.append("session_id = ?")
-        values.append(asked.session_id)
     if asked.id_part:
         clauses.append(f"{contains}(event_id, ?) > 0")
         values.append(asked.id_part)
@@ -307,6 +297,19 @@ def conditions_of(wanted: LogFilter, contains: str) -> Statement:
         clauses.append(clause)
         values += given
     return " AND ".join(clauses), values
+
+
+def _value_clause(
+    dimension: Grouping, alternatives: Sequence[str], contains: str
+) -> tuple[str, Sequence[str]]:
+    """What must hold of the value, or of the set of values, that an event has of a dimension."""
+    column, count = dimension.column, len(alternatives)
+    if isinstance(dimension, Tag):
+        alternatives = [f"{dimension.key}={value}" for value in alternatives]
+    elif dimension is not Dimension.GROUP:
+        return f"{column} IN ({', '.join('?' * count)})", alternatives
+    tests = [f"{contains}(',' || {column} || ',', ',' || ? || ',') > 0"] * count
+    return f"({' OR '.join(tests)})", alternatives
 
 
 def _price_clauses(asked: LogConditions, contains: str) -> Iterator[tuple[str, list[str]]]:

@@ -195,7 +195,7 @@ def _filters_of(query: UsageQuery) -> Iterator[tuple[str, str]]:
     """The filters of a question as parameters."""
     for dimension, values in query.filters.items():
         for value in values:
-            yield FILTER_OF[dimension], value
+            yield filter_of(dimension), value
 
 
 def chips_of(services: Services, query: UsageQuery, links: Links) -> list[FilterChip]:

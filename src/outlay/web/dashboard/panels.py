@@ -12,7 +12,7 @@ from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.bands import metric_data
 from outlay.web.dashboard.compared import compared_data
-from outlay.web.dashboard.frame import METRICS, filter_of, metrics_of
+from outlay.web.dashboard.frame import FILTER_OF, METRICS, filter_of, metrics_of
 from outlay.web.dashboard.ranking import Ranking, rank_entries
 from outlay.web.http.rendering import render_points
 
@@ -29,6 +29,8 @@ class Panel:
     """What the chart draws: the bands of each metric, with every figure as exact text."""
     filter_name: str
     """The parameter that picking a series sets; empty where nothing can be picked."""
+    has_ranking: bool
+    """Whether all of its values stand on a page of their own."""
     overlaps: bool
     """The parts may exceed the total."""
     is_unfinished: bool
@@ -73,6 +75,7 @@ def panel_of(
             "compared": compared_data(comparison),
         },
         filter_name=filter_name,
+        has_ranking=dimension in FILTER_OF,
         overlaps=overlaps,
         is_unfinished=comparison.is_unfinished,
     )

@@ -14,6 +14,7 @@ from outlay.domain.measure import Rank
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Comparison
+from outlay.domain.tag import Tag
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.colours import colours_of, ranked_in
@@ -121,8 +122,15 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
         title=subject.title,
         subject=subject,
         group_by=group_by,
+        groupings={**subject.groupings, **_tags_of(request, actor)},
         **{**context, **_shown_of(group_by, context["metric"])},
     )
+
+
+def _tags_of(request: Request, actor: Actor) -> Mapping[Grouping, str]:
+    """The registered tags, as what one may group by."""
+    tags = services_of(request).administration.tags.of(actor)
+    return {Tag(one.key): one.key for one in tags}
 
 
 def _shown_of(group_by: Grouping, metric: Rank) -> dict[str, Any]:

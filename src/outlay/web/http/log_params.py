@@ -30,11 +30,11 @@ from outlay.web.http.params import (
 )
 from outlay.wire.cursors import read_cursor
 
-<<<<<<< HEAD
 CONDITIONS: Final = (
     "minLatencyMs",
     "minCost",
     "errorCode",
+    "session",
     "search",
     "costSource",
     "usageSource",
@@ -42,9 +42,6 @@ CONDITIONS: Final = (
     "hasComputedCost",
     "missing",
 )
-=======
-CONDITIONS: Final = ("minLatencyMs", "minCost", "errorCode", "session", "search")
->>>>>>> 1d566f7 (Sessions over the API, the log by session; kinds over the API and as a file)
 """Filters of single requests, by parameter."""
 
 LOG: Final = COMMON | {*CONDITIONS, "hour", "sort", "order", "cursor"}
@@ -112,17 +109,13 @@ def log_query_of(
             min_duration_us=None if latency_ms is None else latency_ms * 1000,
             min_cost_pusd=read_usd(params, "minCost"),
             error_codes=_error_codes(params),
-<<<<<<< HEAD
             id_part=_text(params, "search"),
             cost_sources=read_choices(params, "costSource", CostSource),
             usage_sources=read_choices(params, "usageSource", UsageSource),
             has_reported_cost=read_flag(params, "hasReportedCost"),
             has_computed_cost=read_flag(params, "hasComputedCost"),
             missing=_text(params, "missing"),
-=======
-            id_part=_id_part(params),
-            session_id=_checked(read_text(params, "session") or "", "session"),
->>>>>>> 1d566f7 (Sessions over the API, the log by session; kinds over the API and as a file)
+            session_id=_text(params, "session"),
         ),
         order=LogOrder(read_choice(params, "sort", LogSort) or LogSort.TIME, read_order(params)),
         cursor=read_cursor(cursor, LogCursor) if cursor else None,

@@ -165,9 +165,10 @@ def read_dimension(
 ) -> Dimension:
     """The one dimension of `groupBy`, which is among those offered."""
     dimensions = read_group_by(params) or (default,)
-    if len(dimensions) != 1 or dimensions[0] not in offered:
-        raise Invalid(f"groupBy must be one of {', '.join(offered)} here", field="groupBy")
-    return dimensions[0]
+    for dimension in offered:
+        if dimensions == (dimension,):
+            return dimension
+    raise Invalid(f"groupBy must be one of {', '.join(offered)} here", field="groupBy")
 
 
 def read_comparison(

@@ -164,6 +164,7 @@ _END_USER: Final = (
     "gen_ai.user.id",
 )
 _SESSION: Final = (
+    "outlay.session",
     "session.id",
     "gen_ai.conversation.id",
     "langfuse.session.id",
@@ -171,13 +172,6 @@ _SESSION: Final = (
     "conversation.id",
 )
 _APP: Final = ("outlay.app", "service.name", "gen_ai.agent.name", "langfuse.trace.name")
-_SESSION: Final = (
-    "outlay.session",
-    "gen_ai.conversation.id",
-    "session.id",
-    "langfuse.session.id",
-    "traceloop.association.properties.session_id",
-)
 _TAG: Final = "outlay.tag."
 """Begins attributes that are tags: `outlay.tag.team`."""
 _PROJECT: Final = (
@@ -236,7 +230,6 @@ def report_of(span: Span) -> UsageReport | None:
         api_key_id=text_of(first_of(found, *_KEY)),
         user_id=text_of(found.get("outlay.user")),
         groups=_groups(found.get("outlay.groups")),
-        session_id=text_of(first_of(found, *_SESSION)),
         tags=_tags(found),
         end_user=end_user_of(first_of(found, *_END_USER)),
         app=_app(found),
