@@ -17,7 +17,6 @@ from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.storage.directory.organizations import create_organization
 
-
 _numbers = itertools.count(1)
 
 
