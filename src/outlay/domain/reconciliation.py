@@ -1,9 +1,16 @@
 """A provider's bill beside what was recorded: line by line, with why they differ."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import Final
+
+from outlay.domain.errors import Invalid
+
+MAX_RATE: Final = 1_000_000
 
 
 class Reason(StrEnum):
@@ -88,3 +95,18 @@ class Reconciliation:
     def differing(self) -> int:
         """Lines that differ by more than the tolerance."""
         return sum(bool(line.reasons) for line in self.lines)
+
+
+def parse_rate(currency: str, rate: str) -> Decimal:
+    """USD for one unit of a currency; Invalid for what is no rate, or no currency."""
+    try:
+        value = Decimal(rate.strip())
+    except InvalidOperation:
+        value = Decimal(0)
+    if not re.fullmatch("[A-Za-z]{3}", currency.strip()) or not 0 < value < MAX_RATE:
+        raise Invalid(
+            f"a rate is a currency and the USD for one unit of it, such as EUR=1.08, not "
+            f"{currency}={rate}",
+            field="rates",
+        )
+    return value

@@ -25,10 +25,10 @@ from outlay.services.importing import (
     FileImport,
     FileImporter,
     ImportState,
-    ReadRow,
     mapping_for,
     read_import,
 )
+from outlay.services.repeated_rows import ReadRow
 from outlay.wire.files.mapping import FileMapping, find_mapping, format_names, parse_mapping
 from outlay.wire.files.reports import Assumptions, ReportReader
 
