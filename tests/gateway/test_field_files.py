@@ -84,6 +84,7 @@ def test_a_file_is_counted_and_priced(services: Services, case: Case) -> None:
     sums = {
         "totalIn": sum(event.input_tokens for event in events),
         "totalOut": sum(event.output_tokens for event in events),
+        "totalCost": round(sum(event.cost_pusd for event in events) / PUSD_PER_USD, 10),
         "totalSearches": sum(split_meters(e.meters).get("web_searches", 0) for e in events),
     }
     assert {name: sums[name] for name in sums if name in expected} == {
