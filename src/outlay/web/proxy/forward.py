@@ -22,6 +22,7 @@ from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
 from outlay.web.http.refusals import Refusals
 from outlay.web.proxy.answers import tell, tell_error
+from outlay.web.proxy.asking import ERROR_BYTES, REFUSALS, ReadAhead, UsageAsking
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
 from outlay.web.proxy.endpoints import Endpoint
@@ -69,6 +70,7 @@ class Forwarder:
         self.settings = settings
         self.metrics = metrics
         self.refusals = refusals
+        self.asking = UsageAsking()
         self.sweeper = Sweeper()
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
@@ -198,35 +200,62 @@ class _Relay:
     async def _relay(
         self, exchange: Exchange, call: Call, route: Route, headers: Headers, hops: str
     ) -> None:
-        query = without_credential(self._scope["query_string"])
-        connection = headers.get(b"connection")
         response: UpstreamResponse | None = None
+        asking = self._forwarder.asking
+        adds_usage = self._endpoint.adds_usage(call) and asking.is_fine(route.upstream)
         try:
-            sending = self._forwarder.upstreams.send(
-                route.upstream.base_url + self._endpoint.suffix + (f"?{query}" if query else ""),
-                request_headers(
-                    self._scope["headers"],
-                    listed_by(connection) if connection else frozenset(),
-                    secret_header(route, self._endpoint.dialect),
-                ),
-                self._endpoint.rewrite(call, route.model),
-                hops=hops,
-            )
-            response = await self._from_upstream(sending, self._settings.answer_seconds)
+            response = await self._send(call, route, headers, hops, adds_usage=adds_usage)
+            if adds_usage and response.status in REFUSALS:
+                response = first = await self._read_ahead(response)
+                if first.names_the_question:
+                    first.close()
+                    adds_usage = False
+                    response = await self._send(call, route, headers, hops, adds_usage=False)
+                    if response.status < 400:
+                        asking.note_refusal(route.upstream)
             if 300 <= response.status < 400:
                 await self._fail(exchange, _REDIRECT)
             elif not 200 <= response.status < 600:
                 await self._fail(exchange, _NONSENSE)
             else:
-                await self._pass_back(exchange, call, response)
+                await self._pass_back(exchange, response, hides_usage=adds_usage)
         except UpstreamFailure as failure:
             await self._fail(exchange, failure)
         finally:
             if response is not None:
                 response.close()
 
-    async def _pass_back(self, exchange: Exchange, call: Call, response: UpstreamResponse) -> None:
-        reader = self._endpoint.reader(response.content_type, response.content_encoding, call)
+    async def _send(
+        self, call: Call, route: Route, headers: Headers, hops: str, *, adds_usage: bool
+    ) -> UpstreamResponse:
+        """Send a call on; returns when the headers of the answer are there."""
+        query = without_credential(self._scope["query_string"])
+        connection = headers.get(b"connection")
+        sending = self._forwarder.upstreams.send(
+            route.upstream.base_url + self._endpoint.suffix + (f"?{query}" if query else ""),
+            request_headers(
+                self._scope["headers"],
+                listed_by(connection) if connection else frozenset(),
+                secret_header(route, self._endpoint.dialect),
+            ),
+            self._endpoint.rewrite(call, route.model, adds_usage=adds_usage),
+            hops=hops,
+        )
+        return await self._from_upstream(sending, self._settings.answer_seconds)
+
+    async def _read_ahead(self, response: UpstreamResponse) -> ReadAhead:
+        """Read the start of a refusal, to see what it is about."""
+        start = b""
+        while len(start) < ERROR_BYTES and (chunk := await self._next(response)):
+            start += chunk
+        return ReadAhead(response, start)
+
+    async def _pass_back(
+        self, exchange: Exchange, response: UpstreamResponse, *, hides_usage: bool
+    ) -> None:
+        reader = self._endpoint.reader(
+            response.content_type, response.content_encoding, hides_usage=hides_usage
+        )
         self._answer = answer = reader.answer
         is_stream = isinstance(reader, StreamReader)
         is_timed = is_stream and response.status < 400
