@@ -1,4 +1,4 @@
-"""Upstreams that refuse `stream_options`: the client does not notice, and nothing is asked twice."""
+"""Upstreams that refuse `stream_options`: the client does not notice; none is asked twice."""
 
 import json
 import threading

@@ -149,6 +149,7 @@ def test_what_a_sender_reports_is_counted_and_priced(
             headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
         )
         assert answer.status_code < 300, answer.text
+        assert expected.get("told", "") in answer.text
     rows = gate.events(gate.services.ledger.last_seq - gate.seen)
     events = [event for event in rows if SIGN[event.amendment]]
     if "count" in expected:

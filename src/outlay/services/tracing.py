@@ -7,6 +7,7 @@ restart even: what stands above and below counted spans is therefore remembered 
 spans are counted. A span that is sent again is found as it was and known by its id.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
@@ -16,10 +17,11 @@ from outlay.domain.event import MAX_FUTURE
 from outlay.domain.report import UsageReport
 from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.kit.clock import Clock, in_us, to_us
+from outlay.services.passed_over import PassedOver, describe
 from outlay.services.recording import Recorder, check_time
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.span_marks import drop_marks, find_marks, put_marks
-from outlay.wire.otlp.genai import report_of
+from outlay.wire.otlp.genai import counts_tokens, kind_of, report_of
 from outlay.wire.otlp.spans import Span
 
 KEPT: Final = timedelta(days=1)
@@ -35,16 +37,25 @@ class Tracing:
         self._recorder = recorder
         self._clock = clock
         self._dropped_us = 0
+        self.passed_over = PassedOver()
 
     def record(self, organization_id: str, spans: Sequence[Span]) -> tuple[int, str]:
         """Record spans; returns once they are on disk.
 
-        How many calls were rejected for their time or counts, and why the first of them was.
+        How many calls were rejected for their time or counts, and why the first of them was; where
+        none was, what is to be said of spans that were passed over.
         """
         calls, rejected, reason = self._calls(spans)
-        chosen = self._choose(organization_id, spans, calls)
+        chosen, marks = self._choose(organization_id, spans, calls)
         self._recorder.record(organization_id, chosen)
-        return rejected, reason
+        kinds = Counter(
+            kind_of(span)
+            for span in spans
+            if span.key not in calls and span.key not in marks and _is_uncounted(span)
+        )
+        if kinds:
+            self.passed_over.note(organization_id, kinds.elements())
+        return rejected, reason or (describe(kinds) if kinds else "")
 
     def _calls(self, spans: Iterable[Span]) -> tuple[dict[SpanKey, UsageReport], int, str]:
         """The reports of those spans that are calls of models."""
@@ -73,15 +84,16 @@ class Tracing:
 
     def _choose(
         self, organization_id: str, spans: Sequence[Span], calls: Mapping[SpanKey, UsageReport]
-    ) -> list[UsageReport]:
-        """The reports that count; where their spans stand is remembered."""
+    ) -> tuple[list[UsageReport], Mapping[SpanKey, SpanMark]]:
+        """The reports that count, and where spans stand to them, which is remembered."""
         now_us = to_us(self._clock.now())
         keys = {span.key for span in spans}
         keys |= {(span.trace_id, span.parent_id) for span in spans if span.parent_id}
         if not calls:
             with self._directory.read() as session:
-                if not find_marks(session, organization_id, keys):
-                    return []  # nothing to do with calls: the writers are left alone
+                known = find_marks(session, organization_id, keys)
+            if not known:
+                return [], known  # nothing to do with calls: the writers are left alone
         with self._directory.write() as session:
             known = find_marks(session, organization_id, keys)
             marks, chosen = _judge(spans, calls, known)
@@ -94,7 +106,12 @@ class Tracing:
             if now_us - self._dropped_us > _DROP_EVERY_US:
                 drop_marks(session, now_us - in_us(KEPT))
                 self._dropped_us = now_us
-        return chosen
+        return chosen, marks
+
+
+def _is_uncounted(span: Span) -> bool:
+    """Whether a span has used tokens and is no call: one that is has been counted, or refused."""
+    return counts_tokens(span) and report_of(span) is None
 
 
 def _judge(

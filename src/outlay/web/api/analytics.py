@@ -197,6 +197,10 @@ def get_health(request: Request, actor: OrganizationReader) -> Response:
                 for measure in MEASURES
                 if measure.name in _DOUBTS
             },
+            "spansPassedOver": [
+                {"kind": kind, "count": count}
+                for kind, count in services.tracing.passed_over.of(actor.organization_id).items()
+            ],
             "unpricedModels": [{"mapping": key, "requestCount": count} for key, count in unpriced],
             "reconciliation": {
                 "state": verified.state.value,

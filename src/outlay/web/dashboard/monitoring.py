@@ -128,6 +128,10 @@ def get_dashboard(
             (reason.label, format_exact_count(count))
             for reason, count in refused_calls(request).items()
         ],
+        passed_over=[
+            (kind, format_exact_count(count))
+            for kind, count in services.tracing.passed_over.of(actor.organization_id).items()
+        ],
         **context,
         **frame,
     )

@@ -238,6 +238,19 @@ def report_of(span: Span) -> UsageReport | None:
     )
 
 
+def counts_tokens(span: Span) -> bool:
+    """Whether a span says that tokens were used, whatever it is of."""
+    found = span.attributes
+    return any(count_of(_number(found.get(name))) for name in (*_INPUT, *_OUTPUT)) or bool(
+        count_details(_object(found.get("langfuse.observation.usage_details"))).usage
+    )
+
+
+def kind_of(span: Span) -> str:
+    """What a span calls itself: its kind, else its name."""
+    return text_of(first_of(span.attributes, *_KINDS)) or text_of(span.name) or "unnamed"
+
+
 def _operation(span: Span) -> str | None:
     """The operation of one call of a model, None for what is none."""
     found = span.attributes
