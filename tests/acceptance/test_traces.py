@@ -465,7 +465,10 @@ def test_totals_are_those_of_the_calls(server: Server, tenant: Tenant) -> None:
 
 
 def test_tokens_that_only_an_agent_tells_are_told(server: Server, tenant: Tenant) -> None:
-    usage = {"gen_ai__usage__input_tokens": 100, "gen_ai__usage__output_tokens": 10}
+    usage: dict[str, Any] = {
+        "gen_ai__usage__input_tokens": 100,
+        "gen_ai__usage__output_tokens": 10,
+    }
     alone = span(gen_ai__operation__name="invoke_agent", **usage)
     agent = span(gen_ai__operation__name="invoke_agent", **usage)
 

@@ -5,6 +5,7 @@ refusal is not passed on where the client did not write it: the request is sent 
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +39,16 @@ class UsageAsking:
         if len(self._refused) >= MAX_REMEMBERED:
             self._refused.clear()
         self._refused[upstream.place] = time.monotonic()
+
+
+async def read_ahead(
+    response: UpstreamResponse, read: Callable[[UpstreamResponse], Awaitable[bytes]]
+) -> "ReadAhead":
+    """Read the start of a refusal, to see what it is about."""
+    start = b""
+    while len(start) < ERROR_BYTES and (chunk := await read(response)):
+        start += chunk
+    return ReadAhead(response, start)
 
 
 @dataclass(slots=True)

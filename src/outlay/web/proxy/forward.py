@@ -22,10 +22,11 @@ from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
 from outlay.web.http.refusals import Refusals
 from outlay.web.proxy.answers import tell, tell_error
-from outlay.web.proxy.asking import ERROR_BYTES, REFUSALS, ReadAhead, UsageAsking
+from outlay.web.proxy.asking import REFUSALS, UsageAsking, read_ahead
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
 from outlay.web.proxy.endpoints import Endpoint
+from outlay.web.proxy.followed import FollowedResponses
 from outlay.web.proxy.headers import listed_by, request_headers, response_headers
 from outlay.web.proxy.hops import Hops
 from outlay.web.proxy.metrics import Metrics
@@ -71,6 +72,7 @@ class Forwarder:
         self.metrics = metrics
         self.refusals = refusals
         self.asking = UsageAsking()
+        self.followed = FollowedResponses()
         self.sweeper = Sweeper()
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,6 +107,7 @@ class _Relay:
         self._started = time.monotonic()
         self._waited = 0.0
         """Seconds spent waiting for the upstream."""
+        self._route: Route | None = None
         self._answer: Answer | None = None
         self._status: int | None = None
         """What the client has been sent, once it has."""
@@ -200,13 +203,14 @@ class _Relay:
     async def _relay(
         self, exchange: Exchange, call: Call, route: Route, headers: Headers, hops: str
     ) -> None:
+        self._route = route
         response: UpstreamResponse | None = None
         asking = self._forwarder.asking
         adds_usage = self._endpoint.adds_usage(call) and asking.is_fine(route.upstream)
         try:
             response = await self._send(call, route, headers, hops, adds_usage=adds_usage)
             if adds_usage and response.status in REFUSALS:
-                response = first = await self._read_ahead(response)
+                response = first = await read_ahead(response, self._next)
                 if first.names_the_question:
                     first.close()
                     adds_usage = False
@@ -242,13 +246,6 @@ class _Relay:
             hops=hops,
         )
         return await self._from_upstream(sending, self._settings.answer_seconds)
-
-    async def _read_ahead(self, response: UpstreamResponse) -> ReadAhead:
-        """Read the start of a refusal, to see what it is about."""
-        start = b""
-        while len(start) < ERROR_BYTES and (chunk := await self._next(response)):
-            start += chunk
-        return ReadAhead(response, start)
 
     async def _pass_back(
         self, exchange: Exchange, response: UpstreamResponse, *, hides_usage: bool
@@ -373,6 +370,8 @@ class _Relay:
             added = time.monotonic() - self._started - self._waited
             self._metrics.note_times(exchange.operation, self._waited, added)
         self._metrics.note_end(exchange.operation, ending.status)
+        if self._route is not None and self._answer is not None:
+            self._forwarder.followed.note(exchange, self._route, self._answer)
         await self._gateway.finish(exchange, ending)
 
     async def _fail(self, exchange: Exchange, failure: UpstreamFailure) -> None:
