@@ -160,7 +160,7 @@ def test_every_reason_is_told(server: Server, tenant: Tenant) -> None:
 
 def test_the_reasons_add_up_to_the_difference(server: Server, tenant: Tenant) -> None:
     send(server, tenant, *[call(day, projectId="p") for day in DAYS for _ in range(100)])
-    other = {"model": "gpt-4o", "provider": "OpenAI", "projectId": "p"}
+    other: dict[str, Any] = {"model": "gpt-4o", "provider": "OpenAI", "projectId": "p"}
     send(server, tenant, *[call(DAYS[0], **other) for _ in range(100)])
     lines = [(day, "p", "gpt-4o", 100 * RATE) for day in DAYS[1:]]
     content = bill(
