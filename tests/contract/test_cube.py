@@ -229,9 +229,7 @@ def test_cells_come_to_what_verification_sums_of_the_ledger(
 ) -> None:
     organization_id = case.query.organization_id
     expected = LedgerSums("salt")
-    expected.add(
-        to_row(event, seq, 0) for seq, event in enumerate([*case.events, *case.more], 1)
-    )
+    expected.add(to_row(event, seq, 0) for seq, event in enumerate([*case.events, *case.more], 1))
     for side in sides:
         side.take(case.events, is_folded=case.is_folded)
         side.take(case.more, is_folded=False)
