@@ -16,8 +16,8 @@ from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
+from outlay.services.bills import BillFile
 from outlay.services.bundle import Administration
-from outlay.services.reconciling import BillFile
 from outlay.storage.directory.members import create_member
 
 PASSWORD = "several words are best"

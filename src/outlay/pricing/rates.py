@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from outlay.domain.meter import METERS, PARTS, Meter
+from outlay.domain.meter import METERS, PARTS, Meter, MeterUnit
 from outlay.domain.money import divide_half_even, parse_usd
 from outlay.domain.usage import TokenUsage
 
@@ -74,15 +74,21 @@ class TieredRates(NamedTuple):
         return self.base
 
 
-def scale_rates(rates: TieredRates, percent: Decimal) -> TieredRates:
-    """A percentage of all rates, each rounded half-even to a pico-USD."""
+def scale_rates(rates: TieredRates, percent: Decimal, *, tokens_only: bool = False) -> TieredRates:
+    """A percentage of all rates, each rounded half-even to a pico-USD.
+
+    `tokens_only` leaves searches and whatever else is not billed by tokens at its price.
+    """
 
     def scaled(rate: int) -> int:
         return int((rate * percent / 100).to_integral_value(ROUND_HALF_EVEN))
 
     def all_scaled(base: Rates) -> Rates:
         meters = {
-            name: MeterRate(scaled(rate.pusd), rate.per) for name, rate in base.meters.items()
+            name: rate
+            if tokens_only and METERS[name].unit is not MeterUnit.TOKENS
+            else MeterRate(scaled(rate.pusd), rate.per)
+            for name, rate in base.meters.items()
         }
         return Rates(
             input=scaled(base.input),
