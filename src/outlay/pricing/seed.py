@@ -35,6 +35,7 @@ from outlay.pricing.rates import (
     NO_METERS,
     MeterRate,
     Rates,
+    Shares,
     TieredRates,
     compile_rates,
     scale_rates,
@@ -138,7 +139,7 @@ def find_list_price(
     known: set[str] = set()
     if is_own:
         percent, known = find_multiplier(owner.id, asked)
-        rates = rates if percent is None else scale_rates(rates, percent)
+        rates = rates if percent is None else scale_rates(rates, Shares(percent))
         known |= _listed_context(model, instant, asked)
     unlisted = tuple(f"{key}={asked[key]}" for key in sorted(asked.keys() - known))
     ref = f"{SOURCE}/{owner.id}/{model.id}"

@@ -11,7 +11,8 @@ from outlay.domain.organization_price import OrganizationPrice
 from outlay.kit.cache import Cache
 from outlay.kit.ids import new_id
 from outlay.pricing.book import PriceBook
-from outlay.pricing.overrides import Overrides, PriceOverride, read_entries
+from outlay.pricing.entries import Numbered, PriceOverride
+from outlay.pricing.overrides import Overrides, read_entries
 from outlay.services.checks import pick
 from outlay.services.trail import Trail
 from outlay.storage.directory.engine import Directory
@@ -103,7 +104,12 @@ def book_with(base: PriceBook, prices: list[OrganizationPrice]) -> PriceBook:
 def compile_prices(prices: list[OrganizationPrice]) -> tuple[PriceOverride, ...]:
     """Prices ready to be applied; Invalid names every fault."""
     return read_entries(
-        [(price.number, price.price_id, _with_dates(price.entry)) for price in prices]
+        [
+            Numbered(
+                price.number, f"price {price.price_id}", price.price_id, _with_dates(price.entry)
+            )
+            for price in prices
+        ]
     )
 
 

@@ -146,10 +146,13 @@ def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:
         )
 
     asked = price(billed.mapping)
-    if not billed.response_model or asked.cost_source is CostSource.OVERRIDE:
+    if not billed.response_model:
         return asked
     answering = f"{billed.provider}/{billed.response_model}"
     if book.is_same_model(billed.mapping, answering):
+        return asked
+    context = billed.context or None
+    if book.find(billed.provider, billed.mapping, billed.at_us, context).is_named:
         return asked
     answered = price(answering)
     return asked if answered.cost_source is CostSource.UNPRICED else answered
