@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from typing_extensions import override
+
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD, render_usd
@@ -102,6 +104,11 @@ class PriceBook:
         self._aliases = self._layers[-1].aliases
         self._models: dict[str, str] = {}
         self._applied: dict[_Key, tuple[AppliedPrice, ...]] = {}
+
+    @override
+    def __reduce__(self) -> tuple[type["PriceBook"], tuple[Overrides, ...]]:
+        """As it goes to another process: without what it keeps of look-ups."""
+        return PriceBook, self._layers
 
     @classmethod
     def load(cls, overrides: Path | None = None) -> "PriceBook":

@@ -215,6 +215,21 @@ class LedgerReader(ABC):
         with self._reading() as reader:
             return reader.execute(queries.EVENTS_OF_WINDOW, window).fetchall()
 
+    def read_costs(
+        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+    ) -> Iterator[list[EventRow]]:
+        """Like `read_window`, in pages by time, and only COST_COLUMNS of each row."""
+        time_us, seq = start_us, -1
+        while True:
+            window = (organization_id, time_us, end_us, time_us, seq, through_seq, READ_EVENTS)
+            with self._reading(organization_id) as reader:
+                rows = reader.execute(queries.COSTS_OF_WINDOW, window).fetchall()
+            if rows:
+                yield rows
+            if len(rows) < READ_EVENTS:
+                return
+            seq, time_us, *_ = rows[-1]
+
     def read_positions(
         self, wanted: LogFilter, order: LogOrder, after: LogPosition | None, limit: int
     ) -> list[LogPosition]:
