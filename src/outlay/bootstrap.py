@@ -184,7 +184,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 maintenance=maintenance,
                 passed_over=passed_over,
                 price_previews=PricePreviews(
-                    ledger, administration.prices, base, clock, stores.open_reader
+                    ledger, directory, administration.prices, base, clock, stores.open_reader
                 ),
                 projection=projection,
                 reconciling=Reconciling(directory, trail, analytics, prices),

@@ -109,7 +109,13 @@ RULES: dict[str, Rule] = {
     "PATCH /discovered/{discovered_id}": Rule(LEADERS, body={"name": NEW}),
     "GET /prices": Rule(LEADERS),
     "POST /prices": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
+    "POST /prices/preview": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
+    "GET /prices/{price_id}/deletion-preview": Rule(LEADERS),
     "DELETE /prices/{price_id}": Rule(LEADERS),
+    "GET /exchange-rates": Rule(LEADERS),
+    "POST /exchange-rates": Rule(LEADERS, body={"currency": "EUR", "usd": "1.1"}),
+    "POST /exchange-rates/preview": Rule(LEADERS, body={"currency": "EUR", "usd": "1.1"}),
+    "DELETE /exchange-rates/{rate_id}": Rule(LEADERS),
     "GET /limits": Rule(LEADERS),
     "PUT /limits": Rule(
         LEADERS,

@@ -13,7 +13,7 @@ from tests.factories import NOW, make_event
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Channel, Scope
 from outlay.domain.errors import Invalid, NotFound, NotPermitted
-from outlay.domain.event import UsageEvent
+from outlay.domain.event import UsageEvent, UsageSource
 from outlay.domain.organization import operator_of
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
@@ -71,8 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         (batch, _) = services.ledger.read_batches(0)
         events = [from_row(row) for row in batch.rows]
         # One is taken back, one has come in twice.
-        concerned = [event for event in events if event.mapping == MODEL]
-        voided, seen_twice = concerned[2], concerned[3]
+        voided, seen_twice = [event for event in events if event.mapping == MODEL][2:4]
         services.ledger.submit(
             [
                 replace(voided, event_id="void", amends=voided.event_id, amendment="void"),
@@ -89,16 +88,33 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _report(number: int, at: datetime, random: Random) -> UsageReport:
     tokens = random.choice([1_000, 400_000])
-    usage = TokenUsage(random.randrange(tokens), random.randrange(tokens), random.randrange(900))
+    usage: TokenUsage | None = TokenUsage(
+        random.randrange(tokens), random.randrange(tokens), random.randrange(900)
+    )
     mapping = random.choice([MODEL, MODEL, "anthropic/claude-sonnet-4-5", "x/unlisted"])
+    if random.random() < 0.1:  # nobody counted, or nothing was used that is counted
+        is_known = random.random() < 0.5
+        usage = TokenUsage() if is_known else None
     return UsageReport(
         event_id=f"evt_{number}",
         event_time_us=to_us(at),
         provider=mapping.partition("/")[0],
         mapping=mapping,
         usage=usage,
+        operation=random.choice(["chat", "chat", "speech"]),
         user_id=random.choice(["dana", "eli", ""]),
     )
+
+
+def concerned(world: World, mapping: str) -> list[UsageEvent]:
+    """The requests of October that a price of a mapping changes."""
+    return [
+        event
+        for event in world.october
+        if event.mapping == mapping
+        and event.usage_source != UsageSource.UNKNOWN
+        and (event.operation != "speech" or event.input_tokens + event.output_tokens)
+    ]
 
 
 def in_usd(amount: int) -> int:
@@ -124,16 +140,16 @@ def agreed_cost(event: UsageEvent) -> int:
 
 def check_agreed(preview: Preview, world: World) -> None:
     """The preview of ENTRY is what the events come to one by one."""
-    concerned = [event for event in world.october if event.mapping == MODEL]
+    events = concerned(world, MODEL)
     by_user: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for event in concerned:
+    for event in events:
         for place, number in enumerate((1, event.cost_pusd, agreed_cost(event))):
             by_user[event.user_id][place] += number
     sums = preview.sums
     assert (preview.period.start, preview.period.end) == (FIRST, END)
-    assert sums.total.requests == len(concerned) > 300
-    assert sums.total.before_pusd == sums.recorded_pusd == sum(e.cost_pusd for e in concerned)
-    assert sums.total.after_pusd == sum(map(agreed_cost, concerned))
+    assert sums.total.requests == len(events) > 300
+    assert sums.total.before_pusd == sums.recorded_pusd == sum(e.cost_pusd for e in events)
+    assert sums.total.after_pusd == sum(map(agreed_cost, events))
     assert {
         user: [found.requests, found.before_pusd, found.after_pusd]
         for user, found in sums.by_user.items()
@@ -158,6 +174,7 @@ def test_it_is_the_same_in_a_process_of_its_own_and_page_by_page(
     monkeypatch.setattr(reading, "READ_EVENTS", 7)
     previews = PricePreviews(
         services.ledger,
+        services.directory,
         services.administration.prices,
         services.recorder._prices.base,
         FixedClock(NOW),
@@ -168,12 +185,14 @@ def test_it_is_the_same_in_a_process_of_its_own_and_page_by_page(
 def test_what_had_no_price_is_counted_before_and_after(world: World) -> None:
     entry = {"model": "x/unlisted", "input": "1"}
     sums = world.services.price_previews.of_price(world.actor, entry).sums
-    concerned = [event for event in world.october if event.mapping == "x/unlisted"]
+    events = concerned(world, "x/unlisted")
 
-    assert sums.total.requests == sums.unpriced_before == len(concerned)
-    assert sums.unpriced_after == sum(event.output_tokens > 0 for event in concerned)
+    assert sums.total.requests == len(events)
+    used = [event for event in events if event.input_tokens + event.output_tokens]
+    assert sums.unpriced_before == len(used)
+    assert sums.unpriced_after == sum(event.output_tokens > 0 for event in events)
     assert sums.total.before_pusd == 0
-    assert sums.total.after_pusd == sum(event.input_tokens for event in concerned) * 10**6
+    assert sums.total.after_pusd == sum(event.input_tokens for event in events) * 10**6
 
 
 def test_a_deletion_and_an_exchange_rate_have_a_preview(world: World) -> None:
@@ -190,10 +209,10 @@ def test_a_deletion_and_an_exchange_rate_have_a_preview(world: World) -> None:
             prices.delete_rate(world.actor, prices.of(world.actor).rates[0].rate_id)
     finally:
         prices.delete(world.actor, price.price_id)
-    agreed = sum(agreed_cost(event) for event in world.october if event.mapping == MODEL)
+    agreed = sum(agreed_cost(event) for event in concerned(world, MODEL))
 
     assert gone.before_pusd == dearer.before_pusd == agreed
-    assert gone.after_pusd == sum(e.cost_pusd for e in world.october if e.mapping == MODEL)
+    assert gone.after_pusd == sum(event.cost_pusd for event in concerned(world, MODEL))
     assert abs(dearer.after_pusd - 2 * agreed) < dearer.requests * 4
     with pytest.raises(NotFound):
         services.price_previews.of_deletion(world.actor, price.price_id)
@@ -211,6 +230,7 @@ def test_work_without_end_is_broken_off(world: World) -> None:
     services = world.services
     previews = PricePreviews(
         services.ledger,
+        services.directory,
         services.administration.prices,
         services.recorder._prices.base,
         FixedClock(NOW),

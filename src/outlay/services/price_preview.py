@@ -7,24 +7,25 @@ had held all month.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid, Unavailable
-from outlay.domain.event import SIGN, CostSource, UsageEvent
 from outlay.domain.organization_price import OwnPrices
 from outlay.domain.period import Period, Preset, period_of_preset
 from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import FOREVER_US, Clock, to_us
-from outlay.pricing.book import PriceBook, PricedUsage
+from outlay.pricing.book import PriceBook
 from outlay.pricing.entries import PriceOverride
 from outlay.pricing.overrides import Overrides
+from outlay.services.labels import read_labels
+from outlay.services.preview_job import PreviewJob, PreviewSum, PreviewSums
 from outlay.services.prices import Prices, book_with, compile_prices
-from outlay.services.repricing import reprice_event
 from outlay.services.scan_process import OpenReader, scan_in_processes
-from outlay.services.usage_pricing import read_context
-from outlay.storage.ledger.queries import COST_COLUMNS
+from outlay.storage.directory.discovered import list_merges
+from outlay.storage.directory.engine import Directory
 from outlay.storage.ledger.reading import LedgerReader
 
 MAX_SECONDS: Final = 60.0
@@ -32,144 +33,39 @@ MAX_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 10.0
 FEW_EVENTS: Final = 50_000
 """In all the ledger: so many are read sooner than a process starts."""
-SHARE: Final = 0.99
-"""Of a processor, at the lowest priority."""
-MAX_KEPT: Final = 20_000
-
-_TIME, _AMENDMENT, _COST = (
-    COST_COLUMNS.index(name) for name in ("event_time_us", "amendment", "cost_pusd")
-)
-_LABELS: Final = slice(COST_COLUMNS.index("provider"), COST_COLUMNS.index("response_model") + 1)
-_CONTEXT: Final = COST_COLUMNS.index("price_context")
-_EVENT_COLUMNS: Final = COST_COLUMNS[1:]
-_NOT_WHOLE: Final = frozenset({CostSource.UNPRICED, CostSource.PARTIAL})
-
-
-@dataclass(slots=True)
-class PreviewSum:
-    """Requests that a change concerns, and their cost."""
-
-    requests: int = 0
-    before_pusd: int = 0
-    after_pusd: int = 0
-
-    @property
-    def difference_pusd(self) -> int:
-        """What the change adds."""
-        return self.after_pusd - self.before_pusd
-
-    def add(self, other: "PreviewSum") -> None:
-        """Add other requests."""
-        self.requests += other.requests
-        self.before_pusd += other.before_pusd
-        self.after_pusd += other.after_pusd
-
-
-@dataclass(slots=True)
-class PreviewSums:
-    """What a part of the ledger comes to."""
-
-    events: int = 0
-    """Read, concerned or not."""
-    total: PreviewSum = field(default_factory=PreviewSum)
-    recorded_pusd: int = 0
-    """What those that are concerned cost on record."""
-    unpriced_before: int = 0
-    """How many of them have no price for all that they used."""
-    unpriced_after: int = 0
-    by_model: dict[str, PreviewSum] = field(default_factory=dict)
-    by_user: dict[str, PreviewSum] = field(default_factory=dict)
-
-    def add(self, other: "PreviewSums") -> None:
-        """Add another part."""
-        self.events += other.events
-        self.total.add(other.total)
-        self.recorded_pusd += other.recorded_pusd
-        self.unpriced_before += other.unpriced_before
-        self.unpriced_after += other.unpriced_after
-        for mine, theirs in ((self.by_model, other.by_model), (self.by_user, other.by_user)):
-            for key, found in theirs.items():
-                mine.setdefault(key, PreviewSum()).add(found)
-
-    def count(self, event: UsageEvent, sign: int, before: PricedUsage, after: PricedUsage) -> None:
-        """Add a request that is concerned."""
-        one = PreviewSum(sign, sign * before.cost_pusd, sign * after.cost_pusd)
-        self.total.add(one)
-        self.recorded_pusd += sign * event.cost_pusd
-        self.unpriced_before += sign * (before.cost_source in _NOT_WHOLE)
-        self.unpriced_after += sign * (after.cost_source in _NOT_WHOLE)
-        self.by_model.setdefault(event.model, PreviewSum()).add(one)
-        self.by_user.setdefault(event.user_id, PreviewSum()).add(one)
+TOP: Final = 10
+"""Rows of a table; the rest is one sum."""
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """What a change makes of one model or user."""
+
+    value: str
+    """Empty for what is not attributed."""
+    name: str
+    sum: PreviewSum
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTable:
+    """Those with the largest difference first."""
+
+    rows: tuple[PreviewRow, ...]
+    others: int
+    """How many more there are."""
+    rest: PreviewSum
+    """What they come to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What a change would have made of a period."""
 
     period: Period
     sums: PreviewSums
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewJob:
-    """The requests of a span of time to be priced with two books."""
-
-    organization_id: str
-    start_us: int
-    end_us: int
-    through_seq: int
-    before: PriceBook
-    after: PriceBook
-    share: float = SHARE
-
-    def parts(self, reader: LedgerReader) -> Iterator[PreviewSums]:
-        """What the requests come to, page by page."""
-        concern = _Concern(self.before, self.after)
-        window = (self.organization_id, self.start_us, self.end_us, self.through_seq)
-        for rows in reader.read_costs(*window):
-            sums = PreviewSums(events=len(rows))
-            for row in rows:
-                sign = SIGN[row[_AMENDMENT]]
-                if not sign or not concern.has(row):
-                    continue
-                event = UsageEvent(**dict(zip(_EVENT_COLUMNS, row[1:], strict=True)))
-                before, after = (reprice_event(book, event) for book in (self.before, self.after))
-                if before != after:
-                    sums.count(event, sign, before, after)
-            yield sums
-
-
-class _Concern:
-    """Tells quickly which requests two books may price differently."""
-
-    def __init__(self, before: PriceBook, after: PriceBook) -> None:
-        self._books = (before, after)
-        self._known: dict[tuple[Any, ...], tuple[int, int, bool]] = {}
-
-    def has(self, row: tuple[Any, ...]) -> bool:
-        """Whether the price of what was asked for, or of what has answered, changes."""
-        key = (*row[_LABELS], row[_CONTEXT])
-        at_us = row[_TIME]
-        known = self._known.get(key)
-        if known is None or not known[0] <= at_us < known[1]:
-            known = self._look(at_us, *key)
-            if len(self._known) >= MAX_KEPT:
-                self._known.clear()
-            self._known[key] = known
-        return known[2]
-
-    def _look(
-        self, at_us: int, provider: str, mapping: str, response_model: str, context: str
-    ) -> tuple[int, int, bool]:
-        """The span of event times for which an answer holds, and the answer."""
-        asked = read_context(context)
-        from_us, until_us, is_changed = -FOREVER_US, FOREVER_US, False
-        for name in (mapping, f"{provider}/{response_model}") if response_model else (mapping,):
-            before, after = (book.find(provider, name, at_us, asked) for book in self._books)
-            from_us = max(from_us, before.from_us, after.from_us)
-            until_us = min(until_us, before.until_us, after.until_us)
-            is_changed |= before[2:] != after[2:]
-        return from_us, until_us, is_changed
+    models: PreviewTable
+    users: PreviewTable
 
 
 class PricePreviews:
@@ -178,6 +74,7 @@ class PricePreviews:
     def __init__(
         self,
         reader: LedgerReader,
+        directory: Directory,
         prices: Prices,
         base: PriceBook,
         clock: Clock,
@@ -186,6 +83,7 @@ class PricePreviews:
     ) -> None:
         """`open_reader` opens the ledger in another process; without, it is read in this one."""
         self._reader = reader
+        self._directory = directory
         self._prices = prices
         self._base = base
         self._clock = clock
@@ -235,7 +133,21 @@ class PricePreviews:
                 sums.add(part)
         finally:
             self._one_at_a_time.release()
-        return Preview(period, sums)
+        return Preview(
+            period=period,
+            sums=sums,
+            models=_table(sums.by_model, {}),
+            users=self._users(actor.organization_id, sums),
+        )
+
+    def _users(self, organization_id: str, sums: PreviewSums) -> PreviewTable:
+        with self._directory.read() as session:
+            merges = list_merges(session, organization_id)
+        merged: dict[str, PreviewSum] = {}
+        for value, found in sums.by_user.items():
+            target = merges.target(Dimension.USER, value)
+            merged.setdefault(target, PreviewSum()).add(found)
+        return _table(merged, read_labels(self._directory, organization_id, Dimension.USER))
 
     def _parts(self, job: PreviewJob) -> Iterator[PreviewSums]:
         check = self._limit()
@@ -268,3 +180,15 @@ def _all_time(prices: tuple[PriceOverride, ...]) -> tuple[PriceOverride, ...]:
     if len(prices) == 1:
         return (replace(first, until_us=FOREVER_US),)
     return (first, *prices[1:-1], replace(prices[-1], until_us=FOREVER_US))
+
+
+def _table(sums: Mapping[str, PreviewSum], labels: Mapping[str, str]) -> PreviewTable:
+    ranked = sorted(
+        sums.items(),
+        key=lambda item: (-abs(item[1].difference_pusd), -item[1].before_pusd, item[0]),
+    )
+    rest = PreviewSum()
+    for _, found in ranked[TOP:]:
+        rest.add(found)
+    rows = (PreviewRow(value, labels.get(value, value), found) for value, found in ranked[:TOP])
+    return PreviewTable(tuple(rows), max(0, len(ranked) - TOP), rest)

@@ -13,6 +13,7 @@ from outlay.kit.cache import Cache
 from outlay.kit.ids import new_id
 from outlay.pricing.book import PriceBook
 from outlay.pricing.entries import Numbered, PriceOverride
+from outlay.pricing.exchange import Conversion
 from outlay.pricing.overrides import Overrides, read_entries
 from outlay.services.checks import pick
 from outlay.services.trail import Trail
@@ -142,6 +143,17 @@ def compile_prices(own: OwnPrices) -> tuple[PriceOverride, ...]:
         for price in own.prices
     ]
     return read_entries(prices, [(rate.rate_id, _with_dates(rate.entry)) for rate in own.rates])
+
+
+def conversions(own: OwnPrices, at_us: int) -> dict[str, Conversion]:
+    """By price the exchange rate that it is converted at: now, or when it first applies."""
+    numbers = {price.number: price.price_id for price in own.prices}
+    found: dict[str, Conversion] = {}
+    for price in compile_prices(own):
+        price_id = numbers[price.number]
+        if price.conversion and (price.from_us <= at_us or price_id not in found):
+            found[price_id] = price.conversion
+    return found
 
 
 def _draft(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:

@@ -33,7 +33,8 @@ class Billed(NamedTuple):
     response_model: str
     at_us: int
     operation: str
-    status: Status
+    status: str
+    """A Status."""
     usage: TokenUsage | None
     """Settled; None when nobody counted."""
     meters: Mapping[str, int]
@@ -160,4 +161,4 @@ def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:
 
 def _is_billed_otherwise(billed: Billed) -> bool:
     """Whether a request has used something although no token was counted."""
-    return billed.status is Status.OK and billed.operation in NOT_BY_TOKENS
+    return billed.status == Status.OK and billed.operation in NOT_BY_TOKENS

@@ -122,39 +122,6 @@ EVENTS_OF_WINDOW: Final = (
     f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us >= ? "  # noqa: S608 - column names are constants
     "AND event_time_us < ? AND seq <= ?"
 )
-COST_COLUMNS: Final = (
-    "seq",
-    "event_time_us",
-    "provider",
-    "mapping",
-    "response_model",
-    "operation",
-    "status",
-    "usage_source",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_input_tokens",
-    "cache_write_input_tokens",
-    "cache_write_1h_input_tokens",
-    "reasoning_output_tokens",
-    "meters",
-    "unread",
-    "price_context",
-    "reported_cost_pusd",
-    "source",
-    "event_id",
-    "organization_id",
-    "amendment",
-    "model",
-    "user_id",
-    "cost_pusd",
-)
-"""What the cost of an event depends on, and what it is grouped by."""
-COSTS_OF_WINDOW: Final = (
-    f"SELECT {', '.join(COST_COLUMNS)} FROM usage_event WHERE organization_id = ? "  # noqa: S608 - column names are constants
-    "AND event_time_us >= ? AND event_time_us < ? AND (event_time_us, seq) > (?, ?) AND seq <= ? "
-    "ORDER BY event_time_us, seq LIMIT ?"
-)
 EVENT: Final = f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_id = ?"  # noqa: S608 - column names are constants
 CLAIMED_EVENTS: Final = (
     "SELECT seq FROM usage_event WHERE organization_id = ? "
