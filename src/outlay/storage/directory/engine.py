@@ -13,7 +13,7 @@ from outlay.storage.directory.digests import Fault, accept, covered_tables, faul
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
-HEAD: Final = "abafb4b7d47c"
+HEAD: Final = "8474b1bf14ed"
 """The newest migration; a database that has it needs none."""
 
 

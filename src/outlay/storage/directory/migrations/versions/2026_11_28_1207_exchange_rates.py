@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 
 revision = '8474b1bf14ed'
-down_revision = '4fc123c48f79'
+down_revision = 'abafb4b7d47c'
 branch_labels = None
 depends_on = None
 
