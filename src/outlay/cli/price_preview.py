@@ -36,23 +36,14 @@ def show_preview(
 
 
 def _show(preview: Preview) -> None:
-    period, sums = preview.period, preview.sums
-    say(
-        f"{period.from_date} to {period.to_date}, {period.timezone}: "
-        f"{sums.total.requests:,} requests would cost something else or by another price."
-    )
+    say(preview.summary)
     table = Table("", "requests", "before, USD", "after, USD", "difference", box=None)
-    _add(table, "all", sums.total)
+    _add(table, "all", preview.sums.total)
     for title, found in (("model", preview.models), ("user", preview.users)):
         _add_rows(table, title, found)
     out.print(table)
-    if sums.unpriced_before or sums.unpriced_after:
-        say(
-            f"Without a price for all that they used: {sums.unpriced_before:,} before, "
-            f"{sums.unpriced_after:,} after."
-        )
-    if sums.recorded_pusd != sums.total.before_pusd:
-        say(f"On record they cost {render_usd(sums.recorded_pusd)} USD.")
+    for note in preview.notes:
+        say(note)
     say("Nothing was saved.")
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid, Unavailable
+from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OwnPrices
 from outlay.domain.period import Period, Preset, period_of_preset
 from outlay.domain.policy import Permission, permit
@@ -66,6 +67,33 @@ class Preview:
     sums: PreviewSums
     models: PreviewTable
     users: PreviewTable
+
+    @property
+    def summary(self) -> str:
+        """How many requests are concerned, in a sentence."""
+        month = f"{self.period.from_date:%B %Y}"
+        count = self.sums.total.requests
+        if not count:
+            return f"No request of {month} is concerned."
+        requests = f"{count:,} request{'' if count == 1 else 's'}"
+        return f"{requests} of {month}, priced as if the change had held all month."
+
+    @property
+    def notes(self) -> list[str]:
+        """What else there is to know, in sentences."""
+        sums, found = self.sums, []
+        if sums.unpriced_before or sums.unpriced_after:
+            found.append(
+                "Without a price for all that they used: "
+                f"{sums.unpriced_before:,} requests before, {sums.unpriced_after:,} after."
+            )
+        if sums.recorded_pusd != sums.total.before_pusd:
+            recorded = render_usd(sums.recorded_pusd)
+            found.append(
+                f"On record they cost {recorded} USD: prices have changed since, or amounts that "
+                "senders reported count."
+            )
+        return found
 
 
 class PricePreviews:

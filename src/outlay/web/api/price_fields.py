@@ -55,8 +55,9 @@ class PriceBody(RatesBody):
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The members of a `[[price]]` table."""
-        return self.model_dump(exclude_none=True, by_alias=False)
+        """The members of a `[[price]]` table; nothing is the same as left out."""
+        given = self.model_dump(exclude_none=True, by_alias=False)
+        return {name: value for name, value in given.items() if value not in ({}, [])}
 
 
 class RateBody(Body):

@@ -38,6 +38,8 @@ class PreviewAnswer(Answer):
     from_date: date
     to_date: date
     timezone: str
+    summary: str
+    notes: list[str]
     total: SumAnswer
     cost_on_record: str
     unpriced_before: int
@@ -54,6 +56,8 @@ def render_preview(preview: Preview) -> PreviewAnswer:
         from_date=period.from_date,
         to_date=period.to_date,
         timezone=period.timezone,
+        summary=preview.summary,
+        notes=preview.notes,
         total=_sum(sums.total),
         cost_on_record=render_usd(sums.recorded_pusd),
         unpriced_before=sums.unpriced_before,
