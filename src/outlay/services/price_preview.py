@@ -34,7 +34,7 @@ MAX_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 10.0
 FEW_EVENTS: Final = 50_000
 """In all the ledger: so many are read sooner than a process starts."""
-TOP: Final = 10
+TOP: Final = 5
 """Rows of a table; the rest is one sum."""
 
 

@@ -1,5 +1,6 @@
 """Prices of organizations, above the operator's file and the list, and their exchange rates."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -26,6 +27,7 @@ from outlay.storage.directory.exchange_rates import (
 from outlay.storage.directory.price_overrides import (
     create_price_override,
     delete_price_override,
+    find_price_overrides,
     list_price_overrides,
     next_number,
 )
@@ -67,6 +69,16 @@ class Prices:
             price = self.find(read_own(change.session, actor.organization_id), price_id)
             delete_price_override(change.session, price_id, change.now_us)
             change.note(Action.PRICE_DELETE, price_id, before=_describe(price.entry))
+
+    def referred(self, organization_id: str, price_ref: str) -> list[tuple[OrganizationPrice, str]]:
+        """The prices that an event refers to, deleted ones, too, each with its conversion."""
+        parts = re.findall(r"(prc_\w+)(?::([A-Z]{3}@[0-9.]+))?", price_ref)
+        if not parts:
+            return []
+        conversion_of = dict(parts)
+        with self._directory.read() as session:
+            found = find_price_overrides(session, organization_id, [*conversion_of])
+        return [(price, conversion_of[price.price_id]) for price in found]
 
     def find(self, own: OwnPrices, price_id: str) -> OrganizationPrice:
         """The price with an id; NotFound without one."""

@@ -53,6 +53,20 @@ def price_rows(own: OwnPrices, now_us: int) -> list[PriceRow]:
     return [_row(price, rates.get(price.price_id)) for price in own.prices]
 
 
+def describe_price(price: OrganizationPrice, conversion: str) -> str:
+    """A price as it was agreed on, with the exchange rate as references to it have that."""
+    entry = price.entry
+    columns = [f"{TITLES[name]} {_money(entry[name], entry)}" for name in COLUMNS if name in entry]
+    shares = [
+        f"{TITLES[name]} {percent} %"
+        for name, percent in entry.get("percents", {}).items()
+        if name in COLUMNS
+    ]
+    currency, _, usd = conversion.partition("@")
+    rate = [f"1 {currency} = {usd} USD"] if usd else []
+    return "; ".join([*columns, *_more(entry, None), *shares, *rate])
+
+
 def _row(price: OrganizationPrice, conversion: Conversion | None) -> PriceRow:
     entry = price.entry
     is_share = "percent_of_list" in entry or "percents" in entry
