@@ -92,6 +92,7 @@ ROUTERS: Final = (
     reprices.router,
     reported_costs.router,
     prices.router,
+    prices.rates_router,
     limits.router,
     tokens.router,
     sso.router,

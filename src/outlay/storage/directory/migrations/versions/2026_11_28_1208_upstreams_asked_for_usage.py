@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 
 revision = '1dda40518883'
-down_revision = 'abafb4b7d47c'
+down_revision = '8474b1bf14ed'
 branch_labels = None
 depends_on = None
 
