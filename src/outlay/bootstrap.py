@@ -34,6 +34,7 @@ from outlay.services.organizations import Organizations
 from outlay.services.own_address import OwnAddress
 from outlay.services.passed_over import PassedOver
 from outlay.services.passwords import Passwords
+from outlay.services.price_preview import PricePreviews
 from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import LOAD_EVENTS, Projection, fill
 from outlay.services.projects import Projects
@@ -185,6 +186,9 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 ),
                 maintenance=maintenance,
                 passed_over=passed_over,
+                price_previews=PricePreviews(
+                    ledger, directory, administration.prices, base, clock, stores.open_reader
+                ),
                 projection=projection,
                 reconciling=Reconciling(directory, trail, analytics, prices),
                 recorder=recorder,

@@ -26,7 +26,7 @@ from genai_prices.types import (
 )
 from genai_prices.units import _get_registry
 
-from outlay.domain.meter import METERS
+from outlay.domain.meter import METERS, MeterUnit
 from outlay.domain.money import parse_usd
 from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.pricing.canonical import canonical_model
@@ -35,6 +35,7 @@ from outlay.pricing.rates import (
     NO_METERS,
     MeterRate,
     Rates,
+    Shares,
     TieredRates,
     compile_rates,
     scale_rates,
@@ -112,6 +113,12 @@ class ListPrice(NamedTuple):
     """`key=value` of the context that the model has no prices for."""
 
 
+_NOT_TOKENS: Final = {
+    meter.name: Decimal(100) for meter in METERS.values() if meter.unit is not MeterUnit.TOKENS
+}
+"""Multipliers of tokens leave searches and whatever else is not billed by tokens at its price."""
+
+
 def find_list_price(
     provider: str, mapping: str, at_us: int, context: Mapping[str, str] | None = None
 ) -> ListPrice | None:
@@ -138,7 +145,7 @@ def find_list_price(
     known: set[str] = set()
     if is_own:
         percent, known = find_multiplier(owner.id, asked)
-        rates = rates if percent is None else scale_rates(rates, percent)
+        rates = rates if percent is None else scale_rates(rates, Shares(percent, _NOT_TOKENS))
         known |= _listed_context(model, instant, asked)
     unlisted = tuple(f"{key}={asked[key]}" for key in sorted(asked.keys() - known))
     ref = f"{SOURCE}/{owner.id}/{model.id}"

@@ -25,6 +25,7 @@ from outlay.services.maintenance import Maintenance
 from outlay.services.members import Members
 from outlay.services.organizations import Organizations
 from outlay.services.passed_over import PassedOver
+from outlay.services.price_preview import PricePreviews
 from outlay.services.prices import Prices
 from outlay.services.projection import Projection
 from outlay.services.projects import Projects
@@ -95,6 +96,7 @@ class Services:
     limits: SpendLimits
     maintenance: Maintenance
     passed_over: PassedOver
+    price_previews: PricePreviews
     projection: Projection
     reconciling: Reconciling
     recorder: Recorder

@@ -28,6 +28,8 @@ MAX_GROUPS: Final = 100
 MAX_TAGS: Final = 100
 """Tags of one event that are looked at."""
 """Most groups that an event may name."""
+MAX_UNREAD: Final = 50
+"""Most counters that an event may name."""
 
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 Quantity = Annotated[int, Meta(ge=0, le=MAX_QUANTITY)]
@@ -79,6 +81,8 @@ class NativeEvent(
     response_model: Label = ""
     meters: dict[Name, Quantity] = {}
     """What else is billed, by meter: `{"web_searches": 3}`."""
+    unread: Annotated[list[Name], Meta(max_length=MAX_UNREAD)] = []
+    """Counters of the provider that the sender does not understand; the cost is then partial."""
     session_id: Label = ""
     tags: Annotated[dict[Name, Label], Meta(max_length=MAX_TAGS)] = {}
     """What is said of the request: `{"team": "search"}`; values of registered keys are kept."""
@@ -152,6 +156,7 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         response_id=event.response_id,
         response_model=event.response_model,
         meters=event.meters,
+        unread=tuple(event.unread),
         session_id=event.session_id,
         tags=event.tags,
         provider_batch_id=event.provider_batch_id,
@@ -216,6 +221,7 @@ def _event(report: UsageReport) -> NativeEvent:
         response_id=report.response_id,
         response_model=report.response_model,
         meters=dict(report.meters),
+        unread=list(report.unread),
         session_id=report.session_id,
         tags=dict(report.tags),
         provider_batch_id=report.provider_batch_id,

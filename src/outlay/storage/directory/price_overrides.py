@@ -1,6 +1,7 @@
 """Reading and writing the price overrides of organizations."""
 
 import json
+from collections.abc import Sequence
 
 from sqlalchemy import func, select, update
 
@@ -53,12 +54,28 @@ def list_price_overrides(session: ReadSession, organization_id: str) -> list[Org
         )
         .order_by(PriceOverrideRow.number)
     )
-    return [
-        OrganizationPrice(
-            price_id=row.price_id,
-            organization_id=row.organization_id,
-            number=row.number,
-            entry=json.loads(row.entry),
+    return [*map(_price, rows)]
+
+
+def find_price_overrides(
+    session: ReadSession, organization_id: str, price_ids: Sequence[str]
+) -> list[OrganizationPrice]:
+    """Prices of an organization with some ids, deleted ones, too, oldest first."""
+    rows = session.scalars(
+        select(PriceOverrideRow)
+        .where(
+            PriceOverrideRow.organization_id == organization_id,
+            PriceOverrideRow.price_id.in_(price_ids),
         )
-        for row in rows
-    ]
+        .order_by(PriceOverrideRow.number)
+    )
+    return [*map(_price, rows)]
+
+
+def _price(row: PriceOverrideRow) -> OrganizationPrice:
+    return OrganizationPrice(
+        price_id=row.price_id,
+        organization_id=row.organization_id,
+        number=row.number,
+        entry=json.loads(row.entry),
+    )

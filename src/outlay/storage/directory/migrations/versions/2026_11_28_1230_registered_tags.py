@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 
 revision = 'aa076a7eb999'
-down_revision = 'abafb4b7d47c'
+down_revision = '1dda40518883'
 branch_labels = None
 depends_on = None
 
