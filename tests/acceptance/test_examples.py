@@ -40,6 +40,8 @@ ENDPOINTS = {
     "/analytics/groups": WINDOW,
     "/analytics/users": f"{WINDOW}&selected=mem_x",
     "/analytics/users-and-groups": DAILY,
+    "/analytics/sessions": f"{WINDOW}&pageSize=1",
+    "/analytics/sessions/{session_id}": "",
     "/requests": f"{WINDOW}&limit=1",
     "/requests/{event_id}": "",
 }
@@ -65,6 +67,7 @@ def place(server: Server) -> tuple[Tenant, dict[str, str]]:
             user_id=member_id,
             groups=group.group_id,
             app="web",
+            session_id="refactoring-42",
             input_tokens=1200,
             output_tokens=300,
             cost_pusd=84_190_000_000,
@@ -89,6 +92,7 @@ def place(server: Server) -> tuple[Tenant, dict[str, str]]:
         "api_key_id": key.api_key_id,
         "project_id": project.project_id,
         "event_id": events[0].event_id,
+        "session_id": "refactoring-42",
     }
     return tenant, ids
 
