@@ -146,13 +146,15 @@ def test_a_short_id_is_the_same_answer_only_if_all_else_is(ledger: Ledger) -> No
         replace(first, event_id="a", source="litellm"),
         replace(first, event_id="b", source="litellm", output_tokens=10),
         replace(first, event_id="c", source="litellm", model="llama3"),
-        replace(first, event_id="d", event_time_us=first.event_time_us - 3_600_000_001),
+        replace(first, event_id="d", source="x", event_time_us=first.event_time_us - 3_600_000_001),
+        replace(first, event_id="d2"),
         replace(first, event_id="e", provider="openai", source="litellm"),
         replace(first, event_id="f", provider="openai", event_time_us=first.event_time_us - 10**11),
     ]
 
     assert [*map(str, ledger.append(events))] == [
-        "accepted", "duplicate", "accepted", "accepted", "accepted", "accepted", "duplicate",
+        "accepted", "duplicate", "accepted", "accepted", "accepted", "accepted", "accepted",
+        "duplicate",
     ]  # fmt: skip
 
 

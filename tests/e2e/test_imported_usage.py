@@ -134,7 +134,9 @@ def test_a_bill_is_compared(visit: Page, world: World, tmp_path: Path) -> None:
     dialog.get_by_label("File of costs").set_input_files(costs)
     dialog.get_by_role("button", name="Compare").click()
 
-    rows = page.locator("tbody tr")
+    reasons = page.locator("section[aria-labelledby=reasons] tbody tr")
+    expect(reasons.filter(has_text="Unexplained")).to_contain_text("$1.25")
+    rows = page.locator("section[aria-label=Lines] tbody tr")
     expect(rows).to_have_count(1)
     for text in ("Nov 20, 2026", "Growth", "gpt-4o", "$2.50", "$3.75", "$1.25", "Unexplained"):
         expect(rows.first).to_contain_text(text)

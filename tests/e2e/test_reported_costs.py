@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
 
 import httpx
 from playwright.sync_api import Page, expect
@@ -39,12 +40,29 @@ def send(demo: Demo) -> None:
     assert answer.status_code == 200, answer.text
 
 
+def wait_until(demo: Demo, requests: int) -> None:
+    """Until so many of them are counted."""
+    deadline = monotonic() + 20
+    while monotonic() < deadline:
+        found = demo.get("/analytics/summary", preset="24h", app=PROVIDER)["summary"]
+        if found["requestCount"] == requests:
+            return
+        sleep(0.2)
+    raise AssertionError("what was sent is not counted")
+
+
 def send_twice(demo: Demo) -> None:
     """A request that is told on two ways, without an id that says so."""
     now = datetime.now(UTC) - timedelta(minutes=2)
     head = {"Authorization": f"Bearer {demo.token}"}
     usage = {"inputTokens": 987_654, "outputTokens": 321}
-    event = {"eventId": "twin", "eventTime": now.isoformat(), "model": "gpt-5.5", "usage": usage}
+    event = {
+        "eventId": "twin",
+        "eventTime": now.isoformat(),
+        "provider": "openai",
+        "model": "openai/gpt-5.5",
+        "usage": usage,
+    }
     httpx.post(f"{demo.url}/v1/usage/events", json=[event], headers=head).raise_for_status()
     told = {
         "gen_ai.operation.name": {"stringValue": "chat"},
@@ -69,6 +87,10 @@ def test_a_probable_double_is_counted_once_by_a_click(page: Page, demo: Demo) ->
     page.goto(f"{demo.url}/monitoring/dashboard")
     doubles = page.get_by_role("region", name="Probable doubles")
     row = doubles.get_by_role("row").filter(has_text="988K → 321")
+    deadline = monotonic() + 70  # what was found is shown for a minute
+    while not row.count() and monotonic() < deadline:
+        page.wait_for_timeout(1_000)
+        page.reload()
     expect(row).to_contain_text("native")
     expect(row).to_contain_text("otel")
     check_access(page)
@@ -80,6 +102,7 @@ def test_the_drift_leads_to_its_requests_and_a_missing_part_to_its_own(
     page: Page, demo: Demo
 ) -> None:
     send(demo)
+    wait_until(demo, 12)
     page.goto(f"{demo.url}/organization/reported-costs?preset=24h&app={PROVIDER}")
     expect(page.get_by_role("row").filter(has_text="gpt-5.5")).to_be_visible()
     check_access(page)

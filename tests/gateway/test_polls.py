@@ -10,7 +10,7 @@ import pytest
 from typing_extensions import override
 
 from outlay.bootstrap import open_installation
-from outlay.domain.event import Status, UsageSource
+from outlay.domain.event import Amendment, Status, UsageSource
 from outlay.settings import Settings
 from tests.gateway.conftest import Gate, serve, set_up, tokens_of
 
@@ -112,7 +112,8 @@ def test_the_poll_that_has_the_usage_records_it_once(polled: Gate, background: B
     assert (queued.usage_source, queued.response_id) == (UsageSource.UNKNOWN, "resp_1")
     assert (early.json(), [one.json() for one in done]) == (QUEUED, [DONE] * 3)
     assert "response.completed" in streamed.text
-    event = polled.event()  # one, for all the polls
+    event, voided = polled.events(2)  # once, for all the polls
+    assert (voided.amends, voided.amendment) == (queued.event_id, Amendment.VOID)
     assert tuple(tokens_of(event))[:3] == (1000, 200, 400)
     assert (event.response_id, event.usage_source) == ("resp_1", UsageSource.PROVIDER)
     assert (event.status, event.duration_us) == (Status.OK, None)
@@ -155,7 +156,8 @@ def test_a_canceled_answer_has_what_it_used(polled: Gate, background: Background
     polled.event()
 
     assert ask(polled, "/v1/responses/resp_4/cancel", "POST").json() == canceled
-    assert polled.event().input_tokens == 1000
+    event, voided = polled.events(2)
+    assert (voided.amendment, event.input_tokens) == (Amendment.VOID, 1000)
 
 
 def test_what_is_not_there_or_not_allowed_is_told(polled: Gate, background: Background) -> None:

@@ -52,7 +52,7 @@ def is_same_answer(one: UsageEvent, other: UsageEvent) -> bool:
     apart_us = abs(one.event_time_us - other.event_time_us)
     if len(one.response_id) >= STRONG_LENGTH:
         return apart_us <= APART_US
-    if one.model != other.model:
+    if one.model != other.model or one.source == other.source:
         return False
     if UsageSource.UNKNOWN in {one.usage_source, other.usage_source}:
         return apart_us <= _HOUR_US

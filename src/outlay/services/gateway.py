@@ -36,6 +36,10 @@ from outlay.wire.estimate import estimate_tokens
 logger = logging.getLogger(__name__)
 
 
+POLL: Final = "gateway-poll"
+"""The source of usage that a poll returned: it is of the same answer as the request's own event,
+and counts in its place where that has none."""
+
 INTERRUPTED: Final = "gateway-interrupted"
 """The error code of requests whose outcome was lost with the process."""
 
@@ -328,7 +332,7 @@ def _report(exchange: Exchange, ending: Ending) -> UsageReport:
         ),
         time_to_first_token_us=None if first is None else _microseconds(exchange.started, first),
         reported_cost_pusd=answer.reported_cost_pusd if answer else None,
-        source=GATEWAY,
+        source=POLL if ending.is_later else GATEWAY,
         groups=exchange.caller.groups,
         session_id=exchange.caller.session,
         tags=exchange.tags,

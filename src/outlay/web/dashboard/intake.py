@@ -40,6 +40,8 @@ class IntakeList:
 
     title: str
     note: str
+    origin: str
+    """The head of the column that says whose they are."""
     noun: str
     """What is counted."""
     lines: Sequence[IntakeLine]
@@ -66,6 +68,7 @@ def _unread_list(found: UnreadCounters, links: Links, zone: str) -> IntakeList:
     return IntakeList(
         title="Counters not understood",
         note=note,
+        origin="Provider",
         noun="Requests",
         lines=[
             IntakeLine(
@@ -91,6 +94,7 @@ def _passed_list(counts: Sequence[PassedCount], zone: str, since: datetime) -> I
         title="Spans passed over",
         note="Spans of OpenTelemetry that tell of tokens and are not counted, since this server "
         f"started ({_time(since, zone)}).",
+        origin="Library, and why",
         noun="Spans",
         lines=[
             IntakeLine(

@@ -79,6 +79,8 @@ def settled(call_type: str, report: UsageReport, *, is_cached: bool) -> UsageRep
     A response that was only queued has counts of zero, which say nothing of what it will use; an
     answer out of LiteLLM's own cache has used nothing.
     """
+    if is_cached:  # another request than the one whose answer, with its id, was kept
+        return replace(report, response_id="")
     operation = operation_of(call_type)
     if operation == BATCH:
         return replace(
@@ -86,7 +88,7 @@ def settled(call_type: str, report: UsageReport, *, is_cached: bool) -> UsageRep
             price_context={**report.price_context, "processing": "batch"},
             provider_batch_id=report.provider_batch_id or report.response_id,
         )
-    is_uncounted = report.usage == TokenUsage() and not (report.reported_cost_pusd or is_cached)
+    is_uncounted = report.usage == TokenUsage() and not report.reported_cost_pusd
     if operation == "responses" and is_uncounted and report.status is Status.OK:
         return replace(report, usage=None)
     return report
