@@ -65,9 +65,12 @@ SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         {"type": "array", "items": {"type": "string", "enum": [*UsageSource]}},
         "Who counted the tokens, repeatable.",
     ),
-    "hasReportedCost": ({"type": "boolean"}, "Whether the sender reported a cost."),
+    "hasReportedCost": (
+        {"type": "string", "enum": ["true", "false"]},
+        "Whether the sender reported a cost.",
+    ),
     "hasComputedCost": (
-        {"type": "boolean"},
+        {"type": "string", "enum": ["true", "false"]},
         "Whether the price book has a price for all that was used.",
     ),
     "missing": (
