@@ -242,7 +242,8 @@ class World:
         event = make_event(
             organization_id=self.organization.organization_id,
             user_id=user.member_id,
-            session_id=self.name(),
+            session_id=new_id("run"),
+            app=self.canary,
         )
         self.server.services.ledger.append([event])
         self.server.services.projection.catch_up()
