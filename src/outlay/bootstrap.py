@@ -177,6 +177,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 limits=limits,
                 doubles=Doubles(trail, ledger, clock),
                 doubts=Doubts(analytics, ledger),
+                price_books=prices,
                 erasure=Erasure(
                     directory, trail, ledger, maintenance, partial(copies_in, settings)
                 ),

@@ -4,16 +4,19 @@ import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from outlay.kit.clock import FOREVER_US, to_us
-from outlay.pricing.rates import TOKEN_PRICES
+from outlay.pricing.rates import NO_METERS, TOKEN_PRICES
 
-_DATA: Final[Mapping[str, Any]] = tomllib.loads(
-    (files("outlay.pricing") / "data" / "own_prices.toml").read_text(encoding="utf-8")
-)
+_TEXT: Final = (files("outlay.pricing") / "data" / "own_prices.toml").read_bytes()
+_DATA: Final[Mapping[str, Any]] = tomllib.loads(_TEXT.decode())
+
+OWN_DATA: Final = sha256(_TEXT).hexdigest()[:8]
+"""Which version of it takes part in a price."""
 
 
 class Correction(NamedTuple):
@@ -21,6 +24,7 @@ class Correction(NamedTuple):
 
     provider: str
     model: str
+    from_us: int
     until_us: int
     prices: Mapping[str, Decimal]
 
@@ -30,6 +34,7 @@ def _corrections() -> tuple[Correction, ...]:
         Correction(
             entry["provider"],
             entry["model"],
+            _start_us(entry["from"]) if "from" in entry else -FOREVER_US,
             _start_us(entry["until"]) if "until" in entry else FOREVER_US,
             {name: Decimal(entry[name]) for name in TOKEN_PRICES if name in entry},
         )
@@ -44,12 +49,21 @@ def _start_us(day: date) -> int:
 _CORRECTIONS: Final = _corrections()
 
 
-def find_corrections(provider: str, model: str, at_us: int) -> tuple[Mapping[str, Decimal], int]:
-    """The rates to be put in place of the list's at an instant, and until when that holds."""
+def find_corrections(
+    provider: str, model: str, at_us: int
+) -> tuple[Mapping[str, Decimal], int, int]:
+    """The rates that stand in place of the list's at an instant, and the span of this answer."""
+    since_us, before_us = -FOREVER_US, FOREVER_US
     for entry in _CORRECTIONS:
-        if (entry.provider, entry.model) == (provider, model) and at_us < entry.until_us:
-            return entry.prices, entry.until_us
-    return {}, FOREVER_US
+        if (entry.provider, entry.model) != (provider, model):
+            continue
+        if entry.from_us <= at_us < entry.until_us:
+            return entry.prices, entry.from_us, entry.until_us
+        if entry.until_us <= at_us:
+            since_us = max(since_us, entry.until_us)
+        else:
+            before_us = min(before_us, entry.from_us)
+    return NO_METERS, since_us, before_us
 
 
 def find_multiplier(provider: str, context: Mapping[str, str]) -> tuple[Decimal | None, set[str]]:

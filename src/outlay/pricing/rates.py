@@ -73,6 +73,10 @@ class TieredRates(NamedTuple):
                 return rates
         return self.base
 
+    def start(self, input_tokens: int) -> int:
+        """Above how much input the tier begins that so much is in; 0 for the base rates."""
+        return next((start for start, _ in self.tiers if input_tokens > start), 0)
+
 
 def scale_rates(rates: TieredRates, percent: Decimal) -> TieredRates:
     """A percentage of all rates, each rounded half-even to a pico-USD."""
@@ -173,7 +177,7 @@ def cost_of(
     rate = rates.at(input_tokens) if rates.tiers else rates.base
     metered = None
     if meters:
-        metered = _Metered(rate, meters)
+        metered = Metered(rate, meters)
         input_tokens -= metered.tokens["input_tokens"]
         read -= metered.tokens["cache_read_input_tokens"]
         output_tokens -= metered.tokens["output_tokens"]
@@ -200,13 +204,15 @@ def cost_of(
     )
 
 
-class _Metered:
+class Metered:
     """Meters at their rates, and the tokens that have been paid for by that."""
 
     def __init__(self, rate: Rates, meters: Mapping[str, int]) -> None:
         self.tokens = {"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
         """By token count; cached tokens stand in both of theirs."""
         self.costs: dict[str, int] = {}
+        self.billed: dict[str, tuple[int, MeterRate]] = {}
+        """How much of each has its rate: what narrower meters count has theirs."""
         self.unpriced: list[str] = []
         for name in sorted(meters):
             if meters[name]:
@@ -227,6 +233,7 @@ class _Metered:
             self.tokens[meter.within] += quantity
             if meter.within == "cache_read_input_tokens":
                 self.tokens["input_tokens"] += quantity
+        self.billed[meter.name] = quantity, price
         self.costs[meter.name] = divide_half_even(quantity * price.pusd, price.per)
 
 

@@ -2,25 +2,32 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Invalid
+from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.organization_price import OrganizationPrice
 from outlay.kit.cache import Cache
 from outlay.kit.ids import new_id
 from outlay.pricing.book import PriceBook
+from outlay.pricing.evidence import Evidence, explain_cost
 from outlay.pricing.overrides import Overrides, PriceOverride, read_entries
+from outlay.pricing.reference import parse_ref
 from outlay.services.checks import pick
 from outlay.services.trail import Trail
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.price_overrides import (
     create_price_override,
     delete_price_override,
+    find_price_override,
     list_price_overrides,
     next_number,
 )
+
+if TYPE_CHECKING:
+    from outlay.pricing.seed import PriceList
 
 MAX_PRICES: Final = 1_000
 _DATES: Final = ("effective_from", "effective_to")
@@ -87,6 +94,22 @@ class PriceBooks:
     def of(self, organization_id: str) -> PriceBook:
         """The book that an organization's requests are priced by."""
         return self._books.get(organization_id)
+
+    def explain(self, event: UsageEvent) -> Evidence:
+        """The lines of what a request on record costs, by the price that it was made with."""
+        book = self.base
+        price_id = parse_ref(event.price_ref).price_id
+        with self._directory.read() as session:
+            price = find_price_override(session, event.organization_id, price_id)
+        if price is not None:
+            book = book_with(book, [price])
+        elif event.cost_source is CostSource.REPORTED:
+            book = self.of(event.organization_id)
+        return explain_cost(event, book, self._find_list)
+
+    def _find_list(self, version: str) -> "PriceList | None":
+        current = self.base.price_list
+        return current if current.version == version else None
 
     def read(self, organization_id: str) -> PriceBook:
         """The same as it is this moment, whatever is kept in memory."""

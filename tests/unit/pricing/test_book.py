@@ -184,10 +184,10 @@ def test_overrides_beat_the_list_in_their_time_only(overridden: PriceBook) -> No
         2_500_000_000,
     ]
     assert [priced.price_ref for priced in found] == [
-        "genai-prices:0.2.3/azure/gpt-4o",
+        "genai-prices:0.2.3/azure/gpt-4o?list=openai",
         "override:1",
         "override:1",
-        "genai-prices:0.2.3/azure/gpt-4o",
+        "genai-prices:0.2.3/azure/gpt-4o?list=openai",
     ]
 
 

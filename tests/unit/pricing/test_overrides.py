@@ -92,7 +92,7 @@ def test_the_example_of_the_documents_is_valid(tmp_path: Path) -> None:
     overrides = read(tmp_path, example)
 
     assert overrides.aliases["my-fast-model"] == "gpt-5.5"
-    first, second = overrides.prices
+    first, second, share = overrides.prices
     assert first.rates.base.input == 4_250_000_000_000
     assert first.rates.tiers[0] == (
         272_000,
@@ -101,6 +101,7 @@ def test_the_example_of_the_documents_is_valid(tmp_path: Path) -> None:
         ),
     )
     assert second.context == {"service_tier": "flex"}
+    assert share.percent_of_list == 85
 
 
 def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:

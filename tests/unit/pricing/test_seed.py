@@ -23,8 +23,10 @@ from outlay.domain.usage import TokenUsage, settle_tokens
 from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.pricing.own_data import find_corrections
 from outlay.pricing.rates import NO_METERS, cost_of
-from outlay.pricing.seed import SOURCE, ListPrice, compile_prices, find_list_price
+from outlay.pricing.seed import BUNDLED, ListPrice, bundled_list, compile_prices
 
+LISTED = bundled_list()
+SOURCE = f"genai-prices:{BUNDLED}"
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DATES = [datetime(2025, 6, 1, tzinfo=UTC), datetime(2026, 3, 3, 3, 33, tzinfo=UTC), AT]
 DAY = timedelta(days=1)
@@ -167,16 +169,21 @@ def test_every_model_is_found_by_its_own_name_as_genai_prices_finds_it() -> None
             )
         except LookupError:
             continue
-        found = find_list_price(provider.id, f"{provider.id}/{model.id}", to_us(AT))
+        found = LISTED.find(provider.id, f"{provider.id}/{model.id}", to_us(AT))
         if found is not None:
             compared += 1
-            assert found.ref == f"{SOURCE}/{provider.id}/{listed.model.id}"
+            assert named(found) == f"{SOURCE}/{provider.id}/{listed.model.id}"
             assert_equal(cost_of(found.rates, usage).total, listed.total_price, found.ref)
     assert compared > 2_000
 
 
+def named(found: ListPrice) -> str:
+    """Its reference without what it pins beside list, version, provider and model."""
+    return found.ref.partition("?")[0]
+
+
 def find(mapping: str, at: datetime = AT, context: Mapping[str, str] | None = None) -> ListPrice:
-    found = find_list_price(mapping.partition("/")[0], mapping, to_us(at), context)
+    found = LISTED.find(mapping.partition("/")[0], mapping, to_us(at), context)
     assert found is not None
     return found
 
@@ -224,10 +231,10 @@ def find(mapping: str, at: datetime = AT, context: Mapping[str, str] | None = No
     ],
 )
 def test_routes_lead_to_the_price_of_their_provider(provider: str, mapping: str, ref: str) -> None:
-    found = find_list_price(provider, mapping, to_us(AT))
+    found = LISTED.find(provider, mapping, to_us(AT))
 
     assert found is not None
-    assert found.ref == f"{SOURCE}/{ref}"
+    assert named(found) == f"{SOURCE}/{ref}"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +252,7 @@ def test_routes_lead_to_the_price_of_their_provider(provider: str, mapping: str,
     ],
 )
 def test_what_has_no_price_is_none(provider: str, mapping: str) -> None:
-    assert find_list_price(provider, mapping, to_us(AT)) is None
+    assert LISTED.find(provider, mapping, to_us(AT)) is None
 
 
 def test_the_cut_of_o3_came_with_the_day_in_utc() -> None:
@@ -278,18 +285,18 @@ def test_prices_do_not_change_within_the_span_they_are_given_for() -> None:
 
 
 def check_span(provider: Provider, model: ModelInfo, at: datetime, seeded: random.Random) -> None:
-    found = find_list_price(provider.id, f"{provider.id}/{model.id}", to_us(at))
-    if found is None or not found.ref.endswith(f"/{model.id}"):
+    found = LISTED.find(provider.id, f"{provider.id}/{model.id}", to_us(at))
+    if found is None or not named(found).endswith(f"/{model.id}"):
         return
     begin = max(found.from_us, to_us(at - 400 * DAY))
     end = min(found.until_us, to_us(at + 400 * DAY))
     assert begin <= to_us(at) < end
     for moment in (begin, end - 1, seeded.randrange(begin, end)):
-        again = find_list_price(provider.id, f"{provider.id}/{model.id}", moment)
+        again = LISTED.find(provider.id, f"{provider.id}/{model.id}", moment)
         assert again is not None
         assert again.rates == found.rates
         if provider.id != "deepseek":  # whose weekends are our own data
-            own, _ = find_corrections(provider.id, model.id, moment)
+            own, _, _ = find_corrections(provider.id, model.id, moment)
             assert compile_prices(model.get_prices(from_us(moment)), own) == found.rates
 
 

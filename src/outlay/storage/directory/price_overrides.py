@@ -53,12 +53,26 @@ def list_price_overrides(session: ReadSession, organization_id: str) -> list[Org
         )
         .order_by(PriceOverrideRow.number)
     )
-    return [
-        OrganizationPrice(
-            price_id=row.price_id,
-            organization_id=row.organization_id,
-            number=row.number,
-            entry=json.loads(row.entry),
+    return [_price(row) for row in rows]
+
+
+def find_price_override(
+    session: ReadSession, organization_id: str, price_id: str
+) -> OrganizationPrice | None:
+    """A price of an organization, deleted or not."""
+    row = session.scalar(
+        select(PriceOverrideRow).where(
+            PriceOverrideRow.organization_id == organization_id,
+            PriceOverrideRow.price_id == price_id,
         )
-        for row in rows
-    ]
+    )
+    return _price(row) if row else None
+
+
+def _price(row: PriceOverrideRow) -> OrganizationPrice:
+    return OrganizationPrice(
+        price_id=row.price_id,
+        organization_id=row.organization_id,
+        number=row.number,
+        entry=json.loads(row.entry),
+    )
