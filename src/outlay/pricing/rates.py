@@ -40,6 +40,8 @@ class MeterRate(NamedTuple):
 
     pusd: int
     per: int
+    least: int = 0
+    """How much of it is billed at least, once there is some."""
 
 
 class Rates(NamedTuple):
@@ -85,9 +87,7 @@ def scale_rates(rates: TieredRates, percent: Decimal) -> TieredRates:
         return int((rate * percent / 100).to_integral_value(ROUND_HALF_EVEN))
 
     def all_scaled(base: Rates) -> Rates:
-        meters = {
-            name: MeterRate(scaled(rate.pusd), rate.per) for name, rate in base.meters.items()
-        }
+        meters = {name: rate._replace(pusd=scaled(rate.pusd)) for name, rate in base.meters.items()}
         return Rates(
             input=scaled(base.input),
             cache_read=scaled(base.cache_read),
@@ -233,6 +233,8 @@ class Metered:
             self.tokens[meter.within] += quantity
             if meter.within == "cache_read_input_tokens":
                 self.tokens["input_tokens"] += quantity
+        if quantity:
+            quantity = max(quantity, price.least)
         self.billed[meter.name] = quantity, price
         self.costs[meter.name] = divide_half_even(quantity * price.pusd, price.per)
 

@@ -8,9 +8,9 @@ The look-up goes through its providers rather than through `DataSnapshot.find_pr
 which remembers every name it is ever asked for: names come from outside.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
 from importlib.metadata import version
 from typing import Final, NamedTuple
@@ -18,28 +18,17 @@ from typing import Final, NamedTuple
 from genai_prices.data_snapshot import find_provider_by_id
 from genai_prices.types import (
     ModelInfo,
-    ModelPrice,
     PriceVariant,
     Provider,
     StartDateConstraint,
-    TieredPrices,
     TimeOfDateConstraint,
 )
-from genai_prices.units import _get_registry
 
-from outlay.domain.meter import METERS
-from outlay.domain.money import parse_usd
 from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.pricing.canonical import canonical_model
-from outlay.pricing.own_data import OWN_DATA, day_at, find_corrections, find_multiplier
-from outlay.pricing.rates import (
-    NO_METERS,
-    MeterRate,
-    Rates,
-    TieredRates,
-    compile_rates,
-    scale_rates,
-)
+from outlay.pricing.list_rates import compile_prices
+from outlay.pricing.own_data import OWN_DATA, Priced, day_at, find_own, is_resold, is_unlisted
+from outlay.pricing.rates import TieredRates
 from outlay.pricing.reference import LIST, PriceRef, join_ref
 
 BUNDLED: Final = version("genai-prices")
@@ -77,31 +66,16 @@ OWN_PRICE_VARIANTS: Final = frozenset({"free", "batch", "extended"})
 """Routing variants with prices of their own: unpriced, rather than priced as the model, when those
 are not listed."""
 
-_NAMES: Final[Mapping[str, str]] = {
-    "input_mtok": "input",
-    "cache_read_mtok": "cache_read",
-    "cache_write_mtok": "cache_write",
-    "cache_write_1h_mtok": "cache_write_1h",
-    "output_mtok": "output",
-    "output_reasoning_mtok": "reasoning",
-    "requests_kcount": "per_request",
+_REGIONS: Final = {
+    "aws": re.compile(
+        r"(?:^|[/:])((?:global|us-gov|us|eu|apac|ap|jp|au|ca|sa|me|af|il|mx)(?:-[a-z]+-[0-9])?)[./:]"
+    ),
+    "azure": re.compile(r"(?:^|/)(global-standard|global|us-gov|us|eu|apac)/"),
 }
-"""Prices of the six token counts, and of a request."""
+"""Where mappings say the region, by provider: of the endpoint, the data zone or the profile."""
 
-
-def _meters() -> Iterator[tuple[str, tuple[str, int]]]:
-    """The meter that each other price of the list is for, and for how many of it."""
-    for unit in _get_registry().units.values():
-        name, per = unit.usage_key, unit.per
-        if name.endswith("_seconds"):
-            name, per = f"{name.removesuffix('_seconds')}_milliseconds", per * 1000
-        if name in METERS:
-            yield unit.price_key, (name, per)
-
-
-_METERS: Final[Mapping[str, tuple[str, int]]] = dict(_meters())
-
-_PICO: Final = Decimal("1e-12")
+_ROUTES: Final = {("aws", "claude_platform"): "anthropic"}
+"""Paths at a provider that lead to another one's prices (Anthropic's platform on AWS)."""
 
 
 class ListPrice(NamedTuple):
@@ -131,7 +105,10 @@ class PriceList:
         None when the model is not known, or has no price.
         """
         found = self._find_model(provider.strip().lower(), mapping)
-        return self._price(*found, at_us, context or {}) if found else None
+        if found is None:
+            return None
+        region = _region_of(found[0].id, mapping)
+        return self._price(*found, at_us, region | dict(context or {}))
 
     def find_listed(
         self, ref: PriceRef, at_us: int, context: Mapping[str, str]
@@ -164,38 +141,43 @@ class PriceList:
         # Variants belong to the provider's own models, not to those it resells (as genai-prices
         # does).
         is_own = _is_own(owner, model)
+        selecting = asked if is_own else {}
+        variants = list(_variants(model, instant, selecting))
+        maker = owner if is_own else self._maker_of(owner, model)
         begin_us, end_us = _span(model, instant)
-        if day := day_at(owner.id, instant):
+        day = day_at(owner.id, instant)
+        if day:
             begin_us, end_us = max(begin_us, to_us(day.start)), min(end_us, to_us(day.end))
             instant = _off_peak(model, instant) if day.is_off_peak else instant
-        own, since_us, until_us = find_corrections(owner.id, model.id, at_us)
-        begin_us, end_us = max(begin_us, since_us), min(end_us, until_us)
-        rates = compile_prices(model.get_prices(instant, asked if is_own else None), own)
+        own = find_own(Priced(owner.id, maker.id, model.id, at_us, asked, bool(variants)))
+        rates = compile_prices(model.get_prices(instant, selecting), own)
         if rates is None:
             return None
-        known: set[str] = set()
-        percent = None
-        if is_own:
-            percent, known = find_multiplier(owner.id, asked)
-            rates = rates if percent is None else scale_rates(rates, percent)
-            known |= {key for variant in _variants(model, instant, asked) for key in variant.when}
-        since = _since(model, instant, asked if is_own else {})
-        since_us = max(since_us, begin_us if since is None else since)
+        begin_us, end_us = max(begin_us, own.from_us), min(end_us, own.until_us)
+        since = _since(model, instant, variants)
+        since_us = begin_us if since is None else max(since, own.from_us)
         pins = {} if since_us == -FOREVER_US else {"from": _day_or_minute(since_us)}
         if not is_own:
-            pins["list"] = next(maker.id for maker in self._resold(owner) if _is_own(maker, model))
-        if own or percent is not None or (day and day.is_off_peak):
+            pins["list"] = maker.id
+        if own.is_used or (day and day.is_off_peak):
             pins["own"] = OWN_DATA
+        chosen = {key for variant in variants for key in variant.when}
+        pinned = (chosen | own.pinned) & asked.keys()
+        unlisted = sorted(asked.keys() - chosen - own.known)
         return ListPrice(
             rates,
             join_ref(
                 f"{LIST}:{self.version}/{owner.id}/{model.id}",
-                pins | {key: asked[key] for key in sorted(known & asked.keys())},
+                pins | {key: asked[key] for key in sorted(pinned)},
             ),
             begin_us,
             end_us,
-            tuple(f"{key}={asked[key]}" for key in sorted(asked.keys() - known)),
+            (*own.missing, *(f"{key}={asked[key]}" for key in unlisted)),
         )
+
+    def _maker_of(self, owner: Provider, model: ModelInfo) -> Provider:
+        """The provider whose model another one resells."""
+        return next(maker for maker in self._resold(owner) if _is_own(maker, model))
 
     def _resold(self, owner: Provider) -> Iterator[Provider]:
         """The providers whose models another one offers, too."""
@@ -209,9 +191,17 @@ class PriceList:
         owner = self._find_provider(provider)
         if owner is None:
             return None
+        path = mapping.strip().lower().split("/")
+        for name in path[:-1]:
+            owner = self._by_id.get(_ROUTES.get((owner.id, name), ""), owner)
+        if any(is_unlisted(owner.id, name) for name in path):
+            return None
         for reference in self._references(owner, mapping.strip().lower()):
             if model := owner.find_model(reference, all_providers=self.providers):
-                return owner, model
+                is_priced = _is_own(owner, model) or is_resold(
+                    owner.id, self._maker_of(owner, model).id, model.id
+                )
+                return (owner, model) if is_priced else None
         # A fine-tune is listed by the name of its base, with a match for dated ids only.
         canonical = canonical_model(mapping)
         if canonical.startswith("ft:"):
@@ -258,18 +248,25 @@ def bundled_list() -> PriceList:
     return PriceList(BUNDLED, providers)
 
 
+def _region_of(provider: str, mapping: str) -> dict[str, str]:
+    """The region that a mapping names, as context."""
+    pattern = _REGIONS.get(provider)
+    named = pattern.findall(mapping.strip().lower()) if pattern else []
+    return {"region": named[-1]} if named else {}
+
+
 def _is_own(owner: Provider, model: ModelInfo) -> bool:
     return any(model is own for own in owner.models)
 
 
-def _since(model: ModelInfo, instant: datetime, context: Mapping[str, str]) -> int | None:
+def _since(model: ModelInfo, instant: datetime, variants: Sequence[PriceVariant]) -> int | None:
     """Since when the price of an instant holds; None where it depends on the time of day."""
     conditional = model.prices if isinstance(model.prices, list) else []
     if any(isinstance(item.constraint, TimeOfDateConstraint) for item in conditional):
         return None
     standard = [item for item in conditional if _is_active(item.constraint, instant)][-1:]
     days = [item.constraint for item in standard]
-    days += [variant.constraint for variant in _variants(model, instant, context)]
+    days += [variant.constraint for variant in variants]
     return max(
         (edge for day in days for edge in _edges(day, instant)),
         default=-FOREVER_US,
@@ -307,64 +304,6 @@ def _off_peak(model: ModelInfo, instant: datetime) -> datetime:
     return next(
         (moment for moment in moments if not any(peak.active(moment) for peak in peaks)), instant
     )
-
-
-def compile_prices(
-    prices: ModelPrice, own: Mapping[str, Decimal] = NO_METERS
-) -> TieredRates | None:
-    """Rates of a list price, some of them by our own data; None when the list has none."""
-    listed = {
-        key: value
-        for key, value in prices.__dict__.items()
-        if (key in _NAMES or key in _METERS) and isinstance(value, Decimal | TieredPrices)
-    }
-    if not listed:
-        return None
-    starts = {
-        tier.start
-        for value in listed.values()
-        if isinstance(value, TieredPrices)
-        for tier in value.tiers
-    }
-    return TieredRates(
-        base=_rates_at(listed, own, 0),
-        tiers=tuple(
-            (start, _rates_at(listed, own, start + 1)) for start in sorted(starts, reverse=True)
-        ),
-    )
-
-
-def _rates_at(
-    listed: Mapping[str, Decimal | TieredPrices], own: Mapping[str, Decimal], input_tokens: int
-) -> Rates:
-    """The rates for a request with so much input."""
-    prices, meters = {}, {}
-    for key, price in listed.items():
-        applicable = price if isinstance(price, Decimal) else price.base
-        for tier in price.tiers if isinstance(price, TieredPrices) else ():
-            if input_tokens > tier.start:
-                applicable = tier.price
-        if key in _METERS:
-            name, per = _METERS[key]
-            meters[name] = MeterRate(parse_usd(_rounded(applicable)), per)
-            continue
-        if _NAMES[key] == "per_request":
-            applicable /= 1000
-        prices[_NAMES[key]] = _rounded(applicable)
-    unlisted = (
-        ()
-        if "per_request" in prices
-        else tuple(f"{name}_tokens" for name in ("input", "output") if name not in prices)
-    )
-    return compile_rates({**prices, **own}, meters, unlisted)
-
-
-def _rounded(price: Decimal) -> Decimal:
-    """Some thirty prices were computed with floats (0.18000000000000002).
-
-    What is past the twelfth decimal of a dollar is noise.
-    """
-    return price.quantize(_PICO, rounding=ROUND_HALF_EVEN)
 
 
 def _span(model: ModelInfo, instant: datetime) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from outlay.pricing.book import PriceBook, PricedUsage
 from outlay.pricing.evidence import Evidence, explain_cost
 from outlay.pricing.lines import lines_of_cost
 from outlay.pricing.overrides import Overrides, read_entries
+from outlay.pricing.own_data import OWN_DATA
 from outlay.pricing.rates import PRICES, MeterRate, Rates, TieredRates, cost_of
 from outlay.pricing.reference import MAX_REF, RESERVED, parse_ref
 from outlay.pricing.seed import BUNDLED, PriceList, bundled_list
@@ -223,7 +224,19 @@ def test_what_any_request_costs_is_explained(
             "openai/gpt-5.4-mini?from=2026-10-12&service_tier=flex",
         ),
         ("openai/o3", {}, 1000, "openai/o3?from=2025-06-10"),
-        ("azure/gpt-4o", {}, 1000, "azure/gpt-4o?list=openai"),
+        (
+            "aws/us.anthropic.claude-sonnet-4-6-v1:0",
+            {},
+            1000,
+            "aws/regional.anthropic.claude-sonnet-4-6-v1:0",
+        ),
+        (
+            "azure/eu/gpt-4o",
+            {},
+            1000,
+            f"azure/gpt-4o?list=openai&own={OWN_DATA}&region=eu",
+        ),
+        ("azure/gpt-4o", {}, 1000, f"azure/gpt-4o?list=openai&own={OWN_DATA}"),
     ],
 )
 def test_a_reference_pins_variant_tier_date_and_list(
