@@ -175,7 +175,7 @@ class PriceBook:
                 code="cost-too-large",
             )
         unpriced = (*parts.unpriced, *applied.unlisted_context)
-        above = rates.start(usage.input_tokens) if rates.tiers else 0
+        above = rates.start(usage.input_tokens)
         return PricedUsage(
             *parts[:5],
             CostSource.PARTIAL if unpriced else applied.source,

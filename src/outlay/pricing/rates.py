@@ -77,7 +77,9 @@ class TieredRates(NamedTuple):
 
     def start(self, input_tokens: int) -> int:
         """Above how much input the tier begins that so much is in; 0 for the base rates."""
-        return next((start for start, _ in self.tiers if input_tokens > start), 0)
+        if not self.tiers or input_tokens <= self.tiers[-1][0]:
+            return 0
+        return next(start for start, _ in self.tiers if input_tokens > start)
 
 
 def scale_rates(rates: TieredRates, percent: Decimal) -> TieredRates:
