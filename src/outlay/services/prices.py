@@ -1,6 +1,6 @@
 """Prices of organizations, above the operator's file and the list."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,8 +77,17 @@ class Prices:
 class PriceBooks:
     """The price book of each organization; `refresh` after the directory has changed."""
 
-    def __init__(self, directory: Directory, base: PriceBook) -> None:
-        """`base` holds for organizations without prices of their own."""
+    def __init__(
+        self,
+        directory: Directory,
+        base: PriceBook,
+        find_list: Callable[[str], "PriceList | None"],
+    ) -> None:
+        """`base` holds for organizations without prices of their own.
+
+        `find_list` has the lists that requests on record were priced by, by their versions.
+        """
+        self._find_list = find_list
         self._directory = directory
         self.base = base
         self._books: Cache[str, PriceBook] = Cache(self.read)
@@ -106,10 +115,6 @@ class PriceBooks:
         elif event.cost_source is CostSource.REPORTED:
             book = self.of(event.organization_id)
         return explain_cost(event, book, self._find_list)
-
-    def _find_list(self, version: str) -> "PriceList | None":
-        current = self.base.price_list
-        return current if current.version == version else None
 
     def read(self, organization_id: str) -> PriceBook:
         """The same as it is this moment, whatever is kept in memory."""
