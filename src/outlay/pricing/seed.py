@@ -59,6 +59,9 @@ UNLISTED: Final = frozenset({"custom_openai", "openai_like", "openai_compatible"
 ANY_PROVIDER: Final = frozenset({"", "litellm"})
 """These say nothing: the mapping itself names the provider."""
 
+UNKNOWN: Final = "unknown"
+"""The value of a context that a price depends on and that was not told."""
+
 SAME_PRICE_VARIANTS: Final = frozenset({"nitro", "floor", "online", "exacto", "beta"})
 """Routing variants of OpenRouter that are priced as the model."""
 
@@ -172,7 +175,7 @@ class PriceList:
             ),
             begin_us,
             end_us,
-            (*own.missing, *(f"{key}={asked[key]}" for key in unlisted)),
+            tuple(f"{key}={asked.get(key, UNKNOWN)}" for key in (*own.missing, *unlisted)),
         )
 
     def _maker_of(self, owner: Provider, model: ModelInfo) -> Provider:

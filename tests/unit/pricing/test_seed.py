@@ -307,4 +307,4 @@ def test_a_fee_by_the_size_of_the_search_context_names_it_where_it_is_not_told()
     unknown = find("perplexity/sonar-pro")
 
     assert (small.rates.base.per_request, small.unlisted_context) == (6_000_000_000, ())
-    assert unknown.unlisted_context == ("search_context_size",)
+    assert unknown.unlisted_context == ("search_context_size=unknown",)
