@@ -35,6 +35,7 @@ from outlay.services.own_address import OwnAddress
 from outlay.services.passed_over import PassedOver
 from outlay.services.passwords import Passwords
 from outlay.services.price_lists import PriceLists
+from outlay.services.price_preview import PricePreviews
 from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import LOAD_EVENTS, Projection, fill
 from outlay.services.projects import Projects
@@ -184,6 +185,9 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 ),
                 maintenance=maintenance,
                 passed_over=passed_over,
+                price_previews=PricePreviews(
+                    ledger, directory, administration.prices, base, clock, stores.open_reader
+                ),
                 projection=projection,
                 reconciling=Reconciling(directory, trail, analytics, prices),
                 recorder=recorder,
@@ -233,7 +237,7 @@ def open_prices(settings: Settings) -> tuple[PriceLists, PriceBook]:
     lists = PriceLists(settings.data)
     lists.check()
     overrides = settings.prices_path if settings.prices_path.exists() else None
-    return lists, PriceBook.load(overrides, lambda: lists.current)
+    return lists, PriceBook.load(overrides, lists)
 
 
 def _run_all(*ends: Callable[[], object]) -> None:

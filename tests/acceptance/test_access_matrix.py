@@ -33,6 +33,7 @@ NEW = "{new}"
 
 COSTS = "start_time,amount_value,line_item,project_id\n2026-11-19,1.5,gpt-4o,p\n"
 
+RATE = {"currency": "EUR", "usd": "1.1", "effectiveFrom": "{day}"}
 RULES: dict[str, Rule] = {
     "GET /analytics/activity": Rule(LEADERS, ENTERPRISE),
     "GET /analytics/summary": Rule(LEADERS, ENTERPRISE),
@@ -109,7 +110,13 @@ RULES: dict[str, Rule] = {
     "PATCH /discovered/{discovered_id}": Rule(LEADERS, body={"name": NEW}),
     "GET /prices": Rule(LEADERS),
     "POST /prices": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
+    "POST /prices/preview": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
+    "GET /prices/{price_id}/deletion-preview": Rule(LEADERS),
     "DELETE /prices/{price_id}": Rule(LEADERS),
+    "GET /exchange-rates": Rule(LEADERS),
+    "POST /exchange-rates": Rule(LEADERS, body=RATE),
+    "POST /exchange-rates/preview": Rule(LEADERS, body=RATE),
+    "DELETE /exchange-rates/{rate_id}": Rule(LEADERS),
     "GET /limits": Rule(LEADERS),
     "PUT /limits": Rule(
         LEADERS,
@@ -251,6 +258,7 @@ def fill(value: Any, world: World) -> Any:
         "{new}": world.name,
         "{mail}": lambda: f"{world.name().replace(' ', '')}@example.test",
         "{slug}": lambda: world.name().lower().replace(" ", "-"),
+        "{day}": world.day,
         "{project}": world.project,
         "{upstream}": world.upstream,
         "{mapping}": world.mapping,

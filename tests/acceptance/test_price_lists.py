@@ -1,6 +1,7 @@
 """`outlay prices`: a newer list without a new release, taken back again, never half."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,9 @@ def test_a_list_is_used_from_the_next_start_named_and_taken_back(data: Path) -> 
         event = record(services)
         assert event.cost_pusd == 3_000_000_000
         assert event.price_ref == f"genai-prices:{version}/openai/gpt-9"
+        # Other processes that price with this book use the same list.
+        elsewhere = pickle.loads(pickle.dumps(services.price_books.base))  # noqa: S301
+        assert elsewhere.price_list.version == version
 
     assert outlay(data, "prices", "update", "--revert").exit_code == 0
     with open_installation(Settings(data=data)) as services:

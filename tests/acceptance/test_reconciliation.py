@@ -1,6 +1,7 @@
 """Bills against records: what differs by how much, and why."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import event_body
 from tests.program import run
 
-from outlay.services import reconciling
+from outlay.services import bills
 from outlay.services.importing import read_import
 
 URL = "/reconciliations"
@@ -157,6 +158,68 @@ def test_every_reason_is_told(server: Server, tenant: Tenant) -> None:
     assert told == {}
 
 
+def test_the_reasons_add_up_to_the_difference(server: Server, tenant: Tenant) -> None:
+    send(server, tenant, *[call(day, projectId="p") for day in DAYS for _ in range(100)])
+    other: dict[str, Any] = {"model": "gpt-4o", "provider": "OpenAI", "projectId": "p"}
+    send(server, tenant, *[call(DAYS[0], **other) for _ in range(100)])
+    lines = [(day, "p", "gpt-4o", 100 * RATE) for day in DAYS[1:]]
+    content = bill(
+        (DAYS[0], "p", "gpt-4o", 200 * RATE),
+        *lines[:-1],
+        (DAYS[5], "p", "gpt-4o", Decimal("0.8")),
+        (DAYS[5], "p", "credit grant", -2),
+        (DAYS[5], "p", "sales tax", Decimal("0.1")),
+        (DAYS[5], "p", "gpt-4.1-nano", 7),
+    )
+
+    found = compare(server, tenant, content)
+    again = compare(server, tenant, content)
+
+    amounts = {entry["reason"]: entry["amount"] for entry in found["reasons"]}
+    assert amounts == {
+        "credit": "-2",
+        "not recorded": "7",
+        "no usage of a model": "0.1",
+        "unexplained": "0.45",
+    }
+    assert (found["explained"], found["unexplained"]) == ("5.1", "0.45")
+    assert Decimal(found["explained"]) + Decimal("0.45") == Decimal(found["difference"])
+    for line in found["lines"]:
+        parts = [Decimal(part["amount"]) for part in line["parts"]]
+        assert sum(parts) == Decimal(line["difference"])
+    assert [note for note in again["notes"] if note.startswith("The same file was compared on")]
+    assert not [note for note in found["notes"] if "The same file" in note]
+
+
+def test_a_bill_in_another_currency_is_converted_at_the_rate_that_is_stated(
+    server: Server, tenant: Tenant
+) -> None:
+    send(server, tenant, *[call(DAYS[0], projectId="p") for _ in range(10)])
+    content = bill((DAYS[0], "p", "gpt-4o", 0.07)).replace('"usd"', '"eur"')
+    body = {"provider": "openai", "content": content, "fileName": "costs.json"}
+
+    refused = server.http.post(URL, json=body, headers=tenant.headers)
+    odd = server.http.post(URL, json={**body, "rates": {"EUR": "much"}}, headers=tenant.headers)
+    found = compare(server, tenant, content, rates={"eur": "0.5"})
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed-file")
+    assert "the amount is in EUR" in refused.json()["detail"]
+    assert odd.status_code == 400
+    assert (found["billed"], reasons(found)) == ("0.035", {})
+
+
+def test_days_that_the_bill_leaves_out_are_told(server: Server, tenant: Tenant) -> None:
+    send(server, tenant, *[call(DAYS[number], projectId="p") for number in (0, 1, 2)])
+
+    found = compare(
+        server, tenant, bill((DAYS[0], "p", "gpt-4o", RATE), (DAYS[2], "p", "gpt-4o", RATE))
+    )
+
+    assert found["notes"] == [
+        f"The bill has nothing for days that have requests on record: {DAYS[1]}."
+    ]
+
+
 def test_projects_are_found_by_name_and_by_merge(server: Server, tenant: Tenant) -> None:
     made = server.http.post("/projects", json={"name": "Search"}, headers=tenant.headers).json()
     send(server, tenant, *[call(DAYS[0], projectId=made["projectId"]) for _ in range(10)])
@@ -258,6 +321,7 @@ def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:
     assert "0 of 1 lines differ" in agreeing.stdout
     assert "unexplained" in differing.stdout
     assert "recorded 0.035 USD, billed 0.5 USD, difference 0.465 USD" in differing.stdout
+    assert re.search(r"unexplained +0\.465", differing.stdout)
 
 
 def test_what_cannot_be_read_is_told_without_where_it_lies(server: Server, tenant: Tenant) -> None:
@@ -275,7 +339,7 @@ def test_what_cannot_be_read_is_told_without_where_it_lies(server: Server, tenan
 def test_a_bill_of_too_many_lines_is_read_no_further_than_that(
     server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "MAX_LINES", 100)
+    monkeypatch.setattr(bills, "MAX_LINES", 100)
     read: list[int] = []
     rows = read_import
 
@@ -284,7 +348,7 @@ def test_a_bill_of_too_many_lines_is_read_no_further_than_that(
             read.append(row.number)
             yield row
 
-    monkeypatch.setattr(reconciling, "read_import", counting)
+    monkeypatch.setattr(bills, "read_import", counting)
     lines = [f"2026-11-19,1.5,model {number},p" for number in range(1_000)]
     content = "\n".join(["start_time,amount_value,line_item,project_id", *lines])
     body = {"provider": "openai", "content": content, "fileName": "costs.csv"}

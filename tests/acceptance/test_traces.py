@@ -506,3 +506,23 @@ def test_totals_are_those_of_the_calls(server: Server, tenant: Tenant) -> None:
 
     server.services.projection.catch_up()
     assert summary(server, tenant)["inputTokens"] == 55
+
+
+def test_tokens_that_only_an_agent_tells_are_told(server: Server, tenant: Tenant) -> None:
+    usage: dict[str, Any] = {
+        "gen_ai__usage__input_tokens": 100,
+        "gen_ai__usage__output_tokens": 10,
+    }
+    alone = span(gen_ai__operation__name="invoke_agent", **usage)
+    agent = span(gen_ai__operation__name="invoke_agent", **usage)
+
+    explained = send(server, tenant, call(agent), agent)
+    late = span(gen_ai__operation__name="invoke_agent", **usage)
+    below = send(server, tenant, call(late))
+    above = send(server, tenant, late)
+    missing = send(server, tenant, alone, span(gen_ai__operation__name="execute_tool"))
+
+    assert (explained, below, above) == ({}, {}, {})
+    told = missing["partialSuccess"]
+    assert told["rejectedSpans"] == "0"
+    assert "spans with tokens that were not counted: 1 × invoke_agent" in told["errorMessage"]

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
@@ -16,8 +17,8 @@ from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
+from outlay.services.bills import BillFile
 from outlay.services.bundle import Administration
-from outlay.services.reconciling import BillFile
 from outlay.storage.directory.members import create_member
 
 PASSWORD = "several words are best"
@@ -106,6 +107,7 @@ class World:
             "invitation_id": lambda _: self.invitation(),
             "upstream_id": lambda _: self.upstream(),
             "price_id": lambda _: self.price(),
+            "rate_id": lambda _: self.exchange_rate(),
             "reconciliation_id": lambda _: self.reconciliation(),
             "discovered_id": lambda _: self.discovered(),
             "token_id": self.token,
@@ -183,6 +185,15 @@ class World:
         """A price."""
         entry = {"model": self.name(), "input": "1"}
         return self.administration.prices.create(self.operator, entry).price_id
+
+    def exchange_rate(self) -> str:
+        """An exchange rate."""
+        entry = {"currency": "GBP", "usd": "1.3", "effective_from": self.day()}
+        return self.administration.prices.create_rate(self.operator, entry).rate_id
+
+    def day(self) -> str:
+        """A day that nothing else begins on."""
+        return f"{NOW.date() - timedelta(days=next(_numbers))}"
 
     def limit(self) -> str:
         """A monthly limit of a project; the project."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -12,9 +13,13 @@ from tests.acceptance.test_api import event_body
 from tests.acceptance.world import PASSWORD, World, make_world
 from tests.e2e.conftest import Demo
 from tests.e2e.pages import SIZES, check_access, fill_in, take_secret
+from tests.factories import NOW
 
 from outlay.domain.actor import Role, Scope
 from outlay.domain.organization import Member
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import to_us
 from outlay.web.dashboard.navigation import SETTINGS
 from outlay.wire.native import parse_events
 
@@ -135,7 +140,7 @@ def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world:
     page.locator("dialog[open]").get_by_role("button", name="Create").click()
     expect(page.get_by_role("cell", name="$4.25")).to_be_visible()
     page.get_by_role("row", name="$4.25").get_by_role("button", name="Delete").click()
-    page.locator("#confirm-button").click()
+    page.locator("dialog[open]").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("cell", name="$4.25")).to_have_count(0)
 
     page.goto(f"{url}/settings/limits")
@@ -203,6 +208,42 @@ def wait_for_runs(world: World) -> None:
             break
         time.sleep(0.05)
     services.projection.catch_up()
+
+
+def test_a_percentage_is_shown_on_last_month_before_it_is_saved(visit: Page, world: World) -> None:
+    page, url = visit, world.server.url
+    report = UsageReport(
+        event_id="evt_last_month",
+        event_time_us=to_us(NOW - timedelta(days=30)),
+        provider="openai",
+        mapping="openai/gpt-4o",
+        usage=TokenUsage(1_000_000, 0),
+    )
+    world.server.services.recorder.record(world.organization.organization_id, [report])
+    page.goto(f"{url}/settings/prices")
+    page.get_by_role("button", name="New percentage").click()
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_label("Provider").fill("openai")
+    dialog.get_by_label("Percent of the list").fill("0")
+    dialog.get_by_role("button", name="Preview last month").click()
+    expect(dialog.locator(".field-error")).to_contain_text("Must be between 1 and 500 percent")
+    dialog.get_by_label("Percent of the list").fill("80")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # adds a percentage, and stands at what it is for
+    page.keyboard.press("Tab")
+    page.keyboard.type("1000")
+    dialog.get_by_role("button", name="Preview last month").click()
+    expect(dialog.locator(".is-row .field-error")).to_contain_text("not 1000")
+    dialog.locator("[data-value]").fill("90")
+    dialog.get_by_role("button", name="Preview last month").click()
+    expect(dialog.get_by_text("1 request of October 2026")).to_be_visible()
+    total = dialog.get_by_role("row", name="All")
+    expect(total).to_contain_text("$2.50")
+    expect(total).to_contain_text("$2.25")
+    expect(dialog.get_by_role("row", name="gpt-4o")).to_contain_text("\N{MINUS SIGN}$0.2500")
+    check_access(page)
+    dialog.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("cell", name="90 %").first).to_be_visible()
 
 
 def test_single_sign_on_the_organization_and_the_account(visit: Page, world: World) -> None:

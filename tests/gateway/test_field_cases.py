@@ -50,6 +50,8 @@ COUNTS = {
     "usageSource": "usage_source",
     "status": "status",
     "provider": "provider",
+    "mapping": "mapping",
+    "operation": "operation",
     "costSource": "cost_source",
 }
 MARKED = {CostSource.PARTIAL, CostSource.UNPRICED}
@@ -140,13 +142,14 @@ def test_what_a_sender_reports_is_counted_and_priced(
         assert gate.http.post(url, json=relayed, headers=gate.headers).status_code == 200
     gate.seen = gate.services.ledger.last_seq
     token = gate.access_token([Scope.USAGE_WRITE])
-    for body in sorted(case.folder.glob("body*.json")):
+    for body in sorted(case.folder.glob(case.content.get("bodies", "body*.json"))):
         answer = gate.http.post(
             gate.url + case.content["post"],
             content=body.read_bytes(),
             headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
         )
         assert answer.status_code < 300, answer.text
+        assert expected.get("told", "") in answer.text
     rows = gate.events(gate.services.ledger.last_seq - gate.seen)
     events = [event for event in rows if SIGN[event.amendment]]
     if "count" in expected:
@@ -156,6 +159,9 @@ def test_what_a_sender_reports_is_counted_and_priced(
             assert sum(getattr(event, wanted) for event in events) == expected[name]
     if len(events) == 1:
         check_event(events[0], expected)
+    costs = case.content.get("costs", {})
+    found = {event.event_id: event.cost_pusd / PUSD_PER_USD for event in events}
+    assert {event_id: found[event_id] for event_id in costs} == costs
 
 
 def check_event(event: UsageEvent, expected: dict[str, Any]) -> None:

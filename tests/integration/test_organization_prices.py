@@ -14,6 +14,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.organization import operator_of
+from outlay.domain.organization_price import OwnPrices
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import FixedClock, to_us
@@ -137,7 +138,7 @@ def test_faults_are_named_and_nothing_is_set(
 ) -> None:
     with pytest.raises(Invalid, match=message):
         services.administration.prices.create(acme, entry)
-    assert services.administration.prices.of(acme) == []
+    assert services.administration.prices.of(acme) == OwnPrices([], [])
 
 
 def test_overlapping_periods_are_refused(services: Services, acme: Actor) -> None:
@@ -155,7 +156,7 @@ def test_nobody_deletes_the_price_of_another(services: Services, acme: Actor) ->
 
     with pytest.raises(NotFound):
         services.administration.prices.delete(other, price.price_id)
-    assert len(services.administration.prices.of(acme)) == 1
+    assert len(services.administration.prices.of(acme).prices) == 1
 
 
 def test_a_running_server_takes_what_another_process_sets(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from outlay.services import verification as verification_module
 from outlay.services.bundle import Services
 from outlay.services.cube_sums import EVER
 from outlay.services.exact_comparison import measures_of
-from outlay.services.ledger_scan import ScanJob, ScanPart, scan, split
+from outlay.services.ledger_scan import ScanJob, ScanPart, split
 from outlay.services.ledger_sums import Day, DaySum, LedgerSums, totals_of
 from outlay.services.long_run import LongRun
 from outlay.services.maintenance import SETTLE
@@ -140,7 +140,7 @@ def test_parts_of_the_ledger_come_to_the_same_as_the_whole(
         (1_500, 2_500),
         (2_500, 3_000),
     ]
-    whole = collected(scan(services.ledger, job))
+    whole = collected(job.parts(services.ledger))
     assert collected(scan_in_processes(open_reader, jobs[:2] + jobs[2:], lambda: None)) == whole
     assert sum(totals_of(found.plain).requests for found in whole[1].values()) == 2_600
     assert whole[0] == 3_000

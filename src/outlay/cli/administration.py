@@ -13,7 +13,7 @@ from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.organization import operator_of
 from outlay.services.bundle import Administration
 from outlay.services.server_info import find_server
-from outlay.settings import read_settings
+from outlay.settings import Settings, read_settings
 
 OrganizationOption = Annotated[
     str | None,
@@ -34,12 +34,17 @@ def administration(
     """What sets up a data directory, and the operator in the organization that is meant."""
     settings = read_settings(data=data)
     with open_administration(settings) as opened:
-        found = opened.organizations.called(organization)
-        if found is None:
-            raise NotFound(
-                f"{settings.data} has no organization yet; create one with `outlay org create`"
-            )
-        yield opened, operator_of(found)
+        yield opened, operator_in(settings, opened, organization)
+
+
+def operator_in(settings: Settings, opened: Administration, organization: str | None) -> Actor:
+    """The operator in the organization that is meant; NotFound where there is none."""
+    found = opened.organizations.called(organization)
+    if found is None:
+        raise NotFound(
+            f"{settings.data} has no organization yet; create one with `outlay org create`"
+        )
+    return operator_of(found)
 
 
 def base_url_of(data: str | None) -> str:

@@ -12,6 +12,7 @@ import msgspec
 import typer
 from rich.table import Table
 
+from outlay.cli.amounts import RateOption, parse_rates
 from outlay.cli.console import DataOption, fail, out, say, show_progress
 from outlay.cli.installation import use_installation
 from outlay.domain.errors import Invalid, Unavailable
@@ -27,18 +28,20 @@ from outlay.services.importing import (
     FileImporter,
     ImportState,
     ImportTotals,
-    ReadRow,
     check_start,
     file_digest,
     mapping_for,
     read_import,
 )
+from outlay.services.repeated_rows import ReadRow
 from outlay.settings import Settings, read_settings
 from outlay.wire.files.mapping import format_names, parse_mapping
+from outlay.wire.values import time_us_of
 
 PREVIEW_ROWS = 10
 SHOWN_FAULTS = 5
 SHOWN_MODELS = 10
+SHOWN_COLUMNS = 12
 
 FORMATS = ", ".join(format_names())
 
@@ -64,6 +67,11 @@ def import_file(
     ] = None,
     app: Annotated[str, typer.Option(help="Calling application of rows that name none.")] = "",
     timezone: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
+    time: Annotated[
+        str | None,
+        typer.Option(help="Time of rows that have none, such as 2026-11-20T09:00:00Z."),
+    ] = None,
+    rate: RateOption = None,
     shift_to: Annotated[
         str | None,
         typer.Option(
@@ -97,6 +105,8 @@ def import_file(
         model=model,
         app=app,
         zone=UTC if timezone == "UTC" else parse_zone(timezone),
+        time_us=_parse_time(time),
+        rates=parse_rates(rate or ()),
         shift_to=_parse_date(shift_to),
     )
     if rejected is not None and rejected.resolve() in {
@@ -155,17 +165,32 @@ def _report(importer: FileImporter, job: FileImport, target: ImportTarget, path:
         f"{state.accepted:,} requests imported into {into}, {state.duplicate:,} known already"
         f" ({job.mapping.title or job.mapping.name}; {_described(totals)})."
     )
-    if totals.skipped:
-        out.print(f"{totals.skipped:,} rows are no requests and were passed over.")
+    _report_rows(totals)
     if state.conflict:
         fail(
             f"{state.conflict:,} requests were recorded before with other content, project or "
-            "model; they keep what they have"
+            "model; they keep what they have. Where the file has grown since, import it into the "
+            "record once it is complete; where its lines contradict each other, give them ids of "
+            "their own"
         )
     if state.rejected:
         fail(f"{state.rejected:,} rows were rejected; {path} has them with the reasons")
     if state.conflict or state.rejected:
         raise typer.Exit(1)
+
+
+def _report_rows(totals: ImportTotals) -> None:
+    """Tell of rows that were not recorded as they stand, and of columns that nobody has read."""
+    if totals.skipped:
+        out.print(f"{totals.skipped:,} rows are no requests and were passed over.")
+    if totals.superseded:
+        out.print(
+            f"{totals.superseded:,} rows were passed over for a later one that says the same and "
+            "more."
+        )
+    if totals.unnamed:
+        shown = ", ".join(name for name, _ in totals.unnamed.most_common(SHOWN_COLUMNS))
+        out.print(f"Columns with numbers that the mapping does not name: {shown}.")
 
 
 def _described(totals: ImportTotals) -> str:
@@ -200,22 +225,22 @@ def _preview(job: FileImport, project: str) -> None:
         box=None,
     )
     faults: list[ReadRow] = []
-    rows = rejected = 0
+    rejected = shown = 0
     for row in read_import(job, SystemClock().now()):
-        rows += 1
-        totals.skipped += not row.fault and not row.reports
+        totals.note(row)
         rejected += bool(row.fault)
         if row.fault and rejected <= SHOWN_FAULTS:
             faults.append(row)
-        for report in row.reports:
-            if totals.requests < PREVIEW_ROWS:
-                table.add_row(str(row.number), *_cells(report, project))
-            totals.add(report)
+        for report in row.reports[: PREVIEW_ROWS - shown]:
+            shown += 1
+            table.add_row(str(row.number), *_cells(report, project))
     out.print(table)
     out.print(
-        f"\n{job.mapping.title or job.mapping.name}: {rows:,} rows, {totals.requests:,} requests, "
-        f"{totals.skipped:,} passed over, {rejected:,} to be rejected; {_described(totals)}."
+        f"\n{job.mapping.title or job.mapping.name}: {totals.rows:,} rows, "
+        f"{totals.requests:,} requests, {totals.skipped + totals.superseded:,} passed over, "
+        f"{rejected:,} to be rejected; {_described(totals)}."
     )
+    _report_rows(totals)
     for mapping, count in totals.by_model.most_common(SHOWN_MODELS):
         out.print(f"  {mapping}: {count:,}")
     if len(totals.by_model) > SHOWN_MODELS:
@@ -281,6 +306,7 @@ class Memory:
                 file_digest(job.path),
                 job.mapping,
                 [job.project_id, job.model, job.app, str(job.zone), str(job.shift_to)],
+                [job.time_us, sorted((code, str(rate)) for code, rate in job.rates.items())],
                 target.organization_id,
             ]
         )
@@ -309,6 +335,15 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise Invalid(f"{path}: {error.strerror}") from error
+
+
+def _parse_time(text: str | None) -> int | None:
+    if text is None:
+        return None
+    time_us = time_us_of(text)
+    if time_us is None:
+        raise Invalid(f"--time must be a time such as 2026-11-20T09:00:00Z, not {text!r}")
+    return time_us
 
 
 def _parse_date(text: str | None) -> date | None:

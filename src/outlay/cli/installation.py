@@ -16,11 +16,11 @@ from outlay.domain.reconciliation import Reconciliation
 from outlay.domain.report import UsageReport
 from outlay.domain.repricing import Reprice
 from outlay.domain.verification import VerifyReport
+from outlay.services.bills import BillFile
 from outlay.services.bundle import Services, erase_member, operator_in
 from outlay.services.erasure import ErasureReport
 from outlay.services.import_target import ImportTarget, import_target
 from outlay.services.progress import Progress
-from outlay.services.reconciling import BillFile
 from outlay.services.reprices import RepriceOrder
 from outlay.services.server_info import ServerInfo, find_server
 from outlay.settings import Settings

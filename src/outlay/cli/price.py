@@ -1,6 +1,6 @@
 """`outlay price`: what an organization has agreed on with providers."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -8,34 +8,62 @@ from rich.table import Table
 from outlay.bootstrap import open_prices
 from outlay.cli.administration import OrganizationOption, administration, parse_instant
 from outlay.cli.console import DataOption, out, say
+from outlay.cli.exchange_rate import exchange_rate
+from outlay.cli.price_preview import show_preview
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.money import render_usd
+from outlay.domain.organization_price import OrganizationPrice
 from outlay.domain.provider import provider_called
 from outlay.kit.clock import SystemClock, to_us
-from outlay.pricing.rates import lines_of_rates
-from outlay.services.prices import book_with
+from outlay.pricing.exchange import Conversion
+from outlay.pricing.rates import PRICES, lines_of_rates
+from outlay.services.prices import book_with, conversions
 from outlay.settings import read_settings
 
 price = typer.Typer(help="Prices of an organization's own.", no_args_is_help=True)
+price.add_typer(exchange_rate, name="rate")
 
 
 @price.command("add")
 def add(
-    model: Annotated[str, typer.Argument(help="A mapping such as openai/gpt-5.5, or a model.")],
-    input_: Annotated[
-        str | None, typer.Option("--input", help="USD per million input tokens.")
+    model: Annotated[
+        str | None, typer.Argument(help="A mapping such as openai/gpt-5.5, or a model.")
     ] = None,
-    output: Annotated[str | None, typer.Option(help="USD per million output tokens.")] = None,
-    cache_read: Annotated[str | None, typer.Option(help="USD per million tokens.")] = None,
-    cache_write: Annotated[str | None, typer.Option(help="USD per million tokens.")] = None,
-    reasoning: Annotated[str | None, typer.Option(help="USD per million tokens.")] = None,
-    per_request: Annotated[str | None, typer.Option(help="USD per request.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="Per million input tokens.")] = None,
+    output: Annotated[str | None, typer.Option(help="Per million output tokens.")] = None,
+    cache_read: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
+    cache_write: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
+    cache_write_1h: Annotated[
+        str | None, typer.Option("--cache-write-1h", help="Per million tokens, kept for an hour.")
+    ] = None,
+    reasoning: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
+    per_request: Annotated[str | None, typer.Option(help="Per request.")] = None,
+    meter: Annotated[
+        list[str] | None, typer.Option(help="As in web_searches=8; repeatable.")
+    ] = None,
+    tier: Annotated[
+        list[str] | None,
+        typer.Option(help="As in above=200000,input=8.5; repeatable."),
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Of all amounts; USD without it. It needs a rate.")
+    ] = None,
+    percent: Annotated[
+        str | None, typer.Option(help="Of the list's prices, in place of amounts.")
+    ] = None,
+    percent_of: Annotated[
+        list[str] | None,
+        typer.Option(help="Of one price or meter, as in web_searches=100; repeatable."),
+    ] = None,
     provider: Annotated[str | None, typer.Option(help="For this provider only.")] = None,
     effective_from: Annotated[str | None, typer.Option(help="First day, UTC.")] = None,
     effective_to: Annotated[str | None, typer.Option(help="First day without it, UTC.")] = None,
     context: Annotated[
         list[str] | None, typer.Option(help="As in service_tier=flex; repeatable.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what it makes of last month.")
+    ] = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -47,26 +75,59 @@ def add(
         "output": output,
         "cache_read": cache_read,
         "cache_write": cache_write,
+        "cache_write_1h": cache_write_1h,
         "reasoning": reasoning,
         "per_request": per_request,
+        "meters": _pairs(meter, "meter") or None,
+        "tier": [_tier(text) for text in tier or []] or None,
+        "currency": currency,
+        "percent_of_list": percent,
+        "percents": _pairs(percent_of, "percent-of") or None,
         "effective_from": effective_from,
         "effective_to": effective_to,
-        "context": _context(context or []) or None,
+        "context": _pairs(context, "context") or None,
     }
     given = {name: value for name, value in entry.items() if value is not None}
+    if dry_run:
+        show_preview(data, organization, lambda previews, actor: previews.of_price(actor, given))
+        return
     with administration(data, organization) as (opened, operator):
         out.print(opened.prices.create(operator, given).price_id)
 
 
 @price.command("list")
 def list_prices(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the prices of an organization's own, USD per million tokens."""
-    table = Table("id", "model", "provider", "input", "output", "from", "to", box=None)
+    """List the prices of an organization's own."""
+    table = Table("id", "model", "provider", "what", "from", "to", box=None)
     with administration(data, organization) as (opened, operator):
-        for known in opened.prices.of(operator):
-            names = ("model", "provider", "input", "output", "effective_from", "effective_to")
-            table.add_row(known.price_id, *(str(known.entry.get(name, "")) for name in names))
+        own = opened.prices.of(operator)
+    rates = conversions(own, to_us(SystemClock().now()))
+    for known in own.prices:
+        entry = known.entry
+        table.add_row(
+            known.price_id,
+            *(str(entry.get(name, "any")) for name in ("model", "provider")),
+            _describe(known, rates.get(known.price_id)),
+            *(str(entry.get(name, "")) for name in ("effective_from", "effective_to")),
+        )
     out.print(table)
+
+
+def _describe(price: OrganizationPrice, conversion: Conversion | None) -> str:
+    """What is agreed on, in its own currency."""
+    entry = price.entry
+    parts = [f"{entry['percent_of_list']} % of the list"] if "percent_of_list" in entry else []
+    parts += [f"{name} {value} %" for name, value in entry.get("percents", {}).items()]
+    parts += [f"{name} {entry[name]}" for name in PRICES if name in entry]
+    parts += [f"{name} {value}" for name, value in entry.get("meters", {}).items()]
+    parts += [
+        f"above {tier['above']:,}: "
+        + " ".join(f"{name} {value}" for name, value in tier.items() if name != "above")
+        for tier in entry.get("tier", [])
+    ]
+    if conversion is not None:
+        parts.append(f"in {conversion.currency} at {conversion.usd:f} USD")
+    return ", ".join(parts)
 
 
 @price.command("show")
@@ -85,7 +146,7 @@ def show(
     with administration(data, organization) as (opened, operator):
         book = book_with(base, opened.prices.of(operator))
     provider = provider_called(model.partition("/")[0])
-    found = book.find(provider, model, to_us(instant), _context(context or []))
+    found = book.find(provider, model, to_us(instant), _pairs(context, "context"))
     if found.rates is None:
         raise NotFound(f"there is no price for {model} at {instant:%Y-%m-%d %H:%M} UTC")
     table = Table("for", "USD", "per", box=None)
@@ -102,18 +163,33 @@ def show(
 @price.command("delete")
 def delete(
     price_id: Annotated[str, typer.Argument(help="The id that `outlay price list` shows.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what last month would be without it.")
+    ] = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
     """Remove a price: later requests are priced without it."""
+    if dry_run:
+        show_preview(
+            data, organization, lambda previews, actor: previews.of_deletion(actor, price_id)
+        )
+        return
     with administration(data, organization) as (opened, operator):
         opened.prices.delete(operator, price_id)
     say(f"{price_id} is deleted.")
 
 
-def _context(texts: list[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts]
-    for text, (name, sign, value) in zip(texts, pairs, strict=True):
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts or []]
+    for text, (name, sign, value) in zip(texts or [], pairs, strict=True):
         if not (name and sign and value):
-            raise Invalid(f"write the context as name=value, not {text!r}", field="context")
+            raise Invalid(f"write --{option} as name=value, not {text!r}", field=option)
     return {name: value for name, _, value in pairs}
+
+
+def _tier(text: str) -> dict[str, Any]:
+    """A tier; what is no number is left to be refused."""
+    tier: dict[str, Any] = _pairs(text.split(","), "tier")
+    above = tier.get("above", "")
+    return {**tier, "above": int(above)} if above.isdecimal() else tier

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from outlay.cli.amounts import RateOption, parse_amount, parse_rates
 from outlay.cli.console import DataOption, out
 from outlay.cli.installation import use_installation
 from outlay.domain.errors import Invalid
-from outlay.domain.money import read_amount, render_usd
-from outlay.domain.reconciliation import Reconciliation
-from outlay.services.reconciling import FORMATS, BillFile
+from outlay.domain.money import render_usd
+from outlay.domain.reconciliation import Reason, Reconciliation
+from outlay.services.bills import FORMATS, BillFile
 from outlay.settings import read_settings
 
 
@@ -22,13 +23,15 @@ def reconcile(
         Path | None, typer.Option(help="TOML file that says which column is what.")
     ] = None,
     tolerance: Annotated[str, typer.Option(help="USD that a line may differ by.")] = "0.01",
+    timezone: Annotated[str, typer.Option(help="Whose days the bill's are.")] = "UTC",
+    rate: RateOption = None,
     organization: Annotated[
         str | None, typer.Option(help="Organization, where there are several.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show lines that agree, too.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Compare a provider's bill with what was recorded, per day (UTC), project and model.
+    """Compare a provider's bill with what was recorded, per day, project and model.
 
     Exit code 0 when every line agrees, 1 when some differ.
     """
@@ -37,7 +40,9 @@ def reconcile(
         content=_text(costs),
         file_name=costs.name,
         mapping=_text(mapping) if mapping else "",
-        tolerance_pusd=_amount(tolerance),
+        tolerance_pusd=parse_amount("--tolerance", tolerance),
+        timezone=timezone,
+        rates=parse_rates(rate or ()),
     )
     with use_installation(read_settings(data=data)) as installation:
         found = installation.reconcile(organization, bill)
@@ -48,7 +53,7 @@ def reconcile(
 
 def _show(found: Reconciliation, *, everything: bool) -> None:
     table = Table(box=None)
-    for name in ("day (UTC)", "project", "model"):
+    for name in (f"day ({found.timezone})", "project", "model"):
         table.add_column(name)
     for name in ("recorded", "billed", "difference"):
         table.add_column(name, justify="right")
@@ -66,6 +71,8 @@ def _show(found: Reconciliation, *, everything: bool) -> None:
             )
     if table.row_count:
         out.print(table)
+    if found.by_reason:
+        out.print(_explanation(found))
     for note in found.notes:
         out.print(note)
     days = (found.to_date - found.from_date).days + 1
@@ -77,6 +84,18 @@ def _show(found: Reconciliation, *, everything: bool) -> None:
     )
 
 
+def _explanation(found: Reconciliation) -> Table:
+    """What each reason makes of the difference."""
+    table = Table("reason", box=None)
+    table.add_column("USD", justify="right")
+    for reason, amount in found.by_reason.items():
+        if reason is not Reason.UNEXPLAINED:
+            table.add_row(reason.value, render_usd(amount))
+    table.add_row("explained", render_usd(found.explained_pusd))
+    table.add_row("unexplained", render_usd(found.unexplained_pusd))
+    return table
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -84,10 +103,3 @@ def _text(path: Path) -> str:
         raise Invalid(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise Invalid(f"{path}: the file is not UTF-8 text") from error
-
-
-def _amount(text: str) -> int:
-    try:
-        return read_amount(text)
-    except ValueError as error:
-        raise Invalid(f"--tolerance: {error}") from error

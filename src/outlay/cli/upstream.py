@@ -25,6 +25,15 @@ SecretOption = Annotated[
 ]
 
 
+AsksOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--ask-usage/--no-ask-usage",
+        help="Whether streams are asked for their usage with stream_options.",
+    ),
+]
+
+
 @upstream.command("add")
 def add(
     provider: Annotated[str, typer.Argument(help="Whose prices apply: openai, anthropic …")],
@@ -35,6 +44,7 @@ def add(
         str | None, typer.Option(help="Its address up to /v1; the provider's own if not given.")
     ] = None,
     secret: SecretOption = "",
+    asks_usage: AsksOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -46,6 +56,7 @@ def add(
             name=name,
             base_url=base_url,
             secret=secret or None,
+            asks_usage=asks_usage is not False,
         )
     say(f"Requests for {added.name}/… go to {added.base_url}")
 
@@ -66,6 +77,7 @@ def update(
     name: NameArgument,
     base_url: Annotated[str | None, typer.Option(help="A new address; needs the secret.")] = None,
     secret: SecretOption = "",
+    asks_usage: AsksOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -73,7 +85,11 @@ def update(
     with administration(data, organization) as (opened, operator):
         known = find_upstream(opened.upstreams.of(operator), name)
         changed = opened.upstreams.update(
-            operator, known.upstream_id, base_url=base_url, secret=secret or None
+            operator,
+            known.upstream_id,
+            base_url=base_url,
+            secret=secret or None,
+            asks_usage=asks_usage,
         )
     say(f"Requests for {changed.name}/… go to {changed.base_url}")
 

@@ -56,6 +56,8 @@ class Action(StrEnum):
     MODEL_DELETE = "model.delete"
     PRICE_CREATE = "price.create"
     PRICE_DELETE = "price.delete"
+    EXCHANGE_RATE_CREATE = "exchange_rate.create"
+    EXCHANGE_RATE_DELETE = "exchange_rate.delete"
     LIMIT_PUT = "limit.put"
     LIMIT_DELETE = "limit.delete"
     TOKEN_CREATE = "token.create"  # noqa: S105 - an action

@@ -1,6 +1,6 @@
-"""Prices that an organization has agreed on, above the list."""
+"""Prices that an organization has agreed on, above the list, and its exchange rates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,3 +15,39 @@ class OrganizationPrice:
     """Its place in order of creation."""
     entry: Mapping[str, Any]
     """The members of a `[[price]]` table; prices are texts, dates `YYYY-MM-DD`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganizationRate:
+    """One exchange rate of an organization."""
+
+    rate_id: str
+    organization_id: str
+    currency: str
+    effective_from: str | None
+    """`YYYY-MM-DD`; None for ever."""
+    usd: str
+    """What one of the currency is in USD."""
+
+    @property
+    def entry(self) -> Mapping[str, Any]:
+        """The members of an `[[exchange_rate]]` table, as far as they are given."""
+        given = {
+            "currency": self.currency,
+            "effective_from": self.effective_from,
+            "usd": self.usd,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPrices:
+    """What an organization has set."""
+
+    prices: Sequence[OrganizationPrice] = ()
+    """Oldest first."""
+    rates: Sequence[OrganizationRate] = ()
+    """By currency, the earliest first."""
+
+    def __bool__(self) -> bool:
+        return bool(self.prices)

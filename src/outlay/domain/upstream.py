@@ -31,6 +31,8 @@ class Upstream:
     base_url: str
     hint: str = ""
     """The end of its secret, to recognise it by; empty when it has none."""
+    asks_usage: bool = True
+    """Whether streams are asked for their usage with `stream_options`, which some refuse."""
     created_at_us: int = field(default=0, compare=False)
 
     @property

@@ -1,8 +1,10 @@
 """The price book: what a request cost at the time it was made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from typing_extensions import override
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource
@@ -10,13 +12,21 @@ from outlay.domain.money import MAX_PUSD, render_usd
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.canonical import canonical_model, resolve_alias
+from outlay.pricing.entries import PriceOverride
 from outlay.pricing.output_limits import listed_output_limit
-from outlay.pricing.overrides import Overrides, PriceOverride, find_override, read_overrides
-from outlay.pricing.rates import NO_METERS, TieredRates, cost_of, scale_rates
+from outlay.pricing.overrides import Overrides, find_added, find_override, read_overrides
+from outlay.pricing.rates import (
+    NO_METERS,
+    TieredRates,
+    add_meters,
+    compile_rates,
+    cost_of,
+    scale_rates,
+)
 from outlay.pricing.reference import with_tier
 
 if TYPE_CHECKING:
-    from outlay.pricing.seed import PriceList
+    from outlay.pricing.seed import ListPrice, PriceList
 
 MAX_CACHED: Final = 20_000
 """Names kept; whoever sends more makes look-ups slow, not memory large."""
@@ -64,6 +74,9 @@ def _bundled_list() -> "PriceList":
 
 UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
 
+NO_TOKENS: Final = TieredRates(compile_rates({}, unlisted=("input_tokens", "output_tokens")))
+"""What tokens cost where only meters have a price."""
+
 _Key = tuple[str, str, tuple[tuple[str, str], ...] | None]
 
 
@@ -77,6 +90,8 @@ class AppliedPrice(NamedTuple):
     ref: str
     unlisted_context: tuple[str, ...] = ()
     """`key=value` of the context that the list has no price for."""
+    is_named: bool = False
+    """Whether it is a price of one's own for this name, not for all models of a provider."""
 
 
 class PriceBook:
@@ -94,6 +109,11 @@ class PriceBook:
         self._aliases = self._layers[-1].aliases
         self._models: dict[str, str] = {}
         self._applied: dict[_Key, tuple[AppliedPrice, ...]] = {}
+
+    @override
+    def __reduce__(self) -> tuple[Callable[..., "PriceBook"], tuple[object, ...]]:
+        """As it goes to another process: without what it keeps of look-ups."""
+        return _book_of, (self._layers, self._find_list)
 
     @classmethod
     def load(
@@ -214,30 +234,87 @@ class PriceBook:
     ) -> AppliedPrice:
         target = resolve_alias(mapping, self._aliases)
         names = (mapping, target, mapping.partition("/")[2], self.canonical_model(mapping))
-        from_us, until_us = -FOREVER_US, FOREVER_US
-        share: PriceOverride | None = None
+        own = _OwnPrices()
         for layer in self._layers:
-            override, since_us, before_us = find_override(layer, provider, names, at_us, context)
-            from_us, until_us = max(from_us, since_us), min(until_us, before_us)
-            if override is None:
-                continue
-            if override.percent_of_list is None:
-                return AppliedPrice(
-                    from_us, until_us, override.rates, CostSource.OVERRIDE, override.ref
-                )
-            share = share or override
+            own.add(layer, provider, names, at_us, context)
+            if own.rates is not None:
+                return own.applied()
         listed = self.price_list.find(provider, target, at_us, context)
-        if listed is None:
-            return AppliedPrice(from_us, until_us, None, CostSource.UNPRICED, "")
-        rates, source, ref = listed.rates, CostSource.COMPUTED, listed.ref
-        if share is not None and share.percent_of_list is not None:
-            rates = scale_rates(rates, share.percent_of_list)
-            source, ref = CostSource.OVERRIDE, f"{share.ref}*{ref}"
+        return own.applied() if listed is None else own.over(listed)
+
+
+def _book_of(layers: tuple[Overrides, ...], price_list: Callable[[], "PriceList"]) -> PriceBook:
+    return PriceBook(*layers, price_list=price_list)
+
+
+class _OwnPrices:
+    """What the layers say of a request, from the top: at the end a price, or changes of one."""
+
+    def __init__(self) -> None:
+        self.rates: TieredRates | None = None
+        """Absolute rates: layers below say nothing more."""
+        self._from_us, self._until_us = -FOREVER_US, FOREVER_US
+        self._override: PriceOverride | None = None
+        """Where the absolute rates are from, or the uppermost shares of the list's."""
+        self._added: dict[str, PriceOverride] = {}
+        """Where the price of a meter is from that is laid over the others."""
+
+    def add(
+        self,
+        layer: Overrides,
+        provider: str,
+        names: Sequence[str],
+        at_us: int,
+        context: Mapping[str, str],
+    ) -> None:
+        """What a layer says beneath those that were added before."""
+        override, from_us, until_us = find_override(layer, provider, names, at_us, context)
+        added, since_us, before_us = find_added(layer, provider, names, at_us, context)
+        self._from_us = max(self._from_us, from_us, since_us)
+        self._until_us = min(self._until_us, until_us, before_us)
+        if override is not None and override.shares is None:
+            self.rates, self._override = override.rates, override
+            # A price's own meters go before those that are for many prices.
+            for name in override.rates.base.meters:
+                added.pop(name, None)
+        self._override = self._override or override
+        self._added = {**added, **self._added}
+
+    def applied(self) -> AppliedPrice:
+        """The price without the list's."""
+        rates, override = self.rates, self._override
+        if rates is None:
+            # A percentage of nothing is nothing; prices of meters are some where they are for it.
+            override = None
+            rates = NO_TOKENS if any(added.is_named for added in self._added.values()) else None
+        if rates is None:
+            return AppliedPrice(self._from_us, self._until_us, None, CostSource.UNPRICED, "")
+        return self._with_added(rates, override.ref if override else "", override)
+
+    def over(self, listed: "ListPrice") -> AppliedPrice:
+        """The list's price with what is changed of it."""
+        rates, ref, override = listed.rates, listed.ref, self._override
+        if override is not None and override.shares is not None:
+            rates, ref = scale_rates(rates, override.shares), f"{override.ref}*{ref}"
+        changed = self._with_added(rates, ref, override)
+        return changed._replace(
+            from_us=max(self._from_us, listed.from_us),
+            until_us=min(self._until_us, listed.until_us),
+            unlisted_context=listed.unlisted_context,
+        )
+
+    def _with_added(
+        self, rates: TieredRates, ref: str, override: PriceOverride | None
+    ) -> AppliedPrice:
+        """A price with the prices of meters that are laid over it."""
+        meters = {name: added.rates.base.meters[name] for name, added in self._added.items()}
+        own = [*self._added.values(), *([override] if override else [])]
+        refs = dict.fromkeys([ref, *(added.ref for added in self._added.values())])
         return AppliedPrice(
-            max(from_us, listed.from_us),
-            min(until_us, listed.until_us),
-            rates,
-            source,
-            ref,
-            listed.unlisted_context,
+            self._from_us,
+            self._until_us,
+            add_meters(rates, meters),
+            CostSource.OVERRIDE if own else CostSource.COMPUTED,
+            "+".join(filter(None, refs)),
+            is_named=any(price.is_named for price in own),
         )

@@ -12,9 +12,10 @@ from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.report import BATCH
 from outlay.domain.usage import TokenUsage
-from outlay.pricing.book import PriceBook
+from outlay.pricing.book import NO_TOKENS, PriceBook
+from outlay.pricing.entries import PriceOverride
 from outlay.pricing.lines import PriceLine, lines_of_cost
-from outlay.pricing.rates import CostParts, TieredRates, cost_of, scale_rates
+from outlay.pricing.rates import CostParts, TieredRates, add_meters, cost_of, scale_rates
 from outlay.pricing.reference import LIST, PriceRef, parse_ref
 
 if TYPE_CHECKING:
@@ -93,15 +94,21 @@ def _find(
 ) -> _Found:
     """The rates that an event refers to."""
     ref = parse_ref(event.price_ref)
-    override = book.override_called(ref.price_id) if ref.price_id else None
-    if ref.price_id and override is None:
-        return _Found(None, f"There is no price {ref.price_id} any more.")
-    if override and override.percent_of_list is None:
-        return _Found(override.rates)
-    listed = _find_listed(event, ref, book, find_list)
-    if override and override.percent_of_list is not None and listed.rates:
-        return listed._replace(rates=scale_rates(listed.rates, override.percent_of_list))
-    return listed
+    own: list[PriceOverride] = []
+    for name in ref.own:
+        override = book.override_called(name)
+        if override is None:
+            return _Found(None, f"There is no price {name} any more.")
+        own.append(override)
+    found = _find_listed(event, ref, book, find_list) if ref.version else _Found(NO_TOKENS)
+    if found.rates is None:
+        return found
+    rates, added = found.rates, [price for price in own if price.is_addition]
+    if base := next((price for price in own if not price.is_addition), None):
+        rates = base.rates if base.shares is None else scale_rates(rates, base.shares)
+    kept = {} if base is None or base.shares else base.rates.base.meters
+    laid = {name: rate for price in added for name, rate in price.rates.base.meters.items()}
+    return found._replace(rates=add_meters(rates, {**laid, **kept}))
 
 
 def _find_listed(

@@ -24,7 +24,7 @@ from genai_prices.types import (
 from pydantic import ValidationError
 
 from outlay.domain.errors import Invalid
-from outlay.pricing.overrides import MAX_PRICE
+from outlay.pricing.fields import MAX_PRICE
 from outlay.pricing.reference import RESERVED
 from outlay.pricing.seed import PriceList
 
@@ -35,7 +35,7 @@ WANTED: Final = (
     "expected the array of providers that prices/new_data/v2/data.json of genai-prices is"
 )
 
-_ID: Final = re.compile(r"[\w./:@+~ \[\]()-]{1,100}", re.ASCII)
+_ID: Final = re.compile(r"[\w./:@~ \[\]()-]{1,100}", re.ASCII)
 
 
 def read_list(body: bytes, version: str) -> PriceList:

@@ -6,13 +6,12 @@ cache writes for an hour are cache writes, cache reads and cache writes are inpu
 output.
 """
 
-from collections.abc import Iterator, Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from outlay.domain.meter import METERS, PARTS, Meter
-from outlay.domain.money import divide_half_even, parse_usd
+from outlay.domain.money import PUSD_PER_USD, divide_half_even, parse_usd
 from outlay.domain.usage import TokenUsage
 
 TOKENS: Final = 1_000_000
@@ -32,7 +31,7 @@ PRICES: Final = (*TOKEN_PRICES, "per_request")
 """All names of prices; `per_request` is USD per request."""
 
 
-NO_METERS: Final[Mapping[str, Any]] = MappingProxyType({})
+NO_METERS: Final[Mapping[str, Any]] = {}
 
 
 class MeterRate(NamedTuple):
@@ -82,28 +81,61 @@ class TieredRates(NamedTuple):
         return next(start for start, _ in self.tiers if input_tokens > start)
 
 
-def scale_rates(rates: TieredRates, percent: Decimal) -> TieredRates:
-    """A percentage of all rates, each rounded half-even to a pico-USD."""
+_PART_OF: Final[Mapping[str, str]] = {
+    "cache_read": "input",
+    "cache_write": "input",
+    "cache_write_1h": "cache_write",
+    "reasoning": "output",
+    "input_tokens": "input",
+    "cache_read_input_tokens": "cache_read",
+    "output_tokens": "output",
+    **{meter.name: meter.instead or meter.within for meter in METERS.values()},
+}
+"""What the price of something falls to."""
 
-    def scaled(rate: int) -> int:
-        return int((rate * percent / 100).to_integral_value(ROUND_HALF_EVEN))
+
+class Shares(NamedTuple):
+    """Percentages of the list's rates that are paid."""
+
+    whole: Decimal
+    parts: Mapping[str, Decimal] = NO_METERS
+    """Those of single prices and meters, and of what is part of them."""
+
+    def of(self, name: str) -> Decimal:
+        """The percentage of a price or meter."""
+        while name:
+            if name in self.parts:
+                return self.parts[name]
+            name = _PART_OF.get(name, "")
+        return self.whole
+
+
+def scale_rates(rates: TieredRates, shares: Shares) -> TieredRates:
+    """Percentages of all rates, each rounded half-even to a pico-USD."""
+
+    def scaled(name: str, rate: int) -> int:
+        return divide_half_even(rate * parse_usd(shares.of(name)), 100 * PUSD_PER_USD)
 
     def all_scaled(base: Rates) -> Rates:
-        meters = {name: rate._replace(pusd=scaled(rate.pusd)) for name, rate in base.meters.items()}
-        return Rates(
-            input=scaled(base.input),
-            cache_read=scaled(base.cache_read),
-            cache_write=scaled(base.cache_write),
-            cache_write_1h=scaled(base.cache_write_1h),
-            output=scaled(base.output),
-            reasoning=scaled(base.reasoning),
-            per_request=scaled(base.per_request),
-            meters=meters,
-            unlisted=base.unlisted,
-        )
+        meters = {
+            name: rate._replace(pusd=scaled(name, rate.pusd)) for name, rate in base.meters.items()
+        }
+        prices = {name: scaled(name, getattr(base, name)) for name in PRICES}
+        return Rates(**prices, meters=meters, unlisted=base.unlisted)
 
-    tiers = tuple((start, all_scaled(tier)) for start, tier in rates.tiers)
-    return TieredRates(all_scaled(rates.base), tiers)
+    return _each_tier(rates, all_scaled)
+
+
+def add_meters(rates: TieredRates, meters: Mapping[str, MeterRate]) -> TieredRates:
+    """Rates with those of some meters in place of their own."""
+    if not meters:
+        return rates
+    return _each_tier(rates, lambda base: base._replace(meters={**base.meters, **meters}))
+
+
+def _each_tier(rates: TieredRates, change: Callable[[Rates], Rates]) -> TieredRates:
+    tiers = tuple((start, change(tier)) for start, tier in rates.tiers)
+    return TieredRates(change(rates.base), tiers)
 
 
 def lines_of_rates(rates: Rates) -> Iterator[tuple[str, int, str]]:

@@ -2,13 +2,15 @@
 
     genai-prices:0.2.3/openai/gpt-5.5?from=2026-04-24&service_tier=flex&above=272000
     override:2?above=272000
-    prc_01…*genai-prices:0.2.3/openai/gpt-5.5
+    prc_01…*genai-prices:0.2.3/openai/gpt-5.5+override:3:EUR@1.0842
 
 That is the list and its version, the provider, the model of its list, and after the question mark:
 since when the price holds (`from`, UTC; without it, always), the list of another provider that it
 is from (`list`), our own data that took part in it (`own`, a digest), each part of the context that
 selected a variant, and the tier (`above` so many input tokens). A share of a list price names both,
-the share first. Earlier versions of Outlay wrote the part before the question mark alone.
+the share first; prices of meters that are laid over it follow after a plus, each with the exchange
+rate that it was converted at. Earlier versions of Outlay wrote the part before the question mark
+alone.
 """
 
 from collections.abc import Mapping
@@ -26,8 +28,8 @@ MAX_REF: Final = 256
 class PriceRef(NamedTuple):
     """A price, taken apart."""
 
-    price_id: str
-    """`override:2`, `prc_…`; empty for a list price."""
+    own: tuple[str, ...]
+    """`override:2`, `prc_…`: the prices of one's own, those of meters alone last."""
     version: str
     """Of the list; empty for a price of one's own."""
     provider: str
@@ -48,12 +50,14 @@ def join_ref(name: str, pins: Mapping[str, str]) -> str:
 
 def with_tier(ref: str, above: int) -> str:
     """The reference of a tier of a price."""
-    return f"{ref}{'&' if '?' in ref else '?'}above={above}"
+    head, plus, added = ref.partition("+")
+    return f"{head}{'&' if '?' in head else '?'}above={above}{plus}{added}"
 
 
 def parse_ref(ref: str) -> PriceRef:
     """A reference of this or an earlier version of Outlay, taken apart."""
-    share, _, rest = ref.rpartition("*")
+    head, *added = ref.split("+")
+    share, _, rest = head.rpartition("*")
     name, mark, query = rest.partition("?")
     pins = dict(parse_qsl(query, keep_blank_values=True))
     above = pins.get("above", "")
@@ -64,7 +68,7 @@ def parse_ref(ref: str) -> PriceRef:
     else:
         share = name
     return PriceRef(
-        price_id=share,
+        own=tuple(filter(None, (share, *added))),
         version=version,
         provider=provider,
         model=model,

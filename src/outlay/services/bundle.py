@@ -25,6 +25,7 @@ from outlay.services.maintenance import Maintenance
 from outlay.services.members import Members
 from outlay.services.organizations import Organizations
 from outlay.services.passed_over import PassedOver
+from outlay.services.price_preview import PricePreviews
 from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import Projection
 from outlay.services.projects import Projects
@@ -94,6 +95,7 @@ class Services:
     price_books: PriceBooks
     maintenance: Maintenance
     passed_over: PassedOver
+    price_previews: PricePreviews
     projection: Projection
     reconciling: Reconciling
     recorder: Recorder

@@ -17,6 +17,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageEvent, UsageSource
 from outlay.domain.organization import ApiKey
 from outlay.domain.report import UsageReport
+from outlay.domain.upstream import Upstream
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7_at
@@ -98,6 +99,8 @@ class Ending:
     """Whether nothing can have been used: the request was refused, or answered with an error."""
     first_token: float | None = None
     """Monotonic seconds of the first event with content, of a streamed answer; else None."""
+    is_later: bool = False
+    """Whether the answer was asked for by its id later: nobody measured how long it took."""
 
 
 class Gateway:
@@ -185,6 +188,31 @@ class Gateway:
             await self.journal.settle(event)
         finally:
             self._release(exchange)
+
+    async def record_later(self, begun: Exchange, answer: Answer, http_status: int) -> None:
+        """Put the usage of an answer on record that was only queued when its request ended.
+
+        It is an event of its own, of the request's time and caller; the response id says that it is
+        the same answer. Returns once it is on disk.
+        """
+        exchange = replace(
+            begun,
+            request_id=uuid7_at(to_us(self._clock.now())),
+            reservation=None,
+            is_settled=True,
+        )
+        ending = Ending(
+            status=Status.UPSTREAM_ERROR if answer.is_error else Status.OK,
+            http_status=http_status,
+            error_code="upstream-error" if answer.is_error else "",
+            answer=answer,
+            is_later=True,
+        )
+        await self.journal.settle(self._event(exchange, ending))
+
+    def upstreams(self, organization_id: str) -> list[tuple[Upstream, str]]:
+        """All upstreams of an organization with their secrets."""
+        return self._router.upstreams(organization_id)
 
     def finish_now(self, exchange: Exchange, ending: Ending) -> None:
         """Hand the outcome over without waiting, when the event loop is about to end."""
@@ -284,7 +312,9 @@ def _report(exchange: Exchange, ending: Ending) -> UsageReport:
         operation=exchange.operation,
         status=ending.status,
         usage_source=source,
-        duration_us=_microseconds(exchange.started, time.monotonic()),
+        duration_us=(
+            None if ending.is_later else _microseconds(exchange.started, time.monotonic())
+        ),
         time_to_first_token_us=None if first is None else _microseconds(exchange.started, first),
         reported_cost_pusd=answer.reported_cost_pusd if answer else None,
         source=GATEWAY,

@@ -3,14 +3,15 @@
 import hashlib
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -20,6 +21,7 @@ from outlay.domain.report import UsageReport
 from outlay.kit.clock import from_us, in_us, to_us
 from outlay.services.progress import Progress
 from outlay.services.recording import check_time
+from outlay.services.repeated_rows import ReadRow, last_of_each
 from outlay.storage.files.rows import read_rows
 from outlay.wire.files.mapping import FileMapping, detect_mapping, find_mapping
 from outlay.wire.files.reports import Assumptions, ReportReader
@@ -44,8 +46,14 @@ class FileImport:
     app: str = ""
     zone: tzinfo = UTC
     """Of times without an offset."""
+    time_us: int | None = None
+    """Of rows without a time."""
     shift_to: date | None = None
     """The UTC date its first day is moved to; the time of day is kept."""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    """USD for one unit of a currency, by its code."""
+    is_bill: bool = False
+    """Whether amounts may be credits."""
 
 
 @dataclass(slots=True)
@@ -63,6 +71,20 @@ class ImportTotals:
     first_us: int | None = None
     last_us: int | None = None
     by_model: Counter[str] = field(default_factory=Counter)
+    unnamed: Counter[str] = field(default_factory=Counter)
+    """Columns of counts that the mapping does not name, and in how many rows they have one."""
+    superseded: int = 0
+    """Rows that a later row says the same as, and more."""
+
+    def note(self, row: ReadRow) -> None:
+        """Count a row."""
+        self.rows += 1
+        self.superseded += row.is_superseded
+        if not row.fault and not row.reports and not row.is_superseded:
+            self.skipped += 1
+        self.unnamed.update(row.unnamed)
+        for report in row.reports:
+            self.add(report)
 
     def add(self, report: UsageReport) -> None:
         """Count a report."""
@@ -75,20 +97,6 @@ class ImportTotals:
         self.first_us = time_us if self.first_us is None else min(self.first_us, time_us)
         self.last_us = time_us if self.last_us is None else max(self.last_us, time_us)
         self.by_model[report.mapping] += 1
-
-
-@dataclass(frozen=True, slots=True)
-class ReadRow:
-    """A row of a file and what it says."""
-
-    number: int
-    reports: Sequence[UsageReport]
-    fault: str
-    """Why it is rejected, empty when it is not."""
-    content: Any
-    """The row as it was read, for whoever mends it."""
-    done: int
-    total: int
 
 
 def mapping_for(path: Path, name: str | None) -> FileMapping:
@@ -113,24 +121,31 @@ def mapping_for(path: Path, name: str | None) -> FileMapping:
 
 def read_import(job: FileImport, now: datetime) -> Iterator[ReadRow]:
     """Every row of a file with its reports, or with why it has none."""
+    return last_of_each(_read_rows(job, now))
+
+
+def _read_rows(job: FileImport, now: datetime) -> Iterator[ReadRow]:
     reader, latest_us = _reader(job), to_us(now)
     for row in read_rows(job.path, job.mapping.records):
         reports: Sequence[UsageReport] = ()
         fault = row.fault
+        unnamed: Sequence[str] = ()
         if row.values is not None:
             try:
                 reports = reader.reports(row.values)
                 for report in reports[:1]:
                     check_time(report.event_time_us, latest_us)
+                unnamed = reader.unnamed(row.values) if reports else ()
             except Invalid as error:
                 reports, fault = (), error.message
         yield ReadRow(
             row.number,
-            reports,
+            tuple(reports),
             fault,
             row.text if row.values is None else row.values,
             row.done,
             row.total,
+            unnamed,
         )
 
 
@@ -158,15 +173,18 @@ def _reader(job: FileImport) -> ReportReader:
             model=job.model,
             app=job.app,
             zone=job.zone,
+            time_us=job.time_us,
             shift_us=shift_us,
             id_suffix=moved,
+            rates=job.rates,
+            is_bill=job.is_bill,
         ),
     )
 
 
 def _shift_us(job: FileImport) -> int:
     """Whole days between the UTC date of the file's first event and the date it is moved to."""
-    reader = ReportReader(job.mapping, Assumptions(zone=job.zone))
+    reader = ReportReader(job.mapping, Assumptions(zone=job.zone, time_us=job.time_us))
     first_us = None
     for row in read_rows(job.path, job.mapping.records):
         if row.values is None:
@@ -249,7 +267,7 @@ class FileImporter:
         start = self.state.rows
         with ThreadPoolExecutor(1, thread_name_prefix="import") as senders, _given_up(senders):
             for row in islice(rows, start, None):
-                self._count(row)
+                self.totals.note(row)
                 batch.append(row)
                 events += len(row.reports)
                 if events >= BATCH_EVENTS or len(batch) >= 10 * BATCH_EVENTS:
@@ -259,13 +277,6 @@ class FileImporter:
             self._send(senders, batch)
             while self._waiting:
                 self._settle()
-
-    def _count(self, row: ReadRow) -> None:
-        self.totals.rows += 1
-        if not row.fault and not row.reports:
-            self.totals.skipped += 1
-        for report in row.reports:
-            self.totals.add(report)
 
     def _send(self, senders: ThreadPoolExecutor, batch: list[ReadRow]) -> None:
         if batch:

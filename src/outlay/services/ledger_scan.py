@@ -27,6 +27,23 @@ class ScanJob:
     share: float
     """Of a processor, 1 for as much as there is."""
 
+    def parts(self, reader: LedgerReader) -> "Iterator[ScanPart]":
+        """Read a run of batches; raises Damaged when one is not what was written."""
+        sums = LedgerSums(self.salt)
+        throttle = Throttle(self.share)
+        events = 0
+        for batch in reader.read_all(self.through_seq, after_seq=self.after_seq):
+            events += len(batch.rows)
+            if batch.last_seq <= self.summed_seq:
+                sums.add(batch.rows)
+            elif batch.first_seq <= self.summed_seq:
+                sums.add(batch.rows[: self.summed_seq - batch.first_seq + 1])
+            if events >= PART_EVENTS:
+                yield ScanPart(events, sums.take())
+                events = 0
+                throttle.pause()
+        yield ScanPart(events, sums.take())
+
 
 @dataclass(frozen=True, slots=True)
 class ScanPart:
@@ -34,24 +51,6 @@ class ScanPart:
 
     events: int
     days: dict[Day, DaySum]
-
-
-def scan(reader: LedgerReader, job: ScanJob) -> Iterator[ScanPart]:
-    """Read a run of batches; raises Damaged when one is not what was written."""
-    sums = LedgerSums(job.salt)
-    throttle = Throttle(job.share)
-    events = 0
-    for batch in reader.read_all(job.through_seq, after_seq=job.after_seq):
-        events += len(batch.rows)
-        if batch.last_seq <= job.summed_seq:
-            sums.add(batch.rows)
-        elif batch.first_seq <= job.summed_seq:
-            sums.add(batch.rows[: job.summed_seq - batch.first_seq + 1])
-        if events >= PART_EVENTS:
-            yield ScanPart(events, sums.take())
-            events = 0
-            throttle.pause()
-    yield ScanPart(events, sums.take())
 
 
 def split(reader: LedgerReader, job: ScanJob, count: int) -> list[ScanJob]:

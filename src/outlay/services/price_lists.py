@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from typing_extensions import override
+
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.kit.clock import Clock
 from outlay.kit.durable import create_file, write_file
@@ -40,11 +42,22 @@ def digest_of(body: bytes) -> str:
 
 
 class PriceLists:
-    """The lists of a data directory."""
+    """The lists of a data directory. Called, it gives the one in use."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, used: str = "") -> None:
+        """`used` is the version to use where it is not what the directory says."""
         self._folder = folder
+        self._used = used
         self._kept: dict[str, PriceList] = {}
+
+    def __call__(self) -> "PriceList":
+        """The list in use."""
+        return self.current
+
+    @override
+    def __reduce__(self) -> tuple[type["PriceLists"], tuple[Path, str]]:
+        """As it goes to another process, which uses the same list."""
+        return PriceLists, (self._folder, self.current.version)
 
     @property
     def files(self) -> list[Path]:
@@ -70,9 +83,10 @@ class PriceLists:
     @cached_property
     def current(self) -> "PriceList":
         """The list in use, for as long as this process runs; Damaged when its file is not whole."""
-        found = self.find(self.version)
+        version = self._used or self.version
+        found = self.find(version)
         if found is None:
-            raise self._damaged(self.version, "missing")
+            raise self._damaged(version, "missing")
         return found
 
     def check(self) -> None:

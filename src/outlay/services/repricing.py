@@ -15,6 +15,7 @@ from outlay.services.usage_pricing import (
     read_context,
     with_pictures,
 )
+from outlay.storage.ledger.cost_rows import CostRow
 
 
 def reprice_event(book: PriceBook, event: UsageEvent) -> PricedUsage:
@@ -22,6 +23,11 @@ def reprice_event(book: PriceBook, event: UsageEvent) -> PricedUsage:
 
     Raises Invalid when that is more than an event may carry.
     """
+    return price_billed(book, billed_of(event))
+
+
+def billed_of(event: UsageEvent | CostRow) -> Billed:
+    """What the cost of a stored event depends on."""
     usage = TokenUsage(
         event.input_tokens,
         event.output_tokens,
@@ -30,27 +36,22 @@ def reprice_event(book: PriceBook, event: UsageEvent) -> PricedUsage:
         event.cache_write_1h_input_tokens,
         event.reasoning_output_tokens,
     )
-    counted = None if event.usage_source is UsageSource.UNKNOWN else usage
+    counted = None if event.usage_source == UsageSource.UNKNOWN else usage
     # Ledgers of earlier versions have pictures without their meter.
-    meters, _ = settle_meters(
-        usage, with_pictures(event.operation, counted, split_meters(event.meters))
-    )
-    return price_billed(
-        book,
-        Billed(
-            provider=event.provider,
-            mapping=event.mapping,
-            response_model=event.response_model,
-            at_us=event.event_time_us,
-            operation=event.operation,
-            status=event.status,
-            usage=counted,
-            meters=meters,
-            unread=event.unread.split(",") if event.unread else (),
-            context=read_context(event.price_context),
-            reported_cost_pusd=event.reported_cost_pusd,
-            source=event.source,
-        ),
+    meters = with_pictures(event.operation, counted, split_meters(event.meters))
+    return Billed(
+        provider=event.provider,
+        mapping=event.mapping,
+        response_model=event.response_model,
+        at_us=event.event_time_us,
+        operation=event.operation,
+        status=event.status,
+        usage=counted,
+        meters=settle_meters(usage, meters)[0] if meters else meters,
+        unread=event.unread.split(",") if event.unread else (),
+        context=read_context(event.price_context),
+        reported_cost_pusd=event.reported_cost_pusd,
+        source=event.source,
     )
 
 

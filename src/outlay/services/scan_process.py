@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from outlay.domain.errors import OutlayError, Unavailable
-from outlay.services.ledger_scan import ScanJob, ScanPart, scan
 from outlay.storage.ledger.reading import LedgerReader
 
 WAIT_SECONDS: Final = 0.5
@@ -26,10 +25,25 @@ POLITE: Final = 19
 OpenReader = Callable[[], LedgerReader]
 """Opens the ledger to read it; can be sent to another process."""
 
+Part = TypeVar("Part", covariant=True)
+
+
+class Job(Protocol[Part]):
+    """What a process does; it and its parts can be sent to another process."""
+
+    @property
+    def share(self) -> float:
+        """Of a processor, 1 for as much as there is."""
+        ...
+
+    def parts(self, reader: LedgerReader) -> Iterator[Part]:
+        """Do it; what it comes to, part by part."""
+        ...
+
 
 def scan_in_processes(
-    open_reader: OpenReader, jobs: Sequence[ScanJob], check: Callable[[], None]
-) -> Iterator[ScanPart]:
+    open_reader: OpenReader, jobs: Sequence[Job[Part]], check: Callable[[], None]
+) -> Iterator[Part]:
     """Do each job in a process of its own; their parts as they come.
 
     `check` is called at least twice a second and raises when the work is to end. Raises Damaged
@@ -47,7 +61,7 @@ def scan_in_processes(
                     yield part
 
 
-def _receive(connection: "Connection[Any, Any]") -> ScanPart | None:
+def _receive(connection: "Connection[Any, Any]") -> Any:
     """The next part, None after the last."""
     try:
         received = connection.recv()
@@ -57,12 +71,11 @@ def _receive(connection: "Connection[Any, Any]") -> ScanPart | None:
         ) from error
     if isinstance(received, Exception):
         raise received
-    found: ScanPart | None = received
-    return found
+    return received
 
 
 @contextmanager
-def _process(open_reader: OpenReader, job: ScanJob) -> "Iterator[Connection[Any, Any]]":
+def _process(open_reader: OpenReader, job: Job[object]) -> "Iterator[Connection[Any, Any]]":
     """A process that does a job, until it is left."""
     ours, theirs = Pipe()
     try:
@@ -98,7 +111,7 @@ def main() -> None:
     if job.share < 1:
         os.nice(POLITE)
     try:
-        for part in scan(open_reader(), job):
+        for part in job.parts(open_reader()):
             connection.send(part)
         connection.send(None)
     except BrokenPipeError:

@@ -69,6 +69,7 @@ class Upstreams:
         name: str | None = None,
         base_url: str | None = None,
         secret: str | None = None,
+        asks_usage: bool = True,
     ) -> Upstream:
         """A new upstream; name and address default to the provider's."""
         provider = provider_called(provider)
@@ -86,6 +87,7 @@ class Upstreams:
             provider=_check_label(provider, "provider"),
             base_url=self._check_address(chosen),
             hint=_hint(secret),
+            asks_usage=asks_usage,
         )
         with self._trail.change(actor) as change:
             _check_free(upstream, list_upstreams(change.session, actor.organization_id))
@@ -103,6 +105,7 @@ class Upstreams:
         name: str | None = None,
         base_url: str | None = None,
         secret: str | None = None,
+        asks_usage: bool | None = None,
     ) -> Upstream:
         """Change an upstream. A new address needs the secret again, which was meant for the old."""
         with self._trail.change(actor) as change:
@@ -121,6 +124,7 @@ class Upstreams:
                 name=_check_label(name, "name") if name else before.name,
                 base_url=address,
                 hint=_hint(secret) if secret is not None else before.hint,
+                asks_usage=before.asks_usage if asks_usage is None else asks_usage,
             )
             _check_free(after, known)
             if secret is None:
@@ -234,6 +238,7 @@ def _describe(upstream: Upstream, secret: str) -> dict[str, Value]:
         "provider": upstream.provider,
         "baseUrl": upstream.base_url,
         "secret": secret,
+        "asksUsage": upstream.asks_usage,
     }
 
 

@@ -33,7 +33,8 @@ class Billed(NamedTuple):
     response_model: str
     at_us: int
     operation: str
-    status: Status
+    status: str
+    """A Status."""
     usage: TokenUsage | None
     """Settled; None when nobody counted."""
     meters: Mapping[str, int]
@@ -146,10 +147,13 @@ def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:
         )
 
     asked = price(billed.mapping)
-    if not billed.response_model or asked.cost_source is CostSource.OVERRIDE:
+    if not billed.response_model:
         return asked
     answering = f"{billed.provider}/{billed.response_model}"
     if book.is_same_model(billed.mapping, answering):
+        return asked
+    context = billed.context or None
+    if book.find(billed.provider, billed.mapping, billed.at_us, context).is_named:
         return asked
     answered = price(answering)
     return asked if answered.cost_source is CostSource.UNPRICED else answered
@@ -157,4 +161,4 @@ def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:
 
 def _is_billed_otherwise(billed: Billed) -> bool:
     """Whether a request has used something although no token was counted."""
-    return billed.status is Status.OK and billed.operation in NOT_BY_TOKENS
+    return billed.status == Status.OK and billed.operation in NOT_BY_TOKENS

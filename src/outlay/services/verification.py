@@ -25,7 +25,7 @@ from outlay.kit.clock import Clock
 from outlay.kit.throttle import Throttle
 from outlay.services.cube_sums import CubeSums, sum_cube, sum_of
 from outlay.services.exact_comparison import compare_day, compare_sums, compare_totals, place_of
-from outlay.services.ledger_scan import ScanJob, ScanPart, scan, split
+from outlay.services.ledger_scan import ScanJob, ScanPart, split
 from outlay.services.ledger_sums import Day, DaySum, totals_of
 from outlay.services.long_run import LongRun
 from outlay.services.progress import Progress
@@ -152,7 +152,7 @@ class Verification:
 
     def _scan(self, job: ScanJob, processes: int, check: Callable[[], None]) -> Iterator[ScanPart]:
         if self._open_reader is None or job.through_seq <= FEW_EVENTS:
-            for part in scan(self._ledger, job):
+            for part in job.parts(self._ledger):
                 check()
                 yield part
         else:

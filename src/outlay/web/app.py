@@ -92,6 +92,7 @@ ROUTERS: Final = (
     reprices.router,
     reported_costs.router,
     prices.router,
+    prices.rates_router,
     limits.router,
     tokens.router,
     sso.router,
@@ -141,7 +142,7 @@ class Application:
             await handler(scope, receive, send)
             return
         if is_stray(scope["raw_path"]) and not self._has_page(scope):
-            await self._proxy.refuse_stray(scope, send)
+            await self._proxy.serve_other(scope, receive, send)
             return
         if scope["method"] == "HEAD" and scope["raw_path"] == b"/":
             # Coding agents and monitors look so whether somebody is there.

@@ -26,6 +26,8 @@ from outlay.wire.values import is_streamed, pusd_of
 
 MAX_GROUPS: Final = 100
 """Most groups that an event may name."""
+MAX_UNREAD: Final = 50
+"""Most counters that an event may name."""
 
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 Quantity = Annotated[int, Meta(ge=0, le=MAX_QUANTITY)]
@@ -77,6 +79,8 @@ class NativeEvent(
     response_model: Label = ""
     meters: dict[Name, Quantity] = {}
     """What else is billed, by meter: `{"web_searches": 3}`."""
+    unread: Annotated[list[Name], Meta(max_length=MAX_UNREAD)] = []
+    """Counters of the provider that the sender does not understand; the cost is then partial."""
     session_id: Label = ""
     provider_batch_id: Label = ""
     attempt: Annotated[int, Meta(ge=1, le=1000)] = 1
@@ -148,6 +152,7 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
         response_id=event.response_id,
         response_model=event.response_model,
         meters=event.meters,
+        unread=tuple(event.unread),
         session_id=event.session_id,
         provider_batch_id=event.provider_batch_id,
         attempt=event.attempt,
@@ -211,6 +216,7 @@ def _event(report: UsageReport) -> NativeEvent:
         response_id=report.response_id,
         response_model=report.response_model,
         meters=dict(report.meters),
+        unread=list(report.unread),
         session_id=report.session_id,
         provider_batch_id=report.provider_batch_id,
         attempt=report.attempt,

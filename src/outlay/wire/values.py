@@ -14,17 +14,30 @@ _SECONDS_BELOW: Final = 10**11
 """A number below this counts seconds since the epoch, one above it milliseconds or finer."""
 
 
+def money_of(value: object) -> Decimal | None:
+    """An amount of money, which may be a float, or negative; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        text = str(value).strip().replace(",", "")
+        is_credit = text.startswith("(") and text.endswith(")")
+        amount = Decimal(text.strip("()").replace("$", "", 1))
+    except InvalidOperation:
+        return None
+    if not amount.is_finite() or abs(amount) > MAX_PUSD:
+        return None
+    return -amount if is_credit else amount
+
+
 def pusd_of(value: object) -> int | None:
     """Pico-USD of an amount of dollars, which may be a float: rounded half to even.
 
     None for anything that is no amount that an event may carry.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+    amount = money_of(value)
+    if amount is None:
         return None
     try:
-        amount = Decimal(str(value).strip().removeprefix("$").replace(",", ""))
-        if not amount.is_finite() or abs(amount) > MAX_PUSD:
-            return None
         pusd = int(amount.quantize(_PICO, ROUND_HALF_EVEN).scaleb(12))
     except InvalidOperation:
         return None

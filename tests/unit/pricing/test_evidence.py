@@ -15,6 +15,7 @@ from outlay.domain.meter import METERS, join_meters, settle_meters
 from outlay.domain.usage import TokenUsage, settle_tokens
 from outlay.kit.clock import to_us
 from outlay.pricing.book import PriceBook, PricedUsage
+from outlay.pricing.entries import Numbered
 from outlay.pricing.evidence import Evidence, explain_cost
 from outlay.pricing.lines import lines_of_cost
 from outlay.pricing.overrides import Overrides, read_entries
@@ -250,8 +251,12 @@ def test_a_reference_pins_variant_tier_date_and_list(
 
 
 def book_with(*entries: Mapping[str, object]) -> PriceBook:
-    numbered = [(number, f"override:{number}", entry) for number, entry in enumerate(entries, 1)]
-    return PriceBook(Overrides(prices=read_entries(numbered)))
+    numbered = [
+        Numbered(number, f"price {number}", f"override:{number}", entry)
+        for number, entry in enumerate(entries, 1)
+    ]
+    rates = [("fx", {"currency": "EUR", "usd": "1.0842"})]
+    return PriceBook(Overrides(prices=read_entries(numbered, rates)))
 
 
 def test_own_prices_and_shares_of_the_list_are_explained() -> None:
@@ -280,6 +285,31 @@ def test_own_prices_and_shares_of_the_list_are_explained() -> None:
     )
     assert_explained(own, book)
     assert_explained(share, book)
+
+
+def test_prices_of_meters_over_others_and_in_other_currencies_are_explained() -> None:
+    usage, meters = TokenUsage(300_000, 20), {"web_searches": 3, "social_searches": 2}
+    book = book_with(
+        {
+            "model": "openai/gpt-4o",
+            "provider": "openai",
+            "input": "3",
+            "output": "9",
+            "currency": "EUR",
+        },
+        {"provider": "openai", "percent_of_list": "85"},
+        {"model": "openai/gpt-5.5", "meters": {"social_searches": "4"}},
+    )
+
+    converted = priced_event("openai", "openai/gpt-4o", usage, {}, book=book)
+    laid = priced_event("openai", "openai/gpt-5.5", usage, meters, book=book)
+
+    assert converted.price_ref == "override:1:EUR@1.0842"
+    assert laid.price_ref == (
+        f"override:2*genai-prices:{BUNDLED}/openai/gpt-5.5?above=272000+override:3"
+    )
+    assert_explained(converted, book)
+    assert_explained(laid, book)
 
 
 def test_references_of_earlier_versions_are_still_understood() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from outlay.domain.errors import Invalid
 from outlay.kit.clock import to_us
 from outlay.pricing.overrides import Overrides, find_override, read_overrides
+from outlay.pricing.rates import Shares
 
 USD = 10**12
 NOW = to_us(datetime(2026, 11, 20, tzinfo=UTC))
@@ -92,7 +94,7 @@ def test_the_example_of_the_documents_is_valid(tmp_path: Path) -> None:
     overrides = read(tmp_path, example)
 
     assert overrides.aliases["my-fast-model"] == "gpt-5.5"
-    first, second, share = overrides.prices
+    first, second, share, added, converted = overrides.prices
     assert first.rates.base.input == 4_250_000_000_000
     assert first.rates.tiers[0] == (
         272_000,
@@ -101,7 +103,9 @@ def test_the_example_of_the_documents_is_valid(tmp_path: Path) -> None:
         ),
     )
     assert second.context == {"service_tier": "flex"}
-    assert share.percent_of_list == 85
+    assert share.shares == Shares(Decimal(85), {"web_searches": Decimal(100)})
+    assert added.is_addition
+    assert converted.rates.base.input == 487_890_000_000
 
 
 def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
@@ -156,7 +160,7 @@ def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
     )
 
     expected = [
-        "prices: unknown key; there are [aliases], [cost_policy] and [[price]]",
+        "prices: unknown key; there are aliases, cost_policy, exchange_rate, price",
         "aliases, 'a': expected two names",
         "aliases, 'b': given twice",
         "aliases, 'c': leads back to itself",
@@ -225,8 +229,8 @@ def test_periods_that_touch_do_not_overlap(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("price = 1", "price: write each price as a table that begins with [[price]]"),
-        ("price = [1]", "price: write each price as a table that begins with [[price]]"),
+        ("price = 1", "price: write each as a table that begins with [[price]]"),
+        ("price = [1]", "price: write each as a table that begins with [[price]]"),
         (
             "aliases = 1",
             'aliases: write them as a table, [aliases] and "my-fast-model" = "gpt-5.5"',

@@ -14,6 +14,7 @@ from outlay.domain.money import MAX_PUSD
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.kit.clock import to_us
 from outlay.pricing.book import PriceBook
+from outlay.pricing.entries import Numbered
 from outlay.pricing.overrides import Overrides, read_entries
 from outlay.services.holding import MEDIA_OUTPUT, UNLISTED_OUTPUT, highest_cost
 from outlay.wire.call import parse_form_call, parse_json_call
@@ -29,7 +30,7 @@ OUTPUT: Final = {"gpt-5.5": 30_000_000, "gpt-4o": 10_000_000}
 def priced(model: str, output: str) -> PriceBook:
     """A book with the price of a model's output, in USD per million tokens."""
     entry = {"model": model, "output": output}
-    return PriceBook(Overrides(prices=read_entries([(1, "own", entry)])))
+    return PriceBook(Overrides(prices=read_entries([Numbered(1, "price 1", "own", entry)])))
 
 
 def held(

@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from tests.factories import NOW
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
+from outlay.domain.meter import settle_meters
 from outlay.domain.outcome import Outcome
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage, settle_tokens
@@ -25,10 +27,10 @@ from outlay.services.importing import (
     FileImport,
     FileImporter,
     ImportState,
-    ReadRow,
     mapping_for,
     read_import,
 )
+from outlay.services.repeated_rows import ReadRow
 from outlay.wire.files.mapping import FileMapping, find_mapping, format_names, parse_mapping
 from outlay.wire.files.reports import Assumptions, ReportReader
 
@@ -356,6 +358,192 @@ def test_langfuse_s_generations_and_nothing_else(tmp_path: Path) -> None:
     assert (report.duration_us, report.reported_cost_pusd) == (1_000_000, 1_000_000_000)
     assert (report.app, report.end_user) == ("shop", "customer-3")
     assert (second.status, second.usage) == (Status.UPSTREAM_ERROR, TokenUsage())
+
+
+BATCH_LINE = {
+    "id": "batch_req_1",
+    "custom_id": "one",
+    "response": {
+        "status_code": 200,
+        "body": {
+            "id": "chatcmpl-9",
+            "object": "chat.completion",
+            "created": NINE_US // 10**6,
+            "model": "gpt-5.4-2026-03-05",
+            "usage": {
+                "prompt_tokens": 1000,
+                "completion_tokens": 90,
+                "prompt_tokens_details": {"cached_tokens": 300, "odd_tokens": 7},
+            },
+        },
+    },
+    "error": None,
+}
+
+
+def test_the_output_of_an_openai_batch(tmp_path: Path) -> None:
+    failed = {**BATCH_LINE, "id": "batch_req_2", "response": {"status_code": 400, "body": {}}}
+    path = tmp_path / "output.jsonl"
+    path.write_text("\n".join(map(json.dumps, (BATCH_LINE, failed))))
+
+    (report,) = reports_of(path)
+
+    assert (report.event_id, report.response_id) == ("batch_req_1", "chatcmpl-9")
+    assert (report.mapping, report.usage) == (
+        "openai/gpt-5.4-2026-03-05",
+        TokenUsage(1000, 90, 300),
+    )
+    assert report.price_context == {"processing": "batch"}
+    assert report.unread == ("prompt_tokens_details.odd_tokens",)
+
+
+def test_the_results_of_an_anthropic_batch_need_a_time(tmp_path: Path) -> None:
+    usage = {
+        "input_tokens": 10,
+        "output_tokens": 5,
+        "cache_read_input_tokens": 90,
+        "cache_creation": {"ephemeral_1h_input_tokens": 20, "ephemeral_5m_input_tokens": 0},
+        "cache_creation_input_tokens": 20,
+        "server_tool_use": {"web_search_requests": 2},
+        "service_tier": "batch",
+    }
+    message = {"id": "msg_1", "type": "message", "model": "claude-sonnet-4-5", "usage": usage}
+    lines = [
+        {"custom_id": "a", "result": {"type": "succeeded", "message": message}},
+        {"custom_id": "b", "result": {"type": "expired"}},
+    ]
+    path = tmp_path / "results.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+
+    (report,) = reports_of(path, time_us=NINE_US)
+    first, _ = read_import(FileImport(path=path, mapping=mapping_for(path, None)), NOW)
+
+    assert (report.event_id, report.event_time_us) == ("msg_1", NINE_US)
+    assert report.usage == TokenUsage(120, 5, 90, 20, 20)
+    assert (report.meters, report.price_context) == ({"web_searches": 2}, {"processing": "batch"})
+    assert "say it by --time" in first.fault
+
+
+def test_a_count_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    result = {
+        "uncached_input_tokens": 10,
+        "output_tokens": 1,
+        "model": "claude-opus-4-8",
+        "server_tool_use": {"web_search_requests": 1, "dream_requests": 3, "other_requests": 0},
+        "hologram_tokens": "12",
+    }
+    bucket = {"starting_at": NINE, "ending_at": NINE, "results": [result]}
+
+    (report,) = reports_of(write_json(tmp_path / "usage.json", {"data": [bucket]}))
+
+    assert report.unread == ("server_tool_use.dream_requests", "hologram_tokens")
+    assert report.meters == {"web_searches": 1}
+
+
+def test_usage_without_a_number_of_requests_is_not_lost(tmp_path: Path) -> None:
+    row = {"num_model_requests": 0, "input_tokens": 500, "output_tokens": 50, "model": "gpt-5.5"}
+    speech = {"num_model_requests": 2, "characters": 1001, "model": "tts-1"}
+    heard = {"num_model_requests": 3, "seconds": 600, "model": "whisper-1"}
+
+    found = reports_of(write_json(tmp_path / "usage.json", usage_page([row, speech, heard])))
+
+    assert [report.usage for report in found[:1]] == [TokenUsage(500, 50)]
+    assert [report.meters for report in found[1:3]] == [
+        {"input_characters": 501},
+        {"input_characters": 500},
+    ]
+    assert sum(report.meters["input_audio_milliseconds"] for report in found[3:]) == 600_000
+
+
+def test_meters_of_a_row_that_is_taken_apart_add_up_and_fit(tmp_path: Path) -> None:
+    row = {
+        "num_model_requests": 7,
+        "input_tokens": 1017,
+        "input_cached_tokens": 10,
+        "input_audio_tokens": 995,
+        "input_image_tokens": 5,
+        "output_tokens": 592,
+        "output_audio_tokens": 482,
+        "model": "gpt-audio",
+    }
+
+    found = reports_of(write_json(tmp_path / "usage.json", usage_page([row])))
+
+    for name, total in (("input_audio_tokens", 995), ("output_audio_tokens", 482)):
+        assert sum(report.meters[name] for report in found) == total
+    for report in found:
+        assert report.usage is not None
+        assert not settle_meters(report.usage, report.meters)[1]
+
+
+def test_an_amount_in_another_currency_needs_a_rate(tmp_path: Path) -> None:
+    result = {
+        "amount": {"value": 2, "currency": "eur"},
+        "line_item": "gpt-5.5, input",
+        "project_id": "p",
+    }
+    path = write_json(tmp_path / "costs.json", usage_page([result]))
+
+    (row,) = read_import(FileImport(path=path, mapping=mapping_for(path, None)), NOW)
+    (report,) = reports_of(path, rates={"EUR": Decimal("1.1")})
+
+    assert "the amount is in EUR; say with --rate EUR=" in row.fault
+    assert report.reported_cost_pusd == 2_200_000_000_000
+
+
+def test_langfuse_s_details_repeat_and_leave_out(tmp_path: Path) -> None:
+    def observed(**details: int) -> UsageReport:
+        row = {
+            "id": "o",
+            "type": "GENERATION",
+            "level": "DEFAULT",
+            "startTime": NINE,
+            "providedModelName": "gemini-2.5-pro",
+            "usageDetails": details,
+        }
+        (report,) = reports_of(write_json(tmp_path / "o.json", [row]))
+        return report
+
+    repeated = observed(
+        input=10, output=50, input_cache_creation=951, input_ephemeral_5m_input_tokens=951
+    )
+    thoughts = observed(input=100, output=50, total=650)
+    pictures = observed(input=3, output=4, images=2, input_audio_tokens=9)
+
+    assert repeated.usage == TokenUsage(961, 50, 0, 951)
+    assert thoughts.usage == TokenUsage(100, 550, 0, 0, 0, 500)
+    assert (pictures.unread, pictures.meters) == (("images",), {"input_audio_tokens": 9})
+
+
+def transcript(path: Path, *lines: tuple[str, int, str]) -> FileImport:
+    """A transcript whose lines have an id, a count and a time."""
+    mapping = parse_mapping(
+        b"[fields]\ntime = 't'\nevent_id = 'id'\nmodel = 'm'\noutput_tokens = 'o'\n"
+        b"input_tokens = 'i'\n",
+        "m.toml",
+    )
+    rows = [{"id": i, "o": o, "t": t, "m": "openai/gpt-4o", "i": 3} for i, o, t in lines]
+    return FileImport(path=write_csv(path, *rows), mapping=mapping)
+
+
+def test_of_lines_that_grow_the_last_counts_at_the_time_of_the_first(tmp_path: Path) -> None:
+    later = "2026-11-19T09:00:05Z"
+    job = transcript(
+        tmp_path / "t.csv", ("a", 9, NINE), ("b", 1, NINE), ("a", 9, later), ("a", 159, later)
+    )
+
+    rows = list(read_import(job, NOW))
+
+    assert [len(row.reports) for row in rows] == [0, 1, 0, 1]
+    assert [row.is_superseded for row in rows] == [True, False, True, False]
+    (report,) = rows[3].reports
+    assert (report.usage, report.event_time_us) == (TokenUsage(3, 159), NINE_US)
+
+
+def test_lines_that_contradict_each_other_are_left_as_they_are(tmp_path: Path) -> None:
+    job = transcript(tmp_path / "t.csv", ("a", 9, NINE), ("a", 5, NINE), ("a", 9, NINE))
+
+    assert [len(row.reports) for row in read_import(job, NOW)] == [1, 1, 1]
 
 
 def test_every_format_that_comes_along_is_well_formed_and_told_by_its_columns() -> None:

@@ -13,7 +13,7 @@ from outlay.storage.directory.digests import Fault, accept, covered_tables, faul
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
-HEAD: Final = "abafb4b7d47c"
+HEAD: Final = "1dda40518883"
 """The newest migration; a database that has it needs none."""
 
 

@@ -1,6 +1,7 @@
 """Reading and writing the price overrides of organizations."""
 
 import json
+from collections.abc import Sequence
 
 from sqlalchemy import func, select, update
 
@@ -53,20 +54,22 @@ def list_price_overrides(session: ReadSession, organization_id: str) -> list[Org
         )
         .order_by(PriceOverrideRow.number)
     )
-    return [_price(row) for row in rows]
+    return [*map(_price, rows)]
 
 
-def find_price_override(
-    session: ReadSession, organization_id: str, price_id: str
-) -> OrganizationPrice | None:
-    """A price of an organization, deleted or not."""
-    row = session.scalar(
-        select(PriceOverrideRow).where(
+def find_price_overrides(
+    session: ReadSession, organization_id: str, price_ids: Sequence[str]
+) -> list[OrganizationPrice]:
+    """Prices of an organization with some ids, deleted ones, too, oldest first."""
+    rows = session.scalars(
+        select(PriceOverrideRow)
+        .where(
             PriceOverrideRow.organization_id == organization_id,
-            PriceOverrideRow.price_id == price_id,
+            PriceOverrideRow.price_id.in_(price_ids),
         )
+        .order_by(PriceOverrideRow.number)
     )
-    return _price(row) if row else None
+    return [*map(_price, rows)]
 
 
 def _price(row: PriceOverrideRow) -> OrganizationPrice:

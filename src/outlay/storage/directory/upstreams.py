@@ -29,6 +29,7 @@ def create_upstream(session: WriteSession, stored: StoredUpstream, created_at_us
             base_url=upstream.base_url,
             sealed_secret=stored.sealed_secret,
             hint=upstream.hint,
+            asks_usage=upstream.asks_usage,
             created_at_us=created_at_us,
             deleted_at_us=None,
         )
@@ -37,7 +38,7 @@ def create_upstream(session: WriteSession, stored: StoredUpstream, created_at_us
 
 
 def update_upstream(session: WriteSession, stored: StoredUpstream) -> None:
-    """Replace name, address and secret of an upstream."""
+    """Replace what can be changed of an upstream."""
     upstream = stored.upstream
     session.execute(
         update(UpstreamRow)
@@ -47,6 +48,7 @@ def update_upstream(session: WriteSession, stored: StoredUpstream) -> None:
             base_url=upstream.base_url,
             sealed_secret=stored.sealed_secret,
             hint=upstream.hint,
+            asks_usage=upstream.asks_usage,
         )
     )
 
@@ -78,6 +80,7 @@ def _from_row(row: UpstreamRow) -> StoredUpstream:
         provider=row.provider,
         base_url=row.base_url,
         hint=row.hint,
+        asks_usage=row.asks_usage,
         created_at_us=row.created_at_us,
     )
     return StoredUpstream(upstream, row.sealed_secret)

@@ -15,6 +15,7 @@ from outlay.domain.result import Totals
 from outlay.kit.clock import FOREVER_US
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead, CheckedBatches
+from outlay.storage.ledger.cost_rows import COSTS_OF_WINDOW, CostRow
 from outlay.storage.ledger.log import (
     LogFilter,
     LoggedEvent,
@@ -214,6 +215,21 @@ class LedgerReader(ABC):
         window = (organization_id, start_us, end_us, through_seq)
         with self._reading() as reader:
             return reader.execute(queries.EVENTS_OF_WINDOW, window).fetchall()
+
+    def read_costs(
+        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+    ) -> Iterator[list[CostRow]]:
+        """What the costs of a window depend on, in pages by time."""
+        time_us, seq = start_us, -1
+        while True:
+            window = (organization_id, time_us, end_us, time_us, seq, through_seq, READ_EVENTS)
+            with self._reading(organization_id) as reader:
+                rows = [*map(CostRow._make, reader.execute(COSTS_OF_WINDOW, window))]
+            if rows:
+                yield rows
+            if len(rows) < READ_EVENTS:
+                return
+            seq, time_us = rows[-1].seq, rows[-1].event_time_us
 
     def read_positions(
         self, wanted: LogFilter, order: LogOrder, after: LogPosition | None, limit: int

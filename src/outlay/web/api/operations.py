@@ -16,10 +16,10 @@ from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.errors import Invalid, OutlayError
 from outlay.domain.verification import VerifyReport
+from outlay.services.bills import BillFile
 from outlay.services.bundle import erase_member, operator_in
 from outlay.services.import_target import import_target
 from outlay.services.progress import Progress
-from outlay.services.reconciling import BillFile
 from outlay.services.reprices import RepriceOrder
 from outlay.web.http.auth import OperatorOnly, services_of
 from outlay.web.http.body import MAX_INGEST, read_body

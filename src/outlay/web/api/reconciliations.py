@@ -1,17 +1,17 @@
 """`/reconciliations`: a provider's bill beside what was recorded."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
 from outlay.domain.money import read_amount, render_usd
 from outlay.domain.policy import Permission
-from outlay.domain.reconciliation import ReconciledLine, Reconciliation
-from outlay.services.reconciling import DEFAULT_TOLERANCE_PUSD, BillFile
+from outlay.domain.reconciliation import ReconciledLine, Reconciliation, parse_rate
+from outlay.services.bills import DEFAULT_TOLERANCE_PUSD, BillFile
 from outlay.web.api.models import Amount, Answer, Body, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.body import MAX_INGEST, MIB
@@ -23,6 +23,8 @@ Reader = Annotated[Actor, Depends(Requires(Permission.RECONCILIATIONS_READ))]
 Writer = Annotated[
     Actor, Depends(Requires(Permission.RECONCILIATIONS_WRITE, max_body=MAX_INGEST + MIB))
 ]
+
+MAX_RATES: Final = 10
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
@@ -36,6 +38,18 @@ class ReconciliationBody(Body):
     mapping: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     """TOML that says which column is what, for a provider whose costs have no format here."""
     tolerance_usd: Amount = render_usd(DEFAULT_TOLERANCE_PUSD)
+    timezone: Name = "UTC"
+    """Whose days the bill's are."""
+    rates: dict[Name, Name] = Field(default_factory=dict, max_length=MAX_RATES)
+    """USD for one unit of the currencies that its amounts are in: `{"EUR": "1.08"}`."""
+
+
+class PartAnswer(Answer):
+    """What a reason makes of a difference, in USD, as text."""
+
+    reason: str
+    amount: str
+    detail: str
 
 
 class LineAnswer(Answer):
@@ -50,6 +64,16 @@ class LineAnswer(Answer):
     difference: str
     request_count: int
     reasons: list[str]
+    parts: list[PartAnswer]
+    """They add up to the difference."""
+
+
+class ReasonAnswer(Answer):
+    """What a reason makes of the whole difference, and on how many lines."""
+
+    reason: str
+    amount: str
+    line_count: int
 
 
 class ReconciliationHead(Answer):
@@ -64,7 +88,11 @@ class ReconciliationHead(Answer):
     recorded: str
     billed: str
     difference: str
+    explained: str
+    unexplained: str
+    """With `explained` it is the difference."""
     tolerance: str
+    timezone: str
     line_count: int
     differing_count: int
 
@@ -73,6 +101,7 @@ class ReconciliationAnswer(ReconciliationHead):
     """The same, line by line."""
 
     notes: list[str]
+    reasons: list[ReasonAnswer]
     lines: list[LineAnswer]
 
 
@@ -93,7 +122,10 @@ def _head(found: Reconciliation) -> ReconciliationHead:
         recorded=render_usd(found.recorded_pusd),
         billed=render_usd(found.billed_pusd),
         difference=render_usd(found.billed_pusd - found.recorded_pusd),
+        explained=render_usd(found.explained_pusd),
+        unexplained=render_usd(found.unexplained_pusd),
         tolerance=render_usd(found.tolerance_pusd),
+        timezone=found.timezone,
         line_count=len(found.lines),
         differing_count=found.differing,
     )
@@ -110,6 +142,10 @@ def _line(line: ReconciledLine) -> LineAnswer:
         difference=render_usd(line.difference_pusd),
         request_count=line.requests,
         reasons=list(line.reasons),
+        parts=[
+            PartAnswer(reason=part.reason, amount=render_usd(part.amount_pusd), detail=part.detail)
+            for part in line.parts
+        ],
     )
 
 
@@ -117,6 +153,12 @@ def _render(found: Reconciliation) -> ReconciliationAnswer:
     return ReconciliationAnswer(
         **_head(found).model_dump(),
         notes=list(found.notes),
+        reasons=[
+            ReasonAnswer(
+                reason=reason, amount=render_usd(amount), line_count=found.lines_with(reason)
+            )
+            for reason, amount in found.by_reason.items()
+        ],
         lines=[_line(line) for line in found.lines],
     )
 
@@ -140,12 +182,14 @@ def get_reconciliation(
 def post_reconciliation(
     request: Request, body: ReconciliationBody, actor: Writer
 ) -> ReconciliationAnswer:
-    """Compare a bill with what was recorded on its days, per day (UTC), project and model."""
+    """Compare a bill with what was recorded on its days, per day, project and model."""
     file = BillFile(
         provider=body.provider,
         content=body.content,
         file_name=body.file_name,
         mapping=body.mapping or "",
         tolerance_pusd=read_amount(body.tolerance_usd),
+        timezone=body.timezone,
+        rates={code.upper(): parse_rate(code, rate) for code, rate in body.rates.items()},
     )
     return _render(services_of(request).reconciling.reconcile(actor, file))

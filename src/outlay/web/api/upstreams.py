@@ -26,6 +26,8 @@ class UpstreamBody(Body):
     name: str | None = None
     base_url: str | None = None
     secret: str | None = None
+    asks_usage: bool = True
+    """Whether streams are asked for their usage with `stream_options`."""
 
 
 class UpstreamChange(Body):
@@ -34,6 +36,7 @@ class UpstreamChange(Body):
     name: str | None = None
     base_url: str | None = None
     secret: str | None = None
+    asks_usage: bool | None = None
 
 
 class UpstreamAnswer(Answer):
@@ -44,6 +47,7 @@ class UpstreamAnswer(Answer):
     provider: str
     base_url: str
     hint: str
+    asks_usage: bool
 
 
 class UpstreamList(Answer):
@@ -81,6 +85,7 @@ def _render(upstream: Upstream) -> UpstreamAnswer:
         provider=upstream.provider,
         base_url=upstream.base_url,
         hint=upstream.hint,
+        asks_usage=upstream.asks_usage,
     )
 
 
@@ -105,6 +110,7 @@ def post_upstream(request: Request, body: UpstreamBody, actor: Writer) -> Upstre
             name=body.name,
             base_url=body.base_url,
             secret=body.secret,
+            asks_usage=body.asks_usage,
         )
     )
 

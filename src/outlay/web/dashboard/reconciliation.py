@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.policy import Permission
-from outlay.domain.reconciliation import ReconciledLine, Reconciliation
+from outlay.domain.reconciliation import Reason, ReconciledLine, Reconciliation
 from outlay.kit.clock import from_us
-from outlay.services.reconciling import FORMATS
+from outlay.services.bills import FORMATS
 from outlay.web.dashboard.dates import describe_moment, describe_range
 from outlay.web.dashboard.formatting import format_count, format_exact_money, format_money
 from outlay.web.dashboard.pages import render_page
@@ -42,6 +42,17 @@ class Line:
     reasons: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A reason, or a sum of them."""
+
+    title: str
+    amount: str
+    exact_amount: str
+    lines: str
+    is_sum: bool
+
+
 @router.get("/organization/reconciliation")
 def get_reconciliation(
     request: Request,
@@ -64,6 +75,7 @@ def get_reconciliation(
         chosen=chosen,
         cards=[] if chosen is None else _cards(chosen),
         shows_all=shows_all,
+        reasons=[] if chosen is None else _explanation(chosen),
         lines=[_line(line) for line in shown[:SHOWN_LINES]],
         hidden=max(0, len(shown) - SHOWN_LINES),
         providers={name: name for name in FORMATS},
@@ -102,6 +114,37 @@ def _cards(found: Reconciliation) -> list[tuple[str, str, str, str]]:
             f"of {len(found.lines):,}, by more than {format_money(found.tolerance_pusd)}",
         ),
     ]
+
+
+def _explanation(found: Reconciliation) -> list[Explained]:
+    """What each reason makes of the difference, and the sums; nothing where all agrees."""
+    reasons = found.by_reason
+    if not reasons:
+        return []
+    named = [
+        (reason.value, amount, format_count(found.lines_with(reason)), False)
+        for reason, amount in reasons.items()
+        if reason is not Reason.UNEXPLAINED
+    ]
+    sums = [
+        ("explained", found.explained_pusd, "", True),
+        ("unexplained", found.unexplained_pusd, _unexplained_lines(found), False),
+        ("difference", found.billed_pusd - found.recorded_pusd, "", True),
+    ]
+    return [
+        Explained(
+            title=title[:1].upper() + title[1:],
+            amount=format_money(amount),
+            exact_amount=format_exact_money(amount),
+            lines=lines,
+            is_sum=is_sum,
+        )
+        for title, amount, lines, is_sum in (*named, *sums)
+    ]
+
+
+def _unexplained_lines(found: Reconciliation) -> str:
+    return format_count(found.lines_with(Reason.UNEXPLAINED))
 
 
 def _line(line: ReconciledLine) -> Line:

@@ -32,6 +32,7 @@ from outlay.web.dashboard.log_lines import (
     has_used_nothing,
     labels_of,
 )
+from outlay.web.dashboard.price_rows import describe_price
 from outlay.web.dashboard.request_history import History, history_of
 from outlay.web.http.rendering import render_instant
 
@@ -95,11 +96,14 @@ def detail_of(
         cost="No cost" if has_used_nothing(event) else cost_of(event),
         exact_cost=exact_cost_of(event),
         time=_to_the_millisecond(time),
-        facts=_facts(
-            event,
-            labels_of(services, event.organization_id),
-            from_us(found.entry.recorded_at_us).astimezone(time.tzinfo),
-        ),
+        facts=[
+            *_facts(
+                event,
+                labels_of(services, event.organization_id),
+                from_us(found.entry.recorded_at_us).astimezone(time.tzinfo),
+            ),
+            *_agreed(services, event),
+        ],
         costs=None
         if _usage_note(event)
         else cost_detail_of(event, services.price_books.explain(event)),
@@ -198,6 +202,15 @@ def _facts(event: UsageEvent, labels: Labels, recorded: datetime) -> list[Fact]:
         ("On record since", _to_the_millisecond(recorded)),
     ]
     return [Fact(name=name, value=value) for name, value in rows if value]
+
+
+def _agreed(services: Services, event: UsageEvent) -> list[Fact]:
+    """The organization's own prices that were applied, in their own currency."""
+    prices = services.administration.prices.referred(event.organization_id, event.price_ref)
+    return [
+        Fact(name=f"Agreed price {price.price_id}", value=describe_price(price, conversion))
+        for price, conversion in prices
+    ]
 
 
 def _usage_note(event: UsageEvent) -> str:

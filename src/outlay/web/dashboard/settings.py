@@ -26,6 +26,7 @@ from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.listing import read_listing
 from outlay.web.dashboard.navigation import SETTINGS
 from outlay.web.dashboard.pages import render_page
+from outlay.web.dashboard.price_rows import METER_CHOICES, PERCENT_CHOICES, price_rows
 from outlay.web.http.auth import OnPage, SignedIn, base_url, services_of
 from outlay.web.http.params import read_choice
 from outlay.web.http.routes import Router
@@ -265,9 +266,18 @@ def get_upstreams(
 def get_prices(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PRICES_READ))]
 ) -> Response:
-    """Prices of the organization's own."""
+    """Prices and exchange rates of the organization's own."""
+    services = services_of(request)
+    own = services.administration.prices.of(actor)
     return render_section(
-        request, actor, "prices", prices=services_of(request).administration.prices.of(actor)
+        request,
+        actor,
+        "prices",
+        prices=price_rows(own, services.now_us()),
+        rates=own.rates,
+        currencies=sorted({rate.currency for rate in own.rates}),
+        meters=METER_CHOICES,
+        parts=PERCENT_CHOICES,
     )
 
 

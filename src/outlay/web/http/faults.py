@@ -12,8 +12,8 @@ class Form(NamedTuple):
 
 
 PRICE: Final = Form(
-    r"^[0-9]{1,6}(\.[0-9]{1,12})?$",
-    "Give a price in US dollars such as 4.25: digits and a point, below 1 million.",
+    r"^[0-9]{1,10}(\.[0-9]{1,12})?$",
+    "Give an amount such as 4.25: digits and a point, up to 12 of them behind it.",
 )
 DAY: Final = Form(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "Give a date such as 2026-11-21.")
 

@@ -48,7 +48,8 @@ async def post_traces(
     """Record the calls of models among the spans of traces; all other spans are passed over.
 
     Where several spans tell of one call, the innermost counts. What cannot be recorded, as a span
-    from the future, is told as OTLP has it: as rejected in a partial success.
+    from the future, is told as OTLP has it: as rejected in a partial success. Spans with tokens
+    that were passed over, and that no call below explains, are told there as a warning.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     parse = _PARSERS.get(media_type)

@@ -20,6 +20,7 @@ from outlay.web.proxy.hops import Hops
 from outlay.web.proxy.metrics import CONTENT_TYPE, Metrics
 from outlay.web.proxy.metrics_exchange import MetricsExchange
 from outlay.web.proxy.models import ModelList, render_models
+from outlay.web.proxy.polls import Polls, polled_id
 from outlay.web.proxy.strays import (
     MODELS,
     dialect_of,
@@ -89,6 +90,7 @@ class Proxy:
         self._hops = Hops(services.ledger.ledger_id)
         self._forwarder: Forwarder | None = None
         self._models: ModelList | None = None
+        self._polls: Polls | None = None
         self._is_closing = False
         self.handlers: Mapping[str, _Handler] = {
             **dict.fromkeys(ENDPOINTS, self._relay),
@@ -137,6 +139,7 @@ class Proxy:
             refusals=self._refusals,
         )
         self._models = ModelList(self._services.router, upstreams)
+        self._polls = Polls(self._forwarder)
 
     async def close(self) -> None:
         """Hand over what is left to record and close the connections to upstreams."""
@@ -174,7 +177,14 @@ class Proxy:
         models = await self._models.models(api_key, hops)
         await _answer(send, 200, render_models(models, is_anthropic=dialect is ANTHROPIC), JSON)
 
-    async def refuse_stray(self, scope: Scope, send: Send) -> None:
+    async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call to a path of a provider's API that is none of `handlers`."""
+        if self._polls is not None and polled_id(scope["method"], scope["raw_path"]):
+            await self._polls.serve(scope, receive, send)
+        else:
+            await self._refuse_stray(scope, send)
+
+    async def _refuse_stray(self, scope: Scope, send: Send) -> None:
         """Answer a call to a path that is not relayed."""
         headers = dict(reversed(scope["headers"]))
         if is_websocket(headers):

@@ -38,25 +38,27 @@ class Endpoint:
             return parse_form_call(body, content_type)
         return parse_json_call(body)
 
-    def rewrite(self, call: Call, model: str) -> bytes:
-        """The body as the upstream is to have it."""
+    def rewrite(self, call: Call, model: str, *, adds_usage: bool) -> bytes:
+        """The body as the upstream is to have it; `adds_usage` asks it for the usage."""
         if self.takes_form:
             return rewrite_form(call, model=model)
-        return rewrite_json(call, model=model, asks_usage=self.adds_usage(call))
+        return rewrite_json(call, model=model, asks_usage=adds_usage)
 
     def adds_usage(self, call: Call) -> bool:
-        """Whether the upstream is asked for a usage that the client did not ask for."""
+        """Whether the upstream is to be asked for a usage that the client did not ask for."""
         return self.asks_usage and call.is_stream and not call.wants_usage
 
-    def reader(self, content_type: str, encoding: str, call: Call) -> AnswerReader:
+    def reader(self, content_type: str, encoding: str, *, hides_usage: bool) -> AnswerReader:
         """What reads an answer of a content type and encoding.
+
+        `hides_usage` withholds a usage that the client did not ask for.
 
         Upstreams are asked for none; one that compresses all the same is not read, but relayed.
         """
         if self.form is None or encoding:
             return PassingReader()
         if content_type.startswith("text/event-stream"):
-            return StreamReader(self.form, hides_usage=self.adds_usage(call))
+            return StreamReader(self.form, hides_usage=hides_usage)
         return BodyReader(self.form)
 
 

@@ -22,9 +22,11 @@ from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
 from outlay.web.http.refusals import Refusals
 from outlay.web.proxy.answers import tell, tell_error
+from outlay.web.proxy.asking import REFUSALS, UsageAsking, read_ahead
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
 from outlay.web.proxy.endpoints import Endpoint
+from outlay.web.proxy.followed import FollowedResponses
 from outlay.web.proxy.headers import listed_by, request_headers, response_headers
 from outlay.web.proxy.hops import Hops
 from outlay.web.proxy.metrics import Metrics
@@ -69,6 +71,8 @@ class Forwarder:
         self.settings = settings
         self.metrics = metrics
         self.refusals = refusals
+        self.asking = UsageAsking()
+        self.followed = FollowedResponses()
         self.sweeper = Sweeper()
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,6 +107,7 @@ class _Relay:
         self._started = time.monotonic()
         self._waited = 0.0
         """Seconds spent waiting for the upstream."""
+        self._route: Route | None = None
         self._answer: Answer | None = None
         self._status: int | None = None
         """What the client has been sent, once it has."""
@@ -198,35 +203,56 @@ class _Relay:
     async def _relay(
         self, exchange: Exchange, call: Call, route: Route, headers: Headers, hops: str
     ) -> None:
-        query = without_credential(self._scope["query_string"])
-        connection = headers.get(b"connection")
+        self._route = route
         response: UpstreamResponse | None = None
+        asking = self._forwarder.asking
+        adds_usage = self._endpoint.adds_usage(call) and asking.is_fine(route.upstream)
         try:
-            sending = self._forwarder.upstreams.send(
-                route.upstream.base_url + self._endpoint.suffix + (f"?{query}" if query else ""),
-                request_headers(
-                    self._scope["headers"],
-                    listed_by(connection) if connection else frozenset(),
-                    secret_header(route, self._endpoint.dialect),
-                ),
-                self._endpoint.rewrite(call, route.model),
-                hops=hops,
-            )
-            response = await self._from_upstream(sending, self._settings.answer_seconds)
+            response = await self._send(call, route, headers, hops, adds_usage=adds_usage)
+            if adds_usage and response.status in REFUSALS:
+                response = first = await read_ahead(response, self._next)
+                if first.names_the_question:
+                    first.close()
+                    adds_usage = False
+                    response = await self._send(call, route, headers, hops, adds_usage=False)
+                    if response.status < 400:
+                        asking.note_refusal(route.upstream)
             if 300 <= response.status < 400:
                 await self._fail(exchange, _REDIRECT)
             elif not 200 <= response.status < 600:
                 await self._fail(exchange, _NONSENSE)
             else:
-                await self._pass_back(exchange, call, response)
+                await self._pass_back(exchange, response, hides_usage=adds_usage)
         except UpstreamFailure as failure:
             await self._fail(exchange, failure)
         finally:
             if response is not None:
                 response.close()
 
-    async def _pass_back(self, exchange: Exchange, call: Call, response: UpstreamResponse) -> None:
-        reader = self._endpoint.reader(response.content_type, response.content_encoding, call)
+    async def _send(
+        self, call: Call, route: Route, headers: Headers, hops: str, *, adds_usage: bool
+    ) -> UpstreamResponse:
+        """Send a call on; returns when the headers of the answer are there."""
+        query = without_credential(self._scope["query_string"])
+        connection = headers.get(b"connection")
+        sending = self._forwarder.upstreams.send(
+            route.upstream.base_url + self._endpoint.suffix + (f"?{query}" if query else ""),
+            request_headers(
+                self._scope["headers"],
+                listed_by(connection) if connection else frozenset(),
+                secret_header(route, self._endpoint.dialect),
+            ),
+            self._endpoint.rewrite(call, route.model, adds_usage=adds_usage),
+            hops=hops,
+        )
+        return await self._from_upstream(sending, self._settings.answer_seconds)
+
+    async def _pass_back(
+        self, exchange: Exchange, response: UpstreamResponse, *, hides_usage: bool
+    ) -> None:
+        reader = self._endpoint.reader(
+            response.content_type, response.content_encoding, hides_usage=hides_usage
+        )
         self._answer = answer = reader.answer
         is_stream = isinstance(reader, StreamReader)
         is_timed = is_stream and response.status < 400
@@ -344,6 +370,8 @@ class _Relay:
             added = time.monotonic() - self._started - self._waited
             self._metrics.note_times(exchange.operation, self._waited, added)
         self._metrics.note_end(exchange.operation, ending.status)
+        if self._route is not None and self._answer is not None:
+            self._forwarder.followed.note(exchange, self._route, self._answer)
         await self._gateway.finish(exchange, ending)
 
     async def _fail(self, exchange: Exchange, failure: UpstreamFailure) -> None:

@@ -5,7 +5,8 @@ stream `message_start` has the input and `message_delta` the cumulative output, 
 input (docs: "Streaming messages").
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.wire.answer import (
@@ -53,15 +54,18 @@ def parse_usage(usage: Fields) -> TokenUsage | None:
     )
 
 
+def variant_context(usage: Mapping[str, Any]) -> dict[str, str]:
+    """What selects another price beside the tier: the speed, and where the model ran."""
+    found = {name: text_of(usage.get(name)) for name in ("speed", "inference_geo")}
+    return {name: value for name, value in found.items() if value and value not in _STANDARD}
+
+
 def _note_counters(answer: Answer, usage: object) -> TokenUsage | None:
     """The counts after an event's counters have replaced those of the same name."""
     if not isinstance(usage, dict):
         return None
     answer.note_tier(usage.get("service_tier"))
-    for name in ("speed", "inference_geo"):
-        value = text_of(usage.get(name))
-        if value and value not in _STANDARD:
-            answer.price_context[name] = value
+    answer.price_context |= variant_context(usage)
     for name, value in usage.items():
         # A late zero does not take back what was counted.
         if value or name not in answer.counters:

@@ -4,6 +4,7 @@ A mapping is TOML. `[fields]` names for each of our fields the column that has i
 which the first that is not empty is taken; dots lead into objects, and into columns that hold JSON.
 """
 
+from enum import StrEnum
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -11,11 +12,13 @@ from typing import Final
 import msgspec
 
 from outlay.domain.errors import Invalid
+from outlay.domain.meter import METERS
 
 FIELDS: Final = frozenset(
     {
         "api_key",
         "api_key_name",
+        "answer",
         "app",
         "batch",
         "cache_read_input_tokens",
@@ -25,6 +28,8 @@ FIELDS: Final = frozenset(
         "canceled",
         "cost",
         "cost_cents",
+        "cost_upstream",
+        "currency",
         "duration_ms",
         "duration_s",
         "end_time",
@@ -35,6 +40,8 @@ FIELDS: Final = frozenset(
         "first_token_time",
         "groups",
         "http_status",
+        "inference_geo",
+        "input_audio_seconds",
         "input_tokens",
         "model",
         "operation",
@@ -42,23 +49,37 @@ FIELDS: Final = frozenset(
         "project",
         "project_name",
         "provider",
+        "provider_batch_id",
         "reasoning_output_tokens",
         "requests",
         "response_id",
+        "response_model",
         "service_tier",
+        "session_id",
+        "speed",
         "status",
         "stream",
         "tags",
         "time",
         "total_tokens",
         "usage_details",
+        "usage_object",
         "user",
         "user_name",
+        "variant",
+        *METERS,
     }
 )
 """What a column can be."""
 
 Columns = str | list[str]
+
+
+class Answers(StrEnum):
+    """Whose answers a file holds."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
 
 
 class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,10 +117,22 @@ class FileMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Our value by the file's, in lower case, for a field such as `status`."""
     identity: list[str] = []
     """Columns that tell a row from all others where it has no id; else all that it says does."""
+    identity_except: dict[str, list[str]] = {}
+    """More such columns, with their usual values: a row that has one of these is known without."""
+    ignored: list[str] | None = None
+    """Columns of counts that repeat what others say, or are not billed; a star stands for any
+    letters. Where there is such a list, all other columns of counts make a row partly priced."""
     input_excludes_cache: bool = False
+    """Whether cached tokens stand beside the input."""
+    cache_beside: list[str] = []
+    """Providers for which they do."""
     output_excludes_reasoning: bool = False
     model_until: str = ""
     """What ends the model's name within its column."""
+    answers: Answers | None = None
+    """Whose answers stand in the column `answer`."""
+    litellm_calls: bool = False
+    """Whether the column `operation` holds LiteLLM's types of calls."""
     spread: Spread | None = None
 
 

@@ -7,6 +7,8 @@ What the payload means where its names do not say it:
 - `id` is the provider's id of the answer and not unique; `litellm_call_id` is. Each try that failed
   is posted with the id of its call, so a failure has an id of its own.
 - `prompt_tokens` includes cached tokens; which of them were cached is in `metadata.usage_object`.
+- A finished batch is told by `aretrieve_batch` with its sums, each time that somebody asks; `id` is
+  the batch's. Before it has finished, such a poll has used nothing and is passed over.
 - An answer out of LiteLLM's own cache repeats the counts of the first one, and used nothing.
 """
 
@@ -18,7 +20,7 @@ import msgspec
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource, status_of_code
-from outlay.domain.report import BATCH, UsageReport
+from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import (
     Fields,
@@ -32,6 +34,7 @@ from outlay.wire.bodies import MAX_EVENTS, Objects
 from outlay.wire.caller import Caller, read_caller
 from outlay.wire.counters import Counted, read_counters
 from outlay.wire.end_users import end_user_of
+from outlay.wire.litellm.calls import is_poll, operation_of, settled
 from outlay.wire.providers import route_of
 from outlay.wire.values import elapsed_us, first_of, pusd_of, time_us_of
 
@@ -43,21 +46,6 @@ class Teams(StrEnum):
 
     PROJECTS = "projects"
     GROUPS = "groups"
-
-
-_OPERATIONS: Final = {
-    "embedding": "embeddings",
-    "text_completion": "text_completion",
-    "responses": "responses",
-    "image_generation": "image_generation",
-    "transcription": "transcription",
-    "speech": "speech",
-    "rerank": "rerank",
-    "moderation": "moderation",
-    "create_batch": BATCH,
-    "retrieve_batch": BATCH,
-}
-"""Operation by call type without its `a` for asynchronous; all others are `chat`."""
 
 
 class _Payload(msgspec.Struct):
@@ -108,12 +96,19 @@ PAYLOADS_SCHEMA: Final = {
 def parse_payloads(body: bytes, teams: Teams = Teams.PROJECTS) -> list[UsageReport]:
     """Reports of what LiteLLM posted: an array, one payload per line, or one alone.
 
+    Calls that are none of a model have no report.
+
     Invalid names the index and the field of what cannot be used.
     """
-    return [_report(payload, at, teams) for at, payload in enumerate(_bodies.parse(body))]
+    return [
+        report
+        for at, payload in enumerate(_bodies.parse(body))
+        if (report := _report(payload, at, teams)) is not None
+    ]
 
 
-def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
+def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport | None:
+    """The report of a payload; None for a call that is none of a model, such as a poll."""
     call_id = text_of(payload.litellm_call_id) or text_of(payload.id)
     if not call_id:
         raise _invalid(at, "litellm_call_id", "is missing, and so is id; send the whole payload")
@@ -139,10 +134,9 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
     key = text_of(metadata.get("user_api_key_hash"))
     names[key] = text_of(metadata.get("user_api_key_alias"))
     is_stream = payload.stream is True
-    operation = _operation_of(payload.call_type)
+    call_type = text_of(payload.call_type)
     counted = _counted(payload, metadata, has_failed=has_failed)
-    context = tier_context(_object(payload.cost_breakdown).get("service_tier"))
-    return UsageReport(
+    report = UsageReport(
         event_id=f"{call_id[: MAX_TEXT - 8]}:failure" if has_failed else call_id,
         event_time_us=start_us,
         provider=provider,
@@ -159,7 +153,7 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
         or end_user_of(_object(payload.model_parameters).get("user"))
         or caller.user,
         app=next((tag[4:] for tag in tags if tag.lower().startswith("app:")), "") or caller.app,
-        operation=operation,
+        operation=operation_of(call_type),
         status=_status(code) if has_failed else Status.OK,
         usage_source=UsageSource.REPORTED,
         duration_us=elapsed_us(start_us, end_us),
@@ -173,10 +167,17 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport:
         if has_failed
         else "",
         response_id=text_of(payload.id),
-        price_context=context | ({"processing": "batch"} if operation == BATCH else {}),
+        price_context=tier_context(_object(payload.cost_breakdown).get("service_tier")),
         names={claim: name for claim, name in names.items() if claim and name and name != claim},
         source=SOURCE,
     )
+    if not has_failed and is_poll(call_type, report):
+        return None
+    return settled(call_type, report, is_cached=_is_cached(payload))
+
+
+def _is_cached(payload: _Payload) -> bool:
+    return payload.cache_hit is True or payload.cache_hit == "True"
 
 
 def _owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], dict[str, str]]:
@@ -201,15 +202,9 @@ def _user_of(metadata: Fields) -> str:
     )
 
 
-def _operation_of(call_type: object) -> str:
-    """The operation of a call type such as `acompletion`."""
-    name = text_of(call_type)
-    return _OPERATIONS.get(name) or _OPERATIONS.get(name.removeprefix("a")) or "chat"
-
-
 def _counted(payload: _Payload, metadata: Fields, *, has_failed: bool) -> Counted:
     """What was used: the payload's counts, with the details of the provider's usage object."""
-    if payload.cache_hit is True or payload.cache_hit == "True":
+    if _is_cached(payload):
         return Counted(TokenUsage(), {}, ())
     incoming, outgoing = count_of(payload.prompt_tokens), count_of(payload.completion_tokens)
     if incoming is None or outgoing is None:

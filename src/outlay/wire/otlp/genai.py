@@ -14,8 +14,9 @@ from outlay.domain.event import Status, UsageSource, status_of_code
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import count_of, text_of, tier_context
+from outlay.wire.counters import Counted
 from outlay.wire.end_users import end_user_of
-from outlay.wire.langfuse import usage_of_details
+from outlay.wire.langfuse import count_details
 from outlay.wire.otlp.senders import in_common_words
 from outlay.wire.otlp.spans import Attributes, Span, Value
 from outlay.wire.providers import route_of
@@ -207,7 +208,8 @@ def report_of(span: Span) -> UsageReport | None:
     operation = _operation(span)
     if operation is None:
         return None
-    usage = _usage(found)
+    counted = _counted(found)
+    usage = counted.usage
     model = text_of(first_of(found, *_MODEL))
     code = _status_code(found)
     is_failed = span.is_error or bool(found.get("error.type")) or (code or 0) >= 400
@@ -223,6 +225,8 @@ def report_of(span: Span) -> UsageReport | None:
         mapping=mapping,
         # What failed before anything was counted used nothing that anybody can tell.
         usage=TokenUsage() if usage is None and is_failed else usage,
+        meters=counted.meters,
+        unread=counted.unread,
         project_id=text_of(first_of(found, *_PROJECT)),
         api_key_id=text_of(first_of(found, *_KEY)),
         user_id=text_of(found.get("outlay.user")),
@@ -280,14 +284,14 @@ def is_sum(span: Span) -> bool:
     return bool(step) and not step.startswith("do")
 
 
-def _usage(found: Attributes) -> TokenUsage | None:
+def _counted(found: Attributes) -> Counted:
     counts = [
         count_of(_number(first_of(found, *names)))
         for names in (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING, _CACHE_WRITE_1H)
     ]
     incoming, outgoing, read, write, reasoning, write_1h = counts
     if incoming is None and outgoing is None:
-        return usage_of_details(_object(found.get("langfuse.observation.usage_details")))
+        return count_details(_object(found.get("langfuse.observation.usage_details")))
     total = count_of(_number(first_of(found, *_TOTAL)))
     if incoming is None:
         incoming = max(0, (total or 0) - (outgoing or 0))
@@ -297,7 +301,8 @@ def _usage(found: Attributes) -> TokenUsage | None:
     if read + write > incoming:
         # Counted beside the input, as Anthropic's own counters do, rather than within it.
         incoming += read + write
-    return TokenUsage(incoming, outgoing, read, write, write_1h or 0, reasoning or 0)
+    usage = TokenUsage(incoming, outgoing, read, write, write_1h or 0, reasoning or 0)
+    return Counted(usage, {}, ())
 
 
 def _context(found: Attributes) -> dict[str, str]:

@@ -99,7 +99,7 @@ def parse_json(body: bytes) -> list[Span]:
 
 
 def render_answer(rejected: int, message: str, *, as_json: bool) -> bytes:
-    """An ExportTraceServiceResponse; it names spans that were rejected, if any were."""
+    """An ExportTraceServiceResponse; a message without rejected spans is a warning (OTLP)."""
     if as_json:
         partial = {"rejectedSpans": str(rejected), "errorMessage": message}
         return msgspec.json.encode({"partialSuccess": partial} if message else {})

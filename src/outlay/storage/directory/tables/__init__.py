@@ -6,6 +6,7 @@ from outlay.storage.directory.tables.audit_entry import AuditEntryRow
 from outlay.storage.directory.tables.base import Base
 from outlay.storage.directory.tables.directory_revision import DirectoryRevisionRow
 from outlay.storage.directory.tables.discovered import DiscoveredRow
+from outlay.storage.directory.tables.exchange_rate import ExchangeRateRow
 from outlay.storage.directory.tables.group_membership import GroupMembershipRow
 from outlay.storage.directory.tables.invitation import InvitationRow
 from outlay.storage.directory.tables.member import MemberRow
@@ -38,6 +39,7 @@ __all__ = [
     "Base",
     "DirectoryRevisionRow",
     "DiscoveredRow",
+    "ExchangeRateRow",
     "GroupMembershipRow",
     "InvitationRow",
     "MemberRow",

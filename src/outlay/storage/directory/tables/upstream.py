@@ -1,6 +1,6 @@
 """Table of upstreams."""
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from outlay.storage.directory.tables.base import Base
@@ -20,5 +20,6 @@ class UpstreamRow(Base):
     base_url: Mapped[str]
     sealed_secret: Mapped[bytes | None]
     hint: Mapped[str]
+    asks_usage: Mapped[bool] = mapped_column(server_default=true())
     created_at_us: Mapped[int]
     deleted_at_us: Mapped[int | None]

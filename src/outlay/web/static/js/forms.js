@@ -2,7 +2,7 @@
 import { announce } from "./dom.js";
 
 /** What a form says, as the API wants it. @param {HTMLFormElement} form */
-async function readBody(form) {
+export async function readBody(form) {
   /** @type {Record<string, unknown>} */
   const body = {};
   for (const node of form.elements) {
@@ -22,7 +22,10 @@ async function readBody(form) {
     else if (kind === "text") body[input.name] = input.value;
     else if (input.value === "" && !input.required) continue;
     else if (kind === "instant") body[input.name] = `${input.value}T00:00:00Z`;
-    else body[input.name] = input.value;
+    else if (input.name.includes(".")) {
+      const [name, part] = input.name.split(".");
+      Object.assign(/** @type {object} */ (body[name] ??= {}), { [part]: input.value });
+    } else body[input.name] = input.value;
     const scope = input.closest("[data-scope]") && /** @type {any} */ (input).selectedOptions?.[0]?.closest("optgroup");
     if (scope) body.scope = scope.dataset.scope;
   }
@@ -36,7 +39,7 @@ function readMap(text) {
 }
 
 /** Takes what was wrong off a form. @param {ParentNode} form */
-function clearErrors(form) {
+export function clearErrors(form) {
   for (const node of form.querySelectorAll(".field-error")) node.remove();
   for (const node of form.querySelectorAll("[aria-invalid]")) {
     node.removeAttribute("aria-invalid");
@@ -47,11 +50,13 @@ function clearErrors(form) {
 }
 
 /** Says what is wrong at its field, or above the form. @param {ParentNode} form @param {string} message @param {string} [field] */
-function showError(form, message, field) {
+export function showError(form, message, field) {
   const plain = field && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
   const text = plain.charAt(0).toUpperCase() + plain.slice(1);
-  const name = (field ?? "").split(".").filter((part) => part !== "body")[0];
-  const input = name ? /** @type {HTMLElement|null} */ (form.querySelector(`[name="${CSS.escape(name)}"]`)) : null;
+  const path = (field ?? "").replace(/^body\./, "");
+  const named = (/** @type {string} */ name) => (name ? /** @type {HTMLElement|null} */ (form.querySelector(`[name="${CSS.escape(name)}"]`)) : null);
+  const name = named(path) ? path : path.split(".")[0];
+  const input = named(name);
   if (input) {
     const note = document.createElement("span");
     note.className = "field-error";
@@ -72,7 +77,7 @@ function showError(form, message, field) {
 }
 
 /** Whether everything that a form needs is there, saying so if not. @param {HTMLFormElement} form */
-function isComplete(form) {
+export function isComplete(form) {
   for (const node of form.elements) {
     const input = /** @type {HTMLInputElement} */ (node);
     if (input.willValidate && !input.validity.valid) {
@@ -88,7 +93,7 @@ function isComplete(form) {
  * Calls the API. @param {string} method @param {string} path @param {unknown} [body]
  * @returns {Promise<{ok: boolean, answer: any}>}
  */
-async function call(method, path, body) {
+export async function call(method, path, body) {
   try {
     const response = await fetch(path, {
       method,
@@ -219,7 +224,9 @@ document.addEventListener("click", (event) => {
   const target = /** @type {Element} */ (event.target);
   const opener = /** @type {HTMLElement|null} */ (target.closest("[data-dialog]"));
   const action = /** @type {HTMLElement|null} */ (target.closest("button[data-method]"));
+  const ofPrices = /** @type {HTMLElement|null} */ (target.closest("[data-preview],[data-add-row],[data-drop-row]"));
   if (opener) openDialog(opener);
   else if (action) act(action);
+  else if (ofPrices) import("./priceforms.js").then(({ onPriceControl }) => onPriceControl(ofPrices));
   else if (target.closest("[data-close]")) target.closest("dialog")?.close();
 });

@@ -1,0 +1,33 @@
+"""Amounts and rates of exchange on the command line."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+
+from outlay.domain.errors import Invalid
+from outlay.domain.money import read_amount
+from outlay.domain.reconciliation import parse_rate
+
+RateOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CODE=USD", help="USD for one unit of a currency, EUR=1.08; repeatable."),
+]
+
+
+def parse_rates(texts: Sequence[str]) -> dict[str, Decimal]:
+    """Rates by the code of their currency; Invalid for what is none."""
+    rates = {}
+    for text in texts:
+        code, _, rate = text.partition("=")
+        rates[code.strip().upper()] = parse_rate(code, rate)
+    return rates
+
+
+def parse_amount(option: str, text: str) -> int:
+    """Pico-USD of the amount that an option has; Invalid for what is none."""
+    try:
+        return read_amount(text)
+    except ValueError as error:
+        raise Invalid(f"{option}: {error}") from error

@@ -1,0 +1,64 @@
+"""What a change of prices would have made of last month, at the command line."""
+
+from collections.abc import Callable
+
+from rich.table import Table
+
+from outlay.bootstrap import open_administration
+from outlay.cli.administration import operator_in
+from outlay.cli.console import out, say
+from outlay.domain.actor import Actor
+from outlay.domain.money import render_usd
+from outlay.engines import open_reading
+from outlay.kit.clock import SystemClock
+from outlay.pricing.book import PriceBook
+from outlay.services.preview_job import PreviewSum
+from outlay.services.price_preview import Preview, PreviewTable, PricePreviews
+from outlay.settings import read_settings
+
+
+def show_preview(
+    data: str | None,
+    organization: str | None,
+    ask: Callable[[PricePreviews, Actor], Preview],
+) -> None:
+    """Price last month twice, beside a server or without one, and show what it comes to."""
+    settings = read_settings(data=data)
+    path = settings.prices_path
+    base = PriceBook.load(path if path.exists() else None)
+    with open_administration(settings) as opened, open_reading(settings) as (ledger, directory):
+        actor = operator_in(settings, opened, organization)
+        previews = PricePreviews(
+            ledger, directory, opened.prices, base, SystemClock(), max_seconds=None
+        )
+        preview = ask(previews, actor)
+    _show(preview)
+
+
+def _show(preview: Preview) -> None:
+    say(preview.summary)
+    table = Table("", "requests", "before, USD", "after, USD", "difference", box=None)
+    _add(table, "all", preview.sums.total)
+    for title, found in (("model", preview.models), ("user", preview.users)):
+        _add_rows(table, title, found)
+    out.print(table)
+    for note in preview.notes:
+        say(note)
+    say("Nothing was saved.")
+
+
+def _add_rows(table: Table, title: str, found: PreviewTable) -> None:
+    for row in found.rows:
+        _add(table, f"{title} {row.name or '(none)'}", row.sum)
+    if found.others:
+        _add(table, f"{found.others:,} other {title}s", found.rest)
+
+
+def _add(table: Table, name: str, found: PreviewSum) -> None:
+    table.add_row(
+        name,
+        f"{found.requests:,}",
+        render_usd(found.before_pusd),
+        render_usd(found.after_pusd),
+        render_usd(found.difference_pusd),
+    )

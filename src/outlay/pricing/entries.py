@@ -1,0 +1,321 @@
+"""Reading one price of one's own: a `[[price]]` table of the file, or a price of an organization.
+
+It is either absolute rates, or a percentage of the list's. Meters without prices of tokens are laid
+over whatever price applies else.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from outlay.domain.currency import USD
+from outlay.domain.meter import METERS
+from outlay.domain.money import parse_usd
+from outlay.domain.provider import provider_called
+from outlay.kit.clock import FOREVER_US
+from outlay.pricing.exchange import Conversion, ConvertedSpan, ExchangeRates
+from outlay.pricing.fields import MAX_AMOUNT, MAX_PRICE, Fault, FieldReader, day_of
+from outlay.pricing.rates import (
+    NO_METERS,
+    PRICES,
+    MeterRate,
+    Rates,
+    Shares,
+    TieredRates,
+    compile_rates,
+)
+
+ENTRY_KEYS: Final = (
+    "model",
+    "provider",
+    "effective_from",
+    "effective_to",
+    "percent_of_list",
+    "percents",
+    "currency",
+    *PRICES,
+    "meters",
+    "context",
+    "tier",
+)
+TIER_KEYS: Final = ("above", *PRICES)
+PART_NAMES: Final = (*PRICES, *METERS)
+"""What can have a percentage of its own."""
+MIN_PERCENT: Final = Decimal(1)
+"""Less is a share: 0.85 is meant to be 85."""
+MAX_PERCENT: Final = Decimal(500)
+ANY_MODEL: Final = "*"
+
+Amounts = Mapping[str, Decimal]
+"""Prices or meters with what they cost, in the currency of the entry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceOverride:
+    """A price of one's own, during a span in which one exchange rate holds."""
+
+    number: int
+    """Its place in the file or in order of creation, from 1; the same for all its spans."""
+    ref: str
+    """What events that it prices refer to, with the exchange rate."""
+    model: str
+    """Lower case: a mapping or a canonical model."""
+    provider: str
+    """Lower case, empty for any."""
+    context: Mapping[str, str]
+    from_us: int
+    until_us: int
+    """Half-open span of event times, in µs."""
+    rates: TieredRates
+    shares: Shares | None = None
+    """Where they are given, these shares of the list's rates are paid instead."""
+    is_addition: bool = False
+    """Whether it prices meters alone, and is laid over what applies else."""
+    conversion: Conversion | None = None
+    """The exchange rate that its amounts were converted at; None for USD."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is for one model, not for all of a provider."""
+        return self.model != ANY_MODEL
+
+
+class Numbered(NamedTuple):
+    """An entry to be read."""
+
+    number: int
+    """Its place in the file or in order of creation, from 1."""
+    place: str
+    """What faults call it."""
+    ref: str
+    """What events that it prices refer to."""
+    entry: Mapping[str, Any]
+
+
+class _Whole(NamedTuple):
+    """An entry with all its time."""
+
+    place: str
+    price: PriceOverride
+
+
+def read_prices(
+    entries: Sequence[Numbered], exchange: ExchangeRates, faults: list[Fault]
+) -> tuple[PriceOverride, ...]:
+    """The prices that entries mean."""
+    prices: list[PriceOverride] = []
+    wholes: list[_Whole] = []
+    for numbered in entries:
+        spans = _EntryReader(numbered, exchange, faults).read()
+        if spans:
+            prices += spans
+            whole = replace(spans[0], until_us=spans[-1].until_us)
+            wholes.append(_Whole(numbered.place, whole))
+    _check_overlaps(wholes, faults)
+    return tuple(prices)
+
+
+class _EntryReader(FieldReader):
+    """Reads one entry."""
+
+    def __init__(self, numbered: Numbered, exchange: ExchangeRates, faults: list[Fault]) -> None:
+        super().__init__(numbered.place, numbered.entry, faults)
+        self._number = numbered.number
+        self._ref = numbered.ref
+        self._exchange = exchange
+        self._currency = USD
+
+    def read(self) -> list[PriceOverride]:
+        """The price, once for each exchange rate of its time; none when anything is wrong."""
+        entry = self._entry
+        self.check_keys(entry, ENTRY_KEYS)
+        self._currency = self.currency(USD)
+        shares = self._shares()
+        base, meters = self._prices(entry), self._meters()
+        is_addition = bool(meters) and not base and "tier" not in entry
+        model = ANY_MODEL
+        if "model" in entry or "provider" not in entry or not (shares or is_addition):
+            model = self.text("model", "openai/gpt-5.5")
+        provider = ""
+        if "provider" in entry:
+            provider = provider_called(self.text("provider", "openai"))
+        from_us = self.instant("effective_from", -FOREVER_US)
+        until_us = self.instant("effective_to", FOREVER_US)
+        if from_us >= until_us:
+            self.fault("effective_to", "must be after effective_from; it is the first day without")
+        self._check_kind(shares, base, meters)
+        tiers, context = self._tiers(), self._context()
+        spans = [] if self.is_faulty else self._spans(from_us, until_us)
+        compiled = [
+            PriceOverride(
+                number=self._number,
+                ref=self._ref if span.conversion is None else f"{self._ref}:{span.conversion}",
+                model=model,
+                provider=provider,
+                context=context,
+                from_us=span.from_us,
+                until_us=span.until_us,
+                rates=self._compile(span, base, meters, tiers),
+                shares=shares,
+                is_addition=is_addition,
+                conversion=span.conversion,
+            )
+            for span in spans
+        ]
+        return [] if self.is_faulty else compiled
+
+    def _check_kind(self, shares: Shares | None, base: Amounts, meters: Amounts) -> None:
+        """An entry is either a percentage, or prices."""
+        key = "percent_of_list" if "percent_of_list" in self._entry else "percents"
+        if shares is not None and (base or meters or "tier" in self._entry):
+            self.fault(key, "stands alone; write prices in an entry of their own")
+        elif shares is not None and self._currency != USD:
+            self.fault("currency", "goes with prices; a percentage is the same in every currency")
+        elif shares is None and not base and not meters:
+            self.fault("input", "no price is given; write at least input or output")
+
+    def _shares(self) -> Shares | None:
+        """The percentages of the list that are paid; None where none is said."""
+        if "percent_of_list" not in self._entry and "percents" not in self._entry:
+            return None
+        whole = self._percent("percent_of_list", self._entry.get("percent_of_list", 100))
+        parts = {}
+        for name, value in self.table("percents", '{ web_searches = "100" }').items():
+            if name in PART_NAMES:
+                parts[name] = self._percent(f"percents.{name}", value)
+            else:
+                self._unknown_meter(f"percents.{name}", PART_NAMES)
+        return Shares(whole, parts)
+
+    def _percent(self, key: str, value: object) -> Decimal:
+        return self.number(key, value, "percent, 85 for 85 %", MAX_PERCENT, MIN_PERCENT)
+
+    def _meters(self) -> dict[str, Decimal]:
+        """Prices of meters, each for as many of it as price lists have."""
+        amounts = {}
+        for name, value in self.table("meters", '{ web_searches = "10" }').items():
+            if name in METERS:
+                amounts[name] = self._amount(f"meters.{name}", value)
+            else:
+                self._unknown_meter(f"meters.{name}", tuple(METERS))
+        return amounts
+
+    def _unknown_meter(self, key: str, known: Sequence[str]) -> None:
+        self.fault(key, f"unknown meter; there are {', '.join(known)}")
+
+    def _prices(self, table: Mapping[str, Any], prefix: str = "") -> dict[str, Decimal]:
+        return {key: self._amount(f"{prefix}{key}", table[key]) for key in PRICES if key in table}
+
+    def _amount(self, key: str, value: object) -> Decimal:
+        """What something costs, in the currency of the entry."""
+        most = MAX_PRICE if self._currency == USD else MAX_AMOUNT
+        return self.number(key, value, self._currency, most)
+
+    def _tiers(self) -> list[tuple[int, dict[str, Decimal]]]:
+        """What changes above so many input tokens, the lowest first."""
+        tables = self._entry.get("tier", [])
+        if not is_tables(tables):
+            self.fault("tier", "write each tier as a table that begins with [[price.tier]]")
+            return []
+        tiers: dict[int, dict[str, Decimal]] = {}
+        for table in tables:
+            self.check_keys(table, TIER_KEYS, "tier.")
+            prices = self._prices(table, "tier.")
+            above = table.get("above")
+            if type(above) is not int or above <= 0:
+                self.fault("tier.above", "expected a number of input tokens such as 200000")
+            elif above in tiers:
+                self.fault("tier.above", f"{above} is given twice; keep one")
+            elif not prices:
+                self.fault("tier.input", f"no price is given above {above}; write what changes")
+            else:
+                tiers[above] = prices
+        return sorted(tiers.items())
+
+    def _context(self) -> dict[str, str]:
+        context = self._entry.get("context", {})
+        if not isinstance(context, dict) or not all(
+            isinstance(value, str) for value in context.values()
+        ):
+            self.fault("context", 'expected a table of texts such as { service_tier = "flex" }')
+            return {}
+        return dict(context)
+
+    def _spans(self, from_us: int, until_us: int) -> list[ConvertedSpan]:
+        try:
+            return self._exchange.spans(self._currency, from_us, until_us)
+        except ValueError as error:
+            self.fault("currency", str(error))
+            return []
+
+    def _compile(
+        self,
+        span: ConvertedSpan,
+        base: Amounts,
+        meters: Amounts,
+        tiers: Sequence[tuple[int, Amounts]],
+    ) -> TieredRates:
+        """The rates during a span; what a tier does not price costs what it costs below."""
+        usd_meters = {
+            name: MeterRate(parse_usd(usd), METERS[name].unit.priced_per)
+            for name, usd in self._converted(span, meters, "meters.").items()
+        }
+        prices = self._converted(span, base)
+        # A fee per request is for all that the request uses.
+        unlisted = tuple(
+            f"{name}_tokens"
+            for name in ("input", "output")
+            if name not in prices and "per_request" not in prices
+        )
+        rates = compile_rates(prices, usd_meters or NO_METERS, unlisted)
+        compiled: list[tuple[int, Rates]] = []
+        for above, changed in tiers:
+            prices |= self._converted(span, changed, "tier.")
+            left = tuple(name for name in unlisted if name.removesuffix("_tokens") not in prices)
+            compiled.append((above, compile_rates(prices, usd_meters or NO_METERS, left)))
+        return TieredRates(rates, tuple(reversed(compiled)))
+
+    def _converted(
+        self, span: ConvertedSpan, amounts: Amounts, prefix: str = ""
+    ) -> dict[str, Decimal]:
+        """Amounts in USD."""
+        if span.conversion is None:
+            return dict(amounts)
+        usd = {name: span.conversion.of(amount) for name, amount in amounts.items()}
+        for name, amount in usd.items():
+            if amount > MAX_PRICE:
+                told = f"is {amount.normalize():,f} USD; it must be at most {MAX_PRICE:,} USD"
+                self.fault(f"{prefix}{name}", told)
+        return usd
+
+
+def is_tables(value: object) -> bool:
+    """Whether a value is a list of tables, as `[[…]]` makes one."""
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _check_overlaps(wholes: Sequence[_Whole], faults: list[Fault]) -> None:
+    """Report periods that overlap for the same model, provider and context."""
+    alike = defaultdict(list)
+    for whole in wholes:
+        price = whole.price
+        key = (price.is_addition, price.model, price.provider, *sorted(price.context.items()))
+        alike[key].append(whole)
+    for found in alike.values():
+        longest, *others = sorted(found, key=lambda whole: (whole.price.from_us, whole.place))
+        for later in others:
+            if later.price.from_us < longest.price.until_us:
+                faults.append(_overlap(*sorted((longest, later), key=lambda w: w.price.number)))
+            if later.price.until_us > longest.price.until_us:
+                longest = later
+
+
+def _overlap(known: _Whole, new: _Whole) -> Fault:
+    """What is wrong with the newer of two whose periods overlap."""
+    what = f"overlaps {known.place} for the same model; end"
+    if new.price.from_us < known.price.from_us:
+        begin = day_of(known.price.from_us)
+        return Fault(new.place, "effective_to", f"{what} this one with effective_to by {begin}")
+    return Fault(new.place, "effective_from", f"{what} that one with effective_to")

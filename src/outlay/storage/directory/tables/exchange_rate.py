@@ -1,0 +1,23 @@
+"""Table of exchange rates."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outlay.storage.directory.tables.base import Base
+
+
+class ExchangeRateRow(Base):
+    """What an organization pays for one of another currency, in USD, from a day on."""
+
+    __tablename__ = "exchange_rate"
+
+    rate_id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organization.organization_id"), index=True
+    )
+    currency: Mapped[str]
+    effective_from: Mapped[str | None]
+    """`YYYY-MM-DD`; NULL for ever."""
+    usd: Mapped[str]
+    created_at_us: Mapped[int]
+    deleted_at_us: Mapped[int | None]

@@ -1,0 +1,86 @@
+"""What a preview of a change of prices is answered as."""
+
+from datetime import date
+
+from outlay.domain.money import render_usd
+from outlay.services.preview_job import PreviewSum
+from outlay.services.price_preview import Preview, PreviewRow, PreviewTable
+from outlay.web.api.models import Answer
+
+
+class SumAnswer(Answer):
+    """Requests that the change concerns, and their cost in USD."""
+
+    request_count: int
+    cost_before: str
+    cost_after: str
+    difference: str
+
+
+class RowAnswer(SumAnswer):
+    """The same of one model or user."""
+
+    value: str
+    name: str
+
+
+class TableAnswer(Answer):
+    """Those with the largest difference first."""
+
+    rows: list[RowAnswer]
+    other_count: int
+    others: SumAnswer
+
+
+class PreviewAnswer(Answer):
+    """Last month at the present prices, and as if the change had held all month."""
+
+    from_date: date
+    to_date: date
+    timezone: str
+    summary: str
+    notes: list[str]
+    total: SumAnswer
+    cost_on_record: str
+    unpriced_before: int
+    """Requests without a price for all that they used."""
+    unpriced_after: int
+    models: TableAnswer
+    users: TableAnswer
+
+
+def render_preview(preview: Preview) -> PreviewAnswer:
+    """A preview as it is answered."""
+    period, sums = preview.period, preview.sums
+    return PreviewAnswer(
+        from_date=period.from_date,
+        to_date=period.to_date,
+        timezone=period.timezone,
+        summary=preview.summary,
+        notes=preview.notes,
+        total=_sum(sums.total),
+        cost_on_record=render_usd(sums.recorded_pusd),
+        unpriced_before=sums.unpriced_before,
+        unpriced_after=sums.unpriced_after,
+        models=_table(preview.models),
+        users=_table(preview.users),
+    )
+
+
+def _table(table: PreviewTable) -> TableAnswer:
+    return TableAnswer(
+        rows=[_row(row) for row in table.rows], other_count=table.others, others=_sum(table.rest)
+    )
+
+
+def _row(row: PreviewRow) -> RowAnswer:
+    return RowAnswer(value=row.value, name=row.name, **_sum(row.sum).model_dump())
+
+
+def _sum(found: PreviewSum) -> SumAnswer:
+    return SumAnswer(
+        request_count=found.requests,
+        cost_before=render_usd(found.before_pusd),
+        cost_after=render_usd(found.after_pusd),
+        difference=render_usd(found.difference_pusd),
+    )

@@ -1,0 +1,208 @@
+"""`GET /v1/responses/{id}` and `POST /v1/responses/{id}/cancel`: an answer asked for by its id.
+
+A poll is no request of a model and is not recorded. The one that first returns the usage of an
+answer that was only queued puts that usage on record, as of the request it answers: under an event
+id of its own, with the same response id, which is how the two are known to be one.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from outlay.domain.errors import OutlayError, Unauthenticated
+from outlay.domain.organization import ApiKey
+from outlay.domain.provider import provider_called
+from outlay.services.routing import Route
+from outlay.web.proxy.answers import put, tell, tell_error
+from outlay.web.proxy.client import Client, ClientGone
+from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
+from outlay.web.proxy.dialects import OPENAI
+from outlay.web.proxy.followed import OPERATION, Followed
+from outlay.web.proxy.forward import Forwarder
+from outlay.web.proxy.headers import listed_by, request_headers, response_headers
+from outlay.web.proxy.patience import OutOfPatience, Patience
+from outlay.web.proxy.upstream import UpstreamFailure, UpstreamResponse
+from outlay.wire.answer import Answer
+from outlay.wire.caller import Headers, read_caller
+from outlay.wire.openai.responses import RESPONSES
+from outlay.wire.reader import BodyReader, StreamReader
+
+_PATH: Final = re.compile(rb"/v1/responses/([A-Za-z0-9_-]{1,200})(/cancel)?")
+_METHODS: Final = {False: "GET", True: "POST"}
+MAX_BODY: Final = 64 * 1024
+MAX_ASKED: Final = 4
+"""Upstreams that are asked for an id that is not known here."""
+_SPEAKERS: Final = ("openai", "azure")
+"""Providers that are asked first, as the dialect is theirs."""
+
+
+def polled_id(method: str, raw_path: bytes) -> str:
+    """The id of the response that a call asks for; empty for any other call."""
+    found = _PATH.fullmatch(raw_path)
+    if found is None or method != _METHODS[found[2] is not None]:
+        return ""
+    return found[1].decode()
+
+
+class Polls:
+    """Relays polls. Made in a running event loop."""
+
+    def __init__(self, forwarder: Forwarder) -> None:
+        self._forwarder = forwarder
+        self._settings = forwarder.settings
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one poll."""
+        headers = dict(reversed(scope["headers"]))
+        credential = credential_of(headers, scope["query_string"])
+        forwarder = self._forwarder
+        try:
+            api_key = await forwarder.api_keys.authenticate(credential)
+            await forwarder.gateway.prepare(api_key)
+            hops = forwarder.hops.onward(headers)
+        except OutlayError as error:
+            if isinstance(error, Unauthenticated):
+                forwarder.refusals.note_credential(credential, scope)
+            await put(send, tell_error(OPENAI, error))
+            return
+        patience = Patience(forwarder.sweeper)
+        client = Client(receive, send, patience, self._settings.client_seconds)
+        try:
+            await _Poll(forwarder, api_key, scope, client, patience).run(headers, hops)
+        except ClientGone:
+            pass
+        except OutlayError as error:  # a body that is too large
+            await put(send, tell_error(OPENAI, error))
+        finally:
+            patience.end()
+
+
+class _Poll:
+    """One poll on its way."""
+
+    def __init__(
+        self,
+        forwarder: Forwarder,
+        api_key: ApiKey,
+        scope: Scope,
+        client: Client,
+        patience: Patience,
+    ) -> None:
+        self._forwarder = forwarder
+        self._api_key = api_key
+        self._scope = scope
+        self._client = client
+        self._patience = patience
+        self._response_id = polled_id(scope["method"], scope["raw_path"])
+        self._has_begun = False
+
+    async def run(self, headers: Headers, hops: str) -> None:
+        """Ask the upstream that has the answer, and pass back what it says."""
+        body = await self._client.read_body(MAX_BODY)
+        sent = None if self._scope["method"] == "GET" else body
+        asked = self._asked(headers)
+        try:
+            for at, followed in enumerate(asked):
+                async with self._sent(followed.route, headers, sent, hops) as response:
+                    if response.status != 404 or at + 1 == len(asked):
+                        await self._pass_back(followed, response)
+                        return
+        except UpstreamFailure as failure:
+            if self._has_begun:
+                return  # the server closes the connection, as the answer is not whole
+            told = tell(OPENAI, failure.status, failure.code, failure.message, is_final=False)
+            await self._client.start(told.status, told.headers)
+            await self._client.write(told.body, more=False)
+
+    def _asked(self, headers: Headers) -> list[Followed]:
+        """Whom to ask: where the answer came from, or all upstreams if that is not known."""
+        organization_id = self._api_key.organization_id
+        known = self._forwarder.followed.find(organization_id, self._response_id)
+        if known is not None:
+            return [known]
+        exchange = self._forwarder.gateway.begin(
+            self._api_key, read_caller(headers), OPERATION, started=0
+        )
+        found = [
+            (provider_called(upstream.provider), upstream, secret)
+            for upstream, secret in self._forwarder.gateway.upstreams(organization_id)
+        ]
+        found.sort(key=lambda entry: entry[0] not in _SPEAKERS)
+        return [
+            Followed(Route(upstream, secret, "", provider, ""), exchange, is_settled=False)
+            for provider, upstream, secret in found[:MAX_ASKED]
+        ]
+
+    @asynccontextmanager
+    async def _sent(
+        self, route: Route, headers: Headers, body: bytes | None, hops: str
+    ) -> AsyncIterator[UpstreamResponse]:
+        query = without_credential(self._scope["query_string"])
+        connection = headers.get(b"connection")
+        path = self._scope["raw_path"].decode().removeprefix("/v1")
+        sending = self._forwarder.upstreams.send(
+            route.upstream.base_url + path + (f"?{query}" if query else ""),
+            request_headers(
+                self._scope["headers"],
+                listed_by(connection) if connection else frozenset(),
+                secret_header(route, OPENAI),
+            ),
+            body,
+            hops=hops,
+        )
+        try:
+            response = await self._patience.wait(sending, self._forwarder.settings.answer_seconds)
+        except OutOfPatience:
+            text = "The provider took too long."
+            raise UpstreamFailure("upstream-timeout", text, status=504) from None
+        try:
+            yield response
+        finally:
+            response.close()
+
+    async def _pass_back(self, followed: Followed, response: UpstreamResponse) -> None:
+        is_stream = response.content_type.startswith("text/event-stream")
+        reader = StreamReader(RESPONSES) if is_stream else BodyReader(RESPONSES)
+        request_id = followed.exchange.request_id
+        headers = response_headers(response.headers, request_id, has_length=not is_stream)
+        held = b""
+        while chunk := await self._next(response):
+            # The end is held back until the usage is on record.
+            held, passed = reader.feed(chunk), held
+            if passed:
+                await self._begin(response.status, headers)
+                await self._client.write(passed, more=True)
+        reader.finish()
+        await self._settle(followed, reader.answer, response.status)
+        await self._begin(response.status, headers)
+        await self._client.write(held, more=False)
+
+    async def _next(self, response: UpstreamResponse) -> bytes:
+        try:
+            return await self._patience.wait(response.read(), self._forwarder.settings.idle_seconds)
+        except OutOfPatience:
+            text = "The provider took too long."
+            raise UpstreamFailure("upstream-timeout", text, status=504) from None
+
+    async def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            await self._client.start(status, headers)
+
+    async def _settle(self, followed: Followed, answer: Answer, status: int) -> None:
+        """Put the usage on record where nobody has yet."""
+        if status >= 400 or answer.response_id != self._response_id or answer.is_pending:
+            return
+        if answer.usage is None or followed.is_settled:
+            return
+        followed.is_settled = True
+        exchange = followed.exchange
+        if not exchange.mapping:
+            provider = followed.route.provider
+            exchange.provider = provider
+            exchange.mapping = f"{provider}/{answer.response_model}"
+            self._forwarder.followed.put(self._response_id, followed)
+        await self._forwarder.gateway.record_later(exchange, answer, status)

@@ -1,0 +1,92 @@
+"""LiteLLM's types of calls: which operation they are, and which are no calls of a model.
+
+Source: BerriAI/litellm `CallTypes` in `litellm/types/utils.py`.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from outlay.domain.event import Status
+from outlay.domain.report import BATCH, UsageReport
+from outlay.domain.usage import TokenUsage
+
+_OPERATIONS: Final = {
+    "embedding": "embeddings",
+    "text_completion": "text_completion",
+    "responses": "responses",
+    "get_responses": "responses",
+    "cancel_responses": "responses",
+    "image_generation": "image_generation",
+    "image_edit": "image_generation",
+    "image_variation": "image_generation",
+    "transcription": "transcription",
+    "speech": "speech",
+    "rerank": "rerank",
+    "moderation": "moderation",
+    "ocr": "ocr",
+    "create_video": "video",
+    "create_batch": BATCH,
+    "retrieve_batch": BATCH,
+    "cancel_batch": BATCH,
+}
+"""Operation by type of call without its `a` for asynchronous; all others are `chat`."""
+
+_ADMINISTRATIVE: Final = frozenset(
+    {
+        "create_batch",
+        "retrieve_batch",
+        "cancel_batch",
+        "list_batches",
+        "get_responses",
+        "cancel_responses",
+        "delete_responses",
+        "list_input_items",
+        "create_file",
+        "file_retrieve",
+        "file_delete",
+        "file_list",
+        "file_content",
+        "create_fine_tuning_job",
+        "cancel_fine_tuning_job",
+        "list_fine_tuning_jobs",
+        "retrieve_fine_tuning_job",
+        "video_retrieve",
+        "video_content",
+        "video_list",
+        "video_delete",
+    }
+)
+"""Calls that start, ask after or end something; only the answer that tells a usage is usage."""
+
+
+def operation_of(call_type: str) -> str:
+    """The operation of a type of call such as `acompletion`."""
+    return _OPERATIONS.get(call_type) or _OPERATIONS.get(call_type.removeprefix("a")) or "chat"
+
+
+def is_poll(call_type: str, report: UsageReport) -> bool:
+    """Whether a call has only started or asked after something, and used nothing itself."""
+    is_administrative = call_type in _ADMINISTRATIVE or (
+        call_type.startswith("a") and call_type[1:] in _ADMINISTRATIVE
+    )
+    used = (report.usage or TokenUsage()) != TokenUsage() or report.meters
+    return is_administrative and not used and not report.reported_cost_pusd
+
+
+def settled(call_type: str, report: UsageReport, *, is_cached: bool) -> UsageReport:
+    """A report as its type of call wants it: batches at batch prices, known by their id.
+
+    A response that was only queued has counts of zero, which say nothing of what it will use; an
+    answer out of LiteLLM's own cache has used nothing.
+    """
+    operation = operation_of(call_type)
+    if operation == BATCH:
+        return replace(
+            report,
+            price_context={**report.price_context, "processing": "batch"},
+            provider_batch_id=report.provider_batch_id or report.response_id,
+        )
+    is_uncounted = report.usage == TokenUsage() and not (report.reported_cost_pusd or is_cached)
+    if operation == "responses" and is_uncounted and report.status is Status.OK:
+        return replace(report, usage=None)
+    return report

@@ -1,0 +1,59 @@
+"""LiteLLM's types of calls: what is a poll, a batch, an answer that is only queued."""
+
+import json
+from typing import Any
+
+import pytest
+
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.wire.litellm.payload import parse_payloads
+
+
+def reports(**changes: Any) -> list[UsageReport]:
+    payload = {
+        "id": "batch_1",
+        "litellm_call_id": "call-1",
+        "call_type": "aretrieve_batch",
+        "status": "success",
+        "custom_llm_provider": "openai",
+        "model": "gpt-5.5",
+        "startTime": 1795832397.1,
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "response_cost": 0.0,
+        "metadata": {},
+        **changes,
+    }
+    return parse_payloads(json.dumps(payload).encode())
+
+
+@pytest.mark.parametrize(
+    "call_type",
+    ["acreate_batch", "aretrieve_batch", "retrieve_batch", "afile_content", "acreate_file"],
+)
+def test_what_only_starts_or_asks_after_something_is_no_request(call_type: str) -> None:
+    assert reports(call_type=call_type) == []
+
+
+def test_a_finished_batch_is_known_by_its_id_at_batch_prices() -> None:
+    (report,) = reports(prompt_tokens=1000, completion_tokens=10, response_cost=1.5)
+
+    assert (report.operation, report.price_context) == ("batch", {"processing": "batch"})
+    assert (report.response_id, report.provider_batch_id) == ("batch_1", "batch_1")
+
+
+def test_a_poll_that_failed_is_told() -> None:
+    (report,) = reports(status="failure", error_information={"error_code": "404"})
+
+    assert (report.http_status, report.usage) == (404, TokenUsage())
+
+
+def test_a_response_that_is_queued_has_unknown_usage_and_one_from_a_cache_none() -> None:
+    (queued,) = reports(call_type="aresponses", id="resp_1")
+    (cached,) = reports(call_type="aresponses", id="resp_1", cache_hit=True)
+    (done,) = reports(call_type="aget_responses", id="resp_1", prompt_tokens=7, completion_tokens=1)
+
+    assert (queued.usage, cached.usage) == (None, TokenUsage())
+    assert (done.usage, done.operation) == (TokenUsage(7, 1), "responses")
+    assert reports(call_type="aget_responses", id="resp_1") == []
