@@ -8,7 +8,7 @@ PORT ?= 4100
 MINUTES ?= 20
 
 .PHONY: demo test test-long test-scale mutants lint install scale dist bench soak screenshots \
-  requirements clean
+  price-check requirements clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/outlay demo --data $(DATA) --port $(PORT)
@@ -63,6 +63,11 @@ bench: $(VENV)/.dev
 # A server under mixed load for MINUTES: fails when files, memory, threads or anything else grows.
 soak: $(VENV)/.dev
 	$(BIN)/python -m bench.soak --minutes $(MINUTES)
+
+# Our prices beside those of genai-prices and, with TABLES (docs/pricing.md), of other tables.
+TABLES ?=
+price-check: $(VENV)/.dev
+	$(BIN)/python -m tools.price_check $(TABLES)
 
 screenshots: $(VENV)/.dev
 	tools/ensure_chromium.sh

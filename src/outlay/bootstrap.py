@@ -34,6 +34,7 @@ from outlay.services.organizations import Organizations
 from outlay.services.own_address import OwnAddress
 from outlay.services.passed_over import PassedOver
 from outlay.services.passwords import Passwords
+from outlay.services.price_lists import PriceLists
 from outlay.services.price_preview import PricePreviews
 from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import LOAD_EVENTS, Projection, fill
@@ -91,14 +92,14 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         closing(RescueFile(settings.rescue_path)) as rescue,
         open_stores(settings, clock) as stores,
     ):
-        base = PriceBook.load(settings.prices_path if settings.prices_path.exists() else None)
+        lists, base = open_prices(settings)
         ledger, directory = stores.ledger, stores.directory
         directory.open_connections()
         cube, is_rebuilt = _open_cube(stores.cubes, ledger)
         slot = CubeSlot(cube)
         projection = Projection(ledger, slot, stores.cubes, stores.nodes, clock)
         verification = Verification(ledger, slot, projection, directory, clock, stores.open_reader)
-        prices = PriceBooks(directory, base)
+        prices = PriceBooks(directory, base, lists.find)
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
         passed_over = PassedOver(clock)
@@ -181,6 +182,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 limits=limits,
                 doubles=Doubles(trail, ledger, clock),
                 doubts=Doubts(analytics, ledger),
+                price_books=prices,
                 erasure=Erasure(
                     directory, trail, ledger, maintenance, partial(copies_in, settings)
                 ),
@@ -229,6 +231,17 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 projection.release,
                 passwords.close,
             )
+
+
+def open_prices(settings: Settings) -> tuple[PriceLists, PriceBook]:
+    """The price lists of a data folder, and the book of the one in use and the operator's file.
+
+    Raises Invalid for mistakes in the file, Damaged when the list is not what was taken in.
+    """
+    lists = PriceLists(settings.data)
+    lists.check()
+    overrides = settings.prices_path if settings.prices_path.exists() else None
+    return lists, PriceBook.load(overrides, lists)
 
 
 def _run_all(*ends: Callable[[], object]) -> None:

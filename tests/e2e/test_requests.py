@@ -232,11 +232,16 @@ def test_a_request_stands_beside_the_list_with_what_it_cost(page: Page, demo: De
 
     expect(page.locator(".drawer-sum strong")).to_have_attribute("title", exact(detail["cost"]))
     lines = {
-        line.locator("th").text_content(): line.locator("td").nth(1).text_content()
+        line.locator("th").evaluate("cell => cell.firstChild.textContent"): (
+            line.locator("td").text_content()
+        )
         for line in page.locator(".prices tbody tr").all()
     }
-    assert lines["Input"] == exact(detail["costs"]["input"])
-    assert lines["Output"] == exact(detail["costs"]["output"])
+    assert lines == {line["title"]: exact(line["amount"]) for line in detail["priceLines"]}
+    assert len(lines) > 1
+    first = detail["priceLines"][0]
+    formula = page.locator(".prices .formula").first.text_content() or ""
+    assert formula.startswith(f"{first['quantity']:,} tokens × ${Decimal(first['unitPrice']):f}")
     expect(page.locator(".facts")).to_contain_text(detail["project"]["label"])
     page.keyboard.press("Escape")
     expect(page.locator(".drawer")).to_have_count(0)

@@ -9,6 +9,7 @@ from outlay.cli.console import DataOption, out, progress_bar
 from outlay.engines import open_reading
 from outlay.kit.clock import SystemClock
 from outlay.services.backup import records_of
+from outlay.services.price_lists import PriceLists
 from outlay.settings import read_settings
 from outlay.storage.archive import write_archive
 
@@ -23,7 +24,7 @@ def backup(
 ) -> None:
     """Write ledger and directory to a file while servers go on, on any engine."""
     settings = read_settings(data=data)
-    files = [settings.prices_path, settings.checkpoints_path]
+    files = [settings.prices_path, *PriceLists(settings.data).files, settings.checkpoints_path]
     if with_keys:
         files += [settings.master_key_path, settings.audit_key_path]
     with open_reading(settings) as (ledger, directory), progress_bar() as report:

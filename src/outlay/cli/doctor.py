@@ -9,12 +9,12 @@ from importlib.metadata import version
 
 import typer
 
+from outlay.bootstrap import open_prices
 from outlay.cli.console import DataOption, out
 from outlay.domain.errors import Damaged, OutlayError
 from outlay.domain.result import Reconciliation
 from outlay.engines import describe_cube, describe_database, open_directory
 from outlay.kit.lockfile import LockFile, LockHeld
-from outlay.pricing.book import PriceBook
 from outlay.services.server_info import find_server
 from outlay.settings import Settings, read_settings
 from outlay.storage.directory.verifications import find_verification
@@ -59,10 +59,13 @@ def _zones(_: Settings) -> str:
 
 
 def _prices(settings: Settings) -> str:
-    has_overrides = settings.prices_path.exists()
-    PriceBook.load(settings.prices_path if has_overrides else None)
-    overrides = f"with {settings.prices_path}" if has_overrides else "no overrides"
-    return f"genai-prices {version('genai-prices')}, {overrides}"
+    lists, book = open_prices(settings)
+    used = book.price_list.version
+    overrides = f"with {settings.prices_path}" if settings.prices_path.exists() else "no overrides"
+    taken = lists.taken()
+    if taken and taken[-1].version != used:
+        overrides += f"; {taken[-1].version} is of before this release and not in use"
+    return f"genai-prices {used}, {overrides}"
 
 
 def _folder(settings: Settings) -> str:

@@ -22,6 +22,7 @@ from outlay.cli.model import model
 from outlay.cli.org import org
 from outlay.cli.owner import owner
 from outlay.cli.price import price
+from outlay.cli.prices import prices
 from outlay.cli.project import project
 from outlay.cli.rebuild import rebuild
 from outlay.cli.reconcile import reconcile
@@ -66,6 +67,7 @@ app.add_typer(discovered, name="discovered")
 app.add_typer(upstream, name="upstream")
 app.add_typer(model, name="model")
 app.add_typer(price, name="price")
+app.add_typer(prices, name="prices")
 app.add_typer(limit, name="limit")
 app.add_typer(tag, name="tag")
 app.add_typer(token, name="token")

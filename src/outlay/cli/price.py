@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from outlay.bootstrap import open_prices
 from outlay.cli.administration import OrganizationOption, administration, parse_instant
 from outlay.cli.console import DataOption, out, say
 from outlay.cli.exchange_rate import exchange_rate
@@ -14,7 +15,6 @@ from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OrganizationPrice
 from outlay.domain.provider import provider_called
 from outlay.kit.clock import SystemClock, to_us
-from outlay.pricing.book import PriceBook
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.rates import PRICES, lines_of_rates
 from outlay.services.prices import book_with, conversions
@@ -142,8 +142,7 @@ def show(
 ) -> None:
     """Show what a model costs at a date, and where that is from."""
     instant = parse_instant(at, "at") or SystemClock().now()
-    path = read_settings(data=data).prices_path
-    base = PriceBook.load(path if path.exists() else None)
+    _, base = open_prices(read_settings(data=data))
     with administration(data, organization) as (opened, operator):
         book = book_with(base, opened.prices.of(operator))
     provider = provider_called(model.partition("/")[0])

@@ -1,6 +1,6 @@
 """The price book: what a request cost at the time it was made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,9 +23,10 @@ from outlay.pricing.rates import (
     cost_of,
     scale_rates,
 )
+from outlay.pricing.reference import with_tier
 
 if TYPE_CHECKING:
-    from outlay.pricing.seed import ListPrice
+    from outlay.pricing.seed import ListPrice, PriceList
 
 MAX_CACHED: Final = 20_000
 """Names kept; whoever sends more makes look-ups slow, not memory large."""
@@ -55,8 +56,7 @@ class PricedUsage(NamedTuple):
     output_cost_pusd: int
     cost_source: CostSource
     price_ref: str
-    """`genai-prices:<version>/<provider>/<model>`, `override:<number>` of the operator's file, the
-    id of an organization's own price, empty for unpriced."""
+    """What pins the price (`pricing.reference`); empty for unpriced."""
     meter_cost_pusd: int = 0
     meter_costs: tuple[tuple[str, int], ...] = ()
     """What the cost of meters consists of."""
@@ -66,16 +66,15 @@ class PricedUsage(NamedTuple):
     """What the book says where another cost counts."""
 
 
-def load_price_list() -> None:
-    """Read the list prices and model aliases, which else the first look-up does."""
-    from outlay.pricing.seed import is_listed
+def _bundled_list() -> "PriceList":
+    from outlay.pricing.seed import bundled_list
 
-    is_listed("openai", canonical_model("gpt-4o"))
+    return bundled_list()
 
 
 UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
 
-_NO_TOKENS: Final = TieredRates(compile_rates({}, unlisted=("input_tokens", "output_tokens")))
+NO_TOKENS: Final = TieredRates(compile_rates({}, unlisted=("input_tokens", "output_tokens")))
 """What tokens cost where only meters have a price."""
 
 _Key = tuple[str, str, tuple[tuple[str, str], ...] | None]
@@ -98,26 +97,40 @@ class AppliedPrice(NamedTuple):
 class PriceBook:
     """Dated list prices, the operator's overrides on top. Thread-safe: races only repeat work."""
 
-    def __init__(self, *overrides: Overrides) -> None:
-        """`overrides` in layers, the one that comes first wins; names are aliased by the last."""
+    def __init__(
+        self, *overrides: Overrides, price_list: Callable[[], "PriceList"] | None = None
+    ) -> None:
+        """`overrides` in layers, the one that comes first wins; names are aliased by the last.
+
+        The list is asked for when it is first needed: it takes a fifth of a second to load.
+        """
         self._layers = overrides or (Overrides(),)
+        self._find_list = price_list or _bundled_list
         self._aliases = self._layers[-1].aliases
         self._models: dict[str, str] = {}
         self._applied: dict[_Key, tuple[AppliedPrice, ...]] = {}
 
     @override
-    def __reduce__(self) -> tuple[type["PriceBook"], tuple[Overrides, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., "PriceBook"], tuple[object, ...]]:
         """As it goes to another process: without what it keeps of look-ups."""
-        return PriceBook, self._layers
+        return _book_of, (self._layers, self._find_list)
 
     @classmethod
-    def load(cls, overrides: Path | None = None) -> "PriceBook":
+    def load(
+        cls, overrides: Path | None = None, price_list: Callable[[], "PriceList"] | None = None
+    ) -> "PriceBook":
         """A book with the overrides of a file; Invalid names every fault in it."""
-        return cls(read_overrides(overrides)) if overrides else cls()
+        layers = (read_overrides(overrides),) if overrides else ()
+        return cls(*layers, price_list=price_list)
 
     def beneath(self, overrides: Overrides) -> "PriceBook":
         """A book with further overrides on top of this one's."""
-        return PriceBook(overrides, *self._layers)
+        return PriceBook(overrides, *self._layers, price_list=self._find_list)
+
+    @property
+    def price_list(self) -> "PriceList":
+        """The list prices that it stands on."""
+        return self._find_list()
 
     def canonical_model(self, mapping: str) -> str:
         """The underlying model of a mapping, whatever the route."""
@@ -142,20 +155,16 @@ class PriceBook:
 
     def has_list_price(self, provider: str, model: str) -> bool:
         """Whether a provider is known to offer a model by this name."""
-        from outlay.pricing.seed import is_listed
-
-        return is_listed(provider, model)
+        return self.price_list.is_listed(provider, model)
 
     def output_limit(self, provider: str, mapping: str) -> int | None:
         """How many tokens an answer can have at most; None when nothing is known of the model.
 
         The model's own maximum, else the length of its context.
         """
-        from outlay.pricing.seed import find_context_length
-
         target = resolve_alias(mapping, self._aliases)
         listed = listed_output_limit(self.canonical_model(target))
-        return find_context_length(provider, target) if listed is None else listed
+        return self.price_list.context_length(provider, target) if listed is None else listed
 
     def price(
         self,
@@ -186,10 +195,11 @@ class PriceBook:
                 code="cost-too-large",
             )
         unpriced = (*parts.unpriced, *applied.unlisted_context)
+        above = rates.start(usage.input_tokens)
         return PricedUsage(
             *parts[:5],
             CostSource.PARTIAL if unpriced else applied.source,
-            applied.ref,
+            with_tier(applied.ref, above) if above else applied.ref,
             parts.meters,
             parts.by_meter,
             unpriced,
@@ -204,6 +214,11 @@ class PriceBook:
             if applied.from_us <= at_us < applied.until_us:
                 return applied
         return self._look_up(key, at_us, context or {})
+
+    def override_called(self, ref: str) -> PriceOverride | None:
+        """The override that a reference means."""
+        entries = (entry for layer in self._layers for entry in layer.prices)
+        return next((entry for entry in entries if entry.ref == ref), None)
 
     def _look_up(self, key: _Key, at_us: int, context: Mapping[str, str]) -> AppliedPrice:
         """Find the price and keep it, also that there is none."""
@@ -224,11 +239,12 @@ class PriceBook:
             own.add(layer, provider, names, at_us, context)
             if own.rates is not None:
                 return own.applied()
-        # Imported when first needed: the list takes a fifth of a second to load.
-        from outlay.pricing.seed import find_list_price
-
-        listed = find_list_price(provider, target, at_us, context)
+        listed = self.price_list.find(provider, target, at_us, context)
         return own.applied() if listed is None else own.over(listed)
+
+
+def _book_of(layers: tuple[Overrides, ...], price_list: Callable[[], "PriceList"]) -> PriceBook:
+    return PriceBook(*layers, price_list=price_list)
 
 
 class _OwnPrices:
@@ -270,7 +286,7 @@ class _OwnPrices:
         if rates is None:
             # A percentage of nothing is nothing; prices of meters are some where they are for it.
             override = None
-            rates = _NO_TOKENS if any(added.is_named for added in self._added.values()) else None
+            rates = NO_TOKENS if any(added.is_named for added in self._added.values()) else None
         if rates is None:
             return AppliedPrice(self._from_us, self._until_us, None, CostSource.UNPRICED, "")
         return self._with_added(rates, override.ref if override else "", override)

@@ -1,39 +1,160 @@
 """Our own dated price data, above the list: `data/own_prices.toml`, each entry with its source."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from fnmatch import fnmatchcase
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from outlay.kit.clock import FOREVER_US, to_us
-from outlay.pricing.rates import TOKEN_PRICES
+from outlay.pricing.rates import NO_METERS, PRICES
 
-_DATA: Final[Mapping[str, Any]] = tomllib.loads(
-    (files("outlay.pricing") / "data" / "own_prices.toml").read_text(encoding="utf-8")
-)
+_TEXT: Final = (files("outlay.pricing") / "data" / "own_prices.toml").read_bytes()
+_DATA: Final[Mapping[str, Any]] = tomllib.loads(_TEXT.decode())
+
+OWN_DATA: Final = sha256(_TEXT).hexdigest()[:8]
+"""Which version of it takes part in a price."""
+
+Prices = Mapping[str, Decimal]
 
 
-class Correction(NamedTuple):
-    """Rates that stand in place of the list's, by the names of `rates.TOKEN_PRICES`."""
+class OwnPrice(NamedTuple):
+    """What our own data says of one price of the list."""
+
+    prices: Prices = NO_METERS
+    """In place of the list's, by the names in `rates.PRICES`."""
+    tiers: tuple[tuple[int, Prices], ...] = ()
+    """(start, prices) with rising starts; all tiers in place of the list's where there are any."""
+    meters: Prices = NO_METERS
+    """In place of the list's, by meter, for as many as lists have."""
+    least: Mapping[str, int] = NO_METERS
+    """By meter, how much of it is billed at least."""
+    percent: Decimal | None = None
+    """Of all rates of tokens."""
+    known: frozenset[str] = frozenset()
+    """Keys of the context that the price is known for by this."""
+    pinned: frozenset[str] = frozenset()
+    """Those of them that change the price."""
+    missing: tuple[str, ...] = ()
+    """Keys of the context that the price depends on and that were not given."""
+    from_us: int = -FOREVER_US
+    until_us: int = FOREVER_US
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it changes the price."""
+        said = (self.prices, self.tiers, self.meters, self.least)
+        return any(said) or self.percent is not None
+
+
+NO_OWN: Final = OwnPrice()
+
+
+class Priced(NamedTuple):
+    """What a price is asked for."""
 
     provider: str
+    maker: str
+    """The provider whose list the model stands in."""
     model: str
-    until_us: int
-    prices: Mapping[str, Decimal]
+    at_us: int
+    context: Mapping[str, str]
+    is_variant: bool
+    """Whether the context selects a variant of the list."""
 
-
-def _corrections() -> tuple[Correction, ...]:
-    return tuple(
-        Correction(
-            entry["provider"],
-            entry["model"],
-            _start_us(entry["until"]) if "until" in entry else FOREVER_US,
-            {name: Decimal(entry[name]) for name in TOKEN_PRICES if name in entry},
+    def is_of(self, entry: Mapping[str, Any]) -> bool:
+        """Whether an entry is about this provider, maker and model."""
+        return (
+            entry["provider"] == self.provider
+            and entry.get("maker", self.maker) == self.maker
+            and any(fnmatchcase(self.model, name) for name in entry.get("models", ("*",)))
         )
-        for entry in _DATA["rates"]
+
+    def has(self, context: Mapping[str, str]) -> bool:
+        """Whether the context of an entry is part of this one's."""
+        return all(
+            key in self.context and fnmatchcase(self.context[key], value)
+            for key, value in context.items()
+        )
+
+
+def find_own(asked: Priced) -> OwnPrice:
+    """What our own data says of a price of the list."""
+    prices: dict[str, Decimal] = {}
+    tiers: tuple[tuple[int, Prices], ...] = ()
+    meters: dict[str, Decimal] = {}
+    pinned: set[str] = set()
+    from_us, until_us = -FOREVER_US, FOREVER_US
+    for entry in _rates_of(asked):
+        since_us, before_us = _span_of(entry)
+        if since_us <= asked.at_us < before_us:
+            from_us, until_us = max(from_us, since_us), min(until_us, before_us)
+            prices |= _decimals(entry, PRICES)
+            meters |= _decimals(entry.get("meters", {}))
+            tiers = _tiers_of(entry) or tiers
+            pinned |= entry.get("context", {}).keys()
+        elif asked.at_us < since_us:
+            until_us = min(until_us, since_us)
+        else:
+            from_us = max(from_us, before_us)
+    percent, known, changing = _multiplied(asked)
+    about = [entry for entry in _DATA["minimum"] if asked.is_of(entry)]
+    needed = [entry["key"] for entry in _DATA["needed_context"] if asked.is_of(entry)]
+    return OwnPrice(
+        prices=prices,
+        tiers=tiers,
+        meters=meters,
+        least={meter: entry["quantity"] for entry in about for meter in entry["meters"]},
+        percent=percent,
+        known=frozenset(known | pinned),
+        pinned=frozenset(changing | pinned),
+        missing=tuple(key for key in needed if key not in asked.context),
+        from_us=from_us,
+        until_us=until_us,
+    )
+
+
+def _rates_of(asked: Priced) -> Iterator[Mapping[str, Any]]:
+    """The entries with rates for a context; those without one stand beside no variant."""
+    for entry in _DATA["rates"]:
+        context = entry.get("context")
+        if asked.is_of(entry) and (asked.has(context) if context else not asked.is_variant):
+            yield entry
+
+
+def _multiplied(asked: Priced) -> tuple[Decimal | None, set[str], set[str]]:
+    """The percentage that contexts cost, their keys, and those that change something.
+
+    The first entry about a key decides; one without a percentage says that nobody knows.
+    """
+    percent: Decimal | None = None
+    known: set[str] = set()
+    changing: set[str] = set()
+    decided: set[str] = set()
+    for entry in _DATA["multiplier"]:
+        context = entry["context"]
+        if context.keys() & decided or not asked.is_of(entry) or not asked.has(context):
+            continue
+        decided |= context.keys()
+        if "percent" not in entry:
+            continue
+        known |= context.keys()
+        factor = Decimal(entry["percent"])
+        if factor != 100:
+            percent = factor if percent is None else percent * factor / 100
+            changing |= context.keys()
+    return percent, known, changing
+
+
+def _span_of(entry: Mapping[str, Any]) -> tuple[int, int]:
+    since, before = entry.get("from"), entry.get("until")
+    return (
+        -FOREVER_US if since is None else _start_us(since),
+        FOREVER_US if before is None else _start_us(before),
     )
 
 
@@ -41,23 +162,27 @@ def _start_us(day: date) -> int:
     return to_us(datetime.combine(day, time(), UTC))
 
 
-_CORRECTIONS: Final = _corrections()
+def _decimals(entry: Mapping[str, Any], names: tuple[str, ...] | None = None) -> Prices:
+    return {name: Decimal(entry[name]) for name in names or entry if name in entry}
 
 
-def find_corrections(provider: str, model: str, at_us: int) -> tuple[Mapping[str, Decimal], int]:
-    """The rates to be put in place of the list's at an instant, and until when that holds."""
-    for entry in _CORRECTIONS:
-        if (entry.provider, entry.model) == (provider, model) and at_us < entry.until_us:
-            return entry.prices, entry.until_us
-    return {}, FOREVER_US
+def _tiers_of(entry: Mapping[str, Any]) -> tuple[tuple[int, Prices], ...]:
+    tiers = ((tier["above"], _decimals(tier, PRICES)) for tier in entry.get("tier", ()))
+    return tuple(sorted(tiers))
 
 
-def find_multiplier(provider: str, context: Mapping[str, str]) -> tuple[Decimal | None, set[str]]:
-    """The percentage of all rates that a context costs, and the keys of it that say so."""
-    for entry in _DATA["multiplier"]:
-        if entry["provider"] == provider and entry["context"].items() <= context.items():
-            return Decimal(entry["percent"]), set(entry["context"])
-    return None, set()
+def is_unlisted(provider: str, name: str) -> bool:
+    """Whether a name is none of the models that the list would take it for."""
+    return any(
+        entry["provider"] == provider and any(fnmatchcase(name, made) for made in entry["names"])
+        for entry in _DATA["unlisted"]
+    )
+
+
+def is_resold(provider: str, maker: str, model: str) -> bool:
+    """Whether a provider resells a model at the price of its maker."""
+    asked = Priced(provider, maker, model, 0, {}, is_variant=False)
+    return not any(asked.is_of(entry) for entry in _DATA["not_resold"])
 
 
 class Day(NamedTuple):

@@ -39,6 +39,8 @@ class MeterRate(NamedTuple):
 
     pusd: int
     per: int
+    least: int = 0
+    """How much of it is billed at least, once there is some."""
 
 
 class Rates(NamedTuple):
@@ -71,6 +73,12 @@ class TieredRates(NamedTuple):
             if input_tokens > start:
                 return rates
         return self.base
+
+    def start(self, input_tokens: int) -> int:
+        """Above how much input the tier begins that so much is in; 0 for the base rates."""
+        if not self.tiers or input_tokens <= self.tiers[-1][0]:
+            return 0
+        return next(start for start, _ in self.tiers if input_tokens > start)
 
 
 _PART_OF: Final[Mapping[str, str]] = {
@@ -110,7 +118,7 @@ def scale_rates(rates: TieredRates, shares: Shares) -> TieredRates:
 
     def all_scaled(base: Rates) -> Rates:
         meters = {
-            name: MeterRate(scaled(name, rate.pusd), rate.per) for name, rate in base.meters.items()
+            name: rate._replace(pusd=scaled(name, rate.pusd)) for name, rate in base.meters.items()
         }
         prices = {name: scaled(name, getattr(base, name)) for name in PRICES}
         return Rates(**prices, meters=meters, unlisted=base.unlisted)
@@ -203,7 +211,7 @@ def cost_of(
     rate = rates.at(input_tokens) if rates.tiers else rates.base
     metered = None
     if meters:
-        metered = _Metered(rate, meters)
+        metered = Metered(rate, meters)
         input_tokens -= metered.tokens["input_tokens"]
         read -= metered.tokens["cache_read_input_tokens"]
         output_tokens -= metered.tokens["output_tokens"]
@@ -230,13 +238,15 @@ def cost_of(
     )
 
 
-class _Metered:
+class Metered:
     """Meters at their rates, and the tokens that have been paid for by that."""
 
     def __init__(self, rate: Rates, meters: Mapping[str, int]) -> None:
         self.tokens = {"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
         """By token count; cached tokens stand in both of theirs."""
         self.costs: dict[str, int] = {}
+        self.billed: dict[str, tuple[int, MeterRate]] = {}
+        """How much of each has its rate: what narrower meters count has theirs."""
         self.unpriced: list[str] = []
         for name in sorted(meters):
             if meters[name]:
@@ -257,6 +267,9 @@ class _Metered:
             self.tokens[meter.within] += quantity
             if meter.within == "cache_read_input_tokens":
                 self.tokens["input_tokens"] += quantity
+        if quantity:
+            quantity = max(quantity, price.least)
+        self.billed[meter.name] = quantity, price
         self.costs[meter.name] = divide_half_even(quantity * price.pusd, price.per)
 
 

@@ -8,40 +8,31 @@ The look-up goes through its providers rather than through `DataSnapshot.find_pr
 which remembers every name it is ever asked for: names come from outside.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from importlib.metadata import version
 from typing import Final, NamedTuple
 
-from genai_prices.data import providers
 from genai_prices.data_snapshot import find_provider_by_id
 from genai_prices.types import (
     ModelInfo,
-    ModelPrice,
+    PriceVariant,
     Provider,
     StartDateConstraint,
-    TieredPrices,
     TimeOfDateConstraint,
 )
-from genai_prices.units import _get_registry
 
-from outlay.domain.meter import METERS, MeterUnit
-from outlay.domain.money import parse_usd
 from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.pricing.canonical import canonical_model
-from outlay.pricing.own_data import day_at, find_corrections, find_multiplier
-from outlay.pricing.rates import (
-    NO_METERS,
-    MeterRate,
-    Rates,
-    Shares,
-    TieredRates,
-    compile_rates,
-    scale_rates,
-)
+from outlay.pricing.list_rates import compile_prices
+from outlay.pricing.own_data import OWN_DATA, Priced, day_at, find_own, is_resold, is_unlisted
+from outlay.pricing.rates import TieredRates
+from outlay.pricing.reference import LIST, PriceRef, join_ref
 
-SOURCE: Final = f"genai-prices:{version('genai-prices')}"
+BUNDLED: Final = version("genai-prices")
+"""The version of the list that comes with Outlay."""
 
 PROVIDERS: Final[Mapping[str, str]] = {
     "azure_ai": "azure",
@@ -68,6 +59,9 @@ UNLISTED: Final = frozenset({"custom_openai", "openai_like", "openai_compatible"
 ANY_PROVIDER: Final = frozenset({"", "litellm"})
 """These say nothing: the mapping itself names the provider."""
 
+UNKNOWN: Final = "unknown"
+"""The value of a context that a price depends on and that was not told."""
+
 SAME_PRICE_VARIANTS: Final = frozenset({"nitro", "floor", "online", "exacto", "beta"})
 """Routing variants of OpenRouter that are priced as the model."""
 
@@ -75,31 +69,16 @@ OWN_PRICE_VARIANTS: Final = frozenset({"free", "batch", "extended"})
 """Routing variants with prices of their own: unpriced, rather than priced as the model, when those
 are not listed."""
 
-_NAMES: Final[Mapping[str, str]] = {
-    "input_mtok": "input",
-    "cache_read_mtok": "cache_read",
-    "cache_write_mtok": "cache_write",
-    "cache_write_1h_mtok": "cache_write_1h",
-    "output_mtok": "output",
-    "output_reasoning_mtok": "reasoning",
-    "requests_kcount": "per_request",
+_REGIONS: Final = {
+    "aws": re.compile(
+        r"(?:^|[/:])((?:global|us-gov|us|eu|apac|ap|jp|au|ca|sa|me|af|il|mx)(?:-[a-z]+-[0-9])?)[./:]"
+    ),
+    "azure": re.compile(r"(?:^|/)(global-standard|global|us-gov|us|eu|apac)/"),
 }
-"""Prices of the six token counts, and of a request."""
+"""Where mappings say the region, by provider: of the endpoint, the data zone or the profile."""
 
-
-def _meters() -> Iterator[tuple[str, tuple[str, int]]]:
-    """The meter that each other price of the list is for, and for how many of it."""
-    for unit in _get_registry().units.values():
-        name, per = unit.usage_key, unit.per
-        if name.endswith("_seconds"):
-            name, per = f"{name.removesuffix('_seconds')}_milliseconds", per * 1000
-        if name in METERS:
-            yield unit.price_key, (name, per)
-
-
-_METERS: Final[Mapping[str, tuple[str, int]]] = dict(_meters())
-
-_PICO: Final = Decimal("1e-12")
+_ROUTES: Final = {("aws", "claude_platform"): "anthropic"}
+"""Paths at a provider that lead to another one's prices (Anthropic's platform on AWS)."""
 
 
 class ListPrice(NamedTuple):
@@ -113,43 +92,209 @@ class ListPrice(NamedTuple):
     """`key=value` of the context that the model has no prices for."""
 
 
-_NOT_TOKENS: Final = {
-    meter.name: Decimal(100) for meter in METERS.values() if meter.unit is not MeterUnit.TOKENS
-}
-"""Multipliers of tokens leave searches and whatever else is not billed by tokens at its price."""
+class PriceList:
+    """One version of the list."""
 
+    def __init__(self, version: str, providers: list[Provider]) -> None:
+        self.version = version
+        self.providers = providers
+        self._by_id = {provider.id: provider for provider in providers}
 
-def find_list_price(
-    provider: str, mapping: str, at_us: int, context: Mapping[str, str] | None = None
-) -> ListPrice | None:
-    """The list price of a mapping at an instant.
+    def find(
+        self, provider: str, mapping: str, at_us: int, context: Mapping[str, str] | None = None
+    ) -> ListPrice | None:
+        """The price of a mapping at an instant.
 
-    None when the model is not known, or has no price.
-    """
-    found = _find_model(provider.strip().lower(), mapping)
-    if found is None:
+        None when the model is not known, or has no price.
+        """
+        found = self._find_model(provider.strip().lower(), mapping)
+        if found is None:
+            return None
+        region = _region_of(found[0].id, mapping)
+        return self._price(*found, at_us, region | dict(context or {}))
+
+    def find_listed(
+        self, ref: PriceRef, at_us: int, context: Mapping[str, str]
+    ) -> ListPrice | None:
+        """The price of a model by the names that a reference has it by."""
+        owner = self._by_id.get(ref.provider)
+        if owner is None:
+            return None
+        for maker in (owner, *self._resold(owner)):
+            if not ref.maker or maker.id == ref.maker:
+                for model in maker.models:
+                    if model.id == ref.model:
+                        return self._price(owner, model, at_us, context)
         return None
-    owner, model = found
+
+    def is_listed(self, provider: str, model: str) -> bool:
+        """Whether a provider's own list has a model by this name."""
+        found = self._find_model(provider.strip().lower(), f"{provider}/{model}")
+        return found is not None and _is_own(*found)
+
+    def context_length(self, provider: str, mapping: str) -> int | None:
+        """How many tokens a mapping's model takes at once; None where that is not known."""
+        found = self._find_model(provider.strip().lower(), mapping)
+        return found[1].context_window if found else None
+
+    def _price(
+        self, owner: Provider, model: ModelInfo, at_us: int, asked: Mapping[str, str]
+    ) -> ListPrice | None:
+        instant = from_us(at_us)
+        # Variants belong to the provider's own models, not to those it resells (as genai-prices
+        # does).
+        is_own = _is_own(owner, model)
+        selecting = asked if is_own else {}
+        variants = list(_variants(model, instant, selecting))
+        maker = owner if is_own else self._maker_of(owner, model)
+        begin_us, end_us = _span(model, instant)
+        day = day_at(owner.id, instant)
+        if day:
+            begin_us, end_us = max(begin_us, to_us(day.start)), min(end_us, to_us(day.end))
+            instant = _off_peak(model, instant) if day.is_off_peak else instant
+        own = find_own(Priced(owner.id, maker.id, model.id, at_us, asked, bool(variants)))
+        rates = compile_prices(model.get_prices(instant, selecting), own)
+        if rates is None:
+            return None
+        begin_us, end_us = max(begin_us, own.from_us), min(end_us, own.until_us)
+        since = _since(model, instant, variants)
+        since_us = begin_us if since is None else max(since, own.from_us)
+        pins = {} if since_us == -FOREVER_US else {"from": _day_or_minute(since_us)}
+        if not is_own:
+            pins["list"] = maker.id
+        if own.is_used or (day and day.is_off_peak):
+            pins["own"] = OWN_DATA
+        chosen = {key for variant in variants for key in variant.when}
+        pinned = (chosen | own.pinned) & asked.keys()
+        unlisted = sorted(asked.keys() - chosen - own.known)
+        return ListPrice(
+            rates,
+            join_ref(
+                f"{LIST}:{self.version}/{owner.id}/{model.id}",
+                pins | {key: asked[key] for key in sorted(pinned)},
+            ),
+            begin_us,
+            end_us,
+            tuple(f"{key}={asked.get(key, UNKNOWN)}" for key in (*own.missing, *unlisted)),
+        )
+
+    def _maker_of(self, owner: Provider, model: ModelInfo) -> Provider:
+        """The provider whose model another one resells."""
+        return next(maker for maker in self._resold(owner) if _is_own(maker, model))
+
+    def _resold(self, owner: Provider) -> Iterator[Provider]:
+        """The providers whose models another one offers, too."""
+        for provider_id in owner.fallback_model_providers or ():
+            if provider := self._by_id.get(provider_id):
+                yield provider
+
+    def _find_model(self, provider: str, mapping: str) -> tuple[Provider, ModelInfo] | None:
+        if provider in ANY_PROVIDER:
+            provider = mapping.strip().lower().partition("/")[0]
+        owner = self._find_provider(provider)
+        if owner is None:
+            return None
+        path = mapping.strip().lower().split("/")
+        for name in path[:-1]:
+            owner = self._by_id.get(_ROUTES.get((owner.id, name), ""), owner)
+        if any(is_unlisted(owner.id, name) for name in path):
+            return None
+        for reference in self._references(owner, mapping.strip().lower()):
+            if model := owner.find_model(reference, all_providers=self.providers):
+                is_priced = _is_own(owner, model) or is_resold(
+                    owner.id, self._maker_of(owner, model).id, model.id
+                )
+                return (owner, model) if is_priced else None
+        # A fine-tune is listed by the name of its base, with a match for dated ids only.
+        canonical = canonical_model(mapping)
+        if canonical.startswith("ft:"):
+            for model in owner.models:
+                if model.id == canonical:
+                    return owner, model
+        return None
+
+    def _find_provider(self, name: str) -> Provider | None:
+        if name in UNLISTED:
+            return None
+        return find_provider_by_id(self.providers, PROVIDERS.get(name, name))
+
+    def _references(self, owner: Provider, mapping: str) -> Iterator[str]:
+        """What to look a mapping up by, the nearest to the route first.
+
+        That is: without its provider, whole, without a variant that costs the same, without its
+        path, and as canonical model. Where the first word is not this provider it may be the maker
+        of the model, as OpenRouter writes it, so the whole mapping goes first.
+        """
+        prefix, slash, rest = mapping.partition("/")
+        if not slash or not rest:
+            names = [mapping]
+        elif self._find_provider(prefix) is owner:
+            names = [rest, mapping]
+        else:
+            names = [mapping, rest]
+        yield from names
+        plain, colon, variant = mapping.rpartition(":")
+        if colon and variant in SAME_PRICE_VARIANTS:
+            mapping = plain
+            yield from (name.rpartition(":")[0] for name in names)
+        elif colon and variant in OWN_PRICE_VARIANTS:
+            return
+        yield mapping.rpartition("/")[2]
+        yield canonical_model(mapping)
+
+
+@cache
+def bundled_list() -> PriceList:
+    """The list that comes with Outlay."""
+    from genai_prices.data import providers
+
+    return PriceList(BUNDLED, providers)
+
+
+def _region_of(provider: str, mapping: str) -> dict[str, str]:
+    """The region that a mapping names, as context."""
+    pattern = _REGIONS.get(provider)
+    named = pattern.findall(mapping.strip().lower()) if pattern else []
+    return {"region": named[-1]} if named else {}
+
+
+def _is_own(owner: Provider, model: ModelInfo) -> bool:
+    return any(model is own for own in owner.models)
+
+
+def _since(model: ModelInfo, instant: datetime, variants: Sequence[PriceVariant]) -> int | None:
+    """Since when the price of an instant holds; None where it depends on the time of day."""
+    conditional = model.prices if isinstance(model.prices, list) else []
+    if any(isinstance(item.constraint, TimeOfDateConstraint) for item in conditional):
+        return None
+    standard = [item for item in conditional if _is_active(item.constraint, instant)][-1:]
+    days = [item.constraint for item in standard]
+    days += [variant.constraint for variant in variants]
+    return max(
+        (edge for day in days for edge in _edges(day, instant)),
+        default=-FOREVER_US,
+    )
+
+
+def _is_active(
+    constraint: StartDateConstraint | TimeOfDateConstraint | None, instant: datetime
+) -> bool:
+    return constraint is None or constraint.active(instant)
+
+
+def _variants(
+    model: ModelInfo, instant: datetime, context: Mapping[str, str]
+) -> Iterator[PriceVariant]:
+    """The variants of a model that a context selects at an instant."""
+    for variant in model.price_variants or ():
+        if _is_active(variant.constraint, instant) and variant.when.items() <= context.items():
+            yield variant
+
+
+def _day_or_minute(at_us: int) -> str:
+    """`2026-04-24`, or with its time where that is not midnight: `2026-04-24T01:00Z`."""
     instant = from_us(at_us)
-    # Variants belong to the provider's own models, not to those it resells (as genai-prices does).
-    is_own = any(model is own for own in owner.models)
-    asked = context or {}
-    begin_us, end_us = _span(model, instant)
-    if day := day_at(owner.id, instant):
-        begin_us, end_us = max(begin_us, to_us(day.start)), min(end_us, to_us(day.end))
-        instant = _off_peak(model, instant) if day.is_off_peak else instant
-    own, until_us = find_corrections(owner.id, model.id, at_us)
-    rates = compile_prices(model.get_prices(instant, asked if is_own else None), own)
-    if rates is None:
-        return None
-    known: set[str] = set()
-    if is_own:
-        percent, known = find_multiplier(owner.id, asked)
-        rates = rates if percent is None else scale_rates(rates, Shares(percent, _NOT_TOKENS))
-        known |= _listed_context(model, instant, asked)
-    unlisted = tuple(f"{key}={asked[key]}" for key in sorted(asked.keys() - known))
-    ref = f"{SOURCE}/{owner.id}/{model.id}"
-    return ListPrice(rates, ref, begin_us, min(end_us, until_us), unlisted)
+    return f"{instant:%Y-%m-%d}" if instant.time() == time() else f"{instant:%Y-%m-%dT%H:%MZ}"
 
 
 def _off_peak(model: ModelInfo, instant: datetime) -> datetime:
@@ -162,138 +307,6 @@ def _off_peak(model: ModelInfo, instant: datetime) -> datetime:
     return next(
         (moment for moment in moments if not any(peak.active(moment) for peak in peaks)), instant
     )
-
-
-def _listed_context(
-    model: ModelInfo, instant: datetime, context: Mapping[str, str]
-) -> frozenset[str]:
-    """The keys of a context that prices of a model depend on as they are in it."""
-    return frozenset(
-        key
-        for variant in model.price_variants or ()
-        if variant.constraint is None or variant.constraint.active(instant)
-        if all(context.get(key) == value for key, value in variant.when.items())
-        for key in variant.when
-    )
-
-
-def is_listed(provider: str, model: str) -> bool:
-    """Whether a provider's own list has a model by this name."""
-    found = _find_model(provider.strip().lower(), f"{provider}/{model}")
-    return found is not None and any(found[1] is own for own in found[0].models)
-
-
-def find_context_length(provider: str, mapping: str) -> int | None:
-    """How many tokens a mapping's model takes at once; None where that is not known."""
-    found = _find_model(provider.strip().lower(), mapping)
-    return found[1].context_window if found else None
-
-
-def compile_prices(
-    prices: ModelPrice, own: Mapping[str, Decimal] = NO_METERS
-) -> TieredRates | None:
-    """Rates of a list price, some of them by our own data; None when the list has none."""
-    listed = {
-        key: value
-        for key, value in prices.__dict__.items()
-        if (key in _NAMES or key in _METERS) and isinstance(value, Decimal | TieredPrices)
-    }
-    if not listed:
-        return None
-    starts = {
-        tier.start
-        for value in listed.values()
-        if isinstance(value, TieredPrices)
-        for tier in value.tiers
-    }
-    return TieredRates(
-        base=_rates_at(listed, own, 0),
-        tiers=tuple(
-            (start, _rates_at(listed, own, start + 1)) for start in sorted(starts, reverse=True)
-        ),
-    )
-
-
-def _find_model(provider: str, mapping: str) -> tuple[Provider, ModelInfo] | None:
-    if provider in ANY_PROVIDER:
-        provider = mapping.strip().lower().partition("/")[0]
-    owner = _find_provider(provider)
-    if owner is None:
-        return None
-    for reference in _references(owner, mapping.strip().lower()):
-        if model := owner.find_model(reference, all_providers=providers):
-            return owner, model
-    # A fine-tune is listed by the name of its base, with a match for dated ids only.
-    canonical = canonical_model(mapping)
-    if canonical.startswith("ft:"):
-        for model in owner.models:
-            if model.id == canonical:
-                return owner, model
-    return None
-
-
-def _find_provider(name: str) -> Provider | None:
-    if name in UNLISTED:
-        return None
-    return find_provider_by_id(providers, PROVIDERS.get(name, name))
-
-
-def _references(owner: Provider, mapping: str) -> Iterator[str]:
-    """What to look a mapping up by, the nearest to the route first.
-
-    That is: without its provider, whole, without a variant that costs the same, without its path,
-    and as canonical model. Where the first word is not this provider it may be the maker of the
-    model, as OpenRouter writes it, so the whole mapping goes first.
-    """
-    prefix, slash, rest = mapping.partition("/")
-    if not slash or not rest:
-        names = [mapping]
-    elif _find_provider(prefix) is owner:
-        names = [rest, mapping]
-    else:
-        names = [mapping, rest]
-    yield from names
-    plain, colon, variant = mapping.rpartition(":")
-    if colon and variant in SAME_PRICE_VARIANTS:
-        mapping = plain
-        yield from (name.rpartition(":")[0] for name in names)
-    elif colon and variant in OWN_PRICE_VARIANTS:
-        return
-    yield mapping.rpartition("/")[2]
-    yield canonical_model(mapping)
-
-
-def _rates_at(
-    listed: Mapping[str, Decimal | TieredPrices], own: Mapping[str, Decimal], input_tokens: int
-) -> Rates:
-    """The rates for a request with so much input."""
-    prices, meters = {}, {}
-    for key, price in listed.items():
-        applicable = price if isinstance(price, Decimal) else price.base
-        for tier in price.tiers if isinstance(price, TieredPrices) else ():
-            if input_tokens > tier.start:
-                applicable = tier.price
-        if key in _METERS:
-            name, per = _METERS[key]
-            meters[name] = MeterRate(parse_usd(_rounded(applicable)), per)
-            continue
-        if _NAMES[key] == "per_request":
-            applicable /= 1000
-        prices[_NAMES[key]] = _rounded(applicable)
-    unlisted = (
-        ()
-        if "per_request" in prices
-        else tuple(f"{name}_tokens" for name in ("input", "output") if name not in prices)
-    )
-    return compile_rates({**prices, **own}, meters, unlisted)
-
-
-def _rounded(price: Decimal) -> Decimal:
-    """Some thirty prices were computed with floats (0.18000000000000002).
-
-    What is past the twelfth decimal of a dollar is noise.
-    """
-    return price.quantize(_PICO, rounding=ROUND_HALF_EVEN)
 
 
 def _span(model: ModelInfo, instant: datetime) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from outlay.services.members import Members
 from outlay.services.organizations import Organizations
 from outlay.services.passed_over import PassedOver
 from outlay.services.price_preview import PricePreviews
-from outlay.services.prices import Prices
+from outlay.services.prices import PriceBooks, Prices
 from outlay.services.projection import Projection
 from outlay.services.projects import Projects
 from outlay.services.reconciling import Reconciling
@@ -94,6 +94,7 @@ class Services:
     erasure: Erasure
     gateway: Gateway
     limits: SpendLimits
+    price_books: PriceBooks
     maintenance: Maintenance
     passed_over: PassedOver
     price_previews: PricePreviews

@@ -1,21 +1,24 @@
 """Prices of organizations, above the operator's file and the list, and their exchange rates."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Invalid
+from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.organization_price import OrganizationPrice, OrganizationRate, OwnPrices
 from outlay.kit.cache import Cache
 from outlay.kit.ids import new_id
 from outlay.pricing.book import PriceBook
 from outlay.pricing.entries import Numbered, PriceOverride
+from outlay.pricing.evidence import Evidence, explain_cost
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.overrides import Overrides, read_entries
+from outlay.pricing.reference import parse_ref
 from outlay.services.checks import pick
 from outlay.services.trail import Trail
 from outlay.storage.directory.engine import Directory
@@ -32,6 +35,9 @@ from outlay.storage.directory.price_overrides import (
     next_number,
 )
 from outlay.storage.directory.session import ReadSession
+
+if TYPE_CHECKING:
+    from outlay.pricing.seed import PriceList
 
 MAX_PRICES: Final = 1_000
 MAX_RATES: Final = 400
@@ -110,8 +116,17 @@ class Prices:
 class PriceBooks:
     """The price book of each organization; `refresh` after the directory has changed."""
 
-    def __init__(self, directory: Directory, base: PriceBook) -> None:
-        """`base` holds for organizations without prices of their own."""
+    def __init__(
+        self,
+        directory: Directory,
+        base: PriceBook,
+        find_list: Callable[[str], "PriceList | None"],
+    ) -> None:
+        """`base` holds for organizations without prices of their own.
+
+        `find_list` has the lists that requests on record were priced by, by their versions.
+        """
+        self._find_list = find_list
         self._directory = directory
         self.base = base
         self._books: Cache[str, PriceBook] = Cache(self.read)
@@ -127,6 +142,21 @@ class PriceBooks:
     def of(self, organization_id: str) -> PriceBook:
         """The book that an organization's requests are priced by."""
         return self._books.get(organization_id)
+
+    def explain(self, event: UsageEvent) -> Evidence:
+        """The lines of what a request on record costs, by the price that it was made with."""
+        book = self.base
+        if event.cost_source is CostSource.REPORTED:
+            book = self.of(event.organization_id)
+        else:
+            ids = [name.partition(":")[0] for name in parse_ref(event.price_ref).own]
+            with self._directory.read() as session:
+                prices = find_price_overrides(session, event.organization_id, ids)
+                rates = list_exchange_rates(session, event.organization_id)
+            # One by one: a deleted price may be of the same time as the one after it.
+            own = [price for one in prices for price in _compiled_alone(one, rates)]
+            book = book.beneath(Overrides(prices=tuple(own)))
+        return explain_cost(event, book, self._find_list)
 
     def read(self, organization_id: str) -> PriceBook:
         """The same as it is this moment, whatever is kept in memory."""
@@ -166,6 +196,16 @@ def conversions(own: OwnPrices, at_us: int) -> dict[str, Conversion]:
         if price.conversion and (price.from_us <= at_us or price_id not in found):
             found[price_id] = price.conversion
     return found
+
+
+def _compiled_alone(
+    price: OrganizationPrice, rates: list[OrganizationRate]
+) -> tuple[PriceOverride, ...]:
+    """A price as it was once; nothing where its exchange rate is gone."""
+    try:
+        return compile_prices(OwnPrices([price], rates))
+    except Invalid:
+        return ()
 
 
 def _draft(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:

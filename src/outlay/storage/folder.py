@@ -40,6 +40,7 @@ PARTS: Final = (
     Part("audit.key*", is_secret=True),
     Part("audit-checkpoints.jsonl"),
     Part("prices.toml"),
+    Part("price-list*"),
     Part("imports"),
     Part("node.id*"),
     Part("moved.json*"),

@@ -122,6 +122,7 @@ class Application:
 
         `setup_secret` ends the address under which the first owner sets up; empty: nowhere.
         """
+        self._services = services
         self.connections = Connections(services.settings.edge)
         self.pages = create_pages(services, operator_token, setup_secret)
         self._proxy = Proxy(services, self.pages.state.refusals)
@@ -163,7 +164,7 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._proxy.start()
-        preloading = asyncio.create_task(asyncio.to_thread(preload))
+        preloading = asyncio.create_task(asyncio.to_thread(preload, self._services))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await asyncio.wait([preloading])  # what it failed with is in the log, and no reason to stop

@@ -4,14 +4,15 @@ A process that has run out of file descriptors cannot open a template or the pri
 them is left to the first request that needs it.
 """
 
-from outlay.pricing.book import load_price_list
+from outlay.services.bundle import Services
 from outlay.web.dashboard.pages import environment
 from outlay.web.dashboard.static_files import static_files
 
 
-def preload() -> None:
+def preload(services: Services) -> None:
     """Have the price list, templates, styles and scripts in memory. Takes half a second."""
-    load_price_list()
+    book = services.price_books.base
+    book.has_list_price("openai", book.canonical_model("gpt-4o"))
     static_files()
     for name in environment.list_templates():
         environment.get_template(name)

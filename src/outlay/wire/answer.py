@@ -11,6 +11,9 @@ from outlay.wire.counters import Counted, read_cost, read_counters
 Fields = dict[str, Any]
 """A decoded JSON object."""
 
+SEARCH_CONTEXT_SIZES: Final = ("low", "medium", "high")
+"""Perplexity's fee per request is by this size, which its usage tells."""
+
 STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_only"})
 """Service tiers that are billed at the list price."""
 
@@ -57,6 +60,8 @@ class Answer:
         if counted.usage is not None and (self.usage is None or any(counted.usage)):
             self.usage = counted.usage
         self.note_counted(counted)
+        if usage.get("search_context_size") in SEARCH_CONTEXT_SIZES:
+            self.price_context["search_context_size"] = usage["search_context_size"]
         cost = read_cost(usage)
         if cost is not None:
             self.reported_cost_pusd = cost

@@ -19,6 +19,7 @@ from outlay.domain.usage import MAX_TOKENS, TokenUsage, settle_tokens
 from outlay.kit.clock import to_us
 from outlay.pricing import book as book_module
 from outlay.pricing.book import UNPRICED, PriceBook, PricedUsage
+from outlay.pricing.own_data import OWN_DATA
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MILLION = TokenUsage(1_000_000, 0)
@@ -54,7 +55,6 @@ def load(tmp_path: Path, text: str) -> PriceBook:
         ("anthropic/claude-opus-4-5", TokenUsage(100_000, 0, 0, 100_000, 100_000), "1.00"),
         ("openai/gpt-5.5", TokenUsage(272_000, 0), "1.36"),
         ("openai/gpt-5.5", TokenUsage(272_001, 0), "2.72001"),
-        ("perplexity/sonar-pro", TokenUsage(1_000, 0), "0.017"),
     ],
 )
 def test_known_bills_come_out_to_the_last_digit(
@@ -183,11 +183,12 @@ def test_overrides_beat_the_list_in_their_time_only(overridden: PriceBook) -> No
         1_000_000_000,
         2_500_000_000,
     ]
+    listed = f"genai-prices:0.2.3/azure/gpt-4o?list=openai&own={OWN_DATA}"
     assert [priced.price_ref for priced in found] == [
-        "genai-prices:0.2.3/azure/gpt-4o",
+        listed,
         "override:1",
         "override:1",
-        "genai-prices:0.2.3/azure/gpt-4o",
+        listed,
     ]
 
 

@@ -1,70 +1,27 @@
 """List prices are those of genai-prices, to the last digit, with the span they hold for."""
 
 import random
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from genai_prices import Usage, calc_price
-from genai_prices.data import providers
-from genai_prices.types import (
-    ModelInfo,
-    ModelPrice,
-    Provider,
-    StartDateConstraint,
-    TieredPrices,
-    TimeOfDateConstraint,
-)
-from genai_prices.units import _get_registry
+from genai_prices import calc_price
+from genai_prices.types import ModelInfo, Provider
+from tools.price_check.genai import MODELS, conditions, instants, listed_usage
 
-from outlay.domain.meter import METERS, settle_meters
-from outlay.domain.usage import TokenUsage, settle_tokens
+from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import FOREVER_US, from_us, to_us
-from outlay.pricing.own_data import find_corrections
-from outlay.pricing.rates import NO_METERS, cost_of
-from outlay.pricing.seed import SOURCE, ListPrice, compile_prices, find_list_price
+from outlay.pricing.list_rates import compile_prices
+from outlay.pricing.rates import cost_of
+from outlay.pricing.seed import BUNDLED, ListPrice, bundled_list
 
+LISTED = bundled_list()
+SOURCE = f"genai-prices:{BUNDLED}"
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-DATES = [datetime(2025, 6, 1, tzinfo=UTC), datetime(2026, 3, 3, 3, 33, tzinfo=UTC), AT]
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
-MODELS = [(provider, model) for provider in providers for model in provider.models]
-TOKEN_KEYS = {
-    "input_mtok",
-    "output_mtok",
-    "cache_read_mtok",
-    "cache_write_mtok",
-    "cache_write_1h_mtok",
-    "output_reasoning_mtok",
-    "requests_kcount",
-}
-
-
-METER_KEYS = {
-    unit.price_key: usage_key.replace("_seconds", "_milliseconds")
-    for usage_key, unit in _get_registry().units.items()
-    if usage_key.replace("_seconds", "_milliseconds") in METERS
-}
-
-
-def listed_usage(usage: TokenUsage, meters: Mapping[str, int] = NO_METERS) -> Usage:
-    """The same in the words of genai-prices, whose times are seconds."""
-    return Usage(
-        **{
-            name.replace("_milliseconds", "_seconds"): Decimal(quantity) / 1000
-            if name.endswith("_milliseconds")
-            else quantity
-            for name, quantity in meters.items()
-        },
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cache_read_input_tokens,
-        cache_write_tokens=usage.cache_write_input_tokens,
-        cache_write_1h_tokens=usage.cache_write_1h_input_tokens,
-        output_reasoning_tokens=usage.reasoning_output_tokens,
-    )
 
 
 def assert_equal(cost_pusd: int, listed: Decimal, what: object) -> None:
@@ -74,84 +31,6 @@ def assert_equal(cost_pusd: int, listed: Decimal, what: object) -> None:
         assert cost_pusd == exact, what
     else:
         assert abs(cost_pusd - exact) <= 9, what
-
-
-def conditions(model: ModelInfo) -> list[StartDateConstraint | TimeOfDateConstraint]:
-    conditional = model.prices if isinstance(model.prices, list) else []
-    items = (*conditional, *(model.price_variants or ()))
-    return [item.constraint for item in items if item.constraint is not None]
-
-
-def instants(model: ModelInfo) -> list[datetime]:
-    """Some dates, and both sides of each instant at which a price of the model may change."""
-    found = list(DATES)
-    for condition in conditions(model):
-        if isinstance(condition, StartDateConstraint):
-            edge = datetime.combine(condition.start_date, time(), UTC)
-            found += [edge - MICROSECOND, edge]
-        else:
-            for moment in (condition.start_time, condition.end_time):
-                edge = datetime.combine(AT.date(), moment, moment.tzinfo or UTC)
-                found += [edge - MICROSECOND, edge]
-    return found
-
-
-def contexts(model: ModelInfo) -> list[dict[str, str]]:
-    return [{}, *(dict(variant.when) for variant in model.price_variants or ())]
-
-
-def usages(
-    prices: ModelPrice, seeded: random.Random
-) -> Iterator[tuple[TokenUsage, Mapping[str, int]]]:
-    yield TokenUsage(1_000, 100, 300, 200, 50, 40), {}
-    starts = {
-        tier.start
-        for price in prices.__dict__.values()
-        if isinstance(price, TieredPrices)
-        for tier in price.tiers
-    }
-    for start in sorted(starts):
-        yield TokenUsage(start, 9_999, start // 3, start // 7, start // 9, 77), {}
-        yield TokenUsage(start + 1, 9_999, start // 3, start // 7, start // 9, 77), {}
-    drawn = TokenUsage(*(seeded.randrange(2_000_000) for _ in TokenUsage._fields))
-    settled = settle_tokens(drawn)[0]
-    yield settled, {}
-    priced = [METER_KEYS[key] for key in prices.__dict__ if key in METER_KEYS]
-    if priced:
-        quantities = {name: seeded.randrange(2_000_000) for name in sorted(priced)}
-        quantities |= {
-            name: quantities.get(name, 0) + quantities.get(meter.cached, 0)
-            for name, meter in METERS.items()
-            if meter.cached in quantities
-        }
-        yield settled, settle_meters(settled, quantities)[0]
-
-
-def test_every_model_costs_what_genai_prices_says_at_all_times_in_all_contexts() -> None:
-    seeded = random.Random(20261120)
-    compared = metered = 0
-    for provider, model in MODELS:
-        for at in instants(model):
-            for context in contexts(model):
-                prices = model.get_prices(at, context)
-                rates = compile_prices(prices)
-                if rates is None:
-                    assert not (TOKEN_KEYS | METER_KEYS.keys()) & prices.__dict__.keys()
-                    continue
-                for usage, meters in usages(prices, seeded):
-                    listed = model.calc_price(
-                        listed_usage(usage, meters),
-                        provider,
-                        genai_request_timestamp=at,
-                        price_context=context,
-                    )
-                    what = (provider.id, model.id, at, context, usage, meters)
-                    parts = cost_of(rates, usage, meters)
-                    assert_equal(parts.total, listed.total_price, what)
-                    compared += 1
-                    metered += bool(meters)
-    assert compared > 20_000
-    assert metered > 500
 
 
 def test_every_model_is_found_by_its_own_name_as_genai_prices_finds_it() -> None:
@@ -167,16 +46,21 @@ def test_every_model_is_found_by_its_own_name_as_genai_prices_finds_it() -> None
             )
         except LookupError:
             continue
-        found = find_list_price(provider.id, f"{provider.id}/{model.id}", to_us(AT))
+        found = LISTED.find(provider.id, f"{provider.id}/{model.id}", to_us(AT))
         if found is not None:
             compared += 1
-            assert found.ref == f"{SOURCE}/{provider.id}/{listed.model.id}"
+            assert named(found) == f"{SOURCE}/{provider.id}/{listed.model.id}"
             assert_equal(cost_of(found.rates, usage).total, listed.total_price, found.ref)
     assert compared > 2_000
 
 
+def named(found: ListPrice) -> str:
+    """Its reference without what it pins beside list, version, provider and model."""
+    return found.ref.partition("?")[0]
+
+
 def find(mapping: str, at: datetime = AT, context: Mapping[str, str] | None = None) -> ListPrice:
-    found = find_list_price(mapping.partition("/")[0], mapping, to_us(at), context)
+    found = LISTED.find(mapping.partition("/")[0], mapping, to_us(at), context)
     assert found is not None
     return found
 
@@ -224,10 +108,10 @@ def find(mapping: str, at: datetime = AT, context: Mapping[str, str] | None = No
     ],
 )
 def test_routes_lead_to_the_price_of_their_provider(provider: str, mapping: str, ref: str) -> None:
-    found = find_list_price(provider, mapping, to_us(AT))
+    found = LISTED.find(provider, mapping, to_us(AT))
 
     assert found is not None
-    assert found.ref == f"{SOURCE}/{ref}"
+    assert named(found) == f"{SOURCE}/{ref}"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +129,7 @@ def test_routes_lead_to_the_price_of_their_provider(provider: str, mapping: str,
     ],
 )
 def test_what_has_no_price_is_none(provider: str, mapping: str) -> None:
-    assert find_list_price(provider, mapping, to_us(AT)) is None
+    assert LISTED.find(provider, mapping, to_us(AT)) is None
 
 
 def test_the_cut_of_o3_came_with_the_day_in_utc() -> None:
@@ -273,24 +157,23 @@ def test_prices_do_not_change_within_the_span_they_are_given_for() -> None:
     for provider, model in MODELS:
         if not conditions(model):
             continue
-        for at in instants(model):
+        for at in instants(model, AT):
             check_span(provider, model, at, seeded)
 
 
 def check_span(provider: Provider, model: ModelInfo, at: datetime, seeded: random.Random) -> None:
-    found = find_list_price(provider.id, f"{provider.id}/{model.id}", to_us(at))
-    if found is None or not found.ref.endswith(f"/{model.id}"):
+    found = LISTED.find(provider.id, f"{provider.id}/{model.id}", to_us(at))
+    if found is None or not named(found).endswith(f"/{model.id}"):
         return
     begin = max(found.from_us, to_us(at - 400 * DAY))
     end = min(found.until_us, to_us(at + 400 * DAY))
     assert begin <= to_us(at) < end
     for moment in (begin, end - 1, seeded.randrange(begin, end)):
-        again = find_list_price(provider.id, f"{provider.id}/{model.id}", moment)
+        again = LISTED.find(provider.id, f"{provider.id}/{model.id}", moment)
         assert again is not None
         assert again.rates == found.rates
-        if provider.id != "deepseek":  # whose weekends are our own data
-            own, _ = find_corrections(provider.id, model.id, moment)
-            assert compile_prices(model.get_prices(from_us(moment)), own) == found.rates
+        if "own=" not in again.ref:
+            assert compile_prices(model.get_prices(from_us(moment))) == found.rates
 
 
 def test_the_context_of_a_request_selects_its_variant() -> None:
@@ -344,3 +227,84 @@ def test_a_place_multiplies_all_rates_and_an_unknown_one_is_named() -> None:
 
     assert (there.rates.base.input * 10, there.unlisted_context) == (listed.input * 11, ())
     assert (elsewhere.rates.base, elsewhere.unlisted_context) == (listed, ("inference_geo=mars",))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "percent", "unlisted"),
+    [
+        ("azure/eu/gpt-4o", 110, ()),
+        ("azure/us/gpt-4o", 110, ()),
+        ("azure/eu/gpt-6-sol", 120, ()),
+        ("azure/us/gpt-6-sol", 110, ()),
+        ("azure/global-standard/gpt-4o-mini", 100, ()),
+        ("azure/us-gov/gpt-4o", 100, ("region=us-gov",)),
+        ("aws/us.amazon.nova-pro-v1:0", 100, ()),
+        ("aws/eu.amazon.nova-pro-v1:0", 100, ("region=eu",)),
+        ("aws/ap-south-1/meta.llama3-8b-instruct-v1:0", 100, ("region=ap-south-1",)),
+        ("aws/eu.anthropic.claude-sonnet-4-5-20250929-v1:0", 100, ()),
+        ("aws/us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0", 100, ("region=us-gov",)),
+        (
+            "aws/arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0",
+            100,
+            ("region=eu",),
+        ),
+    ],
+)
+def test_a_region_in_the_name_has_its_price_or_is_named(
+    mapping: str, percent: int, unlisted: tuple[str, ...]
+) -> None:
+    provider, _, route = mapping.partition("/")
+    plain = route.rpartition("/")[2]
+    if provider == "aws" and ".anthropic." not in plain:
+        plain = plain.partition(".")[2] if plain.count(".") > 1 else plain
+
+    found = find(mapping)
+
+    listed = find(f"{provider}/{plain}").rates.base.input
+    assert (found.rates.base.input * 100, found.unlisted_context) == (listed * percent, unlisted)
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        "azure/deepseek-r1",
+        "azure/gpt-oss-120b",
+        "azure/o4-mini.ft-0123456789abcdef",
+        "google/gemini-3.8-flash-cyber",
+        "aws/arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.nova-pro-v1:0/abc",
+    ],
+)
+def test_what_the_list_takes_for_another_model_or_another_seller_has_no_price(mapping: str) -> None:
+    assert LISTED.find(mapping.partition("/")[0], mapping, to_us(AT)) is None
+
+
+def test_anthropic_s_platform_on_aws_costs_what_anthropic_does() -> None:
+    found = find("aws/claude_platform/claude-opus-4-8")
+
+    assert found.rates == find("anthropic/claude-opus-4-8").rates
+    assert named(found) == f"{SOURCE}/anthropic/claude-opus-4-8"
+
+
+def test_own_rates_of_standard_prices_leave_variants_alone() -> None:
+    fine_tuned = "openai/ft:gpt-4o-mini-2024-07-18:acme::x"
+
+    assert find(fine_tuned).rates.base.cache_read == 150_000_000_000
+    assert find(fine_tuned, context={"processing": "batch"}).rates.base.cache_read == 75_000_000_000
+
+
+def test_ten_seconds_are_billed_at_least_where_the_provider_does_so() -> None:
+    rates = find("groq/whisper-large-v3").rates
+    costs = [
+        cost_of(rates, TokenUsage(), {"input_audio_milliseconds": ms}).total
+        for ms in (1, 10_000, 20_000)
+    ]
+
+    assert costs == [308_333_333, 308_333_333, 616_666_667]
+
+
+def test_a_fee_by_the_size_of_the_search_context_names_it_where_it_is_not_told() -> None:
+    small = find("perplexity/sonar-pro", context={"search_context_size": "low"})
+    unknown = find("perplexity/sonar-pro")
+
+    assert (small.rates.base.per_request, small.unlisted_context) == (6_000_000_000, ())
+    assert unknown.unlisted_context == ("search_context_size=unknown",)

@@ -13,10 +13,13 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.failure import describe_failure
+from outlay.domain.meter import split_meters
+from outlay.domain.money import render_usd
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import from_us
+from outlay.pricing.evidence import computed_cost_of
 from outlay.services.bundle import Services
 from outlay.services.request_log import MAX_LIMIT, LoggedRequest
 from outlay.storage.ledger.log import LoggedEvent
@@ -84,7 +87,13 @@ def get_request(request: Request, event_id: str, actor: Reader) -> Response:
         raise NotFound("There is no such request.")
     labels = _labels(services, actor.organization_id)
     return json_answer(
-        request, {**_render(found.entry, labels), **_details(found.event), **_history(found)}
+        request,
+        {
+            **_render(found.entry, labels),
+            **_details(found.event),
+            **_evidence(services, found.event),
+            **_history(found),
+        },
     )
 
 
@@ -158,7 +167,7 @@ def _history(found: LoggedRequest) -> Json:
 
 
 def _details(event: UsageEvent) -> Json:
-    reported = event.reported_cost_pusd
+    computed, reported = computed_cost_of(event), event.reported_cost_pusd
     return {
         "memberId": event.member_id or None,
         "source": event.source,
@@ -166,6 +175,7 @@ def _details(event: UsageEvent) -> Json:
         "responseModel": event.response_model or None,
         "priceRef": event.price_ref or None,
         "priceContext": event.price_context or None,
+        "meters": split_meters(event.meters),
         "isAdjusted": bool(event.adjusted),
         "failure": describe_failure(event.status, event.error_code, event.http_status) or None,
         "tokens": {
@@ -183,6 +193,31 @@ def _details(event: UsageEvent) -> Json:
             "cacheRead": render_money(event.cache_read_cost_pusd),
             "cacheWrite": render_money(event.cache_write_cost_pusd),
             "output": render_money(event.output_cost_pusd),
+            "meters": {
+                name: render_money(cost) for name, cost in split_meters(event.meter_costs).items()
+            },
+            "computed": None if computed is None else render_money(computed),
             "reported": None if reported is None else render_money(reported),
         },
+    }
+
+
+def _evidence(services: Services, event: UsageEvent) -> Json:
+    """What the computed cost consists of, line by line."""
+    found = services.price_books.explain(event)
+    return {
+        "priceLines": [
+            {
+                "kind": line.kind,
+                "title": line.title,
+                "quantity": line.quantity,
+                "unit": line.unit,
+                "unitPrice": render_usd(line.rate_pusd),
+                "per": line.per,
+                "amount": render_money(line.amount_pusd),
+            }
+            for line in found.lines
+        ],
+        "priceNote": found.note or None,
+        "unpricedParts": event.unpriced_parts.split(",") if event.unpriced_parts else [],
     }

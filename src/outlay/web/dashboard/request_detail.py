@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, split_groups
+from outlay.domain.event import Status, UsageEvent, UsageSource, split_groups
 from outlay.domain.failure import describe_failure
 from outlay.domain.period import (
     BUCKET_US,
@@ -20,12 +20,8 @@ from outlay.services.bundle import Services
 from outlay.services.request_log import LoggedRequest, LogQuery, TooWide
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.log import LogConditions
-from outlay.web.dashboard.formatting import (
-    format_exact_count,
-    format_exact_money,
-    format_latency,
-    format_percent,
-)
+from outlay.web.dashboard.cost_detail import CostDetail, cost_detail_of
+from outlay.web.dashboard.formatting import format_latency
 from outlay.web.dashboard.frame import FILTER_OF
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.log_lines import (
@@ -47,15 +43,6 @@ class Fact:
 
     name: str
     value: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceLine:
-    """One kind of tokens and what it cost."""
-
-    kind: str
-    tokens: str
-    cost: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +68,10 @@ class Detail:
     exact_cost: str
     time: str
     facts: Sequence[Fact]
-    prices: Sequence[PriceLine]
+    costs: CostDetail | None
+    """None where nothing was used, or nobody counted it."""
     usage_note: str
     """Why there are no tokens; empty when there are."""
-    price_note: str
     history: History
     first_token_share: int
     """How far along the request the first token came, in thousandths; 0 when nobody knows."""
@@ -117,9 +104,10 @@ def detail_of(
             ),
             *_agreed(services, event),
         ],
-        prices=_prices(event),
+        costs=None
+        if _usage_note(event)
+        else cost_detail_of(event, services.price_books.explain(event)),
         usage_note=_usage_note(event),
-        price_note=_price_note(event),
         history=history_of(found, time.tzinfo),
         first_token_share=1000 * first // duration if first and duration else 0,
         first_token="" if first is None else format_latency(first),
@@ -226,33 +214,6 @@ def _agreed(services: Services, event: UsageEvent) -> list[Fact]:
     ]
 
 
-def _prices(event: UsageEvent) -> list[PriceLine]:
-    if _usage_note(event):
-        return []
-    uncached = event.input_tokens - event.cache_read_input_tokens - event.cache_write_input_tokens
-    rows = [
-        ("Input", uncached, event.input_cost_pusd),
-        ("Cache read", event.cache_read_input_tokens, event.cache_read_cost_pusd),
-        ("Cache write", event.cache_write_input_tokens, event.cache_write_cost_pusd),
-        ("Output", event.output_tokens, event.output_cost_pusd),
-    ]
-    lines = [
-        PriceLine(kind=kind, tokens=format_exact_count(tokens), cost=format_exact_money(cost))
-        for kind, tokens, cost in rows
-        if tokens or cost
-    ]
-    if event.reasoning_output_tokens:
-        share = format_percent(event.reasoning_output_tokens, event.output_tokens, 0)
-        lines.append(
-            PriceLine(
-                kind=f"of it reasoning ({share})",
-                tokens=format_exact_count(event.reasoning_output_tokens),
-                cost="",
-            )
-        )
-    return lines
-
-
 def _usage_note(event: UsageEvent) -> str:
     """Why there are no tokens to show."""
     if event.usage_source is UsageSource.UNKNOWN:
@@ -262,40 +223,6 @@ def _usage_note(event: UsageEvent) -> str:
         )
     if has_used_nothing(event):
         return "It failed before any tokens were used, so it has no cost."
-    if not event.input_tokens + event.output_tokens + event.cost_pusd:
+    if not (event.input_tokens + event.output_tokens + event.cost_pusd or event.meters):
         return "It used no tokens that are counted, so it has no cost."
     return ""
-
-
-def _reported_note(event: UsageEvent) -> str:
-    """Why the reported cost is the one that counts, and what the price book says."""
-    computed = event.computed_cost_pusd
-    if computed is None:
-        return "As its sender reported it: the price book has no price for this model."
-    if event.unpriced_parts:
-        return (
-            f"As its sender reported it: the price book has no price for {describe_parts(event)}, "
-            f"and {format_exact_money(computed)} for the rest."
-        )
-    return (
-        f"As its sender reported it. The price book says {format_exact_money(computed)}; this "
-        "provider states what it charges."
-    )
-
-
-def _price_note(event: UsageEvent) -> str:
-    reported = event.reported_cost_pusd
-    if event.cost_source is CostSource.REPORTED:
-        return _reported_note(event)
-    if _usage_note(event):
-        return ""
-    if event.cost_source is CostSource.UNPRICED:
-        return "No price is known for this model: the request is counted, its cost is not."
-    if event.cost_source is CostSource.PARTIAL:
-        return (
-            f"Priced at {event.price_ref}, without {describe_parts(event)}: the price book has no "
-            "price for that, so the request cost more than this."
-        )
-    if reported is not None:
-        return f"Priced at {event.price_ref}. Its sender reported {format_exact_money(reported)}."
-    return f"Priced at {event.price_ref}." if event.price_ref else ""

@@ -1,0 +1,161 @@
+"""Price lists that were taken in beside the one that comes with Outlay.
+
+In the data directory, `price-list-<version>.json` is a list as it was given, and `price-lists.txt`
+says which were put to use, each with the list of the release that it replaced; the last one is in
+use. With another release its own list is in use again: nobody can tell which of the two is newer,
+and a list that was forgotten must not stand in the way of all later ones.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from outlay.domain.errors import Conflict, Damaged, Invalid
+from outlay.kit.clock import Clock
+from outlay.kit.durable import create_file, write_file
+
+if TYPE_CHECKING:
+    from outlay.pricing.seed import PriceList
+
+USED: Final = "price-lists.txt"
+PREFIX: Final = "price-list-"
+MAX_KEPT: Final = 3
+"""Lists in memory, beside the one that comes with Outlay."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenList:
+    """A list that was put to use."""
+
+    version: str
+    replaced: str
+    """The list of the release at that time."""
+
+
+def digest_of(body: bytes) -> str:
+    """What ends the version of a list, after the day on which it was taken in."""
+    return sha256(body).hexdigest()[:12]
+
+
+class PriceLists:
+    """The lists of a data directory. Called, it gives the one in use."""
+
+    def __init__(self, folder: Path, used: str = "") -> None:
+        """`used` is the version to use where it is not what the directory says."""
+        self._folder = folder
+        self._used = used
+        self._kept: dict[str, PriceList] = {}
+
+    def __call__(self) -> "PriceList":
+        """The list in use."""
+        return self.current
+
+    @override
+    def __reduce__(self) -> tuple[type["PriceLists"], tuple[Path, str]]:
+        """As it goes to another process, which uses the same list."""
+        return PriceLists, (self._folder, self.current.version)
+
+    @property
+    def files(self) -> list[Path]:
+        """All that there is on disk."""
+        return [*sorted(self._folder.glob(f"{PREFIX}*.json")), self._folder / USED]
+
+    def taken(self) -> list[TakenList]:
+        """The lists that were put to use, the present one last, and not those taken back."""
+        try:
+            lines = (self._folder / USED).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        return [TakenList(*line.split(" ")) for line in lines]
+
+    @property
+    def version(self) -> str:
+        """Of the list that a process which starts now uses."""
+        from outlay.pricing.seed import BUNDLED
+
+        taken = self.taken()
+        return taken[-1].version if taken and taken[-1].replaced == BUNDLED else BUNDLED
+
+    @cached_property
+    def current(self) -> "PriceList":
+        """The list in use, for as long as this process runs; Damaged when its file is not whole."""
+        version = self._used or self.version
+        found = self.find(version)
+        if found is None:
+            raise self._damaged(version, "missing")
+        return found
+
+    def check(self) -> None:
+        """Raise Damaged when the list in use is not what was taken in. Reads it, and no prices."""
+        version = self.version
+        if self.taken() and version == self.taken()[-1].version:
+            self._body(version)
+
+    def _body(self, version: str) -> bytes:
+        path = self._path(version)
+        body = path.read_bytes() if path.exists() else b""
+        if not version.endswith(f"-{digest_of(body)}"):
+            raise self._damaged(version, "not what was taken in" if body else "missing")
+        return body
+
+    def _damaged(self, version: str, how: str) -> Damaged:
+        return Damaged(
+            f"{self._path(version)} is {how}; put the file back, or run `outlay prices update "
+            "--revert`",
+            code="price-list-damaged",
+        )
+
+    def find(self, version: str) -> "PriceList | None":
+        """A list by its version; None when it is not here any more."""
+        from outlay.pricing.list_files import read_list
+        from outlay.pricing.seed import BUNDLED, bundled_list
+
+        if version == BUNDLED:
+            return bundled_list()
+        if version not in self._kept and self._path(version).exists():
+            if len(self._kept) >= MAX_KEPT:
+                self._kept = {}
+            self._kept[version] = read_list(self._body(version), version)
+        return self._kept.get(version)
+
+    def read(self, path: Path, clock: Clock) -> tuple["PriceList", bytes]:
+        """The list in a file that may be taken in; one Invalid says what is wrong with it."""
+        from outlay.pricing.list_files import read_list
+
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            raise Invalid(f"{path}: {error.strerror}", code="invalid-price-list") from error
+        version = f"{clock.now():%Y-%m-%d}-{digest_of(body)}"
+        try:
+            return read_list(body, version), body
+        except Invalid as error:
+            raise Invalid(f"{path}: {error.message}", code=error.code) from error
+
+    def take(self, price_list: "PriceList", body: bytes) -> None:
+        """Put a list to use, from the next start on. On disk when this returns."""
+        from outlay.pricing.seed import BUNDLED
+
+        path = self._path(price_list.version)
+        if not path.exists():
+            create_file(path, body)
+        self._write([*self.taken(), TakenList(price_list.version, BUNDLED)])
+
+    def revert(self) -> TakenList:
+        """Use what was used before the last list; which that was. Its file is kept."""
+        taken = self.taken()
+        if not taken:
+            raise Conflict("the list that comes with Outlay is in use; there is nothing to revert")
+        self._write(taken[:-1])
+        return taken[-1]
+
+    def _write(self, taken: list[TakenList]) -> None:
+        text = "".join(f"{one.version} {one.replaced}\n" for one in taken)
+        write_file(self._folder / USED, text.encode())
+
+    def _path(self, version: str) -> Path:
+        return self._folder / f"{PREFIX}{Path(version).name}.json"

@@ -1,0 +1,50 @@
+"""A counter of a provider that nobody here understands never hides in a cost that looks exact."""
+
+from tests.factories import NOW
+
+from outlay.domain.event import CostSource, Status, UsageSource
+from outlay.domain.report import UsageReport
+from outlay.domain.usage import TokenUsage
+from outlay.kit.clock import to_us
+from outlay.services.bundle import Services
+
+USAGES = (None, TokenUsage(), TokenUsage(1_000, 50, 10))
+MAPPINGS = ("openai/gpt-5.5", "openai/whisper-1", "perplexity/sonar", "acme/house-model")
+METERS: tuple[dict[str, int], ...] = (
+    {},
+    {"web_searches": 2},
+    {"social_searches": 1},
+    {"audio_milliseconds": 60_000},
+)
+
+
+def test_no_event_is_computed_while_a_counter_is_not_understood(services: Services) -> None:
+    found = [
+        services.recorder.event(
+            "org",
+            UsageReport(
+                event_id="e",
+                event_time_us=to_us(NOW),
+                provider=mapping.partition("/")[0],
+                mapping=mapping,
+                operation=operation,
+                status=status,
+                usage=usage,
+                usage_source=UsageSource.PROVIDER,
+                meters=meters,
+                unread=("hologram_seconds",),
+            ),
+            to_us(NOW),
+        )
+        for mapping in MAPPINGS
+        for usage in USAGES
+        for meters in METERS
+        for operation in ("chat", "transcription", "batch")
+        for status in (Status.OK, Status.CLIENT_ERROR)
+    ]
+
+    assert {event.cost_source for event in found} == {CostSource.PARTIAL, CostSource.UNPRICED}
+    for event in found:
+        assert event.unread == "hologram_seconds"
+        if event.cost_source is CostSource.PARTIAL:
+            assert "hologram_seconds" in event.unpriced_parts.split(",")

@@ -1,0 +1,1 @@
+"""Our prices beside those of other price tables; `python -m tools.price_check`."""

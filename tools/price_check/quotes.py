@@ -1,0 +1,100 @@
+"""What another table says that something costs, and what we say of the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from typing_extensions import override
+
+from outlay.domain.event import CostSource
+from outlay.domain.meter import settle_meters
+from outlay.domain.usage import TokenUsage, settle_tokens
+from outlay.kit.clock import to_us
+from outlay.pricing.book import PriceBook
+
+SIZE: Final = 10_000
+"""Tokens of a question about one rate."""
+
+TOLERANCE: Final = Decimal("1e-6")
+"""Of an amount: other tables keep prices per token as floating-point numbers."""
+
+ROUNDING: Final = 9
+"""Pico-dollars that the rounding of parts may come to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The price of one thing by another table."""
+
+    table: str
+    provider: str
+    mapping: str
+    what: str
+    """The rate that is asked about: `batch input`, `output above 200,000`, `web_searches`."""
+    cost: Decimal
+    """USD."""
+    at: datetime
+    usage: TokenUsage
+    meters: Mapping[str, int] = field(default_factory=dict)
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+class Verdict(StrEnum):
+    """How our price stands to another one."""
+
+    EQUAL = "equal"
+    FLAGGED = "flagged"
+    """We have no price for it and say so: unpriced, or partly priced with what is missing named."""
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A quote and our answer to it."""
+
+    quote: Quote
+    verdict: Verdict
+    cost: Decimal
+    """Ours, in USD."""
+    ref: str
+    unpriced: tuple[str, ...] = ()
+
+    @override
+    def __str__(self) -> str:
+        quote = self.quote
+        return (
+            f"{quote.table} {quote.mapping} [{quote.what}]: {quote.cost:f} there, "
+            f"{self.cost:f} here ({self.ref})"
+        )
+
+
+def compare(book: PriceBook, quote: Quote) -> Compared:
+    """Our price of what another table has a price for."""
+    usage, _ = settle_tokens(quote.usage)
+    meters, _ = settle_meters(usage, quote.meters)
+    priced = book.price(
+        provider=quote.provider,
+        mapping=quote.mapping,
+        at_us=to_us(quote.at),
+        usage=usage,
+        meters=meters,
+        context=quote.context or None,
+    )
+    cost = Decimal(priced.cost_pusd).scaleb(-12)
+    bound = max(quote.cost * TOLERANCE, Decimal(ROUNDING).scaleb(-12))
+    if priced.cost_source in {CostSource.UNPRICED, CostSource.PARTIAL}:
+        verdict = Verdict.FLAGGED
+    elif abs(cost - quote.cost) <= bound:
+        verdict = Verdict.EQUAL
+    else:
+        verdict = Verdict.DIFFERENT
+    return Compared(
+        quote=quote,
+        verdict=verdict,
+        cost=cost,
+        ref=priced.price_ref,
+        unpriced=priced.unpriced_parts,
+    )
