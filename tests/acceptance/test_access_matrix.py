@@ -1,7 +1,7 @@
 """Every route × every principal × own and foreign things × every plan."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ NEW = "{new}"
 
 COSTS = "start_time,amount_value,line_item,project_id\n2026-11-19,1.5,gpt-4o,p\n"
 
+DAYS = {"from": "2026-11-01", "to": "2026-11-20"}
 RATE = {"currency": "EUR", "usd": "1.1", "effectiveFrom": "{day}"}
 RULES: dict[str, Rule] = {
     "GET /analytics/activity": Rule(LEADERS, ENTERPRISE),
@@ -56,6 +57,15 @@ RULES: dict[str, Rule] = {
     ),
     "GET /analytics/sessions": Rule(ALL),
     "GET /analytics/sessions/{session_id}": Rule(ALL),
+    "GET /doubles": Rule(LEADERS),
+    "POST /doubles/merge": Rule(
+        LEADERS, body={"pairs": [{"kept": "{kept}", "dropped": "{dropped}"}]}
+    ),
+    "GET /reprices": Rule(LEADERS),
+    "GET /reprices/{reprice_id}": Rule(LEADERS),
+    "POST /reprices/preview": Rule(LEADERS, body=DAYS),
+    "POST /reprices": Rule(LEADERS, body={**DAYS, "reason": NEW}),
+    "POST /reprices/{reprice_id}/revert": Rule(LEADERS, body={"reason": NEW}),
     "GET /requests": Rule(ALL),
     "GET /requests/{event_id}": Rule(ALL),
     "GET /exports/report": Rule(LEADERS, ENTERPRISE),
@@ -171,6 +181,7 @@ PAGES: dict[str, Rule] = {
     "/settings/discovered": Rule(LEADERS),
     "/settings/upstreams": Rule(LEADERS),
     "/settings/prices": Rule(LEADERS),
+    "/settings/repricing": Rule(LEADERS),
     "/settings/limits": Rule(LEADERS),
     "/settings/tokens": Rule(ALL),
     "/settings/sso": Rule(OWNERS, ENTERPRISE),
@@ -257,9 +268,11 @@ def fill(value: Any, world: World) -> Any:
     """A body or query with things of an organization in it."""
     if isinstance(value, dict):
         return {name: fill(part, world) for name, part in value.items()}
+    if isinstance(value, list):
+        return [fill(part, world) for part in value]
     if not isinstance(value, str):
         return value
-    makers = {
+    makers: dict[str, Callable[[], str]] = {
         "{new}": world.name,
         "{mail}": lambda: f"{world.name().replace(' ', '')}@example.test",
         "{slug}": lambda: world.name().lower().replace(" ", "-"),
@@ -269,6 +282,8 @@ def fill(value: Any, world: World) -> Any:
         "{upstream}": world.upstream,
         "{mapping}": world.mapping,
         "{limit}": world.limit,
+        "{kept}": world.double,
+        "{dropped}": lambda: world.dropped,
     }
     for mark, make in makers.items():
         if mark in value:
@@ -293,8 +308,8 @@ def ask(
     body = rule.body
     if isinstance(body, dict):
         body = {
-            field: fill(part, world if part in foreign_body else things)
-            if isinstance(part, str)
+            field: fill(part, world if str(part) in foreign_body else things)
+            if isinstance(part, str | list)
             else part
             for field, part in body.items()
         }
@@ -325,7 +340,7 @@ def expected(rule: Rule, role: Role, plan: Plan) -> int:
 
 def names_something(name: str, rule: Rule) -> bool:
     """Whether a request says which thing is meant."""
-    marks = ("{project}", "{upstream}", "{mapping}", "{limit}")
+    marks = ("{project}", "{upstream}", "{mapping}", "{limit}", "{kept}")
     said = f"{name.partition(' ')[2]} {rule.query} {rule.body or ''}"
     return bool(re.search(r"{(\w+)_id}", said)) or any(mark in said for mark in marks)
 

@@ -22,6 +22,9 @@ def tenant(server: Server) -> Tenant:
     opened = server.tenant()
     event = make_event(
         event_id="costly",
+        session_id="a run",
+        reported_cost_pusd=AMOUNT // 3,
+        computed_cost_pusd=AMOUNT // 3,
         event_time_us=to_us(NOW) - 7_200_000_000,
         user_id=opened.member.member_id,
         member_id=opened.member.member_id,
@@ -75,7 +78,7 @@ def compared(number: Any, text: Any, where: str) -> Iterator[Decimal]:
 
 def is_money(where: str) -> bool:
     name = where.rpartition(" ")[2].lower()
-    return name.endswith(("cost", "costperrequest")) or " costs " in where
+    return name.endswith(("cost", "costperrequest", "costdrift")) or " costs " in where
 
 
 def test_another_style_is_refused(server: Server, tenant: Tenant) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from tests.acceptance.conftest import Server
@@ -13,6 +13,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.actor import Actor, Plan, Role, Scope
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.domain.report import UsageReport
+from outlay.domain.repricing import RepriceWanted
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.domain.usage import TokenUsage
 from outlay.kit.clock import to_us
@@ -52,6 +53,8 @@ class World:
     organization: Organization
     canary: str
     people: dict[Role, Person] = field(default_factory=dict)
+    dropped: str = ""
+    """The other one of the last double."""
 
     @property
     def administration(self) -> Administration:
@@ -109,6 +112,7 @@ class World:
             "price_id": lambda _: self.price(),
             "rate_id": lambda _: self.exchange_rate(),
             "reconciliation_id": lambda _: self.reconciliation(),
+            "reprice_id": lambda _: self.reprice(),
             "discovered_id": lambda _: self.discovered(),
             "token_id": self.token,
             "user_id": lambda _: self.add_person(Role.DEVELOPER).member.member_id,
@@ -236,6 +240,31 @@ class World:
     def tag(self) -> str:
         """A registered tag."""
         return self.administration.tags.add(self.operator, self.free_tag()).key
+
+    def double(self) -> str:
+        """A request that was probably reported twice; its id. The other one is `dropped`."""
+        events = [
+            make_event(
+                organization_id=self.organization.organization_id,
+                source=source,
+                app=self.canary,
+                input_tokens=100 + next(_numbers),
+            )
+            for source in ("gateway", "otel")
+        ]
+        events[1] = replace(events[1], input_tokens=events[0].input_tokens)
+        self.server.services.ledger.append(events)
+        self.dropped = events[1].event_id
+        return events[0].event_id
+
+    def reprice(self) -> str:
+        """A run that priced requests again, and is over."""
+        wanted = RepriceWanted(
+            from_date=NOW.date(), to_date=NOW.date(), timezone="UTC", filters={"app": ["none"]}
+        )
+        begun, run = self.server.services.reprices.begin(self.operator, wanted, self.name())
+        run.result()
+        return begun.reprice_id
 
     def session(self, user: Member) -> str:
         """A session with a request that is put down to a member; its id."""

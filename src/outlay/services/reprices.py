@@ -14,9 +14,9 @@ from typing import Final
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import restated, standing
 from outlay.domain.audit import Action
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import OF_CELLS, Dimension
 from outlay.domain.errors import Conflict, Invalid
-from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
 from outlay.domain.repricing import (
@@ -48,7 +48,9 @@ logger = logging.getLogger(__name__)
 PREVIEW_SECONDS: Final = 20.0
 """How long a preview may take; `outlay reprice` has no such bound."""
 MAX_REASON: Final = 500
-MAX_DAYS: Final = 3_700
+LAST_YEAR: Final = 2100
+FILTERS: Final = tuple(str(dimension) for dimension in OF_CELLS)
+"""What requests can be narrowed by."""
 STOP_SECONDS: Final = 30.0
 SIGN_SECONDS: Final = 5.0
 """How often a run puts on record that it goes on."""
@@ -310,7 +312,7 @@ class Reprices:
         self, organization_id: str, wanted: RepriceWanted, through_seq: int
     ) -> Iterator[UsageEvent]:
         """The requests that are wanted, as they stand, under the ids of their rows."""
-        for part in _days(organization_id, wanted, through_seq):
+        for part in self._days(organization_id, wanted, through_seq):
             after: LogPosition | None = None
             while positions := self._ledger.read_positions(part, _OLDEST_FIRST, after, _PAGE):
                 after = positions[-1]
@@ -322,7 +324,7 @@ class Reprices:
     ) -> Iterator[Change]:
         """The requests that a run changed, as they stand and as they were before."""
         everything = replace(known.wanted, only_lacking=False)
-        for part in _days(organization_id, everything, self._ledger.newest_seq()):
+        for part in self._days(organization_id, everything, self._ledger.newest_seq()):
             histories = self._ledger.read_restated(
                 organization_id, part.start_us, part.end_us, known.reprice_id
             )
@@ -334,30 +336,37 @@ class Reprices:
                 before = next(row for row in history if row.event_id == latest.amends)
                 yield latest, before
 
+    def _days(
+        self, organization_id: str, wanted: RepriceWanted, through_seq: int
+    ) -> Iterator[LogFilter]:
+        """The question, a day at a time: what takes rows back is looked for within each."""
+        check_wanted(wanted)
+        period = period_of_dates(wanted.from_date, wanted.to_date, wanted.timezone)
+        first_us, last_us = self._ledger.event_time_range(organization_id) or (0, -1)
+        start_us = max(period.start_bucket * BUCKET_US, first_us)
+        end_us = min(period.end_bucket * BUCKET_US, last_us + 1)
+        for begin in range(start_us, end_us, _DAY_US):
+            yield LogFilter(
+                organization_id=organization_id,
+                start_us=begin,
+                end_us=min(begin + _DAY_US, end_us),
+                values={Dimension(name): tuple(values) for name, values in wanted.filters.items()},
+                conditions=LogConditions(cost_sources=_LACKING if wanted.only_lacking else ()),
+                through_seq=through_seq,
+            )
+
 
 def check_wanted(wanted: RepriceWanted) -> None:
     """Raise Invalid for a period, a time zone or filters that make no sense."""
     parse_zone(wanted.timezone)
     if wanted.to_date < wanted.from_date:
         raise Invalid("the last day is before the first", field="to")
-    if (wanted.to_date - wanted.from_date).days > MAX_DAYS:
-        raise Invalid(f"a period has at most {MAX_DAYS:,} days", field="from")
-    for name in wanted.filters:
-        if name not in {dimension.value for dimension in Dimension}:
-            raise Invalid(f"there is no filter {name!r}", field=name)
-
-
-def _days(organization_id: str, wanted: RepriceWanted, through_seq: int) -> Iterator[LogFilter]:
-    """The question, a day at a time: what takes rows back is looked for within each."""
-    check_wanted(wanted)
-    period = period_of_dates(wanted.from_date, wanted.to_date, wanted.timezone)
-    start_us, end_us = period.start_bucket * BUCKET_US, period.end_bucket * BUCKET_US
-    for begin in range(start_us, end_us, _DAY_US):
-        yield LogFilter(
-            organization_id=organization_id,
-            start_us=begin,
-            end_us=min(begin + _DAY_US, end_us),
-            values={Dimension(name): tuple(values) for name, values in wanted.filters.items()},
-            conditions=LogConditions(cost_sources=_LACKING if wanted.only_lacking else ()),
-            through_seq=through_seq,
-        )
+    if not (EARLIEST_EVENT.date() <= wanted.from_date and wanted.to_date.year <= LAST_YEAR):
+        raise Invalid(f"give days from {EARLIEST_EVENT:%Y-%m-%d} to {LAST_YEAR}", field="from")
+    for name, values in wanted.filters.items():
+        if name not in FILTERS:
+            raise Invalid(
+                f"there is no filter {name!r}; there are {', '.join(FILTERS)}", field="filters"
+            )
+        if not all(value.isprintable() for value in values):
+            raise Invalid(f"the filter {name} has characters that are not text", field="filters")

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
+from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.policy import Permission
 from outlay.domain.repricing import Reprice, RepriceLine, RepriceTable, RepriceWanted, RunState
@@ -174,12 +175,19 @@ def _render(
 
 def _wanted(body: WantedBody, actor: Actor) -> RepriceWanted:
     return RepriceWanted(
-        from_date=date.fromisoformat(body.from_),
-        to_date=date.fromisoformat(body.to),
+        from_date=_day(body.from_, "from"),
+        to_date=_day(body.to, "to"),
         timezone=body.timezone or actor.timezone,
         filters=body.filters,
         only_lacking=body.only_lacking,
     )
+
+
+def _day(text: str, field: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(f"there is no day {text}", field=field) from error
 
 
 @router.get("")
