@@ -232,6 +232,9 @@ def log_events() -> list[UsageEvent]:
             adjusted=random.randrange(2),
             status=random.choice([*Status]),
             error_code=random.choice(["", "upstream-429", "x'"]),
+            reported_cost_pusd=random.choice([None, 0, 7]),
+            computed_cost_pusd=random.choice([None, 3, 12]),
+            unpriced_parts=random.choice(["", "", "web_searches"]),
         )
         for _ in range(400)
     ]
@@ -280,6 +283,13 @@ VALUES: dict[LogSort, Callable[[UsageEvent], int | None]] = {
         None
         if event.usage_source is UsageSource.UNKNOWN
         else event.input_tokens + event.output_tokens
+    ),
+    LogSort.DIFFERENCE: lambda event: (
+        None
+        if event.reported_cost_pusd is None
+        or event.computed_cost_pusd is None
+        or event.unpriced_parts
+        else abs(event.reported_cost_pusd - event.computed_cost_pusd)
     ),
 }
 
