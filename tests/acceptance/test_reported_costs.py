@@ -41,6 +41,7 @@ def made() -> list[UsageEvent]:
             provider=chance.choice(["openrouter", "openai", "x-ai", ""]),
             model=chance.choice(["gpt-5.5", "grok-4", ""]),
             app=chance.choice(["web", "batch"]),
+            meters=chance.choice(["", "web_searches=2", "input_audio_tokens=9,web_searches=1"]),
             reported_cost_pusd=reported,
             computed_cost_pusd=computed,
             unpriced_parts=parts,
@@ -140,7 +141,7 @@ def rows_of(found: Sequence[dict[str, Any]], *names: str) -> dict[tuple[str, ...
         tuple(row[name] or "" for name in names): {
             name: float(value) if name == "driftShare" and value is not None else value
             for name, value in row.items()
-            if name not in {"provider", "model"}
+            if name not in {"provider", "model", "kind"}
         }
         for row in found
     }
@@ -158,6 +159,11 @@ def test_the_sums_are_those_of_single_requests(
     assert rows_of(found["models"], "provider", "model") == by_keys(wanted, "provider", "model")
     assert rows_of(found["providers"], "provider") == by_keys(wanted, "provider")
     assert rows_of([found["totals"]])[()] == expected(wanted)
+    with_meter = {
+        (meter,): expected([event for event in wanted if meter in event.meters])
+        for meter in ("web_searches", "input_audio_tokens")
+    }
+    assert rows_of(found["kinds"], "kind") == with_meter
     sizes = [abs(row["costDrift"] or 0) for row in found["models"]]
     assert sizes == sorted(sizes, reverse=True)
 

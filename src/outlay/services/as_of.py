@@ -30,6 +30,7 @@ MAX_LATER_EVENTS: Final = 200_000
 _ORGANIZATION: Final = COLUMN["organization_id"]
 _PLACE: Final = {name: place for place, name in enumerate(DIMENSIONS)}
 _BUCKET: Final = _PLACE["bucket"]
+_REQUESTS: Final = ALL_MEASURES.index("requests")
 
 _Cells = Mapping[Key, tuple[int, ...]]
 _Place = tuple[int, tuple[str, ...]]
@@ -73,14 +74,30 @@ class EarlierReader:
         if "requests" not in query.measures:
             query = replace(query, measures=("requests", *query.measures))
         later = self._sums(query)
+        # What was taken back since may be gone from the cube: it is put where it was.
+        taken = sorted(
+            (place, measures)
+            for place, measures in later.items()
+            if measures[_REQUESTS] < 0 and (query.after is None or place > query.after)
+        )
         # Rows that were not there yet are read and left out.
         more = None if query.limit is None else query.limit + len(later)
+        count = 0
         for row in self._reader.rows(replace(query, limit=more)):
-            measures = later.get((row.step, row.keys))
+            count += 1
+            place = (row.step, row.keys)
+            while taken and taken[0][0] < place:
+                yield _taken_back(*taken.pop(0))
+            if taken and taken[0][0] == place:
+                taken.pop(0)
+            measures = later.get(place)
             if measures is None:
                 yield row
             elif (earlier := _less(row.measures, measures)).requests:
                 yield row._replace(measures=earlier)
+        if count != more:  # else there are rows beyond, and enough of them here
+            for entry in taken:
+                yield _taken_back(*entry)
 
     def _sums(self, query: RowQuery) -> dict[_Place, tuple[int, ...]]:
         """What the later events come to, row by row of a question."""
@@ -148,6 +165,11 @@ def reader_as_of(
     except Damaged as error:
         raise SnapshotGone("the requests since the first page cannot be read") from error
     return EarlierReader(reader, later.usage, merges)
+
+
+def _taken_back(place: _Place, measures: tuple[int, ...]) -> Row:
+    """A row that was there before all of it was taken back."""
+    return Row(*place, _less(ZERO, measures))
 
 
 def _less(totals: Totals, measures: tuple[int, ...]) -> Totals:

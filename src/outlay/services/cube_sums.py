@@ -139,7 +139,7 @@ def _answered(reader: CubeReader, query: UsageQuery, spec: RollupSpec) -> tuple[
     """What the query model answers, by the measures of a rollup."""
     if spec is SESSIONS:
         return tuple(reader.session_totals(SessionQuery(usage=query)).measures)
-    rows = [(row.requests, row.quantity, row.cost_pusd) for row in reader.meters(query)]
+    rows = [row[2:] for row in reader.meters(query)]
     return tuple(map(sum, zip(*rows, strict=True))) or (0,) * len(spec.measures)
 
 

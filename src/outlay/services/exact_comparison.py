@@ -18,7 +18,15 @@ from outlay.domain.verification import VerifyReport
 from outlay.kit.lanes import unpack
 from outlay.services.cube_sums import part_of
 from outlay.services.ledger_sums import Day, DaySum, totals_of
-from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, METERS, SESSIONS, USAGE, RollupSpec
+from outlay.storage.cube.rollups import (
+    COMPARED,
+    DIMENSIONS,
+    LATENCY,
+    METERS,
+    SESSIONS,
+    USAGE,
+    RollupSpec,
+)
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.rows import from_row
@@ -145,7 +153,9 @@ class _Expected:
             if event.duration_us is not None:
                 self.latency[(*key, latency_bin(event.duration_us))] += sign
             for meter, quantity, cost in _meters_of(event):
-                self._add(METERS, (*key, meter), (sign, sign * quantity, sign * cost))
+                compared = [getattr(measures, name) for name in COMPARED]
+                own = (sign, sign * quantity, sign * cost, *compared)
+                self._add(METERS, (*key, meter), own)
             if event.session_id:
                 second = event.event_time_us // 1_000_000 % _SECONDS
                 counts = [getattr(measures, name) for name in SESSIONS.measures]

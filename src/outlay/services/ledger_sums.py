@@ -165,7 +165,9 @@ class LedgerSums:
             if "," in row[_GROUPS]:
                 day.more_groups += values * row[_GROUPS].count(",")
             if row[_METERS] or row[_METER_COSTS]:
-                _add_meters(day, row, sign, ending)
+                compared = (cost, *beside, int(reported is not None))
+                is_uncompared = reported is not None and not is_compared
+                _add_meters(day, row, sign, ending, (*compared, int(is_uncompared)))
             if row[_SESSION]:
                 _add_session(day, row, sign, self._salt)
 
@@ -175,12 +177,14 @@ class LedgerSums:
         return day, f"{SEPARATOR}{bucket}{SEPARATOR}{self._salt}"
 
 
-def _add_meters(day: DaySum, row: EventRow, sign: int, ending: str) -> None:
+def _add_meters(
+    day: DaySum, row: EventRow, sign: int, ending: str, compared: tuple[int, ...]
+) -> None:
     """Add each meter of an event to a day."""
     quantities, costs = split_disjoint(row[_METERS]), split_meters(row[_METER_COSTS])
     labels = SEPARATOR.join(_labels_of(row))
     for meter in quantities.keys() | costs.keys():
-        values = sign * pack((1, quantities.get(meter, 0), costs.get(meter, 0)))
+        values = sign * pack((1, quantities.get(meter, 0), costs.get(meter, 0), *compared))
         day.meters.add_cell(values, f"{labels}{SEPARATOR}{meter}{ending}")
 
 

@@ -9,26 +9,22 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from outlay.domain.dimension import Dimension
-from outlay.domain.period import Period
+from outlay.domain.period import Interval, Period
 from outlay.domain.query import QUALITY_MEASURES, RowQuery, UsageQuery
 from outlay.domain.result import ZERO, Totals, sum_totals
+from outlay.storage.cube.rollups import COMPARED
 from outlay.storage.cube.store import CubeReader
 
-MEASURES: Final = (
-    *QUALITY_MEASURES,
-    "reported_cost_pusd",
-    "computed_beside_pusd",
-    "uncompared_cost_pusd",
-    "reported_cost_requests",
-    "uncompared_requests",
-)
+MEASURES: Final = (*QUALITY_MEASURES, *COMPARED)
 
 LEVELS: Final[Mapping[Dimension, tuple[Dimension, ...]]] = {
     Dimension.PROVIDER: (Dimension.PROVIDER,),
     Dimension.MODEL: (Dimension.PROVIDER, Dimension.MODEL),
+    Dimension.KIND: (Dimension.KIND,),
 }
 """What the costs are set side by side by, and what tells the rows of each apart: who charges for a
-model matters to its price."""
+model matters to its price. By kind of usage, a request stands in the row of each meter that it has:
+those rows overlap, and show which meter the drift comes with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class CostPair:
 
 @dataclass(frozen=True, slots=True)
 class PairRow:
-    """The costs of one provider, or of a model there."""
+    """The costs of one provider, of a model there, or of the requests that have a meter."""
 
     keys: tuple[str, ...]
     """Empty texts for requests that name none."""
@@ -102,8 +98,9 @@ def reported_costs_in(reader: CubeReader, query: UsageQuery) -> ReportedCosts:
     by_model = {row.keys: row.measures for row in found}
     return ReportedCosts(
         rows={
-            level: _ranked(_summed(by_model, len(dimensions)))
-            for level, dimensions in LEVELS.items()
+            Dimension.PROVIDER: _ranked(_summed(by_model, 1)),
+            Dimension.MODEL: _ranked(by_model),
+            Dimension.KIND: _ranked(_by_meter(reader, query)),
         },
         total=CostPair(sum_totals([*by_model.values()])),
     )
@@ -113,6 +110,14 @@ def reported_total_in(reader: CubeReader, query: UsageQuery, period: Period) -> 
     """Both costs of another period as a whole."""
     asked = replace(query, period=period, group_by=None, beside=None, measures=MEASURES)
     return CostPair(sum_totals([*reader.totals(asked).values()]))
+
+
+def _by_meter(reader: CubeReader, query: UsageQuery) -> Mapping[tuple[str, ...], Totals]:
+    sums: dict[tuple[str, ...], Totals] = {}
+    for row in reader.meters(replace(query, group_by=None, interval=Interval.TOTAL)):
+        totals = ZERO._replace(**{name: getattr(row, name) for name in COMPARED})
+        sums[(row.meter,)] = sums.get((row.meter,), ZERO).plus(totals)
+    return sums
 
 
 def _summed(

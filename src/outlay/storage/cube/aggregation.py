@@ -10,6 +10,7 @@ from outlay.domain.latency import latency_bin
 from outlay.domain.meter import split_disjoint, split_meters
 from outlay.domain.period import BUCKET_US
 from outlay.storage.cube.rollups import (
+    COMPARED,
     DIMENSIONS,
     LATENCY,
     MAX_MEASURE,
@@ -62,6 +63,7 @@ _counts_of = itemgetter(
     )
 )
 
+_compared = itemgetter(*(USAGE.measures.index(name) for name in COMPARED))
 _of_session = itemgetter(*(USAGE.measures.index(name) for name in SESSIONS.measures))
 
 _ERRORS = frozenset({Status.UPSTREAM_ERROR.value, Status.GATEWAY_ERROR.value})
@@ -125,7 +127,7 @@ def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
         if row[_TAGS]:
             into.tag_sets.add(row[_TAGS])
         if row[_METERS] or row[_METER_COSTS]:
-            _add_meters(into.meters, key, row, sign)
+            _add_meters(into.meters, key, row, sign, _compared(values))
         if row[_SESSION]:
             cell = (*key, row[_SESSION], row[_TIME] % BUCKET_US // SECOND_US)
             of_session = _of_session(values)
@@ -136,14 +138,17 @@ def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
     return into
 
 
-def _add_meters(into: dict[Key, tuple[int, ...]], key: Key, row: EventRow, sign: int) -> None:
-    """Add what an event has used of each meter, and what that cost."""
+def _add_meters(
+    into: dict[Key, tuple[int, ...]], key: Key, row: EventRow, sign: int, compared: tuple[int, ...]
+) -> None:
+    """Add what an event has used of each meter, what that cost, and how its costs compare."""
     quantities, costs = split_disjoint(row[_METERS]), split_meters(row[_METER_COSTS])
     for name in {**quantities, **costs}:
         cell = (*key, name)
-        known = into.get(cell, (0, 0, 0))
-        values = (1, quantities.get(name, 0), costs.get(name, 0))
-        into[cell] = tuple(total + sign * value for total, value in zip(known, values, strict=True))
+        own = (sign, sign * quantities.get(name, 0), sign * costs.get(name, 0))
+        known = into.get(cell)
+        values = (*own, *compared)
+        into[cell] = values if known is None else tuple(map(add, known, values))
 
 
 def _measures_of(row: EventRow) -> tuple[int, ...]:

@@ -96,12 +96,22 @@ LATENCY: Final = RollupSpec(
     measures=("requests",),
 )
 
+COMPARED: Final = (
+    "reported_cost_pusd",
+    "computed_beside_pusd",
+    "uncompared_cost_pusd",
+    "reported_cost_requests",
+    "uncompared_requests",
+)
+"""Measures that set reported beside computed costs."""
+
 METERS: Final = RollupSpec(
     name="meters",
     dimensions=(*DIMENSIONS, "meter"),
-    measures=("requests", "quantity", "cost_pusd"),
+    measures=("requests", "quantity", "cost_pusd", *COMPARED),
 )
-"""What is billed beyond tokens: a row for each meter that an event has, quantities disjoint."""
+"""What is billed beyond tokens: a row for each meter that an event has. Quantities and costs are
+disjoint; requests, and what is reported beside computed, are those of all that have the meter."""
 
 SESSIONS: Final = RollupSpec(
     name="sessions",

@@ -57,6 +57,11 @@ class MeterSums(NamedTuple):
     requests: int
     quantity: int
     cost_pusd: int
+    reported_cost_pusd: int
+    computed_beside_pusd: int
+    uncompared_cost_pusd: int
+    reported_cost_requests: int
+    uncompared_requests: int
 
 
 class CellSums(NamedTuple):

@@ -54,7 +54,8 @@ EXPORT: Final = FILE | {"groupBy"}
 LEVEL: Final = {
     "groupBy": (
         {"type": "string", "enum": [*LEVELS], "default": Dimension.MODEL},
-        "A row for each provider, or for each model of each provider.",
+        "A row for each provider, for each model of each provider, or for each kind of usage: "
+        "a request stands in the row of each meter that it has.",
     )
 }
 
@@ -87,6 +88,7 @@ def get_reported_costs(request: Request, actor: OrganizationReader) -> Response:
     answer: Json = {
         "providers": [_row(Dimension.PROVIDER, row) for row in found.rows[Dimension.PROVIDER]],
         "models": [_row(Dimension.MODEL, row) for row in found.rows[Dimension.MODEL]],
+        "kinds": [_row(Dimension.KIND, row) for row in found.rows[Dimension.KIND]],
         "totals": _pair(found.total),
         "meta": {
             **render_meta(query, found.total.totals, freshness),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.meter import METERS
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.result import Comparison
@@ -55,7 +56,11 @@ SUBJECT: Final = Subject(
     crumbs=(Crumb("Organization"),),
     lede="What senders and providers say that requests cost, beside what the price book says.",
     export="",
-    groupings={Dimension.PROVIDER: "Provider", Dimension.MODEL: "Model"},
+    groupings={
+        Dimension.PROVIDER: "Provider",
+        Dimension.MODEL: "Model",
+        Dimension.KIND: "Kind of usage",
+    },
 )
 
 COLUMNS: Final = {
@@ -144,7 +149,7 @@ def get_reported_costs(
         level=level,
         compared=describe_compared(comparison),
         cards=_cards(comparison, found.total, earlier),
-        rows=[_row(row, links) for row in shown],
+        rows=[_row(row, links, level) for row in shown],
         totals=_cells(found.total),
         heads=heads_of(COLUMNS, order, links),
         paging=paging,
@@ -204,7 +209,10 @@ def _drift_fact(now: CostPair, before: CostPair) -> str:
     return fact
 
 
-def _row(row: PairRow, links: Links) -> ShownRow:
+def _row(row: PairRow, links: Links, level: Dimension) -> ShownRow:
+    if level is Dimension.KIND:
+        title = METERS[row.keys[0]].title if row.keys[0] in METERS else row.keys[0]
+        return ShownRow(label=title, provider="", cells=_cells(row.pair), url="", uncompared_url="")
     provider, *model = row.keys
     log = _log_of(row, links)
     return ShownRow(
