@@ -166,7 +166,9 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             clock,
             end_user_days=settings.end_user_days,
         )
-        reprices = Reprices(directory, trail, ledger, prices, clock, analytics.labels)
+        reprices = Reprices(
+            directory, trail, ledger, prices, clock, analytics.labels, discovery.merges
+        )
         try:
             yield Services(
                 settings=settings,

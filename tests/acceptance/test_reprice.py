@@ -12,6 +12,7 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import event_body, record, summary
 from tests.factories import NOW
 
+from outlay.domain.actor import Scope
 from outlay.domain.verification import VerifyReport
 
 DAYS = {"from": "2026-11-01", "to": "2026-11-20"}
@@ -154,6 +155,36 @@ def test_filters_and_days_limit_what_is_priced_again(server: Server, tenant: Ten
     assert [line["key"] for line in run["table"]["byModel"]] == ["a"]
 
 
+def test_users_that_count_as_others_are_priced_and_told_as_those(
+    server: Server, tenant: Tenant
+) -> None:
+    record(
+        server,
+        tenant,
+        [event_body(model="acme/a", userId="alice@x"), event_body(model="acme/a", userId="alice")],
+    )
+    found = call(server, tenant, "GET", "/discovered")["discovered"]
+    entry = next(entry for entry in found if entry["value"] == "alice@x")
+    path = f"/discovered/{entry['discoveredId']}"
+    call(server, tenant, "PATCH", path, {"mergedInto": "alice"})
+    server.services.watch.check()
+    add_price(server, tenant, model="acme/a", input="1", output="1")
+
+    table = call(
+        server, tenant, "POST", "/reprices/preview", {**DAYS, "filters": {"user": ["alice"]}}
+    )
+
+    assert [(line["key"], line["requestCount"]) for line in table["byUser"]] == [("alice", 2)]
+
+
+def test_what_people_spend_takes_the_right_to_read_usage(server: Server) -> None:
+    blind = server.tenant(scopes=frozenset({Scope.DIRECTORY_READ, Scope.USAGE_WRITE}))
+
+    for method, path in (("GET", "/reprices"), ("POST", "/reprices/preview")):
+        refusal = call(server, blind, method, path, DAYS if method == "POST" else None, 403)
+        assert refusal["code"] == "scope-required"
+
+
 def test_a_run_is_on_the_audit_trail(server: Server, tenant: Tenant) -> None:
     record(server, tenant, [event_body()])
     run = reprice(server, tenant, reason="the list was wrong")
@@ -173,6 +204,7 @@ def test_a_run_is_on_the_audit_trail(server: Server, tenant: Tenant) -> None:
         ({**DAYS, "timezone": "Mars/Olympus"}, "timezone"),
         ({**DAYS, "filters": {"colour": ["red"]}}, "filters"),
         ({**DAYS, "filters": {"model": ["a\x00b"]}}, "filters"),
+        ({**DAYS, "filters": {"model": []}}, "filters.model"),
         ({"from": "0000-00-00", "to": "2026-11-01"}, "from"),
         ({"from": "2026-02-30", "to": "2026-11-01"}, "from"),
         ({"from": "2026-11-01", "to": "9999-12-31"}, "from"),

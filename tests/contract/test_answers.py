@@ -266,3 +266,27 @@ def test_amendments_come_to_the_measures_of_what_stands(ledger: Ledger) -> None:
 
     assert total == [4, 0 + 100 + 3 + 4, 0 + 1 + 3 + 4]
     assert ledger.count_requests(100) == 4
+
+
+def test_what_was_taken_back_for_another_report_is_not_stated_anew(ledger: Ledger) -> None:
+    """A run that prices again has read the request before it was merged."""
+    event = report(answer_id(), "otel", cost_pusd=5)
+    ledger.append([event])
+    relayed = replace(event, event_id="req", source=GATEWAY)
+    ledger.append([relayed])
+
+    late = restated(event, "run", replace(event, cost_pusd=6))
+
+    assert ledger.append(late) == [Outcome.DUPLICATE] * 2
+    assert counted(ledger) == [relayed]
+    assert ledger.append([late[1]]) == [Outcome.DUPLICATE]  # a version alone, too
+
+
+def test_a_better_report_beside_an_amendment_in_one_commit_counts_once(ledger: Ledger) -> None:
+    event = report(answer_id(), "otel", cost_pusd=5)
+    ledger.append([event])
+    relayed = replace(event, event_id=f"req-{event.event_id}", source=GATEWAY)
+
+    ledger.append([*restated(event, "run", replace(event, cost_pusd=6)), relayed])
+
+    assert counted(ledger) == [relayed]

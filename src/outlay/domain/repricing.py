@@ -1,6 +1,6 @@
 """Requests priced again: which, what it changed, and by how much."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -143,7 +143,9 @@ def labelled(table: RepriceTable, users: Mapping[str, str]) -> RepriceTable:
 class RepriceTally:
     """Adds up what changes, request by request."""
 
-    def __init__(self) -> None:
+    def __init__(self, user_of: Callable[[str], str] = str) -> None:
+        """`user_of` is whom a user counts as."""
+        self._user_of = user_of
         self.seen = 0
         self._lines: dict[str, dict[str, list[int]]] = {"model": {}, "user": {}, "cause": {}}
 
@@ -151,7 +153,7 @@ class RepriceTally:
         """Count a request that changes."""
         for by, key in (
             ("model", before.model),
-            ("user", before.user_id),
+            ("user", self._user_of(before.user_id)),
             ("cause", cause_of(before, after).value),
         ):
             line = self._lines[by].setdefault(key, [0, 0, 0])

@@ -4,12 +4,13 @@ A price may be gone, or be another one under the same name. The parts on record 
 only given where each part comes to the amount on record.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
+from outlay.domain.price_context import read_context
 from outlay.domain.report import BATCH
 from outlay.domain.usage import TokenUsage
 from outlay.pricing.book import NO_TOKENS, PriceBook
@@ -124,7 +125,7 @@ def _find_listed(
             f"The list {LIST} {ref.version}, which priced this request, is not here any more; "
             f"this is looked up in {price_list.version}."
         )
-    context = _split_context(event.price_context) if ref.context is None else ref.context
+    context = read_context(event.price_context) if ref.context is None else ref.context
     listed = price_list.find_listed(ref, event.event_time_us, context)
     if listed is None:
         gone = f"{LIST} {price_list.version} has no price for {ref.provider}/{ref.model}."
@@ -139,7 +140,7 @@ def _explain_beside(event: UsageEvent, book: PriceBook) -> Evidence:
     """
     if event.computed_cost_pusd is None:
         return Evidence()
-    context = _split_context(event.price_context)
+    context = read_context(event.price_context)
     for mapping in _mappings(event):
         found = book.find(event.provider, mapping, event.event_time_us, context)
         if found.rates is not None:
@@ -157,8 +158,3 @@ def _mappings(event: UsageEvent) -> Iterator[str]:
     yield event.mapping
     if event.response_model:
         yield f"{event.provider}/{event.response_model}"
-
-
-def _split_context(joined: str) -> Mapping[str, str]:
-    pairs = (part.partition("=") for part in joined.split(",")) if joined else ()
-    return {key: value for key, _, value in pairs}

@@ -12,6 +12,7 @@ from outlay.domain.audit import Action
 from outlay.domain.double import Candidate, Double, find_doubles, may_be_double
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import UsageEvent
+from outlay.domain.outcome import Outcome
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
 from outlay.services.trail import Trail
@@ -81,9 +82,16 @@ class Doubles:
             ]
             with self._trail.change(actor) as change:
                 change.note(Action.REQUEST_MERGE, amendment_id, after={"dropped": dropped})
-            self._ledger.append(rows)
+            outcomes = self._ledger.append(rows)
             self._recent.pop(actor.organization_id, None)
-        return len(rows)
+        merged = outcomes.count(Outcome.ACCEPTED)
+        if merged < len(rows):
+            raise Conflict(
+                f"{len(rows) - merged} of {len(rows)} pairs were amended by somebody else "
+                "meanwhile and stay as they are; look again",
+                code="amended-meanwhile",
+            )
+        return merged
 
     def _dropped(self, organization_id: str, pair: Pair, field: str) -> UsageEvent:
         kept = self._standing(organization_id, pair.kept, f"{field}.kept")

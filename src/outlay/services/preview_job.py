@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from outlay.domain.event import SIGN, CostSource
+from outlay.domain.price_context import read_context
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.book import PriceBook, PricedUsage
 from outlay.services.repricing import billed_of
-from outlay.services.usage_pricing import price_billed, read_context
+from outlay.services.usage_pricing import price_billed
 from outlay.storage.ledger.cost_rows import CostRow
 from outlay.storage.ledger.reading import LedgerReader
 

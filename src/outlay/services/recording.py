@@ -15,6 +15,7 @@ from outlay.domain.event import (
 from outlay.domain.meter import check_meters, join_meters, join_names, settle_meters
 from outlay.domain.organization import ApiKey
 from outlay.domain.outcome import Outcome
+from outlay.domain.price_context import render_context
 from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage, check_tokens, settle_tokens
 from outlay.kit.clock import Clock, in_us, to_us
@@ -26,7 +27,6 @@ from outlay.services.usage_pricing import (
     Billed,
     price_billed,
     price_fields,
-    render_context,
     with_pictures,
 )
 from outlay.storage.ledger.store import Ledger

@@ -14,11 +14,13 @@ from typing import Final
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import restated, standing
 from outlay.domain.audit import Action
-from outlay.domain.dimension import OF_CELLS, Dimension
+from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.discovery import Merges
 from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
+from outlay.domain.policy import Permission, permit
 from outlay.domain.repricing import (
     Reprice,
     RepriceTable,
@@ -34,7 +36,7 @@ from outlay.pricing.book import PriceBook
 from outlay.services.checks import pick
 from outlay.services.long_run import LongRun
 from outlay.services.prices import PriceBooks
-from outlay.services.progress import Progress, Tell
+from outlay.services.progress import Progress
 from outlay.services.repricing import repriced
 from outlay.services.request_log import TooWide
 from outlay.services.trail import Trail
@@ -63,6 +65,11 @@ _LACKING: Final = (CostSource.UNPRICED.value, CostSource.PARTIAL.value)
 Change = tuple[UsageEvent, UsageEvent]
 """An event as it stands, and as it is to stand."""
 
+Look = Callable[[], None]
+"""Called often while requests are read; raises to end it."""
+
+Changes = Callable[[Reprice, RepriceTally, Look], Iterator[Change]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepriceOrder:
@@ -86,9 +93,12 @@ class Reprices:
         prices: PriceBooks,
         clock: Clock,
         labels: Callable[[str, Dimension], Mapping[str, str]],
+        merges: Callable[[str], Merges],
     ) -> None:
-        """`labels` says what the values of a dimension are called in an organization."""
+        """`labels` says what values of a dimension are called, `merges` which count as others."""
         self._labels = labels
+        self._merges = merges
+        self._previewing = threading.Lock()
         self._directory = directory
         self._trail = trail
         self._ledger = ledger
@@ -123,20 +133,27 @@ class Reprices:
         *,
         seconds: float | None = PREVIEW_SECONDS,
     ) -> RepriceTable:
-        """What another book would change."""
-        tally = RepriceTally()
-        deadline = None if seconds is None else time.monotonic() + seconds
-        for event in self._standing(actor.organization_id, wanted, self._ledger.newest_seq()):
-            if deadline is not None and time.monotonic() > deadline:
-                raise TooWide(
-                    "pricing each request of the period again takes too long; narrow the period, "
-                    "or run `outlay reprice`",
-                    field="from",
-                )
-            tally.seen += 1
-            after = repriced(book, event)
-            if after is not event:
-                tally.add(event, after)
+        """What another book would change; one at a time, and who finds one under way waits."""
+        permit(actor, Permission.REQUESTS_READ)
+        check_wanted(wanted)
+        tally = self._tally(actor.organization_id)
+        with self._previewing:
+            deadline = None if seconds is None else time.monotonic() + seconds
+
+            def look() -> None:
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TooWide(
+                        "pricing each request of the period again takes too long; narrow the "
+                        "period, or run `outlay reprice`",
+                        field="from",
+                    )
+
+            through_seq = self._ledger.newest_seq()
+            for event in self._standing(actor.organization_id, wanted, through_seq, look):
+                tally.seen += 1
+                after = repriced(book, event)
+                if after is not event:
+                    tally.add(event, after)
         return tally.table()
 
     def begin(
@@ -145,9 +162,9 @@ class Reprices:
         """Price requests again; what it changed is on record when the run is over."""
         book = self._prices.read(actor.organization_id)
 
-        def changes(reprice: Reprice, tally: RepriceTally) -> Iterator[Change]:
+        def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
             through_seq = self._ledger.newest_seq()
-            for event in self._standing(actor.organization_id, reprice.wanted, through_seq):
+            for event in self._standing(actor.organization_id, reprice.wanted, through_seq, look):
                 tally.seen += 1
                 after = repriced(book, event)
                 if after is not event:
@@ -166,24 +183,30 @@ class Reprices:
                     f"{reprice_id} was taken back already, by {other.reprice_id}",
                     code="already-reverted",
                 )
-        if known.state_at(to_us(self._clock.now())) is RunState.RUNNING:
+        is_running = known.state_at(to_us(self._clock.now())) is RunState.RUNNING
+        if is_running or reprice_id in self._running:
             raise Conflict(f"{reprice_id} is still running", code="still-running")
 
-        def changes(reprice: Reprice, tally: RepriceTally) -> Iterator[Change]:
-            return self._reverting(actor.organization_id, known, tally)
+        def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
+            return self._reverting(actor.organization_id, known, tally, look)
 
         return self._begin(actor, known.wanted, reason, reprice_id, Action.REPRICE_REVERT, changes)
 
-    def labelled(self, organization_id: str, table: RepriceTable) -> RepriceTable:
-        """A table with what its lines are called now."""
-        return labelled(table, self._labels(organization_id, Dimension.USER))
+    def user_names(self, actor: Actor) -> Mapping[str, str]:
+        """What the users in tables are called now."""
+        permit(actor, Permission.REQUESTS_READ)
+        return self._labels(actor.organization_id, Dimension.USER)
+
+    def _tally(self, organization_id: str) -> RepriceTally:
+        merges = self._merges(organization_id)
+        return RepriceTally(lambda user: merges.target(Dimension.USER, user))
 
     def carry_out(self, operator: Actor, order: RepriceOrder) -> Reprice:
         """Do what an order says, to its end; a preview comes as a run without an id."""
         done = self._carry_out(operator, order)
         if done.table is None:
             return done
-        return replace(done, table=self.labelled(operator.organization_id, done.table))
+        return replace(done, table=labelled(done.table, self.user_names(operator)))
 
     def _carry_out(self, operator: Actor, order: RepriceOrder) -> Reprice:
         if order.reverts:
@@ -222,7 +245,7 @@ class Reprices:
         reason: str,
         reverts: str,
         action: Action,
-        changes: Callable[[Reprice, RepriceTally], Iterator[Change]],
+        changes: Changes,
     ) -> tuple[Reprice, LongRun[Reprice]]:
         """Put a run on record and start it."""
         check_wanted(wanted)
@@ -260,7 +283,7 @@ class Reprices:
         )
 
         def work(run: LongRun[Reprice]) -> Reprice:
-            return self._amend(reprice, changes, run.tell)
+            return self._amend(reprice, changes, run)
 
         def end() -> None:
             with self._lock:
@@ -274,13 +297,22 @@ class Reprices:
     def _amend(
         self,
         reprice: Reprice,
-        changes: Callable[[Reprice, RepriceTally], Iterator[Change]],
-        tell: Tell,
+        changes: Changes,
+        run: LongRun[Reprice],
     ) -> Reprice:
         """Write what changes to the ledger, some requests at a time, and what it came to."""
-        tally = RepriceTally()
+        tally = self._tally(reprice.organization_id)
         done, told_at = 0, time.monotonic()
-        for part in batched(changes(reprice, tally), _PAGE):
+
+        def look() -> None:
+            """End when told to; give a sign of life, also while nothing changes."""
+            nonlocal told_at
+            run.check()
+            if time.monotonic() - told_at > SIGN_SECONDS:
+                told_at = time.monotonic()
+                self._put(replace(reprice, alive_at_us=to_us(self._clock.now())))
+
+        for part in batched(changes(reprice, tally, look), _PAGE):
             rows = [
                 row for before, after in part for row in restated(before, reprice.reprice_id, after)
             ]
@@ -290,10 +322,8 @@ class Reprices:
                 if outcome is Outcome.ACCEPTED:
                     tally.add(*change)
                     done += 1
-            tell(Progress("requests priced again", done, tally.seen))
-            if time.monotonic() - told_at > SIGN_SECONDS:
-                told_at = time.monotonic()
-                self._put(replace(reprice, alive_at_us=to_us(self._clock.now())))
+            run.tell(Progress("requests priced again", done, tally.seen))
+            look()
         table = tally.table()
         finished = replace(
             reprice,
@@ -309,18 +339,20 @@ class Reprices:
             update_reprice(session, reprice)
 
     def _standing(
-        self, organization_id: str, wanted: RepriceWanted, through_seq: int
+        self, organization_id: str, wanted: RepriceWanted, through_seq: int, look: Look
     ) -> Iterator[UsageEvent]:
         """The requests that are wanted, as they stand, under the ids of their rows."""
         for part in self._days(organization_id, wanted, through_seq):
+            look()
             after: LogPosition | None = None
             while positions := self._ledger.read_positions(part, _OLDEST_FIRST, after, _PAGE):
+                look()
                 after = positions[-1]
                 for entry in self._ledger.read_logged(organization_id, positions):
                     yield entry.row_event
 
     def _reverting(
-        self, organization_id: str, known: Reprice, tally: RepriceTally
+        self, organization_id: str, known: Reprice, tally: RepriceTally, look: Look
     ) -> Iterator[Change]:
         """The requests that a run changed, as they stand and as they were before."""
         everything = replace(known.wanted, only_lacking=False)
@@ -328,6 +360,7 @@ class Reprices:
             histories = self._ledger.read_restated(
                 organization_id, part.start_us, part.end_us, known.reprice_id
             )
+            look()
             for history in histories:
                 tally.seen += 1
                 (latest,) = standing(history) or (None,)
@@ -341,6 +374,11 @@ class Reprices:
     ) -> Iterator[LogFilter]:
         """The question, a day at a time: what takes rows back is looked for within each."""
         check_wanted(wanted)
+        merges = self._merges(organization_id)
+        values: dict[Grouping, tuple[str, ...]] = {
+            Dimension(name): merges.with_merged(Dimension(name), tuple(alternatives))
+            for name, alternatives in wanted.filters.items()
+        }
         period = period_of_dates(wanted.from_date, wanted.to_date, wanted.timezone)
         first_us, last_us = self._ledger.event_time_range(organization_id) or (0, -1)
         start_us = max(period.start_bucket * BUCKET_US, first_us)
@@ -350,7 +388,7 @@ class Reprices:
                 organization_id=organization_id,
                 start_us=begin,
                 end_us=min(begin + _DAY_US, end_us),
-                values={Dimension(name): tuple(values) for name, values in wanted.filters.items()},
+                values=values,
                 conditions=LogConditions(cost_sources=_LACKING if wanted.only_lacking else ()),
                 through_seq=through_seq,
             )
@@ -368,5 +406,7 @@ def check_wanted(wanted: RepriceWanted) -> None:
             raise Invalid(
                 f"there is no filter {name!r}; there are {', '.join(FILTERS)}", field="filters"
             )
+        if not values:
+            raise Invalid(f"the filter {name} has no value", field="filters")
         if not all(value.isprintable() for value in values):
             raise Invalid(f"the filter {name} has characters that are not text", field="filters")

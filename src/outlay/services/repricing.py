@@ -6,13 +6,13 @@ from typing import Final
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageEvent, UsageSource
 from outlay.domain.meter import settle_meters, split_meters
+from outlay.domain.price_context import read_context
 from outlay.domain.usage import TokenUsage
 from outlay.pricing.book import PriceBook, PricedUsage
 from outlay.services.usage_pricing import (
     Billed,
     price_billed,
     price_fields,
-    read_context,
     with_pictures,
 )
 from outlay.storage.ledger.cost_rows import CostRow

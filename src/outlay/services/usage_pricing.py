@@ -6,7 +6,6 @@ same book gives the cost that it has.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
 
 from outlay.domain.event import CostSource, Status
 from outlay.domain.meter import join_meters, join_names
@@ -108,24 +107,6 @@ def with_pictures(
     if operation != "image_generation" or usage is None or known & meters.keys():
         return meters
     return {**meters, "output_image_tokens": usage.output_tokens}
-
-
-def render_context(context: Mapping[str, str]) -> str:
-    """The stored form of a price context: `key=value`, sorted, comma-joined."""
-    if not context:
-        return ""
-    return ",".join(f"{_quote(key)}={_quote(context[key])}" for key in sorted(context))
-
-
-def read_context(text: str) -> dict[str, str]:
-    """The price context of its stored form."""
-    pairs = (part.partition("=") for part in text.split(",")) if text else ()
-    return {unquote(key): unquote(value) for key, _, value in pairs}
-
-
-def _quote(text: str) -> str:
-    """A part of a price context, without the signs that separate parts."""
-    return text.replace("%", "%25").replace(",", "%2C").replace("=", "%3D")
 
 
 def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:

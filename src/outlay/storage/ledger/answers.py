@@ -4,19 +4,23 @@ What is on record is looked up in the transaction that stores the new events, un
 whoever writes: two reports never miss each other, on whichever node they come in.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-from outlay.domain.amendment import as_witness, standing, voided
+from outlay.domain.amendment import as_witness, standing, void_id, voided
 from outlay.domain.answer import APART_US, is_same_answer, outranks
-from outlay.domain.event import UsageEvent
+from outlay.domain.errors import Damaged
+from outlay.domain.event import Amendment, UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.reading import Connection, Lookup
 from outlay.storage.ledger.rows import EventRow, from_row
+
+logger = logging.getLogger(__name__)
 
 BY_ANSWER: Final = "same-answer"
 """The amendment id of rows that are taken back for a better report of the same answer."""
@@ -30,20 +34,26 @@ Check = Callable[[Sequence[EventRow]], None]
 _Answer = tuple[str, str]
 """Organization and the provider's id of an answer."""
 
+_Key = tuple[str, str]
+"""Organization and id of an event."""
+
 
 @dataclass(slots=True)
 class Submitted:
     """Events as they are to be stored: what comes second as witness, with rows that take back."""
 
     events: Sequence[UsageEvent]
-    own: Sequence[int] | None = None
-    """Where the events that were submitted are among them; None when they are the same."""
+    own: Sequence[int | None] | None = None
+    """Where the events that were submitted are among them, None for one that is left out; None when
+    they are the same."""
     witnesses: Sequence[int] = ()
     """Which of those that were submitted count under another id."""
 
     def outcomes(self, stored: list[Outcome]) -> list[Outcome]:
         """What became of the events that were submitted, from what became of those stored."""
-        own = stored if self.own is None else [stored[at] for at in self.own]
+        if self.own is None:
+            return stored
+        own = [Outcome.DUPLICATE if at is None else stored[at] for at in self.own]
         for at in self.witnesses:
             if own[at] is Outcome.ACCEPTED:
                 own[at] = Outcome.DUPLICATE
@@ -55,8 +65,8 @@ class _Known:
     """What is known of the answers that come in."""
 
     counted: dict[_Answer, list[UsageEvent]] = field(default_factory=lambda: defaultdict(list))
-    rows: dict[tuple[str, str], EventRow] = field(default_factory=dict)
-    """By organization and event id, those on record."""
+    rows: dict[_Key, EventRow] = field(default_factory=dict)
+    """Those on record."""
 
 
 def settle_answers(
@@ -64,42 +74,99 @@ def settle_answers(
 ) -> Submitted:
     """Which of some new events count, in the transaction under way that will store them.
 
-    `check` is called with the rows on record that are taken back.
+    `check` is called with the rows on record that are to be taken back.
     """
     reported = [event for event in events if event.response_id and not event.amendment]
-    if not reported:
+    amending = [event for event in events if event.amendment]
+    if not reported and not amending:
         return Submitted(events)
     known = _on_record(connection, reported, lookup)
     answers = {_answer_of(event) for event in reported}
-    if not known.rows and len(answers) == len(reported):
+    if not amending and not known.rows and len(answers) == len(reported):
         return Submitted(events)
-    taken = {*known.rows, *_taken(connection, reported, lookup)}
-    stored: list[UsageEvent] = []
-    own: list[int] = []
-    witnesses: list[int] = []
-    for at, event in enumerate(events):
-        own.append(len(stored))
-        key = (event.organization_id, event.event_id)
-        if not event.response_id or event.amendment or key in taken:
-            stored.append(event)
-            continue
-        taken.add(key)
-        counted = known.counted[_answer_of(event)]
+    taken = {*known.rows, *_taken(connection, [*map(_key_of, (*reported, *amending))], lookup)}
+    settling = _Settling(known, taken, check)
+    for event in events:
+        if event.amendment:
+            settling.amend(event)
+        elif not event.response_id or _key_of(event) in taken:
+            settling.store(event)
+        else:
+            settling.report(event)
+    return Submitted(settling.stored, settling.own, settling.witnesses)
+
+
+class _Settling:
+    """Goes through the events of a commit in their order."""
+
+    def __init__(self, known: _Known, taken: set[_Key], check: Check) -> None:
+        self._known = known
+        self._taken = taken
+        self._check = check
+        self._voided: set[_Key] = set()
+        """What was taken back in this commit, for another version to stand in its place."""
+        self.stored: list[UsageEvent] = []
+        self.own: list[int | None] = []
+        self.witnesses: list[int] = []
+
+    def store(self, event: UsageEvent) -> None:
+        """Take an event as it is."""
+        self.own.append(len(self.stored))
+        self.stored.append(event)
+
+    def amend(self, event: UsageEvent) -> None:
+        """Take an amendment, unless another one was first.
+
+        A version stands in the place of an event only if that is taken back here and now: who took
+        it back before may have had another reason than to price it again.
+        """
+        target = (event.organization_id, event.amends)
+        counted = self._known.counted.get(_answer_of(event), [])
+        if event.amendment == Amendment.VOID and _key_of(event) not in self._taken:
+            self._taken.add(_key_of(event))
+            self._voided.add(target)
+            counted[:] = [other for other in counted if other.event_id != event.amends]
+        elif event.amendment == Amendment.RESTATE and target in self._voided:
+            self._voided.remove(target)
+            counted.append(event)
+        else:
+            self.own.append(None)
+            return
+        self.store(event)
+
+    def report(self, event: UsageEvent) -> None:
+        """Take a report of an answer: counted, or as a witness where a better one is there."""
+        self._taken.add(_key_of(event))
+        counted = self._known.counted[_answer_of(event)]
         others = [other for other in counted if is_same_answer(event, other)]
-        better = next((other for other in others if not outranks(event, other)), None)
+        better = next((other for other in others if not self._outranks(event, other)), None)
         if better is not None:
-            witnesses.append(at)
-            stored.append(as_witness(event, better.event_id))
-            continue
-        stored.append(event)
+            self.witnesses.append(len(self.own))
+            self.store(as_witness(event, better.event_id))
+            return
+        self.store(event)
         for other in others:
-            row = known.rows.get((other.organization_id, other.event_id))
-            if row is not None:
-                check([row])
             counted.remove(other)
-            stored.append(voided(other, BY_ANSWER))
+            self._taken.add((other.organization_id, void_id(other.event_id)))
+            self.stored.append(voided(other, BY_ANSWER))
         counted.append(event)
-    return Submitted(stored, own, witnesses)
+
+    def _outranks(self, event: UsageEvent, other: UsageEvent) -> bool:
+        """Whether a report takes the place of another one, which must be what was written."""
+        if not outranks(event, other):
+            return False
+        row = self._known.rows.get(_key_of(other))
+        if row is not None:
+            try:
+                self._check([row])
+            except Damaged as error:  # told by whatever reads it; what comes in has to be kept
+                logger.warning("event %s cannot be taken back: %s", other.event_id, error.message)
+                return False
+        return True
+
+
+def _key_of(event: UsageEvent) -> _Key:
+    return event.organization_id, event.event_id
 
 
 def _answer_of(event: UsageEvent) -> _Answer:
@@ -122,15 +189,10 @@ def _on_record(connection: Connection, events: Sequence[UsageEvent], lookup: Loo
     return known
 
 
-def _taken(
-    connection: Connection, events: Sequence[UsageEvent], lookup: Lookup
-) -> Iterator[tuple[str, str]]:
-    """Those of the ids of some events that are on record, with other answers or none."""
-    by_organization = groupby(
-        sorted((event.organization_id, event.event_id) for event in events), key=lambda key: key[0]
-    )
-    for organization_id, keys in by_organization:
-        for part in _padded(sorted({event_id for _, event_id in keys})):
+def _taken(connection: Connection, keys: Sequence[_Key], lookup: Lookup) -> Iterator[_Key]:
+    """Those of some ids that are on record, with other answers or none."""
+    for organization_id, some in groupby(sorted({*keys}), key=lambda key: key[0]):
+        for part in _padded([event_id for _, event_id in some]):
             statement = queries.taken_ids(lookup.ids, len(part))
             for (event_id,) in connection.execute(statement, (organization_id, *part)):
                 yield organization_id, event_id

@@ -66,12 +66,17 @@ def taken_ids(table: str, ids: int) -> str:
 
 
 RESTATED_BY: Final = (
-    "SELECT event_id FROM usage_event WHERE organization_id = ? AND event_time_us >= ? "
-    "AND event_time_us < ? AND amendment <> '' AND amendment = 'restate' AND amendment_id = ?"
+    "SELECT event_time_us, event_id FROM usage_event WHERE organization_id = ? "
+    "AND event_time_us >= ? AND event_time_us < ? AND amendment <> '' "
+    "AND amendment = 'restate' AND amendment_id = ? ORDER BY event_time_us"
 )
 EVENTS_AT: Final = (
     f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us = ? "  # noqa: S608 - column names are constants
     "ORDER BY seq"
+)
+VERSIONS_AT: Final = (
+    f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? AND event_time_us = ? "  # noqa: S608 - column names are constants
+    "AND (event_id = ? OR amendment <> '') ORDER BY seq"
 )
 INSERT_BATCH: Final = (
     "INSERT INTO usage_batch (batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width) "

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import chain, groupby
 from typing import Any, Final, NamedTuple, Protocol
 
 from outlay.domain.amendment import root_of
@@ -12,6 +13,7 @@ from outlay.domain.double import MIN_TOKENS, Candidate
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
 from outlay.domain.result import Totals
+from outlay.kit.batches import batched
 from outlay.kit.clock import FOREVER_US
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead, CheckedBatches
@@ -310,16 +312,24 @@ class LedgerReader(ABC):
         window = (organization_id, start_us, end_us, amendment_id)
         with self._reading(organization_id) as reader:
             found = reader.execute(queries.RESTATED_BY, window).fetchall()
-        for root in sorted({root_of(event_id) for (event_id,) in found}):
-            yield self.read_rows(organization_id, root)
+        for time_us, some in groupby(found, key=lambda row: row[0]):
+            histories: dict[str, list[EventRow]] = {root_of(event_id): [] for _, event_id in some}
+            with self.snapshot(organization_id) as reader:
+                for row in reader.execute(queries.EVENTS_AT, (organization_id, time_us)):
+                    if (history := histories.get(root_of(row[_EVENT_ID]))) is not None:
+                        history.append(row)
+                for part in batched(chain.from_iterable(histories.values()), READ_EVENTS):
+                    self._check(reader, part)
+            for rows in histories.values():
+                yield [from_row(row) for row in rows]
 
     def _history(self, reader: Connection, organization_id: str, event_id: str) -> list[EventRow]:
         rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
         if rows:
-            place = (organization_id, rows[0][_TIME])
+            place = (organization_id, rows[0][_TIME], event_id)
             rows = [
                 row
-                for row in reader.execute(queries.EVENTS_AT, place)
+                for row in reader.execute(queries.VERSIONS_AT, place)
                 if root_of(row[_EVENT_ID]) == event_id
             ]
         self._check(reader, rows)

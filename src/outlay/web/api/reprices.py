@@ -1,5 +1,6 @@
 """`/reprices`: pricing what is on record again, and taking that back."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated
 
@@ -11,8 +12,14 @@ from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.policy import Permission
-from outlay.domain.repricing import Reprice, RepriceLine, RepriceTable, RepriceWanted, RunState
-from outlay.services.bundle import Services
+from outlay.domain.repricing import (
+    Reprice,
+    RepriceLine,
+    RepriceTable,
+    RepriceWanted,
+    RunState,
+    labelled,
+)
 from outlay.services.reprices import MAX_REASON
 from outlay.web.api.models import Answer, Body, Flag, render_us
 from outlay.web.http.auth import Requires, services_of
@@ -36,7 +43,7 @@ class WantedBody(Body):
     to: Day
     timezone: Name | None = None
     """The organization's without it."""
-    filters: dict[str, Annotated[list[Name], Field(max_length=100)]] = Field(
+    filters: dict[str, Annotated[list[Name], Field(min_length=1, max_length=100)]] = Field(
         default_factory=dict, max_length=20
     )
     """Values by dimension: `{"model": ["gpt-5.5"]}`."""
@@ -127,8 +134,8 @@ def _line(line: RepriceLine) -> LineAnswer:
     )
 
 
-def _table(services: Services, actor: Actor, found: RepriceTable) -> TableAnswer:
-    table = services.reprices.labelled(actor.organization_id, found)
+def _table(found: RepriceTable, users: Mapping[str, str]) -> TableAnswer:
+    table = labelled(found, users)
     return TableAnswer(
         seen_count=table.seen,
         changed_count=table.changed,
@@ -142,12 +149,12 @@ def _table(services: Services, actor: Actor, found: RepriceTable) -> TableAnswer
 
 
 def _render(
-    services: Services, actor: Actor, found: Reprice, known: list[Reprice]
+    found: Reprice, known: Sequence[Reprice], users: Mapping[str, str], now_us: int
 ) -> RepriceAnswer:
     wanted = found.wanted
     return RepriceAnswer(
         reprice_id=found.reprice_id,
-        state=found.state_at(services.now_us()),
+        state=found.state_at(now_us),
         author=found.author or None,
         reason=found.reason,
         created_at=render_us(found.created_at_us),
@@ -169,7 +176,7 @@ def _render(
             filters={name: list(values) for name, values in wanted.filters.items()},
             only_lacking=wanted.only_lacking,
         ),
-        table=None if found.table is None else _table(services, actor, found.table),
+        table=None if found.table is None else _table(found.table, users),
     )
 
 
@@ -194,23 +201,24 @@ def _day(text: str, field: str) -> date:
 def get_reprices(request: Request, actor: Reader) -> RepriceList:
     """The runs that priced requests again, or took that back."""
     services = services_of(request)
-    known = services.reprices.of(actor)
-    return RepriceList(reprices=[_render(services, actor, one, known) for one in known])
+    known, users = services.reprices.of(actor), services.reprices.user_names(actor)
+    now_us = services.now_us()
+    return RepriceList(reprices=[_render(one, known, users, now_us) for one in known])
 
 
 @router.get("/{reprice_id}")
 def get_reprice(request: Request, reprice_id: str, actor: Reader) -> RepriceAnswer:
     """One of them, with what it changed by model, user and cause."""
     services = services_of(request)
-    found = services.reprices.find(actor, reprice_id)
-    return _render(services, actor, found, services.reprices.of(actor))
+    found, known = services.reprices.find(actor, reprice_id), services.reprices.of(actor)
+    return _render(found, known, services.reprices.user_names(actor), services.now_us())
 
 
 @router.post("/preview")
 def post_preview(request: Request, body: WantedBody, actor: Reader) -> TableAnswer:
     """What pricing requests again would change; nothing is changed."""
-    services = services_of(request)
-    return _table(services, actor, services.reprices.preview(actor, _wanted(body, actor)))
+    reprices = services_of(request).reprices
+    return _table(reprices.preview(actor, _wanted(body, actor)), reprices.user_names(actor))
 
 
 @router.post("", status_code=202)
@@ -222,7 +230,7 @@ def post_reprice(request: Request, body: RepriceBody, actor: Writer) -> RepriceA
     """
     services = services_of(request)
     begun, _ = services.reprices.begin(actor, _wanted(body, actor), body.reason)
-    return _render(services, actor, begun, [])
+    return _render(begun, [], {}, services.now_us())
 
 
 @router.post("/{reprice_id}/revert", status_code=202)
@@ -232,4 +240,4 @@ def post_revert(
     """Give requests the costs that they had before a run, unless they were amended since."""
     services = services_of(request)
     begun, _ = services.reprices.revert(actor, reprice_id, body.reason)
-    return _render(services, actor, begun, [])
+    return _render(begun, [], {}, services.now_us())

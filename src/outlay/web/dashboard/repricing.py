@@ -14,7 +14,14 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.policy import Permission, has
-from outlay.domain.repricing import Reprice, RepriceLine, RepriceTable, RepriceWanted, RunState
+from outlay.domain.repricing import (
+    Reprice,
+    RepriceLine,
+    RepriceTable,
+    RepriceWanted,
+    RunState,
+    labelled,
+)
 from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
 from outlay.services.reprice_offers import Offer
@@ -147,7 +154,7 @@ def _wanted(params: QueryParams, actor: Actor) -> RepriceWanted:
 def _preview(
     services: Services, actor: Actor, wanted: RepriceWanted, table: RepriceTable
 ) -> Preview:
-    shown = services.reprices.labelled(actor.organization_id, table)
+    shown = labelled(table, services.reprices.user_names(actor))
     return Preview(
         sentence=_sentence(table),
         is_empty=not table.changed,

@@ -6,7 +6,7 @@ before a restart or on another node.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from outlay.services.gateway import Exchange
@@ -38,7 +38,7 @@ class FollowedResponses:
         """Remember an answer to a request, before its client has seen the end of it."""
         if exchange.operation == OPERATION and answer.response_id:
             is_settled = answer.usage is not None and not answer.is_pending
-            self.put(answer.response_id, Followed(route, exchange, is_settled))
+            self.put(answer.response_id, Followed(route, _without_bodies(exchange), is_settled))
 
     def put(self, response_id: str, followed: Followed) -> None:
         """Remember one by its id."""
@@ -49,3 +49,10 @@ class FollowedResponses:
     def find(self, organization_id: str, response_id: str) -> Followed | None:
         """What is known of an id of an organization."""
         return self._known.get((organization_id, response_id))
+
+
+def _without_bodies(exchange: Exchange) -> Exchange:
+    """An exchange without what its client sent, which may be megabytes, and is not needed again."""
+    call = exchange.call
+    kept = None if call is None else replace(call, body=b"", readable=b"")
+    return replace(exchange, call=kept, reservation=None)
