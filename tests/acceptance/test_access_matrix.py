@@ -149,6 +149,13 @@ RULES: dict[str, Rule] = {
     "POST /v1/traces": Rule(LEADERS, body={}),
     "POST /api/public/otel/v1/traces": Rule(LEADERS, body={}),
 }
+CHANGES = [
+    name
+    for name in RULES
+    if not name.startswith("GET ") and "/v1/" not in name and not name.endswith("/preview")
+]
+"""Those that change what an organization has set up, or what it has on record."""
+
 PAGES: dict[str, Rule] = {
     "/organization/analytics": Rule(LEADERS, ENTERPRISE),
     "/organization/ranking": Rule(LEADERS, ENTERPRISE),

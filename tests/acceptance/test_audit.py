@@ -12,7 +12,7 @@ import httpx
 import pysqlite3
 import pytest
 from tests.acceptance.conftest import Server
-from tests.acceptance.test_access_matrix import RULES, ask
+from tests.acceptance.test_access_matrix import CHANGES, RULES, ask
 from tests.acceptance.world import PASSWORD, World, make_world
 from tests.factories import NOW
 from typer.testing import CliRunner
@@ -38,13 +38,6 @@ def entries(world: World, channel: Channel | None = None) -> list[ShownEntry]:
     """All entries of an organization, newest first."""
     found = world.administration.audit.all(world.operator, AuditFilter())
     return [shown for shown in found if channel is None or shown.entry.channel == channel]
-
-
-CHANGES = [
-    name
-    for name in RULES
-    if not name.startswith("GET ") and "/v1/" not in name and not name.endswith("/preview")
-]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pysqlite3
 import pytest
 from sqlalchemy import Connection, event
 from tests.acceptance.conftest import Server
-from tests.acceptance.test_access_matrix import RULES, ask
+from tests.acceptance.test_access_matrix import CHANGES, RULES, ask
 from tests.acceptance.world import World, make_world
 from tests.factories import NOW, make_event
 from tests.program import kill_group, run, start, wait_for_server
@@ -32,7 +32,6 @@ from outlay.storage.directory.sqlite import SqliteDirectory
 from outlay.storage.health import StorageHealth
 from outlay.storage.sqlite import refusal_of
 
-CHANGES = [name for name in RULES if not name.startswith("GET ") and "/v1/" not in name]
 READS = [name for name in RULES if name.startswith("GET ")]
 
 
