@@ -13,7 +13,6 @@ from tests.acceptance.test_api import event_body, record, summary
 from tests.factories import NOW
 
 from outlay.domain.actor import Scope
-from outlay.domain.verification import VerifyReport
 
 DAYS = {"from": "2026-11-01", "to": "2026-11-20"}
 
@@ -262,6 +261,3 @@ def test_amended_totals_are_those_of_the_last_price(
     )
     assert Decimal(str(total["cost"])) == expected
     assert total["requestCount"] == len(events)
-    *_, report = server.services.maintenance.verify()
-    assert isinstance(report, VerifyReport)
-    assert report.is_proven, report
