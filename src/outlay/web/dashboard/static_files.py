@@ -28,6 +28,7 @@ COMMENT: Final = re.compile(
     rb"^[ \t]*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)$", re.MULTILINE | re.DOTALL
 )
 """Comments that have their lines to themselves."""
+INDENT: Final = re.compile(rb"^[ \t]+", re.MULTILINE)
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
@@ -71,8 +72,12 @@ def _collect(folder: Traversable, prefix: str, found: dict[str, StaticFile]) -> 
 
 
 def without_comments(source: bytes) -> bytes:
-    """A script or style as it is sent; line numbers stay those of the source."""
-    return COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
+    """A script or style as it is sent, without indentation, too; lines keep their numbers.
+
+    No text of ours goes over several lines, where the space before them would be part of it.
+    """
+    bare = COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
+    return INDENT.sub(b"", bare)
 
 
 @cache
