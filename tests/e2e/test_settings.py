@@ -183,7 +183,7 @@ def test_requests_are_priced_again_and_that_is_taken_back(visit: Page, world: Wo
     fill_in(page, "Price them again", Reason="The price was missing")
     run = page.get_by_role("row", name="The price was missing")
     expect(run).to_be_visible()
-    wait_for_runs(world)
+    wait_for_runs(world, 1)
     page.goto(f"{url}/settings/repricing")
     expect(run).to_contain_text("Finished")
     expect(run).to_contain_text("3 requests, +$0.0090")
@@ -194,17 +194,17 @@ def test_requests_are_priced_again_and_that_is_taken_back(visit: Page, world: Wo
 
     page.goto(f"{url}/settings/repricing")
     fill_in(page, "Take back", Reason="A mistake")
-    wait_for_runs(world)
+    wait_for_runs(world, 2)
     page.goto(f"{url}/settings/repricing")
     expect(run).to_contain_text("Taken back")
 
 
-def wait_for_runs(world: World) -> None:
-    """Until nothing is being priced again, and the cube has it."""
+def wait_for_runs(world: World, count: int) -> None:
+    """Until so many runs have priced again, and the cube has it."""
     services = world.server.services
-    for _ in range(100):
+    for _ in range(400):
         runs = services.reprices.of(world.operator)
-        if runs and all(run.finished_at_us is not None for run in runs):
+        if len(runs) == count and all(run.finished_at_us is not None for run in runs):
             break
         time.sleep(0.05)
     services.projection.catch_up()
@@ -230,6 +230,7 @@ def test_a_percentage_is_shown_on_last_month_before_it_is_saved(visit: Page, wor
     dialog.get_by_label("Percent of the list").fill("80")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # adds a percentage, and stands at what it is for
+    expect(dialog.locator("[data-key]")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.type("1000")
     dialog.get_by_role("button", name="Preview last month").click()
