@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.factories import NOW, make_event
 
 from outlay.domain.amendment import restated, root_of, standing, void_id, voided
-from outlay.domain.answer import GATEWAY
+from outlay.domain.answer import GATEWAY, MAX_REPORTS
 from outlay.domain.event import SIGN, Amendment, UsageEvent, UsageSource
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import to_us
@@ -119,6 +119,24 @@ def test_two_relayed_requests_are_two_whatever_the_upstream_calls_its_answers(
 
     assert ledger.append(events) == [Outcome.ACCEPTED] * 4
     assert counted(ledger) == events
+
+
+def test_an_id_that_too_many_answers_share_tells_nothing(ledger: Ledger) -> None:
+    """As of a server that gives all its answers the same: what it costs to look does not grow."""
+    relayed = [
+        report("constant", provider="local", input_tokens=n) for n in range(MAX_REPORTS + 50)
+    ]
+    for start in range(0, len(relayed), 90):
+        ledger.append(relayed[start : start + 90])
+    traced = replace(relayed[7], event_id="span-of-constant", source="otel")
+
+    assert ledger.append([traced]) == [Outcome.ACCEPTED]
+    assert ledger.read_reports(traced) == []
+    # Others of the same commit are known by theirs.
+    other = report(answer_id(), "otel")
+    again = replace(other, event_id=f"again-{other.event_id}", source="litellm")
+    more = [report("constant", provider="local"), other, again]
+    assert [*map(str, ledger.append(more))] == ["accepted", "accepted", "duplicate"]
 
 
 @pytest.mark.parametrize(

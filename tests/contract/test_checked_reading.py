@@ -41,14 +41,14 @@ def test_a_row_that_is_not_what_was_written_is_never_shown(
     ledger.forget_end_users("org_test", to_us(NOW) + 1)
     if is_warm:
         assert len(log(ledger)) == 3
-        assert ledger.find_event("org_test", "shown") is not None
+        assert ledger.read_history("org_test", "shown")
 
     damage(statement)
 
     with pytest.raises(Damaged, match=r"batch 2 .*restore it from a backup|in no batch"):
         log(ledger)
     with pytest.raises(Damaged):
-        ledger.find_event("org_test", "shown")
+        ledger.read_history("org_test", "shown")
 
 
 def test_damage_hides_its_own_batch_and_nothing_else(ledger: Ledger, damage: Damage) -> None:
@@ -56,11 +56,11 @@ def test_damage_hides_its_own_batch_and_nothing_else(ledger: Ledger, damage: Dam
     ledger.append([make_event(event_id="damaged"), make_event(event_id="beside")])
     damage("UPDATE usage_event SET input_tokens = 9 WHERE event_id = 'damaged'")
 
-    assert ledger.find_event("org_test", "whole") is not None
+    assert ledger.read_history("org_test", "whole")
     with pytest.raises(Damaged):
-        ledger.find_event("org_test", "beside")
+        ledger.read_history("org_test", "beside")
     assert ledger.append([make_event(event_id="later")])
-    assert ledger.find_event("org_test", "later") is not None
+    assert ledger.read_history("org_test", "later")
 
 
 def test_a_batch_of_several_organizations_is_checked_as_a_whole(

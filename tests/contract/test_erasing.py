@@ -119,8 +119,7 @@ def test_damage_is_not_restated_and_keeps_nobody_else_waiting(
     with pytest.raises(Damaged, match="batch 2"):
         stored(ledger)
     for name in ("0", "2"):
-        found = ledger.find_event("org_test", name)
-        assert found is not None
+        (found,) = ledger.read_history("org_test", name)
         assert found.event.end_user == ""
 
 

@@ -206,10 +206,9 @@ def test_events_of_any_month_are_found_by_time_id_and_organization(ledger: Ledge
         assert {row[3] for row in within} == {
             event.event_id for event in mine if window[0] <= event.event_time_us < window[1]
         }
-        found = ledger.find_event(organization, mine[0].event_id)
-        assert found is not None
+        (found,) = ledger.read_history(organization, mine[0].event_id)
         assert found.event == mine[0]
-        assert ledger.find_event("org_other", mine[0].event_id) is None
+        assert ledger.read_history("org_other", mine[0].event_id) == []
     assert ledger.event_time_range("org_other") is None
     assert ledger.count_requests(30) == 30
 

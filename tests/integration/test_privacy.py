@@ -478,8 +478,7 @@ def test_a_damaged_batch_keeps_neither_retention_nor_new_events_waiting(
         services.projection._work()
 
         assert services.projection.pending_events == 0
-        found = services.ledger.find_event(organization.organization_id, "2")
-        assert found is not None
+        (found,) = services.ledger.read_history(organization.organization_id, "2")
         assert found.event.end_user == ""
 
 

@@ -51,7 +51,7 @@ def recorded(services: Services, *claims: Mapping[str, str]) -> list[str]:
     return [
         found.event.tags
         for report in reports
-        if (found := services.ledger.find_event("org_test", report.event_id))
+        for found in services.ledger.read_history("org_test", report.event_id)
     ]
 
 

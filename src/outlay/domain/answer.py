@@ -16,6 +16,10 @@ APART_US: Final = 35 * 24 * 3_600_000_000
 """How far the times of two reports of an answer may lie apart: senders say when the request began,
 when the answer came, or in which month that was."""
 
+MAX_REPORTS: Final = 200
+"""Rows that one answer may have. An id that more share, as of a server that gives all its answers
+the same one, tells nothing, and looking at all of them would cost more with each request."""
+
 STRONG_LENGTH: Final = 20
 """Shorter ids are not taken for unique: local servers count up to a thousand."""
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from outlay.domain.amendment import as_witness, standing, void_id, voided
-from outlay.domain.answer import APART_US, is_same_answer, outranks
+from outlay.domain.answer import APART_US, MAX_REPORTS, is_same_answer, outranks
 from outlay.domain.errors import Damaged
 from outlay.domain.event import Amendment, UsageEvent
 from outlay.domain.outcome import Outcome
@@ -27,6 +27,9 @@ BY_ANSWER: Final = "same-answer"
 
 MAX_IDS: Final = 256
 """Ids per statement."""
+
+MAX_COMMON: Final = 10_000
+"""Ids that are remembered to be shared by too many."""
 
 Check = Callable[[Sequence[EventRow]], None]
 """Raises Damaged unless rows are what was written."""
@@ -60,6 +63,22 @@ class Submitted:
         return own
 
 
+class CommonIds:
+    """Ids that too many answers share. Used by the thread that writes."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Answer, None] = {}
+
+    def __contains__(self, answer: _Answer) -> bool:
+        return answer in self._known
+
+    def add(self, answer: _Answer) -> None:
+        """Remember one, in the place of the oldest when there is no room."""
+        if len(self._known) >= MAX_COMMON:
+            del self._known[next(iter(self._known))]
+        self._known[answer] = None
+
+
 @dataclass(slots=True)
 class _Known:
     """What is known of the answers that come in."""
@@ -70,17 +89,25 @@ class _Known:
 
 
 def settle_answers(
-    connection: Connection, events: Sequence[UsageEvent], lookup: Lookup, check: Check
+    connection: Connection,
+    events: Sequence[UsageEvent],
+    lookup: Lookup,
+    common: CommonIds,
+    check: Check,
 ) -> Submitted:
     """Which of some new events count, in the transaction under way that will store them.
 
     `check` is called with the rows on record that are to be taken back.
     """
-    reported = [event for event in events if event.response_id and not event.amendment]
+    reported = [
+        event
+        for event in events
+        if event.response_id and not event.amendment and _answer_of(event) not in common
+    ]
     amending = [event for event in events if event.amendment]
     if not reported and not amending:
         return Submitted(events)
-    known = _on_record(connection, reported, lookup)
+    known = _on_record(connection, reported, lookup, common)
     answers = {_answer_of(event) for event in reported}
     if not amending and not known.rows and len(answers) == len(reported):
         return Submitted(events)
@@ -89,7 +116,7 @@ def settle_answers(
     for event in events:
         if event.amendment:
             settling.amend(event)
-        elif not event.response_id or _key_of(event) in taken:
+        elif not event.response_id or _answer_of(event) in common or _key_of(event) in taken:
             settling.store(event)
         else:
             settling.report(event)
@@ -173,20 +200,49 @@ def _answer_of(event: UsageEvent) -> _Answer:
     return event.organization_id, event.response_id
 
 
-def _on_record(connection: Connection, events: Sequence[UsageEvent], lookup: Lookup) -> _Known:
+def _on_record(
+    connection: Connection, events: Sequence[UsageEvent], lookup: Lookup, common: CommonIds
+) -> _Known:
     """The rows that report the answers of some events, and which of them count."""
     known = _Known()
     for organization_id, ids, times in _by_organization(events):
         window = (min(times) - APART_US, max(times) + APART_US)
+
         for part in _padded(ids):
-            statement = queries.events_of_answers(lookup.time, len(part))
-            for row in connection.execute(statement, (organization_id, *window, *part)):
+            for row in _rows_of(connection, (organization_id, *window), part, lookup, common):
                 event = from_row(row)
                 known.rows[organization_id, event.event_id] = row
                 known.counted[_answer_of(event)].append(event)
     for answer, found in known.counted.items():
         known.counted[answer] = standing(found)
     return known
+
+
+def _rows_of(
+    connection: Connection,
+    window: tuple[str, int, int],
+    ids: Sequence[str],
+    lookup: Lookup,
+    common: CommonIds,
+) -> list[EventRow]:
+    """The rows with some ids of answers, without ids that turn out to be common."""
+
+    def read(part: Sequence[str], limit: int) -> list[EventRow]:
+        statement = queries.events_of_answers(lookup.time, len(part))
+        return connection.execute(statement, (*window, *part, limit)).fetchall()
+
+    enough = MAX_REPORTS + 8 * len(ids)
+    rows = read(ids, enough)
+    if len(rows) < enough:
+        return rows
+    rows = []
+    for response_id in dict.fromkeys(ids):
+        found = read([response_id], MAX_REPORTS + 1)
+        if len(found) > MAX_REPORTS:
+            common.add((window[0], response_id))
+        else:
+            rows += found
+    return rows
 
 
 def _taken(connection: Connection, keys: Sequence[_Key], lookup: Lookup) -> Iterator[_Key]:

@@ -234,13 +234,15 @@ def read_sums(row: Sequence[Any]) -> Totals:
 def alike_statement(wanted: LogFilter, contains: str) -> Statement:
     """Events of two sources or more with the same model and tokens, as `Candidate`s in order.
 
-    The last values to be appended are the fewest tokens and the limit.
+    The last values to be appended are the fewest tokens, how many of the newest are looked through,
+    and the limit.
     """
     where, values = conditions_of(wanted, contains)
     alike = "model, input_tokens, output_tokens"
     text = (
-        f"WITH counted AS (SELECT {', '.join(Candidate._fields)} FROM usage_event WHERE {where} "  # noqa: S608 - expressions are constants, values are bound
-        f"AND input_tokens + output_tokens >= ?) SELECT * FROM counted WHERE ({alike}) IN "
+        f"WITH counted AS MATERIALIZED (SELECT {', '.join(Candidate._fields)} "  # noqa: S608 - expressions are constants, values are bound
+        f"FROM usage_event WHERE {where} AND input_tokens + output_tokens >= ? "
+        f"ORDER BY event_time_us DESC LIMIT ?) SELECT * FROM counted WHERE ({alike}) IN "
         f"(SELECT {alike} FROM counted GROUP BY {alike} HAVING min(source) <> max(source)) "
         f"ORDER BY {alike}, event_time_us, seq LIMIT ?"
     )

@@ -45,14 +45,14 @@ def delete_intents(rows: int) -> str:
 
 @cache
 def events_of_answers(time: str, ids: int) -> str:
-    """Events of an organization in a window of time that report one of some answers.
+    """Events of an organization in a window of time that report one of some answers, up to a limit.
 
     `time` is how an engine is told the event's time, so that it looks answers up by their ids.
     """
     return (
         f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? "  # noqa: S608 - column names are constants
         f"AND {time} BETWEEN ? AND ? AND response_id <> '' "  # as the index is of those alone
-        f"AND response_id IN ({', '.join('?' * ids)})"
+        f"AND response_id IN ({', '.join('?' * ids)}) LIMIT ?"
     )
 
 

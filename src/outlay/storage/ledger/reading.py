@@ -8,7 +8,7 @@ from itertools import chain, groupby
 from typing import Any, Final, NamedTuple, Protocol
 
 from outlay.domain.amendment import root_of
-from outlay.domain.answer import APART_US
+from outlay.domain.answer import APART_US, MAX_REPORTS
 from outlay.domain.double import MIN_TOKENS, Candidate
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
@@ -49,6 +49,8 @@ READ_EVENTS: Final = 5_000
 
 
 MAX_ALIKE: Final = 5_000
+MAX_COMPARED: Final = 100_000
+"""Requests that are looked through for those that are alike."""
 
 Conflict = tuple[Any, ...]
 """A row of usage_conflict without its id."""
@@ -267,13 +269,6 @@ class LedgerReader(ABC):
         found = {row[0]: row for row in rows}
         return [logged(found[position.seq]) for position in positions if position.seq in found]
 
-    def find_event(self, organization_id: str, event_id: str) -> LoggedEvent | None:
-        """The event with an id, None when there is none; Damaged when its batch is."""
-        with self.snapshot(organization_id) as reader:
-            rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
-            self._check(reader, rows)
-        return logged(rows[0]) if rows else None
-
     def read_history(self, organization_id: str, event_id: str) -> list[LoggedEvent]:
         """All rows of an event, as they came: as reported, taken back, restated; [] for none.
 
@@ -292,7 +287,7 @@ class LedgerReader(ABC):
     ) -> list[Candidate]:
         """Requests of a window of time that are alike and of different sources, in order.
 
-        Up to MAX_ALIKE. Not checked: they say what to look at.
+        Up to MAX_ALIKE, among the newest MAX_COMPARED. Not checked: they say what to look at.
         """
         wanted = LogFilter(
             organization_id=organization_id,
@@ -302,7 +297,7 @@ class LedgerReader(ABC):
         )
         text, values = alike_statement(wanted, self._contains)
         with self._reading(organization_id) as reader:
-            found = reader.execute(text, [*values, MIN_TOKENS, MAX_ALIKE]).fetchall()
+            found = reader.execute(text, [*values, MIN_TOKENS, MAX_COMPARED, MAX_ALIKE]).fetchall()
         return [Candidate(*row) for row in found]
 
     def read_restated(
@@ -336,15 +331,20 @@ class LedgerReader(ABC):
         return rows
 
     def read_reports(self, event: UsageEvent) -> list[UsageEvent]:
-        """All rows that report the answer of an event, its own among them."""
+        """All rows that report the answer of an event, its own among them.
+
+        None where more share the id than one answer may have.
+        """
         if not event.response_id:
             return []
         window = (event.event_time_us - APART_US, event.event_time_us + APART_US)
         with self.snapshot(event.organization_id) as reader:
             rows = reader.execute(
                 queries.events_of_answers(self._lookup.time, 1),
-                (event.organization_id, *window, event.response_id),
+                (event.organization_id, *window, event.response_id, MAX_REPORTS + 1),
             ).fetchall()
+            if len(rows) > MAX_REPORTS:
+                return []
             self._check(reader, rows)
         return [from_row(row) for row in rows]
 

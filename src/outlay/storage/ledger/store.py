@@ -26,6 +26,7 @@ from outlay.kit.clock import Clock
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.answers import CommonIds
 from outlay.storage.ledger.checking import BatchHead
 from outlay.storage.ledger.erasing import (
     MIN_ROWS,
@@ -141,6 +142,7 @@ class Ledger(LedgerReader):
         self._closing = False
         self._committed = threading.Condition()
         self._recent = RecentBatches()
+        self._common = CommonIds()
         self._listeners: list[Callable[[Sequence[EventRow]], None]] = []
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
 

@@ -352,7 +352,7 @@ class PostgresLedger(PostgresReading, Ledger):
         end = writer.execute(END).fetchone() or (0, 0, 0, GENESIS)
         version, last_batch_id, last_seq, chain = end
         self._check_version(version)
-        submitted = settle_answers(writer, events, self._lookup, check)
+        submitted = settle_answers(writer, events, self._lookup, self._common, check)
         drafts = [to_row(event, 0, now_us) for event in submitted.events]
         outcomes = [Outcome.ACCEPTED] * len(drafts)
         fresh = take_keys(writer, submitted.events, drafts, outcomes)

@@ -135,7 +135,7 @@ class SqliteLedger(SqliteReading, Ledger):
         writer = self._writer
         try:
             self._begin(intents, settled)
-            submitted = settle_answers(writer, events, self._lookup, self._check_own)
+            submitted = settle_answers(writer, events, self._lookup, self._common, self._check_own)
             rows = [
                 to_row(event, seq, now_us) for seq, event in enumerate(submitted.events, first_seq)
             ]
