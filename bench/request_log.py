@@ -118,7 +118,7 @@ def questions() -> dict[str, Callable[[SqliteLedger], object]]:
         ),
         "what the slowest tenth adds up to": lambda ledger: ledger.read_sums(slow),
         "what all adds up to": lambda ledger: ledger.read_sums(everything),
-        "one request, by its id": lambda ledger: ledger.find_event(
+        "one request, by its id": lambda ledger: ledger.read_history(
             ORGANIZATION, f"l{random.randrange(3)}-{random.randrange(LARGE_EVENTS)}"
         ),
     }

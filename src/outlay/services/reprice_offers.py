@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
-from outlay.domain.dimension import Dimension
-from outlay.domain.event import CostSource
+from outlay.domain.dimension import Dimension, Grouping
+from outlay.domain.event import CostSource, UsageSource
 from outlay.domain.period import BUCKET_US, Interval, parse_zone, period_of_dates, steps_of
 from outlay.domain.query import RowQuery
 from outlay.kit.clock import from_us
-from outlay.pricing.book import PriceBook
 from outlay.services.analytics import Analytics
 from outlay.services.prices import PriceBooks
 from outlay.services.repricing import repriced
+from outlay.storage.cube.store import CubeReader, Row
 from outlay.storage.ledger.log import NEWEST_FIRST, LogConditions, LogFilter
 from outlay.storage.ledger.store import Ledger
 
@@ -21,6 +21,9 @@ LOOK_BACK: Final = timedelta(days=90)
 MAX_OFFERS: Final = 20
 """Routes that are looked into: those with the most requests."""
 
+_MEASURES: Final = ("requests", "unpriced_requests", "partly_priced_requests")
+_KNOWN: Final = tuple(source.value for source in UsageSource if source is not UsageSource.UNKNOWN)
+"""Of unknown usage no price could be made."""
 _LACKING: Final = (CostSource.UNPRICED.value, CostSource.PARTIAL.value)
 
 
@@ -53,54 +56,70 @@ class RepriceOffers:
         """What an organization could price again, the most requests first."""
         today = from_us(self._analytics.now_us()).astimezone(parse_zone(timezone)).date()
         period = period_of_dates(today - LOOK_BACK, today, timezone)
+        days = [step.start.date() for step in steps_of(period, Interval.DAY)]
         query = RowQuery(
             organization_id=organization_id,
             period=period,
-            measures=("requests", "unpriced_requests", "partly_priced_requests"),
+            measures=_MEASURES,
             interval=Interval.DAY,
             group_by=(Dimension.PROVIDER, Dimension.MAPPING),
         )
-        days = [step.start.date() for step in steps_of(period, Interval.DAY)]
-        found: dict[tuple[str, str], _Lacking] = {}
+        found: dict[tuple[str, ...], _Lacking] = {}
         with self._analytics.read() as reader:
-            through_seq = reader.loaded_seq()
             for row in reader.rows(query):
-                lacking = row.measures.unpriced_requests + row.measures.partly_priced_requests
-                if lacking:
-                    entry = found.setdefault((row.keys[0], row.keys[1]), _Lacking())
+                if lacking := _lacking_in(row):
+                    entry = found.setdefault(row.keys, _Lacking())
                     entry.requests += lacking
                     entry.days.append(days[row.step])
-        most = sorted(found.items(), key=lambda item: -item[1].requests)[:MAX_OFFERS]
-        book = self._prices.of(organization_id)
-        return [
-            Offer(provider, mapping, entry.requests, entry.days[0], entry.days[-1])
-            for (provider, mapping), entry in most
-            if self._has_price(
-                book, organization_id, provider, mapping, entry.days[-1], timezone, through_seq
-            )
-        ]
+            most = sorted(found.items(), key=lambda item: -item[1].requests)[:MAX_OFFERS]
+            return [
+                Offer(keys[0], keys[1], entry.requests, entry.days[0], entry.days[-1])
+                for keys, entry in most
+                if self._has_price(reader, organization_id, keys, entry.days[-1], timezone)
+            ]
 
     def _has_price(
         self,
-        book: PriceBook,
+        reader: CubeReader,
         organization_id: str,
-        provider: str,
-        mapping: str,
+        keys: tuple[str, ...],
         day: date,
         timezone: str,
-        through_seq: int,
     ) -> bool:
-        """Whether the newest request of a route that lacks a price would lack less of one now."""
+        """Whether the newest request of a route that lacks a price would lack less of one now.
+
+        The cube says in which hour of the day it is: the ledger is read no further.
+        """
+        filters: dict[Grouping, tuple[str, ...]] = {
+            dimension: (key,)
+            for dimension, key in zip((Dimension.PROVIDER, Dimension.MAPPING), keys, strict=True)
+        }
         period = period_of_dates(day, day, timezone)
+        query = RowQuery(
+            organization_id=organization_id,
+            period=period,
+            measures=_MEASURES,
+            interval=Interval.HOUR,
+            filters=filters,
+        )
+        hours = [row.step for row in reader.rows(query) if _lacking_in(row)]
+        if not hours:
+            return False
+        hour = steps_of(period, Interval.HOUR)[hours[-1]]
         wanted = LogFilter(
             organization_id=organization_id,
-            start_us=period.start_bucket * BUCKET_US,
-            end_us=period.end_bucket * BUCKET_US,
-            values={Dimension.PROVIDER: (provider,), Dimension.MAPPING: (mapping,)},
-            conditions=LogConditions(cost_sources=_LACKING),
-            through_seq=through_seq,
+            start_us=hour.start_bucket * BUCKET_US,
+            end_us=hour.end_bucket * BUCKET_US,
+            values=filters,
+            conditions=LogConditions(cost_sources=_LACKING, usage_sources=_KNOWN),
+            through_seq=reader.loaded_seq(),
         )
+        book = self._prices.of(organization_id)
         positions = self._ledger.read_positions(wanted, NEWEST_FIRST, None, 1)
-        for entry in self._ledger.read_logged(organization_id, positions):
-            return repriced(book, entry.event) is not entry.event
-        return False
+        found = self._ledger.read_logged(organization_id, positions)
+        return any(repriced(book, entry.event) is not entry.event for entry in found)
+
+
+def _lacking_in(row: Row) -> int:
+    """How many requests of a row lack a price, or one for a part."""
+    return row.measures.unpriced_requests + row.measures.partly_priced_requests

@@ -16,7 +16,7 @@ from outlay.domain.amendment import restated, standing
 from outlay.domain.audit import Action
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.discovery import Merges
-from outlay.domain.errors import Conflict, Invalid
+from outlay.domain.errors import Conflict, Invalid, Unavailable
 from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
@@ -32,7 +32,6 @@ from outlay.domain.repricing import (
 from outlay.kit.batches import batched
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
-from outlay.pricing.book import PriceBook
 from outlay.services.checks import pick
 from outlay.services.long_run import LongRun
 from outlay.services.prices import PriceBooks
@@ -49,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 PREVIEW_SECONDS: Final = 20.0
 """How long a preview may take; `outlay reprice` has no such bound."""
+WAIT_SECONDS: Final = 5.0
+"""How long a preview waits for another one."""
 MAX_REASON: Final = 500
 LAST_YEAR: Final = 2100
 FILTERS: Final = tuple(str(dimension) for dimension in OF_CELLS)
@@ -120,55 +121,43 @@ class Reprices:
     def preview(
         self, actor: Actor, wanted: RepriceWanted, *, seconds: float | None = PREVIEW_SECONDS
     ) -> RepriceTable:
-        """What a run would change now; TooWide when that takes longer than `seconds`."""
-        return self.preview_with(
-            actor, wanted, self._prices.read(actor.organization_id), seconds=seconds
-        )
+        """What a run would change now; TooWide when that takes longer than `seconds`.
 
-    def preview_with(
-        self,
-        actor: Actor,
-        wanted: RepriceWanted,
-        book: PriceBook,
-        *,
-        seconds: float | None = PREVIEW_SECONDS,
-    ) -> RepriceTable:
-        """What another book would change; one at a time, and who finds one under way waits."""
+        Of those that are bounded one is made at a time: Unavailable while there is another.
+        """
         permit(actor, Permission.REQUESTS_READ)
         check_wanted(wanted)
         tally = self._tally(actor.organization_id)
-        with self._previewing:
-            deadline = None if seconds is None else time.monotonic() + seconds
+        if seconds is None:
+            for change in self._changes(actor.organization_id, wanted, tally, lambda: None):
+                tally.add(*change)
+            return tally.table()
+        if not self._previewing.acquire(timeout=WAIT_SECONDS):
+            raise Unavailable("another preview is being made; try again", code="busy")
+        try:
+            deadline = time.monotonic() + seconds
 
             def look() -> None:
-                if deadline is not None and time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise TooWide(
                         "pricing each request of the period again takes too long; narrow the "
                         "period, or run `outlay reprice`",
                         field="from",
                     )
 
-            through_seq = self._ledger.newest_seq()
-            for event in self._standing(actor.organization_id, wanted, through_seq, look):
-                tally.seen += 1
-                after = repriced(book, event)
-                if after is not event:
-                    tally.add(event, after)
+            for change in self._changes(actor.organization_id, wanted, tally, look):
+                tally.add(*change)
+        finally:
+            self._previewing.release()
         return tally.table()
 
     def begin(
         self, actor: Actor, wanted: RepriceWanted, reason: str
     ) -> tuple[Reprice, LongRun[Reprice]]:
         """Price requests again; what it changed is on record when the run is over."""
-        book = self._prices.read(actor.organization_id)
 
         def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
-            through_seq = self._ledger.newest_seq()
-            for event in self._standing(actor.organization_id, reprice.wanted, through_seq, look):
-                tally.seen += 1
-                after = repriced(book, event)
-                if after is not event:
-                    yield event, after
+            return self._changes(actor.organization_id, reprice.wanted, tally, look)
 
         return self._begin(actor, wanted, reason, "", Action.REPRICE_CREATE, changes)
 
@@ -350,6 +339,18 @@ class Reprices:
                 after = positions[-1]
                 for entry in self._ledger.read_logged(organization_id, positions):
                     yield entry.row_event
+
+    def _changes(
+        self, organization_id: str, wanted: RepriceWanted, tally: RepriceTally, look: Look
+    ) -> Iterator[Change]:
+        """The requests that would cost something else now; all that are seen are counted."""
+        book = self._prices.read(organization_id)
+        through_seq = self._ledger.newest_seq()
+        for event in self._standing(organization_id, wanted, through_seq, look):
+            tally.seen += 1
+            after = repriced(book, event)
+            if after is not event:
+                yield event, after
 
     def _reverting(
         self, organization_id: str, known: Reprice, tally: RepriceTally, look: Look

@@ -1,9 +1,12 @@
 """Values from strangers → ours: numbers, times and money as other systems write them."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, Final
+
+import msgspec
 
 from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.money import MAX_PUSD
@@ -96,3 +99,27 @@ def first_of(fields: Mapping[str, Any], *names: str) -> Any:
         if value is not None and value != "":
             return value
     return None
+
+
+def opened(value: Any) -> Any:
+    """A value that may stand in its place as JSON; None for text that is none."""
+    if isinstance(value, str):
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return _lenient(value)
+    return value
+
+
+def _lenient(text: str) -> Any:
+    """JSON as Python's own writer makes it, with NaN; None for text that is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def object_in(value: Any) -> Mapping[str, Any]:
+    """A value that is an object or JSON of one; empty for anything else."""
+    found = opened(value)
+    return found if isinstance(found, dict) else {}

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import Invalid
+from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.policy import Permission, has
 from outlay.domain.repricing import (
     Reprice,
@@ -108,7 +108,7 @@ def get_repricing(
             wanted = _wanted(params, actor)
             table = services.reprices.preview(actor, wanted)
             preview = _preview(services, actor, wanted, table)
-        except Invalid as error:
+        except (Invalid, Unavailable) as error:
             fault, field = error.message, error.field or ""
     known = services.reprices.of(actor)
     offers = services.reprice_offers.of(actor.organization_id, actor.timezone)

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import msgspec
-
 from outlay.domain.errors import Invalid
 from outlay.wire.files.mapping import Columns
+from outlay.wire.values import opened
 
 Row = Mapping[str, Any]
 """A row: values by column, nested where the file is."""
@@ -44,7 +43,7 @@ def _getter(path: str) -> Getter:
             return plain(row)
         value = row.get(head)
         for part in parts:
-            value = _opened(value)
+            value = opened(value)
             if not isinstance(value, dict):
                 return None
             value = value.get(part)
@@ -53,27 +52,11 @@ def _getter(path: str) -> Getter:
     return nested if dot else plain
 
 
-def _opened(value: Any) -> Any:
-    """An object that stands in its column as JSON."""
-    if isinstance(value, str):
-        try:
-            return msgspec.json.decode(value)
-        except (msgspec.DecodeError, RecursionError):
-            return None
-    return value
-
-
-def object_in(value: Any) -> Mapping[str, Any]:
-    """A value that is an object or JSON of one; empty for anything else."""
-    opened = _opened(value)
-    return opened if isinstance(opened, dict) else {}
-
-
 def list_in(value: Any) -> list[Any]:
     """A value that is a list, JSON of one, or words with commas between."""
     if isinstance(value, str):
-        opened = _opened(value) if value.lstrip().startswith("[") else None
-        return opened if isinstance(opened, list) else value.split(",")
+        found = opened(value) if value.lstrip().startswith("[") else None
+        return found if isinstance(found, list) else value.split(",")
     return value if isinstance(value, list) else []
 
 

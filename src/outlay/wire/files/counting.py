@@ -9,9 +9,10 @@ from outlay.domain.meter import METERS
 from outlay.domain.usage import TokenUsage
 from outlay.wire.answer import Answer
 from outlay.wire.counters import MAX_NAMED, Counted, read_counters
-from outlay.wire.files.columns import Row, getter, object_in
+from outlay.wire.files.columns import Row, getter
 from outlay.wire.files.fields import Fields
 from outlay.wire.langfuse import count_details
+from outlay.wire.values import object_in
 
 _COUNT_OF: Final = re.compile(
     "audio|byok|cache|call|char|cost|count|credit|image|minute|page|pixel|quer|quer|request|search"

@@ -17,14 +17,14 @@ from outlay.wire.answer import Answer, text_of, tier_context
 from outlay.wire.anthropic.messages import variant_context
 from outlay.wire.end_users import end_user_of
 from outlay.wire.files.answers import operation_of, read_answer
-from outlay.wire.files.columns import Row, getter, is_true, list_in, object_in, whole_number
+from outlay.wire.files.columns import Row, getter, is_true, list_in, whole_number
 from outlay.wire.files.counting import Counting, counted_of
 from outlay.wire.files.fields import MAX_REQUESTS, Fields
 from outlay.wire.files.mapping import FileMapping
 from outlay.wire.files.sharing import shared
 from outlay.wire.litellm import calls
 from outlay.wire.providers import route_of
-from outlay.wire.values import elapsed_us, is_streamed, money_of, time_us_of
+from outlay.wire.values import elapsed_us, is_streamed, money_of, object_in, time_us_of
 
 _STATUSES: Final = {status.value: status for status in Status}
 _STANDARD_VARIANTS: Final = frozenset({"", "standard", "default"})

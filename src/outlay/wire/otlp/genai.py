@@ -6,7 +6,6 @@ and the cost attributes of OpenLIT, Sentry and Logfire. `docs/integrations/opent
 them as a table.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from outlay.wire.langfuse import count_details
 from outlay.wire.otlp.senders import in_common_words
 from outlay.wire.otlp.spans import Attributes, Span, Value
 from outlay.wire.providers import route_of
-from outlay.wire.values import elapsed_us, first_of, is_streamed, pusd_of, time_us_of
+from outlay.wire.values import elapsed_us, first_of, is_streamed, object_in, pusd_of, time_us_of
 
 SOURCE: Final = "otel"
 
@@ -295,7 +294,7 @@ def _counted(found: Attributes) -> Counted:
     ]
     incoming, outgoing, read, write, reasoning, write_1h = counts
     if incoming is None and outgoing is None:
-        return count_details(_object(found.get("langfuse.observation.usage_details")))
+        return count_details(object_in(found.get("langfuse.observation.usage_details")))
     total = count_of(_number(first_of(found, *_TOTAL)))
     if incoming is None:
         incoming = max(0, (total or 0) - (outgoing or 0))
@@ -323,7 +322,7 @@ def _attempt(value: Value) -> int:
 def _cost(found: Attributes) -> int | None:
     cost = first_of(found, *_COST)
     if cost is None:
-        details = _object(found.get("langfuse.observation.cost_details"))
+        details = object_in(found.get("langfuse.observation.cost_details"))
         cost = details.get("total") if "total" in details else None
     return pusd_of(cost)
 
@@ -388,13 +387,3 @@ def _number(value: Any) -> Any:
         return int(value)
     except ValueError:
         return None
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    """An object, or JSON of one."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, dict) else {}

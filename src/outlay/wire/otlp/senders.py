@@ -4,7 +4,6 @@ Seen of: the Vercel AI SDK 6, Logfire 5, Claude Code 2, Codex 0.17, OpenInferenc
 instrumentation, the Langfuse SDK 5.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import Any, Final
 from outlay.wire.answer import count_of, text_of
 from outlay.wire.apps import app_of_agent
 from outlay.wire.otlp.spans import Attributes, Span, Value
-from outlay.wire.values import first_of
+from outlay.wire.values import first_of, object_in
 
 NO_CALL: Final = "unknown"
 """A kind that is never counted."""
@@ -124,7 +123,7 @@ def _logfire(span: Span) -> Span:
     kind = found.get("logfire.span_type")
     if kind == "pending_span":
         return _say(span, {"gen_ai.operation.name": NO_CALL})
-    asked = _object(found.get("request_data"))
+    asked = object_in(found.get("request_data"))
     if kind is None or asked.get("stream") is not True:
         return span
     if kind == "log":
@@ -142,7 +141,7 @@ def _logfire(span: Span) -> Span:
 
 def _openinference(span: Span) -> Span:
     """OpenInference: a failed call names its model among the parameters alone."""
-    asked = _object(span.attributes.get("llm.invocation_parameters"))
+    asked = object_in(span.attributes.get("llm.invocation_parameters"))
     return _add(span, {"llm.model_name": asked.get("model")}) if asked else span
 
 
@@ -204,13 +203,3 @@ def _number(value: Value) -> Any:
         return float(value)
     except ValueError:
         return None
-
-
-def _object(value: Value) -> Mapping[str, Any]:
-    """An object, or JSON of one."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, dict) else {}
