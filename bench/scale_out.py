@@ -23,11 +23,11 @@ from bench.sides import outlay_side, whole_upstream
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import SystemClock
-from outlay.services.projection import load_some
+from outlay.services.cube.projection import load_some
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
-from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
+from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import PostgresDatabase

@@ -15,7 +15,7 @@ from outlay.domain.organization import ApiKey, operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
-from outlay.services.spend_counters import LocalCounters
+from outlay.services.gateway.spend_counters import LocalCounters
 from outlay.settings import Settings
 from outlay.storage.directory.spend_limits import put_spend_limit
 from outlay.storage.ledger.rows import to_row

@@ -11,64 +11,64 @@ from outlay.kit.clock import Clock, SystemClock
 from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.kit.sealing import Sealer, create_key, parse_key, read_key
 from outlay.pricing.book import PriceBook
-from outlay.services.access import Access
-from outlay.services.analytics import Analytics
-from outlay.services.api_keys import ApiKeys
-from outlay.services.attribution import Attribution
-from outlay.services.audit import Audit
+from outlay.services.access.api_key_authentication import ApiKeys
+from outlay.services.access.authentication import Access
+from outlay.services.access.passwords import Passwords
+from outlay.services.access.sign_in import SignIn
+from outlay.services.access.sign_in_throttle import Throttle
+from outlay.services.access.sso import Sso
+from outlay.services.access.sso_provider import Providers
+from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.data_quality import Doubts
+from outlay.services.analytics.exports import Reports
+from outlay.services.analytics.request_log import RequestLog
+from outlay.services.analytics.usage_tables import UsageTables
 from outlay.services.bundle import Administration, Services
-from outlay.services.directory_watch import DirectoryWatch
-from outlay.services.discovery import DiscoveredThings, Discovery
-from outlay.services.doubles import Doubles
-from outlay.services.doubts import Doubts
-from outlay.services.erasure import Erasure
-from outlay.services.gateway import Gateway
-from outlay.services.groups import Groups
-from outlay.services.journal import Journal
-from outlay.services.key_settings import KeySettings
-from outlay.services.limit_settings import LimitSettings
-from outlay.services.limits import SpendLimits
-from outlay.services.maintenance import Maintenance
-from outlay.services.members import Members
-from outlay.services.organizations import Organizations
-from outlay.services.own_address import OwnAddress
-from outlay.services.passed_over import PassedOver
-from outlay.services.passwords import Passwords
-from outlay.services.price_lists import PriceLists
-from outlay.services.price_preview import PricePreviews
-from outlay.services.prices import PriceBooks, Prices
-from outlay.services.projection import LOAD_EVENTS, Projection, fill
-from outlay.services.projects import Projects
-from outlay.services.reconciling import Reconciling
-from outlay.services.recording import Recorder
-from outlay.services.recovery import Recovery
-from outlay.services.reports import Reports
-from outlay.services.reprice_offers import RepriceOffers
-from outlay.services.reprices import Reprices
-from outlay.services.request_log import RequestLog
-from outlay.services.retention import Retention
-from outlay.services.routing import Router
-from outlay.services.scrubbing import Scrubbing
-from outlay.services.senders import Senders
-from outlay.services.sign_in import SignIn
-from outlay.services.spend_counters import LocalCounters, SharedCounters, SpendCounters
-from outlay.services.sso import Sso
-from outlay.services.sso_provider import Providers
-from outlay.services.sso_settings import SsoSettings
-from outlay.services.tags import TagKeeper, Tags
-from outlay.services.throttle import Throttle
-from outlay.services.tokens import Tokens
-from outlay.services.tracing import Tracing
-from outlay.services.trail import Trail
-from outlay.services.upstreams import Upstreams
-from outlay.services.usage_tables import UsageTables
-from outlay.services.verification import Verification
+from outlay.services.cube.maintenance import Maintenance
+from outlay.services.cube.projection import LOAD_EVENTS, Projection, fill
+from outlay.services.cube.verification import Verification
+from outlay.services.directory.access_tokens import Tokens
+from outlay.services.directory.api_keys import KeySettings
+from outlay.services.directory.audit_log import Audit
+from outlay.services.directory.changes import Trail
+from outlay.services.directory.discovery import DiscoveredThings, Discovery
+from outlay.services.directory.groups import Groups
+from outlay.services.directory.members import Members
+from outlay.services.directory.organizations import Organizations
+from outlay.services.directory.own_address import OwnAddress
+from outlay.services.directory.prices import PriceBooks, Prices
+from outlay.services.directory.projects import Projects
+from outlay.services.directory.spend_limits import LimitSettings
+from outlay.services.directory.sso import SsoSettings
+from outlay.services.directory.tags import TagKeeper, Tags
+from outlay.services.directory.upstreams import Upstreams
+from outlay.services.directory.watch import DirectoryWatch
+from outlay.services.gateway.gateway import Gateway
+from outlay.services.gateway.intents import Journal
+from outlay.services.gateway.limit_enforcement import SpendLimits
+from outlay.services.gateway.recovery import Recovery
+from outlay.services.gateway.routing import Router
+from outlay.services.gateway.spend_counters import LocalCounters, SharedCounters, SpendCounters
+from outlay.services.reconciliation.reconciliations import Reconciling
+from outlay.services.recording.attribution import Attribution
+from outlay.services.recording.duplicates import Doubles
+from outlay.services.recording.recorder import Recorder
+from outlay.services.recording.senders import Senders
+from outlay.services.recording.skipped_telemetry import PassedOver
+from outlay.services.recording.span_deduplication import Tracing
+from outlay.services.repricing.offers import RepriceOffers
+from outlay.services.repricing.price_lists import PriceLists
+from outlay.services.repricing.price_preview import PricePreviews
+from outlay.services.repricing.runs import Reprices
+from outlay.services.upkeep.erasure import Erasure
+from outlay.services.upkeep.retention import Retention
+from outlay.services.upkeep.scrubbing import Scrubbing
 from outlay.settings import Settings
 from outlay.storage.checkpoints import CheckpointFile
-from outlay.storage.cube.away import AwayCube
 from outlay.storage.cube.duckdb.parquet import write_parquet
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
+from outlay.storage.cube.unavailable import AwayCube
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed

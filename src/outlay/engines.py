@@ -170,8 +170,8 @@ def _open_ledger(
 ) -> Ledger:
     if database is None:
         return SqliteLedger(settings.database_path, clock, health)
-    from outlay.storage.ledger.postgres.spool import Spool
     from outlay.storage.ledger.postgres.store import PostgresLedger
+    from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 
     spool = Spool(settings.journal_path, settings.journal_events)
     try:
@@ -194,7 +194,7 @@ def _open_directory(
 def _open_nodes(database: "PostgresDatabase | None") -> Nodes:
     if database is None:
         return OneNode()
-    from outlay.storage.postgres_nodes import PostgresNodes
+    from outlay.storage.postgres_leader_election import PostgresNodes
 
     return PostgresNodes(database)
 

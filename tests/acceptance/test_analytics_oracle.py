@@ -23,7 +23,7 @@ from outlay.domain.latency import RELATIVE_ERROR
 from outlay.domain.organization import operator_of
 from outlay.domain.period import Interval, period_of_dates, steps_of
 from outlay.domain.query import UsageQuery
-from outlay.services.analytics import quantiles_us
+from outlay.services.analytics.analytics import quantiles_us
 from outlay.web.http.params import FILTERS as PARAMETERS
 
 EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 60

@@ -448,7 +448,7 @@ def test_sign_in_is_refused_for_a_while_after_ten_failures(server: Server) -> No
 
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil", "x", ""])
 def test_sign_in_never_leads_to_another_site(target: str) -> None:
-    from outlay.web.dashboard.login import HOME, safe_target
+    from outlay.web.dashboard.pages.login import HOME, safe_target
 
     assert safe_target(target) == HOME
     assert safe_target("/organization/analytics?preset=7d") == "/organization/analytics?preset=7d"

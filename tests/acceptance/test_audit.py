@@ -25,8 +25,8 @@ from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import FixedClock
-from outlay.services.audit import ShownEntry
 from outlay.services.bundle import Administration
+from outlay.services.directory.audit_log import ShownEntry
 from outlay.settings import Settings
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
 from outlay.storage.directory.audit import read_chain

@@ -21,9 +21,9 @@ from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import FixedClock, SystemClock, to_us
-from outlay.services.backup import check_archive, compare, records_of, take_over
 from outlay.services.bundle import Services
-from outlay.services.gateway import _Begun, _encode_begun
+from outlay.services.gateway.gateway import _Begun, _encode_begun
+from outlay.services.upkeep.backup import check_archive, compare, records_of, take_over
 from outlay.settings import Settings
 from outlay.storage.archive import read_archive, write_archive
 from outlay.storage.ledger.rows import Intent

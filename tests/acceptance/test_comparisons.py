@@ -17,8 +17,8 @@ from tests.factories import NOW, make_event
 from outlay.domain.actor import Role
 from outlay.domain.event import UsageEvent
 from outlay.domain.organization import operator_of
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 
 

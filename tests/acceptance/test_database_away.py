@@ -157,7 +157,7 @@ def test_ingest_goes_on_with_a_token_seen_before_and_is_recorded_once(
 def test_what_was_named_while_the_database_was_away_is_noted_once_it_is_back(
     mortal: Cluster, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outlay.services.discovery.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("outlay.services.directory.discovery.RETRY_SECONDS", 0.1)
     token = gate.access_token(SCOPES)
     assert send(gate, token, make_report("before")).status_code == 200
     with away(mortal, gate):

@@ -230,7 +230,7 @@ def test_what_is_done_is_on_the_audit_trail_and_people_can_be_erased(
 def test_a_sender_gone_wild_does_not_fill_the_directory(
     server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outlay.services.discovery.MAX_DISCOVERED", 5)
+    monkeypatch.setattr("outlay.services.directory.discovery.MAX_DISCOVERED", 5)
     send(server, tenant, *[event_body(projectId=f"p-{number}") for number in range(20)])
 
     assert len(discovered(server, tenant)) == 5

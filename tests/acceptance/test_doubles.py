@@ -10,8 +10,8 @@ from tests.acceptance.test_api import event_body, record, summary
 from tests.acceptance.test_reprice import call
 from tests.factories import NOW
 
-from outlay.domain.double import Candidate, find_doubles
-from outlay.domain.report import UsageReport
+from outlay.domain.duplicate import Candidate, find_doubles
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.wire.native import parse_events
 

@@ -14,8 +14,8 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.event import Amendment, CostSource, UsageEvent, UsageSource
 from outlay.kit.clock import to_us
-from outlay.services import doubts
-from outlay.services.passed_over import PassedKind, Reason
+from outlay.services.analytics import data_quality as doubts
+from outlay.services.recording.skipped_telemetry import PassedKind, Reason
 
 
 def at(hours: float) -> int:

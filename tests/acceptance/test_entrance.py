@@ -17,7 +17,11 @@ from tests.factories import NOW
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Role
 from outlay.kit.clock import FixedClock
-from outlay.services.throttle import FREE_OF_ACCOUNT_HERE, FREE_OF_DEVICE, FREE_OF_PLACE
+from outlay.services.access.sign_in_throttle import (
+    FREE_OF_ACCOUNT_HERE,
+    FREE_OF_DEVICE,
+    FREE_OF_PLACE,
+)
 from outlay.settings import Settings
 from outlay.web.app import create_pages
 

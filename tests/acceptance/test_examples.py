@@ -18,7 +18,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.event import CostSource
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import to_us
-from outlay.services.passed_over import PassedKind, Reason
+from outlay.services.recording.skipped_telemetry import PassedKind, Reason
 from outlay.web.http import examples
 from outlay.web.http.openapi import example_name
 

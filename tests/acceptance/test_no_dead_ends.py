@@ -16,8 +16,8 @@ from typing_extensions import override
 
 from outlay.domain.actor import Plan, Role
 from outlay.domain.policy import Lack
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.web.dashboard.navigation import NAVIGATION, SETTINGS, lock_of
 

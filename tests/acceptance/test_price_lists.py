@@ -13,12 +13,12 @@ from outlay.bootstrap import open_installation
 from outlay.cli.main import app
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import UsageEvent
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.pricing.seed import BUNDLED
 from outlay.services.bundle import Services
-from outlay.services.price_lists import USED, PriceLists
+from outlay.services.repricing.price_lists import USED, PriceLists
 from outlay.settings import Settings
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.acceptance.conftest import Server, Tenant
 from tests.factories import NOW
 
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 
 FULL: dict[str, Any] = {

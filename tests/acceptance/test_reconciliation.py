@@ -12,8 +12,8 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import event_body
 from tests.program import run
 
-from outlay.services import bills
-from outlay.services.importing import read_import
+from outlay.services.reconciliation import bills
+from outlay.services.recording.importing import read_import
 
 URL = "/reconciliations"
 DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]

@@ -16,7 +16,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Merges
 from outlay.domain.event import UsageEvent, join_groups
 from outlay.kit.clock import to_us
-from outlay.services import as_of
+from outlay.services.analytics import as_of
 
 WINDOW = {"from": "2026-11-01", "to": "2026-11-30", "timezone": "Asia/Kathmandu"}
 

@@ -19,7 +19,7 @@ from tests.acceptance.test_activity_oracle import store
 from tests.factories import NOW, make_event
 
 from outlay.kit.clock import to_us
-from outlay.services.reports import ReportFormat
+from outlay.services.analytics.exports import ReportFormat
 
 WINDOW = {"from": "2026-11-01", "to": "2026-11-30", "timezone": "Asia/Kathmandu"}
 PARTS = {"groupBy": "user,app", "bucket": "day", "metrics": "cost,requestCount,totalTokens"}

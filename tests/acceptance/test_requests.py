@@ -14,8 +14,8 @@ from tests.factories import NOW, make_event
 from outlay.domain.actor import Role
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.kit.clock import to_us
-from outlay.services import request_log
-from outlay.services.reports import ReportFormat
+from outlay.services.analytics import request_log
+from outlay.services.analytics.exports import ReportFormat
 
 WINDOW = {"from": "2026-11-19", "to": "2026-11-20", "timezone": "UTC"}
 

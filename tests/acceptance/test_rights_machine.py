@@ -27,8 +27,8 @@ from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, has
 from outlay.kit.clock import FixedClock
 from outlay.kit.ids import new_id
-from outlay.services.access import actor_for
 from outlay.services.bundle import Services
+from outlay.services.directory.actors import actor_for
 from outlay.settings import Settings
 from outlay.storage.directory.members import list_members
 from outlay.web.app import create_pages

@@ -37,8 +37,8 @@ from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
 from outlay.kit.egress import PUBLIC
-from outlay.services import sso, sso_provider
-from outlay.services.sso_settings import check_endpoint
+from outlay.services.access import sso, sso_provider
+from outlay.services.directory.sso import check_endpoint
 from outlay.settings import Settings
 from outlay.web.app import create_pages
 
@@ -206,7 +206,7 @@ def test_a_new_key_of_the_provider_is_read_when_it_is_met(
 
     provider.key = RSAKey.generate_key(2048, {"kid": "two"})
     assert sign_in(world, provider, sub="9", email=email) is None  # not more than once a minute
-    monkeypatch.setattr("outlay.services.sso_provider.KEYS_SECONDS", 0.0)
+    monkeypatch.setattr("outlay.services.access.sso_provider.KEYS_SECONDS", 0.0)
     assert sign_in(world, provider, sub="9", email=email)
 
 

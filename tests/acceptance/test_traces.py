@@ -19,8 +19,14 @@ from tests.acceptance.test_api import summary
 from tests.factories import NOW
 
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services.passed_over import MAX_KINDS, MAX_NAME, PassedKind, PassedOver, Reason
-from outlay.services.tracing import Tracing
+from outlay.services.recording.skipped_telemetry import (
+    MAX_KINDS,
+    MAX_NAME,
+    PassedKind,
+    PassedOver,
+    Reason,
+)
+from outlay.services.recording.span_deduplication import Tracing
 from outlay.wire.otlp.spans import parse_json
 
 _ids = itertools.count(1)

@@ -237,7 +237,7 @@ def _children(pid: int) -> list[int]:
                 parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue
-            if b"outlay.services.scan_process" in command and parent == pid:
+            if b"outlay.services.cube.scan_process" in command and parent == pid:
                 found.append(int(folder.name))
     return found
 

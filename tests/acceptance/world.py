@@ -12,14 +12,14 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
 from outlay.domain.organization import Member, Organization, operator_of
-from outlay.domain.report import UsageReport
 from outlay.domain.repricing import RepriceWanted
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
-from outlay.services.bills import BillFile
 from outlay.services.bundle import Administration
+from outlay.services.reconciliation.bills import BillFile
 from outlay.storage.directory.members import create_member
 
 PASSWORD = "several words are best"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from outlay.kit.clock import Clock
-from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
+from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all

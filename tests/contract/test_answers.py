@@ -14,7 +14,7 @@ from outlay.domain.answer import GATEWAY, MAX_REPORTS
 from outlay.domain.event import SIGN, Amendment, UsageEvent, UsageSource
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import to_us
-from outlay.services.exact_comparison import measures_of
+from outlay.services.cube.exact_comparison import measures_of
 from outlay.storage.ledger.log import NEWEST_FIRST, LogFilter
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.ledger.store import Ledger

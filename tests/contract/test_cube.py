@@ -23,16 +23,16 @@ from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.session import SessionQuery, SessionSort
 from outlay.domain.tag import Tag
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services.cube_sums import CubeSums, note_latency, note_part, note_usage
-from outlay.services.ledger_sums import LedgerSums
-from outlay.services.projection import load_some
+from outlay.services.cube.cube_sums import CubeSums, note_latency, note_part, note_usage
+from outlay.services.cube.ledger_sums import LedgerSums
+from outlay.services.cube.projection import load_some
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.rollups import LATENCY, ROLLUPS, USAGE
 from outlay.storage.cube.store import Cube, CubeReader
-from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
+from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.rows import to_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger

@@ -13,7 +13,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.money import PUSD_PER_USD, parse_usd
 from outlay.web.dashboard.formatting import format_money, format_signed_change
-from outlay.web.dashboard.usage_pages import GROUPINGS
+from outlay.web.dashboard.parts.usage import GROUPINGS
 
 METRICS = {"Cost": Rank.COST, "Requests": Rank.REQUESTS, "Tokens": Rank.TOKENS}
 QUICK = {Dimension.MODEL, Dimension.GROUP}

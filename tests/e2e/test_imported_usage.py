@@ -11,8 +11,8 @@ from tests.e2e.pages import check_access
 from tests.e2e.test_settings import visit, world
 from tests.factories import NOW
 
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 
 __all__ = ["server", "visit", "world"]

@@ -15,7 +15,7 @@ from tests.e2e.conftest import Demo
 from tests.e2e.pages import every_page
 from tests.e2e.test_every_page import settled
 
-from outlay.web.dashboard.pages import THEME_COOKIE
+from outlay.web.dashboard.templating import THEME_COOKIE
 
 FORMATS = ("A4", "Letter")
 

@@ -12,7 +12,7 @@ from tests.e2e.conftest import Demo
 from tests.e2e.test_project import exact
 
 from outlay.domain.result import ZERO
-from outlay.web.dashboard.headlines import describe_totals
+from outlay.web.dashboard.parts.headlines import describe_totals
 
 LOG = "/monitoring/requests"
 

@@ -17,8 +17,8 @@ from tests.factories import NOW
 
 from outlay.domain.actor import Role, Scope
 from outlay.domain.organization import Member
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.web.dashboard.navigation import SETTINGS
 from outlay.wire.native import parse_events

@@ -18,7 +18,7 @@ from tests.upstream import running_upstream
 
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
-from outlay.services.recording import Recorder
+from outlay.services.recording.recorder import Recorder
 from outlay.storage.ledger.rescue import RescueFile
 
 EVENTS = [make_event() for _ in range(8)]

@@ -17,7 +17,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.kit.connection import MAX_INFORMATIONAL
 from outlay.kit.egress import parse_egress
-from outlay.services.own_address import OwnAddress
+from outlay.services.directory.own_address import OwnAddress
 from outlay.settings import Settings, read_settings
 from outlay.web.proxy.hops import MAX_HOPS, Hops
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, serve, set_up

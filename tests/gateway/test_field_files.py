@@ -14,7 +14,7 @@ from outlay.domain.event import UsageEvent
 from outlay.domain.meter import split_meters
 from outlay.domain.money import PUSD_PER_USD
 from outlay.services.bundle import Services
-from outlay.services.importing import (
+from outlay.services.recording.importing import (
     FileImport,
     FileImporter,
     ImportState,

@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 from outlay.domain.actor import Role, Scope
+from outlay.domain.api_key_format import parse_key
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import Status
 from outlay.domain.organization import GroupMembership, Member, UserGroup
 from outlay.kit.clock import SystemClock
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import checksum_of
-from outlay.services.api_keys import parse_key
-from outlay.services.upstreams import check_base_url
+from outlay.services.directory.upstreams import check_base_url
 from outlay.storage.directory.groups import create_group, create_membership
 from outlay.storage.directory.members import create_member
 from tests.gateway.conftest import Gate, chat_body, open_gate

@@ -14,7 +14,7 @@ from outlay.domain.event import Status
 from outlay.domain.money import PUSD_PER_USD
 from outlay.domain.organization import ApiKey
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
-from outlay.services.spend_counters import LocalCounters
+from outlay.services.gateway.spend_counters import LocalCounters
 from outlay.storage.directory.spend_limits import (
     delete_spend_limit,
     list_spend_limits,

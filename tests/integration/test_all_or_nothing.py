@@ -14,10 +14,10 @@ from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Administration
+from outlay.services.directory.access_tokens import Tokens
+from outlay.services.directory.api_keys import KeySettings
+from outlay.services.directory.changes import Trail
 from outlay.services.import_target import import_target
-from outlay.services.key_settings import KeySettings
-from outlay.services.tokens import Tokens
-from outlay.services.trail import Trail
 from outlay.settings import Settings
 
 EMAIL = "ada@example.test"

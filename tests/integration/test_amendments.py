@@ -8,14 +8,14 @@ from tests.factories import NOW
 from outlay.bootstrap import open_installation
 from outlay.domain.organization import operator_of
 from outlay.domain.query import UsageQuery
-from outlay.domain.report import UsageReport
 from outlay.domain.repricing import RepriceWanted
 from outlay.domain.result import Totals
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services.bundle import Services
-from outlay.services.doubles import Pair
+from outlay.services.recording.duplicates import Pair
 from outlay.settings import Settings
 
 

@@ -18,10 +18,10 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock
-from outlay.services.cube_sums import EVER
+from outlay.services.cube.cube_sums import EVER
+from outlay.services.cube.projection import Projection, load_some
+from outlay.services.cube.verification import FULL_EFFORT, Verification
 from outlay.services.long_run import LongRun
-from outlay.services.projection import Projection, load_some
-from outlay.services.verification import FULL_EFFORT, Verification
 from outlay.settings import Settings
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.cube.clickhouse import home as home_module
@@ -268,7 +268,7 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
     directory.close()
     assert report.is_proven
     monkeypatch.setattr(home_module, "KEEP_REPLACED_SECONDS", 0)
-    monkeypatch.setattr("outlay.services.projection.UPKEEP_SECONDS", 0)
+    monkeypatch.setattr("outlay.services.cube.projection.UPKEEP_SECONDS", 0)
     projection._work()
     assert len(home._generations()) == 1
     assert totals(slot.cube).cost_pusd == 36

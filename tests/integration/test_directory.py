@@ -23,17 +23,17 @@ from outlay.domain.actor import Role, Scope
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound, Unauthenticated, Unavailable
 from outlay.domain.organization import ApiKey, GroupMembership, UserGroup, operator_of
-from outlay.domain.report import UsageReport
 from outlay.domain.result import ZERO, Entry, EntryKind
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.secrets import digest_secret
-from outlay.services.access import SESSION_IDLE, SESSION_LIFETIME
+from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
+from outlay.services.access.passwords import hash_password
+from outlay.services.access.sign_in_throttle import FREE_OF_ACCOUNT_HERE
+from outlay.services.analytics.colours import remember_slots
 from outlay.services.bundle import Services
-from outlay.services.checks import check_slug
-from outlay.services.palette import remember_slots
-from outlay.services.passwords import hash_password
-from outlay.services.throttle import FREE_OF_ACCOUNT_HERE
+from outlay.services.directory.text_rules import check_slug
 from outlay.settings import Settings
 from outlay.storage.directory import migrations
 from outlay.storage.directory.access_tokens import revoke_access_token

@@ -15,8 +15,8 @@ from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.errors import Damaged, Unauthenticated
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
-from outlay.services.access import actor_for
 from outlay.services.bundle import Services
+from outlay.services.directory.actors import actor_for
 from outlay.settings import Settings
 from outlay.storage.directory.copying import put_rows, read_rows
 from outlay.storage.directory.digests import (

@@ -22,10 +22,10 @@ from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.ids import new_id
-from outlay.services.access import Access
+from outlay.services.access.authentication import Access
+from outlay.services.access.passwords import Passwords
 from outlay.services.bundle import Administration
-from outlay.services.passwords import Passwords
-from outlay.services.trail import Trail
+from outlay.services.directory.changes import Trail
 from outlay.settings import Settings
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
@@ -36,7 +36,7 @@ from outlay.storage.directory.postgres import PostgresDirectory
 from outlay.storage.directory.sessions import delete_ended_sessions
 from outlay.storage.directory.tables import Base, ProjectRow
 from outlay.storage.postgres import PostgresDatabase
-from outlay.storage.tenant import begin_work, enter_tenant
+from outlay.storage.row_level_security import begin_work, enter_tenant
 
 PASSWORD = "several words are best"
 

@@ -18,7 +18,7 @@ from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.storage.archive import Record, read_archive, write_archive
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
-from outlay.storage.ledger.postgres.spool import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.sqlite import connect
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from outlay.bootstrap import open_installation
 from outlay.kit.clock import FixedClock
-from outlay.services import projection as projection_module
+from outlay.services.cube import projection as projection_module
 from outlay.settings import Settings
 
 JUMPS = st.sampled_from(

@@ -27,8 +27,8 @@ from outlay.domain.spend_limit import (
 from outlay.kit.clock import FixedClock, in_us, to_us
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.postgres.opening import HEAD
-from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
+from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.rows import Intent, from_row
 from outlay.storage.postgres import PostgresDatabase, marked
 

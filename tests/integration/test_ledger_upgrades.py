@@ -19,8 +19,8 @@ from tests.postgres import Cluster
 from outlay.domain.errors import Damaged
 from outlay.kit.clock import FixedClock
 from outlay.storage.ledger.postgres.opening import SCHEMA as POSTGRES_SCHEMA
-from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
+from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.ledger.schema import Schema, announce

@@ -16,13 +16,13 @@ from outlay.domain.amendment import standing
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.event import UsageEvent
 from outlay.domain.organization import ApiKey, operator_of
-from outlay.domain.result import Reconciliation
+from outlay.domain.result import VerificationState
 from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.postgres import PostgresDatabase
-from outlay.storage.postgres_nodes import PostgresNodes
+from outlay.storage.postgres_leader_election import PostgresNodes
 
 
 @pytest.fixture
@@ -92,13 +92,13 @@ def test_every_node_loads_a_cube_of_its_own_from_what_all_have_recorded(
 
 def test_every_node_knows_the_outcome_of_a_verification(nodes: list[Services]) -> None:
     for services in nodes:
-        assert services.analytics.freshness().verified.state is Reconciliation.NOT_RUN
+        assert services.analytics.freshness().verified.state is VerificationState.NOT_RUN
     for _ in nodes[0].maintenance.verify():
         pass
     for services in nodes:
         services.watch.check()
         found = services.analytics.freshness().verified
-        assert found.state is Reconciliation.VERIFIED
+        assert found.state is VerificationState.VERIFIED
         assert found == nodes[0].analytics.freshness().verified
 
 

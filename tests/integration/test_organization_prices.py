@@ -15,8 +15,8 @@ from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.organization import operator_of
 from outlay.domain.organization_price import OwnPrices
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Services

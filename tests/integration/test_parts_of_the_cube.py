@@ -24,7 +24,7 @@ from outlay.domain.result import EntryKind
 from outlay.domain.session import SessionQuery, SessionSort
 from outlay.domain.tag import Tag
 from outlay.kit.clock import to_us
-from outlay.services.analytics import by_value
+from outlay.services.analytics.analytics import by_value
 from outlay.services.bundle import Services
 from outlay.storage.cube.duckdb.store import DuckDBCube
 

@@ -15,12 +15,12 @@ from outlay.domain.actor import Actor, Channel, Scope
 from outlay.domain.errors import Invalid, NotFound, NotPermitted
 from outlay.domain.event import UsageEvent, UsageSource
 from outlay.domain.organization import operator_of
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services import price_preview
 from outlay.services.bundle import Services
-from outlay.services.price_preview import Preview, PricePreviews
+from outlay.services.repricing import price_preview
+from outlay.services.repricing.price_preview import Preview, PricePreviews
 from outlay.settings import Settings
 from outlay.storage.ledger import reading
 from outlay.storage.ledger.rows import from_row

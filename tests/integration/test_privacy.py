@@ -24,11 +24,11 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services import projection as projection_module
+from outlay.kit.progress import Progress
 from outlay.services.bundle import Services, erase_member
-from outlay.services.erasure import ERASED_NAME
-from outlay.services.progress import Progress
-from outlay.services.retention import end_users_kept_from
+from outlay.services.cube import projection as projection_module
+from outlay.services.upkeep.erasure import ERASED_NAME
+from outlay.services.upkeep.retention import end_users_kept_from
 from outlay.settings import Settings
 from outlay.storage.directory.sso import put_identity
 from outlay.storage.directory.tables import Base

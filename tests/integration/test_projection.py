@@ -16,13 +16,13 @@ from outlay.domain.errors import Invalid, Locked, Unavailable
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Reconciliation
+from outlay.domain.result import Breakdown, VerificationState
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services import projection as projection_module
+from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
-from outlay.services.progress import Progress
-from outlay.services.projection import fill
+from outlay.services.cube import projection as projection_module
+from outlay.services.cube.projection import fill
 from outlay.settings import Settings
 from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.duckdb.store import DuckDBCube
@@ -95,7 +95,7 @@ def test_verify_proves_everything_and_says_so(services: Services) -> None:
     assert report.is_proven
     assert report.events == 3_000
     assert report.cost_pusd == sum(event.cost_pusd for event in events) > 2**63
-    assert services.analytics.freshness().verified.state is Reconciliation.VERIFIED
+    assert services.analytics.freshness().verified.state is VerificationState.VERIFIED
 
 
 def test_folding_and_compacting_change_no_number(services: Services) -> None:
@@ -177,7 +177,7 @@ def test_verify_finds_every_planted_difference_and_rebuild_mends_it(
 
     assert not report.is_proven
     assert report.differences
-    assert services.analytics.freshness().verified.state is Reconciliation.DIFFERS
+    assert services.analytics.freshness().verified.state is VerificationState.DIFFERS
     assert list(services.maintenance.rebuild())[-1] == Progress("events", 500, 500)
     assert verify(services).is_proven
 

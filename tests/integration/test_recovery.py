@@ -11,8 +11,8 @@ from outlay.bootstrap import open_installation
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services import recovery as recovery_module
 from outlay.services.bundle import Services
+from outlay.services.gateway import recovery as recovery_module
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import Intent, from_row
 

@@ -21,8 +21,8 @@ from outlay.kit.ids import new_id
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.cube.aggregation import Deltas
+from outlay.storage.cube.caching import Answers, Changes
 from outlay.storage.cube.duckdb.store import DuckDBReader
-from outlay.storage.cube.remembering import Answers, Changes
 
 TODAY = NOW.date()
 

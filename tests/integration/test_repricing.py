@@ -12,12 +12,12 @@ from outlay.bootstrap import open_installation
 from outlay.domain.event import Status, UsageEvent
 from outlay.domain.meter import METERS, join_meters, join_names
 from outlay.domain.price_context import read_context, render_context
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.pricing.book import PriceBook, PricedUsage
 from outlay.services.bundle import Services
-from outlay.services.repricing import reprice_event
+from outlay.services.repricing.repricer import reprice_event
 from outlay.settings import Settings
 
 FILE: Final = """

@@ -14,8 +14,8 @@ from typing_extensions import override
 from outlay.bootstrap import open_installation
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock, to_us
-from outlay.services import scrubbing as scrubbing_module
 from outlay.services.bundle import Services
+from outlay.services.upkeep import scrubbing as scrubbing_module
 from outlay.settings import Settings
 from outlay.storage.ledger import scrubbing as pieces_module
 

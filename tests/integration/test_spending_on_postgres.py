@@ -19,8 +19,8 @@ from outlay.domain.spend_limit import (
 )
 from outlay.kit.clock import FixedClock, in_us, to_us
 from outlay.storage.ledger.postgres.spending import _COUNTERS
-from outlay.storage.ledger.postgres.spool import Spool
 from outlay.storage.ledger.postgres.store import PostgresLedger
+from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.postgres import PostgresDatabase, marked
 

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import event
 from tests.factories import NOW
 
+from outlay.domain.api_key_format import render_key
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.organization import Organization, operator_of
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import new_secret
-from outlay.services.api_keys import render_key
 from outlay.services.bundle import Services
 from outlay.storage.ledger.rows import from_row
 
@@ -164,7 +164,7 @@ def test_a_key_is_known_to_attribution_before_its_first_request(
 def test_names_past_the_bound_cost_no_more_than_looking(
     services: Services, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outlay.services.discovery.MAX_DISCOVERED", 50)
+    monkeypatch.setattr("outlay.services.directory.discovery.MAX_DISCOVERED", 50)
     recorder, organization_id = services.recorder, organization.organization_id
     recorder.record(organization_id, [report(user_id=f"user {n}") for n in range(100)])
     revision = services.directory.revision()

@@ -10,9 +10,9 @@ from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.organization import Organization, operator_of
-from outlay.domain.report import UsageReport
 from outlay.domain.tag import MAX_KEYS, MAX_VALUES, MORE
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.storage.directory.organizations import create_organization

@@ -7,8 +7,7 @@ from tests.factories import NOW
 
 from outlay.domain.errors import TooManyAttempts
 from outlay.kit.clock import FixedClock
-from outlay.services.bundle import Services
-from outlay.services.throttle import (
+from outlay.services.access.sign_in_throttle import (
     FREE_OF_ACCOUNT,
     FREE_OF_ACCOUNT_HERE,
     FREE_OF_DEVICE,
@@ -17,6 +16,7 @@ from outlay.services.throttle import (
     LONGEST_WAIT,
     Throttle,
 )
+from outlay.services.bundle import Services
 
 ME = "me@example.test"
 

@@ -3,8 +3,8 @@
 from tests.factories import NOW
 
 from outlay.domain.event import CostSource, Status, UsageSource
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 

@@ -24,20 +24,20 @@ from outlay.domain.event import CostSource, UsageSource, split_groups
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Reconciliation, Totals
+from outlay.domain.result import ZERO, Totals, VerificationState
 from outlay.domain.verification import VerifyReport
 from outlay.engines import _open_sqlite
 from outlay.kit.clock import FixedClock
-from outlay.services import verification as verification_module
+from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
-from outlay.services.cube_sums import EVER
-from outlay.services.exact_comparison import measures_of
-from outlay.services.ledger_scan import ScanJob, ScanPart, split
-from outlay.services.ledger_sums import Day, DaySum, LedgerSums, totals_of
+from outlay.services.cube import verification as verification_module
+from outlay.services.cube.cube_sums import EVER
+from outlay.services.cube.exact_comparison import measures_of
+from outlay.services.cube.ledger_scan import ScanJob, ScanPart, split
+from outlay.services.cube.ledger_sums import Day, DaySum, LedgerSums, totals_of
+from outlay.services.cube.maintenance import SETTLE
+from outlay.services.cube.scan_process import scan_in_processes
 from outlay.services.long_run import LongRun
-from outlay.services.maintenance import SETTLE
-from outlay.services.progress import Progress
-from outlay.services.scan_process import scan_in_processes
 from outlay.settings import Settings
 from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE
 from outlay.storage.ledger.rows import to_row
@@ -156,7 +156,7 @@ def test_damage_is_found_in_every_part(services: Services, job: ScanJob) -> None
 
     assert report.damage is not None
     assert "batch 6 of the ledger" in report.damage
-    assert services.analytics.freshness().verified.state is Reconciliation.DIFFERS
+    assert services.analytics.freshness().verified.state is VerificationState.DIFFERS
 
 
 def test_a_process_that_is_killed_is_an_error_and_leaves_none_behind(
@@ -244,7 +244,7 @@ def test_work_that_nobody_follows_comes_to_its_end(services: Services) -> None:
     while abandoned._running is not None and time.monotonic() < deadline:
         time.sleep(0.01)
 
-    assert services.analytics.freshness().verified.state is Reconciliation.VERIFIED
+    assert services.analytics.freshness().verified.state is VerificationState.VERIFIED
     list(services.maintenance.rebuild())
 
 
@@ -261,7 +261,7 @@ def test_work_that_fails_tells_why_and_holds_nothing(
         def fail(*_: object) -> None:
             raise error
 
-        patched.setattr("outlay.services.projection.fill", fail)
+        patched.setattr("outlay.services.cube.projection.fill", fail)
         with pytest.raises(type(error)):
             list(services.maintenance.rebuild())
 
@@ -309,7 +309,7 @@ def test_a_verification_is_due_every_night_and_after_a_rebuild(
     assert maintenance.is_due(clock.now())  # and never verified
     found = maintenance.verify_by_itself()
     assert found is not None
-    assert (found.state, found.events, found.through_seq) == (Reconciliation.VERIFIED, 50, 50)
+    assert (found.state, found.events, found.through_seq) == (VerificationState.VERIFIED, 50, 50)
     assert found.at == found.through == clock.now()
 
     assert not maintenance.is_due(clock.now())
@@ -359,7 +359,7 @@ def test_a_verification_that_fails_is_loud(
         found = services.maintenance.verify_by_itself()
 
     assert found is not None
-    assert found.state is Reconciliation.DIFFERS
+    assert found.state is VerificationState.DIFFERS
     assert "cost_pusd is" in found.finding
     assert found.finding in caplog.text
 

@@ -10,7 +10,7 @@ from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, fail, out
 from outlay.domain.audit import AuditFilter
 from outlay.kit.clock import from_us
-from outlay.services.audit import parse_expected
+from outlay.services.directory.audit_log import parse_expected
 from outlay.settings import read_settings
 
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)

@@ -8,8 +8,8 @@ import typer
 from outlay.cli.console import DataOption, out, progress_bar
 from outlay.engines import open_reading
 from outlay.kit.clock import SystemClock
-from outlay.services.backup import records_of
-from outlay.services.price_lists import PriceLists
+from outlay.services.repricing.price_lists import PriceLists
+from outlay.services.upkeep.backup import records_of
 from outlay.settings import read_settings
 from outlay.storage.archive import write_archive
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as ProgressBar
 
 from outlay.domain.errors import OutlayError
-from outlay.services.progress import Progress
+from outlay.kit.progress import Progress
 
 EXIT_REQUEST: Final = 2
 """Exit code when what was asked for cannot be done as it was asked."""

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, out, say
-from outlay.services.checks import pick
+from outlay.services.directory.text_rules import pick
 
 discovered = typer.Typer(
     help="Discovered things: what usage has named and nobody has set up.", no_args_is_help=True

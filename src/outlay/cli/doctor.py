@@ -12,7 +12,7 @@ import typer
 from outlay.bootstrap import open_prices
 from outlay.cli.console import DataOption, out
 from outlay.domain.errors import Damaged, OutlayError
-from outlay.domain.result import Reconciliation
+from outlay.domain.result import VerificationState
 from outlay.engines import describe_cube, describe_database, open_directory
 from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.services.server_info import find_server
@@ -132,7 +132,7 @@ def _verification(settings: Settings) -> str:
     if found is None or found.at is None:
         return "none yet"
     told = f"{found.at:%Y-%m-%d %H:%M} UTC, {found.events:,} events through {found.through_seq}"
-    if found.state is not Reconciliation.VERIFIED:
+    if found.state is not VerificationState.VERIFIED:
         raise Damaged(f"{told}: {found.finding}")
     return f"{told}, equal"
 

@@ -16,7 +16,7 @@ from outlay.cli.console import DataOption, out, say
 from outlay.domain.actor import Actor
 from outlay.domain.organization import UserGroup
 from outlay.services.bundle import Administration
-from outlay.services.checks import pick
+from outlay.services.directory.text_rules import pick
 
 group = typer.Typer(help="User groups: named sets of people.", no_args_is_help=True)
 

@@ -19,11 +19,11 @@ from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.money import render_usd
 from outlay.domain.outcome import Outcome
 from outlay.domain.period import parse_zone
-from outlay.domain.report import UsageReport
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import SystemClock, from_us
 from outlay.kit.durable import write_file
 from outlay.services.import_target import ImportTarget
-from outlay.services.importing import (
+from outlay.services.recording.importing import (
     FileImport,
     FileImporter,
     ImportState,
@@ -33,7 +33,7 @@ from outlay.services.importing import (
     mapping_for,
     read_import,
 )
-from outlay.services.repeated_rows import ReadRow
+from outlay.services.recording.repeated_rows import ReadRow
 from outlay.settings import Settings, read_settings
 from outlay.wire.files.mapping import format_names, parse_mapping
 from outlay.wire.values import time_us_of

@@ -13,16 +13,16 @@ from outlay.bootstrap import open_installation
 from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
 from outlay.domain.outcome import Outcome
 from outlay.domain.reconciliation import Reconciliation
-from outlay.domain.report import UsageReport
 from outlay.domain.repricing import Reprice
+from outlay.domain.usage_report import UsageReport
 from outlay.domain.verification import VerifyReport
-from outlay.services.bills import BillFile
+from outlay.kit.progress import Progress
 from outlay.services.bundle import Services, erase_member, operator_in
-from outlay.services.erasure import ErasureReport
 from outlay.services.import_target import ImportTarget, import_target
-from outlay.services.progress import Progress
-from outlay.services.reprices import RepriceOrder
+from outlay.services.reconciliation.bills import BillFile
+from outlay.services.repricing.runs import RepriceOrder
 from outlay.services.server_info import ServerInfo, find_server
+from outlay.services.upkeep.erasure import ErasureReport
 from outlay.settings import Settings
 from outlay.wire.native import render_events
 from outlay.wire.verification import parse_report

@@ -13,7 +13,7 @@ from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import SystemClock
 from outlay.kit.durable import write_file
-from outlay.services.backup import compare, records_of, take_over
+from outlay.services.upkeep.backup import compare, records_of, take_over
 from outlay.settings import Settings, read_settings
 
 

@@ -17,7 +17,7 @@ from outlay.domain.provider import provider_called
 from outlay.kit.clock import SystemClock, to_us
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.rates import PRICES, lines_of_rates
-from outlay.services.prices import book_with, conversions
+from outlay.services.directory.prices import book_with, conversions
 from outlay.settings import read_settings
 
 price = typer.Typer(help="Prices of an organization's own.", no_args_is_help=True)

@@ -12,8 +12,8 @@ from outlay.domain.money import render_usd
 from outlay.engines import open_reading
 from outlay.kit.clock import SystemClock
 from outlay.pricing.book import PriceBook
-from outlay.services.preview_job import PreviewSum
-from outlay.services.price_preview import Preview, PreviewTable, PricePreviews
+from outlay.services.repricing.preview_job import PreviewSum
+from outlay.services.repricing.price_preview import Preview, PreviewTable, PricePreviews
 from outlay.settings import read_settings
 
 

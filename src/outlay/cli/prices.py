@@ -12,7 +12,7 @@ from outlay.domain.errors import Conflict, Invalid
 from outlay.kit.clock import SystemClock
 from outlay.pricing.list_changes import ListChanges, compare_lists
 from outlay.pricing.seed import BUNDLED
-from outlay.services.price_lists import PriceLists
+from outlay.services.repricing.price_lists import PriceLists
 from outlay.settings import read_settings
 
 SHOWN: Final = 20

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
 from outlay.cli.console import DataOption, out, say
-from outlay.services.checks import pick
+from outlay.services.directory.text_rules import pick
 
 project = typer.Typer(help="Projects: what API keys belong to.", no_args_is_help=True)
 

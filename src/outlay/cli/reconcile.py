@@ -12,7 +12,7 @@ from outlay.cli.installation import use_installation
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.reconciliation import Reason, Reconciliation
-from outlay.services.bills import FORMATS, BillFile
+from outlay.services.reconciliation.bills import FORMATS, BillFile
 from outlay.settings import read_settings
 
 

@@ -11,7 +11,7 @@ from outlay.cli.console import DataOption, out, progress_bar, say
 from outlay.domain.errors import Conflict
 from outlay.engines import open_truth
 from outlay.kit.clock import SystemClock
-from outlay.services.backup import check_archive, take_over
+from outlay.services.upkeep.backup import check_archive, take_over
 from outlay.settings import Settings, read_settings
 from outlay.storage.archive import read_archive
 from outlay.storage.folder import (

@@ -15,8 +15,8 @@ from outlay.cli.administration import (
 from outlay.cli.console import DataOption, out, say, take_secret
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
-from outlay.services.checks import pick
-from outlay.services.sso import callback_of
+from outlay.services.access.sso import callback_of
+from outlay.services.directory.text_rules import pick
 
 sso = typer.Typer(help="Single sign-on by OpenID Connect.", no_args_is_help=True)
 

@@ -13,8 +13,8 @@ from outlay.domain.actor import Role
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.outcome import Outcome
+from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
-from outlay.services.progress import Progress
 from outlay.storage.directory.members import list_members
 
 MAX_DAYS = 730

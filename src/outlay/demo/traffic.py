@@ -11,8 +11,8 @@ from outlay.demo.cast import ROUTES, WORKLOADS, Route, Workload
 from outlay.demo.directory import DemoDirectory
 from outlay.domain.event import Status, UsageSource
 from outlay.domain.organization import ApiKey
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import MICROSECONDS, to_us
 
 BATCH_EVENTS: Final = 1_000

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from outlay.domain.comparison_period import Earlier
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import NO_MERGES, Merges
-from outlay.domain.earlier import Earlier
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.measure import MEASURES, Rank

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Grouping
-from outlay.domain.earlier import Compare
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval, Period, Preset, Step, bucket_at, day_start, parse_zone
 
@@ -217,7 +217,7 @@ class Comparison:
         return self.elapsed.end_bucket < self.period.end_bucket
 
 
-class Reconciliation(StrEnum):
+class VerificationState(StrEnum):
     """State of the last verification of the cube against the ledger."""
 
     VERIFIED = "verified"
@@ -229,7 +229,7 @@ class Reconciliation(StrEnum):
 class Verified:
     """The outcome of the last verification."""
 
-    state: Reconciliation = Reconciliation.NOT_RUN
+    state: VerificationState = VerificationState.NOT_RUN
     at: datetime | None = None
     events: int = 0
     """Events of the ledger that were read."""

@@ -11,8 +11,8 @@ from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.price_context import read_context
-from outlay.domain.report import BATCH
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import BATCH
 from outlay.pricing.book import NO_TOKENS, PriceBook
 from outlay.pricing.entries import PriceOverride
 from outlay.pricing.lines import PriceLine, lines_of_cost

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from outlay.domain.errors import OutlayError, Unavailable
-from outlay.services.progress import Progress
+from outlay.kit.progress import Progress
 
 logger = logging.getLogger(__name__)
 

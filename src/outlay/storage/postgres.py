@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
-from outlay.storage.tenant import EVERY_TENANT
+from outlay.storage.row_level_security import EVERY_TENANT
 
 POOL_SIZE: Final = 8
 """Connections kept open per process; as many again come and go."""

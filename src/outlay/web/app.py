@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from outlay import __version__
 from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.services.bundle import Services
-from outlay.storage.tenant import begin_work
+from outlay.storage.row_level_security import begin_work
 from outlay.web.api import (
     account,
     analytics,
@@ -47,7 +47,7 @@ from outlay.web.api import (
     usage_tables,
 )
 from outlay.web.dashboard import routes as dashboard
-from outlay.web.dashboard.pages import render_error
+from outlay.web.dashboard.templating import render_error
 from outlay.web.http import security_txt
 from outlay.web.http.auth import Open, bearer_token
 from outlay.web.http.connections import Connections

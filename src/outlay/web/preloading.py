@@ -5,8 +5,8 @@ them is left to the first request that needs it.
 """
 
 from outlay.services.bundle import Services
-from outlay.web.dashboard.pages import environment
 from outlay.web.dashboard.static_files import static_files
+from outlay.web.dashboard.templating import environment
 
 
 def preload(services: Services) -> None:

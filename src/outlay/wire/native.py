@@ -18,8 +18,8 @@ from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.meter import MAX_QUANTITY
 from outlay.domain.money import render_usd
 from outlay.domain.provider import provider_called
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import from_us, to_us
 from outlay.wire.bodies import Objects
 from outlay.wire.values import is_streamed, pusd_of

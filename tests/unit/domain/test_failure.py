@@ -7,7 +7,7 @@ import pytest
 
 from outlay.domain.event import Status
 from outlay.domain.failure import FAILURES, describe_failure
-from outlay.services.gateway import INTERRUPTED
+from outlay.services.gateway.gateway import INTERRUPTED
 
 ROOT = Path(__file__).parents[3]
 PROXY = ROOT / "src/outlay/web/proxy"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay.domain.earlier import Compare, Earlier, earlier_of, elapsed_part, whole_months
+from outlay.domain.comparison_period import Compare, Earlier, earlier_of, elapsed_part, whole_months
 from outlay.domain.errors import Invalid
 from outlay.domain.period import (
     Interval,

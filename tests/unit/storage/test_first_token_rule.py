@@ -3,7 +3,7 @@
 from tests.factories import make_event
 
 from outlay.domain.measure import MEASURES
-from outlay.services.exact_comparison import measures_of
+from outlay.services.cube.exact_comparison import measures_of
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.ledger.rows import EVENT_FIELDS
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Dimension
-from outlay.domain.earlier import Compare
 from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
 from outlay.domain.period import Interval, period_of_dates, steps_of
@@ -21,8 +21,8 @@ from outlay.domain.result import (
     Totals,
     sum_totals,
 )
-from outlay.web.dashboard.bands import bands_of, metric_data
-from outlay.web.dashboard.ranking import rank_entries
+from outlay.web.dashboard.parts.bands import bands_of, metric_data
+from outlay.web.dashboard.parts.ranking import rank_entries
 
 PERIOD = period_of_dates(date(2026, 11, 1), date(2026, 11, 4), "UTC")
 STEPS = steps_of(PERIOD, Interval.DAY)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from outlay.domain.earlier import Compare, earlier_of, elapsed_part
+from outlay.domain.comparison_period import Compare, earlier_of, elapsed_part
 from outlay.domain.period import (
     Interval,
     Period,
@@ -17,8 +17,8 @@ from outlay.domain.period import (
     steps_of,
 )
 from outlay.domain.result import NO_BREAKDOWN, ZERO, Comparison
-from outlay.web.dashboard.compared import compared_data, describe_compared
-from outlay.web.dashboard.ranking import change_in
+from outlay.web.dashboard.parts.compared import compared_data, describe_compared
+from outlay.web.dashboard.parts.ranking import change_in
 from outlay.web.http.params import CARRIED
 
 NOW = datetime(2026, 11, 20, 12, 34, tzinfo=UTC)

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from outlay.services.palette import SLOTS
+from outlay.services.analytics.colours import SLOTS
 from outlay.web.dashboard.static_files import static_files
 
 SHEET = static_files()["css/app.css"].body.decode()

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from outlay.wire.answer import Format
+from outlay.wire.answer_reader import StreamReader
 from outlay.wire.anthropic.messages import MESSAGES
 from outlay.wire.openai.chat import CHAT, MEDIA
 from outlay.wire.openai.responses import RESPONSES
-from outlay.wire.reader import StreamReader
 
 
 def delta(**fields: Any) -> dict[str, Any]:

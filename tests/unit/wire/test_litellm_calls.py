@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.wire.litellm.payload import parse_payloads
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlay.domain.usage import TokenUsage
+from outlay.wire.answer_reader import StreamReader
 from outlay.wire.openai.chat import CHAT
-from outlay.wire.reader import StreamReader
 from outlay.wire.sse import MAX_EVENT_BYTES, EventSplitter, event_data
 
 NEWLINES = st.sampled_from([b"\n", b"\r\n", b"\r"])

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.wire.answer import Answer
+from outlay.wire.answer_reader import MAX_BODY_BYTES, BodyReader, StreamReader
 from outlay.wire.anthropic.messages import MESSAGES
 from outlay.wire.anthropic.messages import parse_usage as parse_anthropic
 from outlay.wire.counters import read_cost, read_counters
 from outlay.wire.openai.chat import CHAT
-from outlay.wire.reader import MAX_BODY_BYTES, BodyReader, StreamReader
 
 OPENAI: list[tuple[dict[str, Any], TokenUsage | None]] = [
     ({"prompt_tokens": 10, "completion_tokens": 5}, TokenUsage(10, 5)),

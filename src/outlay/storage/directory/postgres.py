@@ -15,7 +15,7 @@ from outlay.storage.directory.engine import Directory, is_current, migrate
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import Base
 from outlay.storage.postgres import DIRECTORY_LOCK, SCHEMA_LOCK, PostgresDatabase, away, wall_of
-from outlay.storage.tenant import entered_tenant
+from outlay.storage.row_level_security import entered_tenant
 
 _ENTER: Final = text("SELECT set_config('outlay.organization', :tenant, true)")
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(:lock)")

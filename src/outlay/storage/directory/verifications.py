@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete
 
-from outlay.domain.result import Reconciliation, Verified
+from outlay.domain.result import VerificationState, Verified
 from outlay.kit.clock import from_us, to_us
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import VerificationRow
@@ -14,7 +14,7 @@ def find_verification(session: ReadSession) -> Verified | None:
     if row is None:
         return None
     return Verified(
-        state=Reconciliation(row.outcome),
+        state=VerificationState(row.outcome),
         at=from_us(row.verified_at_us),
         events=row.events,
         through_seq=row.through_seq,

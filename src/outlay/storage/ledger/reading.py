@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from outlay.domain.amendment import root_of
 from outlay.domain.answer import APART_US, MAX_REPORTS
-from outlay.domain.double import MIN_TOKENS, Candidate
+from outlay.domain.duplicate import MIN_TOKENS, Candidate
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
 from outlay.domain.result import Totals
@@ -42,7 +42,7 @@ from outlay.storage.ledger.rows import (
     batch_checksum,
     from_row,
 )
-from outlay.storage.tenant import EVERY_TENANT
+from outlay.storage.row_level_security import EVERY_TENANT
 
 READ_EVENTS: Final = 5_000
 """Events read at a time: batches are often of a few events only."""

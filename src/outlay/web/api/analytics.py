@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Dimension
-from outlay.domain.earlier import Compare
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.services.analytics.colours import assign_slots, remember_slots
 from outlay.services.bundle import Services
-from outlay.services.palette import assign_slots, remember_slots
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import (
     AS_JSON,

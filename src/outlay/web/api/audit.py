@@ -15,7 +15,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.period import period_of_dates
 from outlay.domain.policy import Permission
 from outlay.kit.clock import to_us
-from outlay.services.audit import ShownEntry
+from outlay.services.directory.audit_log import ShownEntry
 from outlay.web.api.models import Answer, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import check_names

@@ -8,10 +8,10 @@ from starlette.requests import Request
 
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of
-from outlay.domain.double import Candidate
+from outlay.domain.duplicate import Candidate
 from outlay.domain.money import render_usd
 from outlay.domain.policy import Permission
-from outlay.services.doubles import MAX_MERGED, Pair
+from outlay.services.recording.duplicates import MAX_MERGED, Pair
 from outlay.web.api.models import Answer, Body, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.routes import Router

@@ -28,9 +28,15 @@ from outlay.domain.query import (
     UsageQuery,
 )
 from outlay.domain.result import Breakdown, Totals
-from outlay.services.labels import mark_deleted
-from outlay.services.reports import MAX_LIMIT, TOTAL_TOKENS, Report, ReportFile, ReportFormat
-from outlay.services.usage_tables import UsageRow
+from outlay.services.analytics.exports import (
+    MAX_LIMIT,
+    TOTAL_TOKENS,
+    Report,
+    ReportFile,
+    ReportFormat,
+)
+from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.usage_tables import UsageRow
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
 from outlay.web.http.ownership import own_keys_only, owner_of

@@ -15,8 +15,8 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import CORE_MEASURES, QUALITY_MEASURES
 from outlay.domain.result import Freshness, Totals
 from outlay.kit.clock import from_us
-from outlay.services.doubts import MissingParts, UnreadCounters
-from outlay.services.passed_over import PassedCount
+from outlay.services.analytics.data_quality import MissingParts, UnreadCounters
+from outlay.services.recording.skipped_telemetry import PassedCount
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import AS_JSON, COMMON, check_names, read_query
 from outlay.web.http.query_parameters import documented

@@ -3,8 +3,8 @@
 from datetime import date
 
 from outlay.domain.money import render_usd
-from outlay.services.preview_job import PreviewSum
-from outlay.services.price_preview import Preview, PreviewRow, PreviewTable
+from outlay.services.repricing.preview_job import PreviewSum
+from outlay.services.repricing.price_preview import Preview, PreviewRow, PreviewTable
 from outlay.web.api.models import Answer
 
 

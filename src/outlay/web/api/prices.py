@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from outlay.domain.actor import Actor
 from outlay.domain.policy import Permission
-from outlay.services.prices import conversions
+from outlay.services.directory.prices import conversions
 from outlay.web.api.models import Answer
 from outlay.web.api.price_fields import (
     PriceAnswer,

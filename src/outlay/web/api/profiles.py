@@ -11,8 +11,8 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Entry
-from outlay.services.labels import mark_deleted
-from outlay.services.usage_profiles import read_profile
+from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.profiles import read_profile
 from outlay.web.api.usage_tables import render_member
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_keys_only, owner_of

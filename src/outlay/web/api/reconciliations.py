@@ -11,7 +11,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.money import read_amount, render_usd
 from outlay.domain.policy import Permission
 from outlay.domain.reconciliation import ReconciledLine, Reconciliation, parse_rate
-from outlay.services.bills import DEFAULT_TOLERANCE_PUSD, BillFile
+from outlay.services.reconciliation.bills import DEFAULT_TOLERANCE_PUSD, BillFile
 from outlay.web.api.models import Amount, Answer, Body, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.body import MAX_INGEST, MIB

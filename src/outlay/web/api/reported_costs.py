@@ -12,7 +12,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
-from outlay.services.reported_costs import (
+from outlay.services.analytics.reported_costs import (
     LEVELS,
     CostPair,
     PairRow,

@@ -20,7 +20,7 @@ from outlay.domain.repricing import (
     RunState,
     labelled,
 )
-from outlay.services.reprices import MAX_REASON
+from outlay.services.repricing.runs import MAX_REASON
 from outlay.web.api.models import Answer, Body, Flag, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.faults import DAY

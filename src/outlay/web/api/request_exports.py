@@ -15,7 +15,7 @@ from outlay.domain.measure import MEASURES_BY_NAME
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.kit.clock import from_us
-from outlay.services.reports import MAX_LIMIT
+from outlay.services.analytics.exports import MAX_LIMIT
 from outlay.storage.ledger.log import LoggedEvent
 from outlay.web.api.exports import (
     FILE,

@@ -20,8 +20,8 @@ from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import from_us
 from outlay.pricing.evidence import computed_cost_of
+from outlay.services.analytics.request_log import MAX_LIMIT, LoggedRequest
 from outlay.services.bundle import Services
-from outlay.services.request_log import MAX_LIMIT, LoggedRequest
 from outlay.storage.ledger.log import LoggedEvent
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.log_params import LOG, SCHEMAS, read_log_query

@@ -22,8 +22,8 @@ from outlay.domain.session import (
     SessionSort,
 )
 from outlay.kit.clock import from_us
+from outlay.services.analytics.sessions import Session, read_session, read_sessions
 from outlay.services.bundle import Services
-from outlay.services.sessions import Session, read_session, read_sessions
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import (

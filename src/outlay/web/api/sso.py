@@ -10,7 +10,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.errors import NotFound
 from outlay.domain.policy import Permission
 from outlay.domain.sso import SingleSignOn
-from outlay.services.sso import callback_of
+from outlay.services.access.sso import callback_of
 from outlay.web.api.models import Answer, Body
 from outlay.web.http.auth import Requires, base_url, services_of
 from outlay.web.http.routes import Router

@@ -17,8 +17,8 @@ from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES, UsageQuery
 from outlay.domain.result import Breakdown, Entry, Freshness, Totals
-from outlay.services.usage_tables import UsageTable
-from outlay.services.users_and_groups import (
+from outlay.services.analytics.usage_tables import UsageTable
+from outlay.services.analytics.users_and_groups import (
     TOP_BY_COST,
     TOP_BY_REQUESTS,
     read_users_and_groups,

@@ -15,8 +15,8 @@ from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited, permit
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.result import Totals
-from outlay.services.analytics import by_value
-from outlay.services.labels import DELETED
+from outlay.services.analytics.analytics import by_value
+from outlay.services.analytics.labels import DELETED
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.ownership import own_keys_only

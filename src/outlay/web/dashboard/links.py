@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from outlay.web.dashboard.asking import refused_of
+from outlay.web.dashboard.page_query import refused_of
 from outlay.web.http.params import CARRIED
 
 

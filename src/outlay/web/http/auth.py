@@ -16,9 +16,9 @@ from outlay.domain.actor import Actor, Channel
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.policy import Permission, permit
 from outlay.kit.secrets import digest_secret, is_same_digest
-from outlay.services.access import SESSION_LIFETIME
+from outlay.services.access.authentication import SESSION_LIFETIME
 from outlay.services.bundle import Services
-from outlay.storage.tenant import enter_tenant
+from outlay.storage.row_level_security import enter_tenant
 from outlay.web.http.body import MAX_BODY, MAX_FORM, MAX_INGEST
 
 SECURE_COOKIE: Final = "__Host-outlay_session"

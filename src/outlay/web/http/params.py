@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 from starlette.datastructures import QueryParams
 
 from outlay.domain.actor import Actor
+from outlay.domain.comparison_period import Compare, Earlier, earlier_of
 from outlay.domain.dimension import Dimension, Grouping
-from outlay.domain.earlier import Compare, Earlier, earlier_of
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
@@ -20,8 +20,8 @@ from outlay.domain.money import parse_usd
 from outlay.domain.period import PRESETS_BY_NAME, Interval, Period, Preset, choose_interval
 from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.domain.tag import PREFIX, Tag
-from outlay.services.analytics import Analytics
-from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort, UserView
+from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.usage_tables import MAX_PAGE_SIZE, UserSort, UserView
 
 FILTERS: Final[Mapping[str, Dimension]] = {
     "projectId": Dimension.PROJECT,

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import OF_CELLS, Dimension
-from outlay.domain.earlier import Compare
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.period import PRESETS_BY_NAME, Interval, Preset
 from outlay.domain.query import MAX_TOP
-from outlay.services.reports import ReportFormat
-from outlay.services.usage_tables import MAX_PAGE_SIZE, UserSort
+from outlay.services.analytics.exports import ReportFormat
+from outlay.services.analytics.usage_tables import MAX_PAGE_SIZE, UserSort
 from outlay.web.http.params import ANY_TAG, DEFAULT_TOP, FILTERS
 from outlay.wire.json_money import MoneyStyle
 

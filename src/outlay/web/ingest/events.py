@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.outcome import Outcome
-from outlay.domain.report import UsageReport
+from outlay.domain.usage_report import UsageReport
 from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
 from outlay.web.http.openapi import json_body

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import OutlayError, Unauthenticated
-from outlay.domain.result import Reconciliation
+from outlay.domain.result import VerificationState
 from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
 from outlay.web.http.connections import Connections
@@ -78,7 +78,7 @@ class Proxy:
         self._metrics.add_gauge(
             "outlay_verification_failed",
             "1 when the last verification found that cube and ledger differ, or damage.",
-            lambda: int(services.maintenance.last_verified.state is Reconciliation.DIFFERS),
+            lambda: int(services.maintenance.last_verified.state is VerificationState.DIFFERS),
             combine=max,
         )
         self._metrics.add_gauge(

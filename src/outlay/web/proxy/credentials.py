@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
 
-from outlay.services.routing import Route
+from outlay.services.gateway.routing import Route
 from outlay.web.proxy.dialects import ANTHROPIC, Dialect
 from outlay.wire.caller import Headers
 

@@ -6,11 +6,11 @@ from typing import Final
 
 from outlay.web.proxy.dialects import ANTHROPIC, OPENAI, Dialect
 from outlay.wire.answer import Format
+from outlay.wire.answer_reader import AnswerReader, BodyReader, PassingReader, StreamReader
 from outlay.wire.anthropic.messages import COUNT_TOKENS, MESSAGES
 from outlay.wire.call import Call, parse_form_call, parse_json_call, rewrite_form, rewrite_json
 from outlay.wire.openai.chat import CHAT, MEDIA
 from outlay.wire.openai.responses import RESPONSES
-from outlay.wire.reader import AnswerReader, BodyReader, PassingReader, StreamReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

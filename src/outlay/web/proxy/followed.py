@@ -9,8 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
-from outlay.services.gateway import Exchange
-from outlay.services.routing import Route
+from outlay.services.gateway.gateway import Exchange
+from outlay.services.gateway.routing import Route
 from outlay.wire.answer import Answer
 
 MAX_FOLLOWED: Final = 10_000

@@ -14,9 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
 from outlay.domain.event import Status, status_of_code
-from outlay.services.api_keys import ApiKeys
-from outlay.services.gateway import Ending, Exchange, Gateway
-from outlay.services.routing import Route
+from outlay.services.access.api_key_authentication import ApiKeys
+from outlay.services.gateway.gateway import Ending, Exchange, Gateway
+from outlay.services.gateway.routing import Route
 from outlay.settings import ProxySettings
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
@@ -33,9 +33,9 @@ from outlay.web.proxy.metrics import Metrics
 from outlay.web.proxy.patience import OutOfPatience, Patience, Sweeper
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
+from outlay.wire.answer_reader import BodyReader, StreamReader
 from outlay.wire.call import MAX_BODY_BYTES, Call
 from outlay.wire.caller import Headers, read_caller
-from outlay.wire.reader import BodyReader, StreamReader
 
 logger = logging.getLogger(__name__)
 

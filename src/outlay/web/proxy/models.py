@@ -12,7 +12,7 @@ import orjson
 from outlay.domain.organization import ApiKey
 from outlay.domain.upstream import Upstream
 from outlay.kit.clock import MICROSECONDS, from_us
-from outlay.services.routing import Router
+from outlay.services.gateway.routing import Router
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure
 from outlay.wire.answer import Fields, text_of
 from outlay.wire.values import time_us_of

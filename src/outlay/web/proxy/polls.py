@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.domain.organization import ApiKey
 from outlay.domain.provider import provider_called
-from outlay.services.routing import Route
+from outlay.services.gateway.routing import Route
 from outlay.web.proxy.answers import put, tell, tell_error
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
@@ -26,9 +26,9 @@ from outlay.web.proxy.headers import listed_by, request_headers, response_header
 from outlay.web.proxy.patience import OutOfPatience, Patience
 from outlay.web.proxy.upstream import UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
+from outlay.wire.answer_reader import BodyReader, StreamReader
 from outlay.wire.caller import Headers, read_caller
 from outlay.wire.openai.responses import RESPONSES
-from outlay.wire.reader import BodyReader, StreamReader
 
 _PATH: Final = re.compile(rb"/v1/responses/([A-Za-z0-9_-]{1,200})(/cancel)?")
 _METHODS: Final = {False: "GET", True: "POST"}

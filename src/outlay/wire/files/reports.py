@@ -11,8 +11,8 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageSource, status_of_code
 from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.money import MAX_PUSD
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.wire.answer import Answer, text_of, tier_context
 from outlay.wire.anthropic.messages import variant_context
 from outlay.wire.end_users import end_user_of

@@ -7,8 +7,8 @@ from typing import Final
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.meter import METERS
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 
 _INPUT: Final = "input_tokens"
 _READ: Final = "cache_read_input_tokens"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from outlay.domain.event import Status
-from outlay.domain.report import BATCH, UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import BATCH, UsageReport
 
 _OPERATIONS: Final = {
     "embedding": "embeddings",

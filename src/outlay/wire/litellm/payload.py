@@ -20,8 +20,8 @@ import msgspec
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource, status_of_code
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.wire.answer import (
     Fields,
     count_of,

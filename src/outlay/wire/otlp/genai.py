@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from outlay.domain.event import Status, UsageSource, status_of_code
-from outlay.domain.report import UsageReport
 from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import UsageReport
 from outlay.wire.answer import count_of, text_of, tier_context
 from outlay.wire.counters import Counted
 from outlay.wire.end_users import end_user_of

@@ -8,7 +8,7 @@ from typing_extensions import override
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.reading import Connection, LedgerReader, Lookup
 from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all
-from outlay.storage.tenant import EVERY_TENANT
+from outlay.storage.row_level_security import EVERY_TENANT
 
 
 class PostgresReading(LedgerReader):

@@ -43,7 +43,7 @@ from outlay.storage.ledger.postgres.opening import (
 from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import PostgresSpending
-from outlay.storage.ledger.postgres.spool import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.rows import (
     COLUMN,
     GENESIS,
@@ -70,7 +70,7 @@ from outlay.storage.postgres import (
     away,
     enter_all,
 )
-from outlay.storage.tenant import EVERY_TENANT
+from outlay.storage.row_level_security import EVERY_TENANT
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Who a caller is: sign-in, SSO, API keys and tokens."""

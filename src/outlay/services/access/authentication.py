@@ -1,0 +1,105 @@
+"""From credential to actor: who somebody is."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from outlay.domain.access_token import TOKEN_PREFIX, AccessToken
+from outlay.domain.actor import ALL_SCOPES, Actor, Channel
+from outlay.domain.errors import Unauthenticated, Unavailable
+from outlay.kit.clock import Clock, in_us, to_us
+from outlay.kit.secrets import digest_secret, is_same_digest
+from outlay.services.directory.actors import actor_for
+from outlay.storage.directory.access_tokens import find_access_token
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.sessions import find_session, touch_session
+
+logger = logging.getLogger(__name__)
+
+SESSION_IDLE: Final = timedelta(hours=12)
+SESSION_LIFETIME: Final = timedelta(days=7)
+SESSION_TOUCH: Final = timedelta(minutes=5)
+"""How stale the note of a session's last use may be: not every request writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenHolder:
+    """Who has an access token that is not revoked."""
+
+    token: AccessToken
+    digest: bytes
+    """Of the secret."""
+    actor: Actor
+
+
+class Access:
+    """Recognises sessions and access tokens."""
+
+    def __init__(self, directory: Directory, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+
+    def actor_of_session(self, token: str) -> Actor:
+        """Who is signed in with a session token; Unauthenticated when nobody is any more."""
+        digest = digest_secret(token)
+        now_us = to_us(self._clock.now())
+        with self._directory.read() as session:
+            stored = find_session(session, digest)
+            if stored is None:
+                raise Unauthenticated("Please sign in.")
+            idle = now_us - stored.seen_at_us > in_us(SESSION_IDLE)
+            old = now_us - stored.created_at_us > in_us(SESSION_LIFETIME)
+            actor = actor_for(session, stored.member_id, ALL_SCOPES, Channel.SESSION)
+        if idle or old or actor is None:
+            raise Unauthenticated("Your session has ended. Please sign in again.")
+        if now_us - stored.seen_at_us > in_us(SESSION_TOUCH):
+            self._touch(digest, now_us)
+        return actor
+
+    def _touch(self, digest: bytes, now_us: int) -> None:
+        """Note that a session is in use; a page is served without the note, too."""
+        try:
+            with self._directory.write() as session:
+                touch_session(session, digest, now_us)
+        except Unavailable as error:
+            logger.debug("the use of a session is not noted: %s", error.message)
+
+    def actor_of_token(self, token: str) -> Actor:
+        """Who an access token belongs to; Unauthenticated for unknown, expired or revoked ones."""
+        token_id, secret = parse_token(token)
+        return check_token(self.find_token(token_id), secret, to_us(self._clock.now()))
+
+    def find_token(self, token_id: str) -> TokenHolder | None:
+        """Who has a token, None when it is unknown or revoked."""
+        with self._directory.read() as session:
+            found = find_access_token(session, token_id)
+            if found is None or found[0].is_revoked:
+                return None
+            stored, digest = found
+            actor = actor_for(session, stored.member_id, stored.scopes, Channel.TOKEN, token_id)
+        if actor is None:
+            return None
+        return TokenHolder(token=stored, digest=digest, actor=actor)
+
+
+def parse_token(token: str) -> tuple[str, str]:
+    """Id and secret of an access token; raises Unauthenticated for anything else."""
+    prefix, _, rest = token.partition("_")
+    token_id, _, secret = rest.partition("_")
+    if prefix != TOKEN_PREFIX or not token_id or not secret:
+        raise _refused()
+    return token_id, secret
+
+
+def check_token(holder: TokenHolder | None, secret: str, now_us: int) -> Actor:
+    """Whose token it is; raises Unauthenticated unless the secret is right and still valid."""
+    offered = digest_secret(secret)
+    is_right = is_same_digest(holder.digest if holder else bytes(len(offered)), offered)
+    if holder is None or not is_right or not holder.token.is_good_at(now_us):
+        raise _refused()
+    return holder.actor
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated("The access token is unknown, expired or revoked.")

@@ -1,0 +1,1 @@
+"""Usage questions and their answers."""

@@ -1,0 +1,84 @@
+"""Everything about the usage of one member, API key or project, from one snapshot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.measure import Rank
+from outlay.domain.query import RowQuery, UsageQuery
+from outlay.domain.result import Breakdown, Entry, EntryKind, Totals, sum_totals
+from outlay.services.analytics.analytics import Analytics, cut_entries, quantiles_us
+from outlay.storage.cube.store import CubeReader, Row
+
+TOP: Final = 10
+USED: Final = (Dimension.MODEL, Dimension.PROVIDER, Dimension.APP)
+"""What the most used value is told of, and the top values by cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageProfile:
+    """What a filter comes to."""
+
+    total: Totals
+    latency: Mapping[float, float | None]
+    """Quantile → µs."""
+    activity: Breakdown
+    """Step by step, by model."""
+    top: Mapping[Dimension, tuple[Entry, ...]]
+    """By cost; Other and Unattributed included."""
+    most_used: Mapping[Dimension, Entry | None]
+    """By requests; None when no request has a value."""
+
+
+def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
+    """The profile of a question's window and filters, from one snapshot."""
+    with analytics.read() as reader:
+        return read_profile_in(reader, analytics, query)
+
+
+def read_profile_in(reader: CubeReader, analytics: Analytics, query: UsageQuery) -> UsageProfile:
+    """The same from a snapshot that several questions share."""
+    # One scan for all that is not told step by step: few combinations are left of a filter.
+    rows = list(
+        reader.rows(
+            RowQuery(
+                organization_id=query.organization_id,
+                period=query.period,
+                group_by=USED,
+                filters=query.filters,
+            )
+        )
+    )
+    bins = reader.latency_bins(query)
+    activity = analytics.breakdown_in(
+        reader, replace(query, group_by=Dimension.MODEL, then_by=None, top=TOP)
+    )
+    ranked = {
+        dimension: cut_entries(_values(rows, index), TOP, (Rank.COST, Rank.REQUESTS))
+        for index, dimension in enumerate(USED)
+    }
+    return UsageProfile(
+        total=sum_totals([row.measures for row in rows]),
+        latency=quantiles_us(bins),
+        activity=activity,
+        top=ranked,
+        most_used={dimension: _most_used(entries) for dimension, entries in ranked.items()},
+    )
+
+
+def _values(rows: Sequence[Row], index: int) -> dict[str, Totals]:
+    """Totals by one of the keys of rows."""
+    parts: dict[str, list[Totals]] = {}
+    for row in rows:
+        parts.setdefault(row.keys[index], []).append(row.measures)
+    return {key: sum_totals(found) for key, found in parts.items()}
+
+
+def _most_used(entries: tuple[Entry, ...]) -> Entry | None:
+    named = [entry for entry in entries if entry.kind is EntryKind.VALUE]
+    return max(
+        named,
+        key=lambda entry: (entry.total.requests, entry.total.cost_pusd, entry.key),
+        default=None,
+    )

@@ -1,0 +1,278 @@
+"""Usage of everybody and everything of a kind: the directory's things beside their numbers.
+
+Things without usage are there with zeros; what is gone from the directory, or never was in it, is
+there when it has usage. The rows and what is unattributed sum to the total, for groups excepted.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import Discovered
+from outlay.domain.errors import Invalid
+from outlay.domain.organization import ApiKey, Member, Project, UserGroup
+from outlay.domain.period import BUCKET_US, Period
+from outlay.domain.query import UsageQuery
+from outlay.domain.result import ZERO, Totals, sum_totals
+from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.value_totals import read_value_totals
+from outlay.services.directory.text_rules import pick
+from outlay.storage.directory.api_keys import list_api_keys
+from outlay.storage.directory.discovered import find_discovered
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.groups import list_groups, list_memberships
+from outlay.storage.directory.members import list_members
+from outlay.storage.directory.projects import list_projects
+from outlay.storage.directory.session import ReadSession
+
+MAX_PAGE_SIZE: Final = 500
+
+T = TypeVar("T", Member, Project, UserGroup)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow(Generic[T]):
+    """One thing and what it used."""
+
+    key: str
+    """The dimension value."""
+    thing: T | None
+    """What has been set up under it, None when nothing has."""
+    name: str
+    """What to call it; of what is gone without saying so."""
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageTable(Generic[T]):
+    """Rows by cost, descending, ties by key; and what surrounds them."""
+
+    rows: Sequence[UsageRow[T]]
+    unattributed: Totals
+    """Requests without a value."""
+    total: Totals
+    """Every request once."""
+
+
+class UserSort(StrEnum):
+    """What the table of users is sorted by; its value is the word used in the API."""
+
+    NAME = "name"
+    COST = "cost"
+    REQUESTS = "requestCount"
+    INPUT = "inputTokens"
+    OUTPUT = "outputTokens"
+    TOKENS = "totalTokens"
+    LATENCY = "averageLatencyMs"
+    ERRORS = "errorCount"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserView:
+    """Which part of the table of users is looked at."""
+
+    sort: UserSort = UserSort.COST
+    is_descending: bool = True
+    search: str = ""
+    page: int = 1
+    page_size: int = 50
+    selected: tuple[str, ...] = ()
+    """Users whose totals are asked for, on whatever page they are."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.page_size <= MAX_PAGE_SIZE:
+            raise Invalid(f"pageSize must be from 1 to {MAX_PAGE_SIZE}", field="pageSize")
+        if self.page < 1:
+            raise Invalid("page must be at least 1", field="page")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPage:
+    """A page of the table of users."""
+
+    rows: Sequence[UsageRow[Member]]
+    user_count: int
+    """Users that match the search, on all pages."""
+    page_count: int
+    matching: Totals
+    """Totals of those."""
+    selection: Totals
+    unattributed: Totals
+    total: Totals
+
+
+class UsageTables:
+    """Joins what the cube knows with what the directory knows."""
+
+    def __init__(self, analytics: Analytics, directory: Directory) -> None:
+        self._analytics = analytics
+        self._directory = directory
+
+    def members(self, query: UsageQuery) -> tuple[UsageTable[Member], Mapping[str, int]]:
+        """Usage by the member who created the API key, and how many present keys each has."""
+        with self._directory.read() as session:
+            members = list_members(session, query.organization_id)
+            keys = list_api_keys(session, query.organization_id)
+        counts = Counter(key.member_id for key in keys if not key.is_deleted)
+        table = self._table(query, Dimension.MEMBER, {m.member_id: m for m in members})
+        return table, counts
+
+    def projects(self, query: UsageQuery) -> UsageTable[Project]:
+        """Usage by project."""
+        with self._directory.read() as session:
+            projects = list_projects(session, query.organization_id)
+        return self._table(query, Dimension.PROJECT, {p.project_id: p for p in projects})
+
+    def groups(self, query: UsageQuery) -> tuple[UsageTable[UserGroup], Mapping[str, int]]:
+        """Usage by user group, and how many members each has now; sums may exceed the total."""
+        now_us = self._analytics.now_us()
+        with self._directory.read() as session:
+            groups = list_groups(session, query.organization_id)
+            memberships = list_memberships(session, query.organization_id)
+        counts = Counter(
+            membership.group_id
+            for membership in memberships
+            if membership.valid_from_us <= now_us
+            and (membership.valid_to_us is None or now_us < membership.valid_to_us)
+        )
+        return self._table(query, Dimension.GROUP, {g.group_id: g for g in groups}), counts
+
+    def group_members(self, organization_id: str, period: Period) -> Mapping[str, set[str]]:
+        """Who was in which user group at some time of a period: member ids by group."""
+        start_us, end_us = period.start_bucket * BUCKET_US, period.end_bucket * BUCKET_US
+        with self._directory.read() as session:
+            memberships = list_memberships(session, organization_id)
+        found: dict[str, set[str]] = {}
+        for one in memberships:
+            if one.valid_from_us < end_us and (one.valid_to_us or end_us) > start_us:
+                found.setdefault(one.group_id, set()).add(one.member_id)
+        return found
+
+    # One of a kind, gone ones included
+
+    def member(self, organization_id: str, member_id: str) -> Member:
+        """A present or former member; NotFound when there is none."""
+        with self._directory.read() as session:
+            members = list_members(session, organization_id)
+        return pick(members, lambda member: member.member_id == member_id, "member")
+
+    def project(self, organization_id: str, called: str, member_id: str | None = None) -> Project:
+        """A project, also a deleted or discovered one; NotFound when there is none.
+
+        A merged one is the one that it counts as. What was discovered is of no member.
+        """
+        with self._directory.read() as session:
+            wanted, found = _discovered(session, organization_id, Dimension.PROJECT, called)
+            projects = list_projects(session, organization_id)
+        if found is not None and member_id is None:
+            return found.as_project()
+        return pick(projects, lambda project: project.project_id == wanted, "project")
+
+    def key(self, organization_id: str, called: str, member_id: str | None = None) -> ApiKey:
+        """An API key, in the same way; NotFound also when it is not of the member."""
+        with self._directory.read() as session:
+            wanted, found = _discovered(session, organization_id, Dimension.API_KEY, called)
+            keys = list_api_keys(session, organization_id)
+        if found is not None and member_id is None:
+            return found.as_key()
+        return pick(
+            keys,
+            lambda key: key.api_key_id == wanted and member_id in {None, key.member_id},
+            "API key",
+        )
+
+    # Everybody
+
+    def users(self, query: UsageQuery, view: UserView) -> UserPage:
+        """A page of usage by user."""
+        table = self._table(query, Dimension.USER, self._members(query))
+        matching = _in_order(table.rows, view)
+        start = (view.page - 1) * view.page_size
+        selected = frozenset(view.selected)
+        return UserPage(
+            rows=matching[start : start + view.page_size],
+            user_count=len(matching),
+            page_count=max(1, -(-len(matching) // view.page_size)),
+            matching=sum_totals([row.totals for row in matching]),
+            selection=sum_totals([row.totals for row in table.rows if row.key in selected]),
+            unattributed=table.unattributed,
+            total=table.total,
+        )
+
+    def all_users(self, query: UsageQuery, view: UserView) -> UsageTable[Member]:
+        """Usage by user, of all pages of a view, or of those selected where any are."""
+        table = self._table(query, Dimension.USER, self._members(query))
+        selected = frozenset(view.selected)
+        rows = [row for row in _in_order(table.rows, view) if not selected or row.key in selected]
+        return replace(table, rows=rows)
+
+    def _members(self, query: UsageQuery) -> Mapping[str, Member]:
+        with self._directory.read() as session:
+            return {m.member_id: m for m in list_members(session, query.organization_id)}
+
+    def _table(
+        self, query: UsageQuery, dimension: Dimension, known: Mapping[str, T]
+    ) -> UsageTable[T]:
+        with self._analytics.read() as reader:
+            found = read_value_totals(reader, query, dimension)
+        used = found.values
+        present = {key for key, thing in known.items() if not thing.is_deleted}
+        labels = (
+            self._analytics.labels(query.organization_id, dimension)
+            if used.keys() - known.keys()
+            else {}
+        )
+        rows = [
+            UsageRow(key, thing, thing.name if thing else labels.get(key, key), used.get(key, ZERO))
+            for key in present | used.keys()
+            for thing in [known.get(key)]
+        ]
+        rows.sort(key=lambda row: (-row.totals.cost_pusd, row.key))
+        return UsageTable(rows=rows, unattributed=found.unattributed, total=found.total)
+
+
+def _discovered(
+    session: ReadSession, organization_id: str, dimension: Dimension, called: str
+) -> tuple[str, Discovered | None]:
+    """The value that something counts as, and its entry where it is a discovered one."""
+    entry = find_discovered(session, organization_id, dimension, called)
+    if entry is not None and entry.merged_into:
+        called = entry.merged_into
+        entry = find_discovered(session, organization_id, dimension, called)
+    return called, entry
+
+
+def _in_order(rows: Sequence[UsageRow[Member]], view: UserView) -> list[UsageRow[Member]]:
+    """The rows that match a view's search, in its order."""
+    wanted = view.search.casefold()
+    matching = [row for row in rows if wanted in _searchable(row)]
+    matching.sort(key=lambda row: (_user_name(row), row.key))
+    if view.sort is not UserSort.NAME:
+        value = _USER_VALUES[view.sort]
+        matching.sort(key=lambda row: value(row.totals), reverse=view.is_descending)
+    elif view.is_descending:
+        matching.reverse()
+    return matching
+
+
+_USER_VALUES: Final[Mapping[UserSort, Callable[[Totals], float]]] = {
+    UserSort.COST: lambda totals: totals.cost_pusd,
+    UserSort.REQUESTS: lambda totals: totals.requests,
+    UserSort.INPUT: lambda totals: totals.input_tokens,
+    UserSort.OUTPUT: lambda totals: totals.output_tokens,
+    UserSort.TOKENS: lambda totals: totals.total_tokens,
+    UserSort.LATENCY: lambda totals: -1 if (mean := totals.average_latency_us) is None else mean,
+    UserSort.ERRORS: lambda totals: totals.errors,
+}
+
+
+def _user_name(row: UsageRow[Member]) -> str:
+    return row.name.casefold()
+
+
+def _searchable(row: UsageRow[Member]) -> str:
+    email = row.thing.email if row.thing else ""
+    return f"{row.name}\n{email}\n{row.key}".casefold()

@@ -1,0 +1,1 @@
+"""Keeping the cube equal to the ledger."""

@@ -1,0 +1,65 @@
+"""Reading the ledger once: every batch is checked, and summed as far as the cube reaches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from outlay.kit.throttle import Throttle
+from outlay.services.cube.ledger_sums import Day, DaySum, LedgerSums
+from outlay.storage.ledger.reading import LedgerReader
+
+PART_EVENTS: Final = 20_000
+"""Events between two reports: a fifth of a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanJob:
+    """A run of batches to read."""
+
+    after_seq: int
+    """The end of a batch, 0 for the beginning."""
+    through_seq: int
+    """The end of a batch, too."""
+    summed_seq: int
+    """Events beyond are checked, but not summed: the cube that is compared does not have them."""
+    salt: str
+    share: float
+    """Of a processor, 1 for as much as there is."""
+
+    def parts(self, reader: LedgerReader) -> "Iterator[ScanPart]":
+        """Read a run of batches; raises Damaged when one is not what was written."""
+        sums = LedgerSums(self.salt)
+        throttle = Throttle(self.share)
+        events = 0
+        for batch in reader.read_all(self.through_seq, after_seq=self.after_seq):
+            events += len(batch.rows)
+            if batch.last_seq <= self.summed_seq:
+                sums.add(batch.rows)
+            elif batch.first_seq <= self.summed_seq:
+                sums.add(batch.rows[: self.summed_seq - batch.first_seq + 1])
+            if events >= PART_EVENTS:
+                yield ScanPart(events, sums.take())
+                events = 0
+                throttle.pause()
+        yield ScanPart(events, sums.take())
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPart:
+    """What has been read since the last part."""
+
+    events: int
+    days: dict[Day, DaySum]
+
+
+def split(reader: LedgerReader, job: ScanJob, count: int) -> list[ScanJob]:
+    """The job as up to `count` jobs of about the same length, each of whole batches."""
+    ends = []
+    for number in range(1, count):
+        wanted = job.after_seq + (job.through_seq - job.after_seq) * number // count
+        ends.append(reader.end_of_batch(wanted))
+    marks = sorted({job.after_seq, *ends, job.through_seq})
+    return [
+        replace(job, after_seq=after, through_seq=through) for after, through in pairwise(marks)
+    ]

@@ -1,0 +1,315 @@
+"""Ledger → cube: each event exactly once, within a second or so, whatever crashes.
+
+One thread reads the ledger's batches after the cube's position, sums them and commits the sums
+together with the new position. A crash between the two databases loses nothing: the position in
+the cube says where to go on.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from outlay.domain.errors import Damaged, Unavailable
+from outlay.domain.period import bucket_at
+from outlay.kit.clock import FOREVER_US, Clock, from_us, to_us
+from outlay.kit.progress import Progress, Tell, tell_nobody
+from outlay.kit.worker import Worker
+from outlay.storage.cube.aggregation import Deltas, aggregate
+from outlay.storage.cube.caching import Changes
+from outlay.storage.cube.slot import CubeSlot
+from outlay.storage.cube.store import Cube, CubeHome
+from outlay.storage.ledger.store import Ledger
+from outlay.storage.nodes import Nodes
+
+logger = logging.getLogger(__name__)
+
+LOAD_EVENTS: Final = 20_000
+"""Events per load: enough for sums to be fewer than events, few enough for half a second."""
+
+LOAD_PAUSE_SECONDS: Final = 0.5
+"""Between loads, so that small commits are summed together; well inside the 2 s of freshness."""
+
+UPKEEP_SECONDS: Final = 30
+FOLD_EVENTS: Final = 200_000
+"""Pending rows are folded after this time or this many events, whichever is first."""
+
+FOLLOW_SECONDS: Final = 0.2
+"""Between looks at how far another node has loaded a shared cube."""
+
+OUTDATED_SECONDS: Final = 60.0
+"""How long ago another node rewrote rows, for the last time, before the cube is made anew here."""
+
+COMPACT_AFTER: Final = timedelta(hours=1)
+"""A month is rewritten once it has been over for this long, when stragglers have come in."""
+
+
+class Pending(NamedTuple):
+    """What is known of events that are not in the cube yet."""
+
+    after_seq: int
+    """How far the cube reaches."""
+    through_seq: int
+    since_us: int
+    """When the earliest of them was recorded."""
+
+
+class Projection:
+    """Keeps the cube equal to the ledger."""
+
+    def __init__(
+        self, ledger: Ledger, slot: CubeSlot, cubes: CubeHome, nodes: Nodes, clock: Clock
+    ) -> None:
+        self._ledger = ledger
+        self._slot = slot
+        self._cubes = cubes
+        self._nodes = nodes
+        self._clock = clock
+        self._loading = threading.Lock()
+        self._worker = Worker("cube-loader", self._run)
+        self._failure: str | None = None
+        self._unfolded = 0
+        self._last_upkeep = time.monotonic()
+        self._unbuildable = ""
+        """The edition of a ledger that is damaged."""
+        self._outdated: tuple[str, float] | None = None
+        """The edition that the cube is not made of, and since when, in monotonic seconds."""
+        self.changes = Changes(is_complete=not cubes.is_shared)
+        """Which days were changed by what has been loaded since the start."""
+        self._loaded_seq = 0
+        with suppress(Unavailable):  # a shared cube that is away; it is looked for again
+            self._loaded_seq = self._read_position()
+        self._pending = Pending(self._loaded_seq, self._loaded_seq, FOREVER_US)
+
+    def _read_position(self) -> int:
+        with self._slot.read() as reader:
+            return reader.loaded_seq()
+
+    # What others ask
+
+    @property
+    def pending_events(self) -> int:
+        """Acknowledged events that are not in answers yet."""
+        return max(0, self._ledger.last_seq - self._loaded_seq)
+
+    def data_through(self, position: int | None = None) -> datetime:
+        """Every acknowledged event that was recorded before this instant is in answers.
+
+        In those of a reader whose position is given, or else in those of readers opened from now.
+        It is derived from the position that the cube has reached, so it goes back where the clock
+        does, and where events wait that were recorded while the clock was behind.
+        """
+        known_at = self._ledger.known_at  # before the position: it must not claim what came since
+        since_us = self._pending_since_us(self._loaded_seq if position is None else position)
+        return from_us(since_us) if since_us < to_us(known_at) else known_at
+
+    def _pending_since_us(self, loaded: int) -> int:
+        """When the earliest of the events after a position was recorded.
+
+        Not necessarily the first of them: clocks are set back, and those of nodes differ. Only
+        batches that came since the last call are looked at.
+        """
+        last, known = self._ledger.last_seq, self._pending
+        if known.after_seq != loaded:
+            known = Pending(loaded, loaded, FOREVER_US)
+        if known.through_seq < last:
+            since_us = self._ledger.recorded_from(known.through_seq, last)
+            known = Pending(loaded, last, min(known.since_us, since_us))
+        self._pending = known
+        return known.since_us
+
+    @property
+    def failure(self) -> str | None:
+        """Why loading has stopped, None while it works."""
+        return self._failure
+
+    # Loading
+
+    def start(self) -> None:
+        """Load in the background until stopped."""
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Finish the load under way and end the thread."""
+        self._worker.stop()
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._ledger.wait_for_commit(self._loaded_seq, timeout=1.0)
+                self._work()
+            except Exception as error:
+                # The ledger goes on accepting; pages show how far the data reaches.
+                self._failure = str(error)
+                logger.exception("loading the cube failed; trying again in 5 s")
+                stop.wait(5.0)
+            else:
+                self._failure = None
+                stop.wait(LOAD_PAUSE_SECONDS)
+
+    def _work(self) -> None:
+        if not self._is_loader():
+            return
+        if self._is_stale():
+            self._replace_stale()
+        if self.pending_events:
+            self.catch_up()
+        now = time.monotonic()
+        is_due = now - self._last_upkeep >= UPKEEP_SECONDS
+        if is_due:
+            self._last_upkeep = now
+            self._cubes.drop_replaced()
+        if self._unfolded >= FOLD_EVENTS or (self._unfolded and is_due):
+            self.fold()
+        elif not self.pending_events:
+            with self._loading:
+                self._slot.cube.compact_one(bucket_at(self._clock.now() - COMPACT_AFTER))
+
+    def _replace_stale(self) -> None:
+        """Make the cube anew; go on with the present one where the ledger is damaged.
+
+        It has what it was loaded with before the damage, and new events must not wait for that.
+        """
+        try:
+            self.rebuild()
+        except Damaged as error:
+            self._unbuildable = self._ledger.edition
+            logger.error("the cube cannot be made anew: %s", error.message)  # noqa: TRY400
+
+    def _is_loader(self) -> bool:
+        """Whether this node loads the cube; of one that is shared, find out how far it is."""
+        if not self._cubes.is_shared:
+            return True
+        with self._loading:
+            if not self._cubes.is_present(self._slot.cube):
+                self._slot.exchange(lambda: self._cubes.open(self._ledger.edition))
+            self._loaded_seq = self._read_position()
+        return self._nodes.lead()
+
+    def catch_up(self) -> None:
+        """Load until everything acknowledged before this call is in the cube."""
+        for _ in self.load_steps():
+            pass
+
+    def load_steps(self) -> Iterator[Progress]:
+        """Load everything acknowledged before this call, step by step."""
+        target = self._ledger.newest_seq()
+        while self._loaded_seq < target:
+            if not self._is_loader():
+                time.sleep(FOLLOW_SECONDS)
+                yield Progress("events", min(self._loaded_seq, target), target)
+                continue
+            with self._loading:
+                if self._loaded_seq >= target:  # somebody else has been here meanwhile
+                    break
+                self._load_once(self._slot.cube)
+            yield Progress("events", min(self._loaded_seq, target), target)
+
+    def _load_once(self, cube: Cube) -> None:
+        through = load_some(self._ledger, cube, self._loaded_seq, self.changes.note)
+        self._unfolded += through - self._loaded_seq
+        self._loaded_seq = through
+
+    def fold(self) -> None:
+        """Move pending rows into the rollups."""
+        with self._loading:
+            self._slot.cube.fold()
+            self._unfolded = 0
+
+    # Starting over
+
+    def _is_stale(self) -> bool:
+        """Whether rows were rewritten a while ago, and whoever did it has not made a cube anew.
+
+        Another node, that is: whoever rewrites rows here rebuilds the cube once that is done.
+        """
+        if not self.is_outdated or self._unbuildable == self._ledger.edition:
+            self._outdated = None
+            return False
+        edition, now = self._ledger.edition, time.monotonic()
+        if self._outdated is None or self._outdated[0] != edition:  # it is still being rewritten
+            self._outdated = (edition, now)
+        return now - self._outdated[1] > OUTDATED_SECONDS
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the present cube is not made of the rows as they are in the ledger."""
+        is_ahead = self._loaded_seq > self._ledger.last_seq
+        return self._slot.cube.edition != self._ledger.edition or is_ahead
+
+    def rebuild(self, tell: Tell = tell_nobody) -> None:
+        """Recreate the cube from the ledger beside the present one, then exchange them.
+
+        Answers come from the present cube until the new one has caught up.
+        """
+        with self._nodes.alone("rebuild"):
+            fresh = self._cubes.fresh(self._ledger.edition)
+            try:
+                with self._loading:
+                    for progress in fill(self._ledger, fresh):
+                        tell(progress)
+                    with fresh.read() as reader:
+                        self._loaded_seq = reader.loaded_seq()
+                    self._slot.exchange(lambda: self._cubes.install(fresh, self._slot.cube))
+            finally:
+                fresh.close()
+                self._cubes.discard()
+
+    def release(self) -> None:
+        """Close the present cube."""
+        self._slot.cube.close()
+
+
+def load_some(
+    ledger: Ledger,
+    cube: Cube,
+    after_seq: int,
+    note: Callable[[Deltas, int], None] = lambda _, __: None,
+) -> int:
+    """Load the next batches after `after_seq` into the cube; the position reached.
+
+    `note` is told what is about to be loaded, and through which position.
+    """
+    last = after_seq
+    batches = []
+    for batch in ledger.recent_batches(after_seq) or ledger.read_batches(after_seq):
+        batches.append(batch)
+        last = batch.last_seq
+        if last - after_seq >= LOAD_EVENTS:
+            break
+    if last == after_seq:
+        raise Damaged(
+            f"the ledger has no batch after event {after_seq}; the cube must be rebuilt",
+            code="ledger-gap",
+        )
+    through = cube.plan(after_seq, last)
+    if through > last:
+        batches = [each for each in ledger.read_batches(after_seq) if each.last_seq <= through]
+    deltas = Deltas()
+    for batch in batches:
+        if batch.last_seq <= through:
+            aggregate(batch.rows, deltas)
+    note(deltas, through)
+    cube.load(deltas, from_seq=after_seq, through_seq=through)
+    return through
+
+
+def fill(ledger: Ledger, cube: Cube, after_seq: int = 0) -> Iterator[Progress]:
+    """Load a cube that stands at `after_seq` with the rest of the ledger; compact a new one."""
+    loaded, unfolded = after_seq, 0
+    while loaded < (target := ledger.newest_seq()):
+        through = load_some(ledger, cube, loaded)
+        unfolded += through - loaded
+        loaded = through
+        if unfolded >= FOLD_EVENTS:
+            cube.fold()
+            unfolded = 0
+        yield Progress("events", loaded, target)
+    if after_seq:
+        return  # the rest is done while it is served
+    cube.fold()
+    while cube.compact_one(before_bucket=2**31 - 1):
+        pass

@@ -1,0 +1,126 @@
+"""Reading the ledger in processes of its own: beside a server, on every processor, or politely.
+
+A thread of the server would have to share the interpreter with those that answer requests. The
+processes only read. They end when they are done, when told to, and when nobody listens any more.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final, Protocol, TypeVar
+
+from outlay.domain.errors import OutlayError, Unavailable
+from outlay.storage.ledger.reading import LedgerReader
+
+WAIT_SECONDS: Final = 0.5
+"""Between looks at whether the work is still wanted."""
+END_SECONDS: Final = 10.0
+POLITE: Final = 19
+"""The niceness of work that may not use a whole processor."""
+
+OpenReader = Callable[[], LedgerReader]
+"""Opens the ledger to read it; can be sent to another process."""
+
+Part = TypeVar("Part", covariant=True)
+
+
+class Job(Protocol[Part]):
+    """What a process does; it and its parts can be sent to another process."""
+
+    @property
+    def share(self) -> float:
+        """Of a processor, 1 for as much as there is."""
+        ...
+
+    def parts(self, reader: LedgerReader) -> Iterator[Part]:
+        """Do it; what it comes to, part by part."""
+        ...
+
+
+def scan_in_processes(
+    open_reader: OpenReader, jobs: Sequence[Job[Part]], check: Callable[[], None]
+) -> Iterator[Part]:
+    """Do each job in a process of its own; their parts as they come.
+
+    `check` is called at least twice a second and raises when the work is to end. Raises Damaged
+    when a batch is not what was written, Unavailable when a process cannot be started or ends.
+    """
+    with ExitStack() as stack:
+        running = [stack.enter_context(_process(open_reader, job)) for job in jobs]
+        while running:
+            check()
+            for connection in wait(running, WAIT_SECONDS):
+                part = _receive(connection)  # type: ignore[arg-type]  # these are the ones given
+                if part is None:
+                    running.remove(connection)  # type: ignore[arg-type]  # likewise
+                else:
+                    yield part
+
+
+def _receive(connection: "Connection[Any, Any]") -> Any:
+    """The next part, None after the last."""
+    try:
+        received = connection.recv()
+    except (EOFError, OSError) as error:
+        raise Unavailable(
+            "a process that read the ledger ended too early; was memory short?", code="scan-ended"
+        ) from error
+    if isinstance(received, Exception):
+        raise received
+    return received
+
+
+@contextmanager
+def _process(open_reader: OpenReader, job: Job[object]) -> "Iterator[Connection[Any, Any]]":
+    """A process that does a job, until it is left."""
+    ours, theirs = Pipe()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "outlay.services.cube.scan_process", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            # Ctrl+C is for the command, which ends its processes itself.
+            start_new_session=True,
+        )
+    except OSError as error:
+        ours.close()
+        raise Unavailable(f"a process to read the ledger cannot be started: {error}") from error
+    finally:
+        theirs.close()
+    try:
+        ours.send((open_reader, job))
+        yield ours
+    finally:
+        ours.close()
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def main() -> None:
+    """Do the job that comes over the connection named by the first argument."""
+    connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
+    open_reader, job = connection.recv()
+    if job.share < 1:
+        os.nice(POLITE)
+    try:
+        for part in job.parts(open_reader()):
+            connection.send(part)
+        connection.send(None)
+    except BrokenPipeError:
+        pass  # nobody listens any more
+    except OutlayError as error:
+        connection.send(error)
+    except Exception as error:
+        connection.send(Unavailable(f"reading the ledger failed: {error}", code="scan-failed"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Organizations, members, projects, keys and their settings."""

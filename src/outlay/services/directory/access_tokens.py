@@ -1,0 +1,142 @@
+"""Access tokens: what programs use the JSON API with.
+
+A token carries scopes, never more than whoever makes it has; what they allow is decided at each
+use by the role that the member has then. A token made with another one never outlives it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from outlay.domain.access_token import TOKEN_PREFIX, AccessToken
+from outlay.domain.actor import Actor, Scope
+from outlay.domain.audit import Action, Value
+from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticated
+from outlay.domain.policy import Permission, grantable_scopes, is_limited
+from outlay.kit.clock import from_us, to_us
+from outlay.kit.secrets import digest_secret, new_secret
+from outlay.services.directory.changes import Trail
+from outlay.services.directory.issuing import ended, void_unfounded
+from outlay.services.directory.members import find_present_member
+from outlay.services.directory.text_rules import check_name, pick
+from outlay.storage.directory.access_tokens import (
+    create_access_token,
+    find_access_token,
+    list_access_tokens,
+    revoke_access_token,
+)
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.session import ReadSession
+
+
+class Tokens:
+    """The access tokens of an actor's organization; developers have to do with their own alone."""
+
+    def __init__(self, directory: Directory, trail: Trail) -> None:
+        self._directory = directory
+        self._trail = trail
+
+    def of(self, actor: Actor) -> list[AccessToken]:
+        """Tokens that are not revoked, oldest first."""
+        is_own = is_limited(actor, Permission.TOKENS_READ)
+        with self._directory.read() as session:
+            found = list_access_tokens(session, actor.organization_id)
+        return [
+            token
+            for token in found
+            if not token.is_revoked and (not is_own or token.member_id == actor.member_id)
+        ]
+
+    def create(
+        self,
+        actor: Actor,
+        *,
+        description: str,
+        scopes: Iterable[Scope],
+        expires_at: datetime | None = None,
+        member_id: str | None = None,
+    ) -> tuple[AccessToken, str]:
+        """A new token of the actor, or of a member whom the operator names; and its only sight.
+
+        Made with another token, it expires with that one at the latest.
+        """
+        wanted = frozenset(scopes)
+        if not wanted:
+            raise Invalid("give the token at least one scope", field="scopes")
+        missing = wanted - grantable_scopes(actor)
+        if missing:
+            raise NotPermitted(
+                f"A token cannot have more rights than you: {', '.join(sorted(missing))}.",
+                code="scope-exceeded",
+                field="scopes",
+            )
+        token_id, secret = new_secret(12), new_secret()
+        with self._trail.change(actor) as change:
+            owner_id = member_id if actor.is_operator and member_id else actor.member_id
+            find_present_member(change.session, actor, owner_id)
+            expires_at_us = to_us(expires_at) if expires_at else None
+            if expires_at_us is not None and expires_at_us <= change.now_us:
+                raise Invalid("the token would have expired already", field="expiresAt")
+            parent = _parent(change.session, actor, change.now_us)
+            token = AccessToken(
+                token_id=token_id,
+                member_id=owner_id,
+                description=check_name(description, "description"),
+                scopes=wanted,
+                created_at_us=change.now_us,
+                expires_at_us=_earlier(expires_at_us, parent.expires_at_us if parent else None),
+                parent_id=parent.token_id if parent else None,
+            )
+            create_access_token(change.session, token, digest_secret(secret))
+            change.note(Action.TOKEN_CREATE, token_id, after=_describe(token))
+        return token, f"{TOKEN_PREFIX}_{token_id}_{secret}"
+
+    def revoke(self, actor: Actor, token_id: str) -> None:
+        """Refuse a token from now on, and with it all that was made with it.
+
+        That is tokens, theirs included, and invitations and password links that are open.
+        """
+        is_own = is_limited(actor, Permission.TOKENS_WRITE)
+        with self._trail.change(actor) as change:
+            token = pick(
+                list_access_tokens(change.session, actor.organization_id),
+                lambda known: (
+                    known.token_id == token_id
+                    and (not is_own or known.member_id == actor.member_id)
+                ),
+                "access token",
+            )
+            if token.is_revoked:
+                raise Conflict("The token is revoked already.", code="revoked-already")
+            _, *children = revoke_access_token(change.session, token_id, change.now_us)
+            voided = void_unfounded(change.session, actor.organization_id, change.now_us)
+            change.note(
+                Action.TOKEN_REVOKE,
+                token_id,
+                before=_describe(token) | ended(tokens=children) | voided,
+            )
+
+
+def _parent(session: ReadSession, actor: Actor, now_us: int) -> AccessToken | None:
+    """The token that the actor uses; Unauthenticated when it has ended meanwhile."""
+    if not actor.credential_id:
+        return None
+    found = find_access_token(session, actor.credential_id)
+    if found is None or not found[0].is_good_at(now_us):
+        raise Unauthenticated("The access token is unknown, expired or revoked.")
+    return found[0]
+
+
+def _earlier(wanted_us: int | None, limit_us: int | None) -> int | None:
+    """The earlier of two instants, None being never."""
+    return min((us for us in (wanted_us, limit_us) if us is not None), default=None)
+
+
+def _describe(token: AccessToken) -> dict[str, Value]:
+    expires = token.expires_at_us
+    return {
+        "description": token.description,
+        "member": token.member_id,
+        "parent": token.parent_id,
+        "scopes": sorted(scope.value for scope in token.scopes),
+        "expires": None if expires is None else from_us(expires).isoformat(),
+    }

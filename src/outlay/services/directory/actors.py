@@ -1,0 +1,37 @@
+"""A member as an actor: identity, role and scopes of whoever asks."""
+
+from outlay.domain.actor import Actor, Channel, Scope
+from outlay.storage.directory.members import find_member
+from outlay.storage.directory.organizations import find_organization
+from outlay.storage.directory.session import ReadSession
+
+
+def actor_for(
+    session: ReadSession,
+    member_id: str,
+    scopes: frozenset[Scope],
+    channel: Channel,
+    credential_id: str = "",
+    request_id: str = "",
+) -> Actor | None:
+    """A present member as an actor, None when the member has left."""
+    member = find_member(session, member_id)
+    if member is None or member.is_deleted:
+        return None
+    organization = find_organization(session, member.organization_id)
+    if organization is None:
+        return None
+    return Actor(
+        organization_id=organization.organization_id,
+        organization_name=organization.name,
+        plan=organization.plan,
+        timezone=organization.timezone,
+        member_id=member.member_id,
+        member_name=member.name,
+        email=member.email,
+        role=member.role,
+        scopes=scopes,
+        channel=channel,
+        credential_id=credential_id,
+        request_id=request_id,
+    )

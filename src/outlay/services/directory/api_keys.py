@@ -1,0 +1,176 @@
+"""Managing API keys: created, renamed, revoked."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from outlay.domain.actor import Actor
+from outlay.domain.api_key_format import render_key
+from outlay.domain.audit import Action, Value
+from outlay.domain.errors import Conflict, Invalid, NotPermitted
+from outlay.domain.organization import ApiKey
+from outlay.domain.policy import Permission, is_limited
+from outlay.kit.clock import from_us, to_us
+from outlay.kit.ids import new_id
+from outlay.kit.secrets import digest_secret, new_secret
+from outlay.services.directory.changes import Trail
+from outlay.services.directory.members import find_present_member
+from outlay.services.directory.projects import find_project
+from outlay.services.directory.text_rules import check_name, pick
+from outlay.storage.directory.api_keys import (
+    create_api_key,
+    delete_api_key,
+    list_api_keys,
+    revoke_api_key,
+    update_api_key,
+)
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.session import ReadSession
+
+_HINT_LETTERS: Final = 4
+
+
+class KeySettings:
+    """The API keys of an actor's organization; developers have to do with their own alone."""
+
+    def __init__(self, directory: Directory, trail: Trail) -> None:
+        self._directory = directory
+        self._trail = trail
+
+    def of(self, actor: Actor) -> list[ApiKey]:
+        """Keys that are not deleted, by description."""
+        with self._directory.read() as session:
+            return _visible(session, actor, Permission.KEYS_READ)
+
+    def find(self, actor: Actor, api_key_id: str) -> ApiKey:
+        """One of them; raises NotFound for all others."""
+        return _pick(self.of(actor), api_key_id)
+
+    def create(
+        self,
+        actor: Actor,
+        *,
+        project_id: str,
+        description: str,
+        member_id: str | None = None,
+        trusts_caller: bool = False,
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A new key, and the only sight of its secret form.
+
+        It counts as its creator's, who is the actor unless an owner or admin names another member.
+        """
+        is_own = is_limited(actor, Permission.KEYS_WRITE)
+        creator_id = member_id or actor.member_id
+        if is_own and creator_id != actor.member_id:
+            raise NotPermitted(
+                "Creating keys for others takes owner or admin.", code="role-required"
+            )
+        if not creator_id:
+            raise Invalid("name the member who the key is for", field="memberId")
+        _check_trust(actor, trusts_caller)
+        secret = new_secret()
+        api_key_id = new_id("key")
+        text = render_key(api_key_id, secret)
+        with self._trail.change(actor) as change:
+            find_project(change.session, actor, project_id)
+            find_present_member(change.session, actor, creator_id)
+            api_key = ApiKey(
+                api_key_id=api_key_id,
+                organization_id=actor.organization_id,
+                project_id=project_id,
+                member_id=creator_id,
+                description=check_name(description, "description"),
+                hint=text[-_HINT_LETTERS:],
+                trusts_caller=trusts_caller,
+                expires_at_us=_check_expiry(expires_at, change.now_us),
+                created_at_us=change.now_us,
+            )
+            create_api_key(change.session, api_key, change.now_us, digest_secret(secret))
+            change.note(Action.API_KEY_CREATE, api_key_id, after=_describe(api_key))
+        return api_key, text
+
+    def update(
+        self,
+        actor: Actor,
+        api_key_id: str,
+        *,
+        description: str | None = None,
+        trusts_caller: bool | None = None,
+    ) -> ApiKey:
+        """Change a key; what is None stays as it is."""
+        with self._trail.change(actor) as change:
+            before = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+            after = replace(
+                before,
+                description=(
+                    before.description
+                    if description is None
+                    else check_name(description, "description")
+                ),
+                trusts_caller=before.trusts_caller if trusts_caller is None else trusts_caller,
+            )
+            if after.trusts_caller != before.trusts_caller:
+                _check_trust(actor, after.trusts_caller)
+            update_api_key(change.session, after)
+            change.note_update(
+                Action.API_KEY_UPDATE, api_key_id, _describe(before), _describe(after)
+            )
+        return after
+
+    def revoke(self, actor: Actor, api_key_id: str) -> None:
+        """Refuse a key from now on; it stays in the list."""
+        with self._trail.change(actor) as change:
+            api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+            if api_key.is_revoked:
+                raise Conflict("The key is revoked already.", code="revoked-already")
+            revoke_api_key(change.session, api_key_id, change.now_us)
+            change.note(Action.API_KEY_REVOKE, api_key_id, before=_describe(api_key))
+
+    def delete(self, actor: Actor, api_key_id: str) -> None:
+        """Refuse a key from now on and take it off the list; its past stays in every number."""
+        with self._trail.change(actor) as change:
+            api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+            delete_api_key(change.session, api_key_id, change.now_us)
+            change.note(Action.API_KEY_DELETE, api_key_id, before=_describe(api_key))
+
+
+def _visible(session: ReadSession, actor: Actor, permission: Permission) -> list[ApiKey]:
+    is_own = is_limited(actor, permission)
+    return [
+        key
+        for key in list_api_keys(session, actor.organization_id)
+        if not key.is_deleted and (not is_own or key.member_id == actor.member_id)
+    ]
+
+
+def _pick(keys: list[ApiKey], api_key_id: str) -> ApiKey:
+    return pick(keys, lambda key: key.api_key_id == api_key_id, "API key")
+
+
+def _check_trust(actor: Actor, trusts_caller: bool) -> None:
+    """A key that is believed may put usage down to others: not for a developer to decide."""
+    if trusts_caller and is_limited(actor, Permission.KEYS_WRITE):
+        raise NotPermitted(
+            "Having a key's caller believed takes owner or admin.", code="role-required"
+        )
+
+
+def _check_expiry(expires_at: datetime | None, now_us: int) -> int | None:
+    if expires_at is None:
+        return None
+    expires_at_us = to_us(expires_at)
+    if expires_at_us <= now_us:
+        raise Invalid("it would have expired already", field="expiresAt")
+    return expires_at_us
+
+
+def _describe(api_key: ApiKey) -> dict[str, Value]:
+    expires = api_key.expires_at_us
+    return {
+        "description": api_key.description,
+        "project": api_key.project_id,
+        "member": api_key.member_id,
+        "trustsCaller": api_key.trusts_caller,
+        "expires": None if expires is None else from_us(expires).isoformat(),
+    }

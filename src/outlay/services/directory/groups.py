@@ -1,0 +1,152 @@
+"""User groups and who is in them, from when to when."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from outlay.domain.actor import Actor
+from outlay.domain.audit import Action, Value
+from outlay.domain.errors import Conflict, Invalid
+from outlay.domain.organization import GroupMembership, UserGroup
+from outlay.kit.clock import FOREVER_US, from_us, to_us
+from outlay.kit.ids import new_id
+from outlay.services.directory.changes import Trail
+from outlay.services.directory.members import find_present_member
+from outlay.services.directory.text_rules import check_name, pick
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.groups import (
+    create_group,
+    create_membership,
+    delete_group,
+    end_membership,
+    list_groups,
+    list_memberships,
+    rename_group,
+)
+from outlay.storage.directory.session import ReadSession
+
+
+class Groups:
+    """The user groups of an actor's organization."""
+
+    def __init__(self, directory: Directory, trail: Trail) -> None:
+        self._directory = directory
+        self._trail = trail
+
+    def of(self, actor: Actor) -> list[UserGroup]:
+        """Present groups, by name."""
+        with self._directory.read() as session:
+            return present_groups(session, actor)
+
+    def memberships(self, actor: Actor) -> list[GroupMembership]:
+        """Every membership of present groups that there is or ever was."""
+        with self._directory.read() as session:
+            present = {group.group_id for group in present_groups(session, actor)}
+            found = list_memberships(session, actor.organization_id)
+        return [membership for membership in found if membership.group_id in present]
+
+    def create(self, actor: Actor, name: str) -> UserGroup:
+        """A new group; raises Conflict when a present one has the name."""
+        group = UserGroup(
+            group_id=new_id("grp"), organization_id=actor.organization_id, name=check_name(name)
+        )
+        with self._trail.change(actor) as change:
+            group = replace(group, created_at_us=change.now_us)
+            _check_free(group, present_groups(change.session, actor))
+            create_group(change.session, group, change.now_us)
+            change.note(Action.GROUP_CREATE, group.group_id, after={"name": group.name})
+        return group
+
+    def rename(self, actor: Actor, group_id: str, name: str) -> UserGroup:
+        """Give a group another name."""
+        with self._trail.change(actor) as change:
+            before = find_group(change.session, actor, group_id)
+            after = replace(before, name=check_name(name))
+            _check_free(after, present_groups(change.session, actor))
+            rename_group(change.session, group_id, after.name)
+            change.note_update(
+                Action.GROUP_UPDATE, group_id, {"name": before.name}, {"name": after.name}
+            )
+        return after
+
+    def delete(self, actor: Actor, group_id: str) -> None:
+        """Remove a group from use: its memberships end, its past stays."""
+        with self._trail.change(actor) as change:
+            group = find_group(change.session, actor, group_id)
+            for membership in list_memberships(change.session, actor.organization_id):
+                if membership.group_id == group_id:
+                    end_membership(change.session, group_id, membership.member_id, change.now_us)
+            delete_group(change.session, group_id, change.now_us)
+            change.note(Action.GROUP_DELETE, group_id, before={"name": group.name})
+
+    def join(
+        self, actor: Actor, group_id: str, member_id: str, since: datetime | None = None
+    ) -> GroupMembership:
+        """Put a member into a group, from now or an instant before or after.
+
+        Requests that are on record keep the groups they were recorded with.
+        """
+        with self._trail.change(actor) as change:
+            find_group(change.session, actor, group_id)
+            find_present_member(change.session, actor, member_id)
+            membership = GroupMembership(
+                group_id=group_id,
+                member_id=member_id,
+                valid_from_us=to_us(since) if since else change.now_us,
+            )
+            for known in list_memberships(change.session, actor.organization_id):
+                if (known.group_id, known.member_id) == (group_id, member_id) and (
+                    FOREVER_US if known.valid_to_us is None else known.valid_to_us
+                ) > membership.valid_from_us:
+                    raise Conflict("They are in the group at that time already.", field="since")
+            create_membership(change.session, membership)
+            change.note(Action.GROUP_JOIN, group_id, after=_describe(membership))
+        return membership
+
+    def leave(
+        self, actor: Actor, group_id: str, member_id: str, until: datetime | None = None
+    ) -> None:
+        """Take a member out of a group, from now or from an instant on."""
+        with self._trail.change(actor) as change:
+            find_group(change.session, actor, group_id)
+            until_us = to_us(until) if until else change.now_us
+            membership = pick(
+                list_memberships(change.session, actor.organization_id),
+                lambda known: (
+                    (known.group_id, known.member_id) == (group_id, member_id)
+                    and (FOREVER_US if known.valid_to_us is None else known.valid_to_us) > until_us
+                ),
+                "membership",
+            )
+            if until and until_us < membership.valid_from_us:
+                raise Invalid("They joined only after that.", field="until")
+            end_membership(change.session, group_id, member_id, until_us)
+            ended = replace(membership, valid_to_us=until_us)
+            change.note(Action.GROUP_LEAVE, group_id, before=_describe(ended))
+
+
+def present_groups(session: ReadSession, actor: Actor) -> list[UserGroup]:
+    """Groups of the actor's organization that are not deleted, by name."""
+    return [g for g in list_groups(session, actor.organization_id) if not g.is_deleted]
+
+
+def find_group(session: ReadSession, actor: Actor, group_id: str) -> UserGroup:
+    """A present group of the actor's organization; raises NotFound for all others."""
+    found = present_groups(session, actor)
+    return pick(found, lambda group: group.group_id == group_id, "user group")
+
+
+def _describe(membership: GroupMembership) -> dict[str, Value]:
+    described: dict[str, Value] = {
+        "member": membership.member_id,
+        "since": from_us(membership.valid_from_us).isoformat(),
+    }
+    if membership.valid_to_us is not None:
+        described["until"] = from_us(membership.valid_to_us).isoformat()
+    return described
+
+
+def _check_free(group: UserGroup, known: list[UserGroup]) -> None:
+    if any(g.name == group.name and g.group_id != group.group_id for g in known):
+        raise Conflict(
+            f"There is a group called {group.name!r} already.", code="name-taken", field="name"
+        )

@@ -1,0 +1,101 @@
+"""Invitations and password links rest on the right of whoever made them, and end with it."""
+
+from outlay.domain.actor import ALL_SCOPES, Channel, Issuer, Role
+from outlay.domain.audit import Value
+from outlay.domain.errors import NotFound
+from outlay.domain.organization import Invitation, Member
+from outlay.domain.policy import Permission, has, may_manage
+from outlay.kit.secrets import digest_secret
+from outlay.services.directory.actors import actor_for
+from outlay.storage.directory.access_tokens import find_access_token
+from outlay.storage.directory.invitations import (
+    close_invitation,
+    find_invitation,
+    list_invitations,
+)
+from outlay.storage.directory.members import find_member
+from outlay.storage.directory.password_links import (
+    delete_password_links,
+    find_password_link,
+    list_password_links,
+)
+from outlay.storage.directory.session import ReadSession, WriteSession
+
+
+def may_still_admit(session: ReadSession, issuer: Issuer, role: Role, now_us: int) -> bool:
+    """Whether an issuer has the right, at this moment, to let somebody of a role sign in.
+
+    Scopes need no second look: those of a token never change, nor what a role can use.
+    """
+    if issuer.token_id is not None:
+        found = find_access_token(session, issuer.token_id)
+        if found is None or not found[0].is_good_at(now_us):
+            return False
+    if issuer.member_id is None:
+        return True
+    actor = actor_for(session, issuer.member_id, ALL_SCOPES, Channel.SESSION)
+    return actor is not None and has(actor, Permission.MEMBERS_WRITE) and may_manage(actor, role)
+
+
+def good_invitation(session: ReadSession, secret: str, now_us: int) -> Invitation:
+    """What a link invites to; raises NotFound when it is unknown, used, void or has expired."""
+    found = find_invitation(session, digest_secret(secret))
+    if (
+        found is None
+        or found.expires_at_us <= now_us
+        or not may_still_admit(session, found.issuer, found.role, now_us)
+    ):
+        raise invitation_over()
+    return found
+
+
+def invitation_over() -> NotFound:
+    """The answer to a link that invites nobody any more."""
+    return NotFound("This invitation has been used, was revoked or has expired.")
+
+
+def member_of_link(session: ReadSession, secret: str, now_us: int) -> Member:
+    """Whose password a link sets; raises NotFound when it is unknown, used, void or over."""
+    link = find_password_link(session, digest_secret(secret), now_us)
+    member = find_member(session, link.member_id) if link else None
+    if (
+        link is None
+        or member is None
+        or member.is_deleted
+        or not may_still_admit(session, link.issuer, member.role, now_us)
+    ):
+        raise link_over()
+    return member
+
+
+def link_over() -> NotFound:
+    """The answer to a link that sets nobody's password any more."""
+    return NotFound("This link has been used or has expired.")
+
+
+def void_unfounded(session: WriteSession, organization_id: str, now_us: int) -> dict[str, Value]:
+    """Make those of an organization useless whose issuer has lost the right to them.
+
+    To be called in every change that takes a right away; it returns what the entry of that
+    change says of them: ids of invitations, and of the members whose password links are gone.
+    """
+    invitations = [
+        known.invitation_id
+        for known in list_invitations(session, organization_id)
+        if not may_still_admit(session, known.issuer, known.role, now_us)
+    ]
+    for invitation_id in invitations:
+        close_invitation(session, invitation_id, at_us=now_us)
+    members = []
+    for link in list_password_links(session, organization_id):
+        member = find_member(session, link.member_id)
+        if member is None or not may_still_admit(session, link.issuer, member.role, now_us):
+            members.append(link.member_id)
+            delete_password_links(session, link.member_id)
+    return ended(invitations=invitations, passwordLinks=members)
+
+
+def ended(**ids: list[str]) -> dict[str, Value]:
+    """What an entry says of things that ended with another: ids by kind, kinds without any left
+    out."""
+    return {kind: found for kind, found in ids.items() if found}

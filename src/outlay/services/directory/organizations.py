@@ -1,0 +1,153 @@
+"""Organizations: created and described."""
+
+from dataclasses import replace
+
+from outlay.domain.actor import Actor, Plan
+from outlay.domain.audit import Action, Value
+from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.organization import Organization, operator_of
+from outlay.domain.period import parse_zone
+from outlay.kit.ids import new_id
+from outlay.services.directory.changes import Trail
+from outlay.services.directory.text_rules import check_name, check_slug, slug_of
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.organizations import (
+    create_organization,
+    find_organization,
+    list_organizations,
+    update_organization,
+)
+from outlay.storage.directory.session import ReadSession, WriteSession
+
+
+class Organizations:
+    """The tenants of an installation."""
+
+    def __init__(self, directory: Directory, trail: Trail) -> None:
+        self._directory = directory
+        self._trail = trail
+
+    def all(self) -> list[Organization]:
+        """All organizations, oldest first: for the operator alone."""
+        with self._directory.read() as session:
+            return list_organizations(session)
+
+    def create(
+        self,
+        name: str,
+        *,
+        plan: Plan = Plan.ENTERPRISE,
+        timezone: str = "UTC",
+        slug: str | None = None,
+    ) -> Organization:
+        """A new organization; raises Conflict when its name or slug is taken."""
+        organization = self.draft(name, plan=plan, timezone=timezone, slug=slug)
+        with self._trail.change(operator_of(organization)) as change:
+            self.add(change.session, organization, change.now_us)
+            change.note(
+                Action.ORGANIZATION_CREATE,
+                organization.organization_id,
+                after=_describe(organization),
+            )
+        return organization
+
+    def draft(
+        self, name: str, *, plan: Plan, timezone: str, slug: str | None = None
+    ) -> Organization:
+        """An organization that is not on record yet; Invalid when something is wrong with it."""
+        parse_zone(timezone)
+        organization_id = new_id("org")
+        return Organization(
+            organization_id=organization_id,
+            name=check_name(name),
+            plan=plan,
+            timezone=timezone,
+            slug=check_slug(slug or slug_of(name) or organization_id.replace("_", "-")),
+        )
+
+    def add(self, session: WriteSession, organization: Organization, now_us: int) -> None:
+        """Put an organization on record."""
+        _check_free(organization, list_organizations(session))
+        create_organization(session, organization, now_us)
+
+    def called(self, name: str | None) -> Organization | None:
+        """The organization with a name, slug or id, or the only one when no name is given.
+
+        Raises NotFound for an unknown name and Invalid when a name is needed to choose.
+        """
+        organizations = self.all()
+        if name is None:
+            if len(organizations) > 1:
+                names = ", ".join(repr(known.name) for known in organizations)
+                raise Invalid(f"choose an organization: {names}", field="organization")
+            return organizations[0] if organizations else None
+        for known in organizations:
+            if name in {known.name, known.slug, known.organization_id}:
+                return known
+        raise NotFound(f"there is no organization called {name!r}")
+
+    def of(self, actor: Actor) -> Organization:
+        """The actor's organization."""
+        with self._directory.read() as session:
+            return _find(session, actor)
+
+    def update(
+        self,
+        actor: Actor,
+        *,
+        name: str | None = None,
+        slug: str | None = None,
+        timezone: str | None = None,
+        plan: Plan | None = None,
+    ) -> Organization:
+        """Change the actor's organization; what is None stays as it is.
+
+        The plan is what was bought: only the operator sets it.
+        """
+        if timezone is not None:
+            parse_zone(timezone)
+        with self._trail.change(actor) as change:
+            before = _find(change.session, actor)
+            after = replace(
+                before,
+                name=before.name if name is None else check_name(name),
+                slug=before.slug if slug is None else check_slug(slug),
+                timezone=timezone or before.timezone,
+                plan=plan if plan is not None and actor.is_operator else before.plan,
+            )
+            _check_free(after, list_organizations(change.session))
+            update_organization(change.session, after)
+            change.note_update(
+                Action.ORGANIZATION_UPDATE,
+                after.organization_id,
+                _describe(before),
+                _describe(after),
+            )
+        return after
+
+
+def _find(session: ReadSession, actor: Actor) -> Organization:
+    organization = find_organization(session, actor.organization_id)
+    if organization is None:
+        raise NotFound("There is no such organization.")
+    return organization
+
+
+def _describe(organization: Organization) -> dict[str, Value]:
+    return {
+        "name": organization.name,
+        "slug": organization.slug,
+        "plan": organization.plan.value,
+        "timezone": organization.timezone,
+    }
+
+
+def _check_free(organization: Organization, known: list[Organization]) -> None:
+    """Raise Conflict when another organization has the name or the slug."""
+    for other in known:
+        if other.organization_id == organization.organization_id:
+            continue
+        if other.name == organization.name:
+            raise Conflict("This name is taken.", code="name-taken", field="name")
+        if other.slug == organization.slug:
+            raise Conflict("This slug is taken.", code="slug-taken", field="slug")

@@ -1,0 +1,185 @@
+"""Which OpenID Connect provider an organization signs in with; `sso` does so."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from outlay.domain.actor import Actor, Role
+from outlay.domain.audit import Action, Value
+from outlay.domain.errors import Damaged, Invalid, NotFound
+from outlay.domain.policy import permit_admission
+from outlay.domain.sso import SingleSignOn
+from outlay.kit.egress import OPEN, Egress
+from outlay.kit.sealing import SealBroken, Sealer
+from outlay.services.directory.changes import Trail
+from outlay.services.directory.groups import find_group
+from outlay.services.directory.text_rules import check_name
+from outlay.services.directory.upstreams import check_base_url
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.sso import (
+    StoredSso,
+    delete_attempts,
+    delete_sso,
+    find_sealed_sso,
+    find_sso,
+    put_sso,
+)
+
+_DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_MAX_SECRET: Final = 4096
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_QUERY: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
+"""Characters of a query (RFC 3986, section 3.4)."""
+
+
+class SsoSettings:
+    """The single sign-on of an actor's organization. Its secret goes in and never comes out."""
+
+    def __init__(self, directory: Directory, sealer: Sealer, trail: Trail, egress: Egress) -> None:
+        """Raises Damaged when the master key does not open the secrets that are kept."""
+        self._directory = directory
+        self._sealer = sealer
+        self._trail = trail
+        self._egress = egress
+        with directory.read() as session:
+            stored = find_sealed_sso(session)
+        if stored is not None:
+            self.open_secret(stored)
+
+    def find(self, actor: Actor) -> SingleSignOn | None:
+        """The provider, None when there is none."""
+        with self._directory.read() as session:
+            stored = find_sso(session, actor.organization_id)
+        return stored.sso if stored else None
+
+    def put(
+        self,
+        actor: Actor,
+        *,
+        issuer: str,
+        client_id: str,
+        secret: str | None = None,
+        domains: Sequence[str] = (),
+        group_claim: str = "groups",
+        groups: Mapping[str, str] | None = None,
+    ) -> SingleSignOn:
+        """Set the provider. Without a secret the one there is stays, for the same client only.
+
+        The provider says who somebody is, an owner included.
+        """
+        permit_admission(actor, Role.OWNER)
+        check_issuer(issuer, egress=self._egress)
+        wanted = SingleSignOn(
+            organization_id=actor.organization_id,
+            issuer=issuer,
+            client_id=check_name(client_id, "clientId"),
+            domains=tuple(_check_domain(domain) for domain in domains),
+            group_claim=check_name(group_claim, "groupClaim"),
+            groups={check_name(name, "groups"): group for name, group in (groups or {}).items()},
+        )
+        with self._trail.change(actor) as change:
+            for group_id in set(wanted.groups.values()):
+                find_group(change.session, actor, group_id)
+            before = find_sso(change.session, actor.organization_id)
+            if secret:
+                sealed: bytes | None = self._seal(wanted, secret)
+            elif before and before.sso.place == wanted.place:
+                sealed = before.sealed_secret
+            elif before and before.sealed_secret and secret is None:
+                raise Invalid(
+                    "another issuer or client needs the secret again",
+                    code="secret-required",
+                    field="secret",
+                )
+            else:
+                sealed = None
+            put_sso(change.session, StoredSso(wanted, sealed), change.now_us)
+            if before and before.sso.place != wanted.place:
+                # What the provider before sends back is nothing for the new one.
+                delete_attempts(change.session, actor.organization_id)
+            change.note_update(
+                Action.SSO_PUT,
+                actor.organization_id,
+                _describe(before.sso, "kept") if before else {},
+                _describe(wanted, "replaced" if secret else "kept"),
+            )
+        return wanted
+
+    def delete(self, actor: Actor) -> None:
+        """Sign in with passwords alone from now on; sessions that are open stay so."""
+        with self._trail.change(actor) as change:
+            before = find_sso(change.session, actor.organization_id)
+            if before is None:
+                raise NotFound("There is no single sign-on.")
+            delete_sso(change.session, actor.organization_id)
+            delete_attempts(change.session, actor.organization_id)
+            change.note(
+                Action.SSO_DELETE, actor.organization_id, before=_describe(before.sso, "forgotten")
+            )
+
+    def open_secret(self, stored: StoredSso) -> str:
+        """The client's secret, for the one who sends it to the provider; empty without one."""
+        if stored.sealed_secret is None:
+            return ""
+        try:
+            return self._sealer.open(stored.sealed_secret, stored.sso.place)
+        except SealBroken as error:
+            raise Damaged(
+                f"the secret of single sign-on does not open: {error}", code="secret-sealed"
+            ) from error
+
+    def _seal(self, sso: SingleSignOn, secret: str) -> bytes:
+        if len(secret) > _MAX_SECRET or not secret.isascii() or not secret.isprintable():
+            raise Invalid(
+                f"a secret is at most {_MAX_SECRET:,} printable ASCII characters", field="secret"
+            )
+        return self._sealer.seal(secret, sso.place)
+
+
+def check_issuer(url: str, field: str = "issuer", egress: Egress = OPEN) -> str:
+    """`url` itself; Invalid unless it is https, or http on this machine, and plainly written."""
+    try:
+        check_base_url(url, egress)
+    except Invalid as error:
+        raise Invalid(error.message.replace("base URL", field), field=field) from error
+    if not url.startswith("https://") and not _is_here(url):
+        raise Invalid(f"the {field} must begin with https://", field=field)
+    return url
+
+
+def check_endpoint(url: str, issuer: str) -> None:
+    """Raise Invalid unless a URL from an issuer's metadata can be one of its endpoints.
+
+    It may have a query, as those of some providers do, but must be https unless the issuer is on
+    this machine. Where it may lead to is decided when it is fetched.
+    """
+    base, _, query = url.partition("?")
+    check_issuer(base, "provider's endpoint")
+    if not _QUERY.fullmatch(query):
+        raise Invalid(f"the provider's endpoint {url!r} has a malformed query")
+    if not url.startswith("https://") and not _is_here(issuer):
+        raise Invalid(f"the provider's endpoint {url!r} must begin with https://")
+
+
+def _is_here(url: str) -> bool:
+    """Whether a URL names this machine."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def _check_domain(domain: str) -> str:
+    text = domain.strip().lower()
+    if not _DOMAIN.fullmatch(text):
+        raise Invalid(f"{domain!r} is not a mail domain such as example.com", field="domains")
+    return text
+
+
+def _describe(sso: SingleSignOn, secret: str) -> dict[str, Value]:
+    return {
+        "issuer": sso.issuer,
+        "clientId": sso.client_id,
+        "secret": secret,
+        "domains": list(sso.domains),
+        "groupClaim": sso.group_claim,
+        "groups": dict(sso.groups),
+    }

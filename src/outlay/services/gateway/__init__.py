@@ -1,0 +1,1 @@
+"""Client requests: admitted, relayed, recorded."""

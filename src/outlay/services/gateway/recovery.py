@@ -1,0 +1,76 @@
+"""Outcomes that an earlier process could not put on record are, and requests that it left open."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from outlay.domain.errors import Unavailable
+from outlay.kit.batches import batched
+from outlay.kit.worker import Worker
+from outlay.services.gateway.gateway import interrupted
+from outlay.services.recording.recorder import Recorder
+from outlay.storage.ledger.rescue import RescueFile
+from outlay.storage.ledger.rows import Intent
+from outlay.storage.ledger.store import MAX_COMMIT_EVENTS, Ledger
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 60.0
+
+
+class Recovery:
+    """Settles what was left open, by this node before its start and by others that are gone."""
+
+    def __init__(self, ledger: Ledger, recorder: Recorder, rescue: RescueFile) -> None:
+        self._ledger = ledger
+        self._recorder = recorder
+        self._rescue = rescue
+        self._worker = Worker("recovery", self._run)
+
+    def settle_own(self) -> int:
+        """Settle what this node left open when it ended; how much that was. Before it serves.
+
+        Outcomes in the rescue file go first: what is still open then has no outcome anywhere.
+        """
+        return self._take_rescued() + self._settle(self._ledger.intents())
+
+    def _take_rescued(self) -> int:
+        events = self._rescue.read()
+        for some in batched(events, MAX_COMMIT_EVENTS):
+            settled = [(event.organization_id, event.event_id) for event in some]
+            self._ledger.submit(some, settled=settled).result()
+        if events:
+            logger.warning("%d outcomes of the rescue file are on record now", len(events))
+            self._rescue.clear()
+        return len(events)
+
+    def start(self) -> None:
+        """Look after what others left, in the background, until stopped."""
+        self._worker.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._worker.stop()
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.wait(LOOK_SECONDS):
+            try:
+                if settled := self._settle(self._ledger.orphans()):
+                    logger.warning("settled %d requests of nodes that are gone", settled)
+            except Unavailable as error:
+                logger.debug("%s", error.message)
+            except Exception:
+                logger.exception("what other nodes left open could not be settled")
+
+    def _settle(self, intents: Sequence[Intent]) -> int:
+        """Their usage is unknown: the provider may have answered, and nobody counted."""
+        events = []
+        for intent in intents:
+            report = interrupted(intent)
+            event = self._recorder.event(intent.organization_id, report, report.event_time_us)
+            events.append(event)
+        if events:
+            settled = [(intent.organization_id, intent.event_id) for intent in intents]
+            self._ledger.submit(events, settled=settled).result()
+        return len(events)

@@ -1,0 +1,1 @@
+"""Provider bills compared with recorded cost."""

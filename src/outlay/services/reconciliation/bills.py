@@ -1,0 +1,214 @@
+"""A provider's file of costs → lines of a bill, and what is odd about the file."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from outlay.domain.errors import Invalid
+from outlay.domain.money import render_usd
+from outlay.domain.period import parse_zone
+from outlay.domain.provider import provider_called
+from outlay.domain.reconciliation import BillLine
+from outlay.kit.clock import from_us
+from outlay.services.recording.importing import FileImport, read_import
+from outlay.wire.files.mapping import FileMapping, find_mapping
+from outlay.wire.values import time_us_of
+
+FORMATS: Final = {
+    "openai": "openai-costs",
+    "anthropic": "anthropic-costs",
+    "openrouter": "openrouter-activity",
+}
+"""The format of each provider's costs."""
+
+MAX_LINES: Final = 50_000
+ALL_MODELS: Final = "all models"
+DEFAULT_TOLERANCE_PUSD: Final = 10**10
+"""One cent."""
+_FRAME: Final = frozenset({"has_more", "next_page", "object"})
+"""What a page says of itself, and every row of it repeats."""
+_ENDS: Final = ("end_time", "end_time_iso", "ending_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillFile:
+    """A provider's own export of costs, as it comes."""
+
+    provider: str
+    content: str
+    file_name: str
+    mapping: str = ""
+    """TOML that says which column is what, for a provider whose costs have no format here."""
+    tolerance_pusd: int = DEFAULT_TOLERANCE_PUSD
+    """What a line may differ by."""
+    timezone: str = "UTC"
+    """Whose days the bill's are."""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    """USD for one unit of the currencies that its amounts are in."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+        return hashlib.sha256(self.content.encode(errors="replace")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """A provider's costs as a file has them."""
+
+    provider: str
+    lines: Sequence[BillLine]
+    timezone: str = "UTC"
+    project_names: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    """What is odd about the file."""
+
+
+def read_bill(
+    path: Path,
+    file: BillFile,
+    mapping: FileMapping | None,
+    canonical: Callable[[str], str],
+    now: datetime,
+) -> Bill:
+    """The lines of a file of costs; Invalid when a row of it cannot be read, or it has no costs."""
+    provider = provider_called(file.provider)
+    return _Reading(file, provider, mapping or _mapping_of(provider), canonical, now).bill(path)
+
+
+def _mapping_of(provider: str) -> FileMapping:
+    if provider not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise Invalid(
+            f"the costs of {provider!r} have no format of their own here ({known} have); say "
+            "with --mapping which column is what",
+            field="provider",
+        )
+    return find_mapping(FORMATS[provider])
+
+
+class _Reading:
+    """One file under way."""
+
+    def __init__(
+        self,
+        file: BillFile,
+        provider: str,
+        mapping: FileMapping,
+        canonical: Callable[[str], str],
+        now: datetime,
+    ) -> None:
+        self._file = file
+        self._provider = provider
+        self._mapping = mapping
+        self._canonical = canonical
+        self._now = now
+        self._zone = parse_zone(file.timezone)
+        self._sums: dict[tuple[date, str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self._names: dict[str, str] = {}
+        self._seen: set[bytes] = set()
+        # Of such a format no two rows are the same, unless one stands there twice.
+        self._are_told_apart = bool(mapping.identity) or "event_id" in mapping.fields
+        self._repeated, self._repeated_pusd = 0, 0
+        self._times: set[time] = set()
+        self._has_more = False
+        self._end_us = 0
+
+    def bill(self, path: Path) -> Bill:
+        """Read a file to its end."""
+        job = FileImport(
+            path=path,
+            mapping=self._mapping,
+            zone=self._zone,
+            rates=self._file.rates,
+            is_bill=True,
+        )
+        for row in read_import(job, self._now):
+            if row.fault:
+                raise Invalid(f"row {row.number}: {row.fault}", code="malformed-file")
+            is_repeated = self._look_at(row.content)
+            for report in row.reports:
+                cost = report.reported_cost_pusd
+                if cost is None:
+                    raise Invalid(f"row {row.number} has no cost", code="malformed-file")
+                if is_repeated:
+                    self._repeated_pusd += cost
+                    if self._are_told_apart:
+                        continue
+                moment = from_us(report.event_time_us).astimezone(self._zone)
+                self._times.add(moment.time())
+                model = report.mapping.partition("/")[2]
+                canonical = "" if model == ALL_MODELS else self._canonical(report.mapping)
+                sums = self._sums[moment.date(), report.project_id, canonical]
+                sums[0] += cost
+                sums[1] += min(0, cost)
+                if len(self._sums) > MAX_LINES:
+                    raise Invalid(f"more than {MAX_LINES:,} lines; compare a shorter time")
+                self._names |= report.names
+        if not self._sums:
+            raise Invalid("the file has no costs", code="empty-file")
+        return Bill(
+            provider=self._provider,
+            lines=[
+                BillLine(day=day, project=project, model=model, cost_pusd=cost, credit_pusd=credit)
+                for (day, project, model), (cost, credit) in sorted(self._sums.items())
+            ],
+            timezone=self._file.timezone,
+            project_names=self._names,
+            notes=self._notes(),
+        )
+
+    def _look_at(self, row: Any) -> bool:
+        """Take what a row says of the file; whether the same row was there before."""
+        if not isinstance(row, dict):
+            return False
+        self._has_more = row.get("has_more") is True
+        for name in _ENDS:
+            self._end_us = max(self._end_us, time_us_of(row.get(name)) or 0)
+        says = {name: value for name, value in row.items() if name not in _FRAME}
+        digest = hashlib.blake2b(msgspec.json.encode(says, enc_hook=str), digest_size=16).digest()
+        is_repeated = digest in self._seen
+        self._seen.add(digest)
+        self._repeated += is_repeated
+        return is_repeated
+
+    def _notes(self) -> list[str]:
+        notes = []
+        for currency, rate in sorted(self._file.rates.items()):
+            notes.append(f"Amounts in {currency} count at {rate:f} USD, the rate that was given.")
+        if self._repeated:
+            counted = "once" if self._are_told_apart else "as often as they stand there"
+            notes.append(
+                f"{self._repeated:,} rows of {render_usd(self._repeated_pusd)} USD stand in the "
+                f"file more than once, as when a page was pasted twice; they count {counted}."
+            )
+        if self._has_more:
+            notes.append(
+                "The file is incomplete: its last page says that more follow. Fetch the next page "
+                "too, and put both into one file."
+            )
+        [first, *others] = sorted(self._times)
+        if not others and first != time(0):
+            notes.append(
+                f"All lines begin at {first:%H:%M} {self._file.timezone}: the bill's days are of "
+                "another time zone. Say which with --timezone."
+            )
+        notes += self._notes_of_end()
+        return notes
+
+    def _notes_of_end(self) -> list[str]:
+        """What there is to say of the last day."""
+        last = max(day for day, _, _ in self._sums)
+        end = datetime.combine(last + timedelta(days=1), time(0), self._zone)
+        if self._end_us:
+            end = max(end, from_us(self._end_us))
+        if end > self._now:
+            return [f"The last day, {last}, was not over when the bill was compared."]
+        return []

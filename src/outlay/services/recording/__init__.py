@@ -1,0 +1,1 @@
+"""Usage reports become priced events in the ledger."""

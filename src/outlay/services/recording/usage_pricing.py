@@ -1,0 +1,145 @@
+"""What a request costs: by the price book, or as its sender has reported.
+
+One function prices what is recorded and what is on record, so that pricing an event again with the
+same book gives the cost that it has.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from outlay.domain.event import CostSource, Status
+from outlay.domain.meter import join_meters, join_names
+from outlay.domain.usage import TokenUsage
+from outlay.domain.usage_report import BATCH
+from outlay.pricing.book import UNPRICED, PriceBook, PricedUsage
+
+_NOTHING: Final = TokenUsage()
+_FREE: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.COMPUTED, "")
+"""What used nothing costs nothing at any price."""
+
+NOT_BY_TOKENS: Final = frozenset(
+    {"image_generation", "transcription", "translation", "speech", "video", "rerank", "ocr"}
+)
+"""Operations that are billed by picture, second, character or search: without any token there was
+still something to pay for."""
+
+
+class Billed(NamedTuple):
+    """What the cost of a request depends on."""
+
+    provider: str
+    mapping: str
+    response_model: str
+    at_us: int
+    operation: str
+    status: str
+    """A Status."""
+    usage: TokenUsage | None
+    """Settled; None when nobody counted."""
+    meters: Mapping[str, int]
+    """Settled."""
+    unread: Sequence[str]
+    context: Mapping[str, str]
+    reported_cost_pusd: int | None
+    source: str
+
+
+def price_billed(book: PriceBook, billed: Billed) -> PricedUsage:
+    """The cost at the price book, or as reported.
+
+    A reported cost counts where its provider is known to state what it charges, and where the
+    book has no price for everything that was used. Raises Invalid when the cost is more than an
+    event may carry.
+    """
+    is_counted = bool(billed.meters) or billed.usage not in {None, _NOTHING}
+    priced = UNPRICED
+    if is_counted or (billed.usage is not None and not _is_billed_otherwise(billed)):
+        priced = _at_book(book, billed)
+        if not is_counted and priced.cost_source is CostSource.UNPRICED:
+            priced = _FREE
+    if billed.unread and priced.cost_source is not CostSource.UNPRICED:
+        parts = (*priced.unpriced_parts, *billed.unread)
+        priced = priced._replace(cost_source=CostSource.PARTIAL, unpriced_parts=parts)
+    computed = None if priced.cost_source is CostSource.UNPRICED else priced.cost_pusd
+    priced = priced._replace(computed_cost_pusd=computed)
+    reported = billed.reported_cost_pusd
+    if reported is None:
+        return priced
+    is_whole = priced.cost_source not in {CostSource.UNPRICED, CostSource.PARTIAL}
+    # Where no tokens were counted, nobody but the sender knows what was used.
+    if is_whole and (is_counted or not reported) and not book.is_reported_first(billed.provider):
+        return priced
+    return PricedUsage(
+        reported,
+        0,
+        0,
+        0,
+        0,
+        CostSource.REPORTED,
+        billed.source,
+        unpriced_parts=priced.unpriced_parts,
+        computed_cost_pusd=computed,
+    )
+
+
+def price_fields(priced: PricedUsage) -> dict[str, Any]:
+    """The fields of an event that its price decides."""
+    return {
+        "cost_source": priced.cost_source,
+        "cost_pusd": priced.cost_pusd,
+        "input_cost_pusd": priced.input_cost_pusd,
+        "cache_read_cost_pusd": priced.cache_read_cost_pusd,
+        "cache_write_cost_pusd": priced.cache_write_cost_pusd,
+        "output_cost_pusd": priced.output_cost_pusd,
+        "price_ref": priced.price_ref,
+        "computed_cost_pusd": priced.computed_cost_pusd,
+        "meter_cost_pusd": priced.meter_cost_pusd,
+        "meter_costs": join_meters(dict(priced.meter_costs)),
+        "unpriced_parts": join_names(priced.unpriced_parts),
+    }
+
+
+def with_pictures(
+    operation: str, usage: TokenUsage | None, meters: Mapping[str, int]
+) -> Mapping[str, int]:
+    """The meters of a request; what makers of pictures put out is pictures unless they say more."""
+    known = {"output_image_tokens", "output_images"}
+    if operation != "image_generation" or usage is None or known & meters.keys():
+        return meters
+    return {**meters, "output_image_tokens": usage.output_tokens}
+
+
+def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:
+    """The book's price of the model that was asked for, or of another one that has answered.
+
+    Deployments, routers and names such as `-latest` have no price of their own, and a provider
+    bills the model that has answered. A price of one's own for the name asked for goes first.
+    """
+
+    def price(mapping: str) -> PricedUsage:
+        return book.price(
+            provider=billed.provider,
+            mapping=mapping,
+            at_us=billed.at_us,
+            usage=billed.usage or _NOTHING,
+            meters=billed.meters,
+            context=billed.context or None,
+            is_sum=billed.operation == BATCH,
+        )
+
+    asked = price(billed.mapping)
+    if not billed.response_model:
+        return asked
+    answering = f"{billed.provider}/{billed.response_model}"
+    if book.is_same_model(billed.mapping, answering):
+        return asked
+    context = billed.context or None
+    if book.find(billed.provider, billed.mapping, billed.at_us, context).is_named:
+        return asked
+    answered = price(answering)
+    return asked if answered.cost_source is CostSource.UNPRICED else answered
+
+
+def _is_billed_otherwise(billed: Billed) -> bool:
+    """Whether a request has used something although no token was counted."""
+    return billed.status == Status.OK and billed.operation in NOT_BY_TOKENS

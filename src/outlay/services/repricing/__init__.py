@@ -1,0 +1,1 @@
+"""Pricing recorded requests again, and price previews."""

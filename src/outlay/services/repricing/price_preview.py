@@ -1,0 +1,222 @@
+"""What a change of prices would have made of last month, before it is saved.
+
+Every request that the change concerns is priced twice: with the book as it is, and as if the change
+had held all month.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid, Unavailable
+from outlay.domain.money import render_usd
+from outlay.domain.organization_price import OwnPrices
+from outlay.domain.period import Period, Preset, period_of_preset
+from outlay.domain.policy import Permission, permit
+from outlay.kit.clock import FOREVER_US, Clock, to_us
+from outlay.pricing.book import PriceBook
+from outlay.pricing.entries import PriceOverride
+from outlay.pricing.overrides import Overrides
+from outlay.services.analytics.labels import read_labels
+from outlay.services.cube.scan_process import OpenReader, scan_in_processes
+from outlay.services.directory.prices import Prices, book_with, compile_prices
+from outlay.services.repricing.preview_job import PreviewJob, PreviewSum, PreviewSums
+from outlay.storage.directory.discovered import list_merges
+from outlay.storage.directory.engine import Directory
+from outlay.storage.ledger.reading import LedgerReader
+
+MAX_SECONDS: Final = 60.0
+"""How long a server works on one preview; the command line has no limit."""
+WAIT_SECONDS: Final = 10.0
+FEW_EVENTS: Final = 50_000
+"""In all the ledger: so many are read sooner than a process starts."""
+TOP: Final = 5
+"""Rows of a table; the rest is one sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """What a change makes of one model or user."""
+
+    value: str
+    """Empty for what is not attributed."""
+    name: str
+    sum: PreviewSum
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTable:
+    """Those with the largest difference first."""
+
+    rows: tuple[PreviewRow, ...]
+    others: int
+    """How many more there are."""
+    rest: PreviewSum
+    """What they come to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a change would have made of a period."""
+
+    period: Period
+    sums: PreviewSums
+    models: PreviewTable
+    users: PreviewTable
+
+    @property
+    def summary(self) -> str:
+        """How many requests are concerned, in a sentence."""
+        month = f"{self.period.from_date:%B %Y}"
+        count = self.sums.total.requests
+        if not count:
+            return f"No request of {month} is concerned."
+        requests = f"{count:,} request{'' if count == 1 else 's'}"
+        return f"{requests} of {month}, priced as if the change had held all month."
+
+    @property
+    def notes(self) -> list[str]:
+        """What else there is to know, in sentences."""
+        sums, found = self.sums, []
+        if sums.unpriced_before or sums.unpriced_after:
+            found.append(
+                "Without a price for all that they used: "
+                f"{sums.unpriced_before:,} requests before, {sums.unpriced_after:,} after."
+            )
+        if sums.recorded_pusd != sums.total.before_pusd:
+            recorded = render_usd(sums.recorded_pusd)
+            found.append(
+                f"On record they cost {recorded} USD: prices have changed since, or amounts that "
+                "senders reported count."
+            )
+        return found
+
+
+class PricePreviews:
+    """Shows what changes of prices would have made of last month."""
+
+    def __init__(
+        self,
+        reader: LedgerReader,
+        directory: Directory,
+        prices: Prices,
+        base: PriceBook,
+        clock: Clock,
+        open_reader: OpenReader | None = None,
+        max_seconds: float | None = MAX_SECONDS,
+    ) -> None:
+        """`open_reader` opens the ledger in another process; without, it is read in this one."""
+        self._reader = reader
+        self._directory = directory
+        self._prices = prices
+        self._base = base
+        self._clock = clock
+        self._open_reader = open_reader
+        self._max_seconds = max_seconds
+        self._one_at_a_time = threading.Lock()
+
+    def of_price(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
+        """A new price; Invalid names every fault in it."""
+        price, own = self._prices.draft(actor, entry), self._prices.of(actor)
+        added = compile_prices(replace(own, prices=[price]))
+        known = compile_prices(own)
+        return self._run(
+            actor, own, self._base.beneath(Overrides(prices=(*known, *_all_time(added))))
+        )
+
+    def of_rate(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
+        """A new exchange rate; Invalid names every fault in it."""
+        rate, own = self._prices.draft_rate(actor, entry), self._prices.of(actor)
+        others = [known for known in own.rates if known.currency != rate.currency]
+        changed = replace(own, rates=[*others, replace(rate, effective_from=None)])
+        return self._run(actor, own, book_with(self._base, changed))
+
+    def of_deletion(self, actor: Actor, price_id: str) -> Preview:
+        """A price that is to be deleted."""
+        own = self._prices.of(actor)
+        self._prices.find(own, price_id)
+        left = [price for price in own.prices if price.price_id != price_id]
+        return self._run(actor, own, book_with(self._base, replace(own, prices=left)))
+
+    def _run(self, actor: Actor, own: OwnPrices, after: PriceBook) -> Preview:
+        permit(actor, Permission.REQUESTS_READ)
+        period = period_of_preset(Preset.LAST_MONTH, self._clock.now(), actor.timezone)
+        job = PreviewJob(
+            organization_id=actor.organization_id,
+            start_us=to_us(period.start),
+            end_us=to_us(period.end),
+            through_seq=self._reader.read_last_seq(),
+            before=book_with(self._base, own),
+            after=after,
+        )
+        sums = PreviewSums()
+        if not self._one_at_a_time.acquire(timeout=WAIT_SECONDS):
+            raise Unavailable("another preview of prices is being made; try again", code="busy")
+        try:
+            for part in self._parts(job):
+                sums.add(part)
+        finally:
+            self._one_at_a_time.release()
+        return Preview(
+            period=period,
+            sums=sums,
+            models=_table(sums.by_model, {}),
+            users=self._users(actor.organization_id, sums),
+        )
+
+    def _users(self, organization_id: str, sums: PreviewSums) -> PreviewTable:
+        with self._directory.read() as session:
+            merges = list_merges(session, organization_id)
+        merged: dict[str, PreviewSum] = {}
+        for value, found in sums.by_user.items():
+            target = merges.target(Dimension.USER, value)
+            merged.setdefault(target, PreviewSum()).add(found)
+        return _table(merged, read_labels(self._directory, organization_id, Dimension.USER))
+
+    def _parts(self, job: PreviewJob) -> Iterator[PreviewSums]:
+        check = self._limit()
+        if self._open_reader is None or job.through_seq <= FEW_EVENTS:
+            for part in job.parts(self._reader):
+                check()
+                yield part
+        else:
+            yield from scan_in_processes(self._open_reader, [job], check)
+
+    def _limit(self) -> Callable[[], None]:
+        """What raises when the work takes too long."""
+        most = self._max_seconds
+        begin = time.monotonic()
+
+        def check() -> None:
+            if most is not None and time.monotonic() - begin > most:
+                raise Invalid(
+                    f"last month has more requests than can be priced in {most:.0f} seconds; use "
+                    "`outlay price add --dry-run`, which takes the time that it needs",
+                    code="preview-too-large",
+                )
+
+        return check
+
+
+def _all_time(prices: tuple[PriceOverride, ...]) -> tuple[PriceOverride, ...]:
+    """A price as if it had always held, at its first exchange rate before and its last after."""
+    first = replace(prices[0], from_us=-FOREVER_US)
+    if len(prices) == 1:
+        return (replace(first, until_us=FOREVER_US),)
+    return (first, *prices[1:-1], replace(prices[-1], until_us=FOREVER_US))
+
+
+def _table(sums: Mapping[str, PreviewSum], labels: Mapping[str, str]) -> PreviewTable:
+    ranked = sorted(
+        sums.items(),
+        key=lambda item: (-abs(item[1].difference_pusd), -item[1].before_pusd, item[0]),
+    )
+    rest = PreviewSum()
+    for _, found in ranked[TOP:]:
+        rest.add(found)
+    rows = (PreviewRow(value, labels.get(value, value), found) for value, found in ranked[:TOP])
+    return PreviewTable(tuple(rows), max(0, len(ranked) - TOP), rest)

@@ -1,0 +1,90 @@
+"""Pricing what is on record again."""
+
+from dataclasses import replace
+from typing import Final
+
+from outlay.domain.errors import Invalid
+from outlay.domain.event import CostSource, UsageEvent, UsageSource
+from outlay.domain.meter import settle_meters, split_meters
+from outlay.domain.price_context import read_context
+from outlay.domain.usage import TokenUsage
+from outlay.pricing.book import PriceBook, PricedUsage
+from outlay.services.recording.usage_pricing import (
+    Billed,
+    price_billed,
+    price_fields,
+    with_pictures,
+)
+from outlay.storage.ledger.cost_rows import CostRow
+
+
+def reprice_event(book: PriceBook, event: UsageEvent) -> PricedUsage:
+    """What a stored event would cost if it were recorded with this book.
+
+    Raises Invalid when that is more than an event may carry.
+    """
+    return price_billed(book, billed_of(event))
+
+
+def billed_of(event: UsageEvent | CostRow) -> Billed:
+    """What the cost of a stored event depends on."""
+    usage = TokenUsage(
+        event.input_tokens,
+        event.output_tokens,
+        event.cache_read_input_tokens,
+        event.cache_write_input_tokens,
+        event.cache_write_1h_input_tokens,
+        event.reasoning_output_tokens,
+    )
+    counted = None if event.usage_source == UsageSource.UNKNOWN else usage
+    # Ledgers of earlier versions have pictures without their meter.
+    meters = with_pictures(event.operation, counted, split_meters(event.meters))
+    return Billed(
+        provider=event.provider,
+        mapping=event.mapping,
+        response_model=event.response_model,
+        at_us=event.event_time_us,
+        operation=event.operation,
+        status=event.status,
+        usage=counted,
+        meters=settle_meters(usage, meters)[0] if meters else meters,
+        unread=event.unread.split(",") if event.unread else (),
+        context=read_context(event.price_context),
+        reported_cost_pusd=event.reported_cost_pusd,
+        source=event.source,
+    )
+
+
+def repriced(book: PriceBook, event: UsageEvent) -> UsageEvent:
+    """A stored event as it would be if it were priced with this book.
+
+    It is returned as it is where nothing that counts would change, and where it would cost more
+    than an event may carry.
+    """
+    try:
+        fields = price_fields(reprice_event(book, event))
+    except Invalid:
+        return event
+    is_same = all(fields[name] == getattr(event, name) for name in _COUNTED)
+    if is_same and _kind(fields["cost_source"]) == _kind(event.cost_source):
+        # Beside a reported cost the computed one is a measure of its own.
+        computed = event.computed_cost_pusd
+        if event.reported_cost_pusd is None or fields["computed_cost_pusd"] == computed:
+            return event
+    return replace(event, **fields)
+
+
+_COUNTED: Final = (
+    "cost_pusd",
+    "input_cost_pusd",
+    "cache_read_cost_pusd",
+    "cache_write_cost_pusd",
+    "output_cost_pusd",
+    "meter_costs",
+    "unpriced_parts",
+)
+"""What of a price is counted or said: not which of two lists with one price it is of."""
+
+
+def _kind(source: CostSource) -> CostSource:
+    return CostSource.COMPUTED if source is CostSource.OVERRIDE else source

@@ -1,0 +1,413 @@
+"""Requests priced again: what that would change, doing it, and taking it back.
+
+The ledger's rows are never changed. A request that costs something else is taken back and stated
+anew, in the time that it was made in: cells of the cube, limits and logs follow from the rows.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from outlay.domain.actor import Actor
+from outlay.domain.amendment import restated, standing
+from outlay.domain.audit import Action
+from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.discovery import Merges
+from outlay.domain.errors import Conflict, Invalid, Unavailable
+from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
+from outlay.domain.outcome import Outcome
+from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
+from outlay.domain.policy import Permission, permit
+from outlay.domain.repricing import (
+    Reprice,
+    RepriceTable,
+    RepriceTally,
+    RepriceWanted,
+    RunState,
+    labelled,
+)
+from outlay.kit.batches import batched
+from outlay.kit.clock import Clock, to_us
+from outlay.kit.ids import new_id
+from outlay.kit.progress import Progress
+from outlay.services.analytics.request_log import TooWide
+from outlay.services.directory.changes import Trail
+from outlay.services.directory.prices import PriceBooks
+from outlay.services.directory.text_rules import pick
+from outlay.services.long_run import LongRun
+from outlay.services.repricing.repricer import repriced
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.reprices import create_reprice, list_reprices, update_reprice
+from outlay.storage.ledger.log import LogConditions, LogFilter, LogOrder, LogPosition
+from outlay.storage.ledger.store import Ledger
+
+logger = logging.getLogger(__name__)
+
+PREVIEW_SECONDS: Final = 20.0
+"""How long a preview may take; `outlay reprice` has no such bound."""
+WAIT_SECONDS: Final = 5.0
+"""How long a preview waits for another one."""
+MAX_REASON: Final = 500
+LAST_YEAR: Final = 2100
+FILTERS: Final = tuple(str(dimension) for dimension in OF_CELLS)
+"""What requests can be narrowed by."""
+STOP_SECONDS: Final = 30.0
+SIGN_SECONDS: Final = 5.0
+"""How often a run puts on record that it goes on."""
+
+_PAGE: Final = 2_500
+_DAY_US: Final = BUCKETS_PER_DAY * BUCKET_US
+_OLDEST_FIRST: Final = LogOrder(is_descending=False)
+_LACKING: Final = (CostSource.UNPRICED.value, CostSource.PARTIAL.value)
+
+Change = tuple[UsageEvent, UsageEvent]
+"""An event as it stands, and as it is to stand."""
+
+Look = Callable[[], None]
+"""Called often while requests are read; raises to end it."""
+
+Changes = Callable[[Reprice, RepriceTally, Look], Iterator[Change]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepriceOrder:
+    """What the command line asks for: a preview, a run, or taking one back."""
+
+    organization: str | None
+    wanted: RepriceWanted | None = None
+    reason: str = ""
+    """Empty for a preview."""
+    reverts: str = ""
+
+
+class Reprices:
+    """Prices requests of an actor's organization again. Thread-safe."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        trail: Trail,
+        ledger: Ledger,
+        prices: PriceBooks,
+        clock: Clock,
+        labels: Callable[[str, Dimension], Mapping[str, str]],
+        merges: Callable[[str], Merges],
+    ) -> None:
+        """`labels` says what values of a dimension are called, `merges` which count as others."""
+        self._labels = labels
+        self._merges = merges
+        self._previewing = threading.Lock()
+        self._directory = directory
+        self._trail = trail
+        self._ledger = ledger
+        self._prices = prices
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._running: dict[str, LongRun[Reprice]] = {}
+        """By run."""
+
+    def of(self, actor: Actor) -> list[Reprice]:
+        """The runs so far, newest first."""
+        with self._directory.read() as session:
+            return list_reprices(session, actor.organization_id)
+
+    def find(self, actor: Actor, reprice_id: str) -> Reprice:
+        """One of them; NotFound when there is none."""
+        return pick(self.of(actor), lambda known: known.reprice_id == reprice_id, "run")
+
+    def preview(
+        self, actor: Actor, wanted: RepriceWanted, *, seconds: float | None = PREVIEW_SECONDS
+    ) -> RepriceTable:
+        """What a run would change now; TooWide when that takes longer than `seconds`.
+
+        Of those that are bounded one is made at a time: Unavailable while there is another.
+        """
+        permit(actor, Permission.REQUESTS_READ)
+        check_wanted(wanted)
+        tally = self._tally(actor.organization_id)
+        if seconds is None:
+            for change in self._changes(actor.organization_id, wanted, tally, lambda: None):
+                tally.add(*change)
+            return tally.table()
+        if not self._previewing.acquire(timeout=WAIT_SECONDS):
+            raise Unavailable("another preview is being made; try again", code="busy")
+        try:
+            deadline = time.monotonic() + seconds
+
+            def look() -> None:
+                if time.monotonic() > deadline:
+                    raise TooWide(
+                        "pricing each request of the period again takes too long; narrow the "
+                        "period, or run `outlay reprice`",
+                        field="from",
+                    )
+
+            for change in self._changes(actor.organization_id, wanted, tally, look):
+                tally.add(*change)
+        finally:
+            self._previewing.release()
+        return tally.table()
+
+    def begin(
+        self, actor: Actor, wanted: RepriceWanted, reason: str
+    ) -> tuple[Reprice, LongRun[Reprice]]:
+        """Price requests again; what it changed is on record when the run is over."""
+
+        def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
+            return self._changes(actor.organization_id, reprice.wanted, tally, look)
+
+        return self._begin(actor, wanted, reason, "", Action.REPRICE_CREATE, changes)
+
+    def revert(
+        self, actor: Actor, reprice_id: str, reason: str
+    ) -> tuple[Reprice, LongRun[Reprice]]:
+        """Give requests the costs that they had before a run, unless they were amended since."""
+        known = self.find(actor, reprice_id)
+        for other in self.of(actor):
+            if other.reverts == reprice_id and other.finished_at_us is not None:
+                raise Conflict(
+                    f"{reprice_id} was taken back already, by {other.reprice_id}",
+                    code="already-reverted",
+                )
+        is_running = known.state_at(to_us(self._clock.now())) is RunState.RUNNING
+        if is_running or reprice_id in self._running:
+            raise Conflict(f"{reprice_id} is still running", code="still-running")
+
+        def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
+            return self._reverting(actor.organization_id, known, tally, look)
+
+        return self._begin(actor, known.wanted, reason, reprice_id, Action.REPRICE_REVERT, changes)
+
+    def user_names(self, actor: Actor) -> Mapping[str, str]:
+        """What the users in tables are called now."""
+        permit(actor, Permission.REQUESTS_READ)
+        return self._labels(actor.organization_id, Dimension.USER)
+
+    def _tally(self, organization_id: str) -> RepriceTally:
+        merges = self._merges(organization_id)
+        return RepriceTally(lambda user: merges.target(Dimension.USER, user))
+
+    def carry_out(self, operator: Actor, order: RepriceOrder) -> Reprice:
+        """Do what an order says, to its end; a preview comes as a run without an id."""
+        done = self._carry_out(operator, order)
+        if done.table is None:
+            return done
+        return replace(done, table=labelled(done.table, self.user_names(operator)))
+
+    def _carry_out(self, operator: Actor, order: RepriceOrder) -> Reprice:
+        if order.reverts:
+            _, run = self.revert(operator, order.reverts, order.reason)
+            return run.result()
+        if order.wanted is None:
+            raise Invalid("say which days", field="from")
+        if order.reason:
+            _, run = self.begin(operator, order.wanted, order.reason)
+            return run.result()
+        return Reprice(
+            reprice_id="",
+            organization_id=operator.organization_id,
+            author="",
+            reason="",
+            created_at_us=to_us(self._clock.now()),
+            wanted=order.wanted,
+            table=self.preview(operator, order.wanted, seconds=None),
+        )
+
+    def stop(self) -> None:
+        """Have what is under way end; it can be done again."""
+        with self._lock:
+            running = [*self._running.values()]
+        for run in running:
+            run.stop()
+        for run in running:
+            run.join(STOP_SECONDS)
+
+    # How it is done
+
+    def _begin(
+        self,
+        actor: Actor,
+        wanted: RepriceWanted,
+        reason: str,
+        reverts: str,
+        action: Action,
+        changes: Changes,
+    ) -> tuple[Reprice, LongRun[Reprice]]:
+        """Put a run on record and start it."""
+        check_wanted(wanted)
+        reason = reason.strip()
+        if not reason or len(reason) > MAX_REASON or not reason.isprintable():
+            raise Invalid(f"say why, in up to {MAX_REASON} characters on one line", field="reason")
+        with self._trail.change(actor) as change:
+            reprice = Reprice(
+                reprice_id=new_id("rpr"),
+                organization_id=actor.organization_id,
+                author=actor.member_id,
+                reason=reason,
+                created_at_us=change.now_us,
+                wanted=wanted,
+                reverts=reverts,
+            )
+            create_reprice(change.session, reprice)
+            change.note(
+                action,
+                reprice.reprice_id,
+                after={
+                    "from": wanted.from_date.isoformat(),
+                    "to": wanted.to_date.isoformat(),
+                    "timezone": wanted.timezone,
+                    "filters": {name: ",".join(values) for name, values in wanted.filters.items()},
+                    "onlyLacking": wanted.only_lacking,
+                    "reason": reason,
+                    "reverts": reverts or None,
+                },
+            )
+        run = LongRun[Reprice](
+            what=f"pricing again ({reprice.reprice_id})",
+            asked_by=actor.member_name,
+            since=self._clock.now(),
+        )
+
+        def work(run: LongRun[Reprice]) -> Reprice:
+            return self._amend(reprice, changes, run)
+
+        def end() -> None:
+            with self._lock:
+                self._running.pop(reprice.reprice_id, None)
+
+        with self._lock:
+            self._running[reprice.reprice_id] = run
+        run.start(work, end)
+        return reprice, run
+
+    def _amend(
+        self,
+        reprice: Reprice,
+        changes: Changes,
+        run: LongRun[Reprice],
+    ) -> Reprice:
+        """Write what changes to the ledger, some requests at a time, and what it came to."""
+        tally = self._tally(reprice.organization_id)
+        done, told_at = 0, time.monotonic()
+
+        def look() -> None:
+            """End when told to; give a sign of life, also while nothing changes."""
+            nonlocal told_at
+            run.check()
+            if time.monotonic() - told_at > SIGN_SECONDS:
+                told_at = time.monotonic()
+                self._put(replace(reprice, alive_at_us=to_us(self._clock.now())))
+
+        for part in batched(changes(reprice, tally, look), _PAGE):
+            rows = [
+                row for before, after in part for row in restated(before, reprice.reprice_id, after)
+            ]
+            outcomes = self._ledger.append(rows)
+            # Both rows of a request have one fate: somebody else may have amended it meanwhile.
+            for change, outcome in zip(part, outcomes[::2], strict=True):
+                if outcome is Outcome.ACCEPTED:
+                    tally.add(*change)
+                    done += 1
+            run.tell(Progress("requests priced again", done, tally.seen))
+            look()
+        table = tally.table()
+        finished = replace(
+            reprice,
+            finished_at_us=to_us(self._clock.now()),
+            table=table,
+            skipped=tally.seen - table.changed if reprice.reverts else 0,
+        )
+        self._put(finished)
+        return finished
+
+    def _put(self, reprice: Reprice) -> None:
+        with self._directory.change() as session:
+            update_reprice(session, reprice)
+
+    def _standing(
+        self, organization_id: str, wanted: RepriceWanted, through_seq: int, look: Look
+    ) -> Iterator[UsageEvent]:
+        """The requests that are wanted, as they stand, under the ids of their rows."""
+        for part in self._days(organization_id, wanted, through_seq):
+            look()
+            after: LogPosition | None = None
+            while positions := self._ledger.read_positions(part, _OLDEST_FIRST, after, _PAGE):
+                look()
+                after = positions[-1]
+                for entry in self._ledger.read_logged(organization_id, positions):
+                    yield entry.row_event
+
+    def _changes(
+        self, organization_id: str, wanted: RepriceWanted, tally: RepriceTally, look: Look
+    ) -> Iterator[Change]:
+        """The requests that would cost something else now; all that are seen are counted."""
+        book = self._prices.read(organization_id)
+        through_seq = self._ledger.newest_seq()
+        for event in self._standing(organization_id, wanted, through_seq, look):
+            tally.seen += 1
+            after = repriced(book, event)
+            if after is not event:
+                yield event, after
+
+    def _reverting(
+        self, organization_id: str, known: Reprice, tally: RepriceTally, look: Look
+    ) -> Iterator[Change]:
+        """The requests that a run changed, as they stand and as they were before."""
+        everything = replace(known.wanted, only_lacking=False)
+        for part in self._days(organization_id, everything, self._ledger.newest_seq()):
+            histories = self._ledger.read_restated(
+                organization_id, part.start_us, part.end_us, known.reprice_id
+            )
+            look()
+            for history in histories:
+                tally.seen += 1
+                (latest,) = standing(history) or (None,)
+                if latest is None or latest.amendment_id != known.reprice_id:
+                    continue
+                before = next(row for row in history if row.event_id == latest.amends)
+                yield latest, before
+
+    def _days(
+        self, organization_id: str, wanted: RepriceWanted, through_seq: int
+    ) -> Iterator[LogFilter]:
+        """The question, a day at a time: what takes rows back is looked for within each."""
+        check_wanted(wanted)
+        merges = self._merges(organization_id)
+        values: dict[Grouping, tuple[str, ...]] = {
+            Dimension(name): merges.with_merged(Dimension(name), tuple(alternatives))
+            for name, alternatives in wanted.filters.items()
+        }
+        period = period_of_dates(wanted.from_date, wanted.to_date, wanted.timezone)
+        first_us, last_us = self._ledger.event_time_range(organization_id) or (0, -1)
+        start_us = max(period.start_bucket * BUCKET_US, first_us)
+        end_us = min(period.end_bucket * BUCKET_US, last_us + 1)
+        for begin in range(start_us, end_us, _DAY_US):
+            yield LogFilter(
+                organization_id=organization_id,
+                start_us=begin,
+                end_us=min(begin + _DAY_US, end_us),
+                values=values,
+                conditions=LogConditions(cost_sources=_LACKING if wanted.only_lacking else ()),
+                through_seq=through_seq,
+            )
+
+
+def check_wanted(wanted: RepriceWanted) -> None:
+    """Raise Invalid for a period, a time zone or filters that make no sense."""
+    parse_zone(wanted.timezone)
+    if wanted.to_date < wanted.from_date:
+        raise Invalid("the last day is before the first", field="to")
+    if not (EARLIEST_EVENT.date() <= wanted.from_date and wanted.to_date.year <= LAST_YEAR):
+        raise Invalid(f"give days from {EARLIEST_EVENT:%Y-%m-%d} to {LAST_YEAR}", field="from")
+    for name, values in wanted.filters.items():
+        if name not in FILTERS:
+            raise Invalid(
+                f"there is no filter {name!r}; there are {', '.join(FILTERS)}", field="filters"
+            )
+        if not values:
+            raise Invalid(f"the filter {name} has no value", field="filters")
+        if not all(value.isprintable() for value in values):
+            raise Invalid(f"the filter {name} has characters that are not text", field="filters")

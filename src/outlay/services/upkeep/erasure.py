@@ -1,0 +1,185 @@
+"""Erasing who a person was: their identity goes, everywhere and for good; every total stays.
+
+What was theirs is told by a surrogate, the member id, from the start. So it is enough to destroy
+what ties that id to a person, and the claims of it that requests carried.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from outlay.domain.actor import Actor, Role
+from outlay.domain.audit import Action, Value
+from outlay.domain.errors import NotFound
+from outlay.domain.organization import Member
+from outlay.kit.ids import new_id
+from outlay.services.cube.maintenance import Maintenance
+from outlay.services.directory.changes import Trail
+from outlay.services.directory.members import check_manages, check_other_owner, release_member
+from outlay.storage.directory.audit import destroy_personal_values, list_personal_texts
+from outlay.storage.directory.discovered import forget_discovered
+from outlay.storage.directory.engine import Directory
+from outlay.storage.directory.invitations import (
+    delete_untaken_of,
+    forget_address,
+    invitations_taken_by,
+)
+from outlay.storage.directory.members import list_members, set_password, update_member
+from outlay.storage.directory.mentions import count_mentions
+from outlay.storage.directory.session import ReadSession
+from outlay.storage.directory.sso import delete_identities
+from outlay.storage.ledger.store import Ledger
+
+ERASED_NAME: Final = "Erased member"
+_ERASED_DOMAIN: Final = "@erased.invalid"
+_SHORTEST: Final = 3
+"""Names shorter than this are in too many words to tell anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureReport:
+    """What an erasure did."""
+
+    member_id: str
+    """What remains: an id that nobody can tie to the person any more."""
+    events: int
+    """Events that claimed the person's address."""
+    values: int
+    """Values of the audit trail that are destroyed."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Where texts that people or senders wrote still contain the name or address, and how often:
+    `table.column`, and `backups` for copies of the data that were made before."""
+
+
+class Erasure:
+    """Erases members. May be repeated when it was interrupted: the directory comes last."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        trail: Trail,
+        ledger: Ledger,
+        maintenance: Maintenance,
+        copies: Callable[[], Sequence[Path]],
+    ) -> None:
+        """`copies` tells which copies of the installation are in its folder."""
+        self._copies = copies
+        self._directory = directory
+        self._trail = trail
+        self._ledger = ledger
+        self._maintenance = maintenance
+
+    def erase(self, actor: Actor, who: str) -> ErasureReport:
+        """Erase a present or former member, named by id or by e-mail address.
+
+        Raises NotFound for somebody who is not there or erased already, Conflict for the last
+        owner, and Unavailable while the cube is being verified or rebuilt.
+        """
+        with self._directory.read() as session:
+            member = _find(session, actor, who)
+            _check(session, actor, member)
+        # The cube groups by end user: made anew, it has the surrogate, too.
+        events = self._maintenance.rewrite(
+            lambda: self._ledger.forget(actor.organization_id, member.email, member.member_id)
+        )
+        with self._trail.change(actor) as change:
+            session = change.session
+            member = _find(session, actor, member.member_id)
+            _check(session, actor, member)
+            released: dict[str, Value] = {}
+            if not member.is_deleted:
+                released = release_member(session, member, change.now_us)
+            invitations = invitations_taken_by(session, member.member_id)
+            forgotten = forget_discovered(session, member.organization_id, member.email)
+            subjects = [member.member_id, *invitations, *forgotten]
+            texts = list_personal_texts(session, subjects) | {member.name, member.email}
+            destroyed = destroy_personal_values(session, subjects)
+            forget_address(
+                session,
+                member.organization_id,
+                member.email,
+                member.member_id + _ERASED_DOMAIN,
+            )
+            delete_identities(session, member.member_id)
+            set_password(session, member.member_id, None)
+            update_member(
+                session,
+                replace(member, name=ERASED_NAME, email=member.member_id + _ERASED_DOMAIN),
+            )
+            change.note(
+                Action.MEMBER_ERASE,
+                member.member_id,
+                after={"destroyed": destroyed, "events": events, **released},
+            )
+        self._directory.truncate_log()
+        return ErasureReport(
+            member_id=member.member_id,
+            events=events,
+            values=len(destroyed),
+            left=self._left(actor, texts),
+        )
+
+    def erase_outsider(self, actor: Actor, who: str) -> ErasureReport:
+        """Erase somebody who never was a member: claimed by requests, or invited in vain.
+
+        Raises NotFound when nothing says so, and Unavailable as `erase` does.
+        """
+        surrogate = new_id("gone")
+        events = self._maintenance.rewrite(
+            lambda: self._ledger.forget(actor.organization_id, who, surrogate)
+        )
+        with self._trail.change(actor) as change:
+            invitations = delete_untaken_of(change.session, actor.organization_id, who)
+            forgotten = forget_discovered(change.session, actor.organization_id, who)
+            if not events and not invitations and not forgotten:
+                raise NotFound(f"Nothing here names {who}.")
+            destroyed = destroy_personal_values(change.session, [*invitations, *forgotten])
+            change.note(
+                Action.MEMBER_ERASE, surrogate, after={"destroyed": destroyed, "events": events}
+            )
+        self._directory.truncate_log()
+        return ErasureReport(
+            member_id=surrogate,
+            events=events,
+            values=len(destroyed),
+            left=self._left(actor, {who}),
+        )
+
+    def _left(self, actor: Actor, texts: set[str]) -> dict[str, int]:
+        """Where somebody is still named in texts that mean something else."""
+        wanted = sorted(text for text in texts if _tells(text))
+        if not wanted:
+            return {}
+        with self._directory.read() as session:
+            found = count_mentions(session, actor.organization_id, wanted)
+        found |= self._ledger.count_mentions(actor.organization_id, wanted)
+        if copies := self._copies():
+            found["backups"] = len(copies)
+        return found
+
+
+def _tells(text: str) -> bool:
+    """Whether a text says who somebody is, unlike the network address of a sign-in."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return len(text) >= _SHORTEST
+    return False
+
+
+def _find(session: ReadSession, actor: Actor, who: str) -> Member:
+    """The member that is meant; a present one before those who left with the same address."""
+    members = list_members(session, actor.organization_id)
+    for member in sorted(members, key=lambda member: member.is_deleted):
+        is_meant = who == member.member_id or who.lower() == member.email.lower()
+        if is_meant and not member.email.endswith(_ERASED_DOMAIN):
+            return member
+    raise NotFound("There is no such member.")
+
+
+def _check(session: ReadSession, actor: Actor, member: Member) -> None:
+    check_manages(actor, member.role)
+    if not member.is_deleted and member.role is Role.OWNER:
+        check_other_owner(session, actor, member)

@@ -1,0 +1,1 @@
+"""One module per page, as `navigation.py` lists them."""

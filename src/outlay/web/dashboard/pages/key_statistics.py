@@ -1,0 +1,147 @@
+"""What one API key was used for: one of a project, or one that reports have named."""
+
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import NotFound
+from outlay.domain.organization import ApiKey, Project
+from outlay.domain.policy import Permission, has
+from outlay.domain.query import UsageQuery
+from outlay.services.analytics.labels import mark_deleted
+from outlay.web.dashboard.page_query import page_params, page_query
+from outlay.web.dashboard.pages.project import read_project, remember
+from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
+from outlay.web.dashboard.parts.usage import (
+    MODEL_DIMENSIONS,
+    MODEL_VIEWS,
+    Crumb,
+    Subject,
+    usage_context,
+    view_of,
+)
+from outlay.web.dashboard.places import project_path
+from outlay.web.dashboard.templating import render_page
+from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.ownership import own_keys_only, owner_of
+from outlay.web.http.params import COMMON
+from outlay.web.http.routes import Router
+
+router = Router(include_in_schema=False)
+
+PARAMETERS: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"apiKeyId"}
+
+KeyReader = Annotated[Actor, Depends(OnPage(Permission.KEY_USAGE))]
+
+
+@router.get("/project/{project_id}/keys/{api_key_id}")
+def get_key_of_project(
+    request: Request, project_id: str, api_key_id: str, actor: KeyReader
+) -> Response:
+    """One key of a project; also a deleted one."""
+    project, query = read_project(request, project_id, actor)
+    key = _find(request, actor, api_key_id)
+    if key.project_id != project.project_id:
+        raise NotFound("There is no such API key.")
+    crumbs = (
+        Crumb(mark_deleted(project.name, project), project_path(project)),
+        Crumb("API keys", f"{project_path(project)}/keys"),
+    )
+    page = _render(
+        request,
+        actor,
+        key,
+        query,
+        crumbs,
+        filters=("projectId", "apiKeyId"),
+        ranking=f"{project_path(project)}/ranking?{urlencode({'apiKeyId': key.api_key_id})}",
+    )
+    return remember(request, project, page)
+
+
+@router.get("/key/{api_key_id}")
+def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
+    """One key, in whatever project it was used."""
+    params = page_params(request, PARAMETERS)
+    key = _find(request, actor, api_key_id)
+    query = page_query(request, params, actor)
+    query = own_keys_only(actor, query, Permission.KEY_USAGE)
+    crumbs = tuple(_crumbs_of(request, actor, query))
+    ranking = ""
+    if has(actor, Permission.ORGANIZATION_USAGE):
+        ranking = f"/organization/ranking?{urlencode({'apiKeyId': key.api_key_id})}"
+    return _render(request, actor, key, query, crumbs, filters=("apiKeyId",), ranking=ranking)
+
+
+def _find(request: Request, actor: Actor, called: str) -> ApiKey:
+    creator = owner_of(actor, Permission.KEY_USAGE)
+    return services_of(request).usage_tables.key(actor.organization_id, called, creator)
+
+
+def _crumbs_of(request: Request, actor: Actor, query: UsageQuery) -> list[Crumb]:
+    """The project that the page is filtered by, where it is one: the list that led here."""
+    wanted = query.filters.get(Dimension.PROJECT, ())
+    if len(wanted) != 1:
+        return [Crumb("API keys", "/settings/keys")]
+    owner = owner_of(actor, Permission.PROJECT_USAGE)
+    try:
+        project: Project = services_of(request).usage_tables.project(
+            actor.organization_id, wanted[0], owner
+        )
+    except NotFound:
+        return [Crumb("API keys", "/settings/keys")]
+    path = project_path(project)
+    return [Crumb(mark_deleted(project.name, project), path), Crumb("API keys", f"{path}/keys")]
+
+
+def _render(
+    request: Request,
+    actor: Actor,
+    key: ApiKey,
+    query: UsageQuery,
+    crumbs: tuple[Crumb, ...],
+    *,
+    filters: tuple[str, ...],
+    ranking: str = "",
+) -> Response:
+    """The page; `filters` are those that it does not offer, `ranking` where the complete one is."""
+    services = services_of(request)
+    query = query.only(Dimension.API_KEY, key.api_key_id)
+    with services.analytics.read() as reader:
+        context = usage_context(
+            request,
+            reader,
+            query,
+            MODEL_DIMENSIONS,
+            filters=filters_for(actor, *filters),
+            with_errors=True,
+        )
+    subject = Subject(
+        title=mark_deleted(key.description, key),
+        crumbs=crumbs,
+        lede="",
+        export=f"/exports/keys/{key.discovered_id or key.api_key_id}.csv",
+        ranking=ranking,
+        groupings={},
+    )
+    creators = services.analytics.labels(actor.organization_id, Dimension.MEMBER)
+    return render_page(
+        request,
+        "key_statistics.html",
+        actor=actor,
+        title=f"{subject.title} · API key",
+        subject=subject,
+        key=key,
+        key_status="deleted" if key.is_deleted else key.status_at(services.now_us()),
+        creator=creators.get(key.member_id, "an unknown member"),
+        requests_path=context["links"].travel("/monitoring/requests", apiKeyId=key.api_key_id),
+        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
+        view=view_of(request, MODEL_VIEWS),
+        filter_scope=urlencode({"apiKeyId": key.api_key_id}),
+        **context,
+    )

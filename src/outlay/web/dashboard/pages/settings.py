@@ -1,0 +1,359 @@
+"""Settings: a page per section. They change things through the JSON API alone."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from outlay.domain.actor import Actor, Role, Scope
+from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import DISCOVERABLE, MAX_DISCOVERED
+from outlay.domain.money import render_usd
+from outlay.domain.organization import Member
+from outlay.domain.period import parse_zone
+from outlay.domain.policy import Permission, grantable_scopes, has, is_limited, may_manage
+from outlay.domain.spend_limit import LimitInterval, LimitScope
+from outlay.domain.upstream import BASE_URLS
+from outlay.kit.clock import FOREVER_US, from_us
+from outlay.services.access.passwords import MIN_LENGTH
+from outlay.services.access.sso import callback_of
+from outlay.services.analytics.labels import DELETED
+from outlay.web.dashboard.links import Links
+from outlay.web.dashboard.listing import read_listing
+from outlay.web.dashboard.navigation import SETTINGS
+from outlay.web.dashboard.parts.price_rows import METER_CHOICES, PERCENT_CHOICES, price_rows
+from outlay.web.dashboard.templating import render_page
+from outlay.web.http.auth import OnPage, SignedIn, base_url, services_of
+from outlay.web.http.params import read_choice
+from outlay.web.http.routes import Router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What was discovered of one dimension."""
+
+    dimension: Dimension
+    count: int
+    path: str
+    """Where these alone are listed."""
+    is_chosen: bool
+    targets: Mapping[str, str]
+    """Name by value of what something can be merged into."""
+
+
+SHOWN_TARGETS: Final = 1_000
+
+router = Router(prefix="/settings", include_in_schema=False)
+
+
+@router.get("", dependencies=[Depends(SignedIn())])
+def get_settings() -> Response:
+    """The first section."""
+    return RedirectResponse("/settings/account", 303)
+
+
+@router.get("/account")
+def get_account(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ACCOUNT_READ))]
+) -> Response:
+    """One's own name, password and sessions."""
+    member = services_of(request).administration.members.find(actor, actor.member_id)
+    return render_section(request, actor, "account", member=member, min_password=MIN_LENGTH)
+
+
+@router.get("/organization")
+def get_organization(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_READ))]
+) -> Response:
+    """Name, time zone and plan."""
+    return render_section(
+        request,
+        actor,
+        "organization",
+        organization=services_of(request).administration.organizations.of(actor),
+        may_write=has(actor, Permission.ORGANIZATION_WRITE),
+    )
+
+
+@router.get("/members")
+def get_members(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.MEMBERS_READ))]
+) -> Response:
+    """Members and invitations."""
+    members = services_of(request).administration.members
+    now_us = services_of(request).now_us()
+    return render_section(
+        request,
+        actor,
+        "members",
+        members=read_listing(
+            request,
+            [(member, may_manage(actor, member.role)) for member in members.of(actor)],
+            lambda row: f"{row[0].name}\n{row[0].email}",
+        ),
+        invitations=[
+            (invitation, invitation.expires_at_us <= now_us)
+            for invitation in members.invitations(actor)
+        ],
+        role_names={
+            role.value: role.value.capitalize() for role in Role if may_manage(actor, role)
+        },
+        may_erase=has(actor, Permission.MEMBERS_ERASE),
+    )
+
+
+@router.get("/projects")
+def get_projects(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PROJECTS_READ))]
+) -> Response:
+    """Projects."""
+    administration = services_of(request).administration
+    keys = Counter(key.project_id for key in administration.keys.of(actor))
+    found = administration.discovered.search(actor, Dimension.PROJECT, limit=MAX_DISCOVERED)
+    projects = [*administration.projects.of(actor), *(entry.as_project() for entry in found)]
+    return render_section(
+        request,
+        actor,
+        "projects",
+        projects=read_listing(
+            request,
+            [(project, keys[project.project_id]) for project in projects],
+            lambda row: f"{row[0].name}\n{row[0].project_id}",
+        ),
+        may_write=has(actor, Permission.PROJECTS_WRITE),
+    )
+
+
+@router.get("/keys")
+def get_keys(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.KEYS_READ))]
+) -> Response:
+    """API keys."""
+    services = services_of(request)
+    administration = services.administration
+    now_us = services.now_us()
+    projects = {p.project_id: p.name for p in administration.projects.of(actor)}
+    return render_section(
+        request,
+        actor,
+        "keys",
+        keys=read_listing(
+            request,
+            [(key, key.status_at(now_us)) for key in administration.keys.of(actor)],
+            lambda row: "\n".join(
+                (row[0].description, row[0].hint, projects.get(row[0].project_id, ""))
+            ),
+        ),
+        projects=projects,
+        members=_names(administration.members.of(actor)),
+        is_limited=is_limited(actor, Permission.KEYS_WRITE),
+        base_url=base_url(request),
+        awaits_first=not services.analytics.has_events(actor.organization_id),
+    )
+
+
+@router.get("/groups")
+def get_groups(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.GROUPS_READ))]
+) -> Response:
+    """User groups."""
+    services = services_of(request)
+    administration = services.administration
+    now_us = services.now_us()
+    current = [
+        membership
+        for membership in administration.groups.memberships(actor)
+        if membership.valid_from_us <= now_us < (membership.valid_to_us or FOREVER_US)
+    ]
+    members = administration.members.of(actor)
+    return render_section(
+        request,
+        actor,
+        "groups",
+        groups=read_listing(
+            request,
+            [
+                (group, [m for m in current if m.group_id == group.group_id])
+                for group in administration.groups.of(actor)
+            ],
+            lambda row: row[0].name,
+        ),
+        members=_names(members),
+    )
+
+
+@router.get("/discovered")
+def get_discovered(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.DISCOVERED_READ))]
+) -> Response:
+    """What reports have named first: all of it, or of one kind."""
+    services = services_of(request)
+    found = services.administration.discovered.of(actor)
+    chosen = read_choice(request.query_params, "kind", Dimension)
+    labels = {
+        dimension: services.analytics.labels(actor.organization_id, dimension)
+        for dimension in DISCOVERABLE
+    }
+    links = Links.of(request).without("page", "kind")
+    counts = Counter(entry.dimension for entry in found)
+    merges = services.analytics.merges(actor.organization_id)
+    return render_section(
+        request,
+        actor,
+        "discovered",
+        kinds=[
+            Kind(
+                dimension=dimension,
+                count=counts[dimension],
+                path=links.put(kind=dimension.value),
+                is_chosen=dimension is chosen,
+                targets=_targets(
+                    labels[dimension],
+                    merges.of(dimension),
+                    {entry.value for entry in found if entry.dimension is dimension},
+                ),
+            )
+            for dimension in DISCOVERABLE
+            if counts[dimension]
+        ],
+        all_path=links.put(),
+        has_choice=chosen is not None,
+        found=read_listing(
+            request,
+            [entry for entry in found if chosen in {None, entry.dimension}],
+            lambda entry: f"{entry.name}\n{entry.value}",
+        ),
+        labels=labels,
+    )
+
+
+def _targets(
+    labels: Mapping[str, str], merged: Mapping[str, str], discovered: set[str]
+) -> Mapping[str, str]:
+    """What something can be merged into: first what has been set up."""
+    values = [
+        value
+        for value, label in labels.items()
+        if value not in merged and not label.endswith(DELETED)
+    ]
+    values.sort(key=lambda value: (value in discovered, labels[value].casefold()))
+    return {value: labels[value] for value in values[:SHOWN_TARGETS]}
+
+
+@router.get("/upstreams")
+def get_upstreams(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.UPSTREAMS_READ))]
+) -> Response:
+    """Upstreams and model names."""
+    upstreams = services_of(request).administration.upstreams
+    found = upstreams.of(actor)
+    return render_section(
+        request,
+        actor,
+        "upstreams",
+        upstreams=found,
+        names={upstream.upstream_id: upstream.name for upstream in found},
+        mappings=upstreams.mappings_of(actor),
+        providers=BASE_URLS,
+    )
+
+
+@router.get("/prices")
+def get_prices(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PRICES_READ))]
+) -> Response:
+    """Prices and exchange rates of the organization's own."""
+    services = services_of(request)
+    own = services.administration.prices.of(actor)
+    return render_section(
+        request,
+        actor,
+        "prices",
+        prices=price_rows(own, services.now_us()),
+        rates=own.rates,
+        currencies=sorted({rate.currency for rate in own.rates}),
+        meters=METER_CHOICES,
+        parts=PERCENT_CHOICES,
+    )
+
+
+@router.get("/limits")
+def get_limits(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.LIMITS_READ))]
+) -> Response:
+    """Spend limits."""
+    administration = services_of(request).administration
+    subjects = {
+        LimitScope.PROJECT: {p.project_id: p.name for p in administration.projects.of(actor)},
+        LimitScope.MEMBER: _names(administration.members.of(actor)),
+        LimitScope.API_KEY: {k.api_key_id: k.description for k in administration.keys.of(actor)},
+    }
+    return render_section(
+        request,
+        actor,
+        "limits",
+        limits=[
+            (limit, render_usd(limit.amount_pusd)) for limit in administration.limits.of(actor)
+        ],
+        subjects={scope.value: names for scope, names in subjects.items()},
+        nouns={"project": "Project", "member": "Member", "apiKey": "API key"},
+        intervals={interval.value: interval.value for interval in LimitInterval},
+    )
+
+
+@router.get("/tokens")
+def get_tokens(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.TOKENS_READ))]
+) -> Response:
+    """Access tokens."""
+    administration = services_of(request).administration
+    scopes = grantable_scopes(actor)
+    return render_section(
+        request,
+        actor,
+        "tokens",
+        tokens=administration.tokens.of(actor),
+        members=_names(administration.members.of(actor)),
+        scopes=[scope.value for scope in Scope if scope in scopes],
+    )
+
+
+@router.get("/sso")
+def get_sso(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.SSO_READ))]
+) -> Response:
+    """Single sign-on."""
+    administration = services_of(request).administration
+    return render_section(
+        request,
+        actor,
+        "sso",
+        sso=administration.sso.find(actor),
+        groups={group.group_id: group.name for group in administration.groups.of(actor)},
+        redirect_uri=base_url(request) + callback_of(actor.organization_id),
+    )
+
+
+def _names(members: list[Member]) -> dict[str, str]:
+    return {member.member_id: member.name for member in members}
+
+
+def render_section(request: Request, actor: Actor, name: str, **context: Any) -> Response:
+    """A section with the list of those that the actor may open."""
+    sections = [item for item in SETTINGS if has(actor, item.permission)]
+    path = f"/settings/{name}"
+    section = next(item for item in SETTINGS if item.path == path)
+    zone = parse_zone(actor.timezone)
+    return render_page(
+        request,
+        f"settings/{name}.html",
+        actor=actor,
+        title=section.title,
+        sections=sections,
+        from_us=lambda us: from_us(us).astimezone(zone),
+        **context,
+    )

@@ -1,0 +1,93 @@
+"""All about the usage of one user: a member, or whom reports name and who is none."""
+
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outlay.domain.actor import Actor
+from outlay.domain.dimension import Dimension
+from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.organization import Member
+from outlay.domain.policy import Permission
+from outlay.services.bundle import Services
+from outlay.web.dashboard.page_query import page_params, page_query
+from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
+from outlay.web.dashboard.parts.usage import (
+    MODEL_DIMENSIONS,
+    MODEL_VIEWS,
+    Crumb,
+    Subject,
+    usage_context,
+    view_of,
+)
+from outlay.web.dashboard.templating import render_page
+from outlay.web.http.auth import OnPage, services_of
+from outlay.web.http.params import COMMON, read_text
+from outlay.web.http.routes import Router
+
+router = Router(prefix="/monitoring/users/user", include_in_schema=False)
+
+PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
+
+
+@router.get("")
+def get_user(
+    request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
+) -> Response:
+    """The page of the user that `userId` names: what requests were put down to them."""
+    services = services_of(request)
+    params = page_params(request, PARAMETERS)
+    user_id = read_text(params, "userId")
+    if not user_id:
+        raise Invalid("userId says whose usage is meant", field="userId")
+    query = page_query(request, params, actor)
+    query = query.only(Dimension.USER, user_id)
+    with services.analytics.read() as reader:
+        context = usage_context(
+            request,
+            reader,
+            query,
+            MODEL_DIMENSIONS,
+            filters=filters_for(actor, "userId"),
+            with_errors=True,
+        )
+    labels = services.analytics.labels(actor.organization_id, Dimension.USER)
+    subject = Subject(
+        title=labels.get(user_id, user_id),
+        crumbs=(Crumb("Monitoring"), Crumb("Users analytics", "/monitoring/users")),
+        lede="",
+        export=f"/exports/report?{urlencode({'groupBy': 'model,project,apiKey'})}",
+        ranking="/organization/ranking",
+        groupings={},
+    )
+    links = context["links"]
+    # Whom the page is about is no filter that could be taken off it.
+    context["chips"] = [chip for chip in context["chips"] if chip.name != "userId"]
+    context["filter_params"] = [name for name in context["filter_params"] if name != "userId"]
+    member = _member(services, actor, user_id)
+    return render_page(
+        request,
+        "user.html",
+        actor=actor,
+        title=f"{subject.title} · User",
+        subject=subject,
+        user_id=user_id,
+        member=member,
+        member_path=links.travel(f"/organization/members/{user_id}") if member else "",
+        requests_path=links.travel("/monitoring/requests", userId=user_id),
+        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
+        view=view_of(request, MODEL_VIEWS),
+        filter_scope=urlencode({"userId": user_id}),
+        **context,
+    )
+
+
+def _member(services: Services, actor: Actor, user_id: str) -> Member | None:
+    """Whom an organization knows the user as, None for whom reports alone name."""
+    try:
+        return services.usage_tables.member(actor.organization_id, user_id)
+    except NotFound:
+        return None

@@ -1,0 +1,166 @@
+"""What a request's cost consists of, for reading."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.meter import METERS, MeterUnit, split_meters
+from outlay.pricing.evidence import Evidence, computed_cost_of
+from outlay.pricing.lines import KINDS, PriceLine
+from outlay.web.dashboard.formatting import format_exact_count, format_exact_money
+from outlay.web.dashboard.parts.log_lines import describe_parts
+
+NO_PRICE: Final = "no price"
+_PER: Final = {1_000: "thousand", 1_000_000: "million", 1_000_000_000: "billion", 3_600_000: "hour"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostLine:
+    """One kind of usage and what it cost."""
+
+    kind: str
+    formula: str
+    """How the amount comes about: `1,003 tokens × $5.00 per million`."""
+    amount: str
+    is_missing: bool = False
+    """Whether it has no price, so that the sum is without it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """One of the two costs that a request has."""
+
+    name: str
+    amount: str
+    is_counted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostDetail:
+    """The lines of a request's computed cost, and what is to be known of them."""
+
+    lines: Sequence[CostLine]
+    total: str
+    """The sum of the lines."""
+    beside: Sequence[Beside]
+    """The computed and the reported cost, where both are known."""
+    notes: Sequence[str]
+
+
+def cost_detail_of(event: UsageEvent, evidence: Evidence) -> CostDetail:
+    """The lines of a request's computed cost, of which some usage was counted."""
+    computed = computed_cost_of(event)
+    lines = [_explained(line) for line in evidence.lines] or list(_recorded(event))
+    return CostDetail(
+        lines=[*lines, *_missing(event)] if computed is not None else list(_counted(event)),
+        total="" if computed is None else format_exact_money(computed),
+        beside=_beside(event, computed),
+        notes=[note for note in (_price_note(event), evidence.note) if note],
+    )
+
+
+def _explained(line: PriceLine) -> CostLine:
+    each = _PER.get(line.per, f"{line.per:,}") if line.per > 1 else _one(line.unit)
+    return CostLine(
+        kind=line.title,
+        formula=f"{_counted_in(line.quantity, line.unit)} × "
+        f"{format_exact_money(line.rate_pusd)} per {each}",
+        amount=format_exact_money(line.amount_pusd),
+    )
+
+
+def _recorded(event: UsageEvent) -> Iterator[CostLine]:
+    """The parts on record, where the price that they were made with is not known any more."""
+    if event.cost_source is CostSource.REPORTED:
+        yield from _counted(event)
+        return
+    uncached = event.input_tokens - event.cache_read_input_tokens - event.cache_write_input_tokens
+    for kind, tokens, pusd in (
+        ("input", uncached, event.input_cost_pusd),
+        ("cache_read", event.cache_read_input_tokens, event.cache_read_cost_pusd),
+        ("cache_write", event.cache_write_input_tokens, event.cache_write_cost_pusd),
+        ("output", event.output_tokens, event.output_cost_pusd),
+    ):
+        if tokens or pusd:
+            yield _line(KINDS[kind], _counted_in(tokens, "tokens"), pusd)
+    meters = split_meters(event.meters)
+    for name, pusd in split_meters(event.meter_costs).items():
+        yield _line(METERS[name].title, _quantity(name, meters.get(name, 0)), pusd)
+
+
+def _counted(event: UsageEvent) -> Iterator[CostLine]:
+    """What was counted, where no cost of it is known."""
+    for title, tokens in (
+        (KINDS["input"], event.input_tokens),
+        (KINDS["output"], event.output_tokens),
+    ):
+        if tokens:
+            yield CostLine(kind=title, formula=_counted_in(tokens, "tokens"), amount="–")
+    for name, quantity in split_meters(event.meters).items():
+        yield CostLine(kind=METERS[name].title, formula=_quantity(name, quantity), amount="–")
+
+
+def _line(kind: str, formula: str, pusd: int) -> CostLine:
+    return CostLine(kind=kind, formula=formula, amount=format_exact_money(pusd))
+
+
+def _quantity(meter: str, quantity: int) -> str:
+    return _counted_in(quantity, METERS[meter].unit.value)
+
+
+def _counted_in(quantity: int, unit: str) -> str:
+    return f"{format_exact_count(quantity)} {_one(unit) if quantity == 1 else unit}"
+
+
+def _one(unit: str) -> str:
+    return unit if unit == MeterUnit.MILLISECONDS else unit.removesuffix("s")
+
+
+def _missing(event: UsageEvent) -> Iterator[CostLine]:
+    """What was used and has no price."""
+    meters = split_meters(event.meters)
+    tokens = {"input_tokens": event.input_tokens, "output_tokens": event.output_tokens}
+    for part in event.unpriced_parts.split(",") if event.unpriced_parts else ():
+        if part in METERS:
+            kind, formula = METERS[part].title, _quantity(part, meters.get(part, 0))
+        elif part in tokens:
+            kind = KINDS[part.removesuffix("_tokens")]
+            formula = _counted_in(tokens[part], "tokens")
+        elif "=" in part:
+            kind, formula = part, "not in the price list; the lines above are the standard price"
+        else:
+            kind, formula = part, "a counter of the provider that Outlay does not know"
+        yield CostLine(kind=kind, formula=formula, amount=NO_PRICE, is_missing=True)
+
+
+def _beside(event: UsageEvent, computed: int | None) -> list[Beside]:
+    if event.reported_cost_pusd is None or computed is None:
+        return []
+    is_reported = event.cost_source is CostSource.REPORTED
+    return [
+        Beside(name="Computed", amount=format_exact_money(computed), is_counted=not is_reported),
+        Beside(
+            name="Reported",
+            amount=format_exact_money(event.reported_cost_pusd),
+            is_counted=is_reported,
+        ),
+    ]
+
+
+def _price_note(event: UsageEvent) -> str:
+    if event.cost_source is CostSource.REPORTED:
+        if event.computed_cost_pusd is None:
+            return "As its sender reported it: the price book has no price for this model."
+        if event.unpriced_parts:
+            parts = describe_parts(event)
+            return f"As its sender reported it: the price book has no price for {parts}."
+        return "As its sender reported it: this provider states what it charges."
+    if event.cost_source is CostSource.UNPRICED:
+        return "No price is known for this model: the request is counted, its cost is not."
+    if event.cost_source is CostSource.PARTIAL:
+        return (
+            f"Priced at {event.price_ref}, without {describe_parts(event)}: the price book has no "
+            "price for that, so the request cost more than this."
+        )
+    return f"Priced at {event.price_ref}." if event.price_ref else ""

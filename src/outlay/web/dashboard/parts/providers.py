@@ -1,0 +1,91 @@
+"""How each provider does: the rows of a table that sorts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from outlay.domain.result import Totals
+from outlay.services.analytics.analytics import PERCENTILES, LatencyValue
+from outlay.web.dashboard.formatting import format_count, format_latency
+from outlay.web.dashboard.parts.amounts import Amounts, amounts_of
+from outlay.web.dashboard.sorting import Column, Order, error_rate_of, sort_rows
+
+PROVIDERS: Final = {
+    "name": Column("Provider", is_number=False),
+    "cost": Column("Cost"),
+    "requestCount": Column("Requests"),
+    "errorRate": Column("Error rate"),
+    "clientErrorCount": Column("Client errors"),
+    **{
+        f"p{round(quantile * 100)}": Column(f"p{round(quantile * 100)}") for quantile in PERCENTILES
+    },
+    "timeToFirstToken": Column(
+        "First token",
+        note="Average of streamed answers: until the first event with content. Streams recorded "
+        "before this was measured count until their first bytes.",
+    ),
+}
+"""What the table of providers is sorted by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRow:
+    """How a provider does."""
+
+    name: str
+    used: Amounts
+    share: int
+    """Of all requests, in thousandths."""
+    client_errors: str
+    percentiles: Sequence[str]
+    first_token: str
+
+
+def provider_rows(values: Sequence[LatencyValue], total: Totals, order: Order) -> list[ProviderRow]:
+    """The rows in order, with the share of each in all requests."""
+    return [
+        _provider(value, total)
+        for value in sort_rows(values, order, _VALUES, lambda value: value.key)
+    ]
+
+
+def render_latency(us: float | None) -> str:
+    """A latency, a dash where nothing was timed."""
+    return "–" if us is None else format_latency(us)
+
+
+def _provider(value: LatencyValue, total: Totals) -> ProviderRow:
+    used = value.totals
+    return ProviderRow(
+        name=value.key or "Unattributed",
+        used=amounts_of(used),
+        share=1000 * used.requests // total.requests if total.requests else 0,
+        client_errors=format_count(used.client_errors),
+        percentiles=[render_latency(value.quantiles[quantile]) for quantile in PERCENTILES],
+        first_token=render_latency(_first_token(used)),
+    )
+
+
+def _or_none(us: float | None) -> float:
+    """What a column of latencies is sorted by: below all others where nothing was timed."""
+    return -1 if us is None else us
+
+
+def _first_token(used: Totals) -> float | None:
+    streamed = used.streamed_requests
+    return used.time_to_first_token_us / streamed if streamed else None
+
+
+def _quantile(quantile: float) -> Callable[[LatencyValue], float]:
+    return lambda value: _or_none(value.quantiles[quantile])
+
+
+_VALUES: Final[Mapping[str, Callable[[LatencyValue], Any]]] = {
+    "name": lambda value: value.key.casefold(),
+    "cost": lambda value: value.totals.cost_pusd,
+    "requestCount": lambda value: value.totals.requests,
+    "errorRate": lambda value: error_rate_of(value.totals),
+    "clientErrorCount": lambda value: value.totals.client_errors,
+    **{f"p{round(quantile * 100)}": _quantile(quantile) for quantile in PERCENTILES},
+    "timeToFirstToken": lambda value: _or_none(_first_token(value.totals)),
+}

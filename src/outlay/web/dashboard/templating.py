@@ -1,0 +1,168 @@
+"""Jinja's environment, and what every page has around it."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from outlay.domain.actor import Actor
+from outlay.domain.errors import OutlayError
+from outlay.domain.period import Period
+from outlay.web.dashboard import dates, formatting
+from outlay.web.dashboard.dates import describe_clock, describe_date, describe_dates
+from outlay.web.dashboard.navigation import lock_of, page_at
+from outlay.web.dashboard.page_query import refused_of
+from outlay.web.dashboard.places import discovered_path, key_path, project_path
+from outlay.web.dashboard.refusals import Refusal, describe_refusal
+from outlay.web.dashboard.shell import shell_of
+from outlay.web.dashboard.static_files import static_url
+from outlay.web.http.auth import request_id_of, services_of, session_actor
+from outlay.wire.json_money import dump_json
+
+THEME_COOKIE: Final = "outlay_theme"
+THEMES: Final = ("system", "light", "dark")
+FRAGMENT_HEADER: Final = "x-fragment"
+
+MODULES: Final = (
+    "app",
+    "area",
+    "chart",
+    "chartpaper",
+    "charttools",
+    "daterange",
+    "dom",
+    "fmt",
+    "focus",
+    "forms",
+    "legend",
+    "line",
+    "live",
+    "multiselect",
+    "navigate",
+    "pointing",
+    "scale",
+    "selection",
+    "series",
+    "tip",
+)
+"""Scripts that every page needs: fetched at once rather than one after the other."""
+
+REFUSALS: Final = frozenset({"plan-required", "role-required"})
+"""Codes of errors that say what somebody lacks."""
+
+_CLOCK: Final = re.compile(r"<!--live-clock-->.*?<!--/live-clock-->", re.DOTALL)
+"""What of a page tells how fresh it is."""
+
+_UNSAFE_IN_SCRIPT: Final = str.maketrans(
+    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+)
+
+
+def embed_json(value: object) -> Markup:
+    """JSON for a `<script type="application/json">`, with nothing that could end it."""
+    return Markup(dump_json(value).decode().translate(_UNSAFE_IN_SCRIPT))  # noqa: S704 - escaped on this line
+
+
+environment = Environment(
+    loader=PackageLoader("outlay.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+environment.globals.update(
+    static_url=static_url,
+    embed_json=embed_json,
+    format=formatting,
+    dates=dates,
+    modules=MODULES,
+    lock_of=lock_of,
+    project_path=project_path,
+    key_path=key_path,
+    discovered_path=discovered_path,
+)
+
+
+def render_page(
+    request: Request,
+    template: str,
+    *,
+    actor: Actor | None,
+    status: int = 200,
+    **context: Any,
+) -> HTMLResponse:
+    """A page in its shell, or its inside alone for the fragment navigator."""
+    theme = request.cookies.get(THEME_COOKIE, "system")
+    period: Period | None = context.get("period")
+    zone = period.timezone if period else actor.timezone if actor else "UTC"
+    is_fragment = request.headers.get(FRAGMENT_HEADER) == "page"
+    if status == 200 and refused_of(request).errors:
+        status = 400
+    body = environment.get_template(template).render(
+        actor=actor,
+        theme=theme if theme in THEMES else "system",
+        page_zone=zone,
+        path=request.url.path,
+        here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        shell=None if actor is None or is_fragment else shell_of(request, actor),
+        base="fragment.html" if is_fragment else "layout.html",
+        running=_running(actor, context),
+        **context,
+    )
+    tag = _tag_of(body)
+    headers = {"Vary": "X-Fragment", "ETag": tag}
+    if "freshness" in context:
+        headers["Outlay-As-Of"] = describe_clock(context["freshness"].data_through, zone)
+    if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
+        return HTMLResponse(b"", 304, headers=headers)
+    return HTMLResponse(body, status, headers=headers)
+
+
+def _running(actor: Actor | None, context: Mapping[str, Any]) -> str:
+    """The foot of every sheet of paper: whose page it is, what it shows, of when and as of when."""
+    parts = [actor.organization_name] if actor else []
+    parts.append(context["title"])
+    period: Period | None = context.get("period")
+    if period:
+        parts += [describe_dates(period), period.timezone]
+    if "freshness" in context:
+        parts.append(f"as of {describe_date(context['freshness'].data_through)}")
+    return " · ".join(parts)
+
+
+def _tag_of(body: str) -> str:
+    """A weak ETag: two pages that differ in how fresh they are alone have the same."""
+    digest = hashlib.blake2b(_CLOCK.sub("", body).encode(), digest_size=12).hexdigest()
+    return f'W/"{digest}"'
+
+
+def render_error(
+    request: Request, status: int, title: str, message: str, code: str
+) -> HTMLResponse:
+    """An error as a page: inside the shell for whoever is signed in."""
+    try:
+        actor: Actor | None = session_actor(request)
+    except OutlayError:
+        actor = None
+    return render_page(
+        request,
+        "error.html",
+        actor=actor,
+        status=status,
+        error_status=status,
+        title=title,
+        message=message,
+        code=code,
+        refusal=_refusal(request, actor, code) if actor and code in REFUSALS else None,
+        request_id=request_id_of(request),
+    )
+
+
+def _refusal(request: Request, actor: Actor, code: str) -> Refusal:
+    members = services_of(request).administration.members.of(actor)
+    return describe_refusal(actor, page_at(request.url.path), code, members)

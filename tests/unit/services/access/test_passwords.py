@@ -1,0 +1,101 @@
+"""Passwords: which are taken, and that hashing is bounded."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from outlay.domain.errors import Invalid, Unavailable
+from outlay.services.access.passwords import MAX_WAITING, Passwords, check_password, hash_password
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "",
+        "fourteen chars",
+        "x" * 1025,
+        "abababababababab",
+        "Password Password",
+        "qwertyqwertyqwerty",
+        "123456123456123456",
+        "password-admin-2026!",
+        "P@ssw0rd!P@ssw0rd!",
+        "letmein123letmein123",
+    ],
+)
+def test_what_is_guessed_first_is_refused(password: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        check_password(password)
+    assert refused.value.field == "password"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery",
+        "fifteen letters",
+        "пароль из нескольких слов",
+        "é" * 3 + "x y z w v u t s",
+    ],
+)
+def test_several_words_are_taken(password: str) -> None:
+    assert check_password(password) == password
+
+
+def test_hashes_are_argon2id_with_at_least_the_recommended_work() -> None:
+    parameters = extract_parameters(hash_password("several words are best"))
+
+    assert parameters.type is Type.ID
+    assert parameters.memory_cost >= 19 * 1024
+    assert parameters.time_cost >= 2
+    assert RFC_9106_LOW_MEMORY.type is Type.ID
+
+
+def test_an_unknown_account_takes_the_work_of_a_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+    original = PasswordHasher.verify
+
+    def verify(hasher: PasswordHasher, stored: str, password: str) -> bool:
+        checked.append(extract_parameters(stored))
+        return original(hasher, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", verify)
+    passwords = Passwords()
+    known = hash_password("several words are best")
+    assert passwords.verify(known, "several words are best")
+    assert not passwords.verify(known, "another few words here")
+    assert not passwords.verify(None, "several words are best")
+    passwords.close()
+
+    assert len(checked) == 3
+    assert len(set(map(str, checked))) == 1
+
+
+def test_a_flood_of_sign_ins_is_refused_rather_than_queued_without_end() -> None:
+    passwords = Passwords()
+    gate = Event()
+    passwords._executor.submit(gate.wait)
+
+    async def flood() -> list[object]:
+        waiting = [
+            asyncio.ensure_future(passwords.verify_soon(None, "several words are best"))
+            for _ in range(MAX_WAITING + 20)
+        ]
+        await asyncio.sleep(0.1)
+        gate.set()
+        return list(await asyncio.gather(*waiting, return_exceptions=True))
+
+    try:
+        with ThreadPoolExecutor(1) as pool:  # page tests leave an event loop running in this one
+            outcomes = pool.submit(asyncio.run, flood()).result()
+    finally:
+        gate.set()
+        passwords.close()
+
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
+    assert len(refused) >= 19
+    assert outcomes.count(False) == len(outcomes) - len(refused)
