@@ -86,11 +86,12 @@ COMPILE = $(BIN)/pip-compile --quiet $(UPGRADE) --generate-hashes --no-header --
 
 requirements: $(VENV)/.dev
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra scale --constraint requirements/runtime.txt \
+	$(COMPILE) pyproject.toml --extra scale --extra tracing --constraint requirements/runtime.txt \
 	  --output-file requirements/scale.txt
 	$(COMPILE) pyproject.toml --all-build-deps --only-build-deps \
 	  --output-file requirements/build.txt
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) requirements/clients.in --output-file requirements/clients.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
