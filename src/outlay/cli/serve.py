@@ -9,7 +9,7 @@ import typer
 
 from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.console import DataOption, ending_on_errors, out, say
-from outlay.cli.serving import Secrets, bind, run_server, url_of
+from outlay.cli.serving import Secrets, bind, log_as_server, run_server, url_of
 from outlay.cli.workers import Supervisor
 from outlay.domain.errors import Invalid
 from outlay.kit.secrets import new_secret
@@ -37,6 +37,7 @@ def serve(
 ) -> None:
     """Serve the dashboard and the API from a data directory until stopped."""
     settings = read_settings(data=data, host=host, port=port, workers=workers)
+    log_as_server(settings)
     if settings.workers > 1:
         raise typer.Exit(_serve_together(settings))
     with open_installation(settings) as services:
