@@ -1,5 +1,6 @@
 """`outlay serve`."""
 
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,8 @@ from outlay.cli.workers import Supervisor
 from outlay.domain.errors import Invalid
 from outlay.kit.secrets import new_secret
 from outlay.settings import MAX_WORKERS, Settings, read_settings
+
+logger = logging.getLogger(__name__)
 
 
 def serve(
@@ -75,7 +78,11 @@ def _serve_together(settings: Settings) -> int:
 
 def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> None:
     together = f" with {settings.workers} workers" if settings.workers > 1 else ""
-    say(f"Outlay serves {settings.data} at {url_of(listener)}{together}")
+    message = f"Outlay serves {settings.data} at {url_of(listener)}{together}"
+    if settings.log.is_json:  # whoever reads the log expects nothing else
+        logger.info("%s", message)
+    else:
+        say(message)
     if secrets.setup:
-        say("There is no organization yet. Set it up, once, at")
+        out.print("There is no organization yet. Set it up, once, at")
         out.print(f"{settings.public_url or url_of(listener)}/setup/{secrets.setup}")
