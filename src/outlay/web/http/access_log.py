@@ -128,7 +128,7 @@ def _log(route: str, fields: dict[str, str | int | float]) -> None:
     level = logging.DEBUG if is_quiet else logging.INFO
     if logger.isEnabledFor(level):
         # Made here: `logger.log` would look for the line of code that called it, for 3 µs.
-        made = logger.makeRecord(logger.name, level, __file__, 0, "request", (), None)
+        made = logger.makeRecord(logger.name, level, "", 0, "request", (), None)
         setattr(made, FIELDS, fields)
         logger.handle(made)
 
