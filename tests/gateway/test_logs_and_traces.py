@@ -65,6 +65,21 @@ def test_a_call_without_a_good_key_has_a_line_without_principal(
     assert fields["requestId"] == answer.headers["request-id"]
 
 
+def test_the_route_of_the_api_has_its_prefix_and_an_alias_has_none(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "outlay.access")
+
+    for path in ("/api/v1/analytics/members/mem_1", "/analytics/members/mem_1", "/mem_1"):
+        gate.http.get(f"{gate.url}{path}")
+
+    assert [getattr(record, FIELDS)["route"] for record in caplog.records] == [
+        "/api/v1/analytics/members/{user_id}",
+        "/analytics/members/{user_id}",
+        "(none)",
+    ]
+
+
 @pytest.mark.parametrize("form", ["info", "info,json"])
 def test_the_log_of_a_server_goes_to_standard_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
