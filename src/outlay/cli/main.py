@@ -8,6 +8,7 @@ import typer
 
 from outlay.cli.audit import audit
 from outlay.cli.backup import backup
+from outlay.cli.config import config
 from outlay.cli.console import ending_on_errors
 from outlay.cli.demo import demo
 from outlay.cli.discovered import discovered
@@ -53,6 +54,7 @@ app.command()(reconcile)
 app.command()(reprice)
 app.command()(verify)
 app.command()(rebuild)
+app.command()(config)
 app.command()(doctor)
 app.command()(backup)
 app.command()(restore)
