@@ -11,7 +11,7 @@ from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.web.app import Application
 from outlay.web.http.openapi import describe
-from tools.docs import api, catalogues, commands, metrics
+from tools.docs import api, catalogues, commands, metrics, settings
 
 
 def generate() -> dict[str, str]:
@@ -30,6 +30,7 @@ def pages_of(services: Services) -> dict[str, str]:
     pages = {
         "endpoints.md": api.endpoints(document),
         "schemas.md": api.schemas(document),
+        "settings.md": settings.settings(),
         "commands.md": commands.commands(),
         "measures-and-dimensions.md": catalogues.measures_and_dimensions(),
         "meters-and-kinds.md": catalogues.meters_and_kinds(),
