@@ -22,8 +22,8 @@ def endpoints(document: Json) -> str:
     return page(
         "Endpoints",
         "Every operation of the JSON API, made from the [OpenAPI document](openapi.json), which a "
-        "server also serves as `/openapi.json`. Authentication, errors and shared parameters: "
-        "[using the API](api.md). Types of answers: [schemas](schemas.md).",
+        "server also serves as `/api/v1/openapi.json`. Authentication, errors and shared "
+        "parameters: [using the API](api.md). Types of answers: [schemas](schemas.md).",
         *sections,
     )
 
@@ -54,7 +54,7 @@ def _answer(status: str, answer: Json) -> Iterator[str]:
     schema = _content_schema(answer)
     is_named = "$ref" in schema or "$ref" in schema.get("items", {})
     yield f"Answer: {status}" + (f", {_type_of(schema)}." if is_named else ".")
-    example = next(iter(answer.get("content", {}).values()), {}).get("example")
+    example = _content_of(answer).get("example")
     if example is not None:
         text = json.dumps(example, indent=2, ensure_ascii=False)
         indented = "\n".join(f"    {line}" for line in ("```json", *text.splitlines(), "```"))
@@ -91,9 +91,14 @@ def _meaning(field: Json) -> str:
 
 
 def _content_schema(holder: Json) -> Json:
-    content = next(iter(holder.get("content", {}).values()), {})
-    found: Json = content.get("schema", {})
+    found: Json = _content_of(holder).get("schema", {})
     return found
+
+
+def _content_of(holder: Json) -> Json:
+    """What a body or an answer holds in its first media type."""
+    contents: Json = holder.get("content", {})
+    return next(iter(contents.values()), {})
 
 
 def _resolved(document: Json, schema: Json) -> Json:

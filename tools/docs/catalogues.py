@@ -2,6 +2,8 @@
 
 from itertools import groupby
 
+from tools.docs.markdown import code, page, table
+
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
@@ -10,7 +12,6 @@ from outlay.domain.kind import KINDS
 from outlay.domain.measure import MEASURES, Rank, Unit
 from outlay.domain.meter import METERS
 from outlay.domain.policy import POLICY, Rule
-from tools.docs.markdown import code, page, table
 
 
 def measures_and_dimensions() -> str:
@@ -35,10 +36,7 @@ def measures_and_dimensions() -> str:
         "## Dimensions",
         table(
             ["`groupBy`", "name", "values per request"],
-            (
-                [code(dimension), dimension.noun, _values_of(dimension)]
-                for dimension in Dimension
-            ),
+            ([code(dimension), dimension.noun, _values_of(dimension)] for dimension in Dimension),
         ),
         "`tag:KEY` groups by the values of a registered tag: one value per request at most.",
     )
@@ -119,9 +117,7 @@ def request_errors() -> str:
         "Error codes of requests",
         "The gateway records one of these codes in `errorCode` of a request that failed. Other "
         "senders may report codes of their own, which are shown unchanged.",
-        table(
-            ["`errorCode`", "meaning"], ([code(name), text] for name, text in FAILURES.items())
-        ),
+        table(["`errorCode`", "meaning"], ([code(name), text] for name, text in FAILURES.items())),
     )
 
 

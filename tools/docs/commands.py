@@ -1,59 +1,59 @@
 """The reference of the command line, made from the commands themselves."""
 
 from collections.abc import Iterator
+from enum import Enum
+from typing import Any
 
-import typer
+from tools.docs.markdown import code, page, table
 from typer.main import get_command
 
 from outlay.cli.main import app
-from tools.docs.markdown import code, page, table
 
-Command = typer.core.TyperCommand | typer.core.TyperGroup
+ROOT = "outlay"
 
 
 def commands() -> str:
     """Every command with its arguments and options."""
-    root = get_command(app)
     return page(
         "Commands",
-        "`outlay COMMAND --help` prints the same. `--data` names the data directory of every "
-        "command; commands work beside a running server unless they say otherwise. Exit codes: "
-        "[operations](../operations/running.md#exit-codes).",
-        *_sections(root, "outlay"),
+        "`outlay COMMAND --help` prints the same. Commands work beside a running server unless "
+        "they say otherwise. [Exit codes](../operations/running.md#exit-codes).",
+        *_sections(get_command(app), ROOT),
     )
 
 
-def _sections(command: object, name: str) -> Iterator[str]:
+def _sections(command: Any, name: str) -> Iterator[str]:
+    """A command or group of the command line, and all below it."""
     children = getattr(command, "commands", {})
-    if name != "outlay":
-        help_text = " ".join((getattr(command, "help", "") or "").split())
-        yield f"{'###' if ' ' in name.removeprefix('outlay ') else '##'} `{name}`"
-        yield help_text
-    if not children and name != "outlay":
+    if name != ROOT:
+        yield f"{'##' if name.count(' ') == 1 else '###'} `{name}`"
+        yield " ".join((command.help or "").split())
+    if not children:
         yield _parameters(command)
     for child_name, child in children.items():
         yield from _sections(child, f"{name} {child_name}")
 
 
-def _parameters(command: object) -> str:
-    rows = []
-    for parameter in getattr(command, "params", ()):
-        if parameter.name == "help" or getattr(parameter, "hidden", False):
-            continue
-        names = ", ".join((*parameter.opts, *parameter.secondary_opts))
-        if parameter.param_type_name == "argument":
-            names = str(parameter.name).upper()
-        notes = ["required"] if parameter.required else []
-        default = _default_of(parameter)
-        if default:
-            notes.append(f"default {code(default)}")
-        if parameter.envvar:
-            notes.append(f"or {code(str(parameter.envvar))}")
-        rows.append([code(names), parameter.help or "", ", ".join(notes)])
-    return table(["argument or option", "", ""], rows)
+def _parameters(command: Any) -> str:
+    shown = (each for each in command.params if each.name != "help" and not each.hidden)
+    return table(["argument or option", "meaning", "values"], map(_row, shown))
 
 
-def _default_of(parameter: object) -> str:
-    default = getattr(parameter, "default", None)
-    is_plain = isinstance(default, str | int) and not isinstance(default, bool)
-    return str(default) if is_plain and default != "" else ""
+def _row(parameter: Any) -> list[str]:
+    names = ", ".join((*parameter.opts, *parameter.secondary_opts))
+    if parameter.param_type_name == "argument":
+        names = str(parameter.name).upper()
+    note = "required" if parameter.required else _default_of(parameter)
+    notes = filter(None, (_choices_of(parameter), note))
+    return [code(names), parameter.help or "", "; ".join(notes)]
+
+
+def _choices_of(parameter: Any) -> str:
+    annotation = parameter.type_descriptor.annotation
+    is_choice = isinstance(annotation, type) and issubclass(annotation, Enum)
+    return ", ".join(code(each.value) for each in annotation) if is_choice else ""
+
+
+def _default_of(parameter: Any) -> str:
+    is_plain = isinstance(parameter.default, str | int) and not isinstance(parameter.default, bool)
+    return f"default {code(str(parameter.default))}" if is_plain and parameter.default != "" else ""

@@ -6,19 +6,13 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[2]))  # MkDocs runs hooks outside of any package
 
-from tools.docs.reference import generate  # noqa: E402 - MkDocs runs hooks outside of the package
-
-
-ROOT = Path(__file__).parents[2]
-COPIED = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-"""Pages of the root of the repository that the site has as well."""
+from tools.docs.reference import copied, generate
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, and those of the root, to those of the folder `docs`."""
-    pages = generate() | {name.lower(): (ROOT / name).read_text() for name in COPIED}
-    for path, content in pages.items():
-        files.append(File.generated(config, path, content=content.replace("](docs/", "](")))
+    for path, content in (generate() | copied()).items():
+        files.append(File.generated(config, path, content=content))
     return files

@@ -4,9 +4,9 @@ import asyncio
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from tools.docs.markdown import code, page, table
 
 from outlay.web.app import Application
-from tools.docs.markdown import code, page, table
 
 OWN = "outlay_"
 

@@ -4,14 +4,25 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from tools.docs import api, catalogues, commands, metrics, settings
 
 from outlay.bootstrap import open_installation
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.web.app import Application
 from outlay.web.http.openapi import describe
-from tools.docs import api, catalogues, commands, metrics, settings
+
+ROOT: Final = Path(__file__).parents[2]
+COPIED: Final = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+"""Pages in the root of the repository that the site has as well."""
+
+
+def copied() -> dict[str, str]:
+    """Path below `docs` → content of the pages in the root, with links as seen from `docs`."""
+    texts = {name.lower(): (ROOT / name).read_text(encoding="utf-8") for name in COPIED}
+    return {name: text.replace("](docs/", "](") for name, text in texts.items()}
 
 
 def generate() -> dict[str, str]:

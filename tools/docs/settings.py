@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from outlay.settings import Declared, EdgeSettings, ProxySettings, Settings, declared_settings
 from tools.docs.markdown import code, page, table
+
+from outlay.settings import Declared, EdgeSettings, ProxySettings, Settings, declared_settings
 
 _SECTIONS: Final = {
     Settings: "Installation",
