@@ -7,6 +7,8 @@ from typing import Any
 
 from tools.docs.markdown import code, page, table
 
+from outlay.web.http.openapi import API_PREFIX
+
 Json = Mapping[str, Any]
 
 
@@ -37,7 +39,8 @@ def schemas(document: Json) -> str:
 
 
 def _operation(document: Json, method: str, path: str, operation: Json) -> Iterator[str]:
-    yield f"### `{method} {path}`"
+    short = f"{method} {path.removeprefix(API_PREFIX)}"
+    yield f'### `{method} {path}` {{ data-toc-label="{short}" }}'
     yield operation.get("description") or operation.get("summary", "")
     yield f"Operation id: `{operation['operationId']}`."
     yield _parameters(operation.get("parameters", []))
