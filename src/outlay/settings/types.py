@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from logging import getLevelNamesMapping
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -52,6 +53,11 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+    @property
+    def number(self) -> int:
+        """The level of Python's logging."""
+        return getLevelNamesMapping()[self.name]
 
 
 @dataclass(frozen=True, slots=True)

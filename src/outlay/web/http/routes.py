@@ -19,6 +19,7 @@ from starlette.types import Message, Receive
 from typing_extensions import override
 
 from outlay.domain.errors import Invalid
+from outlay.web.http.access_log import note_principal, note_route
 from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.faults import describe_fault
@@ -37,7 +38,9 @@ class GuardedRoute(APIRoute):
         has_body = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
-            request.scope[ADMITTED] = await policy.admit(request)
+            note_route(request.scope, self.path)
+            request.scope[ADMITTED] = admitted = await policy.admit(request)
+            note_principal(request.scope, admitted)
             _check_length(request, policy.max_body)
             bounded = Request(request.scope, _bounded(request.receive, policy.max_body))
             if has_body:

@@ -13,7 +13,7 @@ import msgspec
 from outlay.kit.clock import Clock
 from outlay.kit.worker import Worker
 from outlay.settings import Settings
-from outlay.web.proxy.metrics import Snapshot
+from outlay.web.http.metrics import Snapshot
 
 logger = logging.getLogger(__name__)
 
