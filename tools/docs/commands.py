@@ -16,7 +16,7 @@ def commands() -> str:
     """Every command with its arguments and options."""
     return page(
         "Commands",
-        "`outlay COMMAND --help` prints the same. Commands work beside a running server unless "
+        "`outlay COMMAND --help` prints the same. Commands work while a server is running unless "
         "they say otherwise. [Exit codes](../operations/running.md#exit-codes).",
         *_sections(get_command(app), ROOT),
     )
