@@ -114,7 +114,7 @@ def names_of(group: typer.Typer) -> list[str]:
     return [
         command.name or command.callback.__name__
         for command in group.registered_commands
-        if command.callback is not None
+        if command.callback is not None and not command.hidden
     ]
 
 

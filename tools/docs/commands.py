@@ -31,7 +31,8 @@ def _sections(command: Any, name: str) -> Iterator[str]:
     if not children:
         yield _parameters(command)
     for child_name, child in children.items():
-        yield from _sections(child, f"{name} {child_name}")
+        if not child.hidden:
+            yield from _sections(child, f"{name} {child_name}")
 
 
 def _parameters(command: Any) -> str:
