@@ -34,7 +34,8 @@ def schemas(document: Json) -> str:
     """Every named type of a body or an answer."""
     parts = []
     for name, schema in sorted(document["components"]["schemas"].items()):
-        parts += [f"## {name}", schema.get("description", "").strip(), _fields(schema)]
+        values = f"One of {_type_of(schema)}." if "enum" in schema else ""
+        parts += [f"## {name}", schema.get("description", "").strip(), values, _fields(schema)]
     return page("Schemas", "The types of bodies and answers of the [API](endpoints.md).", *parts)
 
 

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; empty without rows."""
-    lines = [_row(row) for row in rows]
-    if not lines:
+    """A Markdown table without the columns that are empty in every row; empty without rows."""
+    cells = [tuple(row) for row in rows]
+    used = [index for index in range(len(head)) if any(row[index] for row in cells)]
+    if not used:
         return ""
-    return "\n".join([_row(head), _row(["---"] * len(head)), *lines, ""])
+    lines = [_row([row[index] for index in used]) for row in (head, *cells)]
+    return "\n".join([lines[0], _row(["---"] * len(used)), *lines[1:], ""])
 
 
 def code(text: str) -> str:
