@@ -8,7 +8,7 @@ PORT ?= 4100
 MINUTES ?= 20
 
 .PHONY: demo test test-long test-scale mutants lint docs install scale dist bench soak screenshots \
-  price-check requirements clean
+  price-check requirements sbom audit clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/outlay demo --data $(DATA) --port $(PORT)
@@ -81,6 +81,16 @@ screenshots: $(VENV)/.dev
 # `pip install 'dist/outlay-….whl[scale]'`.
 dist: $(VENV)/.runtime
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# The components of the wheel with its extras, as CycloneDX.
+sbom: $(VENV)/.dev
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements requirements/scale.txt --pyproject pyproject.toml \
+	  --output-reproducible --of JSON --output-file dist/outlay-sbom.json
+
+# Known vulnerabilities of what is shipped, where a package index is reachable.
+audit: $(VENV)/.dev
+	tools/audit.sh
 
 # Compile the lock files from pyproject.toml and dev.in. Pins that still fit stay; UPGRADE=--upgrade
 # moves all of them, UPGRADE='--upgrade-package NAME' one.

@@ -14,13 +14,15 @@ from pathlib import Path
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from typing_extensions import override
 
 from outlay.bootstrap import open_installation
 from outlay.domain.errors import Invalid
 from outlay.kit.logs import FIELDS, JsonFormatter, TextFormatter
 from outlay.settings import Settings
-from tests.gateway.conftest import PATIENCE, Gate, Upstream, chat_body, serve, set_up
+from tests.gateway.conftest import PATIENCE, Gate, chat_body, serve, set_up
 from tests.program import kill_group, start, wait_for_server
+from tests.upstream import Upstream
 
 PROMPT = "a prompt that nobody may find in a log"
 
@@ -61,6 +63,21 @@ def test_a_call_without_a_good_key_has_a_line_without_principal(
     assert (answer.status_code, fields["status"]) == (401, 401)
     assert "principal" not in fields
     assert fields["requestId"] == answer.headers["request-id"]
+
+
+def test_the_route_of_the_api_has_its_prefix_and_an_alias_has_none(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "outlay.access")
+
+    for path in ("/api/v1/analytics/members/mem_1", "/analytics/members/mem_1", "/mem_1"):
+        gate.http.get(f"{gate.url}{path}")
+
+    assert [getattr(record, FIELDS)["route"] for record in caplog.records] == [
+        "/api/v1/analytics/members/{user_id}",
+        "/analytics/members/{user_id}",
+        "(none)",
+    ]
 
 
 @pytest.mark.parametrize("form", ["info", "info,json"])
@@ -122,6 +139,7 @@ def collector() -> Iterator[Collector]:
             self.send_response(200)
             self.end_headers()
 
+        @override
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
@@ -136,14 +154,16 @@ def collector() -> Iterator[Collector]:
             thread.join()
 
 
-@pytest.mark.parametrize("variable", ["traces_url", "otlp_endpoint"])
+@pytest.mark.parametrize("is_standard", [False, True])
 def test_requests_commits_and_cube_loads_are_traced(
-    tmp_path: Path, upstream: Upstream, variable: str
+    tmp_path: Path, upstream: Upstream, is_standard: bool
 ) -> None:
     with collector() as taken:
-        suffix = "/v1/traces" if variable == "traces_url" else ""
-        settings = replace(
-            Settings(data=tmp_path, proxy=PATIENCE), **{variable: taken.url + suffix}
+        settings = Settings(
+            data=tmp_path,
+            proxy=PATIENCE,
+            traces_url="" if is_standard else f"{taken.url}/v1/traces",
+            otlp_endpoint=taken.url if is_standard else "",
         )
         with open_installation(settings) as services, serve(services) as url:
             gate = set_up(services, url, upstream)

@@ -11,6 +11,7 @@ import re
 import select
 import sys
 import time
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -29,7 +30,7 @@ _DROPPED: Final = "%d log lines were dropped because nobody read the log"
 
 def escape_controls(text: str) -> str:
     """Text with control characters, line ends and directional overrides as `\\x1b` or `\\u2028`."""
-    return _CONTROL.sub(_escape, text)
+    return text if text.isascii() and text.isprintable() else _CONTROL.sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -40,8 +41,12 @@ def _escape(found: re.Match[str]) -> str:
 def timestamp(seconds: float) -> str:
     """An instant as RFC 3339 in UTC with milliseconds."""
     milliseconds = int(seconds * 1000)
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
-    return f"{whole}.{milliseconds % 1000:03d}Z"
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 class CommandFormatter(logging.Formatter):
@@ -61,11 +66,9 @@ class TextFormatter(CommandFormatter):
 
     @override
     def _head(self, record: logging.LogRecord) -> str:
-        fields = getattr(record, FIELDS, {}).items()
-        pairs = "".join(f" {name}={escape_controls(str(value))}" for name, value in fields)
-        message = escape_controls(record.getMessage())
-        when = timestamp(record.created)
-        return f"{when} {record.levelname} {record.name}: {message}{pairs}"
+        pairs = "".join([f" {name}={value}" for name, value in getattr(record, FIELDS, {}).items()])
+        text = f"{record.levelname} {record.name}: {record.getMessage()}{pairs}"
+        return f"{timestamp(record.created)} {escape_controls(text)}"
 
 
 class JsonFormatter(logging.Formatter):

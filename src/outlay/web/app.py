@@ -171,6 +171,7 @@ class Application:
             return
         if scope["method"] == "HEAD" and scope["raw_path"] == b"/":
             # Coding agents and monitors look so whether somebody is there.
+            note_route(scope, "/")
             await put(send, Told(200, [(b"content-length", b"0")], b""))
             return
         see_behind_proxies(scope, self._trusted_proxies)

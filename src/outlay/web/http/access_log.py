@@ -127,7 +127,10 @@ def _log(route: str, fields: dict[str, str | int | float]) -> None:
     is_quiet = route in _QUIET_ROUTES or route.startswith(_QUIET_PREFIX)
     level = logging.DEBUG if is_quiet else logging.INFO
     if logger.isEnabledFor(level):
-        logger.log(level, "request", extra={FIELDS: fields})
+        # Made here: `logger.log` would look for the line of code that called it, for 3 µs.
+        made = logger.makeRecord(logger.name, level, "", 0, "request", (), None)
+        setattr(made, FIELDS, fields)
+        logger.handle(made)
 
 
 def _describe(span: Span, method: str, record: RequestRecord) -> None:
