@@ -47,7 +47,7 @@ FROM (
 
 LATENCY_SQL: Final = f"""
 INSERT INTO latency_rollup
-SELECT {', '.join(USAGE.dimensions)}, CAST(400 + hash(rowid) % 350 AS SMALLINT), requests
+SELECT {", ".join(USAGE.dimensions)}, CAST(400 + hash(rowid) % 350 AS SMALLINT), requests
 FROM usage_rollup
 """
 """A bin for each of those rows."""

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from tests.factories import NOW, make_event
 
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Unavailable
 from outlay.domain.event import FACTS, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.outcome import Outcome
 from outlay.domain.query import QUALITY_MEASURES
-from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.kit.clock import Clock, to_us
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.ledger import store as store_module

@@ -6,10 +6,10 @@ from pathlib import Path
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import Totals
 from outlay.domain.organization import operator_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.repricing import RepriceWanted
-from outlay.domain.result import Totals
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.domain.verification import VerifyReport

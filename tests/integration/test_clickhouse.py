@@ -12,10 +12,10 @@ from tests.clickhouse import running_clickhouse
 from tests.factories import make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock
 from outlay.services.cube.cube_sums import EVER

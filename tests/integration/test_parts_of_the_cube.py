@@ -12,6 +12,7 @@ from tests.factories import NOW, make_event
 from tests.integration.test_projection import EVER, verify
 
 from outlay.domain.amendment import restated, standing, voided
+from outlay.domain.answers import EntryKind
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, Status, UsageEvent
@@ -20,7 +21,6 @@ from outlay.domain.measure import Rank
 from outlay.domain.meter import join_meters, split_meters
 from outlay.domain.period import Interval, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import EntryKind
 from outlay.domain.session import SessionQuery, SessionSort
 from outlay.domain.tag import Tag
 from outlay.kit.clock import to_us

@@ -14,6 +14,7 @@ from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, NotFound, Unavailable
@@ -21,7 +22,6 @@ from outlay.domain.event import UsageEvent
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.progress import Progress

@@ -11,13 +11,13 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import Breakdown
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid, Locked, Unavailable
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, VerificationState
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import VerificationState, VerifyReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services

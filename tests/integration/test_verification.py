@@ -19,13 +19,13 @@ from tests.factories import NOW, make_event
 from tests.integration.test_projection import random_events
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import CostSource, UsageSource, split_groups
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals, VerificationState
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import VerificationState, VerifyReport
 from outlay.engines import _open_sqlite
 from outlay.kit.clock import FixedClock
 from outlay.kit.progress import Progress

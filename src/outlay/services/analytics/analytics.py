@@ -6,10 +6,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from outlay.domain.answers import (
+    NO_BREAKDOWN,
+    ZERO,
+    Breakdown,
+    Comparison,
+    Entry,
+    EntryKind,
+    Totals,
+    sum_totals,
+)
 from outlay.domain.comparison_period import Compare, elapsed_part
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
+from outlay.domain.freshness import Freshness
 from outlay.domain.latency import quantile_us
 from outlay.domain.measure import Rank
 from outlay.domain.period import (
@@ -26,17 +37,6 @@ from outlay.domain.query import (
     QUALITY_MEASURES,
     RowQuery,
     UsageQuery,
-)
-from outlay.domain.result import (
-    NO_BREAKDOWN,
-    ZERO,
-    Breakdown,
-    Comparison,
-    Entry,
-    EntryKind,
-    Freshness,
-    Totals,
-    sum_totals,
 )
 from outlay.kit.clock import Clock, from_us, to_us
 from outlay.services.analytics.kinds import read_kinds

@@ -10,12 +10,12 @@ from dataclasses import replace
 from operator import add, sub
 from typing import Final
 
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Conflict, Damaged
 from outlay.domain.event import split_groups
 from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
-from outlay.domain.result import ZERO, Totals
 from outlay.domain.tag import Tag, split_tags
 from outlay.storage.cube.aggregation import Deltas, Key, aggregate
 from outlay.storage.cube.rollups import DIMENSIONS

@@ -11,11 +11,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from outlay.domain.answers import ZERO
 from outlay.domain.event import CostSource
 from outlay.domain.meter import METERS
 from outlay.domain.period import BUCKET_US, Interval, bucket_start, steps_of
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.domain.result import ZERO
 from outlay.kit.clock import from_us
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.log_windows import PART_ROWS, Span

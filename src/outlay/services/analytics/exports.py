@@ -14,13 +14,13 @@ from typing import IO, Annotated, Any, Final
 
 import msgspec
 
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES_BY_NAME, Unit
 from outlay.domain.period import MAX_STEPS, Interval, Period, period_of_buckets, steps_of
 from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
-from outlay.domain.result import ZERO, Totals
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.as_of import EarlierReader, SnapshotGone, reader_as_of
 from outlay.storage.cube.store import CubeReader, Row

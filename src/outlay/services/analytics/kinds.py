@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from outlay.domain.answers import Breakdown, EntryKind, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.kind import KindAmount, KindEntry, kind_called, kinds_of, totals_of_kind
 from outlay.domain.period import steps_of
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, EntryKind, Totals, sum_totals
 from outlay.storage.cube.store import CubeReader
 
 PARTS: Final = (

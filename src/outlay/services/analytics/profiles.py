@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from outlay.domain.answers import Breakdown, Entry, EntryKind, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import Breakdown, Entry, EntryKind, Totals, sum_totals
 from outlay.services.analytics.analytics import Analytics, cut_entries, quantiles_us
 from outlay.storage.cube.store import CubeReader, Row
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import QUALITY_MEASURES, RowQuery, UsageQuery
-from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.storage.cube.rollups import COMPARED
 from outlay.storage.cube.store import CubeReader
 

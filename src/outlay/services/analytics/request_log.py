@@ -14,12 +14,12 @@ from typing import Annotated, Final
 import msgspec
 
 from outlay.domain.amendment import root_of, standing, version_id
-from outlay.domain.answer import is_same_answer
+from outlay.domain.answers import Breakdown, Totals, sum_totals
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import SIGN, Amendment, UsageEvent
 from outlay.domain.period import BUCKET_US
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Totals, sum_totals
+from outlay.domain.same_answer import is_same_answer
 from outlay.domain.session import SessionQuery
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.log_windows import PART_ROWS, Span, cut_spans, step_at

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import BUCKET_US, Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.value_totals import read_value_totals
 from outlay.services.directory.text_rules import pick

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from outlay.domain.answers import Breakdown, Entry, EntryKind, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Entry, EntryKind, Totals
 from outlay.services.analytics.analytics import Analytics, by_value
 from outlay.storage.cube.store import CubeReader
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Grouping
 from outlay.domain.period import Interval
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.services.analytics.analytics import by_value
 from outlay.storage.cube.store import CubeReader
 

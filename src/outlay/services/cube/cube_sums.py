@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals
 from outlay.domain.session import SessionQuery
 from outlay.kit.lanes import pack, unpack
 from outlay.kit.progress import Progress, Tell

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import add
 from typing import Final
 
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.event import SIGN, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
 from outlay.domain.meter import split_disjoint, split_meters
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, bucket_start
-from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.lanes import unpack
 from outlay.services.cube.cube_sums import part_of

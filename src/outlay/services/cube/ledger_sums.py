@@ -12,13 +12,13 @@ from operator import itemgetter
 from struct import Struct, error
 from typing import Final
 
+from outlay.domain.answers import Totals
 from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
 from outlay.domain.meter import split_disjoint, split_meters
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
-from outlay.domain.result import Totals
 from outlay.kit.lanes import LANE_BYTES, pack, unpack
 from outlay.storage.cube.rollups import DIMENSIONS
 from outlay.storage.ledger.rows import COLUMN, EventRow

@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from outlay.domain.errors import Unavailable
-from outlay.domain.result import Verified
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import Verified, VerifyReport
 from outlay.kit.clock import Clock
 from outlay.kit.progress import Progress
 from outlay.kit.worker import Worker

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from outlay.domain.answers import ZERO
 from outlay.domain.errors import Damaged, Unavailable
-from outlay.domain.result import ZERO, VerificationState, Verified
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import VerificationState, Verified, VerifyReport
 from outlay.kit.clock import Clock
 from outlay.kit.progress import Progress
 from outlay.kit.throttle import Throttle

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
@@ -22,7 +23,6 @@ from outlay.domain.reconciliation import (
     ReconciledLine,
     Reconciliation,
 )
-from outlay.domain.result import ZERO, Totals
 from outlay.kit.clock import from_us
 from outlay.kit.ids import new_id
 from outlay.services.analytics.analytics import Analytics

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Grouping
 from outlay.domain.period import BUCKETS_PER_DAY, Period
 from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import Totals
 from outlay.domain.session import SessionPart, SessionQuery, SessionSums, SessionTotals
 from outlay.storage.cube.aggregation import Deltas, Key
 from outlay.storage.cube.rollups import DIMENSIONS, RollupSpec

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import Totals
 from outlay.domain.session import SessionPart, SessionQuery, SessionSums, SessionTotals
 from outlay.storage.cube.aggregation import Key
 from outlay.storage.cube.rollups import RollupSpec

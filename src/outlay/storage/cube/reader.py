@@ -6,10 +6,10 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Grouping
 from outlay.domain.fingerprint import HALF_BITS, SEPARATOR
 from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import Totals
 from outlay.domain.session import (
     SHOWN_OF,
     SessionMeasures,

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Grouping
 from outlay.domain.errors import Damaged
 from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import Totals
 from outlay.domain.session import SessionPart, SessionQuery, SessionSums, SessionTotals
 from outlay.storage.cube.aggregation import Deltas, Key
 from outlay.storage.cube.rollups import RollupSpec

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import OutlayError, Unauthenticated
-from outlay.domain.result import VerificationState
+from outlay.domain.verification import VerificationState
 from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
 from outlay.web.http.connections import Connections

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.factories import make_event
 
+from outlay.domain.answers import ZERO, Breakdown, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.event import UsageEvent
 from outlay.domain.period import BUCKET_US, Interval, Period, steps_of
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Breakdown, Totals
 from outlay.services.analytics import log_windows, request_log
 from outlay.services.analytics.log_windows import cut_spans
 from outlay.services.analytics.request_log import LogCursor, LogPlan, LogQuery, RequestLog, TooWide

@@ -17,10 +17,10 @@ import duckdb
 import orjson
 from typing_extensions import override
 
+from outlay.domain.answers import ZERO
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.period import bucket_at, bucket_start
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
-from outlay.domain.result import ZERO
 from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.duckdb import dictionary, statements
 from outlay.storage.cube.duckdb.cursors import Cursors, SnapshotCursor

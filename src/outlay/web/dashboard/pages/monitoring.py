@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Comparison, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Comparison, Totals
 from outlay.kit.clock import from_us
 from outlay.services.analytics.analytics import PERCENTILES, quantiles_us
 from outlay.services.bundle import Services

@@ -215,39 +215,3 @@ class Comparison:
     def is_unfinished(self) -> bool:
         """Whether the period is still filling in."""
         return self.elapsed.end_bucket < self.period.end_bucket
-
-
-class VerificationState(StrEnum):
-    """State of the last verification of the cube against the ledger."""
-
-    VERIFIED = "verified"
-    DIFFERS = "differs"
-    NOT_RUN = "not-run"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """The outcome of the last verification."""
-
-    state: VerificationState = VerificationState.NOT_RUN
-    at: datetime | None = None
-    events: int = 0
-    """Events of the ledger that were read."""
-    through_seq: int = 0
-    """The ledger position through which they were compared with the cube."""
-    through: datetime | None = None
-    """Every event acknowledged before this instant was compared."""
-    finding: str = ""
-    """What differs; empty when nothing does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freshness:
-    """How complete the cube is."""
-
-    data_through: datetime
-    """Every event acknowledged before this instant is in the answer."""
-    pending_events: int
-    failure: str | None
-    """Why the cube has stopped being loaded, None while it is."""
-    verified: Verified
