@@ -68,7 +68,7 @@ from outlay.storage.checkpoints import CheckpointFile
 from outlay.storage.cube.duckdb.parquet import write_parquet
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
-from outlay.storage.cube.unavailable import AwayCube
+from outlay.storage.cube.unreachable import UnreachableCube
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
@@ -394,7 +394,7 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
     try:
         cube = home.open(ledger.edition)
         with cube.read() as reader:
-            loaded = reader.loaded_seq()
+            loaded = reader.loaded_seq
         # What others have committed and loaded in this moment is no reason to distrust it.
         is_fit = home.is_shared or loaded <= ledger.newest_seq()
         if is_fit and ledger.is_source_of(cube.edition):
@@ -412,7 +412,7 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
         if not home.is_shared:
             raise
         logger.warning("%s; serving without it until it does", error.message)
-        return AwayCube(), False
+        return UnreachableCube(), False
     logger.warning("%s; rebuilding it from the ledger", reason)
     home.clear()
     cube = home.open(ledger.edition)

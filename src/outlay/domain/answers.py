@@ -1,4 +1,4 @@
-"""What a UsageQuery answers with."""
+"""Answers: the rows that the cube answers questions with, and what analytics makes of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,6 +84,93 @@ ZERO = Totals()
 def sum_totals(parts: Sequence[Totals]) -> Totals:
     """Measure by measure sum of any number of totals."""
     return Totals(*(sum(column) for column in zip(*parts, strict=True))) if parts else ZERO
+
+
+# Rows, as the cube answers
+
+
+class BreakdownRow(NamedTuple):
+    """One group in one step."""
+
+    step: int
+    kind: str
+    key: str
+    """Empty for Other and Unattributed."""
+    others: int
+    """How many values Other stands for, in every row."""
+    measures: Totals
+
+
+class NestedRow(NamedTuple):
+    """One value of a second dimension within one group of the first, in one step."""
+
+    kind: str
+    key: str
+    """Of the first dimension; empty for Other and Unattributed."""
+    part: BreakdownRow
+
+
+class Row(NamedTuple):
+    """One combination of dimension values in one step."""
+
+    step: int
+    keys: tuple[str, ...]
+    """One per dimension; empty where an event has no value."""
+    measures: Totals
+
+
+class MeterSums(NamedTuple):
+    """How much of a meter was used in one step."""
+
+    step: int
+    meter: str
+    requests: int
+    quantity: int
+    cost_pusd: int
+    reported_cost_pusd: int
+    computed_beside_pusd: int
+    uncompared_cost_pusd: int
+    reported_cost_requests: int
+    uncompared_requests: int
+
+
+class SessionMeasures(NamedTuple):
+    """What requests of sessions add up to, in the order of their rollup."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_pusd: int = 0
+    errors: int = 0
+    client_errors: int = 0
+
+
+class SessionSums(NamedTuple):
+    """A session, of the requests in the window that meet every filter."""
+
+    session_id: str
+    first_at: int
+    """When its first request began, in seconds since the epoch."""
+    last_at: int
+    measures: SessionMeasures
+
+
+class SessionTotals(NamedTuple):
+    """All sessions that a question is about."""
+
+    sessions: int
+    measures: SessionMeasures
+
+
+class SessionPart(NamedTuple):
+    """What of a session has one combination of values of SHOWN_OF."""
+
+    session_id: str
+    values: tuple[str, ...]
+    cost_pusd: int
+
+
+# What pages and endpoints show
 
 
 class EntryKind(StrEnum):

@@ -16,6 +16,7 @@ from outlay.domain.event import CostSource
 from outlay.domain.meter import METERS
 from outlay.domain.period import BUCKET_US, Interval, bucket_start, steps_of
 from outlay.domain.query import CORE_MEASURES, UsageQuery
+from outlay.domain.questions import StepTotals
 from outlay.kit.clock import from_us
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.log_windows import PART_ROWS, Span
@@ -143,7 +144,7 @@ class Doubts:
             dimension: merges.with_merged(dimension, named)
             for dimension, named in query.filters.items()
         }
-        through_seq = reader.loaded_seq()
+        through_seq = reader.loaded_seq
         marks: list[Marks] = []
         for span in spans:
             marks += self._ledger.read_marks(
@@ -166,12 +167,11 @@ class Doubts:
             query,
             group_by=None,
             then_by=None,
-            beside=None,
             interval=Interval.HOUR if period.days <= _HOURLY_DAYS else Interval.DAY,
             measures=(*CORE_MEASURES, "partly_priced_requests"),
         )
-        matching = reader.totals(asked)
-        sizes = reader.totals(replace(asked, filters={})) if query.filters else matching
+        matching = reader.ask(StepTotals(asked))
+        sizes = reader.ask(StepTotals(replace(asked, filters={}))) if query.filters else matching
         steps = steps_of(period, asked.interval)
         wanted = (
             (step, sizes.get(index, ZERO).requests)

@@ -14,16 +14,16 @@ from typing import IO, Annotated, Any, Final
 
 import msgspec
 
-from outlay.domain.answers import ZERO, Totals
+from outlay.domain.answers import ZERO, Row, Totals
 from outlay.domain.dimension import Dimension, Grouping
-from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES_BY_NAME, Unit
 from outlay.domain.period import MAX_STEPS, Interval, Period, period_of_buckets, steps_of
-from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
+from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.domain.questions import Rows, StepTotals
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.as_of import EarlierReader, SnapshotGone, reader_as_of
-from outlay.storage.cube.store import CubeReader, Row
+from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.store import Ledger
 from outlay.wire.cursors import read_cursor, write_cursor
 from outlay.wire.tables.table import Cell, Column, ColumnKind, FileStyle, Table
@@ -163,33 +163,29 @@ class Reports:
             dimension: self._analytics.labels(report.organization_id, dimension)
             for dimension in report.group_by
         }
+        merges = self._analytics.merges(report.organization_id)
         whole = UsageQuery(
             organization_id=report.organization_id,
+            merges=merges,
             period=report.period,
             filters=report.filters,
         )
         paging = _Paging(report.limit)
         with self._analytics.read() as snapshot:
-            merges = self._analytics.merges(report.organization_id)
             state = _digest(self._analytics.edition, merges.triples)
-            position = cursor.position if cursor else snapshot.loaded_seq()
-            reader = (
-                snapshot
-                if cursor is None
-                else self._earlier(snapshot, report, cursor, state, merges)
-            )
-            total = reader.totals(whole).get(0, ZERO)
+            position = cursor.position if cursor else snapshot.loaded_seq
+            reader = snapshot if cursor is None else self._earlier(snapshot, report, cursor, state)
+            total = reader.ask(StepTotals(whole)).get(0, ZERO)
             rows = paging.over(
-                reader.rows(
-                    RowQuery(
-                        organization_id=report.organization_id,
-                        period=report.period,
-                        measures=_needed(report.measures),
-                        interval=report.interval,
-                        group_by=report.group_by,
-                        filters=report.filters,
-                        after=(cursor.step, cursor.keys) if cursor else None,
-                        limit=report.limit + 1 if report.limit else None,
+                reader.ask(
+                    Rows(
+                        replace(
+                            whole.by(*report.group_by),
+                            measures=_needed(report.measures),
+                            interval=report.interval,
+                            after=(cursor.step, cursor.keys) if cursor else None,
+                            limit=report.limit + 1 if report.limit else None,
+                        )
                     )
                 )
             )
@@ -218,13 +214,13 @@ class Reports:
         return replace(written, following=write_cursor(following))
 
     def _earlier(
-        self, snapshot: CubeReader, report: Report, cursor: _Cursor, state: str, merges: Merges
+        self, snapshot: CubeReader, report: Report, cursor: _Cursor, state: str
     ) -> EarlierReader:
         if cursor.state != state:
             raise SnapshotGone(
                 "users, groups or requests were merged or erased since the first page"
             )
-        return reader_as_of(snapshot, self._ledger, report.organization_id, cursor.position, merges)
+        return reader_as_of(snapshot, self._ledger, report.organization_id, cursor.position)
 
     def write_table(
         self,

@@ -9,6 +9,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.kind import KindAmount, KindEntry, kind_called, kinds_of, totals_of_kind
 from outlay.domain.period import steps_of
 from outlay.domain.query import UsageQuery
+from outlay.domain.questions import MeterUsage, StepTotals
 from outlay.storage.cube.store import CubeReader
 
 PARTS: Final = (
@@ -29,9 +30,9 @@ def read_kinds(reader: CubeReader, query: UsageQuery) -> Breakdown:
     """The answer of a question that is grouped by kind of usage."""
     measures = tuple(dict.fromkeys((*query.measures, *PARTS)))
     plain = replace(query, group_by=None, named=None, measures=measures)
-    by_step = reader.totals(plain)
+    by_step = reader.ask(StepTotals(plain))
     metered: dict[int, dict[str, KindAmount]] = {}
-    for row in reader.meters(plain):
+    for row in reader.ask(MeterUsage(plain)):
         metered.setdefault(row.step, {})[row.meter] = KindAmount(row.quantity, row.cost_pusd)
     amounts: _Amounts = {}
     for step, totals in by_step.items():

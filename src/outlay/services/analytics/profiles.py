@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from outlay.domain.answers import Breakdown, Entry, EntryKind, Totals, sum_totals
+from outlay.domain.answers import Breakdown, Entry, EntryKind, Row, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
-from outlay.domain.query import RowQuery, UsageQuery
-from outlay.services.analytics.analytics import Analytics, cut_entries, quantiles_us
-from outlay.storage.cube.store import CubeReader, Row
+from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.domain.questions import LatencyBins, Rows
+from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.breakdowns import cut_entries
+from outlay.services.analytics.latencies import quantiles_us
+from outlay.storage.cube.store import CubeReader
 
 TOP: Final = 10
 USED: Final = (Dimension.MODEL, Dimension.PROVIDER, Dimension.APP)
@@ -40,17 +43,8 @@ def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
 def read_profile_in(reader: CubeReader, analytics: Analytics, query: UsageQuery) -> UsageProfile:
     """The same from a snapshot that several questions share."""
     # One scan for all that is not told step by step: few combinations are left of a filter.
-    rows = list(
-        reader.rows(
-            RowQuery(
-                organization_id=query.organization_id,
-                period=query.period,
-                group_by=USED,
-                filters=query.filters,
-            )
-        )
-    )
-    bins = reader.latency_bins(query)
+    rows = list(reader.ask(Rows(replace(query.by(*USED), measures=ALL_MEASURES))))
+    bins = reader.ask(LatencyBins(query))
     activity = analytics.breakdown_in(
         reader, replace(query, group_by=Dimension.MODEL, then_by=None, top=TOP)
     )

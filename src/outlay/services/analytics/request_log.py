@@ -19,6 +19,7 @@ from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import SIGN, Amendment, UsageEvent
 from outlay.domain.period import BUCKET_US
 from outlay.domain.query import UsageQuery
+from outlay.domain.questions import Buckets, SessionBuckets
 from outlay.domain.same_answer import is_same_answer
 from outlay.domain.session import SessionQuery
 from outlay.services.analytics.analytics import Analytics
@@ -176,11 +177,11 @@ class RequestLog:
         matching = sizes = None
         if query.conditions.session_id:
             of_session = SessionQuery(usage=usage, session_ids=(query.conditions.session_id,))
-            matching = [bucket for bucket, _ in reader.session_buckets(of_session)]
+            matching = [bucket for bucket, _ in reader.ask(SessionBuckets(of_session))]
         elif usage.filters:
-            matching = [bucket for bucket, _ in reader.buckets(usage)]
+            matching = [bucket for bucket, _ in reader.ask(Buckets(usage))]
         if query.is_exhaustive:
-            sizes = dict(reader.buckets(replace(usage, filters={})))
+            sizes = dict(reader.ask(Buckets(replace(usage, filters={}))))
         edges = [step.start_bucket for step in result.steps] if query.conditions else ()
         return LogPlan(
             query=query,
@@ -193,7 +194,7 @@ class RequestLog:
                     for dimension, values in usage.filters.items()
                 },
                 conditions=query.conditions,
-                through_seq=reader.loaded_seq(),
+                through_seq=reader.loaded_seq,
             ),
             spans=cut_spans(usage.period, matching, sizes, edges),
             usage=result,

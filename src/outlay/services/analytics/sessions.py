@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from outlay.domain.answers import SessionSums, SessionTotals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
-from outlay.domain.session import SHOWN_OF, SessionQuery, SessionSums, SessionTotals
+from outlay.domain.questions import SessionList, SessionParts, SessionSummary
+from outlay.domain.session import SHOWN_OF, SessionQuery
 from outlay.storage.cube.store import CubeReader
 
 
@@ -29,16 +31,16 @@ class SessionPage:
 
 def read_sessions(reader: CubeReader, query: SessionQuery) -> SessionPage:
     """A page of sessions."""
-    found = reader.sessions(query)
+    found = reader.ask(SessionList(query))
     return SessionPage(
-        sessions=_described(reader, query, found), totals=reader.session_totals(query)
+        sessions=_described(reader, query, found), totals=reader.ask(SessionSummary(query))
     )
 
 
 def read_session(reader: CubeReader, query: SessionQuery, session_id: str) -> Session:
     """One session; NotFound when nothing of it meets the filters."""
     alone = replace(query, session_ids=(session_id,), page=1)
-    for session in _described(reader, alone, reader.sessions(alone)):
+    for session in _described(reader, alone, reader.ask(SessionList(alone))):
         return session
     raise NotFound("There is no such session.")
 
@@ -48,7 +50,9 @@ def _described(
 ) -> list[Session]:
     if not found:
         return []
-    parts = reader.session_parts(replace(query, session_ids=[one.session_id for one in found]))
+    parts = reader.ask(
+        SessionParts(replace(query, session_ids=tuple(one.session_id for one in found)))
+    )
     costs: dict[str, dict[Dimension, dict[str, int]]] = {
         one.session_id: {dimension: {} for dimension in SHOWN_OF} for one in found
     }

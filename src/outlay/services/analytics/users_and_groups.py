@@ -9,7 +9,9 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval
 from outlay.domain.query import UsageQuery
-from outlay.services.analytics.analytics import Analytics, by_value
+from outlay.domain.questions import DistinctCounts
+from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.breakdowns import by_value
 from outlay.storage.cube.store import CubeReader
 
 TOP_BY_COST: Final = 10
@@ -49,8 +51,8 @@ def read_users_and_groups_in(
 ) -> UsersAndGroups:
     """The same from a snapshot that several questions share."""
     whole = replace(query, interval=Interval.TOTAL)
-    counts = reader.distinct(whole, COMBINED).get(0, (0,) * len(COMBINED))
-    users_by_step = reader.distinct(query, (Dimension.USER,))
+    counts = reader.ask(DistinctCounts(whole, COMBINED)).get(0, (0,) * len(COMBINED))
+    users_by_step = reader.ask(DistinctCounts(query, (Dimension.USER,)))
     users = analytics.breakdown_in(
         reader,
         replace(

@@ -86,7 +86,7 @@ class Projection:
 
     def _read_position(self) -> int:
         with self._slot.read() as reader:
-            return reader.loaded_seq()
+            return reader.loaded_seq
 
     # What others ask
 
@@ -252,7 +252,7 @@ class Projection:
                     for progress in fill(self._ledger, fresh):
                         tell(progress)
                     with fresh.read() as reader:
-                        self._loaded_seq = reader.loaded_seq()
+                        self._loaded_seq = reader.loaded_seq
                     self._slot.exchange(lambda: self._cubes.install(fresh, self._slot.cube))
             finally:
                 fresh.close()

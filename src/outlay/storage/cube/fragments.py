@@ -22,7 +22,7 @@ _MERGED: Final = tuple(dimension for dimension in DISCOVERABLE if dimension is n
 """Dimensions whose values stand in the rows themselves."""
 
 Parameters = dict[str, str | int | list[str]]
-Question = UsageQuery | RowQuery
+Query = UsageQuery | RowQuery
 
 
 class Fragments:
@@ -37,7 +37,7 @@ class Fragments:
 
     def _source(
         self,
-        query: Question,
+        query: Query,
         marks: Sequence[int],
         *dimensions: Grouping,
         measures: tuple[str, ...] | None = None,
@@ -57,7 +57,7 @@ class Fragments:
             query, columns, self._dialect.source(LATENCY, columns, LATENCY.measures, marks)
         )
 
-    def _merged(self, query: Question, columns: Collection[str], source: str) -> str:
+    def _merged(self, query: Query, columns: Collection[str], source: str) -> str:
         """A subquery in whose rows each merged value is the one that it counts as, as text."""
         joins, replacements = "", []
         for dimension in _MERGED:
@@ -75,7 +75,7 @@ class Fragments:
             f"FROM ({source}) AS unmerged{joins}"
         )
 
-    def _group_set(self, query: Question) -> str:
+    def _group_set(self, query: Query) -> str:
         """The table of which groups a stored set has, or what stands for it if some are merged."""
         if not query.merges.of(Dimension.GROUP):
             return self._dialect.group_set
@@ -92,7 +92,7 @@ class Fragments:
         return self._dialect.pairs(f"$merged_{name}", f"$target_{name}")
 
     def _expanded(
-        self, query: Question, dimension: Grouping, label: str, alias: str
+        self, query: Query, dimension: Grouping, label: str, alias: str
     ) -> tuple[str, str]:
         """A dimension's value as an expression over its label, and the join that it needs."""
         if isinstance(dimension, Tag):  # its key is letters that need no quoting
@@ -136,7 +136,7 @@ class Fragments:
             {name: self._dialect.sum(prefix + name) for name in measures}
         )
 
-    def _compared(self, query: Question, dimension: Grouping, value: str) -> str | int:
+    def _compared(self, query: Query, dimension: Grouping, value: str) -> str | int:
         """What a filter binds for a value: groups are compared by id, merged values as text."""
         if isinstance(dimension, Tag):
             return value
@@ -144,7 +144,7 @@ class Fragments:
             return query.merges.target(dimension, value)
         return self._dialect.bound(dimension.column, value)
 
-    def _bound(self, text: str, query: Question, parameters: Parameters) -> tuple[str, Parameters]:
+    def _bound(self, text: str, query: Query, parameters: Parameters) -> tuple[str, Parameters]:
         """A statement with all that it names: DuckDB refuses parameters that are not named."""
         bound: Parameters = {
             **parameters,
@@ -159,7 +159,7 @@ class Fragments:
                 bound[f"target_{dimension.column}"] = list(pairs.values())
         return text, bound
 
-    def _filters(self, query: Question) -> tuple[str, Parameters]:
+    def _filters(self, query: Query) -> tuple[str, Parameters]:
         """WHERE fragments with one named parameter per value: OR within a filter, AND between."""
         clauses: list[str] = []
         parameters: Parameters = {}

@@ -184,7 +184,9 @@ def plan_of(log: RequestLog, cube: Cube, query: LogQuery) -> LogPlan:
 
 
 def usage(interval: Interval = Interval.HOUR) -> UsageQuery:
-    return UsageQuery(organization_id="org_test", period=PERIOD, interval=interval)
+    return UsageQuery(
+        organization_id="org_test", merges=NO_MERGES, period=PERIOD, interval=interval
+    )
 
 
 @pytest.fixture(autouse=True)

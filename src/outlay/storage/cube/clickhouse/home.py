@@ -88,10 +88,6 @@ class ClickHouseHome:
         )
         return ClickHouseCube(self._server, name, edition)
 
-    def _create_database(self, name: str) -> None:
-        on_cluster = self._server.on_cluster
-        self._server.run("default", f"CREATE DATABASE IF NOT EXISTS {name}{on_cluster}")
-
     def _prepare(self) -> None:
         """Make the place where the present generation is written down."""
         self._server.run(

@@ -8,7 +8,7 @@ moved last.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -41,34 +41,29 @@ class ClickHouseReader(SqlReader):
     """One snapshot: the positions through which it is folded and loaded."""
 
     def __init__(self, server: ClickHouse, database: str, dialect: ClickHouseDialect) -> None:
-        super().__init__(dialect)
+        super().__init__(dialect, dialect.loaded_seq)
         self._server = server
         self._database = database
-        self._dialect = dialect
 
     @override
-    def _ask(self, text: str, parameters: Parameters) -> list[Any]:
+    def _fetch(self, text: str, parameters: Parameters) -> list[Any]:
         return self._server.ask(self._database, text, parameters)
 
     @override
     def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
         return self._server.stream(self._database, text, parameters)
 
-    def loaded_seq(self) -> int:
-        """The ledger position this snapshot covers."""
-        return self._dialect.loaded_seq
-
-    def row_counts(self) -> dict[str, int]:
-        """Rows per table, for `doctor`."""
+    @override
+    def _row_counts(self) -> Mapping[str, int]:
         tables = [table for spec in ROLLUPS for table in spec.tables]
         return {
             table: self._server.ask(self._database, f"SELECT count() FROM {table}")[0][0]  # noqa: S608 - constants
             for table in tables
         }
 
-    def narrow_differences(self) -> dict[str, int]:
-        """There are no narrow rollups here."""
-        return {}
+    @override
+    def _narrow_differences(self) -> Mapping[str, int]:
+        return {}  # there are no narrow rollups here
 
 
 class ClickHouseCube:

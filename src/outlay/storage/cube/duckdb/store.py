@@ -6,7 +6,7 @@ ledger. A connection shared by threads returns wrong rows silently, hence a curs
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from functools import partial
@@ -18,9 +18,11 @@ import orjson
 from typing_extensions import override
 
 from outlay.domain.answers import ZERO
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.period import bucket_at, bucket_start
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
+from outlay.domain.questions import StepTotals
 from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.duckdb import dictionary, statements
 from outlay.storage.cube.duckdb.cursors import Cursors, SnapshotCursor
@@ -46,11 +48,12 @@ class DuckDBReader(SqlReader):
     """One snapshot, on one cursor."""
 
     def __init__(self, cursor: SnapshotCursor, codes: dictionary.Codes) -> None:
-        super().__init__(DuckDBDialect(partial(codes.find, cursor)))
+        row = cursor.execute("SELECT loaded_seq FROM cube_state").fetchone()
+        super().__init__(DuckDBDialect(partial(codes.find, cursor)), int(row[0]) if row else 0)
         self._cursor = cursor
 
     @override
-    def _ask(self, text: str, parameters: Parameters) -> list[Any]:
+    def _fetch(self, text: str, parameters: Parameters) -> list[Any]:
         return self._cursor.execute(text, parameters).fetchall()
 
     @override
@@ -61,25 +64,21 @@ class DuckDBReader(SqlReader):
 
     @override
     def _present(self, query: UsageQuery | RowQuery) -> tuple[str, ...]:
-        """Those that anything in the window has: a small rollup tells, and many rows are spared.
+        """Those that anything in the period has: a small rollup tells, and many rows are spared.
 
         No measure is negative, so a sum of zero is one of zeros.
         """
         whole = UsageQuery(
             organization_id=query.organization_id,
             period=query.period,
+            merges=NO_MERGES,
             measures=tuple(dict.fromkeys((*CORE_MEASURES, *query.measures))),
         )
-        found = self.totals(whole).get(0, ZERO)
+        found = self.ask(StepTotals(whole)).get(0, ZERO)
         return tuple(name for name in query.measures if getattr(found, name)) or query.measures[:1]
 
-    def loaded_seq(self) -> int:
-        """The ledger position this snapshot covers."""
-        row = self._cursor.execute("SELECT loaded_seq FROM cube_state").fetchone()
-        return int(row[0]) if row else 0
-
-    def row_counts(self) -> dict[str, int]:
-        """Rows per table, for `doctor`."""
+    @override
+    def _row_counts(self) -> Mapping[str, int]:
         counts = {}
         tables = [table for spec in ROLLUPS for table in spec.tables]
         for table in (*tables, *(narrow.table for narrow in NARROWS)):
@@ -87,8 +86,8 @@ class DuckDBReader(SqlReader):
             counts[table] = int(row[0]) if row else 0
         return counts
 
-    def narrow_differences(self) -> dict[str, int]:
-        """Per narrow rollup, in how many cells it differs from what it is made of."""
+    @override
+    def _narrow_differences(self) -> Mapping[str, int]:
         found = {narrow.shape.name: 0 for narrow in NARROWS}
         salt = secrets.token_hex(8)
         for spec in ROLLUPS:
@@ -107,7 +106,7 @@ class DuckDBReader(SqlReader):
 
     def _row(self, text: str, parameters: Parameters) -> tuple[int, ...]:
         """The one row of a statement, NULL as 0."""
-        (row,) = self._ask(text, parameters)
+        (row,) = self._fetch(text, parameters)
         return tuple(int(value or 0) for value in row)
 
 

@@ -93,6 +93,7 @@ def get_report(
     period = period_of_dates(month, _following(month) - timedelta(days=1), timezone)
     query = UsageQuery(
         organization_id=actor.organization_id,
+        merges=services.analytics.merges(actor.organization_id),
         period=period,
         beside=earlier_of(period, Compare.PREVIOUS),
         measures=CORE_MEASURES,

@@ -19,8 +19,8 @@ _ORDERS: Final = {
 _PART_MEASURES: Final = ("requests", "cost_pusd")
 
 
-class SessionQuestions(Fragments):
-    """The statements of questions about sessions, each with the values that it binds."""
+class SessionStatements(Fragments):
+    """The statement of each question about sessions, with the values that it binds."""
 
     def page(self, query: SessionQuery) -> tuple[str, Parameters]:
         """The statement and parameters of a page of sessions."""

@@ -1,23 +1,22 @@
-"""SQL of questions: named files filled with fragments from closed lists, values always bound."""
+"""SQL of questions about usage: named files and fragments from closed lists, values bound."""
 
 from collections.abc import Sequence
 
 from outlay.domain.dimension import Dimension, Grouping
-from outlay.domain.period import BUCKETS_PER_DAY
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.sqlfiles import load_sql
 from outlay.storage.cube.fragments import PACKAGE, RANK_MEASURES, Fragments, Parameters
-from outlay.storage.cube.rollups import METERS, USAGE, RollupSpec
+from outlay.storage.cube.rollups import METERS, USAGE
 from outlay.storage.cube.steps import step_of
 
 _BY_LABEL = "SELECT cell.*, {value} AS value FROM cell{join}"
 _BY_GROUP = "SELECT step, {value} AS value, {sums} FROM cell{join} GROUP BY ALL"
 
 
-class Questions(Fragments):
-    """The statements of an engine's questions, each with the values that it binds."""
+class UsageStatements(Fragments):
+    """The statement of each question about usage, with the values that it binds."""
 
-    def breakdown(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def groups(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters of a grouped question.
 
         `marks` are the start buckets of the steps and the end of the last, here and below.
@@ -39,7 +38,7 @@ class Questions(Fragments):
         )
         return self._bound(text, query, {**parameters, "top": query.top})
 
-    def nested(
+    def nested_groups(
         self,
         query: UsageQuery,
         marks: Sequence[int],
@@ -111,7 +110,7 @@ class Questions(Fragments):
         )
         return self._bound(text, query, parameters)
 
-    def distinct(
+    def distinct_values(
         self, query: UsageQuery, marks: Sequence[int], dimension: Grouping
     ) -> tuple[str, Parameters]:
         """The statement and parameters that count the values of a dimension which had usage."""
@@ -170,7 +169,7 @@ class Questions(Fragments):
         text = load_sql(PACKAGE, "latency.bins").format(source=self._bins(query), filters=filters)
         return self._bound(text, query, parameters)
 
-    def latency_steps(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def latency_by_step(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters that read the latency histogram of each step."""
         filters, parameters = self._filters(query)
         text = load_sql(PACKAGE, "latency.steps").format(
@@ -180,7 +179,7 @@ class Questions(Fragments):
         )
         return self._bound(text, query, parameters)
 
-    def latency_by(self, query: UsageQuery, dimension: Grouping) -> tuple[str, Parameters]:
+    def latency_by_value(self, query: UsageQuery, dimension: Grouping) -> tuple[str, Parameters]:
         """The statement and parameters that read the latency histogram of each value."""
         filters, parameters = self._filters(query)
         value, join = self._expanded(query, dimension, "label", "known")
@@ -192,64 +191,3 @@ class Questions(Fragments):
             filters=filters,
         )
         return self._bound(text, query, parameters)
-
-    def cells(self, spec: RollupSpec) -> str:
-        """The statement that reads every cell of an organization in a run of buckets."""
-        values, joins = [], ""
-        for name in spec.dimensions:
-            value, join = f"cell.{name}", ""
-            if name in spec.coded:
-                value, join = self._dialect.text(name, value, f"known_{name}")
-            values.append(value)
-            joins += join
-        return load_sql(PACKAGE, "rollup.cells").format(
-            source=self._dialect.every(spec, spec.dimensions, spec.measures),
-            dimensions=", ".join(spec.dimensions),
-            sums=self._sums(spec.measures),
-            values=", ".join(values),
-            found=self._dialect.select_sums({name: name for name in spec.measures}),
-            joins=joins,
-        )
-
-    def slices(self, spec: RollupSpec, buckets: int) -> str:
-        """The statement that finds in which runs of so many buckets a rollup has rows."""
-        return load_sql(PACKAGE, "rollup.slices").format(
-            slice=self._dialect.quotient("bucket", buckets),
-            source=self._dialect.every(spec, (), ()),
-        )
-
-    def fingerprints(self, spec: RollupSpec) -> str:
-        """The statement that sums a run of buckets by day, plainly and weighted.
-
-        It binds what joins the labels of a cell and what ends them.
-        """
-        joins = ""
-        texts: dict[str, str] = {}
-        for name in spec.texts:
-            value, join = f"cell.{name}", ""
-            if name in spec.coded:
-                value, join = self._dialect.text(name, value, f"known_{name}")
-            texts[name] = value
-            joins += join
-        is_binned = "latency_bin" in spec.dimensions
-        numbers = [
-            self._dialect.as_text(f"cell.{name}") for name in spec.integers if name != "latency_bin"
-        ]
-        commas = f"length({texts['groups']}) - length(replace({texts['groups']}, ',', ''))"
-        return load_sql(PACKAGE, "rollup.fingerprints").format(
-            organization=texts["organization_id"],
-            day=self._dialect.quotient("cell.bucket", BUCKETS_PER_DAY),
-            part="cell.latency_bin" if is_binned else commas,
-            weight=self._dialect.weight([*texts.values(), *numbers]),
-            measures=", ".join(f"cell.{name} AS {name}" for name in spec.measures),
-            sums=", ".join(
-                value
-                for name in spec.measures
-                for value in (
-                    self._dialect.sum(f"weighed.{name}"),
-                    *self._dialect.weighted_sums("weighed.weight", f"weighed.{name}"),
-                )
-            ),
-            source=self._dialect.every(spec, spec.dimensions, spec.measures),
-            joins=joins,
-        )
