@@ -71,7 +71,7 @@ def test_the_same_id_with_another_fact_is_a_conflict_on_record(ledger: Ledger, f
     outcomes = ledger.append([other, make_event()])
 
     assert outcomes == [Outcome.CONFLICT, Outcome.ACCEPTED]
-    assert ledger.count_conflicts() == 1
+    assert len(ledger.read_conflicts()) == 1
     assert stored(ledger)[0] == event
 
 
@@ -358,7 +358,7 @@ def test_an_identity_is_taken_out_and_batches_stay_whole(ledger: Ledger) -> None
     assert ledger.append([make_event()]) == [Outcome.ACCEPTED]
     assert ledger.forget_end_users("org_test", to_us(NOW)) == 3
     assert {event.end_user for event in stored(ledger)} == {""}
-    assert ledger.count_conflicts() == 1
+    assert len(ledger.read_conflicts()) == 1
 
 
 def test_a_ledger_is_taken_over_only_when_every_batch_follows_from_the_one_before(

@@ -133,10 +133,7 @@ class UsageTables:
             groups = list_groups(session, query.organization_id)
             memberships = list_memberships(session, query.organization_id)
         counts = Counter(
-            membership.group_id
-            for membership in memberships
-            if membership.valid_from_us <= now_us
-            and (membership.valid_to_us is None or now_us < membership.valid_to_us)
+            membership.group_id for membership in memberships if membership.is_valid_at(now_us)
         )
         return self._table(query, Dimension.GROUP, {g.group_id: g for g in groups}), counts
 
@@ -147,7 +144,7 @@ class UsageTables:
             memberships = list_memberships(session, organization_id)
         found: dict[str, set[str]] = {}
         for one in memberships:
-            if one.valid_from_us < end_us and (one.valid_to_us or end_us) > start_us:
+            if one.valid_from_us < end_us and not one.has_ended_at(start_us):
                 found.setdefault(one.group_id, set()).add(one.member_id)
         return found
 

@@ -411,11 +411,6 @@ class LedgerReader(ABC):
             if count
         }
 
-    def count_conflicts(self) -> int:
-        """Number of events refused because their id was taken by a different event."""
-        with self._reading() as reader:
-            return int(reader.execute(queries.COUNT_CONFLICTS).fetchone()[0])
-
 
 def is_intact(previous: bytes, batch: StoredBatch) -> bool:
     """Whether the rows of a batch are those that its checksum was made of, after another one."""
