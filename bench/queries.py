@@ -19,7 +19,7 @@ from outlay.domain.period import Interval, Period, period_of_dates
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.questions import Groups, StepTotals
 from outlay.storage.cube.duckdb.store import DuckDBCube
-from outlay.storage.cube.steps import step_marks
+from outlay.storage.cube.steps import step_edges
 
 FROM: Final = date(2025, 11, 21)
 TO: Final = date(2026, 11, 18)
@@ -73,14 +73,14 @@ def ours(cube: DuckDBCube) -> Timings:
     for name, query in QUESTIONS.items():
         with cube.read() as reader:
             statements = reader._usage
-            marks = step_marks(query.period, query.interval)
+            edges = step_edges(query.period, query.interval)
             asked: StepTotals | Groups
             if query.group_by is None:
                 asked = StepTotals(query)
-                text, parameters = statements.totals(query, marks)
+                text, parameters = statements.totals(query, edges)
             else:
                 asked = Groups(query)
-                text, parameters = statements.groups(query, marks)
+                text, parameters = statements.groups(query, edges)
             cursor = reader._cursor
 
             def answer(asked: StepTotals | Groups = asked, reader: Any = reader) -> None:

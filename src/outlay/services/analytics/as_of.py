@@ -21,7 +21,7 @@ from outlay.domain.questions import Question, Rows, StepTotals
 from outlay.domain.tag import Tag, split_tags
 from outlay.storage.cube.aggregation import Deltas, Key, aggregate
 from outlay.storage.cube.rollups import DIMENSIONS
-from outlay.storage.cube.steps import step_marks
+from outlay.storage.cube.steps import step_edges
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.rows import COLUMN
 from outlay.storage.ledger.store import Ledger
@@ -114,12 +114,12 @@ class EarlierReader:
     def _sums(self, query: RowQuery) -> dict[_Place, tuple[int, ...]]:
         """What the later events come to, row by row of a question."""
         wanted = [name in query.measures for name in ALL_MEASURES]
-        marks = step_marks(query.period, query.interval)
+        edges = step_edges(query.period, query.interval)
         found: dict[_Place, tuple[int, ...]] = {}
         for key, measures in self._later.items():
             if not self._matches(query, key):
                 continue
-            step = bisect_right(marks, key[_BUCKET]) - 1
+            step = bisect_right(edges, key[_BUCKET]) - 1
             read = tuple(
                 value if is_wanted else 0 for value, is_wanted in zip(measures, wanted, strict=True)
             )

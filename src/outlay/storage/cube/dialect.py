@@ -67,11 +67,11 @@ class Dialect(Protocol):
         spec: RollupSpec,
         columns: Collection[str],
         measures: Sequence[str],
-        marks: Sequence[int],
+        edges: Sequence[int],
     ) -> str:
         """A subquery over some dimensions and measures of a rollup, as good as the whole of it.
 
-        `marks` are the start buckets of the steps and the end of the last.
+        `edges` are the start buckets of the steps and the end of the last.
         """
         ...
 

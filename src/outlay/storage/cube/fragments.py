@@ -38,23 +38,23 @@ class Fragments:
     def _source(
         self,
         query: Query,
-        marks: Sequence[int],
+        edges: Sequence[int],
         *dimensions: Grouping,
         measures: tuple[str, ...] | None = None,
     ) -> str:
         """Where usage by some dimensions is read from; of the question's measures, or others."""
         columns = {dimension.column for dimension in (*dimensions, *query.filters)}
         wanted = ("requests", *(query.measures if measures is None else measures))
-        return self._merged(query, columns, self._dialect.source(USAGE, columns, wanted, marks))
+        return self._merged(query, columns, self._dialect.source(USAGE, columns, wanted, edges))
 
-    def _bins(self, query: UsageQuery, *dimensions: Grouping, marks: Sequence[int] = ()) -> str:
-        """Where latency by some dimensions is read from; `marks` are edges of steps, if any."""
+    def _bins(self, query: UsageQuery, *dimensions: Grouping, edges: Sequence[int] = ()) -> str:
+        """Where latency by some dimensions is read from; `edges` are edges of steps, if any."""
         columns = {dimension.column for dimension in (*dimensions, *query.filters)} | {
             "latency_bin"
         }
-        marks = marks or (query.period.start_bucket, query.period.end_bucket)
+        edges = edges or (query.period.start_bucket, query.period.end_bucket)
         return self._merged(
-            query, columns, self._dialect.source(LATENCY, columns, LATENCY.measures, marks)
+            query, columns, self._dialect.source(LATENCY, columns, LATENCY.measures, edges)
         )
 
     def _merged(self, query: Query, columns: Collection[str], source: str) -> str:

@@ -51,7 +51,7 @@ from outlay.storage.cube.rollup_questions import (
 )
 from outlay.storage.cube.rollup_statements import RollupStatements
 from outlay.storage.cube.session_statements import SessionStatements
-from outlay.storage.cube.steps import step_marks
+from outlay.storage.cube.steps import step_edges
 from outlay.storage.cube.usage_statements import UsageStatements
 
 _FIRST_MEASURE: Final = 4
@@ -104,20 +104,20 @@ class SqlReader(ABC):
     @_answer.register
     def _step_totals(self, question: StepTotals) -> Mapping[int, Totals]:
         query = question.query
-        marks = step_marks(query.period, query.interval)
-        if not marks:
+        edges = step_edges(query.period, query.interval)
+        if not edges:
             return {}
-        text, parameters = self._usage.totals(query, marks)
+        text, parameters = self._usage.totals(query, edges)
         make = self._totals_maker(query.measures)
         return {row[0]: make(row[1:]) for row in self._fetch(text, parameters)}
 
     @_answer.register
     def _groups(self, question: Groups) -> Sequence[BreakdownRow]:
         query = question.query
-        marks = step_marks(query.period, query.interval)
-        if not marks:
+        edges = step_edges(query.period, query.interval)
+        if not edges:
             return []
-        text, parameters = self._usage.groups(query, marks)
+        text, parameters = self._usage.groups(query, edges)
         make = self._totals_maker(query.measures)
         return [
             BreakdownRow(row[0], row[1], row[2], row[3], make(row[_FIRST_MEASURE:]))
@@ -127,11 +127,11 @@ class SqlReader(ABC):
     @_answer.register
     def _nested_groups(self, question: NestedGroups) -> Sequence[NestedRow]:
         query = question.query
-        marks = step_marks(query.period, query.interval)
-        if not marks:
+        edges = step_edges(query.period, query.interval)
+        if not edges:
             return []
         measures = self._present(query)
-        text, parameters = self._usage.nested_groups(query, marks, question.named, measures)
+        text, parameters = self._usage.nested_groups(query, edges, question.named, measures)
         make = self._totals_maker(measures)
         return [
             NestedRow(row[1], row[2], BreakdownRow(row[0], row[3], row[4], row[5], make(row[6:])))
@@ -141,12 +141,12 @@ class SqlReader(ABC):
     @_answer.register
     def _rows(self, question: Rows) -> Iterable[Row]:
         query = question.query
-        marks = step_marks(query.period, query.interval)
-        if not marks:
+        edges = step_edges(query.period, query.interval)
+        if not edges:
             return
         if len(query.group_by) > 1:
             query = replace(query, measures=self._present(query))
-        text, parameters = self._usage.rows(query, marks)
+        text, parameters = self._usage.rows(query, edges)
         make = self._totals_maker(query.measures)
         width = 1 + len(query.group_by)
         for row in self._stream(text, parameters):
@@ -155,12 +155,12 @@ class SqlReader(ABC):
     @_answer.register
     def _distinct_counts(self, question: DistinctCounts) -> Mapping[int, tuple[int, ...]]:
         query, dimensions = question.query, question.dimensions
-        marks = step_marks(query.period, query.interval)
-        if not marks:
+        edges = step_edges(query.period, query.interval)
+        if not edges:
             return {}
         found: dict[int, list[int]] = {}
         for index, dimension in enumerate(dimensions):
-            text, parameters = self._usage.distinct_values(query, marks, dimension)
+            text, parameters = self._usage.distinct_values(query, edges, dimension)
             for step, count in self._fetch(text, parameters):
                 found.setdefault(step, [0] * len(dimensions))[index] = count
         return {step: tuple(counts) for step, counts in found.items()}
@@ -168,10 +168,10 @@ class SqlReader(ABC):
     @_answer.register
     def _meter_usage(self, question: MeterUsage) -> Sequence[MeterSums]:
         query = question.query
-        marks = step_marks(query.period, query.interval)
-        if not marks:
+        edges = step_edges(query.period, query.interval)
+        if not edges:
             return []
-        text, parameters = self._usage.meters(query, marks)
+        text, parameters = self._usage.meters(query, edges)
         return [
             MeterSums(row[0], row[1], *self._read_sums(row[2:]))
             for row in self._fetch(text, parameters)
@@ -190,11 +190,11 @@ class SqlReader(ABC):
     @_answer.register
     def _latency_by_step(self, question: LatencyByStep) -> Mapping[int, Mapping[int, int]]:
         query = question.query
-        marks = step_marks(query.period, query.interval)
-        if not marks:
+        edges = step_edges(query.period, query.interval)
+        if not edges:
             return {}
         bins: dict[int, dict[int, int]] = {}
-        for step, latency_bin, requests in self._fetch(*self._usage.latency_by_step(query, marks)):
+        for step, latency_bin, requests in self._fetch(*self._usage.latency_by_step(query, edges)):
             bins.setdefault(step, {})[latency_bin] = requests
         return bins
 

@@ -16,10 +16,10 @@ _BY_GROUP = "SELECT step, {value} AS value, {sums} FROM cell{join} GROUP BY ALL"
 class UsageStatements(Fragments):
     """The statement of each question about usage, with the values that it binds."""
 
-    def groups(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def groups(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters of a grouped question.
 
-        `marks` are the start buckets of the steps and the end of the last, here and below.
+        `edges` are the start buckets of the steps and the end of the last, here and below.
         """
         if query.group_by is None:
             raise ValueError("a breakdown needs a dimension")
@@ -30,18 +30,18 @@ class UsageStatements(Fragments):
             column=query.group_by.column,
             stepped=stepped.format(value=value, join=join, sums=self._sums(query.measures)),
             place=self._place(query, parameters),
-            source=self._source(query, marks, query.group_by),
+            source=self._source(query, edges, query.group_by),
             sums=self._sums(query.measures),
             found=self._found(query.measures, "stepped."),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, {**parameters, "top": query.top})
 
     def nested_groups(
         self,
         query: UsageQuery,
-        marks: Sequence[int],
+        edges: Sequence[int],
         named: tuple[str, ...],
         measures: tuple[str, ...],
     ) -> tuple[str, Parameters]:
@@ -64,19 +64,19 @@ class UsageStatements(Fragments):
             second_value=second,
             second_join=second_join,
             named=", ".join(f"${name}" for name in names) or "NULL",
-            placing=self._source(query, marks, *levels, measures=RANK_MEASURES[query.ranks[0]]),
-            source=self._source(query, marks, *levels, measures=measures),
+            placing=self._source(query, edges, *levels, measures=RANK_MEASURES[query.ranks[0]]),
+            source=self._source(query, edges, *levels, measures=measures),
             rank=self._rank(query.ranks[0]),
             ranked_sums=self._sums(RANK_MEASURES[query.ranks[0]]),
             ranked_measures=", ".join(RANK_MEASURES[query.ranks[0]]),
             sums=self._sums(measures),
             found=self._dialect.select_sums({name: name for name in measures}),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, {**parameters, **names, "top": query.top})
 
-    def rows(self, query: RowQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def rows(self, query: RowQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters that read every combination of some dimensions."""
         filters, parameters = self._filters(query)
         values, group_join = [], ""
@@ -102,16 +102,16 @@ class UsageStatements(Fragments):
             ),
             values="".join(f", {value}" for value in values),
             group_join=group_join,
-            source=self._source(query, marks, *query.group_by),
+            source=self._source(query, edges, *query.group_by),
             sums=self._sums(query.measures),
             found=self._found(query.measures),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
     def distinct_values(
-        self, query: UsageQuery, marks: Sequence[int], dimension: Grouping
+        self, query: UsageQuery, edges: Sequence[int], dimension: Grouping
     ) -> tuple[str, Parameters]:
         """The statement and parameters that count the values of a dimension which had usage."""
         filters, parameters = self._filters(query)
@@ -120,18 +120,18 @@ class UsageStatements(Fragments):
             columns=dimension.column,
             counts=f"count(DISTINCT nullif({value}, ''))",
             group_join=group_join,
-            source=self._source(query, marks, dimension, measures=()),
+            source=self._source(query, edges, dimension, measures=()),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
-    def meters(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def meters(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters that read how much of each meter was used."""
         filters, parameters = self._filters(query)
         meter, join = self._dialect.text("meter", "cell.meter", "known")
         columns = {dimension.column for dimension in query.filters} | {"meter"}
-        source = self._dialect.source(METERS, columns, METERS.measures, marks)
+        source = self._dialect.source(METERS, columns, METERS.measures, edges)
         text = load_sql(PACKAGE, "usage.meters").format(
             meter=meter,
             join=join,
@@ -139,7 +139,7 @@ class UsageStatements(Fragments):
             sums=self._sums(METERS.measures),
             found=self._found(METERS.measures, "cell."),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
@@ -152,14 +152,14 @@ class UsageStatements(Fragments):
         text = load_sql(PACKAGE, "usage.buckets").format(source=merged, filters=filters)
         return self._bound(text, query, parameters)
 
-    def totals(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def totals(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters of the ungrouped question."""
         filters, parameters = self._filters(query)
         text = load_sql(PACKAGE, "usage.totals").format(
-            source=self._source(query, marks),
+            source=self._source(query, edges),
             found=self._found(query.measures),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
@@ -169,13 +169,13 @@ class UsageStatements(Fragments):
         text = load_sql(PACKAGE, "latency.bins").format(source=self._bins(query), filters=filters)
         return self._bound(text, query, parameters)
 
-    def latency_by_step(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def latency_by_step(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters that read the latency histogram of each step."""
         filters, parameters = self._filters(query)
         text = load_sql(PACKAGE, "latency.steps").format(
-            source=self._bins(query, marks=marks),
+            source=self._bins(query, edges=edges),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 

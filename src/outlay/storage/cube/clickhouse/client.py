@@ -133,7 +133,7 @@ class ClickHouse:
 
 
 def marked(text: str, values: Values) -> str:
-    """A statement with its marks in the form of the engine, which wants their types."""
+    """A statement with its edges in the form of the engine, which wants their types."""
 
     def mark(found: re.Match[str]) -> str:
         name = found[1]

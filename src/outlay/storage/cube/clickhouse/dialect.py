@@ -74,7 +74,7 @@ class ClickHouseDialect:
         spec: RollupSpec,
         columns: Collection[str],
         measures: Sequence[str],
-        marks: Sequence[int],
+        edges: Sequence[int],
     ) -> str:
         """What is folded, and what is not yet."""
         return self.every(spec, columns, measures)

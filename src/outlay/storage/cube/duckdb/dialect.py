@@ -77,10 +77,10 @@ class DuckDBDialect:
         spec: RollupSpec,
         columns: Collection[str],
         measures: Sequence[str],
-        marks: Sequence[int],
+        edges: Sequence[int],
     ) -> str:
         """The rollup with the fewest rows that has what is needed, and what is not in it yet."""
-        return source(spec, columns, measures, marks)
+        return source(spec, columns, measures, edges)
 
     def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
         """The rollup itself."""
