@@ -19,7 +19,7 @@ from outlay.services.access.sign_in_throttle import Throttle
 from outlay.services.access.sso import Sso
 from outlay.services.access.sso_provider import Providers
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.analytics.data_quality import Doubts
+from outlay.services.analytics.data_quality import DataQuality
 from outlay.services.analytics.exports import Reports
 from outlay.services.analytics.request_log import RequestLog
 from outlay.services.analytics.usage_tables import UsageTables
@@ -183,7 +183,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 gateway=gateway,
                 limits=limits,
                 doubles=Doubles(trail, ledger, clock),
-                doubts=Doubts(analytics, ledger),
+                doubts=DataQuality(analytics, ledger),
                 price_books=prices,
                 erasure=Erasure(
                     directory, trail, ledger, maintenance, partial(copies_in, settings)

@@ -97,7 +97,7 @@ class BreakdownRow(NamedTuple):
     key: str
     """Empty for Other and Unattributed."""
     others: int
-    """How many values Other stands for, in every row."""
+    """How many values are summed in Other; the same in every row."""
     measures: Totals
 
 
@@ -135,7 +135,7 @@ class MeterSums(NamedTuple):
 
 
 class SessionMeasures(NamedTuple):
-    """What requests of sessions add up to, in the order of their rollup."""
+    """Sums over requests of sessions, in the order of their rollup."""
 
     requests: int = 0
     input_tokens: int = 0
@@ -146,7 +146,7 @@ class SessionMeasures(NamedTuple):
 
 
 class SessionSums(NamedTuple):
-    """A session, of the requests in the window that meet every filter."""
+    """A session, of the requests in the period that meet every filter."""
 
     session_id: str
     first_at: int
@@ -156,14 +156,14 @@ class SessionSums(NamedTuple):
 
 
 class SessionTotals(NamedTuple):
-    """All sessions that a question is about."""
+    """Sums over all sessions that match."""
 
     sessions: int
     measures: SessionMeasures
 
 
 class SessionPart(NamedTuple):
-    """What of a session has one combination of values of SHOWN_OF."""
+    """The cost of a session for one combination of the dimensions that lists show."""
 
     session_id: str
     values: tuple[str, ...]
@@ -174,7 +174,7 @@ class SessionPart(NamedTuple):
 
 
 class EntryKind(StrEnum):
-    """What an entry of a breakdown stands for."""
+    """What an entry of a breakdown is."""
 
     VALUE = "value"
     OTHER = "other"
@@ -191,14 +191,14 @@ class Entry:
     key: str
     """The dimension value; `other` or `unattributed` for the two special kinds."""
     label: str
-    """What to call it on a page; a deleted thing keeps its name, marked."""
+    """Its label on pages; a deleted item keeps its name, marked as deleted."""
     total: Totals
     by_step: Mapping[int, Totals]
     """Step index → measures; steps without usage are absent."""
     members: int = 1
-    """How many values it stands for; more than one only for Other."""
+    """How many values it sums; more than one only for Other."""
     parts: "tuple[Entry, ...]" = ()
-    """The same broken down once more, where the question has a second level."""
+    """Its second level, where the query has one."""
 
     def at(self, step: int) -> Totals:
         """The measures of a step, zeros where nothing happened."""
@@ -226,7 +226,7 @@ class Breakdown:
 
 
 NO_BREAKDOWN = Breakdown(group_by=None, steps=(), total=ZERO, by_step={}, entries=())
-"""The answer where nothing is asked."""
+"""The breakdown of no period."""
 
 
 class OnRecord(StrEnum):
@@ -234,14 +234,14 @@ class OnRecord(StrEnum):
 
     ALL = "all"
     PART = "part"
-    """Its first days were before; a change against it is larger than it would be."""
+    """It began earlier, so a change against it is overstated."""
     NOTHING = "nothing"
-    """All of it was before: there is nothing that a change could be measured against."""
+    """All of it was earlier: there is nothing to measure a change against."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A breakdown beside an earlier period; without one the earlier period is empty."""
+    """A breakdown compared with an earlier period, which is empty without a comparison."""
 
     compare: Compare
     period: Period
@@ -264,7 +264,7 @@ class Comparison:
     """When each of `earlier_steps` was."""
     interval: Interval
     first_event: datetime | None
-    """The first event of the organization, whatever the filters."""
+    """The first event of the organization, regardless of filters."""
 
     @property
     def is_compared(self) -> bool:
@@ -295,7 +295,7 @@ class Comparison:
 
     @property
     def has_growth(self) -> bool:
-        """Whether a change against the earlier period says anything."""
+        """Whether a change against the earlier period is meaningful."""
         return self.is_compared and self.on_record is not OnRecord.NOTHING
 
     @property

@@ -1,4 +1,4 @@
-"""How complete answers are, and when they were last proven."""
+"""How complete answers are, and when they were last verified."""
 
 from dataclasses import dataclass
 from datetime import datetime

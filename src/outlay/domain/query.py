@@ -1,4 +1,4 @@
-"""The one question every page, endpoint and export asks."""
+"""The query model of all pages, endpoints and exports: which usage, and how it is grouped."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ CORE_MEASURES = (
     "errors",
     "client_errors",
 )
-"""What breakdowns show: enough for every ranking, share and rate."""
+"""Measures of breakdowns: enough for every ranking, share and rate."""
 
 LATENCY_MEASURES = (
     "duration_us",
@@ -45,7 +45,7 @@ QUALITY_MEASURES = (
     "unknown_usage_requests",
     "adjusted_requests",
 )
-"""The same, and how far the totals can be trusted."""
+"""Core measures, and those that tell how complete and exact totals are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,9 @@ class UsageQuery:
     organization_id: str
     period: Period
     merges: Merges
-    """Values that count as others, in groups and filters alike."""
+    """Values that are merged into others, in groups and filters alike."""
     measures: tuple[str, ...] = ALL_MEASURES
-    """Names of the measures wanted; the others read 0 in the answer. Fewer are faster."""
+    """Names of the measures wanted; the others are 0 in the answer. Fewer are faster."""
     beside: Earlier | None = field(default=None, compare=False)
     """The earlier period that the answer is compared with; no part of the question itself."""
     interval: Interval = Interval.TOTAL
@@ -73,7 +73,7 @@ class UsageQuery:
     top: int = MAX_TOP
     ranks: tuple[Rank, ...] = (Rank.COST,)
     named: tuple[str, ...] | None = None
-    """When given, exactly these groups are named, whatever their rank."""
+    """When given, exactly these groups are named, regardless of rank."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.top <= MAX_TOP:
@@ -118,7 +118,7 @@ class UsageQuery:
         )
 
     def only(self, dimension: Grouping, value: str) -> "UsageQuery":
-        """The same question about one value; NotFound where it asks for others alone."""
+        """The same query about one value; NotFound if it is filtered by other values."""
         if value not in self.filters.get(dimension, (value,)):
             raise NotFound(f"There is no such {dimension.noun}.")
         return replace(self, filters={**self.filters, dimension: (value,)})
@@ -129,13 +129,13 @@ class RowQuery:
     """Measures by period step and any combination of dimensions, every combination a row.
 
     Nothing is ranked, cut or summed as Other; events without a value have an empty key. With
-    Dimension.GROUP an event stands in the row of each group of its user.
+    Dimension.GROUP an event counts in the row of each group of its user.
     """
 
     organization_id: str
     period: Period
     merges: Merges
-    """Values that count as others, in rows and filters alike."""
+    """Values that are merged into others, in rows and filters alike."""
     measures: tuple[str, ...] = ALL_MEASURES
     interval: Interval = Interval.TOTAL
     group_by: tuple[Grouping, ...] = ()

@@ -1,4 +1,4 @@
-"""Sessions: conversations and runs of agents, as lists of them ask and answer."""
+"""Queries for sessions, which are conversations or runs of agents."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ SHOWN_OF = (
     Dimension.USER,
     Dimension.APP,
 )
-"""What is told of a session beside its sums."""
+"""Dimensions whose values lists show for each session."""
 
 
 class SessionSort(StrEnum):
@@ -35,10 +35,10 @@ class SessionSort(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionQuery:
-    """Sessions with requests in a window, a page of them."""
+    """A page of the sessions with requests in a period."""
 
     usage: UsageQuery
-    """The organization, the window and the filters of their requests."""
+    """The organization, the period and the filters of their requests."""
     session_ids: tuple[str, ...] = ()
     """These alone, if any are given."""
     sort: SessionSort = SessionSort.LAST

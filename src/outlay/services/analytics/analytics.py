@@ -116,12 +116,12 @@ class Analytics:
             return self.breakdown_in(reader, query)
 
     def compare(self, query: UsageQuery) -> Comparison:
-        """The breakdown of a query beside the earlier period that it names, from one snapshot."""
+        """The breakdown of a query and of the earlier period that it is compared with."""
         with self.read() as reader:
             return self.compare_in(reader, query)
 
     def compare_in(self, reader: CubeReader, query: UsageQuery) -> Comparison:
-        """The same from a snapshot that several questions share."""
+        """`compare` from a snapshot that several questions share."""
         period, beside = query.period, query.beside
         elapsed = elapsed_part(period, self._clock.now())
         nothing = replace(period, end_bucket=period.start_bucket, preset=None)
@@ -156,7 +156,7 @@ class Analytics:
     ) -> tuple[Totals, dict[str, Totals]]:
         """Totals and those of each entry over the first part of an answer's period.
 
-        Whole steps are summed from the answer; only the one that is cut is asked for again.
+        Whole steps are summed from the answer; only the step that is cut needs another question.
         """
         ends = [step.end_bucket for step in whole.steps]
         full = sum(end <= part.end_bucket for end in ends)
@@ -191,11 +191,11 @@ class Analytics:
         return self._slot.cube.edition
 
     def merges(self, organization_id: str) -> Merges:
-        """Which values count as others in every answer."""
+        """Which values are merged into others; every query of the organization needs them."""
         return self._discovery.merges(organization_id)
 
     def labels(self, organization_id: str, dimension: Grouping) -> Mapping[str, str]:
-        """What to call the values of a dimension."""
+        """The labels of a dimension's values."""
         return read_labels(self._directory, organization_id, dimension)
 
     def percentiles(self, query: UsageQuery) -> Mapping[float, float | None]:
@@ -204,12 +204,12 @@ class Analytics:
             return quantiles_us(reader.ask(LatencyBins(query)))
 
     def latency(self, query: UsageQuery, dimension: Grouping) -> LatencyBreakdown:
-        """Latency in all and by value of a dimension, most requests first, from one snapshot."""
+        """Latency overall and by value of a dimension, most requests first."""
         with self.read() as reader:
             return read_latency(reader, query, dimension)
 
     def unpriced_in(self, reader: CubeReader, query: UsageQuery) -> list[tuple[str, int]]:
-        """The same from a snapshot that several questions share."""
+        """Models and routes whose requests have no price, and how many requests, most first."""
         rows = replace(query.by(Dimension.MAPPING), measures=("unpriced_requests",))
         found = [(row.keys[0], row.measures.unpriced_requests) for row in reader.ask(Rows(rows))]
         return sorted(
@@ -217,9 +217,9 @@ class Analytics:
         )
 
     def freshness(self, reader: CubeReader | None = None) -> Freshness:
-        """How complete the answers of a reader are; without one, those that are asked from now on.
+        """How complete the answers of a reader are; without one, the answers of later readers.
 
-        To be called before the questions, unless with their reader.
+        Without a reader, call it before asking the questions.
         """
         position = reader.loaded_seq if reader is not None else None
         return Freshness(
@@ -232,7 +232,7 @@ class Analytics:
     # From rows to entries
 
     def breakdown_in(self, reader: CubeReader, query: UsageQuery) -> Breakdown:
-        """The same from a snapshot that several questions share."""
+        """`breakdown` from a snapshot that several questions share."""
         query = replace(query, measures=with_quality(query.measures))
         if query.group_by is Dimension.KIND:
             return read_kinds(reader, query)

@@ -1,7 +1,7 @@
-"""The cube as it was at an earlier ledger position: what it has now, less what came since.
+"""The cube as it was at an earlier ledger position: its current sums less those of later events.
 
-The pages of a file are asked for one after another while usage goes on coming in; this way they
-are pages of one snapshot, on whichever node they are answered, and nothing has to be kept for them.
+A client reads the pages of an export one after another while new usage comes in. This way all pages
+belong to one snapshot, on whichever node they are read, and no node has to keep any state.
 """
 
 from bisect import bisect_right
@@ -27,7 +27,7 @@ from outlay.storage.ledger.rows import COLUMN
 from outlay.storage.ledger.store import Ledger
 
 MAX_LATER_EVENTS: Final = 200_000
-"""Events that are read again for a page, at most: a second or two."""
+"""Most later events that are read for a page, which takes a second or two."""
 
 _ORGANIZATION: Final = COLUMN["organization_id"]
 _PLACE: Final = {name: place for place, name in enumerate(DIMENSIONS)}
@@ -42,7 +42,7 @@ _Place = tuple[int, tuple[str, ...]]
 
 
 class SnapshotGone(Conflict):
-    """What a page is to be a page of cannot be read any more."""
+    """The snapshot of the first page cannot be read any more."""
 
     default_code = "snapshot-gone"
 
@@ -86,13 +86,13 @@ class EarlierReader:
         if "requests" not in query.measures:
             query = replace(query, measures=("requests", *query.measures))
         later = self._sums(query)
-        # What was taken back since may be gone from the cube: it is put where it was.
+        # Rows that were voided since may be gone from the cube: they are inserted again.
         taken = sorted(
             (place, measures)
             for place, measures in later.items()
             if measures[_REQUESTS] < 0 and (query.after is None or place > query.after)
         )
-        # Rows that were not there yet are read and left out.
+        # Rows that did not exist yet are read and skipped.
         more = None if query.limit is None else query.limit + len(later)
         count = 0
         for row in self._reader.ask(Rows(replace(query, limit=more))):
@@ -112,7 +112,7 @@ class EarlierReader:
                 yield _taken_back(*entry)
 
     def _sums(self, query: RowQuery) -> dict[_Place, tuple[int, ...]]:
-        """What the later events come to, row by row of a question."""
+        """The sums of the later events, by row of a query."""
         wanted = [name in query.measures for name in ALL_MEASURES]
         edges = step_edges(query.period, query.interval)
         found: dict[_Place, tuple[int, ...]] = {}
@@ -129,7 +129,7 @@ class EarlierReader:
         return found
 
     def _matches(self, query: RowQuery, key: Key) -> bool:
-        """Whether a cell is in the window and meets every filter."""
+        """Whether a cell is in the period and meets every filter."""
         if not query.period.start_bucket <= key[_BUCKET] < query.period.end_bucket:
             return False
         return all(
@@ -181,7 +181,7 @@ def reader_as_of(
 
 
 def _taken_back(place: _Place, measures: tuple[int, ...]) -> Row:
-    """A row that was there before all of it was taken back."""
+    """A row as it was before all its requests were voided."""
     return Row(*place, _less(ZERO, measures))
 
 

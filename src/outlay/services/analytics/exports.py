@@ -95,7 +95,7 @@ class Report:
     """Names of measures, and `total_tokens`, in the order of the columns."""
     filters: Mapping[Grouping, tuple[str, ...]]
     limit: int | None = None
-    """Most rows; a page then says how to go on."""
+    """Most rows of a page, which then has the cursor of the next one."""
     cursor: str | None = None
 
     def __post_init__(self) -> None:
@@ -108,12 +108,12 @@ class ReportFile:
     """A report that has been written."""
 
     file: IO[bytes]
-    """At its start; whoever has it closes it."""
+    """At its start; the caller closes it."""
     size: int
     digest: bytes
     """SHA-256 of the whole file."""
     period: Period
-    """Its window: of a later page, that of the first."""
+    """Its period; that of the first page for a later one."""
     trailer: Mapping[str, Any]
     following: str | None
     """The cursor of the next page, None at the end."""
@@ -122,7 +122,7 @@ class ReportFile:
 PLAIN_FILE: Final = FileStyle()
 
 Describe = Callable[[UsageQuery, Totals], Mapping[str, Any]]
-"""What a file says of the question, the window that it was asked of, and its totals."""
+"""Makes the head of a file from the query and its totals."""
 
 
 class Reports:
@@ -140,7 +140,7 @@ class Reports:
         }
 
     def check(self, report: Report) -> Period:
-        """The window of a report, of a later page that of the first; Invalid for a bad cursor."""
+        """The period of a report, or of its first page; Invalid for a bad cursor."""
         cursor = _read_cursor(report)
         if cursor is None:
             return report.period
@@ -153,7 +153,7 @@ class Reports:
         describe: Describe,
         style: FileStyle = PLAIN_FILE,
     ) -> ReportFile:
-        """Write a report; `describe` says of its window and totals what its file begins with.
+        """Write a report; `describe` makes the head of the file.
 
         A later page is of the snapshot of the first; SnapshotGone where that cannot be read.
         """
@@ -246,7 +246,7 @@ class Reports:
 
 
 class _Paging:
-    """Passes on a page of rows, and remembers its last one where there would be more."""
+    """Passes on a page of rows, and keeps its last row if there are more."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
@@ -313,7 +313,7 @@ def _reader_of(measures: Sequence[str]) -> Callable[[Totals], tuple[int, ...]]:
 
 
 def _totals(report: Report, total: Totals, columns: Sequence[Column]) -> dict[str, int]:
-    """The totals of the window, every request once, as the columns name them."""
+    """The totals of the period, every request counted once, by the names of the columns."""
     summed = [column.name for column in columns if column.kind.is_summed]
     return {
         name: getattr(total, measure) for name, measure in zip(summed, report.measures, strict=True)
@@ -330,7 +330,7 @@ def _read_cursor(report: Report) -> _Cursor | None:
 
 
 def _question(report: Report) -> str:
-    """What the pages of a report have in common, but for the window that a cursor has."""
+    """What all pages of a report have in common, except the period, which the cursor has."""
     filters = sorted((str(dimension), values) for dimension, values in report.filters.items())
     return _digest(report.interval, [*map(str, report.group_by)], report.measures, filters)
 

@@ -1,4 +1,4 @@
-"""Usage by kind: what cost consists of, from the totals of requests and from their meters."""
+"""Usage by kind: the parts of the cost, from the totals of requests and from their meters."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,14 +20,14 @@ PARTS: Final = (
     "cache_write_cost_pusd",
     "output_cost_pusd",
 )
-"""Measures that tell kinds apart."""
+"""Measures that the kinds are computed from."""
 
 _Amounts = dict[str, dict[int, KindAmount]]
 """By kind and step."""
 
 
 def read_kinds(reader: CubeReader, query: UsageQuery) -> Breakdown:
-    """The answer of a question that is grouped by kind of usage."""
+    """The breakdown of a query that is grouped by kind of usage."""
     measures = tuple(dict.fromkeys((*query.measures, *PARTS)))
     plain = replace(query, group_by=None, named=None, measures=measures)
     by_step = reader.ask(StepTotals(plain))

@@ -16,12 +16,12 @@ from outlay.storage.cube.store import CubeReader
 
 TOP: Final = 10
 USED: Final = (Dimension.MODEL, Dimension.PROVIDER, Dimension.APP)
-"""What the most used value is told of, and the top values by cost."""
+"""Dimensions whose most used value and top values by cost are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageProfile:
-    """What a filter comes to."""
+    """The usage that a filter selects."""
 
     total: Totals
     latency: Mapping[float, float | None]
@@ -35,14 +35,14 @@ class UsageProfile:
 
 
 def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
-    """The profile of a question's window and filters, from one snapshot."""
+    """The profile of a query's period and filters, from one snapshot."""
     with analytics.read() as reader:
         return read_profile_in(reader, analytics, query)
 
 
 def read_profile_in(reader: CubeReader, analytics: Analytics, query: UsageQuery) -> UsageProfile:
-    """The same from a snapshot that several questions share."""
-    # One scan for all that is not told step by step: few combinations are left of a filter.
+    """`read_profile` from a snapshot that several questions share."""
+    # One scan for everything that needs no steps: a filter leaves few combinations.
     rows = list(reader.ask(Rows(replace(query.by(*USED), measures=ALL_MEASURES))))
     bins = reader.ask(LatencyBins(query))
     activity = analytics.breakdown_in(

@@ -1,4 +1,4 @@
-"""What senders report beside what the price book says, by provider and by model.
+"""Costs that senders report, compared with the price book, by provider and by model.
 
 The drift is over requests that have both costs, each of all that was used. Requests with a reported
 cost alone are counted apart: a side that is not known is no difference of 100 %.
@@ -78,7 +78,7 @@ class PairRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedCosts:
-    """Reported beside computed costs of a period."""
+    """Reported and computed costs of a period."""
 
     rows: Mapping[Dimension, Sequence[PairRow]]
     """By what LEVELS has: the largest drift first, then by reported cost."""

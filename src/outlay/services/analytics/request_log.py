@@ -1,9 +1,9 @@
 """The log of single requests: filtered, in any order, a page at a time, with what they add up to.
 
-The cube says in which buckets something matches, so that a rare value is found without reading all
-that lies between. It stands at a position of the ledger, and the log shows no more than that: both
-tell the same. What the cube does not know, such as how long a single request took, is asked of the
-ledger's rows, part by part: no more of them than `MAX_ROWS`, and no connection is held in between.
+The cube knows the buckets with matching requests, so rare values are found without reading
+everything in between. The log shows no event after the ledger position of the cube, so that both
+agree. Conditions that the cube cannot answer, such as the duration of a single request, are checked
+against the ledger's rows in parts: at most `MAX_ROWS`, with no connection held in between.
 """
 
 import time
@@ -45,7 +45,7 @@ MAX_RUNS: Final = 400
 MAX_ROWS: Final = 1_000_000
 """Rows of the ledger that one question may read: about a second on the machine of the benchmark."""
 MAX_SECONDS: Final = 15.0
-"""How long one question may read them, whatever the disk."""
+"""How long one question may read them, even from a slow disk."""
 
 _FAR: Final = 2**62
 
@@ -79,7 +79,7 @@ class LogQuery:
     """Which requests are asked for, and in which order."""
 
     usage: UsageQuery
-    """The window and the filters that the cube knows, too."""
+    """The period and the filters, which the cube can answer."""
     conditions: LogConditions = NO_CONDITIONS
     order: LogOrder = NEWEST_FIRST
     cursor: LogCursor | None = None
@@ -91,7 +91,7 @@ class LogQuery:
 
     @property
     def is_exhaustive(self) -> bool:
-        """Whether the ledger has to be asked about each request of the window."""
+        """Whether the ledger has to check each request of the period."""
         return bool(self.conditions) or self.order.sort is not LogSort.TIME
 
 
@@ -113,9 +113,9 @@ class LogPlan:
     query: LogQuery
     wanted: LogFilter
     spans: Sequence[Span]
-    """Parts of the window in which something may match, newest first."""
+    """Parts of the period that may have matching requests, newest first."""
     usage: Breakdown
-    """What the cube tells of the window and its filters, whatever the conditions."""
+    """The usage of the period and its filters, without the conditions."""
 
     def part(self, span: Span, through_seq: int) -> LogFilter:
         """What is wanted of one span."""
@@ -144,7 +144,7 @@ class LoggedRequest:
     entry: LoggedEvent
     """Its latest version."""
     history: Sequence[LoggedEvent]
-    """All rows about it, as they came."""
+    """All its rows, in the order in which they were recorded."""
     counted: Sequence[UsageEvent]
     """Other events that report the same answer, and count."""
     is_counted: bool
@@ -313,7 +313,7 @@ class RequestLog:
             yield span
 
     def find(self, organization_id: str, event_id: str) -> LoggedRequest:
-        """One request, as it stands; NotFound when the organization has none with the id."""
+        """One request in its latest version; NotFound if the organization has none with the id."""
         history = self._ledger.read_history(organization_id, event_id)
         if not history:
             raise NotFound("There is no such request.")

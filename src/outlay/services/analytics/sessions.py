@@ -1,4 +1,4 @@
-"""Sessions as lists and pages show them: what each comes to, on which models, by whom."""
+"""Sessions as lists and pages show them: their sums, models, users and so on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +13,11 @@ from outlay.storage.cube.store import CubeReader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session, of the requests that a question is about."""
+    """A session, of the requests that a query matches."""
 
     sums: SessionSums
     costs: Mapping[Dimension, Mapping[str, int]]
-    """By dimension, the cost of each value of it, the highest first; without unattributed ones."""
+    """Cost by dimension and value, highest first; without unattributed requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class SessionPage:
 
     sessions: Sequence[Session]
     totals: SessionTotals
-    """Of all sessions, whichever page."""
+    """Of all sessions, not only those of the page."""
 
 
 def read_sessions(reader: CubeReader, query: SessionQuery) -> SessionPage:

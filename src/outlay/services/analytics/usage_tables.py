@@ -42,7 +42,7 @@ class UsageRow(Generic[T]):
     thing: T | None
     """What has been set up under it, None when nothing has."""
     name: str
-    """What to call it; of what is gone without saying so."""
+    """Its label, without a mark if it is deleted."""
     totals: Totals
 
 
@@ -80,7 +80,7 @@ class UserView:
     page: int = 1
     page_size: int = 50
     selected: tuple[str, ...] = ()
-    """Users whose totals are asked for, on whatever page they are."""
+    """Users whose totals are wanted, on any page."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.page_size <= MAX_PAGE_SIZE:

@@ -1,4 +1,4 @@
-"""Users and user groups beside each other, from one snapshot: what page and endpoint show."""
+"""Users and user groups side by side, from one snapshot, for the page and the endpoint."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ TOP_BY_COST: Final = 10
 TOP_BY_REQUESTS: Final = 20
 
 COMBINED: Final = (Dimension.USER, Dimension.PROJECT, Dimension.GROUP)
-"""What is counted, and what may be asked for together."""
+"""Dimensions whose values are counted, and whose filters can be combined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class UsersAndGroups:
 
 
 def read_users_and_groups(analytics: Analytics, query: UsageQuery) -> UsersAndGroups:
-    """The answer for a question's window, step and filters."""
+    """Users and groups of a query's period, interval and filters."""
     with analytics.read() as reader:
         return read_users_and_groups_in(reader, analytics, query)
 
@@ -49,7 +49,7 @@ def read_users_and_groups(analytics: Analytics, query: UsageQuery) -> UsersAndGr
 def read_users_and_groups_in(
     reader: CubeReader, analytics: Analytics, query: UsageQuery
 ) -> UsersAndGroups:
-    """The same from a snapshot that several questions share."""
+    """`read_users_and_groups` from a snapshot that several questions share."""
     whole = replace(query, interval=Interval.TOTAL)
     counts = reader.ask(DistinctCounts(whole, COMBINED)).get(0, (0,) * len(COMBINED))
     users_by_step = reader.ask(DistinctCounts(query, (Dimension.USER,)))
@@ -81,7 +81,7 @@ def top_of(found: Breakdown, rank: Rank, count: int) -> list[Entry]:
 
 
 EXPLAINED_VALUES: Final = 5
-"""Values of a filter that are looked at to explain why nothing is left."""
+"""Values of a filter that are checked to explain an empty answer."""
 
 
 @dataclass(frozen=True, slots=True)

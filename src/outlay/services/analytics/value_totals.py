@@ -1,4 +1,4 @@
-"""All values of a dimension in a window, however many there are, and what surrounds them."""
+"""The totals of all values of a dimension in a period, without a limit on their number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

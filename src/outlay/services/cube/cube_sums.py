@@ -1,8 +1,7 @@
-"""What the cube comes to, from one snapshot of it, and whether its parts agree with each other.
+"""The sums of the cube, from one snapshot, and whether its parts agree with each other.
 
-The rollups give what is then compared with the ledger. What answers are made of beside them, the
-narrow rollups, the sets of groups and the query model itself, is compared with the rollups here, in
-the same snapshot.
+The sums of the rollups are compared with the ledger later. The narrow rollups, the sets of groups
+and the statements themselves are compared with the rollups here, in the same snapshot.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +30,7 @@ _LANE_OF: Final = tuple(USAGE.measures.index(name) for name in LANES)
 
 
 class WrongAnswer(NamedTuple):
-    """Where the query model answers something else than the rollups have."""
+    """An answer that differs from the rollups."""
 
     organization_id: str
     days: tuple[int, ...]
@@ -42,7 +41,7 @@ class WrongAnswer(NamedTuple):
 
 
 class WrongPart(NamedTuple):
-    """Where the query model answers something else than a rollup beside that of usage has."""
+    """An answer that differs from a rollup other than usage."""
 
     organization_id: str
     days: tuple[int, ...]
@@ -94,7 +93,7 @@ def sum_cube(reader: CubeReader, salt: str, tell: Tell) -> CubeSums:
 
 
 def note_usage(found: CubeSums, sums: Sequence[CellSums]) -> list[Day]:
-    """Note sums of the usage rollup; the days that they are of."""
+    """Add sums of the usage rollup; returns their days."""
     for part in sums:
         day = found.days.setdefault((part.organization_id, part.day), DaySum())
         plain = pack([part.plain[lane] for lane in _LANE_OF])
@@ -106,7 +105,7 @@ def note_usage(found: CubeSums, sums: Sequence[CellSums]) -> list[Day]:
 
 
 def note_latency(found: CubeSums, sums: Sequence[CellSums], salt: str) -> None:
-    """Note sums of the latency rollup."""
+    """Add sums of the latency rollup."""
     bin_weight = bin_weights(salt)
     for part in sums:
         day = found.days.setdefault((part.organization_id, part.day), DaySum())
@@ -114,7 +113,7 @@ def note_latency(found: CubeSums, sums: Sequence[CellSums], salt: str) -> None:
 
 
 def note_part(found: CubeSums, spec: RollupSpec, sums: Sequence[CellSums]) -> list[Day]:
-    """Note sums of a rollup beside that of usage; the days that they are of."""
+    """Add sums of a rollup other than usage; returns their days."""
     for part in sums:
         day = found.days.setdefault((part.organization_id, part.day), DaySum())
         part_of(day, spec).add(PartSum(pack(part.plain), pack(part.weighted)))
@@ -122,14 +121,14 @@ def note_part(found: CubeSums, spec: RollupSpec, sums: Sequence[CellSums]) -> li
 
 
 def part_of(day: DaySum, spec: RollupSpec) -> PartSum:
-    """The sums of a day that are of a rollup beside that of usage."""
+    """The sums of a day in a rollup other than usage."""
     return day.meters if spec is METERS else day.sessions
 
 
 def _compare_parts(
     reader: CubeReader, found: CubeSums, spec: RollupSpec, days: list[Day], start: int, end: int
 ) -> None:
-    """Ask the query model for what a slice of such a rollup comes to."""
+    """Compare the answers for a slice with such a rollup."""
     period = Period(start_bucket=start, end_bucket=end, timezone="UTC")
     for organization_id, own in _by_organization(days).items():
         query = UsageQuery(organization_id=organization_id, merges=NO_MERGES, period=period)
@@ -139,7 +138,7 @@ def _compare_parts(
 
 
 def _answered(reader: CubeReader, query: UsageQuery, spec: RollupSpec) -> tuple[int, ...]:
-    """What the query model answers, by the measures of a rollup."""
+    """The answer of the cube, by the measures of a rollup."""
     if spec is SESSIONS:
         return tuple(reader.ask(SessionSummary(SessionQuery(usage=query))).measures)
     rows = [row[2:] for row in reader.ask(MeterUsage(query))]
@@ -149,7 +148,7 @@ def _answered(reader: CubeReader, query: UsageQuery, spec: RollupSpec) -> tuple[
 def parts_of(
     sums: Mapping[Day, DaySum], organization_id: str, days: Sequence[int], spec: RollupSpec
 ) -> tuple[int, ...]:
-    """What days come to by the measures of a rollup beside that of usage."""
+    """The sums of days by the measures of a rollup other than usage."""
     nothing = DaySum()
     total = sum(part_of(sums.get((organization_id, day), nothing), spec).plain for day in days)
     return tuple(unpack(total, len(spec.measures)))
@@ -170,7 +169,7 @@ def _compare_answers(
     end: int,
     tell: Tell,
 ) -> None:
-    """Ask the query model for the days of a slice, and for the slice by every grouping."""
+    """Compare the answers by day, and by every grouping, with the sums of a slice."""
     period = Period(start_bucket=start, end_bucket=end, timezone="UTC")
     by_organization = _by_organization(days)
     for done, (organization_id, own) in enumerate(by_organization.items()):
@@ -218,7 +217,7 @@ def sum_of(
     days: Sequence[int],
     dimension: Grouping | None,
 ) -> Totals:
-    """What days come to by a grouping; an event counts in each of its groups."""
+    """The sums of days by a grouping; an event counts in each of its groups."""
     total, nothing = 0, DaySum()
     for day in days:
         found = sums.get((organization_id, day), nothing)

@@ -1,6 +1,6 @@
 """The numbers behind a difference: one day of ledger and cube, cell by cell.
 
-Only days whose sums differ are looked at so closely, to say which numbers are wrong.
+Only days whose sums differ are compared in this detail, to report which numbers are wrong.
 """
 
 from collections import Counter
@@ -44,7 +44,7 @@ _Key = tuple[str | int, ...]
 def compare_day(
     reader: CubeReader, ledger: LedgerReader, day: Day, events: int, report: VerifyReport
 ) -> bool:
-    """Note in the report the cells in which the cube differs for a day; whether there are any.
+    """Report the cells of a day in which the cube differs; False if there are none.
 
     `events` is how many the day has.
     """
@@ -135,7 +135,7 @@ def _compare_cells(
 
 
 class _Expected:
-    """What the cube must say of some events, by plain addition."""
+    """The cells that the cube must have for some events, by plain addition."""
 
     def __init__(self, events: Iterable[UsageEvent]) -> None:
         self.cells: dict[_Key, Totals] = {}

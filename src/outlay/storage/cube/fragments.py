@@ -19,14 +19,14 @@ RANK_MEASURES: Final = {
     Rank.TOKENS: ("input_tokens", "output_tokens"),
 }
 _MERGED: Final = tuple(dimension for dimension in DISCOVERABLE if dimension is not Dimension.GROUP)
-"""Dimensions whose values stand in the rows themselves."""
+"""Dimensions whose values are stored in the rows themselves."""
 
 Parameters = dict[str, str | int | list[str]]
 Query = UsageQuery | RowQuery
 
 
 class Fragments:
-    """What statements of questions are filled with."""
+    """Builds the fragments of statements."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -58,7 +58,7 @@ class Fragments:
         )
 
     def _merged(self, query: Query, columns: Collection[str], source: str) -> str:
-        """A subquery in whose rows each merged value is the one that it counts as, as text."""
+        """A subquery that replaces merged values by their targets, as text."""
         joins, replacements = "", []
         for dimension in _MERGED:
             if dimension.column in columns and query.merges.of(dimension):
@@ -76,7 +76,7 @@ class Fragments:
         )
 
     def _group_set(self, query: Query) -> str:
-        """The table of which groups a stored set has, or what stands for it if some are merged."""
+        """The table of the groups in each stored set, merged groups replaced by their targets."""
         if not query.merges.of(Dimension.GROUP):
             return self._dialect.group_set
         return (
@@ -87,7 +87,7 @@ class Fragments:
         )
 
     def _pairs(self, dimension: Dimension) -> str:
-        """Merged values beside their targets."""
+        """Merged values and their targets."""
         name = dimension.column
         return self._dialect.pairs(f"$merged_{name}", f"$target_{name}")
 
@@ -145,7 +145,7 @@ class Fragments:
         return self._dialect.bound(dimension.column, value)
 
     def _bound(self, text: str, query: Query, parameters: Parameters) -> tuple[str, Parameters]:
-        """A statement with all that it names: DuckDB refuses parameters that are not named."""
+        """A statement and the parameters that it names; DuckDB rejects any others."""
         bound: Parameters = {
             **parameters,
             "organization_id": self.organization(query.organization_id),

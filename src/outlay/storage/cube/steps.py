@@ -1,4 +1,4 @@
-"""Which step a bucket lies in, as SQL: edges are computed in Python, no engine knows zones."""
+"""The step index of a bucket, as SQL. Edges are computed in Python: engines know no zones."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -37,7 +37,7 @@ def step_of(edges: Sequence[int], quotient: Quotient) -> str:
 
 
 def _branch(runs: Sequence[_Run], quotient: Quotient) -> str:
-    """The halves of the runs, told apart again and again: as few comparisons as can be."""
+    """A binary search for the run of a bucket, so that few comparisons are needed."""
     if len(runs) == 1:
         start, step, length = runs[0]
         return f"{step} + {quotient(f'usage.bucket - {start}', length)}"

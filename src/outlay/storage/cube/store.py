@@ -11,7 +11,7 @@ A = TypeVar("A")
 
 
 class CubeMismatch(Damaged):
-    """What is there is not a cube of this ledger and version: it has to be rebuilt."""
+    """The stored cube belongs to another ledger or version and has to be rebuilt."""
 
     default_code = "cube-mismatch"
 
@@ -30,17 +30,17 @@ class CubeReader(Protocol):
 
 
 class Cube(Protocol):
-    """The derived rollups: written by one thread, read by many, recreated at any time."""
+    """The rollups of a ledger: written by one thread, read by many, rebuilt at any time."""
 
     edition: str
-    """The edition of the ledger that it was made of."""
+    """The edition of the ledger that it was built from."""
 
     def read(self) -> AbstractContextManager[CubeReader]:
         """A snapshot."""
         ...
 
     def plan(self, from_seq: int, through_seq: int) -> int:
-        """Where a load from a position is to end: there, or where an earlier attempt was to."""
+        """Where a load has to end: at `through_seq`, or where an earlier attempt did."""
         ...
 
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
@@ -52,7 +52,7 @@ class Cube(Protocol):
         ...
 
     def compact_one(self, before_bucket: int) -> bool:
-        """Rewrite one changed month that ended before a bucket; whether there was one."""
+        """Rewrite one changed month that ended before a bucket; False if there is none."""
         ...
 
     def close(self) -> None:
@@ -61,43 +61,43 @@ class Cube(Protocol):
 
 
 class CubeHome(Protocol):
-    """Where the cube of an installation stands, and room for a fresh one beside it."""
+    """The storage of an installation's cube, with room to build its replacement."""
 
     @property
     def is_shared(self) -> bool:
-        """Whether other nodes read and write the cube, too; one of them at a time loads it."""
+        """Whether other nodes use the same cube; one node at a time loads it."""
         ...
 
     def open(self, edition: str) -> Cube:
-        """The present cube, made if there is none.
+        """The current cube; an empty one is created if there is none.
 
-        Raises CubeMismatch when it is of no use: damaged, of another version or, unless it is
-        shared, of another edition.
+        Raises CubeMismatch when it is damaged, of another version or, unless it is shared, of
+        another edition.
         """
         ...
 
     def is_present(self, cube: Cube) -> bool:
-        """Whether a cube has not been replaced, by whichever node."""
+        """Whether a cube is the current one; any node may have replaced it."""
         ...
 
     def fresh(self, edition: str) -> Cube:
-        """An empty cube beside the present one."""
+        """An empty cube next to the current one."""
         ...
 
     def install(self, fresh: Cube, present: Cube) -> Cube:
-        """Put the fresh cube in the place of the present one, which nobody reads any more."""
+        """Make the fresh cube the current one. The present one must have no open snapshots."""
         ...
 
     def discard(self) -> None:
-        """Remove a fresh cube that did not get so far."""
+        """Remove a fresh cube that was not installed."""
         ...
 
     def drop_replaced(self) -> None:
-        """Remove what was replaced so long ago that nobody reads it any more."""
+        """Remove replaced cubes once no snapshot can still read them."""
         ...
 
     def clear(self) -> None:
-        """Remove the present cube: the ledger can always make another."""
+        """Remove the current cube; it can be rebuilt from the ledger."""
         ...
 
     def describe(self) -> str:
@@ -105,5 +105,5 @@ class CubeHome(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what is kept open beside the cubes."""
+        """Release connections that are kept open for all cubes."""
         ...

@@ -164,7 +164,7 @@ class UsageStatements(Fragments):
         return self._bound(text, query, parameters)
 
     def latency_bins(self, query: UsageQuery) -> tuple[str, Parameters]:
-        """The statement and parameters that read the latency histogram of a question's window."""
+        """The statement and parameters that read the latency histogram of a period."""
         filters, parameters = self._filters(query)
         text = load_sql(PACKAGE, "latency.bins").format(source=self._bins(query), filters=filters)
         return self._bound(text, query, parameters)

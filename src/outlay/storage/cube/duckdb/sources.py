@@ -1,4 +1,4 @@
-"""Where a question reads: the rollup with the fewest rows that has what it needs.
+"""Chooses the table to read: the rollup with the fewest rows that has all dimensions.
 
 A narrow rollup serves the whole cells inside the window; what its edges cut is read from the rollup
 that it is made of, and so are rows that are not folded yet.
@@ -44,6 +44,6 @@ def _narrowest(
 
 
 def _inside(narrow: NarrowSpec, edges: Sequence[int]) -> tuple[int, int]:
-    """The whole cells of a window."""
+    """The whole cells of a period."""
     grain = narrow.grain
     return -(-edges[0] // grain) * grain, edges[-1] // grain * grain

@@ -64,9 +64,9 @@ class DuckDBReader(SqlReader):
 
     @override
     def _present(self, query: UsageQuery | RowQuery) -> tuple[str, ...]:
-        """Those that anything in the period has: a small rollup tells, and many rows are spared.
+        """Those that are not zero in the period, by a small rollup; it saves reading many columns.
 
-        No measure is negative, so a sum of zero is one of zeros.
+        No measure is negative, so all values of a sum of zero are zero.
         """
         whole = UsageQuery(
             organization_id=query.organization_id,
@@ -182,7 +182,7 @@ class DuckDBCube:
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._write_lock, _telling():
+        with self._write_lock, _translated():
             self._database.execute("BEGIN")
             try:
                 yield self._database
@@ -194,7 +194,7 @@ class DuckDBCube:
             self._database.execute("COMMIT")
 
     def plan(self, from_seq: int, through_seq: int) -> int:
-        """Where a load from a position is to end: nothing is left of one that did not."""
+        """Where the load ends: a load that failed has left nothing."""
         return through_seq
 
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
@@ -243,7 +243,7 @@ class DuckDBCube:
                     database.execute(statement)
 
     def compact_one(self, before_bucket: int) -> bool:
-        """Rewrite one changed month that ended before a bucket; whether there was one."""
+        """Rewrite one changed month that ended before a bucket; False if there is none."""
         with self._transaction() as database:
             months = database.execute("SELECT month FROM changed_month ORDER BY month").fetchall()
             for (month,) in months:
@@ -260,7 +260,7 @@ class DuckDBCube:
     def _compact(
         database: duckdb.DuckDBPyConnection, spec: RollupSpec, start: int, end: int
     ) -> None:
-        """Rewrite a run of buckets; left alone when a sum needs more than one row."""
+        """Rewrite a run of buckets, unless a sum needs more than one row."""
         if not database.execute(statements.overflow(spec, start, end)).fetchall():
             for statement in statements.compact(spec, start, end):
                 database.execute(statement)
@@ -279,8 +279,8 @@ def month_buckets(month: date) -> tuple[int, int]:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """Say in our own terms that the disk does not take what is written."""
+def _translated() -> Iterator[None]:
+    """Raise write errors of the disk as Unavailable."""
     try:
         yield
     except (duckdb.IOException, duckdb.FatalException) as error:
@@ -292,7 +292,7 @@ def _unusable(error: duckdb.Error) -> Unavailable:
 
 
 def _unopened(error: duckdb.Error, *, is_new: bool) -> OutlayError:
-    """What it means that a cube could not be opened."""
+    """The error for a cube that could not be opened."""
     if is_new:
         return _unusable(error)
     if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
