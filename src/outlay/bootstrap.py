@@ -183,7 +183,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 gateway=gateway,
                 limits=limits,
                 doubles=Doubles(trail, ledger, clock),
-                doubts=DataQuality(analytics, ledger),
+                doubts=DataQuality(ledger),
                 price_books=prices,
                 erasure=Erasure(
                     directory, trail, ledger, maintenance, partial(copies_in, settings)

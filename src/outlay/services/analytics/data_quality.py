@@ -17,7 +17,6 @@ from outlay.domain.period import BUCKET_US, Interval, bucket_start, steps_of
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.domain.questions import StepTotals
 from outlay.kit.clock import from_us
-from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.log_windows import PART_ROWS, Span
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.log import LogFilter
@@ -84,8 +83,7 @@ class UnreadCounters:
 class DataQuality:
     """Finds out why numbers of a period may be incomplete."""
 
-    def __init__(self, analytics: Analytics, ledger: Ledger) -> None:
-        self._analytics = analytics
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def missing_parts(self, reader: CubeReader, query: UsageQuery) -> MissingParts:
@@ -138,9 +136,8 @@ class DataQuality:
         `is_partial` leaves out hours without a partly priced request.
         """
         spans, read_from = self._spans(reader, query, is_partial=is_partial)
-        merges = self._analytics.merges(query.organization_id)
         values = {
-            dimension: merges.with_merged(dimension, named)
+            dimension: query.merges.with_merged(dimension, named)
             for dimension, named in query.filters.items()
         }
         through_seq = reader.loaded_seq

@@ -172,7 +172,6 @@ class RequestLog:
     def plan(self, reader: CubeReader, query: LogQuery) -> LogPlan:
         """Where to look, by a snapshot of the cube that may be let go of then."""
         usage = query.usage
-        merges = self._analytics.merges(usage.organization_id)
         result = self._analytics.breakdown_in(reader, usage)
         matching = sizes = None
         if query.conditions.session_id:
@@ -190,7 +189,7 @@ class RequestLog:
                 start_us=usage.period.start_bucket * BUCKET_US,
                 end_us=usage.period.end_bucket * BUCKET_US,
                 values={
-                    dimension: merges.with_merged(dimension, values)
+                    dimension: usage.merges.with_merged(dimension, values)
                     for dimension, values in usage.filters.items()
                 },
                 conditions=query.conditions,
