@@ -26,6 +26,7 @@ SELECT
     'mem_' || (key % 200) AS member_id,
     'mem_' || (key % 200) AS user_id,
     'grp_' || (key % 20) AS groups,
+    '' AS tags,
     CASE WHEN h1 % 10 < 3 THEN 'cust_' || (h1 % 2000) ELSE '' END AS end_user,
     'app_' || (h2 % 30) AS app,
     'provider_' || (model % 12) AS provider,
@@ -34,7 +35,7 @@ SELECT
     CASE WHEN h2 % 100 < 96 THEN 'ok' ELSE 'upstream_error' END AS status,
     CAST(1 + h1 % 4 AS BIGINT), 500 + h1 % 9000, 50 + h2 % 900, h1 % 300, h2 % 90, h2 % 40,
     (500 + h1 % 9000) * 2500000, (500 + h1 % 9000) * 1500000, 0, 0, (50 + h2 % 900) * 10000000,
-    0, 0, 0, 0, 0, 0, 400000 + h1 % 5000000, 1, h2 % 900000, 1
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 400000 + h1 % 5000000, 1, h2 % 900000, 1
 FROM (
     SELECT i, h1, h2,
         CAST(500 * pow((h1 % 100003) / 100003.0, 3) AS BIGINT) AS key,
@@ -44,10 +45,9 @@ FROM (
 """
 
 
-LATENCY_SQL: Final = """
+LATENCY_SQL: Final = f"""
 INSERT INTO latency_rollup
-SELECT organization_id, bucket, project_id, api_key_id, member_id, user_id, groups, end_user, app,
-    provider, mapping, model, status, CAST(400 + hash(rowid) % 350 AS SMALLINT), requests
+SELECT {", ".join(USAGE.dimensions)}, CAST(400 + hash(rowid) % 350 AS SMALLINT), requests
 FROM usage_rollup
 """
 """A bin for each of those rows."""

@@ -20,6 +20,7 @@ from outlay.domain.outcome import Outcome
 from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import Services
 from outlay.settings import Settings
+from outlay.storage.cube.rollup_questions import Cells
 from outlay.storage.cube.rollups import ROLLUPS
 
 EVENTS: Final = 4_000_000
@@ -86,7 +87,7 @@ def read_once(services: Services) -> float:
         pass
     with services.projection._slot.read() as reader:
         for spec in ROLLUPS:
-            for _ in reader.cells(spec, "org_bench", 0, 2**31 - 1):
+            for _ in reader.ask(Cells(spec, "org_bench", 0, 2**31 - 1)):
                 pass
     return time.perf_counter() - begin
 

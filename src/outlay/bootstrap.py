@@ -19,7 +19,7 @@ from outlay.services.access.sign_in_throttle import Throttle
 from outlay.services.access.sso import Sso
 from outlay.services.access.sso_provider import Providers
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.analytics.data_quality import Doubts
+from outlay.services.analytics.data_quality import DataQuality
 from outlay.services.analytics.exports import Reports
 from outlay.services.analytics.request_log import RequestLog
 from outlay.services.analytics.usage_tables import UsageTables
@@ -68,7 +68,7 @@ from outlay.storage.checkpoints import CheckpointFile
 from outlay.storage.cube.duckdb.parquet import write_parquet
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
-from outlay.storage.cube.unavailable import AwayCube
+from outlay.storage.cube.unreachable import UnreachableCube
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
@@ -186,7 +186,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 gateway=gateway,
                 limits=limits,
                 doubles=Doubles(trail, ledger, clock),
-                doubts=Doubts(analytics, ledger),
+                doubts=DataQuality(ledger),
                 price_books=prices,
                 erasure=Erasure(
                     directory, trail, ledger, maintenance, partial(copies_in, settings)
@@ -398,7 +398,7 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
     try:
         cube = home.open(ledger.edition)
         with cube.read() as reader:
-            loaded = reader.loaded_seq()
+            loaded = reader.loaded_seq
         # What others have committed and loaded in this moment is no reason to distrust it.
         is_fit = home.is_shared or loaded <= ledger.newest_seq()
         if is_fit and ledger.is_source_of(cube.edition):
@@ -416,7 +416,7 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
         if not home.is_shared:
             raise
         logger.warning("%s; serving without it until it does", error.message)
-        return AwayCube(), False
+        return UnreachableCube(), False
     logger.warning("%s; rebuilding it from the ledger", reason)
     home.clear()
     cube = home.open(ledger.edition)

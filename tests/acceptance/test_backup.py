@@ -108,7 +108,7 @@ def test_what_is_restored_is_what_was_backed_up(
             compare(before, after)  # what came later is not there, and that is noticed
         ledger, directory = after
         assert [intent.event_id for intent in ledger.intents()] == ["under way"]
-        assert ledger.count_conflicts() == 1
+        assert len(ledger.read_conflicts()) == 1
         again = tmp_path / "again.outlay"
         write_archive(again, records_of(ledger, directory, [], SystemClock(), lambda _: None))
         with pytest.raises(Conflict, match="not empty"):

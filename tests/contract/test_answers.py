@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.factories import NOW, make_event
 
 from outlay.domain.amendment import restated, root_of, standing, void_id, voided
-from outlay.domain.answer import GATEWAY, MAX_REPORTS
 from outlay.domain.event import SIGN, Amendment, UsageEvent, UsageSource
 from outlay.domain.outcome import Outcome
+from outlay.domain.same_answer import GATEWAY, MAX_REPORTS
 from outlay.kit.clock import to_us
 from outlay.services.cube.exact_comparison import measures_of
 from outlay.storage.ledger.log import NEWEST_FIRST, LogFilter

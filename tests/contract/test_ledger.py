@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from tests.factories import NOW, make_event
 
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Unavailable
 from outlay.domain.event import FACTS, CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.outcome import Outcome
 from outlay.domain.query import QUALITY_MEASURES
-from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.kit.clock import Clock, to_us
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.ledger import store as store_module
@@ -71,7 +71,7 @@ def test_the_same_id_with_another_fact_is_a_conflict_on_record(ledger: Ledger, f
     outcomes = ledger.append([other, make_event()])
 
     assert outcomes == [Outcome.CONFLICT, Outcome.ACCEPTED]
-    assert ledger.count_conflicts() == 1
+    assert len(ledger.read_conflicts()) == 1
     assert stored(ledger)[0] == event
 
 
@@ -358,7 +358,7 @@ def test_an_identity_is_taken_out_and_batches_stay_whole(ledger: Ledger) -> None
     assert ledger.append([make_event()]) == [Outcome.ACCEPTED]
     assert ledger.forget_end_users("org_test", to_us(NOW)) == 3
     assert {event.end_user for event in stored(ledger)} == {""}
-    assert ledger.count_conflicts() == 1
+    assert len(ledger.read_conflicts()) == 1
 
 
 def test_a_ledger_is_taken_over_only_when_every_batch_follows_from_the_one_before(

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Demo
 from tests.e2e.test_project import exact
 
-from outlay.domain.result import ZERO
+from outlay.domain.answers import ZERO
 from outlay.web.dashboard.parts.headlines import describe_totals
 
 LOG = "/monitoring/requests"

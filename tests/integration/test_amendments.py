@@ -6,10 +6,11 @@ from pathlib import Path
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import Totals
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.organization import operator_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.repricing import RepriceWanted
-from outlay.domain.result import Totals
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.domain.verification import VerifyReport
@@ -37,7 +38,7 @@ def totals(services: Services, organization_id: str) -> Totals:
         organization_id, timezone="UTC", preset=None, from_date=FIRST, to_date=NOW.date()
     )
     return services.analytics.breakdown(
-        UsageQuery(organization_id=organization_id, period=period)
+        UsageQuery(organization_id=organization_id, merges=NO_MERGES, period=period)
     ).total
 
 

@@ -12,10 +12,12 @@ from tests.clickhouse import running_clickhouse
 from tests.factories import make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import ZERO, Totals
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals
+from outlay.domain.questions import LatencyBins, StepTotals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock
 from outlay.services.cube.cube_sums import EVER
@@ -30,6 +32,7 @@ from outlay.storage.cube.clickhouse.client import ClickHouse
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
 from outlay.storage.cube.clickhouse.statements import SEQ_PER_PARTITION, schema
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
+from outlay.storage.cube.rollup_questions import RowCounts
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeMismatch
 from outlay.storage.directory.sqlite import SqliteDirectory
@@ -57,7 +60,9 @@ def ledger(tmp_path: Path, clock: FixedClock) -> Iterator[SqliteLedger]:
 
 def totals(cube: Cube) -> Totals:
     with cube.read() as reader:
-        return reader.totals(UsageQuery(organization_id="org_test", period=EVER)).get(0, ZERO)
+        return reader.ask(
+            StepTotals(UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER))
+        ).get(0, ZERO)
 
 
 def events_of(cost: int, number: int = 3) -> list[UsageEvent]:
@@ -113,7 +118,7 @@ def test_a_load_that_breaks_off_anywhere_is_not_seen_and_counts_once_later(
     # More has come in meanwhile: the successor ends where the first attempt was to end.
     ledger.append(events_of(11))
     with cube.read() as reader:
-        loaded = reader.loaded_seq()
+        loaded = reader.loaded_seq
     while loaded < ledger.last_seq:
         loaded = load_some(ledger, cube, loaded)
 
@@ -168,9 +173,15 @@ def test_a_fold_that_breaks_off_anywhere_changes_no_answer(
 
     assert totals(cube).cost_pusd == expected.cost_pusd + 33
     with cube.read() as reader:
-        assert reader.row_counts()["usage_rollup"] > 0
+        assert reader.ask(RowCounts())["usage_rollup"] > 0
         assert (
-            sum(reader.latency_bins(UsageQuery(organization_id="org_test", period=EVER)).values())
+            sum(
+                reader.ask(
+                    LatencyBins(
+                        UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER)
+                    )
+                ).values()
+            )
             == 12
         )
 
@@ -182,15 +193,15 @@ def test_a_reader_keeps_its_snapshot_while_others_load_and_fold(
     assert isinstance(cube, ClickHouseCube)
     ledger.append(events_of(5))
     loaded = load_some(ledger, cube, 0)
-    query = UsageQuery(organization_id="org_test", period=EVER)
+    query = UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER)
     with cube.read() as reader:
-        before = reader.totals(query)
+        before = reader.ask(StepTotals(query))
         for cost in (7, 9):
             ledger.append(events_of(cost))
             loaded = load_some(ledger, cube, loaded)
             fold_now(cube)
-            assert reader.totals(query) == before
-            assert reader.loaded_seq() == 3
+            assert reader.ask(StepTotals(query)) == before
+            assert reader.loaded_seq == 3
     assert totals(cube).cost_pusd == 3 * (5 + 7 + 9)
 
 
@@ -206,14 +217,14 @@ def test_deltas_are_dropped_once_nobody_reads_them(
         position += SEQ_PER_PARTITION
         fold_now(cube)
     with cube.read() as reader:
-        assert reader.row_counts()["usage_delta"] == 3
+        assert reader.ask(RowCounts())["usage_delta"] == 3
     monkeypatch.setattr(store, "KEEP_FOLDED_SECONDS", -10)
 
     cube._drop_folded()
 
     assert totals(cube).cost_pusd == 15
     with cube.read() as reader:
-        assert reader.row_counts()["usage_delta"] == 1
+        assert reader.ask(RowCounts())["usage_delta"] == 1
 
 
 def test_a_load_of_many_blocks_counts_once_too(home: ClickHouseHome, ledger: SqliteLedger) -> None:
@@ -282,8 +293,12 @@ def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: Sq
     def look() -> None:
         while not done.is_set():
             with cube.read() as reader:
-                found = reader.totals(UsageQuery(organization_id="org_test", period=EVER))
-                if found.get(0, ZERO).requests != reader.loaded_seq():
+                found = reader.ask(
+                    StepTotals(
+                        UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER)
+                    )
+                )
+                if found.get(0, ZERO).requests != reader.loaded_seq:
                     wrong.append(found)
 
     readers = [threading.Thread(target=look) for _ in range(3)]

@@ -20,10 +20,10 @@ from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_ou
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Role, Scope
+from outlay.domain.answers import ZERO, Entry, EntryKind
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound, Unauthenticated, Unavailable
 from outlay.domain.organization import ApiKey, GroupMembership, UserGroup, operator_of
-from outlay.domain.result import ZERO, Entry, EntryKind
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import FixedClock, to_us

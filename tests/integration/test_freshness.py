@@ -70,7 +70,7 @@ class Freshness(RuleBasedStateMachine):
             return
         projection = self.services.projection
         with projection._slot.read() as reader:
-            position = reader.loaded_seq()
+            position = reader.loaded_seq
             through = projection.data_through()
             assert projection.data_through(position) == through
             lacking = self.acknowledged[position:]

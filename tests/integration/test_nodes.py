@@ -16,8 +16,7 @@ from outlay.domain.amendment import standing
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.event import UsageEvent
 from outlay.domain.organization import ApiKey, operator_of
-from outlay.domain.result import VerificationState
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import VerificationState, VerifyReport
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row

@@ -12,7 +12,9 @@ from tests.factories import NOW, make_event
 from tests.integration.test_projection import EVER, verify
 
 from outlay.domain.amendment import restated, standing, voided
+from outlay.domain.answers import EntryKind
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, Status, UsageEvent
 from outlay.domain.kind import WHOLE, KindAmount, KindEntry
@@ -20,17 +22,34 @@ from outlay.domain.measure import Rank
 from outlay.domain.meter import join_meters, split_meters
 from outlay.domain.period import Interval, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import EntryKind
+from outlay.domain.questions import (
+    Buckets,
+    DistinctCounts,
+    LatencyBins,
+    LatencyByStep,
+    LatencyByValue,
+    MeterUsage,
+    Rows,
+    SessionBuckets,
+    SessionList,
+    SessionParts,
+    SessionSummary,
+    StepTotals,
+)
 from outlay.domain.session import SessionQuery, SessionSort
 from outlay.domain.tag import Tag
 from outlay.kit.clock import to_us
-from outlay.services.analytics.analytics import by_value
+from outlay.services.analytics.breakdowns import by_value
 from outlay.services.bundle import Services
 from outlay.storage.cube.duckdb.store import DuckDBCube
 
 DAYS = period_of_dates(NOW.date() - timedelta(days=5), NOW.date(), "UTC")
 QUERY = UsageQuery(
-    organization_id="org_test", period=DAYS, group_by=Dimension.KIND, interval=Interval.TOTAL
+    organization_id="org_test",
+    merges=NO_MERGES,
+    period=DAYS,
+    group_by=Dimension.KIND,
+    interval=Interval.TOTAL,
 )
 
 
@@ -176,7 +195,7 @@ def test_kinds_are_not_combined_and_not_ranked_by_requests() -> None:
     with pytest.raises(Invalid, match="several kinds"):
         replace(QUERY, ranks=(Rank.REQUESTS,))
     with pytest.raises(Invalid, match="cannot be combined"):
-        RowQuery(organization_id="o", period=EVER, group_by=(Dimension.KIND,))
+        RowQuery(organization_id="o", merges=NO_MERGES, period=EVER, group_by=(Dimension.KIND,))
 
 
 @pytest.mark.parametrize(
@@ -221,11 +240,12 @@ def test_tags_group_and_filter_by_each_key(
     with services.analytics.read() as reader:
         row_query = RowQuery(
             organization_id="org_test",
+            merges=NO_MERGES,
             period=DAYS,
             group_by=(Tag("env"), Dimension.MODEL, Tag("team")),
             filters=filters,
         )
-        assert {row.keys: row.measures.requests for row in reader.rows(row_query)} == Counter(
+        assert {row.keys: row.measures.requests for row in reader.ask(Rows(row_query))} == Counter(
             (value(event, Tag("env")), event.model, value(event, Tag("team"))) for event in wanted
         )
 
@@ -263,10 +283,10 @@ def test_sessions_are_those_of_the_events_that_stand(
     )
 
     with services.analytics.read() as reader:
-        found = reader.sessions(query)
-        total = reader.session_totals(query)
-        parts = reader.session_parts(query)
-        buckets = reader.session_buckets(replace(query, session_ids=("run-1",)))
+        found = reader.ask(SessionList(query))
+        total = reader.ask(SessionSummary(query))
+        parts = reader.ask(SessionParts(query))
+        buckets = reader.ask(SessionBuckets(replace(query, session_ids=("run-1",))))
 
     assert {one.session_id: (one.first_at, one.last_at, *one.measures) for one in found} == expected
     order = [one.session_id for one in found]
@@ -289,7 +309,7 @@ def test_the_first_request_of_a_session_may_be_taken_back(services: Services) ->
     services.projection.catch_up()
 
     with services.analytics.read() as reader:
-        (found,) = reader.sessions(SessionQuery(usage=replace(QUERY, group_by=None)))
+        (found,) = reader.ask(SessionList(SessionQuery(usage=replace(QUERY, group_by=None))))
 
     assert found.first_at == found.last_at == events[1].event_time_us // 10**6
     assert found.measures.requests == 1
@@ -331,20 +351,20 @@ def test_what_is_taken_back_altogether_is_no_usage(services: Services) -> None:
             assert [len(entry.parts) for entry in nested.entries] == [1], dimension
             with services.analytics.read() as reader:
                 assert len(by_value(reader, query, dimension)) == 1
-                assert len(reader.latency_by(query, dimension)) == 1
+                assert len(reader.ask(LatencyByValue(query, dimension))) == 1
         with services.analytics.read() as reader:
             plain = replace(QUERY, group_by=None)
-            assert reader.distinct(plain, (Dimension.USER, Dimension.MODEL, Dimension.GROUP)) == {
-                0: (1, 1, 1)
-            }
+            assert reader.ask(
+                DistinctCounts(plain, (Dimension.USER, Dimension.MODEL, Dimension.GROUP))
+            ) == {0: (1, 1, 1)}
             only_gone = replace(plain, filters={Dimension.MODEL: ("gone",)})
-            assert reader.totals(only_gone) == {}
-            assert reader.buckets(only_gone) == []
-            assert reader.latency_bins(only_gone) == {}
-            assert reader.latency_steps(only_gone) == {}
-            assert reader.meters(plain) == []
-            assert reader.sessions(SessionQuery(usage=plain)) == []
-            assert reader.session_totals(SessionQuery(usage=plain)).sessions == 0
+            assert reader.ask(StepTotals(only_gone)) == {}
+            assert reader.ask(Buckets(only_gone)) == []
+            assert reader.ask(LatencyBins(only_gone)) == {}
+            assert reader.ask(LatencyByStep(only_gone)) == {}
+            assert reader.ask(MeterUsage(plain)) == []
+            assert reader.ask(SessionList(SessionQuery(usage=plain))) == []
+            assert reader.ask(SessionSummary(SessionQuery(usage=plain))).sessions == 0
         kinds = services.analytics.breakdown(QUERY).entries
         assert [(entry.key, entry.kind) for entry in kinds] == [(WHOLE, EntryKind.VALUE)]
         assert verify(services).is_proven
@@ -393,9 +413,9 @@ def test_a_rebuilt_cube_answers_as_the_one_loaded_by_and_by(
         with services.analytics.read() as reader:
             return (
                 services.analytics.breakdown_in(reader, replace(QUERY, top=100)),
-                reader.sessions(sessions),
-                reader.session_totals(sessions),
-                sorted(reader.session_parts(sessions)),
+                reader.ask(SessionList(sessions)),
+                reader.ask(SessionSummary(sessions)),
+                sorted(reader.ask(SessionParts(sessions))),
             )
 
     before = answers()

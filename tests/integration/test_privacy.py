@@ -14,14 +14,16 @@ from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Conflict, Damaged, NotFound, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals
+from outlay.domain.questions import Groups, StepTotals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.progress import Progress
@@ -55,13 +57,14 @@ class Place:
         self.services.projection.catch_up()
         query = UsageQuery(
             organization_id=self.operator.organization_id,
+            merges=NO_MERGES,
             period=EVER,
             group_by=dimension,
         )
         with self.services.projection._slot.read() as reader:
             if dimension is None:
-                return {"": sum_of(list(reader.totals(query).values()))}
-            rows = reader.breakdown(query)
+                return {"": sum_of(list(reader.ask(StepTotals(query)).values()))}
+            rows = reader.ask(Groups(query))
         return {
             key: sum_of([r.measures for r in rows if r.key == key]) for key in {r.key for r in rows}
         }

@@ -11,13 +11,14 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import Breakdown
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Invalid, Locked, Unavailable
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, VerificationState
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import VerificationState, VerifyReport
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
@@ -26,6 +27,7 @@ from outlay.services.cube.projection import fill
 from outlay.settings import Settings
 from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.duckdb.store import DuckDBCube
+from outlay.storage.cube.rollup_questions import RowCounts
 from outlay.storage.cube.rollups import NARROWS, USAGE, NarrowSpec
 from outlay.storage.cube.store import CubeMismatch
 from outlay.storage.ledger.sqlite.store import SqliteLedger
@@ -73,7 +75,9 @@ def verify(services: Services) -> VerifyReport:
 
 
 def total(services: Services) -> Breakdown:
-    return services.analytics.breakdown(UsageQuery(organization_id="org_test", period=EVER))
+    return services.analytics.breakdown(
+        UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER)
+    )
 
 
 def test_an_event_is_in_the_answer_once_loaded(services: Services) -> None:
@@ -111,7 +115,7 @@ def test_folding_and_compacting_change_no_number(services: Services) -> None:
     assert total(services) == before
     assert verify(services).is_proven
     with services.projection._slot.read() as reader:
-        assert reader.row_counts()["usage_delta"] == 0
+        assert reader.ask(RowCounts())["usage_delta"] == 0
 
 
 def test_small_sums_are_folded_into_one_row_a_cell(services: Services) -> None:
@@ -125,7 +129,7 @@ def test_small_sums_are_folded_into_one_row_a_cell(services: Services) -> None:
 
     assert total(services) == before
     with services.projection._slot.read() as reader:
-        counts = reader.row_counts()
+        counts = reader.ask(RowCounts())
     assert (counts["usage_delta"], counts["usage_rollup"]) == (0, 1)
     assert verify(services).is_proven
 
@@ -263,14 +267,14 @@ def test_nobody_is_answered_before_a_new_cube_has_everything(
         cube = DuckDBCube(filled.cube_path, ledger.edition)
         next(iter(fill(ledger, cube)))
         with cube.read() as reader:
-            assert reader.loaded_seq() == 300
+            assert reader.loaded_seq == 300
         cube.close()
         ledger.close()
 
     with open_installation(filled, clock) as services:
         assert services.projection.pending_events == 0
         with services.projection._slot.read() as reader:
-            assert reader.loaded_seq() == 500
+            assert reader.loaded_seq == 500
 
 
 def test_a_cube_of_another_version_is_one_line_of_the_log(
@@ -330,7 +334,9 @@ def test_late_events_land_in_their_own_bucket(services: Services) -> None:
         timezone="UTC",
     )
 
-    found = services.analytics.breakdown(UsageQuery(organization_id="org_test", period=day))
+    found = services.analytics.breakdown(
+        UsageQuery(organization_id="org_test", merges=NO_MERGES, period=day)
+    )
 
     assert found.total.requests == 1
 
@@ -342,6 +348,7 @@ def test_an_event_in_three_groups_counts_in_each_and_once_in_total(services: Ser
     found = services.analytics.breakdown(
         UsageQuery(
             organization_id="org_test",
+            merges=NO_MERGES,
             period=EVER,
             interval=Interval.TOTAL,
             group_by=Dimension.GROUP,
@@ -370,7 +377,9 @@ def test_a_query_refuses_what_it_cannot_mean() -> None:
             UsageQuery(organization_id="o", period=EVER, **wrong)
     for text in ("\0", "\ud800", "x" * 300):
         with pytest.raises(Invalid):
-            UsageQuery(organization_id="o", period=EVER, filters={Dimension.APP: (text,)})
+            UsageQuery(
+                organization_id="o", merges=NO_MERGES, period=EVER, filters={Dimension.APP: (text,)}
+            )
 
 
 @pytest.mark.parametrize("narrow", NARROWS, ids=lambda narrow: narrow.shape.name)

@@ -19,13 +19,15 @@ from tests.factories import NOW, make_event
 from tests.integration.test_projection import random_events
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import ZERO, Totals
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import CostSource, UsageSource, split_groups
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals, VerificationState
-from outlay.domain.verification import VerifyReport
+from outlay.domain.questions import StepTotals
+from outlay.domain.verification import VerificationState, VerifyReport
 from outlay.engines import _open_sqlite
 from outlay.kit.clock import FixedClock
 from outlay.kit.progress import Progress
@@ -39,6 +41,7 @@ from outlay.services.cube.maintenance import SETTLE
 from outlay.services.cube.scan_process import scan_in_processes
 from outlay.services.long_run import LongRun
 from outlay.settings import Settings
+from outlay.storage.cube.rollup_questions import Fingerprints
 from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE
 from outlay.storage.ledger.rows import to_row
 
@@ -102,8 +105,8 @@ def test_the_cube_weighs_its_cells_as_the_ledger_does(services: Services) -> Non
     sums.add([row])
     ((_, expected),) = sums.days.items()
     with services.projection._slot.read() as reader:
-        (usage,) = reader.fingerprints(USAGE, SALT, 0, 2**31 - 1)
-        (latency,) = reader.fingerprints(LATENCY, SALT, 0, 2**31 - 1)
+        (usage,) = reader.ask(Fingerprints(USAGE, SALT, 0, 2**31 - 1))
+        (latency,) = reader.ask(Fingerprints(LATENCY, SALT, 0, 2**31 - 1))
 
     assert Totals._make(usage.weighted) == totals_of(expected.weighted)
     assert latency.weighted == (usage.weighted[0],)
@@ -388,5 +391,7 @@ def test_unknown_usage_is_no_missing_price_in_ledger_and_cube(services: Services
 
     assert report.differences == []
     with services.projection._slot.read() as reader:
-        (total,) = reader.totals(UsageQuery(organization_id="org_test", period=EVER)).values()
+        (total,) = reader.ask(
+            StepTotals(UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER))
+        ).values()
     assert (total.unpriced_requests, total.unknown_usage_requests) == (1, 2)

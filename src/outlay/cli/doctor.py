@@ -12,7 +12,7 @@ from outlay import __version__
 from outlay.bootstrap import open_prices
 from outlay.cli.console import DataOption, out
 from outlay.domain.errors import Damaged, OutlayError
-from outlay.domain.result import VerificationState
+from outlay.domain.verification import VerificationState
 from outlay.engines import describe_cube, describe_database, open_directory
 from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.services.server_info import find_server

@@ -15,6 +15,7 @@ from outlay.cli.administration import (
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.actor import Actor
 from outlay.domain.organization import UserGroup
+from outlay.kit.clock import SystemClock, to_us
 from outlay.services.bundle import Administration
 from outlay.services.directory.text_rules import pick
 
@@ -39,6 +40,7 @@ def create(
 def list_groups(organization: OrganizationOption = None, data: DataOption = None) -> None:
     """List the user groups and who is in them."""
     table = Table("id", "name", "members", box=None)
+    now_us = to_us(SystemClock().now())
     with administration(data, organization) as (opened, operator):
         names = {m.member_id: m.email for m in opened.members.of(operator)}
         memberships = opened.groups.memberships(operator)
@@ -46,7 +48,7 @@ def list_groups(organization: OrganizationOption = None, data: DataOption = None
             inside = [
                 names[m.member_id]
                 for m in memberships
-                if m.group_id == entry.group_id and not m.valid_to_us and m.member_id in names
+                if m.group_id == entry.group_id and m.is_valid_at(now_us) and m.member_id in names
             ]
             table.add_row(entry.group_id, entry.name, ", ".join(inside))
     out.print(table)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from outlay.domain.answer import GATEWAY
+from outlay.domain.same_answer import GATEWAY
 
 APART_US: Final = 120_000_000
 """How far the times of two reports of one request may lie apart."""

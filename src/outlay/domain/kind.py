@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from outlay.domain.answers import Entry, Totals
 from outlay.domain.meter import METERS, MeterUnit
-from outlay.domain.result import Entry, Totals
 
 
 class KindAmount(NamedTuple):

@@ -127,6 +127,14 @@ class GroupMembership:
     valid_from_us: int
     valid_to_us: int | None = None
 
+    def is_valid_at(self, us: int) -> bool:
+        """Whether the member is in the group at an instant."""
+        return self.valid_from_us <= us and not self.has_ended_at(us)
+
+    def has_ended_at(self, us: int) -> bool:
+        """Whether the member has left the group by an instant."""
+        return self.valid_to_us is not None and self.valid_to_us <= us
+
 
 def operator_of(organization: Organization) -> Actor:
     """The person who runs the installation, acting in an organization."""

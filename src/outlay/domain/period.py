@@ -8,7 +8,7 @@ engines.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -67,7 +67,8 @@ class Period:
     start_bucket: int
     end_bucket: int
     timezone: str
-    preset: Preset | None = None
+    preset: Preset | None = field(default=None, compare=False)
+    """How the period was asked for; two periods of the same buckets are equal."""
 
     @property
     def start(self) -> datetime:

@@ -1,11 +1,13 @@
-"""The one question every page, endpoint and export asks."""
+"""The query model of all pages, endpoints and exports: which usage, and how it is grouped."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
+
+from typing_extensions import override
 
 from outlay.domain.comparison_period import Earlier
 from outlay.domain.dimension import Dimension, Grouping
-from outlay.domain.discovery import NO_MERGES, Merges
+from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.measure import MEASURES, Rank
@@ -26,7 +28,7 @@ CORE_MEASURES = (
     "errors",
     "client_errors",
 )
-"""What breakdowns show: enough for every ranking, share and rate."""
+"""Measures of breakdowns: enough for every ranking, share and rate."""
 
 LATENCY_MEASURES = (
     "duration_us",
@@ -43,7 +45,7 @@ QUALITY_MEASURES = (
     "unknown_usage_requests",
     "adjusted_requests",
 )
-"""The same, and how far the totals can be trusted."""
+"""Core measures, and those that tell how complete and exact totals are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +59,12 @@ class UsageQuery:
 
     organization_id: str
     period: Period
+    merges: Merges
+    """Values that are merged into others, in groups and filters alike."""
     measures: tuple[str, ...] = ALL_MEASURES
-    """Names of the measures wanted; the others read 0 in the answer. Fewer are faster."""
-    beside: Earlier | None = None
-    """The earlier period that the answer is compared with."""
+    """Names of the measures wanted; the others are 0 in the answer. Fewer are faster."""
+    beside: Earlier | None = field(default=None, compare=False)
+    """The earlier period that the answer is compared with; no part of the question itself."""
     interval: Interval = Interval.TOTAL
     group_by: Grouping | None = None
     then_by: Grouping | None = None
@@ -69,9 +73,7 @@ class UsageQuery:
     top: int = MAX_TOP
     ranks: tuple[Rank, ...] = (Rank.COST,)
     named: tuple[str, ...] | None = None
-    """When given, exactly these groups are named, whatever their rank."""
-    merges: Merges = NO_MERGES
-    """Values that count as others, in groups and filters alike."""
+    """When given, exactly these groups are named, regardless of rank."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.top <= MAX_TOP:
@@ -100,8 +102,23 @@ class UsageQuery:
                 field="rankBy",
             )
 
+    @override
+    def __hash__(self) -> int:
+        return hash((self.organization_id, self.period, self.group_by, _hashable(self.filters)))
+
+    def by(self, *dimensions: Grouping) -> "RowQuery":
+        """The rows of every combination of some dimensions, over the whole period."""
+        return RowQuery(
+            organization_id=self.organization_id,
+            period=self.period,
+            merges=self.merges,
+            measures=self.measures,
+            group_by=dimensions,
+            filters=self.filters,
+        )
+
     def only(self, dimension: Grouping, value: str) -> "UsageQuery":
-        """The same question about one value; NotFound where it asks for others alone."""
+        """The same query about one value; NotFound if it is filtered by other values."""
         if value not in self.filters.get(dimension, (value,)):
             raise NotFound(f"There is no such {dimension.noun}.")
         return replace(self, filters={**self.filters, dimension: (value,)})
@@ -112,11 +129,13 @@ class RowQuery:
     """Measures by period step and any combination of dimensions, every combination a row.
 
     Nothing is ranked, cut or summed as Other; events without a value have an empty key. With
-    Dimension.GROUP an event stands in the row of each group of its user.
+    Dimension.GROUP an event counts in the row of each group of its user.
     """
 
     organization_id: str
     period: Period
+    merges: Merges
+    """Values that are merged into others, in rows and filters alike."""
     measures: tuple[str, ...] = ALL_MEASURES
     interval: Interval = Interval.TOTAL
     group_by: tuple[Grouping, ...] = ()
@@ -124,8 +143,6 @@ class RowQuery:
     after: tuple[int, tuple[str, ...]] | None = None
     """Step and keys of a row: only what follows it."""
     limit: int | None = None
-    merges: Merges = NO_MERGES
-    """Values that count as others, in rows and filters alike."""
 
     def __post_init__(self) -> None:
         if len(set(self.group_by)) != len(self.group_by):
@@ -139,6 +156,14 @@ class RowQuery:
         if not self.measures or not set(self.measures) <= set(ALL_MEASURES):
             raise Invalid("give measures of the catalogue", field="measures")
         _check_filters(self.filters)
+
+    @override
+    def __hash__(self) -> int:
+        return hash((self.organization_id, self.period, self.group_by, _hashable(self.filters)))
+
+
+def _hashable(filters: Mapping[Grouping, tuple[str, ...]]) -> Hashable:
+    return frozenset(filters.items())
 
 
 def _check_filters(filters: Mapping[Grouping, tuple[str, ...]]) -> None:

@@ -1,12 +1,38 @@
 """What a verification of the cube against the ledger finds."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from typing_extensions import override
 
 MAX_DIFFERENCES: Final = 50
 """Differences listed; the rest is counted."""
+
+
+class VerificationState(StrEnum):
+    """State of the last verification of the cube against the ledger."""
+
+    VERIFIED = "verified"
+    DIFFERS = "differs"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The outcome of the last verification."""
+
+    state: VerificationState = VerificationState.NOT_RUN
+    at: datetime | None = None
+    events: int = 0
+    """Events of the ledger that were read."""
+    through_seq: int = 0
+    """The ledger position through which they were compared with the cube."""
+    through: datetime | None = None
+    """Every event acknowledged before this instant was compared."""
+    finding: str = ""
+    """What differs; empty when nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from outlay.services.access.authentication import Access
 from outlay.services.access.sign_in import SignIn
 from outlay.services.access.sso import Sso
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.analytics.data_quality import Doubts
+from outlay.services.analytics.data_quality import DataQuality
 from outlay.services.analytics.exports import Reports
 from outlay.services.analytics.request_log import RequestLog
 from outlay.services.analytics.usage_tables import UsageTables
@@ -91,7 +91,7 @@ class Services:
     analytics: Analytics
     attribution: Attribution
     doubles: Doubles
-    doubts: Doubts
+    doubts: DataQuality
     erasure: Erasure
     gateway: Gateway
     limits: SpendLimits

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain.answers import Totals, sum_totals
 from outlay.domain.kind import (
     CACHE_READ,
     KINDS,
@@ -14,7 +15,6 @@ from outlay.domain.kind import (
     totals_of_kind,
 )
 from outlay.domain.meter import METERS, MeterUnit, join_meters, settle_meters, split_disjoint
-from outlay.domain.result import Totals, sum_totals
 from outlay.domain.usage import TokenUsage, settle_tokens
 
 counts = st.integers(0, 10**9)

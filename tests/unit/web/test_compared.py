@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from outlay.domain.answers import NO_BREAKDOWN, ZERO, Comparison
 from outlay.domain.comparison_period import Compare, earlier_of, elapsed_part
 from outlay.domain.period import (
     Interval,
@@ -16,7 +17,6 @@ from outlay.domain.period import (
     period_of_preset,
     steps_of,
 )
-from outlay.domain.result import NO_BREAKDOWN, ZERO, Comparison
 from outlay.web.dashboard.parts.compared import compared_data, describe_compared
 from outlay.web.dashboard.parts.ranking import change_in
 from outlay.web.http.params import CARRIED

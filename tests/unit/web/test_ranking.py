@@ -5,11 +5,11 @@ from datetime import date
 
 import pytest
 
+from outlay.domain.answers import ZERO, Breakdown, Comparison, Entry, EntryKind, Totals
 from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, period_of_dates, steps_of
-from outlay.domain.result import ZERO, Breakdown, Comparison, Entry, EntryKind, Totals
 from outlay.web.dashboard.parts.ranking import rank_entries
 
 PERIOD = period_of_dates(date(2026, 11, 1), date(2026, 11, 30), "UTC")

@@ -318,9 +318,7 @@ def _sync_groups(
     current = {
         membership.group_id
         for membership in list_memberships(session, actor.organization_id)
-        if membership.member_id == actor.member_id
-        and membership.valid_from_us <= now_us
-        and (membership.valid_to_us is None or membership.valid_to_us > now_us)
+        if membership.member_id == actor.member_id and membership.is_valid_at(now_us)
     }
     joined, left = sorted(wanted - current), sorted((current & governed) - wanted)
     for group_id in joined:

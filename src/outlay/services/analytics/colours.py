@@ -4,9 +4,9 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from outlay.domain.answers import Entry, EntryKind
 from outlay.domain.dimension import Grouping
 from outlay.domain.errors import Unavailable
-from outlay.domain.result import Entry, EntryKind
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.palette_slots import create_slots, list_slots
 

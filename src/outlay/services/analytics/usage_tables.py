@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import BUCKET_US, Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.value_totals import read_value_totals
 from outlay.services.directory.text_rules import pick
@@ -42,7 +42,7 @@ class UsageRow(Generic[T]):
     thing: T | None
     """What has been set up under it, None when nothing has."""
     name: str
-    """What to call it; of what is gone without saying so."""
+    """Its label, without a mark if it is deleted."""
     totals: Totals
 
 
@@ -80,7 +80,7 @@ class UserView:
     page: int = 1
     page_size: int = 50
     selected: tuple[str, ...] = ()
-    """Users whose totals are asked for, on whatever page they are."""
+    """Users whose totals are wanted, on any page."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.page_size <= MAX_PAGE_SIZE:
@@ -133,10 +133,7 @@ class UsageTables:
             groups = list_groups(session, query.organization_id)
             memberships = list_memberships(session, query.organization_id)
         counts = Counter(
-            membership.group_id
-            for membership in memberships
-            if membership.valid_from_us <= now_us
-            and (membership.valid_to_us is None or now_us < membership.valid_to_us)
+            membership.group_id for membership in memberships if membership.is_valid_at(now_us)
         )
         return self._table(query, Dimension.GROUP, {g.group_id: g for g in groups}), counts
 
@@ -147,7 +144,7 @@ class UsageTables:
             memberships = list_memberships(session, organization_id)
         found: dict[str, set[str]] = {}
         for one in memberships:
-            if one.valid_from_us < end_us and (one.valid_to_us or end_us) > start_us:
+            if one.valid_from_us < end_us and not one.has_ended_at(start_us):
                 found.setdefault(one.group_id, set()).add(one.member_id)
         return found
 

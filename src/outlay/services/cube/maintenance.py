@@ -1,7 +1,7 @@
-"""Long work on a whole installation: prove it, rebuild it, erase what its rows say of people.
+"""Long tasks on a whole installation: verification, rebuild, and erasure of personal data.
 
-One piece at a time, each in a thread of its own. A verification also runs by itself, every night
-and after every rebuild; that one gives way to whatever else is asked for.
+One task runs at a time, in its own thread. A verification also runs on a schedule, every night and
+after every rebuild; any other task interrupts it.
 """
 
 import logging
@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from outlay.domain.errors import Unavailable
-from outlay.domain.result import Verified
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import Verified, VerifyReport
 from outlay.kit.clock import Clock
 from outlay.kit.progress import Progress
 from outlay.kit.worker import Worker
@@ -29,7 +28,7 @@ LOOK_SECONDS: Final = 30.0
 SETTLE: Final = timedelta(minutes=5)
 """After a start, before a verification that is due begins."""
 RETRY_AFTER: Final = timedelta(hours=1)
-"""After one that did not come to its end."""
+"""After a verification that failed."""
 STOP_SECONDS: Final = 60.0
 DAY: Final = timedelta(days=1)
 
@@ -93,9 +92,9 @@ class Maintenance:
         return follow()
 
     def rewrite(self, change: Callable[[], int], asked_by: str = "an administrator") -> int:
-        """Let `change` rewrite rows of the ledger, and make the cube anew; what `change` returned.
+        """Run `change`, which rewrites rows of the ledger, and rebuild the cube; its result.
 
-        The cube is made anew, too, when this was interrupted before.
+        The cube is also rebuilt when an earlier call was interrupted.
         """
 
         def rewrite(run: LongRun[int]) -> int:
@@ -186,7 +185,7 @@ class Maintenance:
                 if self.is_due(self._clock.now()) and self._nodes.lead():
                     self.verify_by_itself()
             except Exception:
-                logger.exception("the verification that was due did not come to its end")
+                logger.exception("the scheduled verification failed")
 
     def is_due(self, now: datetime) -> bool:
         """Whether a verification should run by itself now."""

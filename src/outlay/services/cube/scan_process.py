@@ -1,4 +1,4 @@
-"""Reading the ledger in processes of its own: beside a server, on every processor, or politely.
+"""Reads the ledger in separate processes, with all processors or at low priority.
 
 A thread of the server would have to share the interpreter with those that answer requests. The
 processes only read. They end when they are done, when told to, and when nobody listens any more.
@@ -37,7 +37,7 @@ class Job(Protocol[Part]):
         ...
 
     def parts(self, reader: LedgerReader) -> Iterator[Part]:
-        """Do it; what it comes to, part by part."""
+        """Run the job and return its results part by part."""
         ...
 
 
@@ -115,7 +115,7 @@ def main() -> None:
             connection.send(part)
         connection.send(None)
     except BrokenPipeError:
-        pass  # nobody listens any more
+        pass  # the parent has ended
     except OutlayError as error:
         connection.send(error)
     except Exception as error:

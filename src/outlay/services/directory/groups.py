@@ -7,7 +7,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.organization import GroupMembership, UserGroup
-from outlay.kit.clock import FOREVER_US, from_us, to_us
+from outlay.kit.clock import from_us, to_us
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import Trail
 from outlay.services.directory.members import find_present_member
@@ -94,9 +94,8 @@ class Groups:
                 valid_from_us=to_us(since) if since else change.now_us,
             )
             for known in list_memberships(change.session, actor.organization_id):
-                if (known.group_id, known.member_id) == (group_id, member_id) and (
-                    FOREVER_US if known.valid_to_us is None else known.valid_to_us
-                ) > membership.valid_from_us:
+                is_same = (known.group_id, known.member_id) == (group_id, member_id)
+                if is_same and not known.has_ended_at(membership.valid_from_us):
                     raise Conflict("They are in the group at that time already.", field="since")
             create_membership(change.session, membership)
             change.note(Action.GROUP_JOIN, group_id, after=_describe(membership))
@@ -113,7 +112,7 @@ class Groups:
                 list_memberships(change.session, actor.organization_id),
                 lambda known: (
                     (known.group_id, known.member_id) == (group_id, member_id)
-                    and (FOREVER_US if known.valid_to_us is None else known.valid_to_us) > until_us
+                    and not known.has_ended_at(until_us)
                 ),
                 "membership",
             )

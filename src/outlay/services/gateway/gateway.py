@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from outlay.domain.answer import GATEWAY
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageEvent, UsageSource
 from outlay.domain.organization import ApiKey
+from outlay.domain.same_answer import GATEWAY
 from outlay.domain.upstream import Upstream
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport

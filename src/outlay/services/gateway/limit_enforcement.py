@@ -15,9 +15,11 @@ from datetime import date
 from typing import Final
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.organization import ApiKey
 from outlay.domain.period import Period, parse_zone
 from outlay.domain.query import CORE_MEASURES, UsageQuery
+from outlay.domain.questions import StepTotals
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -133,13 +135,14 @@ class SpendLimits:
         """The cost in a period, and the ledger position up to which it is known."""
         query = UsageQuery(
             organization_id=limit.organization_id,
+            merges=NO_MERGES,
             period=period,
             measures=CORE_MEASURES,
             filters={_DIMENSION[limit.scope]: (limit.scope_id,)},
         )
         with self._slot.read() as reader:
-            loaded_seq = reader.loaded_seq()
-            spent = sum(totals.cost_pusd for totals in reader.totals(query).values())
+            loaded_seq = reader.loaded_seq
+            spent = sum(totals.cost_pusd for totals in reader.ask(StepTotals(query)).values())
         through_seq = self._ledger.newest_seq()
         key = _key(limit, period)
         position = loaded_seq

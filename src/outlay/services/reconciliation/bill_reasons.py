@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.money import divide_half_even
 from outlay.domain.reconciliation import Reason, ReasonPart
-from outlay.domain.result import ZERO, Totals
 
 Key = tuple[date, str, str]
 """Day, project and canonical model."""

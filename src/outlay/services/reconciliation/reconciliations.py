@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
-from outlay.domain.period import Interval, Period, parse_zone, period_of_dates, steps_of
+from outlay.domain.period import Interval, parse_zone, period_of_dates, steps_of
 from outlay.domain.provider import provider_called
 from outlay.domain.query import RowQuery
+from outlay.domain.questions import Rows
 from outlay.domain.reconciliation import (
     BillLine,
     Reason,
@@ -22,7 +24,6 @@ from outlay.domain.reconciliation import (
     ReconciledLine,
     Reconciliation,
 )
-from outlay.domain.result import ZERO, Totals
 from outlay.kit.clock import from_us
 from outlay.kit.ids import new_id
 from outlay.services.analytics.analytics import Analytics
@@ -118,15 +119,19 @@ class Reconciling:
 
     def _compare(self, organization_id: str, bill: Bill, tolerance_pusd: int) -> Reconciliation:
         first, last = bill.lines[0].day, bill.lines[-1].day
-        period = period_of_dates(first, last, bill.timezone)
+        query = RowQuery(
+            organization_id=organization_id,
+            merges=self._analytics.merges(organization_id),
+            period=period_of_dates(first, last, bill.timezone),
+            measures=("requests",),
+        )
         notes = list(bill.notes)
         with self._analytics.read() as reader:
-            providers = _spellings(reader, organization_id, bill.provider, period)
-            recorded = _recorded(reader, organization_id, providers, period)
-            hours = _hours(reader, organization_id, providers, period)
-            notes += _left_out(
-                reader, organization_id, providers, bill, from_us(self._analytics.now_us())
-            )
+            providers = _spellings(reader, query, bill.provider)
+            query = replace(query, filters={Dimension.PROVIDER: providers})
+            recorded = _recorded(reader, query)
+            hours = _hours(reader, query)
+            notes += _left_out(reader, query, bill, from_us(self._analytics.now_us()))
         names = dict(self._analytics.labels(organization_id, Dimension.PROJECT))
         billed = self._with_our_projects(organization_id, bill, names)
         if not {line.project for line in billed} & {project for _, project, _ in recorded}:
@@ -214,65 +219,45 @@ def _beside(billed: Sequence[BillLine], recorded: Mapping[Key, Totals]) -> dict[
     return dict(lines)
 
 
-def _spellings(
-    reader: CubeReader, organization_id: str, provider: str, period: Period
-) -> tuple[str, ...]:
+def _spellings(reader: CubeReader, query: RowQuery, provider: str) -> tuple[str, ...]:
     """A provider as senders have spelt it."""
-    query = RowQuery(
-        organization_id=organization_id,
-        period=period,
-        measures=("requests",),
-        interval=Interval.TOTAL,
-        group_by=(Dimension.PROVIDER,),
-    )
-    found = {row.keys[0] for row in reader.rows(query)}
+    by_provider = replace(query, group_by=(Dimension.PROVIDER,))
+    found = {row.keys[0] for row in reader.ask(Rows(by_provider))}
     return tuple({provider, *(name for name in found if provider_called(name) == provider)})
 
 
-def _recorded(
-    reader: CubeReader, organization_id: str, providers: tuple[str, ...], period: Period
-) -> dict[Key, Totals]:
+def _recorded(reader: CubeReader, query: RowQuery) -> dict[Key, Totals]:
     """What was recorded by day, project and canonical model."""
-    query = RowQuery(
-        organization_id=organization_id,
-        period=period,
+    daily = replace(
+        query,
         measures=_MEASURES,
         interval=Interval.DAY,
         group_by=(Dimension.PROJECT, Dimension.MODEL),
-        filters={Dimension.PROVIDER: providers},
     )
-    days = [step.start.date() for step in steps_of(period, Interval.DAY)]
-    return {(days[row.step], row.keys[0], row.keys[1]): row.measures for row in reader.rows(query)}
+    days = [step.start.date() for step in steps_of(query.period, Interval.DAY)]
+    return {
+        (days[row.step], row.keys[0], row.keys[1]): row.measures for row in reader.ask(Rows(daily))
+    }
 
 
-def _hours(
-    reader: CubeReader, organization_id: str, providers: tuple[str, ...], period: Period
-) -> dict[date, dict[str, dict[int, int]]]:
+def _hours(reader: CubeReader, query: RowQuery) -> dict[date, dict[str, dict[int, int]]]:
     """Requests by day, model and hour of the day."""
     found: dict[date, dict[str, dict[int, int]]] = {}
-    for day in [step.start.date() for step in steps_of(period, Interval.DAY)]:
-        query = RowQuery(
-            organization_id=organization_id,
-            period=period_of_dates(day, day, period.timezone),
-            measures=("requests",),
+    for day in [step.start.date() for step in steps_of(query.period, Interval.DAY)]:
+        hourly = replace(
+            query,
+            period=period_of_dates(day, day, query.period.timezone),
             interval=Interval.HOUR,
             group_by=(Dimension.MODEL,),
-            filters={Dimension.PROVIDER: providers},
         )
         models: dict[str, dict[int, int]] = defaultdict(dict)
-        for row in reader.rows(query):
+        for row in reader.ask(Rows(hourly)):
             models[row.keys[0]][row.step] = row.measures.requests
         found[day] = dict(models)
     return found
 
 
-def _left_out(
-    reader: CubeReader,
-    organization_id: str,
-    providers: tuple[str, ...],
-    bill: Bill,
-    now: datetime,
-) -> list[str]:
+def _left_out(reader: CubeReader, query: RowQuery, bill: Bill, now: datetime) -> list[str]:
     """Notes of days that the record has and the bill has not, up to the end of its month."""
     first, last = bill.lines[0].day, bill.lines[-1].day
     end = last
@@ -280,16 +265,10 @@ def _left_out(
         end = (last.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
     end = max(last, min(end, now.astimezone(parse_zone(bill.timezone)).date() - timedelta(days=1)))
     period = period_of_dates(first, end, bill.timezone)
-    query = RowQuery(
-        organization_id=organization_id,
-        period=period,
-        measures=("requests",),
-        interval=Interval.DAY,
-        filters={Dimension.PROVIDER: providers},
-    )
+    daily = replace(query, period=period, interval=Interval.DAY)
     days = [step.start.date() for step in steps_of(period, Interval.DAY)]
     billed = {line.day for line in bill.lines}
-    left_out = sorted({days[row.step] for row in reader.rows(query)} - billed)
+    left_out = sorted({days[row.step] for row in reader.ask(Rows(daily))} - billed)
     if not left_out:
         return []
     shown = ", ".join(map(str, left_out[:SHOWN_DAYS]))

@@ -118,12 +118,7 @@ class Attribution:
         if not memberships:
             return ""
         return join_groups(
-            [
-                membership.group_id
-                for membership in memberships
-                if membership.valid_from_us <= us
-                and (membership.valid_to_us is None or us < membership.valid_to_us)
-            ]
+            [membership.group_id for membership in memberships if membership.is_valid_at(us)]
         )
 
     def _read(self, organization_id: str) -> _Known:

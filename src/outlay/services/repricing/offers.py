@@ -1,19 +1,21 @@
 """What had no price when it was recorded and has one now: offered to be priced again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
+from outlay.domain.answers import Row
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.event import CostSource, UsageSource
 from outlay.domain.period import BUCKET_US, Interval, parse_zone, period_of_dates, steps_of
 from outlay.domain.query import RowQuery
+from outlay.domain.questions import Rows
 from outlay.kit.clock import from_us
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.repricing.repricer import repriced
-from outlay.storage.cube.store import CubeReader, Row
+from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.log import NEWEST_FIRST, LogConditions, LogFilter
 from outlay.storage.ledger.store import Ledger
 
@@ -59,6 +61,7 @@ class RepriceOffers:
         days = [step.start.date() for step in steps_of(period, Interval.DAY)]
         query = RowQuery(
             organization_id=organization_id,
+            merges=self._analytics.merges(organization_id),
             period=period,
             measures=_MEASURES,
             interval=Interval.DAY,
@@ -66,7 +69,7 @@ class RepriceOffers:
         )
         found: dict[tuple[str, ...], _Lacking] = {}
         with self._analytics.read() as reader:
-            for row in reader.rows(query):
+            for row in reader.ask(Rows(query)):
                 if lacking := _lacking_in(row):
                     entry = found.setdefault(row.keys, _Lacking())
                     entry.requests += lacking
@@ -75,48 +78,40 @@ class RepriceOffers:
             return [
                 Offer(keys[0], keys[1], entry.requests, entry.days[0], entry.days[-1])
                 for keys, entry in most
-                if self._has_price(reader, organization_id, keys, entry.days[-1], timezone)
+                if self._has_price(reader, query, keys, entry.days[-1])
             ]
 
     def _has_price(
         self,
         reader: CubeReader,
-        organization_id: str,
+        query: RowQuery,
         keys: tuple[str, ...],
         day: date,
-        timezone: str,
     ) -> bool:
         """Whether the newest request of a route that lacks a price would lack less of one now.
 
         The cube says in which hour of the day it is: the ledger is read no further.
         """
         filters: dict[Grouping, tuple[str, ...]] = {
-            dimension: (key,)
-            for dimension, key in zip((Dimension.PROVIDER, Dimension.MAPPING), keys, strict=True)
+            dimension: (key,) for dimension, key in zip(query.group_by, keys, strict=True)
         }
-        period = period_of_dates(day, day, timezone)
-        query = RowQuery(
-            organization_id=organization_id,
-            period=period,
-            measures=_MEASURES,
-            interval=Interval.HOUR,
-            filters=filters,
-        )
-        hours = [row.step for row in reader.rows(query) if _lacking_in(row)]
+        period = period_of_dates(day, day, query.period.timezone)
+        hourly = replace(query, period=period, interval=Interval.HOUR, group_by=(), filters=filters)
+        hours = [row.step for row in reader.ask(Rows(hourly)) if _lacking_in(row)]
         if not hours:
             return False
         hour = steps_of(period, Interval.HOUR)[hours[-1]]
         wanted = LogFilter(
-            organization_id=organization_id,
+            organization_id=query.organization_id,
             start_us=hour.start_bucket * BUCKET_US,
             end_us=hour.end_bucket * BUCKET_US,
             values=filters,
             conditions=LogConditions(cost_sources=_LACKING, usage_sources=_KNOWN),
-            through_seq=reader.loaded_seq(),
+            through_seq=reader.loaded_seq,
         )
-        book = self._prices.of(organization_id)
+        book = self._prices.of(query.organization_id)
         positions = self._ledger.read_positions(wanted, NEWEST_FIRST, None, 1)
-        found = self._ledger.read_logged(organization_id, positions)
+        found = self._ledger.read_logged(query.organization_id, positions)
         return any(repriced(book, entry.event) is not entry.event for entry in found)
 
 

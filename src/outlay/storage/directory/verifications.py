@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete
 
-from outlay.domain.result import VerificationState, Verified
+from outlay.domain.verification import VerificationState, Verified
 from outlay.kit.clock import from_us, to_us
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import VerificationRow

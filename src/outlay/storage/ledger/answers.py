@@ -12,10 +12,10 @@ from itertools import groupby
 from typing import Final
 
 from outlay.domain.amendment import as_witness, standing, void_id, voided
-from outlay.domain.answer import APART_US, MAX_REPORTS, is_same_answer, outranks
 from outlay.domain.errors import Damaged
 from outlay.domain.event import Amendment, UsageEvent
 from outlay.domain.outcome import Outcome
+from outlay.domain.same_answer import APART_US, MAX_REPORTS, is_same_answer, outranks
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.reading import Connection, Lookup
 from outlay.storage.ledger.rows import EventRow, from_row

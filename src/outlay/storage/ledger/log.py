@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from outlay.domain.amendment import version_id, version_of
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.duplicate import Candidate
 from outlay.domain.event import Amendment, CostSource, Status, UsageEvent, UsageSource
-from outlay.domain.result import ZERO, Totals
 from outlay.domain.tag import Tag
 from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
 

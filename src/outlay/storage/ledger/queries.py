@@ -165,7 +165,6 @@ COUNT_REQUESTS: Final = (  # the sign keeps SQLite from reading all rows for the
     "WHEN 'witness' THEN 1 ELSE 0 END), 0) FROM usage_event WHERE amendment <> '' AND +seq <= ?) "
     "FROM usage_event WHERE seq <= ?"
 )
-COUNT_CONFLICTS: Final = "SELECT count(*) FROM usage_conflict"
 IDENTITY: Final = "SELECT ledger_id, schema_version FROM ledger_identity"
 SET_SCHEMA: Final = "UPDATE ledger_identity SET schema_version = ?"
 HAS_IDENTITY: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'ledger_identity'"

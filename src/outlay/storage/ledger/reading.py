@@ -8,11 +8,11 @@ from itertools import chain, groupby
 from typing import Any, Final, NamedTuple, Protocol
 
 from outlay.domain.amendment import root_of
-from outlay.domain.answer import APART_US, MAX_REPORTS
+from outlay.domain.answers import Totals
 from outlay.domain.duplicate import MIN_TOKENS, Candidate
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
-from outlay.domain.result import Totals
+from outlay.domain.same_answer import APART_US, MAX_REPORTS
 from outlay.kit.batches import batched
 from outlay.kit.clock import FOREVER_US
 from outlay.storage.ledger import queries
@@ -410,11 +410,6 @@ class LedgerReader(ABC):
             for name, count in zip(queries.SENT_TEXTS, row, strict=True)
             if count
         }
-
-    def count_conflicts(self) -> int:
-        """Number of events refused because their id was taken by a different event."""
-        with self._reading() as reader:
-            return int(reader.execute(queries.COUNT_CONFLICTS).fetchone()[0])
 
 
 def is_intact(previous: bytes, batch: StoredBatch) -> bool:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Breakdown, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.kind import KindEntry
@@ -27,7 +28,6 @@ from outlay.domain.query import (
     QUALITY_MEASURES,
     UsageQuery,
 )
-from outlay.domain.result import Breakdown, Totals
 from outlay.services.analytics.exports import (
     MAX_LIMIT,
     TOTAL_TOKENS,

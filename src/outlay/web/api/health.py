@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Totals
+from outlay.domain.freshness import Freshness
 from outlay.domain.measure import MEASURES
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import CORE_MEASURES, QUALITY_MEASURES
-from outlay.domain.result import Freshness, Totals
 from outlay.kit.clock import from_us
 from outlay.services.analytics.data_quality import MissingParts, UnreadCounters
 from outlay.services.recording.skipped_telemetry import PassedCount

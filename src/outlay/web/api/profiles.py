@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Entry
 from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Entry
 from outlay.services.analytics.labels import mark_deleted
 from outlay.services.analytics.profiles import read_profile
 from outlay.web.api.usage_tables import render_member

@@ -9,18 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import SessionMeasures
 from outlay.domain.dimension import Dimension
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.session import (
-    MAX_PAGE,
-    MAX_SESSIONS,
-    SHOWN_OF,
-    SessionMeasures,
-    SessionQuery,
-    SessionSort,
-)
+from outlay.domain.session import MAX_PAGE, MAX_SESSIONS, SHOWN_OF, SessionQuery, SessionSort
 from outlay.kit.clock import from_us
 from outlay.services.analytics.sessions import Session, read_session, read_sessions
 from outlay.services.bundle import Services
@@ -115,7 +109,11 @@ def get_session(request: Request, session_id: str, actor: Reader) -> Response:
     period = services.analytics.resolve_period(
         actor.organization_id, timezone=actor.timezone, preset=Preset.ALL
     )
-    usage = UsageQuery(organization_id=actor.organization_id, period=period)
+    usage = UsageQuery(
+        organization_id=actor.organization_id,
+        merges=services.analytics.merges(actor.organization_id),
+        period=period,
+    )
     query = SessionQuery(usage=own_requests_only(actor, usage))
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)

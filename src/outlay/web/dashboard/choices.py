@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited, permit
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.domain.result import Totals
-from outlay.services.analytics.analytics import by_value
+from outlay.services.analytics.breakdowns import by_value
 from outlay.services.analytics.labels import DELETED
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of

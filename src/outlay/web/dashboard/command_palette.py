@@ -13,7 +13,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.period import Preset
 from outlay.domain.policy import Lack, Permission, has
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.services.analytics.analytics import by_value
+from outlay.services.analytics.breakdowns import by_value
 from outlay.services.bundle import Services
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.navigation import SETTINGS, NavItem, is_listed, lock_of
@@ -145,6 +145,7 @@ def _used(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
     )
     query = UsageQuery(
         organization_id=actor.organization_id,
+        merges=services.analytics.merges(actor.organization_id),
         period=period,
         measures=CORE_MEASURES,
         filters={} if may_see_all else {Dimension.USER: (actor.member_id,)},

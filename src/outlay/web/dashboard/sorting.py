@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 
 from starlette.datastructures import QueryParams
 
+from outlay.domain.answers import Totals
 from outlay.domain.errors import Invalid
-from outlay.domain.result import Totals
 from outlay.web.dashboard.links import Links
 from outlay.web.http.params import read_text
 

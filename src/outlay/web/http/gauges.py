@@ -1,6 +1,6 @@
 """The gauges of `/metrics`: what the parts of an installation say about themselves."""
 
-from outlay.domain.result import VerificationState
+from outlay.domain.verification import VerificationState
 from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
 from outlay.web.http.connections import Connections

@@ -117,6 +117,7 @@ def read_query(
         )
     return UsageQuery(
         organization_id=actor.organization_id,
+        merges=analytics.merges(actor.organization_id),
         period=period,
         beside=read_comparison(params, period, default_compare),
         measures=CORE_MEASURES,

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.factories import make_event
 
+from outlay.domain.answers import ZERO, Breakdown, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.event import UsageEvent
 from outlay.domain.period import BUCKET_US, Interval, Period, steps_of
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Breakdown, Totals
+from outlay.domain.questions import Buckets
 from outlay.services.analytics import log_windows, request_log
 from outlay.services.analytics.log_windows import cut_spans
 from outlay.services.analytics.request_log import LogCursor, LogPlan, LogQuery, RequestLog, TooWide
@@ -37,17 +38,18 @@ APPS = ("a", "b")
 
 
 class Cube:
-    """What a cube would say of some events."""
+    """A snapshot of a cube with some events."""
 
     def __init__(self, events: list[UsageEvent]) -> None:
         self.events = events
 
+    @property
     def loaded_seq(self) -> int:
         return len(self.events)
 
-    def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
+    def ask(self, question: Buckets) -> list[tuple[int, int]]:
         found: dict[int, int] = {}
-        wanted = [value for values in query.filters.values() for value in values]
+        wanted = [value for values in question.query.filters.values() for value in values]
         for event in self.events:
             if not wanted or event.app in wanted:
                 bucket = event.event_time_us // BUCKET_US
@@ -57,9 +59,6 @@ class Cube:
 
 class Analytics:
     """The part of the service that the log asks."""
-
-    def merges(self, _: str) -> object:
-        return NO_MERGES
 
     def breakdown_in(self, _: object, query: UsageQuery) -> Breakdown:
         steps = steps_of(query.period, query.interval)
@@ -184,7 +183,9 @@ def plan_of(log: RequestLog, cube: Cube, query: LogQuery) -> LogPlan:
 
 
 def usage(interval: Interval = Interval.HOUR) -> UsageQuery:
-    return UsageQuery(organization_id="org_test", period=PERIOD, interval=interval)
+    return UsageQuery(
+        organization_id="org_test", merges=NO_MERGES, period=PERIOD, interval=interval
+    )
 
 
 @pytest.fixture(autouse=True)

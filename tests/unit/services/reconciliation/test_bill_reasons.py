@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain.answers import Totals
 from outlay.domain.reconciliation import Reason, ReconciledLine, Reconciliation
-from outlay.domain.result import Totals
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Hours, Key
 
 DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]

@@ -73,7 +73,7 @@ class ClickHouse:
 
     @property
     def on_cluster(self) -> str:
-        """What a statement that makes or drops something says, for all replicas to do it."""
+        """The clause that makes all replicas run a CREATE or DROP statement."""
         return f" ON CLUSTER '{self.cluster}'" if self.cluster else ""
 
     def _client(self, database: str) -> Client:
@@ -93,21 +93,21 @@ class ClickHouse:
 
     def ask(self, database: str, text: str, values: Values | None = None) -> list[Any]:
         """The rows that a statement finds; its values are marked by `$name`."""
-        with _telling():
+        with _translated():
             found = self._client(database).query(marked(text, values or {}), dict(values or {}))
             return list(found.result_rows)
 
     def stream(self, database: str, text: str, values: Values) -> Iterator[Any]:
         """The rows of a statement that may find more than memory holds."""
         with (
-            _telling(),
+            _translated(),
             self._client(database).query_rows_stream(marked(text, values), dict(values)) as rows,
         ):
             yield from rows
 
     def run(self, database: str, text: str, token: str = "") -> None:
         """Run a statement; one that inserts counts once for a token."""
-        with _telling():
+        with _translated():
             self._client(database).command(text, settings=_deduplicated(token))
 
     def insert(
@@ -119,7 +119,7 @@ class ClickHouse:
         token: str,
     ) -> None:
         """Insert rows as one block; again with the same token adds nothing."""
-        with _telling():
+        with _translated():
             self._client(database).insert(
                 table, rows, column_names=list(columns), settings=_deduplicated(token)
             )
@@ -133,7 +133,7 @@ class ClickHouse:
 
 
 def marked(text: str, values: Values) -> str:
-    """A statement with its marks in the form of the engine, which wants their types."""
+    """A statement with its parameters in the form of the engine, which needs their types."""
 
     def mark(found: re.Match[str]) -> str:
         name = found[1]
@@ -149,8 +149,8 @@ def _deduplicated(token: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """Turn what the driver raises into what is told."""
+def _translated() -> Iterator[None]:
+    """Raise errors of the driver as Unavailable."""
     try:
         yield
     except ClickHouseError as error:

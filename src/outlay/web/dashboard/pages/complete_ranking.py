@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import MAX_TOP, QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Totals
 from outlay.services.analytics.value_totals import ValueTotals, read_value_totals
 from outlay.web.dashboard.choices import PEOPLE
 from outlay.web.dashboard.formatting import format_percent

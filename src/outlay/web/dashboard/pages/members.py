@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Entry, EntryKind, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.organization import Member
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES
-from outlay.domain.result import Entry, EntryKind, Totals
 from outlay.services.analytics.labels import mark_deleted
 from outlay.services.analytics.profiles import read_profile_in
 from outlay.services.analytics.usage_tables import UsageRow

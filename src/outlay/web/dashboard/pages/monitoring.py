@@ -11,15 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Comparison, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Comparison, Totals
+from outlay.domain.questions import LatencyBins, LatencyByStep
 from outlay.kit.clock import from_us
-from outlay.services.analytics.analytics import PERCENTILES, quantiles_us
+from outlay.services.analytics.latencies import PERCENTILES, quantiles_us, read_latency
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.formatting import (
@@ -103,7 +104,7 @@ def get_dashboard(
         comparison = services.analytics.compare_in(reader, query)
         total = comparison.current.total
         frame = frame_of(request, reader, query, total, filters_for(actor))
-        latency = services.analytics.latency_in(reader, query, Dimension.PROVIDER)
+        latency = read_latency(reader, query, Dimension.PROVIDER)
         unread = services.doubts.unread_counters(reader, query)
         context: dict[str, Any] = {
             "cards": _cards(reader, query, comparison, latency.quantiles),
@@ -159,7 +160,7 @@ def _cards(
     minutes = max(1, (comparison.elapsed.end - comparison.elapsed.start) // timedelta(minutes=1))
     rate = total.requests * 100 // minutes
     part = replace(query, period=comparison.earlier_part)
-    earlier = quantiles_us(reader.latency_bins(part) if comparison.has_growth else {})
+    earlier = quantiles_us(reader.ask(LatencyBins(part)) if comparison.has_growth else {})
     median, median_before = quantiles[0.5], earlier[0.5]
     return [
         replace(requests, metric=None, fact=f"{rate // 100}.{rate % 100:02d} a minute"),
@@ -196,7 +197,7 @@ def _cache_share(totals: Totals) -> int:
 def _latency_lines(
     services: Services, reader: CubeReader, query: UsageQuery, comparison: Comparison
 ) -> dict[str, Any]:
-    bins = reader.latency_steps(query)
+    bins = reader.ask(LatencyByStep(query))
     steps = [quantiles_us(bins.get(index, {})) for index in range(len(comparison.current.steps))]
     lines = [
         Line(

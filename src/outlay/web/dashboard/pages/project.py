@@ -15,7 +15,8 @@ from outlay.domain.event import Status
 from outlay.domain.organization import Project
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
-from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
+from outlay.domain.query import CORE_MEASURES, UsageQuery
+from outlay.domain.questions import Rows
 from outlay.services.analytics.labels import mark_deleted
 from outlay.services.analytics.request_log import LogQuery
 from outlay.services.bundle import Services
@@ -195,14 +196,12 @@ def _failures(
     statuses = tuple(status.value for status in FAILURES if not asked or status.value in asked)
     if not statuses:
         return []
-    rows = RowQuery(
-        organization_id=query.organization_id,
-        period=query.period,
+    rows = replace(
+        query.by(Dimension.MAPPING, Dimension.STATUS),
         measures=CORE_MEASURES,
-        group_by=(Dimension.MAPPING, Dimension.STATUS),
         filters={**query.filters, Dimension.STATUS: statuses},
     )
-    found = sorted(reader.rows(rows), key=lambda row: (-row.measures.requests, row.keys))
+    found = sorted(reader.ask(Rows(rows)), key=lambda row: (-row.measures.requests, row.keys))
     return [
         SideRow(
             label=row.keys[0] or "unknown model",

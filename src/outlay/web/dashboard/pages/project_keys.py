@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import ZERO, Breakdown, Entry, EntryKind, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.organization import ApiKey
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, has, is_limited
-from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind, Totals
 from outlay.kit.clock import from_us
 from outlay.services.analytics.value_totals import read_value_totals
 from outlay.web.dashboard.dates import describe_day, describe_step

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Breakdown
 from outlay.domain.errors import NotFound
 from outlay.domain.event import CostSource, Status
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval, Period, Step, parse_zone
 from outlay.domain.policy import Permission, is_limited
-from outlay.domain.result import Breakdown
 from outlay.services.analytics.request_log import LogPage, LogPlan, LogQuery, TooWide
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader

@@ -18,7 +18,7 @@ from outlay.domain.period import parse_zone
 from outlay.domain.policy import Permission, grantable_scopes, has, is_limited, may_manage
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.domain.upstream import BASE_URLS
-from outlay.kit.clock import FOREVER_US, from_us
+from outlay.kit.clock import from_us
 from outlay.services.access.passwords import MIN_LENGTH
 from outlay.services.access.sso import callback_of
 from outlay.services.analytics.labels import DELETED
@@ -167,7 +167,7 @@ def get_groups(
     current = [
         membership
         for membership in administration.groups.memberships(actor)
-        if membership.valid_from_us <= now_us < (membership.valid_to_us or FOREVER_US)
+        if membership.is_valid_at(now_us)
     ]
     members = administration.members.of(actor)
     return render_section(

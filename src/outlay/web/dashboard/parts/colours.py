@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from outlay.domain.answers import Comparison, Entry
 from outlay.domain.dimension import Grouping
 from outlay.domain.measure import Rank
-from outlay.domain.result import Comparison, Entry
 from outlay.services.analytics.colours import assign_slots, remember_slots
 from outlay.services.bundle import Services
 from outlay.web.dashboard.parts.frame import METRICS

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Comparison
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Comparison
 from outlay.domain.tag import Tag
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader

@@ -1,4 +1,4 @@
-"""What stands in the place of a shared cube that did not answer when this node started."""
+"""Stands in for a shared cube that was unreachable when this node started."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,36 +8,36 @@ from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.store import CubeReader
 
 
-class AwayCube:
-    """Answers nothing: the node relays and records all the same, and looks for the cube again."""
+class UnreachableCube:
+    """Raises Unavailable; the node still relays and records, and tries to reach the cube again."""
 
     edition = ""
 
     @contextmanager
     def read(self) -> Iterator[CubeReader]:
         """Raise Unavailable."""
-        raise _away()
-        yield
+        raise _unreachable()
+        yield  # a context manager has to be a generator
 
     def plan(self, from_seq: int, through_seq: int) -> int:
         """Raise Unavailable."""
-        raise _away()
+        raise _unreachable()
 
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
         """Raise Unavailable."""
-        raise _away()
+        raise _unreachable()
 
     def fold(self) -> None:
         """Raise Unavailable."""
-        raise _away()
+        raise _unreachable()
 
     def compact_one(self, before_bucket: int) -> bool:
         """Raise Unavailable."""
-        raise _away()
+        raise _unreachable()
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-def _away() -> Unavailable:
+def _unreachable() -> Unavailable:
     return Unavailable("the cube does not answer; nothing is lost meanwhile", code="cube-away")

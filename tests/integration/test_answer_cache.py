@@ -1,4 +1,4 @@
-"""Answers are given again while nothing in their window has changed, and never longer."""
+"""Answers are cached for as long as nothing in their period has changed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,16 +12,20 @@ from hypothesis import strategies as st
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import ZERO, Row
+from outlay.domain.comparison_period import Compare, earlier_of
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES, Merges
 from outlay.domain.measure import Rank
-from outlay.domain.period import BUCKETS_PER_DAY, Interval, bucket_at, period_of_dates
-from outlay.domain.query import RowQuery, UsageQuery
+from outlay.domain.period import BUCKETS_PER_DAY, Interval, Preset, bucket_at, period_of_dates
+from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
+from outlay.domain.questions import Groups, Question, Rows, StepTotals
 from outlay.kit.clock import FixedClock, to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.cube.aggregation import Deltas
-from outlay.storage.cube.caching import Answers, Changes
+from outlay.storage.cube.caching import MAX_ANSWER_ROWS, AnswerCache, CachingReader, Changes
 from outlay.storage.cube.duckdb.store import DuckDBReader
 
 TODAY = NOW.date()
@@ -30,23 +34,22 @@ TODAY = NOW.date()
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """An installation whose cube is loaded when a test says so."""
-    data: Path = tmp_path_factory.mktemp("remembering") / "data"
+    data: Path = tmp_path_factory.mktemp("caching") / "data"
     with open_installation(Settings(data=data), FixedClock(NOW)) as found:
         yield found
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Question[Any]]:
     """The questions that reached the cube."""
-    questions: list[str] = []
-    for name in ("totals", "breakdown", "rows", "latency_bins", "distinct"):
-        real = getattr(DuckDBReader, name)
+    questions: list[Question[Any]] = []
+    real = DuckDBReader.ask
 
-        def note(self: Any, *given: Any, name: str = name, real: Any = real) -> Any:
-            questions.append(name)
-            return real(self, *given)
+    def note(self: DuckDBReader, question: Question[Any]) -> Any:
+        questions.append(question)
+        return real(self, question)
 
-        monkeypatch.setattr(DuckDBReader, name, note)
+    monkeypatch.setattr(DuckDBReader, "ask", note)
     return questions
 
 
@@ -62,6 +65,7 @@ def question(organization_id: str, days: int, until_days_ago: int = 0) -> UsageQ
     last = TODAY - timedelta(days=until_days_ago)
     return UsageQuery(
         organization_id=organization_id,
+        merges=NO_MERGES,
         period=period_of_dates(last - timedelta(days=days - 1), last, "UTC"),
         interval=Interval.DAY,
         group_by=Dimension.APP,
@@ -69,7 +73,9 @@ def question(organization_id: str, days: int, until_days_ago: int = 0) -> UsageQ
     )
 
 
-def test_the_same_question_reaches_the_cube_once(services: Services, asked: list[str]) -> None:
+def test_equal_questions_reach_the_cube_once(
+    services: Services, asked: list[Question[Any]]
+) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 2, app="a")
     query = question(organization_id, 7)
@@ -92,8 +98,8 @@ def test_an_event_in_the_window_is_in_the_next_answer(services: Services) -> Non
     assert services.analytics.breakdown(query).total.requests == 2
 
 
-def test_events_beside_the_window_and_of_others_leave_answers_be(
-    services: Services, asked: list[str]
+def test_events_outside_the_period_and_of_other_organizations_invalidate_nothing(
+    services: Services, asked: list[Question[Any]]
 ) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 5, app="a")
@@ -108,39 +114,40 @@ def test_events_beside_the_window_and_of_others_leave_answers_be(
     assert len(asked) == before
 
 
-def test_a_snapshot_from_before_neither_takes_nor_leaves_an_answer(services: Services) -> None:
+def test_an_older_snapshot_neither_uses_nor_adds_answers(services: Services) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 1, app="a")
     query = question(organization_id, 3)
     analytics = services.analytics
     with analytics.read() as old:
-        assert old.totals(query)[1].requests == 1
+        assert old.ask(StepTotals(query))[1].requests == 1
         # Loaded by the loader's own connection while this snapshot is open.
         record(services, organization_id, 1, app="b")
-        assert old.totals(query)[1].requests == 1
-        assert old.totals(replace(query, interval=Interval.TOTAL))[0].requests == 1
+        assert old.ask(StepTotals(query))[1].requests == 1
+        assert old.ask(StepTotals(replace(query, interval=Interval.TOTAL)))[0].requests == 1
 
     with analytics.read() as new:
-        assert new.totals(query)[1].requests == 2
-        assert new.totals(replace(query, interval=Interval.TOTAL))[0].requests == 2
+        assert new.ask(StepTotals(query))[1].requests == 2
+        assert new.ask(StepTotals(replace(query, interval=Interval.TOTAL)))[0].requests == 2
 
 
-def test_rows_can_be_read_in_part_and_again(services: Services) -> None:
+def test_rows_can_be_read_partly_and_again(services: Services) -> None:
     organization_id = new_id("org")
     for name in ("a", "b", "c"):
         record(services, organization_id, 1, app=name)
     wanted = RowQuery(
         organization_id=organization_id,
+        merges=NO_MERGES,
         period=question(organization_id, 3).period,
         group_by=(Dimension.APP,),
     )
     with services.analytics.read() as reader:
-        assert next(iter(reader.rows(wanted))).keys == ("a",)
-        assert [row.keys for row in reader.rows(wanted)] == [("a",), ("b",), ("c",)]
-        assert [row.keys for row in reader.rows(wanted)] == [("a",), ("b",), ("c",)]
+        assert next(iter(reader.ask(Rows(wanted)))).keys == ("a",)
+        assert [row.keys for row in reader.ask(Rows(wanted))] == [("a",), ("b",), ("c",)]
+        assert [row.keys for row in reader.ask(Rows(wanted))] == [("a",), ("b",), ("c",)]
 
 
-def test_erasing_somebody_forgets_what_was_answered_about_them(services: Services) -> None:
+def test_erasure_invalidates_answers(services: Services) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 1, end_user="ada@example.test")
     query = replace(question(organization_id, 3), group_by=Dimension.END_USER)
@@ -160,7 +167,7 @@ def test_erasing_somebody_forgets_what_was_answered_about_them(services: Service
     st.integers(1, 20),
 )
 @settings(max_examples=200)
-def test_the_last_change_of_a_period_is_that_of_its_days(
+def test_the_last_change_of_a_period_is_the_last_of_its_days(
     noted: list[tuple[int, int]], first: int, length: int
 ) -> None:
     changes, seq = Changes(), 0
@@ -179,14 +186,78 @@ def test_the_last_change_of_a_period_is_that_of_its_days(
     assert changes.last("other", period, seq) == 0
 
 
-def test_the_least_recently_wanted_answers_go_first() -> None:
-    answers = Answers(max_rows=10)
-    answers.keep("a", "A", 3)
-    answers.keep("b", "B", 3)
-    assert answers.find("a") == ("A",)
-    answers.keep("c", "C", 3)
+def test_the_least_recently_used_answers_are_dropped_first() -> None:
+    cache = AnswerCache(max_rows=10)
+    cache.add("a", ["A"] * 3)
+    cache.add("b", ["B"] * 3)
+    assert cache.get("a") == ["A"] * 3
+    cache.add("c", ["C"] * 3)
 
-    assert answers.find("b") is None
-    assert (answers.find("a"), answers.find("c")) == (("A",), ("C",))
-    answers.keep("huge", "H", 10_000_000)
-    assert answers.find("huge") is None
+    assert cache.get("b") is None
+    assert (cache.get("a"), cache.get("c")) == (["A"] * 3, ["C"] * 3)
+    cache.add("huge", range(10_000_000))
+    assert cache.get("huge") is None
+
+
+class Source:
+    """A snapshot that gives each question the same answer and counts them."""
+
+    loaded_seq = 7
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    def ask(self, question: Question[Any]) -> Any:
+        """The answer."""
+        self.asked += 1
+        return self.answer
+
+
+def cached(source: Source) -> CachingReader:
+    """The snapshot with a cache of its own."""
+    return CachingReader(source, Changes(), AnswerCache(), "edition")
+
+
+def test_the_key_of_an_answer_is_the_question_as_far_as_it_matters_to_the_answer() -> None:
+    period = period_of_dates(TODAY, TODAY, "UTC")
+    query = UsageQuery(
+        organization_id="org",
+        period=period,
+        merges=NO_MERGES,
+        filters={Dimension.APP: ("a",), Dimension.MODEL: ("m",)},
+    )
+    source = Source({})
+    reader = cached(source)
+    for same in (
+        query,
+        replace(query, filters={Dimension.MODEL: ("m",), Dimension.APP: ("a",)}),
+        replace(query, period=replace(period, preset=Preset.THIS_MONTH)),
+        replace(query, beside=earlier_of(period, Compare.PREVIOUS)),
+    ):
+        reader.ask(StepTotals(same))
+    assert source.asked == 1
+    merges = Merges.of_triples([(Dimension.PROJECT, "old", "new")])
+    for other in (
+        replace(query, filters={Dimension.APP: ("a",)}),
+        replace(query, merges=merges),
+        replace(query, measures=CORE_MEASURES),
+        replace(query, interval=Interval.DAY),
+        replace(query, period=replace(period, timezone="Asia/Kolkata")),
+    ):
+        reader.ask(StepTotals(other))
+    reader.ask(Groups(query))
+    assert source.asked == 7
+
+
+def test_rows_are_cached_only_when_they_are_few() -> None:
+    query = UsageQuery(
+        organization_id="org", period=period_of_dates(TODAY, TODAY, "UTC"), merges=NO_MERGES
+    )
+    row = Row(0, (), ZERO)
+    for count, is_cached in ((MAX_ANSWER_ROWS - 1, True), (MAX_ANSWER_ROWS, False)):
+        source = Source(iter([row] * count))
+        reader = cached(source)
+        assert sum(1 for _ in reader.ask(Rows(query.by()))) == count
+        source.answer = iter([])
+        assert bool(list(reader.ask(Rows(query.by())))) is is_cached
