@@ -311,12 +311,12 @@ def open_checkpoints(settings: Settings) -> CheckpointFile:
             return CheckpointFile(path, parse_key(settings.audit_key))
         key = read_key(settings.audit_key_path)
     except ValueError as error:
-        raise Invalid(f"the audit key is malformed: {error}", code="audit-key") from error
+        raise Invalid(f"The audit key is malformed: {error}.", code="audit-key") from error
     if key is None:
         if path.exists() and path.stat().st_size:
             raise Damaged(
-                f"{settings.audit_key_path} is missing or empty, and the audit trail is signed "
-                "with it; put it back or set OUTLAY_AUDIT_KEY",
+                f"{settings.audit_key_path} is missing or empty, but the audit trail is signed "
+                "with that key. Restore the file or set OUTLAY_AUDIT_KEY.",
                 code="audit-key",
             )
         key = create_key(settings.audit_key_path)
@@ -334,13 +334,13 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
             return Sealer(parse_key(settings.master_key))
         key = read_key(settings.master_key_path)
     except ValueError as error:
-        raise Invalid(f"the master key is malformed: {error}", code="master-key") from error
+        raise Invalid(f"The master key is malformed: {error}.", code="master-key") from error
     if key is None:
         with directory.read() as session:
             if find_sealed(session) is not None or find_sealed_sso(session) is not None:
                 raise Damaged(
-                    f"{settings.master_key_path} is missing or empty, and secrets are sealed with "
-                    "it; put it back or set OUTLAY_MASTER_KEY",
+                    f"{settings.master_key_path} is missing or empty, but stored secrets are "
+                    "sealed with that key. Restore the file or set OUTLAY_MASTER_KEY.",
                     code="master-key",
                 )
         key = create_key(settings.master_key_path)
@@ -359,7 +359,8 @@ def hold_folder(settings: Settings, *, is_restoring: bool = False) -> Iterator[N
         lock = LockFile(settings.lock_path)
     except LockHeld as error:
         raise Locked(
-            f"{settings.data} is in use by another Outlay process (pid {error.pid})"
+            f"{settings.data} is in use by another Outlay process (pid {error.pid}). Stop that "
+            "process first."
         ) from error
     except OSError as error:
         raise _unwritable(settings, error) from error
@@ -382,7 +383,7 @@ def _make_folder(settings: Settings) -> None:
 
 def _unwritable(settings: Settings, error: OSError) -> Unavailable:
     return Unavailable(
-        f"{settings.data} cannot be written: {error.strerror or error}", code="data-unwritable"
+        f"{settings.data} is not writable: {error.strerror or error}.", code="data-unwritable"
     )
 
 
@@ -402,18 +403,18 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
                 try:
                     _load_rest(ledger, cube, loaded)
                 except Damaged as error:  # the rest waits; answers say how far they reach
-                    logger.warning("the cube cannot be loaded: %s", error.message)
+                    logger.warning("The cube cannot be loaded: %s", error.message)
             return cube, False
         cube.close()
-        reason = f"the cube is not of this ledger, or at event {loaded} ahead of it"
+        reason = f"The cube belongs to another ledger, or is ahead of it (at event {loaded})."
     except CubeMismatch as error:
         reason = error.message
     except Unavailable as error:
         if not home.is_shared:
             raise
-        logger.warning("%s; serving without it until it does", error.message)
+        logger.warning("%s Serving without it until it is reachable.", error.message)
         return AwayCube(), False
-    logger.warning("%s; rebuilding it from the ledger", reason)
+    logger.warning("%s Rebuilding it from the ledger.", reason)
     home.clear()
     cube = home.open(ledger.edition)
     if not home.is_shared:  # else whoever loads it does so, and answers say how far they reach

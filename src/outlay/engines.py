@@ -81,7 +81,10 @@ def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]
     with ExitStack() as stack:
         database = _connect(settings, stack)
         if database is None and not settings.database_path.exists():
-            raise Invalid(f"{settings.data} has no installation", code="no-installation")
+            raise Invalid(
+                f"{settings.data} has no installation. Create one with `outlay org create`.",
+                code="no-installation",
+            )
         directory = _open_directory(settings, database)
         stack.callback(directory.close)
         if database is None:
@@ -127,9 +130,9 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     if not settings.database_url:
         if settings.moved_path.exists():
             raise Invalid(
-                f"the installation in {settings.data} was moved to another database: set "
-                f"OUTLAY_DATABASE_URL. To go back to what it was then, delete "
-                f"{settings.moved_path.name}",
+                f"The installation in {settings.data} was moved to another database. Set "
+                "OUTLAY_DATABASE_URL. To go back to the old state, delete "
+                f"{settings.moved_path.name}.",
                 code="moved",
             )
         check_database(settings)
@@ -211,7 +214,7 @@ def _open_cubes(settings: Settings) -> CubeHome:
 
 def _driver_missing(variable: str, engine: str) -> Invalid:
     return Invalid(
-        f"{variable} needs the driver of {engine}; install it with `pip install 'outlay[scale]'`",
+        f"{variable} needs the {engine} driver. Install it with `pip install 'outlay[scale]'`.",
         code="driver-missing",
     )
 

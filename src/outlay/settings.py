@@ -236,7 +236,7 @@ def _url(variables: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> s
         return ""
     if scheme not in schemes or not separator or not rest:
         # Not shown: it may hold a password.
-        raise Invalid(f"{name} must begin with {schemes[0]}://")
+        raise Invalid(f"{name} must start with {schemes[0]}://.")
     return text
 
 
@@ -249,7 +249,7 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= 86_400:
-        raise Invalid(f"{name} must be a number of seconds from 0 to 86400, not {text!r}")
+        raise Invalid(f"{name} must be a number of seconds between 0 and 86400, not {text!r}.")
     return seconds
 
 
@@ -257,7 +257,7 @@ def _contact(variables: Mapping[str, str], name: str) -> str:
     text = variables.get(name) or ""
     is_uri = text.startswith(("mailto:", "https://", "tel:")) and text.isprintable()
     if text and (not is_uri or " " in text):
-        raise Invalid(f"{name} must begin with mailto:, https:// or tel:, not {text!r}")
+        raise Invalid(f"{name} must start with mailto:, https:// or tel:, not {text!r}.")
     return text
 
 
@@ -266,7 +266,7 @@ def _count(variables: Mapping[str, str], name: str, default: int, things: str = 
     if not text:
         return default
     if not text.isdecimal() or int(text) > 100_000_000:
-        raise Invalid(f"{name} must be a number of {things} up to 100000000, not {text!r}")
+        raise Invalid(f"{name} must be a number of {things} up to 100000000, not {text!r}.")
     return int(text)
 
 
@@ -275,7 +275,7 @@ def _networks(variables: Mapping[str, str], name: str) -> tuple[Network, ...]:
         return parse_networks(variables.get(name) or "")
     except ValueError as error:
         raise Invalid(
-            f"{name} must be addresses and networks such as 10.0.0.5,192.168.7.0/24: {error}"
+            f"{name} must be addresses and networks such as 10.0.0.5,192.168.7.0/24: {error}."
         ) from error
 
 
@@ -284,8 +284,8 @@ def _hosts(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
     for host in hosts:
         if not _HOST.fullmatch(host):
             raise Invalid(
-                f"{name} must be host names without port, such as outlay.example.com or "
-                f"*.example.com, not {host!r}"
+                f"{name} must be host names without a port, such as outlay.example.com or "
+                f"*.example.com, not {host!r}."
             )
     return tuple(hosts)
 
@@ -297,14 +297,14 @@ def _hour(variables: Mapping[str, str], name: str, default: int) -> int | None:
     if text == "off":
         return None
     if not text.isdecimal() or int(text) > 23:
-        raise Invalid(f"{name} must be an hour from 0 to 23, in UTC, or off, not {text!r}")
+        raise Invalid(f"{name} must be an hour between 0 and 23 (UTC) or off, not {text!r}.")
     return int(text)
 
 
 def _days(variables: Mapping[str, str], name: str) -> int:
     text = variables.get(name) or "0"
     if not text.isdecimal() or int(text) > 36_500:
-        raise Invalid(f"{name} must be a number of days, 0 for good, not {text!r}")
+        raise Invalid(f"{name} must be a number of days (0 for no limit), not {text!r}.")
     return int(text)
 
 
@@ -313,8 +313,8 @@ def _egress(text: str | None) -> Egress:
         return parse_egress(text or "")
     except ValueError as error:
         raise Invalid(
-            "OUTLAY_PRIVATE_UPSTREAMS must be allow, refuse, or the networks that are allowed, "
-            f"like 10.1.2.0/24,127.0.0.1: {error}"
+            "OUTLAY_PRIVATE_UPSTREAMS must be allow, refuse or the allowed networks, such as "
+            f"10.1.2.0/24,127.0.0.1: {error}."
         ) from error
 
 
@@ -322,7 +322,7 @@ def _switch(variables: Mapping[str, str], name: str) -> bool:
     """What is on unless it is turned off."""
     text = variables.get(name) or "on"
     if text not in {"on", "off"}:
-        raise Invalid(f"{name} must be on or off, not {text!r}")
+        raise Invalid(f"{name} must be on or off, not {text!r}.")
     return text == "on"
 
 
@@ -332,7 +332,8 @@ def _public_url(text: str | None) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
         raise Invalid(
-            f"OUTLAY_PUBLIC_URL must be like https://outlay.example.com, without path, not {text!r}"
+            "OUTLAY_PUBLIC_URL must be a URL without a path, such as https://outlay.example.com, "
+            f"not {text!r}."
         )
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -341,7 +342,7 @@ def _workers(text: str | None) -> int:
     if not text:
         return 1
     if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
-        raise Invalid(f"OUTLAY_WORKERS must be a number from 1 to {MAX_WORKERS}, not {text!r}")
+        raise Invalid(f"OUTLAY_WORKERS must be a number between 1 and {MAX_WORKERS}, not {text!r}.")
     return int(text)
 
 
@@ -349,5 +350,5 @@ def _port(text: str | None) -> int:
     if not text:
         return DEFAULT_PORT
     if not text.isdecimal() or not 0 <= int(text) <= 65_535:
-        raise Invalid(f"OUTLAY_PORT must be a port number from 0 to 65535, not {text!r}")
+        raise Invalid(f"OUTLAY_PORT must be a port number between 0 and 65535, not {text!r}.")
     return int(text)

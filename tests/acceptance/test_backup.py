@@ -104,7 +104,7 @@ def test_what_is_restored_is_what_was_backed_up(
     restore(file, new)
 
     with open_reading(old) as before, open_truth(new, FixedClock(NOW)) as after:
-        with pytest.raises(Damaged, match="the ledger ends at event 5"):
+        with pytest.raises(Damaged, match="The ledger ends at event 5"):
             compare(before, after)  # what came later is not there, and that is noticed
         ledger, directory = after
         assert [intent.event_id for intent in ledger.intents()] == ["under way"]
@@ -230,7 +230,7 @@ def test_a_backup_that_lacks_what_its_end_says_is_refused(
         at = len(kinds) - 1 - kinds[::-1].index(kind)
         short = tmp_path / f"{number}.outlay"
         write_archive(short, records[:at] + records[at + 1 :])
-        with pytest.raises(Damaged, match="lacks some"):
+        with pytest.raises(Damaged, match="is incomplete"):
             check_archive(short, lambda _: None)
     assert check_archive(file, lambda _: None).events == 5
 
@@ -255,7 +255,7 @@ def test_the_commands_say_what_they_did_and_never_overwrite(
     assert (made.exit_code, restored.exit_code) == (0, 0), (made, restored)
     assert "Restored 5 events" in restored.output
     assert "never replaces" in str(again.exception)
-    assert "something of an installation" in str(twice.exception)
+    assert "already contains parts of an installation" in str(twice.exception)
     assert "has no installation" in str(nothing.exception)
     assert not (tmp_path / "nowhere").exists()
     for name in ("master.key", "audit.key", "audit-checkpoints.jsonl"):
@@ -296,11 +296,11 @@ def test_an_installation_is_moved_to_other_engines_and_proven_equal(
     monkeypatch.delenv("OUTLAY_CUBE_URL")
     old = run("verify", *data)
 
-    assert "set OUTLAY_DATABASE_URL" in str(nowhere.exception)
+    assert "Set OUTLAY_DATABASE_URL" in str(nowhere.exception)
     assert "in use by another" in str(locked.exception)
     assert moved.exit_code == 0, (moved.output, moved.exception)
     assert "are the same in both databases" in moved.output
     assert "Verified: 6 events" in moved.output
-    assert "moved already" in str(again.exception)
+    assert "already moved" in str(again.exception)
     assert verified.exit_code == 0
     assert "was moved to another database" in str(old.exception)

@@ -74,7 +74,7 @@ def test_the_same_file_into_another_project_is_a_conflict(data: Path, trace: Pat
     other = run("import", trace, *IMPORT[:-1], "Other", "--data", data)
 
     assert other.returncode == 1
-    assert "1,500 requests were recorded before" in other.stderr
+    assert "1,500 requests were already recorded" in other.stderr
     assert ledger_total(data)[0] == 1_500
 
 
@@ -110,9 +110,9 @@ def test_a_malformed_line_is_rejected_with_the_reason_and_the_others_are_importe
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "the file is empty"),
-        ("a,b\n", "the file has no rows"),
-        ("a,b\n1,2\n", "none of the first 1 rows can be used; row 2: column TIMESTAMP (time)"),
+        ("", "The file is empty."),
+        ("a,b\n", "has no rows."),
+        ("a,b\n1,2\n", "none of the first 1 rows is valid. Row 2: Column TIMESTAMP (time)"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n", "no rows"),
     ],
 )
@@ -216,7 +216,7 @@ def test_what_is_on_record_is_priced_again_offline_and_through_the_server(
     assert "another price applies" in preview.stdout
     assert ledger_total(data) == EXPECTED
     for wrong, message in (
-        ((*days, "--apply"), "--reason is needed"),
+        ((*days, "--apply"), "`--reason` is required"),
         (("--to", "2026-11-01", "--data", data), "--from must be a day"),
         ((*days, "--filter", "gpt-4o"), "'gpt-4o' is no filter"),
         (("--revert", "rpr_none", "--reason", "x", "--data", data), "There is no such run."),
@@ -579,7 +579,7 @@ def test_rejected_rows_never_replace_what_is_imported(data: Path, trace: Path) -
     found = run("import", trace, *IMPORT, "--rejected", trace, "--data", data)
 
     assert found.returncode == 2
-    assert "--rejected must be another file" in found.stderr
+    assert "`--rejected` must name a file" in found.stderr
     assert trace.read_text() == before
     assert not data.exists()
 

@@ -253,7 +253,7 @@ def test_a_node_that_knows_nobody_is_not_ready_until_it_can_ask(
         with away(mortal, gate, services):
             answer = httpx.get(f"{address}/readyz")
             assert answer.status_code == 503
-            assert "the database does not answer, and no caller is known" in answer.text
+            assert "The database is unreachable and no caller is cached." in answer.text
             assert httpx.get(f"{address}/healthz").status_code == 200
             assert is_ready(gate) == (200, "ready")
         assert httpx.get(f"{address}/readyz").status_code == 200
@@ -267,7 +267,7 @@ def test_a_node_whose_journal_is_full_is_not_ready(mortal: Cluster, gate: Gate) 
         assert send(gate, token, *reports).status_code == 200
         assert send(gate, token, make_report("too-many")).json()["code"] == "journal-full"
         status, text = is_ready(gate)
-        assert (status, "local journal is full" in text) == (503, True)
+        assert (status, "local write-ahead buffer is full" in text) == (503, True)
     wait_until(lambda: gate.services.ledger.journaled == 0)
     assert is_ready(gate) == (200, "ready")
     assert len(recorded(gate)) == 101

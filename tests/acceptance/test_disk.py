@@ -138,11 +138,11 @@ def create_project(services: Services) -> None:
 def test_an_error_that_the_directory_meets_is_told_to_the_ledger(services: Services) -> None:
     with (
         no_commits(services, pysqlite3.SQLITE_IOERR | 4 << 8),
-        pytest.raises(Unavailable, match="until restarted"),
+        pytest.raises(Unavailable, match="until a restart"),
     ):
         create_project(services)
     for write in (lambda: create_project(services), lambda: services.ledger.append([make_event()])):
-        with pytest.raises(Unavailable, match="until restarted"):
+        with pytest.raises(Unavailable, match="until a restart"):
             write()
     assert services.ledger.failure
     assert services.ledger.last_seq == 0
@@ -156,9 +156,9 @@ def test_an_error_that_the_ledger_meets_is_told_to_the_directory(
         raise error_of(pysqlite3.SQLITE_IOERR | 4 << 8)
 
     monkeypatch.setattr(services.ledger, "_commit", fail)
-    with pytest.raises(Unavailable, match="until restarted"):
+    with pytest.raises(Unavailable, match="until a restart"):
         services.ledger.append([make_event()])
-    with pytest.raises(Unavailable, match="until restarted"):
+    with pytest.raises(Unavailable, match="until a restart"):
         create_project(services)
     (organization,) = services.administration.organizations.all()
     assert services.administration.projects.of(operator_of(organization)) == []
@@ -168,7 +168,7 @@ def test_a_commit_beside_a_failing_one_is_not_acknowledged(services: Services) -
     """Its own flush may have reported what the failed one had dropped as written."""
     directory = services.directory
     assert isinstance(directory, SqliteDirectory)
-    with pytest.raises(Unavailable, match="until restarted"), directory.change():
+    with pytest.raises(Unavailable, match="until a restart"), directory.change():
         directory._health.fail("meanwhile")
 
 
@@ -183,7 +183,7 @@ def test_usage_committed_beside_a_failing_commit_is_not_acknowledged(
         return done
 
     monkeypatch.setattr(services.ledger, "_commit", commit_meanwhile)
-    with pytest.raises(Unavailable, match="until restarted"):
+    with pytest.raises(Unavailable, match="until a restart"):
         services.ledger.append([make_event()])
 
 

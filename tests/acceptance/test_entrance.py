@@ -256,7 +256,7 @@ def test_where_there_are_several_the_form_asks_for_the_organization(world: World
 
     assert 'name="organization"' in httpx.get(url, headers=HTML).text
     unnamed = httpx.post(url, data=form, headers=HTML)
-    assert (unnamed.status_code, "Name your organization" in unnamed.text) == (400, True)
+    assert (unnamed.status_code, "The organization needs a name" in unnamed.text) == (400, True)
     nobody = httpx.post(url, data={**form, "organization": "nobody"}, headers=HTML)
     assert nobody.status_code == 401
     slug = world.organization.slug.upper()

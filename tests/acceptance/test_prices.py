@@ -97,19 +97,19 @@ def test_a_preview_says_what_last_month_would_have_been(server: Server, tenant: 
 @pytest.mark.parametrize(
     ("change", "field", "told"),
     [
-        ({"input": "-1"}, "input", "Give an amount such as 4.25"),
+        ({"input": "-1"}, "input", "Must be an amount such as 4.25"),
         ({"input": "100001"}, "input", "must be between 0 and 100,000 USD, not 100001"),
         ({"cacheWrite1h": "100001"}, "cacheWrite1h", "must be between 0 and 100,000 USD"),
-        ({"meters": {"web_search": "1"}}, "meters.web_search", "unknown meter; there are"),
-        ({"currency": "EURO"}, "currency", "'EURO' is no currency"),
-        ({"currency": "EUR"}, "currency", "there is no exchange rate of EUR; add one first"),
-        ({"percentOfList": "85"}, "percentOfList", "stands alone"),
+        ({"meters": {"web_search": "1"}}, "meters.web_search", "Unknown meter. Available: "),
+        ({"currency": "EURO"}, "currency", "'EURO' is not an ISO 4217 currency"),
+        ({"currency": "EUR"}, "currency", "There is no exchange rate for EUR. Add one first."),
+        ({"percentOfList": "85"}, "percentOfList", "Cannot be combined"),
         (
             {"effectiveFrom": "2026-11-02", "effectiveTo": "2026-11-02"},
             "effectiveTo",
             "must be after",
         ),
-        ({"model": "openai/gpt-4o"}, "effectiveFrom", "overlaps price prc_"),
+        ({"model": "openai/gpt-4o"}, "effectiveFrom", "Overlaps price prc_"),
     ],
 )
 @pytest.mark.parametrize("path", ["/prices", "/prices/preview"])

@@ -203,7 +203,7 @@ def test_a_bill_in_another_currency_is_converted_at_the_rate_that_is_stated(
     found = compare(server, tenant, content, rates={"eur": "0.5"})
 
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed-file")
-    assert "the amount is in EUR" in refused.json()["detail"]
+    assert "The amount is in EUR." in refused.json()["detail"]
     assert odd.status_code == 400
     assert (found["billed"], reasons(found)) == ("0.035", {})
 
@@ -282,10 +282,10 @@ def test_anthropic_s_report_is_in_cents(server: Server, tenant: Tenant) -> None:
     ("changes", "message"),
     [
         ({"content": "nothing"}, "no costs"),
-        ({"content": "a,b\n1,2\n"}, "row 2: column start_time"),
+        ({"content": "a,b\n1,2\n"}, "Row 2: Column start_time"),
         ({"content": '{"data": []}'}, "no costs"),
-        ({"provider": "somebody"}, "have no format of their own here"),
-        ({"content": "start_time,amount_value\nsoon,1\n", "fileName": "c.csv"}, "row 2"),
+        ({"provider": "somebody"}, "There is no cost format for"),
+        ({"content": "start_time,amount_value\nsoon,1\n", "fileName": "c.csv"}, "Row 2"),
         ({"mapping": "fields ="}, "mapping"),
     ],
 )

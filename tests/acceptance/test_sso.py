@@ -90,7 +90,7 @@ def sign_in(world: World, provider: IdentityProvider, **claims: Any) -> dict[str
         return found
 
 
-UNUSABLE = "The identity provider could not be used. The server's log says why."
+UNUSABLE = "The identity provider is not usable. See the server's log for the reason."
 
 
 def told(answer: httpx.Response) -> str:
@@ -397,7 +397,7 @@ def test_a_code_is_not_sent_to_a_provider_that_did_not_give_it(
         seen = mix_up.lure(victim)
 
     assert seen.status_code == 401
-    assert "another identity provider" in told(seen)
+    assert "a different identity provider" in told(seen)
     assert mix_up.hostile.posted == []
 
 
@@ -431,7 +431,7 @@ def test_what_comes_back_to_another_address_is_refused(
             assert http.get(back).status_code == 401
         back = go_there(http, world)
         former = http.get(back.replace(callback_of(world), f"{server.url}/login/sso/callback"))
-        assert (former.status_code, "register the redirect address" in told(former)) == (401, True)
+        assert (former.status_code, "outdated redirect address" in told(former)) == (401, True)
         assert provider.posted == []
         assert http.get(back).status_code == 303
 
@@ -547,7 +547,7 @@ def test_redirects_are_not_followed_and_answers_are_bounded(
         assert departs(world) == UNUSABLE
 
     assert asked == []
-    assert "answered with status 302" in caplog.text
+    assert "returned status 302" in caplog.text
     assert "more than 512 KiB" in caplog.text
 
 

@@ -124,12 +124,12 @@ def test_what_is_wrong_stands_at_its_field_and_the_page_stays(
 @pytest.mark.parametrize(
     ("query", "field", "message"),
     [
-        ("from=2099-01-01&to=2099-01-31", "from", "This is in the future"),
+        ("from=2099-01-01&to=2099-01-31", "from", "The period is in the future"),
         ("from=2026-11-20&to=2026-11-10", "from", "The range is reversed"),
-        ("from=2026-13-45&to=2026-11-10", "from", "From must be a date"),
-        ("from=2026-11-01", "to", "From and to go together"),
+        ("from=2026-13-45&to=2026-11-10", "from", "must be a date"),
+        ("from=2026-11-01", "to", "must be given together"),
         ("timezone=Mars", "timezone", "Unknown time zone"),
-        ("compare=custom&compareFrom=1999-01-01", "compareFrom", "Dates must lie after"),
+        ("compare=custom&compareFrom=1999-01-01", "compareFrom", "Dates must be after"),
     ],
 )
 @pytest.mark.parametrize("path", [ANALYTICS, "/monitoring/requests"])

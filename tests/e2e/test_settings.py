@@ -275,7 +275,7 @@ def test_single_sign_on_the_organization_and_the_account(visit: Page, world: Wor
     page.get_by_label("Present password").fill("not this one, I think")
     page.get_by_label("New password").fill("quite another password")
     page.get_by_role("button", name="Change password").click()
-    expect(page.locator(".field-error")).to_contain_text("not your present password")
+    expect(page.locator(".field-error")).to_contain_text("The current password is wrong")
     page.get_by_label("Present password").fill(PASSWORD)
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_label("Present password")).to_have_value("")

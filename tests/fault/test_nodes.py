@@ -97,8 +97,8 @@ def test_several_workers_without_a_database_are_told_what_they_need(
     away = run("serve", "--data", tmp_path, "--workers", "2")
 
     assert (without.returncode, away.returncode) == (2, 2)
-    assert "set OUTLAY_DATABASE_URL to postgresql://" in without.stderr
-    assert "the database does not answer" in away.stderr
+    assert "Set OUTLAY_DATABASE_URL to postgresql://" in without.stderr
+    assert "The database is unreachable" in away.stderr
     assert "secret" not in away.stderr
 
 

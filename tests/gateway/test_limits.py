@@ -107,7 +107,7 @@ def test_a_limit_refuses_before_the_provider_is_called_and_says_why(
     assert "could cost up to $3.84" in text  # 128,000 tokens of output, as it states no maximum
     limit = "$0.000001 of the API key's $0.000001 per day"
     assert f"{limit} is left ({api_key.api_key_id}): $0 is spent" in text
-    assert "That is more than the whole limit" in text
+    assert "That exceeds the whole limit" in text
     headers = refused.value.response.headers
     assert headers["x-should-retry"] == "false"
     assert "retry-after" not in headers
@@ -275,10 +275,7 @@ def test_a_request_that_states_no_maximum_is_held_at_the_models_own(
     answer = gate.post(**headers)
     assert answer.status_code == 429
     assert "could cost up to $3.84" in answer.json()["error"]["message"]
-    assert (
-        "lower maximum of output tokens, or have the limit raised"
-        in answer.json()["error"]["message"]
-    )
+    assert "or ask for a higher limit" in answer.json()["error"]["message"]
     assert gate.post(body=chat_body(max_tokens=1_000), **headers).status_code == 200
     gate.events(2)
 

@@ -40,9 +40,9 @@ def refused(gate: Gate, reason: str) -> int:
         ("/v1/chat/completions/", f"slash at its end: it is {CHAT}."),
         ("/openai/v1/chat/completions", f"ends in /v1, not in /openai/v1: it is {CHAT}."),
         ("/openai/deployments/gpt/chat/completions", f"it is {CHAT}."),
-        ("/v1/chat/completion", f"The nearest that is: {CHAT}."),
+        ("/v1/chat/completion", f"The closest match is {CHAT}."),
         ("/responses", "it is POST /v1/responses."),
-        ("/v1/files", f"These are: {CHAT}, "),
+        ("/v1/files", f"Available: {CHAT}, "),
     ],
 )
 def test_an_unknown_path_is_told_what_is_meant(gate: Gate, path: str, advice: str) -> None:

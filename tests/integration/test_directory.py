@@ -204,7 +204,7 @@ def test_organizations_have_names_of_their_own(services: Services) -> None:
     with pytest.raises(Conflict):
         services.administration.organizations.create("Acme")
     services.administration.organizations.create("Other")
-    with pytest.raises(Invalid, match="choose an organization"):
+    with pytest.raises(Invalid, match="`--organization` is required"):
         services.administration.organizations.called(None)
     with pytest.raises(NotFound):
         services.administration.organizations.called("Nobody")

@@ -63,7 +63,7 @@ def test_after_an_io_error_nothing_is_accepted_until_restarted(
         ledger.append([make_event()])
     monkeypatch.undo()
 
-    with pytest.raises(Unavailable, match="until restarted"):
+    with pytest.raises(Unavailable, match="until a restart"):
         ledger.append([make_event()])
 
 
@@ -222,7 +222,7 @@ def test_a_missing_tail_is_refused_at_once(tmp_path: Path, clock: FixedClock) ->
         connection.execute("DELETE FROM usage_event WHERE seq = 3")
     connection.close()
 
-    with pytest.raises(Damaged, match="restore it from a backup"):
+    with pytest.raises(Damaged, match="Restore a backup"):
         SqliteLedger(path, clock)
     assert os.path.exists(path)  # noqa: PTH110 - refusing leaves the file alone
 

@@ -284,7 +284,7 @@ def test_a_full_journal_refuses_and_keeps_what_it_has(own_cluster: Cluster, tmp_
     assert node.ledger.append([first, make_event(event_id="second")]) == [Outcome.ACCEPTED] * 2
     assert open_intents(node.ledger, limited).keys() == {"limited"}
     node.ledger.append([make_event() for _ in range(8)])
-    with pytest.raises(Unavailable, match="journal is full"):
+    with pytest.raises(Unavailable, match="write-ahead buffer is full"):
         node.ledger.append([make_event(event_id="too many")])
     node.ledger.submit([make_event(event_id="answered")], settled=[("org_test", "x")]).result(5)
     node.close()  # as if it had ended: another takes its place when the server is back
@@ -313,7 +313,7 @@ def test_a_disk_that_takes_nothing_refuses_what_the_database_cannot_have(
 
     with monkeypatch.context() as patch:
         patch.setattr(node.ledger._spool, "_connection", FullDisk())
-        with pytest.raises(Unavailable, match="journal cannot write"):
+        with pytest.raises(Unavailable, match="write-ahead buffer is not writable"):
             node.ledger.submit([make_event()], settled=[("org_test", "x")]).result(10)
     assert node.ledger.append([make_event()]) == [Outcome.ACCEPTED]
     node.close()

@@ -80,7 +80,7 @@ def test_more_questions_than_connections_wait_and_are_refused_in_the_end(
     with ExitStack() as stack:
         for _ in range(READERS):
             stack.enter_context(ledger.snapshot())
-        with pytest.raises(Unavailable, match="too many queries"):
+        with pytest.raises(Unavailable, match="Too many ledger queries"):
             ids(ledger)
 
     assert len(ids(ledger)) == 20

@@ -345,7 +345,7 @@ def test_a_node_of_the_older_version_hands_over_to_the_newer_without_losing_anyt
         older.append([make_event(event_id="meanwhile")])
 
         assert older.journaled == 1
-        assert "another node has upgraded the ledger" in (older.failure or "")
+        assert "Another node has upgraded the ledger" in (older.failure or "")
         assert set(events_of(newer)) == {"before", "by-newer"}
         older.close()
         restarted = place.open_next(node="a")

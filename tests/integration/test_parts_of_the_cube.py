@@ -171,7 +171,7 @@ def test_kinds_beyond_the_top_are_one_and_still_come_to_the_whole(
 
 
 def test_kinds_are_not_combined_and_not_ranked_by_requests() -> None:
-    with pytest.raises(Invalid, match="stands alone"):
+    with pytest.raises(Invalid, match="cannot be combined"):
         replace(QUERY, then_by=Dimension.MODEL)
     with pytest.raises(Invalid, match="several kinds"):
         replace(QUERY, ranks=(Rank.REQUESTS,))

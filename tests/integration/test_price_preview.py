@@ -223,7 +223,7 @@ def test_a_fault_is_told_before_anything_is_read(world: World) -> None:
         world.services.price_previews.of_price(world.actor, {**ENTRY, "currency": "GBP"})
 
     assert caught.value.field == "currency"
-    assert caught.value.message.startswith("currency: there is no exchange rate of GBP")
+    assert caught.value.message.startswith("currency: There is no exchange rate for GBP")
 
 
 def test_work_without_end_is_broken_off(world: World) -> None:

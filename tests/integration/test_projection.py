@@ -281,14 +281,14 @@ def test_a_cube_of_another_version_is_one_line_of_the_log(
     with open_installation(filled, clock):
         pass
     (line,) = [record.getMessage() for record in caplog.records if "cube" in record.getMessage()]
-    assert line == "the cube was made by another version; rebuilding it from the ledger"
+    assert line == "The cube was built by another version. Rebuilding it from the ledger."
 
 
 def test_a_folder_in_the_place_of_the_cube_is_named(filled: Settings, clock: FixedClock) -> None:
     filled.cube_path.unlink()
     filled.cube_path.mkdir()
     (filled.cube_path / "somebody's file").touch()
-    with pytest.raises(Unavailable, match="move it away"), open_installation(filled, clock):
+    with pytest.raises(Unavailable, match="Move the folder away"), open_installation(filled, clock):
         pass
     assert (filled.cube_path / "somebody's file").exists()
 

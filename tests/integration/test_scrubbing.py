@@ -78,7 +78,7 @@ def test_what_is_whole_is_found_whole(filled: Services) -> None:
         (
             "UPDATE usage_conflict SET offered_facts = replace(offered_facts, 'other', 'othes')",
             "UPDATE usage_conflict SET offered_facts = replace(offered_facts, 'othes', 'other')",
-            "refused event 1 ",
+            "Refused event 1 ",
         ),
         (
             "UPDATE organization SET name = name || 'x'",

@@ -79,9 +79,9 @@ def answering(*lines: object, is_whole: bool = True, status: int = 200) -> Itera
             4,
             "a rebuild is running",
         ),
-        ([PROGRESS], False, 200, 5, "broke off"),
-        ([PROGRESS], True, 200, 5, "broke off"),
-        ([], True, 200, 5, "broke off"),
+        ([PROGRESS], False, 200, 5, "was lost"),
+        ([PROGRESS], True, 200, 5, "was lost"),
+        ([], True, 200, 5, "was lost"),
         (
             [PROGRESS, {"error": {"code": "failed", "message": "TypeError"}}],
             True,
@@ -113,7 +113,7 @@ def test_nobody_there_has_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[
     with answering() as server:
         pass
     assert show_verification(RemoteInstallation(server)) == 6
-    assert "cannot be reached" in capsys.readouterr().err
+    assert "is unreachable" in capsys.readouterr().err
 
 
 def test_a_report_with_sums_beyond_64_bits_comes_back_as_it_was() -> None:

@@ -42,7 +42,7 @@ def operator_in(settings: Settings, opened: Administration, organization: str | 
     found = opened.organizations.called(organization)
     if found is None:
         raise NotFound(
-            f"{settings.data} has no organization yet; create one with `outlay org create`"
+            f"{settings.data} has no organization yet. Create one with `outlay org create`."
         )
     return operator_of(found)
 
@@ -67,5 +67,5 @@ def parse_instant(text: str | None, field: str) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Invalid(f"{text!r} is not a date such as 2026-12-31", field=field) from error
+        raise Invalid(f"{text!r} is not a date. Use the form 2026-12-31.", field=field) from error
     return instant.replace(tzinfo=instant.tzinfo or UTC)

@@ -30,4 +30,4 @@ def parse_amount(option: str, text: str) -> int:
     try:
         return read_amount(text)
     except ValueError as error:
-        raise Invalid(f"{option}: {error}") from error
+        raise Invalid(f"`{option}` must be an amount in USD, not {text!r}.") from error

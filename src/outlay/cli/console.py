@@ -65,7 +65,7 @@ def ending_on_errors(who: str = "") -> Iterator[None]:
         raise SystemExit(EXIT_DISK if error.code in DISK_CODES else EXIT_REQUEST) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        fail(f"{who}{where}{error.strerror or error}")
+        fail(f"{who}{where}{error.strerror or error}.")
         raise SystemExit(EXIT_DISK) from error
 
 

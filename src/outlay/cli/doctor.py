@@ -133,7 +133,7 @@ def _verification(settings: Settings) -> str:
         return "none yet"
     told = f"{found.at:%Y-%m-%d %H:%M} UTC, {found.events:,} events through {found.through_seq}"
     if found.state is not VerificationState.VERIFIED:
-        raise Damaged(f"{told}: {found.finding}")
+        raise Damaged(f"{told}: {found.finding}.")
     return f"{told}, equal"
 
 

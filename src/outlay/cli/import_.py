@@ -98,7 +98,9 @@ def import_file(
         parse_mapping(_read(mapping), str(mapping)) if mapping else mapping_for(file, file_format)
     )
     if model and "/" not in model and "provider" not in {*chosen.fields, *chosen.defaults}:
-        raise Invalid(f"--model must name provider and model, as openai/gpt-4o, not {model!r}")
+        raise Invalid(
+            f"`--model` must name the provider and the model, such as openai/gpt-4o, not {model!r}."
+        )
     job = FileImport(
         path=file,
         mapping=chosen,
@@ -112,7 +114,7 @@ def import_file(
     if rejected is not None and rejected.resolve() in {
         path.resolve() for path in (file, mapping) if path is not None
     }:
-        raise Invalid("--rejected must be another file than those that are read")
+        raise Invalid("`--rejected` must name a file that is not among the input files.")
     check_start(job, SystemClock().now())
     if dry_run:
         _preview(job, project)
@@ -150,8 +152,8 @@ def _import(
                 pass
         except Unavailable as error:
             raise Unavailable(
-                f"{error.message}: {importer.state.accepted:,} requests are stored; run the same "
-                "command again, it goes on there and nothing is counted twice",
+                f"{error.message} {importer.state.accepted:,} requests are stored. Run the same "
+                "command again to continue; no request is counted twice.",
                 code=error.code,
             ) from error
         memory.forget()
@@ -168,13 +170,12 @@ def _report(importer: FileImporter, job: FileImport, target: ImportTarget, path:
     _report_rows(totals)
     if state.conflict:
         fail(
-            f"{state.conflict:,} requests were recorded before with other content, project or "
-            "model; they keep what they have. Where the file has grown since, import it into the "
-            "record once it is complete; where its lines contradict each other, give them ids of "
-            "their own"
+            f"{state.conflict:,} requests were already recorded with different content, project "
+            "or model, and were not changed. Import a growing file only once it is complete; "
+            "give different requests different ids."
         )
     if state.rejected:
-        fail(f"{state.rejected:,} rows were rejected; {path} has them with the reasons")
+        fail(f"{state.rejected:,} rows were rejected. {path} lists them with the reasons.")
     if state.conflict or state.rejected:
         raise typer.Exit(1)
 
@@ -246,7 +247,7 @@ def _preview(job: FileImport, project: str) -> None:
     if len(totals.by_model) > SHOWN_MODELS:
         out.print(f"  and {len(totals.by_model) - SHOWN_MODELS:,} more")
     for row in faults:
-        fail(f"row {row.number}: {row.fault}")
+        fail(f"Row {row.number}: {row.fault}")
     out.print("Nothing was stored.")
     if rejected:
         raise typer.Exit(1)
@@ -290,7 +291,8 @@ class RejectFile:
                 self._file = self._path.open("ab")
             except OSError as error:
                 raise Invalid(
-                    f"{self._path}: {error.strerror}; say with --rejected where they may go"
+                    f"{self._path} cannot be written: {error.strerror}. Choose another path with "
+                    "`--rejected`."
                 ) from error
         line = {"row": row.number, "reason": fault, "content": row.content}
         self._file.write(msgspec.json.encode(line, enc_hook=str) + b"\n")
@@ -334,7 +336,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}") from error
+        raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _parse_time(text: str | None) -> int | None:
@@ -342,7 +344,7 @@ def _parse_time(text: str | None) -> int | None:
         return None
     time_us = time_us_of(text)
     if time_us is None:
-        raise Invalid(f"--time must be a time such as 2026-11-20T09:00:00Z, not {text!r}")
+        raise Invalid(f"`--time` must be a time such as 2026-11-20T09:00:00Z, not {text!r}.")
     return time_us
 
 
@@ -352,4 +354,4 @@ def _parse_date(text: str | None) -> date | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:
-        raise Invalid(f"--shift-to must be a date such as 2026-11-20, not {text!r}") from error
+        raise Invalid(f"`--shift-to` must be a date such as 2026-11-20, not {text!r}.") from error

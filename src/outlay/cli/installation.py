@@ -190,13 +190,13 @@ class RemoteInstallation:
 
 
 def _gone(error: Exception) -> Unavailable:
-    return Unavailable(f"the server cannot be reached ({error})", code="server-gone")
+    return Unavailable(f"The server is unreachable ({error}).", code="server-gone")
 
 
 def _broken_off(why: str = "") -> Unavailable:
     return Unavailable(
-        f"the server broke off before it was done{why}; its log says more, and the work may be "
-        "going on there",
+        f"The connection to the server was lost before the command finished{why}. The command may "
+        "still be running there; see the server's log.",
         code="broken-off",
     )
 
@@ -206,7 +206,7 @@ def _problem(status: int, body: bytes) -> OutlayError:
         problem = orjson.loads(body)
         detail, code = problem["detail"], problem["code"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return Unavailable(f"the server answered with status {status}", code="broken-off")
+        return Unavailable(f"The server returned status {status}.", code="broken-off")
     is_wrong = status < 500 and code != "busy"
     return Invalid(detail, code=code) if is_wrong else Unavailable(detail, code=code)
 

@@ -25,10 +25,10 @@ def migrate_engine(data: DataOption = None) -> None:
     """
     target = read_settings(data=data)
     if not target.database_url:
-        raise Invalid("set OUTLAY_DATABASE_URL to the new database, postgresql://…")
+        raise Invalid("Set OUTLAY_DATABASE_URL to the URL of the new database (postgresql://…).")
     source = replace(target, database_url="", cube_url="")
     if source.moved_path.exists():
-        raise Invalid(f"the installation in {source.data} has been moved already", code="moved")
+        raise Invalid(f"The installation in {source.data} was already moved.", code="moved")
     with hold_folder(source):
         rows = _copy(source, target)
         note = {"movedAt": SystemClock().now().isoformat(), "rows": rows}
@@ -54,7 +54,7 @@ def _copy(source: Settings, target: Settings) -> int:
 
 def _tell(report: VerifyReport) -> None:
     if not report.is_proven:
-        fail("the cube does not agree with the ledger; run `outlay rebuild`, then `outlay verify`")
+        fail("The cube does not match the ledger. Run `outlay rebuild`, then `outlay verify`.")
         raise typer.Exit(1)
     out.print(
         f"Verified: {report.events:,} events, {report.cells:,} cells and {report.days:,} days "

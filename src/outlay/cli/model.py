@@ -23,7 +23,9 @@ def map_model(
     """Give a model of an upstream another name, or a name another model."""
     prefix, slash, rest = target.partition("/")
     if not slash or not rest:
-        raise Invalid(f"write the model as upstream/model, not {target!r}", field="target")
+        raise Invalid(
+            f"The target must have the form upstream/model, not {target!r}.", field="target"
+        )
     with administration(data, organization) as (opened, operator):
         upstream = find_upstream(opened.upstreams.of(operator), prefix)
         opened.upstreams.put_mapping(

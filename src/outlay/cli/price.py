@@ -148,7 +148,7 @@ def show(
     provider = provider_called(model.partition("/")[0])
     found = book.find(provider, model, to_us(instant), _pairs(context, "context"))
     if found.rates is None:
-        raise NotFound(f"there is no price for {model} at {instant:%Y-%m-%d %H:%M} UTC")
+        raise NotFound(f"{model} has no price at {instant:%Y-%m-%d %H:%M} UTC.")
     table = Table("for", "USD", "per", box=None)
     for size, rates in ((0, found.rates.base), *reversed(found.rates.tiers)):
         above = f", input above {size:,} tokens" if size else ""
@@ -184,7 +184,9 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     pairs = [text.partition("=") for text in texts or []]
     for text, (name, sign, value) in zip(texts or [], pairs, strict=True):
         if not (name and sign and value):
-            raise Invalid(f"write --{option} as name=value, not {text!r}", field=option)
+            raise Invalid(
+                f"`--{option}` must have the form name=value, not {text!r}.", field=option
+            )
     return {name: value for name, _, value in pairs}
 
 

@@ -56,23 +56,25 @@ def update(
     settings = read_settings(data=data)
     lists = PriceLists(settings.data)
     if revert == (file is not None):
-        raise Invalid("give a file, or --revert", field="file")
+        raise Invalid("Name a file or use `--revert`.", field="file")
     if file is None:
         reverted = lists.revert()
         say(f"{reverted.version} is taken back; {lists.version} is in use. {RESTART}")
         return
     if not settings.data.exists():
-        raise Invalid(f"{settings.data} does not exist; run `outlay org create` first")
+        raise Invalid(f"{settings.data} does not exist. Run `outlay org create` first.")
     found, body = lists.read(file, SystemClock())
     current = lists.current
     if found.version.rpartition("-")[2] == current.version.rpartition("-")[2]:
-        raise Conflict(f"this list is in use already, as {current.version}")
+        raise Conflict(f"This price list is already in use (version {current.version}).")
     changes = compare_lists(current, found, SystemClock().now())
     _show(changes, current.version)
     if changes.doubts and not accept:
         named = "".join(f"\n  {doubt}" for doubt in changes.doubts[:SHOWN])
         raise Invalid(
-            f"this looks like a mistake; give --accept if it is none:{named}", code="doubtful-list"
+            "Some prices in this list look wrong. Check them, then confirm with "
+            f"`--accept`:{named}",
+            code="doubtful-list",
         )
     confirm("Use this list?", yes)
     lists.take(found, body)

@@ -100,6 +100,6 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}") from error
+        raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise Invalid(f"{path}: the file is not UTF-8 text") from error
+        raise Invalid(f"{path} is not UTF-8 text.") from error

@@ -45,11 +45,14 @@ def reprice(
     """
     order = _order(from_, to, timezone, filters or [], only_lacking, organization)
     if (apply or revert) and not reason:
-        raise Invalid("--reason is needed: it goes on the audit trail", field="reason")
+        raise Invalid("`--reason` is required. It is written to the audit trail.", field="reason")
     if revert:
         order = RepriceOrder(organization=organization, reason=reason, reverts=revert)
     elif order is None:
-        raise Invalid("say which days: --from 2026-11-01 --to 2026-11-30", field="from")
+        raise Invalid(
+            "`--from` and `--to` are required, such as `--from 2026-11-01 --to 2026-11-30`.",
+            field="from",
+        )
     elif apply:
         order = RepriceOrder(organization=organization, wanted=order.wanted, reason=reason)
     with use_installation(read_settings(data=data)) as installation:
@@ -71,7 +74,9 @@ def _order(
     for text in filters:
         name, sign, value = text.partition("=")
         if not sign:
-            raise Invalid(f"{text!r} is no filter; write name=value", field="filter")
+            raise Invalid(
+                f"`--filter` must have the form name=value, not {text!r}.", field="filter"
+            )
         values.setdefault(name, []).append(value)
     wanted = RepriceWanted(
         from_date=_day(from_, "from"),
@@ -88,7 +93,7 @@ def _day(text: str | None, field: str) -> date:
     try:
         return date.fromisoformat(text or "")
     except ValueError as error:
-        raise Invalid(f"--{field} must be a day, 2026-11-01", field=field) from error
+        raise Invalid(f"`--{field}` must be a date such as 2026-11-01.", field=field) from error
 
 
 def _show(found: Reprice) -> None:

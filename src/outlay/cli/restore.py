@@ -61,9 +61,8 @@ def _make_room(settings: Settings, *, aside: bool) -> None:
     check_complete(settings)
     if found := parts_in(settings):
         raise Conflict(
-            f"{settings.data} has something of an installation ({describe_parts(found)}), which "
-            "would be mixed up with what is restored; restore into an empty folder, or say "
-            "--move-aside",
+            f"{settings.data} already contains parts of an installation "
+            f"({describe_parts(found)}). Restore into an empty folder or use `--move-aside`.",
             code="not-empty",
         )
 

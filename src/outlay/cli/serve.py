@@ -52,8 +52,8 @@ def _serve_together(settings: Settings) -> int:
     """Serve with several processes; the exit code."""
     if not settings.database_url:
         raise Invalid(
-            "several workers share a database: set OUTLAY_DATABASE_URL to postgresql://…, or serve "
-            "with one worker",
+            "Several workers need a shared database. Set OUTLAY_DATABASE_URL to postgresql://… "
+            "or run one worker.",
             code="workers-need-postgres",
         )
     # Migrates, and makes the keys of the folder, before there are several who would.

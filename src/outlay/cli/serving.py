@@ -42,8 +42,8 @@ def bind(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise Unavailable(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
-            "choose another with --port"
+            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Choose "
+            "another port with `--port`."
         ) from error
     listener.listen(1024)
     return listener
@@ -109,7 +109,7 @@ def run_server(
         listener.close()
     if services.ledger.failure:
         raise Unavailable(
-            f"{services.ledger.failure}; outcomes that it did not take are in "
-            f"{services.settings.rescue_path}, and the next start puts them on record",
+            f"{services.ledger.failure} Outcomes that were not written are in "
+            f"{services.settings.rescue_path}; the next start records them.",
             code="ledger-failed",
         )

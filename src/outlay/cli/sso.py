@@ -54,7 +54,9 @@ def set_provider(
         for text in group or []:
             name, sign, wanted = text.partition("=")
             if not (name and sign and wanted):
-                raise Invalid(f"write a group as claim=group, not {text!r}", field="group")
+                raise Invalid(
+                    f"A group mapping must have the form claim=group, not {text!r}.", field="group"
+                )
             found = pick(known, lambda g, w=wanted: w in {g.name, g.group_id}, "user group")  # type: ignore[misc]
             groups[name] = found.group_id
         opened.sso.put(

@@ -111,4 +111,4 @@ def find_upstream(upstreams: list[Upstream], name: str) -> Upstream:
         if known.name == name:
             return known
     names = ", ".join(known.name for known in upstreams) or "none yet"
-    raise NotFound(f"there is no upstream called {name!r}; there are: {names}")
+    raise NotFound(f"There is no upstream {name!r}. Available: {names}.")

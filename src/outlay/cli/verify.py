@@ -46,7 +46,7 @@ def show_verification(installation: Installation) -> int:
         fail(error.message)
         return _EXIT_OF_CODE.get(error.code, BROKEN_OFF)
     except Exception as error:
-        fail(f"the verification failed: {type(error).__name__}: {error}")
+        fail(f"The verification failed: {type(error).__name__}: {error}.")
         return BROKEN_OFF
     if report.damage:
         fail(report.damage)

@@ -30,12 +30,13 @@ def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress
     organization is refused with Conflict.
     """
     if not 1 <= days <= MAX_DAYS:
-        raise Invalid(f"--days must be between 1 and {MAX_DAYS}", field="days")
+        raise Invalid(f"`--days` must be between 1 and {MAX_DAYS}.", field="days")
     known = services.administration.organizations.all()
     if known:
         if known[0].name != ORGANIZATION:
             raise Conflict(
-                f"the data directory belongs to {known[0].name!r}; give the demo its own --data"
+                f"The data directory already contains the organization {known[0].name!r}. Use a "
+                "separate `--data` directory for the demo."
             )
         yield _find_owner(services, known[0].organization_id)
         return
@@ -55,7 +56,7 @@ def open_gateway(services: Services, owner: Member, url: str) -> str:
     administration = services.administration
     organization = administration.organizations.called(owner.organization_id)
     if organization is None:
-        raise NotFound("the demo has no organization")
+        raise NotFound("The data directory has no demo organization.")
     operator = operator_of(organization)
     for known in administration.upstreams.of(operator):
         administration.upstreams.delete(operator, known.upstream_id)

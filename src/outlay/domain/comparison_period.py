@@ -88,7 +88,7 @@ def earlier_of(period: Period, compare: Compare, since: date | None = None) -> E
             return _previous(period)
         case Compare.CUSTOM:
             if since is None:
-                raise Invalid("compare=custom needs compareFrom", field="compareFrom")
+                raise Invalid("`compare=custom` requires `compareFrom`.", field="compareFrom")
             return _since(period, since)
         case Compare.YEAR:
             return _year_before(period)
@@ -170,7 +170,7 @@ def _months_between(first: date, second: date) -> int:
 
 def _check_bound(first: date, field: str) -> None:
     if first < FIRST_DATE:
-        raise Invalid(f"dates must lie after {FIRST_DATE}", field=field)
+        raise Invalid(f"Dates must be after {FIRST_DATE}.", field=field)
 
 
 def _of_dates(

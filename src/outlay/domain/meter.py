@@ -169,11 +169,13 @@ def check_meters(meters: Mapping[str, int]) -> Mapping[str, int]:
     for name, quantity in meters.items():
         if name not in METERS:
             raise Invalid(
-                f"there is no meter {name!r}; there are {', '.join(METERS)}", field=f"meters.{name}"
+                f"There is no meter {name!r}. Available: {', '.join(METERS)}.",
+                field=f"meters.{name}",
             )
         if type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
             raise Invalid(
-                f"{name} must be a whole number from 0 to {MAX_QUANTITY:,}, not {quantity!r}",
+                f"{name!r} must be a whole number between 0 and {MAX_QUANTITY:,}, not "
+                f"{quantity!r}.",
                 field=f"meters.{name}",
             )
     return meters

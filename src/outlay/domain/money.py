@@ -18,12 +18,12 @@ def parse_usd(text: str | int | Decimal) -> int:
     try:
         amount = Decimal(text)
     except InvalidOperation as error:
-        raise ValueError(f"{text!r} is not an amount of USD") from error
+        raise ValueError(f"{text!r} is not an amount in USD.") from error
     if not amount.is_finite():
-        raise ValueError(f"{text!r} is not a finite amount of USD")
+        raise ValueError(f"{text!r} is not a finite amount in USD.")
     scaled = amount.scaleb(12)
     if scaled != scaled.to_integral_value():
-        raise ValueError(f"{text!r} has more than 12 decimal places")
+        raise ValueError(f"{text!r} has more than 12 decimal places.")
     return int(scaled)
 
 

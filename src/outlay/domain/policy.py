@@ -121,18 +121,18 @@ def permit(actor: Actor, permission: Permission) -> None:
         return
     if rule.scope not in actor.scopes:
         raise NotPermitted(
-            f"This access token may not be used for {permission}; it needs the scope {rule.scope}.",
+            f"This access token does not allow {permission}. It needs the scope {rule.scope}.",
             code="scope-required",
         )
     if actor.plan not in rule.plans:
         raise NotPermitted(
-            f"Your organization's plan does not include {permission}; "
+            f"Your organization's plan does not include {permission}. "
             f"{_either(rule.plans).capitalize()} does.",
             code="plan-required",
         )
     if actor.role not in rule.roles:
         raise NotPermitted(
-            f"Your role does not include {permission}; it takes {_either(rule.roles)}.",
+            f"Your role does not include {permission}. It requires {_either(rule.roles)}.",
             code="role-required",
         )
 
@@ -205,8 +205,8 @@ def permit_admission(actor: Actor, role: Role) -> None:
     missing = usable_scopes(role) - actor.scopes
     if missing:
         raise NotPermitted(
-            f"This access token may not let anybody sign in as {role}, who can do what it cannot; "
-            f"it needs the scope {' and '.join(sorted(missing))}.",
+            f"This access token cannot grant sign-in as {role}, a role with more rights than the "
+            f"token. It needs the scope {' and '.join(sorted(missing))}.",
             code="scope-required",
         )
 

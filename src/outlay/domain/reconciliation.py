@@ -163,8 +163,8 @@ def parse_rate(currency: str, rate: str) -> Decimal:
         value = Decimal(0)
     if not re.fullmatch("[A-Za-z]{3}", currency.strip()) or not 0 < value < MAX_RATE:
         raise Invalid(
-            f"a rate is a currency and the USD for one unit of it, such as EUR=1.08, not "
-            f"{currency}={rate}",
+            "A rate must be a currency and its value in USD, such as EUR=1.08, not "
+            f"{currency}={rate}.",
             field="rates",
         )
     return value

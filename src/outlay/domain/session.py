@@ -85,6 +85,6 @@ class SessionQuery:
 
     def __post_init__(self) -> None:
         if not 1 <= self.page_size <= MAX_SESSIONS:
-            raise Invalid(f"pageSize must be from 1 to {MAX_SESSIONS}", field="pageSize")
+            raise Invalid(f"`pageSize` must be between 1 and {MAX_SESSIONS}.", field="pageSize")
         if not 1 <= self.page <= MAX_PAGE:
-            raise Invalid(f"page must be from 1 to {MAX_PAGE:,}", field="page")
+            raise Invalid(f"`page` must be between 1 and {MAX_PAGE:,}.", field="page")

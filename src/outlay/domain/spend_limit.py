@@ -92,10 +92,10 @@ def limit_reached(refused: HoldRefused) -> LimitReached:
     fits_later = cost <= limit.amount_pusd and seconds < SHORT_SECONDS
     retry_after = _HELD_SECONDS if is_only_held else seconds if fits_later else None
     return LimitReached(
-        f"This request could cost up to ${render_usd(cost)}, and ${render_usd(left)} of the "
+        f"This request could cost up to ${render_usd(cost)}, but only ${render_usd(left)} of the "
         f"{_NAME[limit.scope]}'s ${render_usd(limit.amount_pusd)} per {limit.interval} is left "
-        f"({limit.scope_id}): ${render_usd(spent)} is spent and ${render_usd(held)} is held for "
-        f"requests under way.{_advice(limit, cost, left, is_only_held)} The limit resets in "
+        f"({limit.scope_id}): ${render_usd(spent)} is spent and ${render_usd(held)} is "
+        f"reserved.{_advice(limit, cost, left, is_only_held)} The limit resets in "
         f"{_duration(seconds)}, at {resets_at:%Y-%m-%dT%H:%M:%SZ}.",
         resets_at=resets_at,
         retry_after=retry_after,
@@ -106,13 +106,13 @@ def _advice(limit: SpendLimit, cost_pusd: int, left_pusd: int, is_only_held: boo
     """What would make room for a request, as a sentence; empty where only time would."""
     if cost_pusd > limit.amount_pusd:
         return (
-            " That is more than the whole limit: state a lower maximum of output tokens, or have "
-            "the limit raised."
+            " That exceeds the whole limit: request fewer output tokens (e.g. with max_tokens) "
+            "or ask for a higher limit."
         )
     if is_only_held:
-        return " Try again when those have ended."
+        return " Try again when running requests have finished."
     if left_pusd:
-        return " A request that states a lower maximum of output tokens may fit."
+        return " A request with a lower maximum of output tokens may fit."
     return ""
 
 

@@ -74,8 +74,8 @@ def check_key(key: str) -> str:
     """The key itself, or Invalid saying what keys are."""
     if not _KEY.fullmatch(key):
         raise Invalid(
-            "a tag's key is up to 40 small letters, digits, dots, dashes and underscores and "
-            f"begins with a letter, not {key[:60]!r}",
+            "A tag key must start with a letter and have up to 40 lower-case letters, digits, "
+            f"dots, dashes and underscores, not {key[:60]!r}.",
             code="invalid-tag-key",
             field="key",
         )

@@ -83,13 +83,11 @@ async def fetch(
             while len(body) <= MAX_BYTES and (more := await response.content.read(MAX_BYTES)):
                 body += more
             if response.status != 200:
-                raise FetchFailed(f"{url} answered with status {response.status}")
+                raise FetchFailed(f"{url} returned status {response.status}.")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise FetchFailed(
-            f"{url} could not be reached ({type(error).__name__}: {error})"
-        ) from error
+        raise FetchFailed(f"{url} is unreachable ({type(error).__name__}: {error}).") from error
     if len(body) > MAX_BYTES:
-        raise FetchFailed(f"{url} answered with more than {MAX_BYTES // 1024} KiB")
+        raise FetchFailed(f"{url} returned more than {MAX_BYTES // 1024} KiB.")
     return Fetched(body, tuple(tried))
 
 

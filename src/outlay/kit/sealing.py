@@ -72,7 +72,7 @@ def parse_key(text: str) -> bytes:
     """The master key written as 64 hexadecimal digits; ValueError for anything else."""
     key = bytes.fromhex(text)
     if len(key) != KEY_BYTES:
-        raise ValueError(f"a master key is {KEY_BYTES * 2} hexadecimal digits")
+        raise ValueError(f"it must be {KEY_BYTES * 2} hexadecimal digits")
     return key
 
 

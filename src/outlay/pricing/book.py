@@ -190,8 +190,8 @@ class PriceBook:
         parts = cost_of(rates, usage, meters)
         if parts.total > MAX_PUSD:
             raise Invalid(
-                f"the request would cost {render_usd(parts.total)} USD by price {applied.ref}; "
-                "correct the token counts or the price",
+                f"The request would cost {render_usd(parts.total)} USD at price {applied.ref}. "
+                "Correct the token counts or the price.",
                 code="cost-too-large",
             )
         unpriced = (*parts.unpriced, *applied.unlisted_context)

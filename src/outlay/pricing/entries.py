@@ -144,7 +144,10 @@ class _EntryReader(FieldReader):
         from_us = self.instant("effective_from", -FOREVER_US)
         until_us = self.instant("effective_to", FOREVER_US)
         if from_us >= until_us:
-            self.fault("effective_to", "must be after effective_from; it is the first day without")
+            self.fault(
+                "effective_to",
+                "Must be after effective_from. It is the first day without this price.",
+            )
         self._check_kind(shares, base, meters)
         tiers, context = self._tiers(), self._context()
         spans = [] if self.is_faulty else self._spans(from_us, until_us)
@@ -170,11 +173,11 @@ class _EntryReader(FieldReader):
         """An entry is either a percentage, or prices."""
         key = "percent_of_list" if "percent_of_list" in self._entry else "percents"
         if shares is not None and (base or meters or "tier" in self._entry):
-            self.fault(key, "stands alone; write prices in an entry of their own")
+            self.fault(key, "Cannot be combined with prices. Write the prices as a separate entry.")
         elif shares is not None and self._currency != USD:
-            self.fault("currency", "goes with prices; a percentage is the same in every currency")
+            self.fault("currency", "Cannot be combined with a percentage, which has no currency.")
         elif shares is None and not base and not meters:
-            self.fault("input", "no price is given; write at least input or output")
+            self.fault("input", "There is no price. Set at least input or output.")
 
     def _shares(self) -> Shares | None:
         """The percentages of the list that are paid; None where none is said."""
@@ -203,7 +206,7 @@ class _EntryReader(FieldReader):
         return amounts
 
     def _unknown_meter(self, key: str, known: Sequence[str]) -> None:
-        self.fault(key, f"unknown meter; there are {', '.join(known)}")
+        self.fault(key, f"Unknown meter. Available: {', '.join(known)}.")
 
     def _prices(self, table: Mapping[str, Any], prefix: str = "") -> dict[str, Decimal]:
         return {key: self._amount(f"{prefix}{key}", table[key]) for key in PRICES if key in table}
@@ -217,7 +220,7 @@ class _EntryReader(FieldReader):
         """What changes above so many input tokens, the lowest first."""
         tables = self._entry.get("tier", [])
         if not is_tables(tables):
-            self.fault("tier", "write each tier as a table that begins with [[price.tier]]")
+            self.fault("tier", "Write each tier as a table that begins with [[price.tier]].")
             return []
         tiers: dict[int, dict[str, Decimal]] = {}
         for table in tables:
@@ -225,11 +228,13 @@ class _EntryReader(FieldReader):
             prices = self._prices(table, "tier.")
             above = table.get("above")
             if type(above) is not int or above <= 0:
-                self.fault("tier.above", "expected a number of input tokens such as 200000")
+                self.fault("tier.above", "Must be a number of input tokens such as 200000.")
             elif above in tiers:
-                self.fault("tier.above", f"{above} is given twice; keep one")
+                self.fault("tier.above", f"{above} appears twice. Keep one.")
             elif not prices:
-                self.fault("tier.input", f"no price is given above {above}; write what changes")
+                self.fault(
+                    "tier.input", f"There is no price above {above}. Set the prices that change."
+                )
             else:
                 tiers[above] = prices
         return sorted(tiers.items())
@@ -239,7 +244,7 @@ class _EntryReader(FieldReader):
         if not isinstance(context, dict) or not all(
             isinstance(value, str) for value in context.values()
         ):
-            self.fault("context", 'expected a table of texts such as { service_tier = "flex" }')
+            self.fault("context", 'Must be a table of texts such as { service_tier = "flex" }.')
             return {}
         return dict(context)
 
@@ -286,7 +291,7 @@ class _EntryReader(FieldReader):
         usd = {name: span.conversion.of(amount) for name, amount in amounts.items()}
         for name, amount in usd.items():
             if amount > MAX_PRICE:
-                told = f"is {amount.normalize():,f} USD; it must be at most {MAX_PRICE:,} USD"
+                told = f"Is {amount.normalize():,f} USD, above the maximum of {MAX_PRICE:,} USD."
                 self.fault(f"{prefix}{name}", told)
         return usd
 
@@ -314,8 +319,8 @@ def _check_overlaps(wholes: Sequence[_Whole], faults: list[Fault]) -> None:
 
 def _overlap(known: _Whole, new: _Whole) -> Fault:
     """What is wrong with the newer of two whose periods overlap."""
-    what = f"overlaps {known.place} for the same model; end"
+    what = f"Overlaps {known.place} for the same model. End"
     if new.price.from_us < known.price.from_us:
         begin = day_of(known.price.from_us)
-        return Fault(new.place, "effective_to", f"{what} this one with effective_to by {begin}")
-    return Fault(new.place, "effective_from", f"{what} that one with effective_to")
+        return Fault(new.place, "effective_to", f"{what} this one with effective_to by {begin}.")
+    return Fault(new.place, "effective_from", f"{what} that one with effective_to.")

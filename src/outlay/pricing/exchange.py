@@ -68,14 +68,14 @@ class ExchangeRates:
             return [ConvertedSpan(from_us, until_us, None)]
         rates = self.by_currency.get(currency, ())
         if not rates:
-            raise ValueError(f"there is no exchange rate of {currency}; add one first")
+            raise ValueError(f"There is no exchange rate for {currency}. Add one first.")
         if rates[0].from_us > from_us:
             begin = (
-                "has no first day" if from_us <= -FOREVER_US else f"is from {day_of(from_us)} on"
+                "has no start date" if from_us <= -FOREVER_US else f"starts on {day_of(from_us)}"
             )
             raise ValueError(
-                f"the price {begin}, and the first exchange rate of {currency} is from "
-                f"{day_of(rates[0].from_us)} on; add an earlier rate, or let the price begin then"
+                f"The price {begin}, but the first exchange rate for {currency} starts on "
+                f"{day_of(rates[0].from_us)}. Add an earlier rate or start the price then."
             )
         ends = [*(rate.from_us for rate in rates[1:]), FOREVER_US]
         return [
@@ -97,7 +97,7 @@ def read_exchange_rates(
         reader.check_keys(entry, RATE_KEYS)
         currency = reader.currency("")
         if currency == USD:
-            reader.fault("currency", "USD needs no exchange rate; write another currency")
+            reader.fault("currency", "USD needs no exchange rate. Use another currency.")
         from_us = reader.instant("effective_from", -FOREVER_US)
         what = f"USD for one {currency}" if currency else "USD"
         usd = reader.number("usd", entry.get("usd"), what, MAX_RATE, MIN_RATE)
@@ -105,7 +105,7 @@ def read_exchange_rates(
         if from_us in known and not reader.is_faulty:
             reader.fault(
                 "effective_from",
-                f"there is another exchange rate of {currency} from the same day on; keep one",
+                f"Another exchange rate for {currency} starts on the same day. Keep one.",
             )
         known.setdefault(from_us, usd)
     return ExchangeRates(

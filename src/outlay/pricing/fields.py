@@ -54,13 +54,13 @@ class FieldReader:
         """Note every field that there is not."""
         for key in table:
             if key not in known:
-                self.fault(f"{prefix}{key}", f"unknown key; there are {', '.join(known)}")
+                self.fault(f"{prefix}{key}", f"Unknown key. Available: {', '.join(known)}.")
 
     def text(self, key: str, example: str) -> str:
         """A name in lower case, empty where it is at fault."""
         value = self._entry.get(key)
         if not isinstance(value, str) or not value.strip():
-            self.fault(key, f'expected text such as "{example}"')
+            self.fault(key, f'Must be text such as "{example}".')
             return ""
         return value.strip().lower()
 
@@ -70,7 +70,7 @@ class FieldReader:
         if value is None:
             return default
         if not isinstance(value, date) or isinstance(value, datetime):
-            self.fault(key, "expected a date (UTC) such as 2026-10-01, without time and quotes")
+            self.fault(key, "Must be a date (UTC) such as 2026-10-01, without time or quotes.")
             return default
         return to_us(datetime(value.year, value.month, value.day, tzinfo=UTC))
 
@@ -78,7 +78,7 @@ class FieldReader:
         """Names and values, none where it is at fault."""
         table = self._entry.get(key, {})
         if not isinstance(table, dict):
-            self.fault(key, f"expected a table such as {example}")
+            self.fault(key, f"Must be a table such as {example}.")
             return {}
         return table
 
@@ -88,7 +88,7 @@ class FieldReader:
         code = value.strip().upper() if isinstance(value, str) else value
         if code in CURRENCIES:
             return str(code)
-        self.fault("currency", f"{value!r} is no currency; write a code of ISO 4217 such as EUR")
+        self.fault("currency", f"{value!r} is not an ISO 4217 currency code such as EUR.")
         return default
 
     def number(
@@ -98,19 +98,19 @@ class FieldReader:
         said = f"{unit} " if unit else ""
         zero = Decimal(0)
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            self.fault(key, f'expected {said}such as "4.25"'.replace("  ", " "))
+            self.fault(key, f'Must be {said}such as "4.25".'.replace("  ", " "))
             return zero
         try:
             number = Decimal(value)
         except InvalidOperation:
-            self.fault(key, f'{value!r} is not a number; write {said}such as "4.25"')
+            self.fault(key, f'{value!r} is not a number. Write {said}such as "4.25".')
             return zero
         if not number.is_finite() or not least <= number <= most:
             ends = f"between {least:f} and {most:,}"
-            self.fault(key, f"must be {ends}{f' {unit}' if unit else ''}, not {value}")
+            self.fault(key, f"Must be {ends}{f' {unit}' if unit else ''}, not {value}.")
             return zero
         if number != round(number, MAX_DECIMALS):
-            self.fault(key, f"{value} has more than {MAX_DECIMALS} decimal places; round it")
+            self.fault(key, f"{value} has more than {MAX_DECIMALS} decimal places. Round it.")
             return zero
         return number
 

@@ -134,11 +134,11 @@ def read_overrides(path: Path) -> Overrides:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="invalid-prices") from error
+        raise Invalid(f"{path} cannot be read: {error.strerror}.", code="invalid-prices") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} is not valid TOML: {error}", code="invalid-prices") from error
+        raise Invalid(f"{path} is not valid TOML: {error}.", code="invalid-prices") from error
     faults = [
-        Fault(key, "", f"unknown key; there are {', '.join(TABLES)}")
+        Fault(key, "", f"Unknown key. Available: {', '.join(TABLES)}.")
         for key in document
         if key not in TABLES
     ]
@@ -158,7 +158,7 @@ def read_overrides(path: Path) -> Overrides:
     prices = read_prices(entries, exchange, faults)
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
-        raise Invalid(f"{path} has mistakes:{listed}", code="invalid-prices")
+        raise Invalid(f"{path} has errors:{listed}", code="invalid-prices")
     return Overrides(aliases=aliases, prices=prices, cost_policy=cost_policy)
 
 
@@ -172,7 +172,7 @@ def read_entries(
     faults: list[Fault] = []
     prices = read_prices(entries, read_exchange_rates(rates, faults), faults)
     if faults:
-        told = "; ".join(f"{fault.key}: {fault.message}" for fault in faults)
+        told = " ".join(f"{fault.key}: {fault.message}" for fault in faults)
         raise Invalid(told, code="invalid-prices", field=faults[0].key)
     return prices
 
@@ -184,14 +184,14 @@ def _tables_of(
     tables = document.get(name, [])
     if is_tables(tables):
         return enumerate(tables, 1)
-    faults.append(Fault(name, "", f"write each as a table that begins with [[{name}]]"))
+    faults.append(Fault(name, "", f"Write each one as a table that begins with [[{name}]]."))
     return iter(())
 
 
 def _read_aliases(table: object, faults: list[Fault]) -> dict[str, str]:
     if not isinstance(table, dict):
         faults.append(
-            Fault("aliases", "", 'write them as a table, [aliases] and "my-fast-model" = "gpt-5.5"')
+            Fault("aliases", "", 'Write a table: [aliases] and "my-fast-model" = "gpt-5.5".')
         )
         return {}
     aliases: dict[str, str] = {}
@@ -199,16 +199,16 @@ def _read_aliases(table: object, faults: list[Fault]) -> dict[str, str]:
         key = name.strip().lower()
         if not key or not isinstance(model, str) or not model.strip():
             faults.append(
-                Fault("aliases", repr(name), 'expected two names, "my-fast-model" = "gpt-5.5"')
+                Fault("aliases", repr(name), 'Must be two names: "my-fast-model" = "gpt-5.5".')
             )
         elif key in aliases:
             faults.append(
-                Fault("aliases", repr(name), "given twice but for upper and lower case; keep one")
+                Fault("aliases", repr(name), "Appears twice (names ignore case). Keep one.")
             )
         else:
             aliases[key] = model.strip()
     faults += [
-        Fault("aliases", repr(name), "leads back to itself; point it at a model")
+        Fault("aliases", repr(name), "Refers to itself. Point it to a model.")
         for name in aliases
         if _is_circular(name, aliases)
     ]
@@ -221,12 +221,12 @@ def _read_cost_policy(table: object, faults: list[Fault]) -> dict[str, str]:
             Fault(
                 "cost_policy",
                 "",
-                'write it as a table, [cost_policy] and openrouter = "reported"',
+                'Write a table: [cost_policy] and openrouter = "reported".',
             )
         )
         return {}
     faults += [
-        Fault("cost_policy", repr(name), 'expected "reported" or "computed"')
+        Fault("cost_policy", repr(name), 'Must be "reported" or "computed".')
         for name, policy in table.items()
         if policy not in COST_POLICIES
     ]

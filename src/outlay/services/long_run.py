@@ -80,7 +80,7 @@ class LongRun(Generic[Result]):
     def check(self) -> None:
         """Raise Stopped when it is to end."""
         if self._stop.is_set():
-            raise Stopped(f"{self.what} was stopped before its end")
+            raise Stopped(f"{self.what} was stopped before it finished.")
 
     def sleep(self, seconds: float) -> None:
         """Wait, or shorter when it is to end."""

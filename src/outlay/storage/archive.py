@@ -34,9 +34,13 @@ class Record(NamedTuple):
 def write_archive(path: Path, records: Iterable[Record]) -> int:
     """Write records to a new file; its size in bytes. Raises Invalid when there is one already."""
     if path.exists():
-        raise Invalid(f"{path} exists; a backup never replaces a file")
+        raise Invalid(
+            f"{path} already exists. A backup never replaces a file; choose another path."
+        )
     if path.exists():
-        raise Invalid(f"{path} exists; a backup never replaces a file")
+        raise Invalid(
+            f"{path} already exists. A backup never replaces a file; choose another path."
+        )
     try:
         with (
             new_file(path, is_exclusive=True) as descriptor,
@@ -45,7 +49,9 @@ def write_archive(path: Path, records: Iterable[Record]) -> int:
         ):
             _write(file, records)
     except FileExistsError as error:  # made in the meantime
-        raise Invalid(f"{path} exists; a backup never replaces a file") from error
+        raise Invalid(
+            f"{path} already exists. A backup never replaces a file; choose another path."
+        ) from error
     return path.stat().st_size
 
 
@@ -65,14 +71,14 @@ def read_archive(path: Path) -> Iterator[Record]:
     try:
         with gzip.open(path) as file:
             if file.read(len(MAGIC)) != MAGIC:
-                raise Invalid(f"{path} is not a backup of Outlay")
+                raise Invalid(f"{path} is not an Outlay backup.")
             yield from _read(file, path)
     except (EOFError, gzip.BadGzipFile, OSError, msgspec.DecodeError) as error:
         if isinstance(error, FileNotFoundError):
-            raise Invalid(f"there is no file {path}") from error
+            raise Invalid(f"There is no file {path}.") from error
         if isinstance(error, gzip.BadGzipFile) and "Not a gzipped file" in str(error):
-            raise Invalid(f"{path} is not a backup of Outlay") from error
-        raise Damaged(f"{path} is not whole: {error}", code="backup-damaged") from error
+            raise Invalid(f"{path} is not an Outlay backup.") from error
+        raise Damaged(f"{path} is damaged: {error}.", code="backup-damaged") from error
 
 
 def _read(file: gzip.GzipFile, path: Path) -> Iterator[Record]:
@@ -81,8 +87,8 @@ def _read(file: gzip.GzipFile, path: Path) -> Iterator[Record]:
         size = int.from_bytes(head, "big")
         body = file.read(size) if len(head) == 4 and size < MAX_RECORD else b""
         if len(body) != size or not size:
-            raise Damaged(f"{path} is not whole: it ends early", code="backup-damaged")
+            raise Damaged(f"{path} is damaged: it ends early.", code="backup-damaged")
         digest.update(head + body)
         yield Record(*_decode(body))
     if file.read() != digest.digest():
-        raise Damaged(f"{path} is not what was written", code="backup-damaged")
+        raise Damaged(f"{path} is damaged: its checksum does not match.", code="backup-damaged")

@@ -184,16 +184,16 @@ def check_complete(settings: Settings) -> None:
     """Raise Conflict for what an interrupted restore has left: it is no installation yet."""
     if _unfinished_move(settings) is not None:
         raise Conflict(
-            f"moving aside what was in {settings.data} was interrupted; run `outlay restore` with "
-            "--move-aside again",
+            f"Moving the old contents of {settings.data} aside was interrupted. Run `outlay "
+            "restore` with `--move-aside` again.",
             code="restore-interrupted",
         )
     beside = _beside(settings)
     # With the database, all is there: whoever has the folder next removes the rest.
     if beside.is_dir() and not settings.database_url and not settings.database_path.exists():
         raise Conflict(
-            f"a restore into {settings.data} was interrupted; run `outlay restore` again, or "
-            f"delete {beside} to begin with nothing",
+            f"A restore into {settings.data} was interrupted. Run `outlay restore` again, or "
+            f"delete {beside} to start empty.",
             code="restore-interrupted",
         )
 
@@ -210,7 +210,7 @@ def check_database(settings: Settings) -> None:
     logs = [path.with_name(f"{path.name}-wal"), settings.data / "audit-checkpoints.jsonl"]
     if left := [part for part in logs if part.exists() and part.stat().st_size]:
         raise Damaged(
-            f"{path} is gone, and {describe_parts(left)} of it is there; put it back, or restore a "
-            "backup with `outlay restore FILE --move-aside`",
+            f"{path} is missing, but {describe_parts(left)} is there. Put the file back or "
+            "restore a backup with `outlay restore FILE --move-aside`.",
             code="database-gone",
         )

@@ -35,7 +35,7 @@ class StorageHealth:
         with self._lock:
             if self._failure is None:
                 self._failure = (
-                    f"the database failed ({reason}): nothing is accepted until restarted"
+                    f"The database failed ({reason}). Nothing is accepted until a restart."
                 )
                 logger.error("%s", self._failure)
         return self._refusal()

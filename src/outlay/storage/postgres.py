@@ -108,8 +108,8 @@ class PostgresDatabase:
         version, fsync, pages, is_superuser = found or ("?", "on", "on", False)
         if "off" in {fsync, pages}:
             raise Damaged(
-                "PostgreSQL runs with fsync or full_page_writes off: a crash may lose events that "
-                "were acknowledged; switch them on",
+                "PostgreSQL runs with fsync or full_page_writes off, so a crash may lose "
+                "acknowledged events. Turn both on.",
                 code="database-unsafe",
             )
         wall = (
@@ -148,7 +148,7 @@ def away(error: Exception) -> Unavailable:
     """What is told when the database does not answer."""
     cause = getattr(error, "orig", None) or error
     detail = str(cause).strip().partition("\n")[0] or type(cause).__name__
-    return Unavailable(f"the database does not answer: {detail}", code="database-away")
+    return Unavailable(f"The database is unreachable: {detail}.", code="database-away")
 
 
 def _options() -> dict[str, Any]:

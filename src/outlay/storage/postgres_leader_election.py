@@ -38,7 +38,7 @@ class PostgresNodes:
         """Keep other nodes from the same task; Unavailable while one of them is at it."""
         connection = self._take(task)
         if connection is None:
-            raise Unavailable(f"another node is at it: {task}", code="busy")
+            raise Unavailable(f"Another node is already running this task: {task}.", code="busy")
         try:
             yield
         finally:

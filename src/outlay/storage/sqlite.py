@@ -46,8 +46,8 @@ def check_sqlite_version(version: tuple[int, int, int] = driver.sqlite_version_i
             return
     shown = ".".join(map(str, version))
     raise Damaged(
-        f"SQLite {shown} can corrupt its write-ahead log; "
-        "install pysqlite3 0.6.1 or newer, which bundles a fixed version",
+        f"SQLite {shown} can corrupt its write-ahead log. Install pysqlite3 0.6.1 or newer, which "
+        "bundles a fixed version.",
         code="sqlite-affected",
     )
 
@@ -147,25 +147,28 @@ _TEXTS: Final = {
 }
 """What an error says that carries no code, as those of the driver's own."""
 
-_BUSY: Final = ("the database is busy; try again in a moment", "database-busy")
+_BUSY: Final = ("The database is busy. Try again in a moment.", "database-busy")
 _UNOPENABLE: Final = (
-    "the database file cannot be opened; mend its mode and owner, and those of its folder",
+    "The database file cannot be opened. Check its mode and owner, and those of its folder.",
     "database-unopenable",
 )
 _REFUSALS: Final = {
     driver.SQLITE_FULL: (
-        "the database cannot write now: the disk is full; make room and try again",
+        "The database is not writable: the disk is full. Free some space and try again.",
         "disk-full",
     ),
     driver.SQLITE_READONLY: (
-        "the database cannot write now: its file is read-only",
+        "The database is not writable: its file is read-only.",
         "database-read-only",
     ),
     driver.SQLITE_BUSY: _BUSY,
     driver.SQLITE_LOCKED: _BUSY,
     driver.SQLITE_CANTOPEN: _UNOPENABLE,
     driver.SQLITE_PERM: _UNOPENABLE,
-    driver.SQLITE_NOMEM: ("the database has no memory left", "out-of-memory"),
+    driver.SQLITE_NOMEM: (
+        "The database ran out of memory. Try again in a moment.",
+        "out-of-memory",
+    ),
 }
 """Code of SQLite → what it means for whoever asked, and our code."""
 
@@ -183,7 +186,7 @@ def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
         return health.fail(str(error))
     if code in _DAMAGE:
         return Damaged(
-            f"the database is damaged ({error}); restore it from a backup", code="database-damaged"
+            f"The database is damaged ({error}). Restore a backup.", code="database-damaged"
         )
     if code not in _REFUSALS:
         return None

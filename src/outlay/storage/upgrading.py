@@ -56,8 +56,8 @@ def _check_room(settings: Settings) -> None:
     free = shutil.disk_usage(settings.data).free
     if free < size + SPARE_BYTES:
         raise Unavailable(
-            f"the tables of {path} are to be changed for this version, and the copy that is made "
-            f"before needs {(size + SPARE_BYTES) / 1e6:,.0f} MB, of which {free / 1e6:,.0f} MB are "
-            "free; make room, or set OUTLAY_UPGRADE_BACKUP=off when you have a backup elsewhere",
+            f"Upgrading {path} makes a backup copy first, which needs "
+            f"{(size + SPARE_BYTES) / 1e6:,.0f} MB; {free / 1e6:,.0f} MB are free. Free some "
+            "space, or set OUTLAY_UPGRADE_BACKUP=off if you have a backup.",
             code="backup-no-room",
         )

@@ -34,16 +34,16 @@ class Objects(Generic[Kind]):
             message, _, path = str(error).partition(" - at `")
             path = path.rstrip("`")
             raise Invalid(
-                f"{path or 'the body'}: {message}", code="invalid-event", field=path or None
+                f"`{path or 'body'}`: {message}.", code="invalid-event", field=path or None
             ) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Invalid(
-                "the body is neither a JSON array of events nor one event per line: "
-                f"{_malformed_line(body)}{error}",
+                "The body is neither a JSON array of events nor one event per line: "
+                f"{_malformed_line(body)}{error}.",
                 code="malformed-json",
             ) from error
         if len(found) > MAX_EVENTS:
-            raise Invalid(f"one body holds at most {MAX_EVENTS:,} events; split it")
+            raise Invalid(f"A body can hold at most {MAX_EVENTS:,} events. Split it.")
         return found
 
     def _decode(self, body: bytes) -> list[Kind]:

@@ -20,4 +20,4 @@ def read_cursor(text: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text), type=kind)
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise Invalid("this is not a cursor of ours", field="cursor") from error
+        raise Invalid("`cursor` is not a cursor from this API.", field="cursor") from error

@@ -174,8 +174,8 @@ def _route(event: NativeEvent, position: int) -> tuple[str, str]:
     provider = provider_called(event.provider or (prefix if slash else ""))
     if not provider:
         raise Invalid(
-            f"$[{position}].model: {event.model!r} does not say its provider; write it as "
-            "openai/gpt-5.5 or add the field provider",
+            f"`$[{position}].model` is {event.model!r}, without a provider. Write openai/gpt-5.5 "
+            "or add the field `provider`.",
             code="invalid-event",
             field=f"$[{position}].model",
         )
@@ -260,6 +260,6 @@ def _pusd(cost: Decimal | None, position: int) -> int | None:
     if pusd is None:
         field = f"$[{position}].reportedCost"
         raise Invalid(
-            f"{field}: must be between 0 and 9000000 USD", code="invalid-event", field=field
+            f"`{field}` must be between 0 and 9000000 USD.", code="invalid-event", field=field
         )
     return pusd

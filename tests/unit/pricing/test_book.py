@@ -218,7 +218,7 @@ def test_an_alias_is_priced_and_named_as_its_model(overridden: PriceBook) -> Non
 
 
 def test_faults_of_the_file_refuse_the_book(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match=r"prices\.toml has mistakes:\n  price 1, input"):
+    with pytest.raises(Invalid, match=r"prices\.toml has errors:\n  price 1, input"):
         load(tmp_path, '[[price]]\nmodel = "x"\n')
 
 

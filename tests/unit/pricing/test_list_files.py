@@ -59,9 +59,9 @@ def test_prices_of_a_file_are_exact_and_named_by_its_version() -> None:
     [
         (b"", "not valid JSON"),
         (b"\xff\xfe", "not valid JSON"),
-        (b"{}", "expected the array of providers"),
-        (b"[]", "it has no models"),
-        (b"[1]", "expected the array of providers"),
+        (b"{}", "Use the array of providers"),
+        (b"[]", "The list has no models"),
+        (b"[1]", "Use the array of providers"),
         (b'[{"id": "acme"}]', "Field required"),
         (b"[" * 100_000, "not valid JSON"),
     ],
@@ -78,12 +78,12 @@ def test_what_is_no_price_list_is_said_to_be_none(body: bytes, fault: str) -> No
         (model("m", {"input_mtok": 100_001}), "100001 is not a price"),
         (model("m", {"input_mtok": "NaN"}), "finite number|not a price"),
         (model("m", {"input_mtok": "dear"}), "valid decimal"),
-        (model("m", []), "acme/m: no prices"),
-        (model("m?x", {"input_mtok": 1}), "no id of a model"),
-        (model("m" * 101, {"input_mtok": 1}), "no id of a model"),
+        (model("m", []), "acme/m has no prices."),
+        (model("m?x", {"input_mtok": 1}), "is not a valid model id."),
+        (model("m" * 101, {"input_mtok": 1}), "is not a valid model id."),
         (
             model("m", {"input_mtok": {"base": 1, "tiers": [{"start": 0, "price": 2}]}}),
-            "tiers begin twice at one size, or at none",
+            "tiers must start at different sizes above 0.",
         ),
         (
             {**model("m", {"input_mtok": 1}), "match": {"or": [{"regex": "("}]}},
@@ -96,7 +96,7 @@ def test_what_is_no_price_list_is_said_to_be_none(body: bytes, fault: str) -> No
                 {"input_mtok": 1},
                 price_variants=[{"when": {"above": "1"}, "prices": {"input_mtok": 1}}],
             ),
-            "no context may be called above",
+            "uses the reserved context above.",
         ),
     ],
 )

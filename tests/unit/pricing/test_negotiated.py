@@ -224,49 +224,49 @@ def test_a_conversion_is_exact_but_for_one_rounding(amount: Decimal, rate: Decim
     [
         (
             'currency = "EURO"\ninput = "1"',
-            "currency: 'EURO' is no currency; write a code of ISO 4217 such as EUR",
+            "currency: 'EURO' is not an ISO 4217 currency code such as EUR.",
         ),
         (
             'currency = "GBP"\ninput = "1"',
-            "currency: there is no exchange rate of GBP; add one first",
+            "currency: There is no exchange rate for GBP. Add one first.",
         ),
         (
             'currency = "EUR"\ninput = "1"\neffective_from = 2026-09-01',
-            "currency: the price is from 2026-09-01 on, and the first exchange rate of EUR is from "
-            "2026-10-01 on; add an earlier rate, or let the price begin then",
+            "currency: The price starts on 2026-09-01, but the first exchange rate for EUR starts on "
+            "2026-10-01. Add an earlier rate or start the price then.",
         ),
         (
             'currency = "EUR"\ninput = "1"',
-            "currency: the price has no first day, and the first exchange rate of EUR is from "
-            "2026-10-01 on; add an earlier rate, or let the price begin then",
+            "currency: The price has no start date, but the first exchange rate for EUR starts on "
+            "2026-10-01. Add an earlier rate or start the price then.",
         ),
         (
             'currency = "EUR"\npercent_of_list = "85"',
-            "currency: goes with prices; a percentage is the same in every currency",
+            "currency: Cannot be combined with a percentage, which has no currency.",
         ),
         (
             'percent_of_list = "85"\ninput = "1"',
-            "percent_of_list: stands alone; write prices in an entry of their own",
+            "percent_of_list: Cannot be combined with prices. Write the prices as a separate entry.",
         ),
         (
             'percents = { output = "85" }\nmeters = { web_searches = "1" }',
-            "percents: stands alone; write prices in an entry of their own",
+            "percents: Cannot be combined with prices. Write the prices as a separate entry.",
         ),
         (
             'percent_of_list = "0"',
-            "percent_of_list: must be between 1 and 500 percent, 85 for 85 %, not 0",
+            "percent_of_list: Must be between 1 and 500 percent, 85 for 85 %, not 0.",
         ),
         (
             'percent_of_list = "1000"',
-            "percent_of_list: must be between 1 and 500 percent, 85 for 85 %, not 1000",
+            "percent_of_list: Must be between 1 and 500 percent, 85 for 85 %, not 1000.",
         ),
         (
             'percents = { output = "0.85" }',
-            "percents.output: must be between 1 and 500 percent, 85 for 85 %, not 0.85",
+            "percents.output: Must be between 1 and 500 percent, 85 for 85 %, not 0.85.",
         ),
         (
             'currency = "EUR"\ninput = "99999"\neffective_from = 2026-10-01',
-            "input: is 108,418.9158 USD; it must be at most 100,000 USD",
+            "input: Is 108,418.9158 USD, above the maximum of 100,000 USD.",
         ),
     ],
 )
@@ -279,18 +279,21 @@ def test_what_is_wrong_is_told_at_its_field(tmp_path: Path, text: str, told: str
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('currency = "USD"\nusd = "1"', "currency: USD needs no exchange rate"),
-        ('usd = "1"', "currency: '' is no currency; write a code of ISO 4217 such as EUR"),
+        ('currency = "USD"\nusd = "1"', "currency: USD needs no exchange rate."),
+        ('usd = "1"', "currency: '' is not an ISO 4217 currency code such as EUR."),
         (
             'currency = "EUR"\nusd = "0"',
-            "usd: must be between 0.000001 and 100 USD for one EUR, not 0",
+            "usd: Must be between 0.000001 and 100 USD for one EUR, not 0.",
         ),
         (
             'currency = "EUR"\nusd = "-1.1"',
-            "usd: must be between 0.000001 and 100 USD for one EUR, not -1.1",
+            "usd: Must be between 0.000001 and 100 USD for one EUR, not -1.1.",
         ),
-        ('currency = "EUR"\nusd = 1.1\nday = 1', "day: unknown key; there are currency, effective"),
-        ('currency = "EUR"', 'usd: expected USD for one EUR such as "4.25"'),
+        (
+            'currency = "EUR"\nusd = 1.1\nday = 1',
+            "day: Unknown key. Available: currency, effective",
+        ),
+        ('currency = "EUR"', 'usd: Must be USD for one EUR such as "4.25".'),
     ],
 )
 def test_a_wrong_exchange_rate_is_told(tmp_path: Path, text: str, told: str) -> None:
@@ -300,7 +303,7 @@ def test_a_wrong_exchange_rate_is_told(tmp_path: Path, text: str, told: str) -> 
 def test_one_currency_has_one_rate_a_day(tmp_path: Path) -> None:
     rate = '[[exchange_rate]]\ncurrency = "EUR"\nusd = "1.1"\n'
 
-    assert fault(tmp_path, rate + rate).startswith("exchange rate 2, effective_from: there is")
+    assert fault(tmp_path, rate + rate).startswith("exchange rate 2, effective_from: Another")
 
 
 def test_a_new_price_that_reaches_into_a_later_one_has_to_end(tmp_path: Path) -> None:
@@ -311,8 +314,8 @@ def test_a_new_price_that_reaches_into_a_later_one_has_to_end(tmp_path: Path) ->
     )
 
     assert told == (
-        "price 2, effective_to: overlaps price 1 for the same model; end this one with "
-        "effective_to by 2026-03-01"
+        "price 2, effective_to: Overlaps price 1 for the same model. End this one with "
+        "effective_to by 2026-03-01."
     )
 
 

@@ -26,7 +26,7 @@ def faults(tmp_path: Path, text: str) -> list[str]:
     with pytest.raises(Invalid) as caught:
         read(tmp_path, text)
     first, *others = caught.value.message.splitlines()
-    assert first == f"{tmp_path / 'prices.toml'} has mistakes:"
+    assert first == f"{tmp_path / 'prices.toml'} has errors:"
     assert caught.value.code == "invalid-prices"
     return [line.strip() for line in others]
 
@@ -160,27 +160,27 @@ def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
     )
 
     expected = [
-        "prices: unknown key; there are aliases, cost_policy, exchange_rate, price",
-        "aliases, 'a': expected two names",
-        "aliases, 'b': given twice",
-        "aliases, 'c': leads back to itself",
-        "aliases, 'd': leads back to itself",
-        "price 1, inputt: unknown key; there are model, provider",
-        "price 1, input: no price is given",
-        "price 2, input: must be between 0 and 100,000 USD, not -1",
+        "prices: Unknown key. Available: aliases, cost_policy, exchange_rate, price",
+        "aliases, 'a': Must be two names",
+        "aliases, 'b': Appears twice",
+        "aliases, 'c': Refers to itself.",
+        "aliases, 'd': Refers to itself.",
+        "price 1, inputt: Unknown key. Available: model, provider",
+        "price 1, input: There is no price.",
+        "price 2, input: Must be between 0 and 100,000 USD, not -1",
         "price 2, output: 'four' is not a number",
-        'price 2, reasoning: expected USD such as "4.25"',
+        'price 2, reasoning: Must be USD such as "4.25".',
         "price 2, cache_read: 0.0000000000001 has more than 12 decimal places",
-        "price 3, model: expected text",
-        "price 3, provider: expected text",
-        "price 3, input: must be between",
-        "price 4, effective_to: must be after effective_from",
-        "price 5, effective_to: expected a date (UTC)",
-        "price 5, context: expected a table of texts",
-        "price 6, tier.above: expected a number of input tokens",
-        "price 6, tier.colour: unknown key; there are above",
-        "price 6, tier.input: no price is given above 100",
-        "price 6, tier.above: 200 is given twice",
+        "price 3, model: Must be text",
+        "price 3, provider: Must be text",
+        "price 3, input: Must be between",
+        "price 4, effective_to: Must be after effective_from",
+        "price 5, effective_to: Must be a date (UTC)",
+        "price 5, context: Must be a table of texts",
+        "price 6, tier.above: Must be a number of input tokens",
+        "price 6, tier.colour: Unknown key. Available: above",
+        "price 6, tier.input: There is no price above 100.",
+        "price 6, tier.above: 200 appears twice.",
     ]
     for start in expected:
         assert any(fault.startswith(start) for fault in found), (start, found)
@@ -212,8 +212,8 @@ def test_every_overlap_is_named(tmp_path: Path) -> None:
     found = faults(tmp_path, PERIODS)
 
     assert found == [
-        f"price {number}, effective_from: overlaps price 1 for the same model; "
-        "end that one with effective_to"
+        f"price {number}, effective_from: Overlaps price 1 for the same model. "
+        "End that one with effective_to."
         for number in (2, 3)
     ]
 
@@ -229,19 +229,19 @@ def test_periods_that_touch_do_not_overlap(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("price = 1", "price: write each as a table that begins with [[price]]"),
-        ("price = [1]", "price: write each as a table that begins with [[price]]"),
+        ("price = 1", "price: Write each one as a table that begins with [[price]]."),
+        ("price = [1]", "price: Write each one as a table that begins with [[price]]."),
         (
             "aliases = 1",
-            'aliases: write them as a table, [aliases] and "my-fast-model" = "gpt-5.5"',
+            'aliases: Write a table: [aliases] and "my-fast-model" = "gpt-5.5".',
         ),
         (
             '[[price]]\nmodel = "m"\ninput = 1\ntier = 3',
-            "price 1, tier: write each tier as a table that begins with [[price.tier]]",
+            "price 1, tier: Write each tier as a table that begins with [[price.tier]].",
         ),
         (
             '[[price]]\nmodel = "m"\ninput = 1\ncontext = 3',
-            'price 1, context: expected a table of texts such as { service_tier = "flex" }',
+            'price 1, context: Must be a table of texts such as { service_tier = "flex" }.',
         ),
     ],
 )

@@ -69,7 +69,8 @@ class ApiKeys:
         parsed = parse_key(text) if text else None
         if parsed is None:
             raise Unauthenticated(
-                "Send an API key of Outlay: Authorization: Bearer otl_… (or x-api-key: otl_…)",
+                "An Outlay API key is required. Send `Authorization: Bearer otl_…` or "
+                "`x-api-key: otl_…`.",
                 code="invalid-api-key",
             )
         api_key_id, secret = parsed

@@ -47,12 +47,12 @@ class Access:
         with self._directory.read() as session:
             stored = find_session(session, digest)
             if stored is None:
-                raise Unauthenticated("Please sign in.")
+                raise Unauthenticated("Sign in first.")
             idle = now_us - stored.seen_at_us > in_us(SESSION_IDLE)
             old = now_us - stored.created_at_us > in_us(SESSION_LIFETIME)
             actor = actor_for(session, stored.member_id, ALL_SCOPES, Channel.SESSION)
         if idle or old or actor is None:
-            raise Unauthenticated("Your session has ended. Please sign in again.")
+            raise Unauthenticated("The session has ended. Sign in again.")
         if now_us - stored.seen_at_us > in_us(SESSION_TOUCH):
             self._touch(digest, now_us)
         return actor

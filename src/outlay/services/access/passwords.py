@@ -38,14 +38,15 @@ def check_password(password: str, *, field: str = "password") -> str:
     """`password` itself; Invalid when it is too short, too long or too easily guessed."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise Invalid(
-            f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters; several words are best.",
+            f"A password must have {MIN_LENGTH} to {MAX_LENGTH} characters. Several words work "
+            "best.",
             field=field,
         )
     plain = "".join(password.lower().split())
     letters = "".join(filter(str.isalpha, plain))
     spelt_out = "".join(filter(str.isalpha, plain.translate(_LOOKALIKES)))
     if len(set(plain)) < 5 or any(map(_is_made_of_common, (plain, letters, spelt_out))):
-        raise Invalid("This password is too easily guessed.", field=field)
+        raise Invalid("This password is too easy to guess. Choose another.", field=field)
     return password
 
 
@@ -95,7 +96,7 @@ class Passwords:
     def _submit(self, password: str, password_hash: str | None) -> "Future[tuple[bool, str]]":
         with self._lock:
             if self._waiting >= MAX_WAITING:
-                raise Unavailable("Too many sign-ins at once; try again in a moment.")
+                raise Unavailable("Too many people are signing in at once. Try again in a moment.")
             self._waiting += 1
         future = self._executor.submit(_hash_or_verify, password, password_hash)
         future.add_done_callback(self._done)

@@ -149,7 +149,7 @@ class SignIn:
                 session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
             )
         if actor is None:
-            raise Unauthenticated("This account has been removed.")
+            raise Unauthenticated("This account was removed.")
         with self._trail.change(actor) as change:
             find_present_member(change.session, actor, member_id)
             self.throttle.succeed(change.session, attempt)
@@ -207,7 +207,7 @@ class SignIn:
         with self._directory.read() as session:
             present = find_password_hash(session, actor.member_id)
         if not self._passwords.verify(present, current):
-            raise Invalid("This is not your present password.", field="current")
+            raise Invalid("The current password is wrong.", field="current")
         password_hash = self._passwords.hash(password)
         with self._trail.change(actor) as change:
             session, member_id = change.session, actor.member_id
@@ -251,7 +251,7 @@ class SignIn:
             # Once more: two may have followed the link, or whoever made it has left meanwhile.
             good_invitation(change.session, secret, change.now_us)
             if find_login(change.session, member.organization_id, member.email) is not None:
-                raise Conflict("This e-mail address is a member's already; sign in.")
+                raise Conflict("This e-mail address already belongs to a member. Sign in instead.")
             create_member(change.session, member, change.now_us, password_hash)
             close_invitation(change.session, invitation.invitation_id, member_id=member.member_id)
             token = open_session(change, member.member_id)
@@ -316,7 +316,7 @@ class SignIn:
         password_hash = self._passwords.hash(password)
         with self._trail.change(_first_steps(drafted, member, request_id)) as change:
             if list_organizations(change.session):
-                raise Conflict("Outlay has been set up already; sign in.", code="set-up-already")
+                raise Conflict("Outlay is already set up. Sign in instead.", code="set-up-already")
             self._organizations.add(change.session, drafted, change.now_us)
             create_member(change.session, member, change.now_us, password_hash)
             token = open_session(change, member.member_id)
@@ -364,7 +364,9 @@ def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
         wanted = slug.strip().lower()
         return next((known for known in organizations if known.slug == wanted), None)
     if len(organizations) > 1:
-        raise Invalid("Name your organization.", code="organization-required", field="organization")
+        raise Invalid(
+            "The organization needs a name.", code="organization-required", field="organization"
+        )
     return organizations[0] if organizations else None
 
 

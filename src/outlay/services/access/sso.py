@@ -170,7 +170,7 @@ class Sso:
                 stored = find_sso(session, organization.organization_id)
                 if organization.slug == slug.strip().lower() and stored is not None:
                     return stored
-        raise NotFound("No organization of this name signs in with single sign-on.")
+        raise NotFound("No organization with this name uses single sign-on.")
 
     def _begin(
         self, organization_id: str, state: str, nonce: str, verifier: str, target: str
@@ -193,10 +193,11 @@ class Sso:
             stored = find_sso(session, organization_id)
         now_us = to_us(self._clock.now())
         if attempt is None or now_us - attempt.created_at_us > in_us(ATTEMPT_LIFETIME):
-            raise Unauthenticated("This sign-in has expired; start again.", code="sso-refused")
+            raise Unauthenticated("This sign-in has expired. Start again.", code="sso-refused")
         if attempt.organization_id != organization_id or stored is None:
             raise Unauthenticated(
-                "This sign-in was begun for another organization; start again.", code="sso-refused"
+                "This sign-in was started for another organization. Start again.",
+                code="sso-refused",
             )
         return attempt, stored
 
@@ -255,8 +256,8 @@ class Sso:
             )
         if not actor:
             raise Unauthenticated(
-                "The identity provider knows you, but you are not a member here. "
-                "Ask an owner or admin for an invitation.",
+                "The identity provider recognized you, but you are not a member here. Ask an "
+                "owner or admin for an invitation.",
                 code="sso-unknown",
             )
         return actor
@@ -266,7 +267,8 @@ def _check_sender(provider: Provider, iss: str | None) -> None:
     """Raise Unauthenticated unless it was the provider that sent the browser back (RFC 9207)."""
     if iss != provider.issuer and (iss is not None or provider.names_itself):
         raise Unauthenticated(
-            "This sign-in comes from another identity provider than it was begun at; start again.",
+            "This sign-in came from a different identity provider than the one it was started "
+            "with. Start again.",
             code="sso-refused",
         )
 
@@ -283,7 +285,7 @@ def _check_hosted(sso: SingleSignOn, identity: Identity) -> None:
         and identity.hosted_domain not in sso.domains
     ):
         raise Unauthenticated(
-            "This Google account is not run by your organization. Sign in with the one that is.",
+            "This Google account is not managed by your organization. Use the account that is.",
             code="sso-unknown",
         )
 

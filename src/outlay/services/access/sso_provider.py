@@ -132,6 +132,6 @@ def _kept_from_strangers(issuer: str) -> Iterator[None]:
     except (FetchFailed, Invalid, Unauthenticated) as error:
         logger.warning("the identity provider %s could not be used: %s", issuer, error)
         raise Unavailable(
-            "The identity provider could not be used. The server's log says why.",
+            "The identity provider is not usable. See the server's log for the reason.",
             code="sso-unavailable",
         ) from error

@@ -133,14 +133,17 @@ class Maintenance:
                 if gives_way or not running.gives_way:
                     raise Unavailable(
                         f"{running.what}, started by {running.asked_by} at "
-                        f"{running.since:%Y-%m-%d %H:%M:%S} UTC, is running; try again when it is "
-                        "done",
+                        f"{running.since:%Y-%m-%d %H:%M:%S} UTC, is still running. Try again when "
+                        "it has finished.",
                         code="busy",
                     )
                 running.stop()
                 self._free.wait()
             if self._is_closed:
-                raise Unavailable("this process is about to end", code="stopping")
+                raise Unavailable(
+                    "This process is shutting down. Try again when it has restarted.",
+                    code="stopping",
+                )
             run = LongRun[Result](
                 what=what, asked_by=asked_by, since=self._clock.now(), gives_way=gives_way
             )

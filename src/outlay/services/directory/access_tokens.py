@@ -61,11 +61,12 @@ class Tokens:
         """
         wanted = frozenset(scopes)
         if not wanted:
-            raise Invalid("give the token at least one scope", field="scopes")
+            raise Invalid("An access token needs at least one scope.", field="scopes")
         missing = wanted - grantable_scopes(actor)
         if missing:
             raise NotPermitted(
-                f"A token cannot have more rights than you: {', '.join(sorted(missing))}.",
+                "A token cannot have more rights than its creator. Not allowed: "
+                f"{', '.join(sorted(missing))}.",
                 code="scope-exceeded",
                 field="scopes",
             )
@@ -75,7 +76,7 @@ class Tokens:
             find_present_member(change.session, actor, owner_id)
             expires_at_us = to_us(expires_at) if expires_at else None
             if expires_at_us is not None and expires_at_us <= change.now_us:
-                raise Invalid("the token would have expired already", field="expiresAt")
+                raise Invalid("`expiresAt` must be in the future.", field="expiresAt")
             parent = _parent(change.session, actor, change.now_us)
             token = AccessToken(
                 token_id=token_id,
@@ -106,7 +107,7 @@ class Tokens:
                 "access token",
             )
             if token.is_revoked:
-                raise Conflict("The token is revoked already.", code="revoked-already")
+                raise Conflict("The token is already revoked.", code="revoked-already")
             _, *children = revoke_access_token(change.session, token_id, change.now_us)
             voided = void_unfounded(change.session, actor.organization_id, change.now_us)
             change.note(

@@ -64,10 +64,10 @@ class KeySettings:
         creator_id = member_id or actor.member_id
         if is_own and creator_id != actor.member_id:
             raise NotPermitted(
-                "Creating keys for others takes owner or admin.", code="role-required"
+                "Only owners and admins can create keys for other members.", code="role-required"
             )
         if not creator_id:
-            raise Invalid("name the member who the key is for", field="memberId")
+            raise Invalid("`memberId` must name the member that the key is for.", field="memberId")
         _check_trust(actor, trusts_caller)
         secret = new_secret()
         api_key_id = new_id("key")
@@ -123,7 +123,7 @@ class KeySettings:
         with self._trail.change(actor) as change:
             api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             if api_key.is_revoked:
-                raise Conflict("The key is revoked already.", code="revoked-already")
+                raise Conflict("The key is already revoked.", code="revoked-already")
             revoke_api_key(change.session, api_key_id, change.now_us)
             change.note(Action.API_KEY_REVOKE, api_key_id, before=_describe(api_key))
 
@@ -152,7 +152,7 @@ def _check_trust(actor: Actor, trusts_caller: bool) -> None:
     """A key that is believed may put usage down to others: not for a developer to decide."""
     if trusts_caller and is_limited(actor, Permission.KEYS_WRITE):
         raise NotPermitted(
-            "Having a key's caller believed takes owner or admin.", code="role-required"
+            "Only owners and admins can allow a key to set attribution.", code="role-required"
         )
 
 
@@ -161,7 +161,7 @@ def _check_expiry(expires_at: datetime | None, now_us: int) -> int | None:
         return None
     expires_at_us = to_us(expires_at)
     if expires_at_us <= now_us:
-        raise Invalid("it would have expired already", field="expiresAt")
+        raise Invalid("`expiresAt` must be in the future.", field="expiresAt")
     return expires_at_us
 
 

@@ -65,7 +65,8 @@ def parse_expected(text: str) -> tuple[int, bytes]:
         found = b""
     if not number.isdecimal() or len(found) != len(GENESIS):
         raise Invalid(
-            f"an expected entry is NUMBER:DIGEST, as `outlay audit verify` prints it, not {text!r}",
+            "An expected entry must have the form NUMBER:DIGEST, as `outlay audit verify` prints "
+            f"it, not {text!r}.",
             field="expect",
         )
     return int(number), found
@@ -228,7 +229,9 @@ class Audit:
         except FileNotFoundError:
             pass  # nothing has been signed: said of each chain that has entries
         except ValueError as error:
-            raise Invalid("the public key is 64 hexadecimal digits", field="publicKey") from error
+            raise Invalid(
+                "`publicKey` must be 64 hexadecimal digits.", field="publicKey"
+            ) from error
         return signed
 
 

@@ -218,10 +218,11 @@ def _check_target(session: ReadSession, entry: Discovered, into: str) -> str:
     """The value to count as, which is no merged one itself."""
     into = list_merges(session, entry.organization_id).target(entry.dimension, into)
     if into == entry.value:
-        raise Invalid("a thing cannot be merged into itself", field="mergedInto")
+        raise Invalid("`mergedInto` must name a different entity.", field="mergedInto")
     if into not in _values(session, entry.organization_id)[entry.dimension]:
         raise Invalid(
-            f"there is no {entry.dimension.noun} {into!r} to merge it into", field="mergedInto"
+            f"`mergedInto` names {into!r}, but there is no such {entry.dimension.noun}.",
+            field="mergedInto",
         )
     return into
 

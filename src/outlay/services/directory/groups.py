@@ -97,7 +97,9 @@ class Groups:
                 if (known.group_id, known.member_id) == (group_id, member_id) and (
                     FOREVER_US if known.valid_to_us is None else known.valid_to_us
                 ) > membership.valid_from_us:
-                    raise Conflict("They are in the group at that time already.", field="since")
+                    raise Conflict(
+                        "The member is already in the group at that time.", field="since"
+                    )
             create_membership(change.session, membership)
             change.note(Action.GROUP_JOIN, group_id, after=_describe(membership))
         return membership
@@ -118,7 +120,7 @@ class Groups:
                 "membership",
             )
             if until and until_us < membership.valid_from_us:
-                raise Invalid("They joined only after that.", field="until")
+                raise Invalid("`until` must be after the member joined.", field="until")
             end_membership(change.session, group_id, member_id, until_us)
             ended = replace(membership, valid_to_us=until_us)
             change.note(Action.GROUP_LEAVE, group_id, before=_describe(ended))
@@ -148,5 +150,7 @@ def _describe(membership: GroupMembership) -> dict[str, Value]:
 def _check_free(group: UserGroup, known: list[UserGroup]) -> None:
     if any(g.name == group.name and g.group_id != group.group_id for g in known):
         raise Conflict(
-            f"There is a group called {group.name!r} already.", code="name-taken", field="name"
+            f"There is already a group with the name {group.name!r}.",
+            code="name-taken",
+            field="name",
         )

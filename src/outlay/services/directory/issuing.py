@@ -51,7 +51,7 @@ def good_invitation(session: ReadSession, secret: str, now_us: int) -> Invitatio
 
 def invitation_over() -> NotFound:
     """The answer to a link that invites nobody any more."""
-    return NotFound("This invitation has been used, was revoked or has expired.")
+    return NotFound("This invitation was used or revoked, or it has expired.")
 
 
 def member_of_link(session: ReadSession, secret: str, now_us: int) -> Member:
@@ -70,7 +70,7 @@ def member_of_link(session: ReadSession, secret: str, now_us: int) -> Member:
 
 def link_over() -> NotFound:
     """The answer to a link that sets nobody's password any more."""
-    return NotFound("This link has been used or has expired.")
+    return NotFound("This link was used or has expired.")
 
 
 def void_unfounded(session: WriteSession, organization_id: str, now_us: int) -> dict[str, Value]:

@@ -71,14 +71,14 @@ class Members:
         with self._trail.change(actor) as change:
             members = present_members(change.session, actor)
             if any(member.email.lower() == address.lower() for member in members):
-                raise Conflict(f"{address} is a member already.", field="email")
+                raise Conflict(f"{address!r} is already a member.", field="email")
             open_ones = list_invitations(change.session, actor.organization_id)
             if any(
                 known.email.lower() == address.lower() and known.expires_at_us > change.now_us
                 for known in open_ones
             ):
                 raise Conflict(
-                    f"{address} is invited already; revoke that invitation for a new link.",
+                    f"{address!r} is already invited. Revoke that invitation to create a new link.",
                     field="email",
                 )
             invitation = Invitation(
@@ -247,7 +247,8 @@ def check_manages(actor: Actor, role: Role) -> None:
     """Raise NotPermitted when a role is above the actor's own."""
     if not may_manage(actor, role):
         raise NotPermitted(
-            f"Your role does not include managing an {role}; it takes owner.", code="role-required"
+            f"Your role does not include managing an {role}. It requires owner.",
+            code="role-required",
         )
 
 
@@ -256,5 +257,5 @@ def check_other_owner(session: ReadSession, actor: Actor, member: Member) -> Non
     owners = [m for m in present_members(session, actor) if m.role is Role.OWNER]
     if member.role is Role.OWNER and len(owners) == 1:
         raise Conflict(
-            "This is the last owner; make somebody else an owner first.", code="last-owner"
+            "This is the last owner. Make another member an owner first.", code="last-owner"
         )

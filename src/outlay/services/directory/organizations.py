@@ -79,12 +79,14 @@ class Organizations:
         if name is None:
             if len(organizations) > 1:
                 names = ", ".join(repr(known.name) for known in organizations)
-                raise Invalid(f"choose an organization: {names}", field="organization")
+                raise Invalid(
+                    f"`--organization` is required. Choose one of {names}.", field="organization"
+                )
             return organizations[0] if organizations else None
         for known in organizations:
             if name in {known.name, known.slug, known.organization_id}:
                 return known
-        raise NotFound(f"there is no organization called {name!r}")
+        raise NotFound(f"There is no organization {name!r}.")
 
     def of(self, actor: Actor) -> Organization:
         """The actor's organization."""
@@ -148,6 +150,6 @@ def _check_free(organization: Organization, known: list[Organization]) -> None:
         if other.organization_id == organization.organization_id:
             continue
         if other.name == organization.name:
-            raise Conflict("This name is taken.", code="name-taken", field="name")
+            raise Conflict("This name is already taken.", code="name-taken", field="name")
         if other.slug == organization.slug:
-            raise Conflict("This slug is taken.", code="slug-taken", field="slug")
+            raise Conflict("This slug is already taken.", code="slug-taken", field="slug")

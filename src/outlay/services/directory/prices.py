@@ -211,7 +211,7 @@ def _compiled_alone(
 def _draft(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
     own = read_own(session, actor.organization_id)
     if len(own.prices) >= MAX_PRICES:
-        raise Invalid(f"an organization has at most {MAX_PRICES:,} prices of its own")
+        raise Invalid(f"An organization can have at most {MAX_PRICES:,} prices.")
     price = OrganizationPrice(
         price_id=new_id("prc"),
         organization_id=actor.organization_id,
@@ -225,7 +225,7 @@ def _draft(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) -> Orga
 def _draft_rate(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
     own = read_own(session, actor.organization_id)
     if len(own.rates) >= MAX_RATES:
-        raise Invalid(f"an organization has at most {MAX_RATES:,} exchange rates")
+        raise Invalid(f"An organization can have at most {MAX_RATES:,} exchange rates.")
     rate = OrganizationRate(
         rate_id=new_id("fx"),
         organization_id=actor.organization_id,
@@ -245,8 +245,8 @@ def _check_dispensable(own: OwnPrices, rate: OrganizationRate) -> None:
             compile_prices(OwnPrices([price], left))
         except Invalid as error:
             raise Invalid(
-                f"the price {price.price_id} needs this exchange rate; delete that price first, or "
-                "add an earlier rate",
+                f"The price {price.price_id} needs this exchange rate. Delete that price first or "
+                "add an earlier rate.",
                 code="exchange-rate-needed",
             ) from error
 

@@ -89,5 +89,7 @@ def find_project(session: ReadSession, actor: Actor, project_id: str) -> Project
 def _check_free(project: Project, known: list[Project]) -> None:
     if any(p.name == project.name and p.project_id != project.project_id for p in known):
         raise Conflict(
-            f"There is a project called {project.name!r} already.", code="name-taken", field="name"
+            f"There is already a project with the name {project.name!r}.",
+            code="name-taken",
+            field="name",
         )

@@ -41,7 +41,7 @@ class LimitSettings:
     ) -> SpendLimit:
         """Set a limit, in place of the one for the same scope and interval."""
         if not 0 <= amount_pusd <= MAX_PUSD:
-            raise Invalid("A limit is at most 9,000,000 USD.", field="amountUsd")
+            raise Invalid("A limit must be at most 9,000,000 USD.", field="amountUsd")
         limit = SpendLimit(
             organization_id=actor.organization_id,
             scope=scope,

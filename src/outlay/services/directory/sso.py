@@ -88,7 +88,7 @@ class SsoSettings:
                 sealed = before.sealed_secret
             elif before and before.sealed_secret and secret is None:
                 raise Invalid(
-                    "another issuer or client needs the secret again",
+                    "Changing the issuer or the client id requires the secret again.",
                     code="secret-required",
                     field="secret",
                 )
@@ -111,7 +111,7 @@ class SsoSettings:
         with self._trail.change(actor) as change:
             before = find_sso(change.session, actor.organization_id)
             if before is None:
-                raise NotFound("There is no single sign-on.")
+                raise NotFound("Single sign-on is not configured.")
             delete_sso(change.session, actor.organization_id)
             delete_attempts(change.session, actor.organization_id)
             change.note(
@@ -126,13 +126,14 @@ class SsoSettings:
             return self._sealer.open(stored.sealed_secret, stored.sso.place)
         except SealBroken as error:
             raise Damaged(
-                f"the secret of single sign-on does not open: {error}", code="secret-sealed"
+                f"The single sign-on secret cannot be opened: {error}.", code="secret-sealed"
             ) from error
 
     def _seal(self, sso: SingleSignOn, secret: str) -> bytes:
         if len(secret) > _MAX_SECRET or not secret.isascii() or not secret.isprintable():
             raise Invalid(
-                f"a secret is at most {_MAX_SECRET:,} printable ASCII characters", field="secret"
+                f"The secret must have at most {_MAX_SECRET:,} printable ASCII characters.",
+                field="secret",
             )
         return self._sealer.seal(secret, sso.place)
 
@@ -144,7 +145,7 @@ def check_issuer(url: str, field: str = "issuer", egress: Egress = OPEN) -> str:
     except Invalid as error:
         raise Invalid(error.message.replace("base URL", field), field=field) from error
     if not url.startswith("https://") and not _is_here(url):
-        raise Invalid(f"the {field} must begin with https://", field=field)
+        raise Invalid(f"The {field} must start with https://.", field=field)
     return url
 
 
@@ -157,9 +158,9 @@ def check_endpoint(url: str, issuer: str) -> None:
     base, _, query = url.partition("?")
     check_issuer(base, "provider's endpoint")
     if not _QUERY.fullmatch(query):
-        raise Invalid(f"the provider's endpoint {url!r} has a malformed query")
+        raise Invalid(f"The provider's endpoint {url!r} has a malformed query.")
     if not url.startswith("https://") and not _is_here(issuer):
-        raise Invalid(f"the provider's endpoint {url!r} must begin with https://")
+        raise Invalid(f"The provider's endpoint {url!r} must start with https://.")
 
 
 def _is_here(url: str) -> bool:
@@ -170,7 +171,7 @@ def _is_here(url: str) -> bool:
 def _check_domain(domain: str) -> str:
     text = domain.strip().lower()
     if not _DOMAIN.fullmatch(text):
-        raise Invalid(f"{domain!r} is not a mail domain such as example.com", field="domains")
+        raise Invalid(f"{domain!r} is not a mail domain such as example.com.", field="domains")
     return text
 
 

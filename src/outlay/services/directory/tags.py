@@ -51,10 +51,10 @@ class Tags:
         with self._trail.change(actor) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key in known:
-                raise Conflict(f"the tag {key!r} is registered already", field="key")
+                raise Conflict(f"The tag {key!r} is already registered.", field="key")
             if len(known) >= MAX_KEYS:
                 raise Invalid(
-                    f"an organization registers at most {MAX_KEYS} tags; remove one first",
+                    f"An organization can register at most {MAX_KEYS} tags. Remove one first.",
                     code="too-many-tags",
                     field="key",
                 )

@@ -20,7 +20,7 @@ def check_name(name: str, field: str = "name") -> str:
     """`name` without white space around it; Invalid when it is empty, too long or not printable."""
     text = name.strip()
     if not text or len(text) > MAX_NAME or not text.isprintable():
-        raise Invalid(f"a {field} is 1 to {MAX_NAME} printable characters", field=field)
+        raise Invalid(f"A {field} must have 1 to {MAX_NAME} printable characters.", field=field)
     return text
 
 
@@ -29,7 +29,8 @@ def check_email(email: str) -> str:
     text = email.strip()
     if len(text) > MAX_EMAIL or not text.isprintable() or not _EMAIL.fullmatch(text):
         raise Invalid(
-            f"{text[:MAX_EMAIL]!r} is not an e-mail address such as dana@example.com", field="email"
+            f"{text[:MAX_EMAIL]!r} is not an e-mail address such as dana@example.com.",
+            field="email",
         )
     return text
 
@@ -38,7 +39,8 @@ def check_slug(slug: str) -> str:
     """`slug` itself; Invalid when it cannot stand in an address."""
     if len(slug) > 63 or not _SLUG.fullmatch(slug):
         raise Invalid(
-            "a slug is 1 to 63 lower-case letters and digits, with single dashes in between",
+            "A slug must have 1 to 63 lower-case letters and digits, with single dashes in "
+            "between.",
             field="slug",
         )
     return slug

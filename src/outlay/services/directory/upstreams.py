@@ -76,8 +76,8 @@ class Upstreams:
         chosen = base_url or BASE_URLS.get(provider)
         if chosen is None:
             raise Invalid(
-                f"{provider!r} is not a provider whose address is known; give its base URL "
-                f"(known are {', '.join(BASE_URLS)})",
+                f"The address of the provider {provider!r} is not known. Set its base URL. Known "
+                f"providers: {', '.join(BASE_URLS)}.",
                 field="baseUrl",
             )
         upstream = Upstream(
@@ -115,7 +115,7 @@ class Upstreams:
             address = self._check_address(base_url) if base_url else before.base_url
             if address != before.base_url and stored.sealed_secret and secret is None:
                 raise Invalid(
-                    "changing the base URL needs the secret again",
+                    "Changing the base URL requires the secret again.",
                     code="secret-required",
                     field="secret",
                 )
@@ -161,7 +161,9 @@ class Upstreams:
         """Give a model of an upstream a name of the organization's own."""
         for text, label in ((name, "name"), (model, "model")):
             if not text or len(text) > MAX_TEXT or not text.isprintable() or text != text.strip():
-                raise Invalid(f"a {label} is 1 to {MAX_TEXT} printable characters", field=label)
+                raise Invalid(
+                    f"A {label} must have 1 to {MAX_TEXT} printable characters.", field=label
+                )
         mapping = ModelMapping(
             organization_id=actor.organization_id, name=name, upstream_id=upstream_id, model=model
         )
@@ -202,7 +204,7 @@ class Upstreams:
             return self._sealer.open(stored.sealed_secret, stored.upstream.place)
         except SealBroken as error:
             raise Damaged(
-                f"the secret of the upstream {stored.upstream.name!r} does not open: {error}",
+                f"The secret of the upstream {stored.upstream.name!r} cannot be opened: {error}.",
                 code="secret-sealed",
             ) from error
 
@@ -211,7 +213,7 @@ class Upstreams:
         base_url = check_base_url(text, self._egress)
         if self._own_address.includes(base_url):
             raise Invalid(
-                f"{base_url} is this gateway itself; give the provider's own address",
+                f"The base URL {base_url} is this gateway itself. Use the provider's own address.",
                 code="own-address",
                 field="baseUrl",
             )
@@ -222,7 +224,8 @@ class Upstreams:
             return StoredUpstream(upstream, None)
         if len(secret) > _MAX_SECRET or not secret.isascii() or not secret.isprintable():
             raise Invalid(
-                f"a secret is at most {_MAX_SECRET:,} printable ASCII characters", field="secret"
+                f"The secret must have at most {_MAX_SECRET:,} printable ASCII characters.",
+                field="secret",
             )
         return StoredUpstream(upstream, self._sealer.seal(secret, upstream.place))
 
@@ -251,7 +254,7 @@ def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
     for other in (stored.upstream for stored in known):
         if other.name == upstream.name and other.upstream_id != upstream.upstream_id:
             raise Conflict(
-                f"There is an upstream called {upstream.name!r} already.",
+                f"There is already an upstream with the name {upstream.name!r}.",
                 code="name-taken",
                 field="name",
             )
@@ -267,10 +270,10 @@ def check_base_url(text: str, egress: Egress = OPEN) -> str:
         parts = urlsplit(text.strip())
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise Invalid(f"the base URL is not well-formed: {error}", field="baseUrl") from error
+        raise Invalid(f"The base URL is not well-formed: {error}.", field="baseUrl") from error
     fault = None
     if parts.scheme not in {"http", "https"}:
-        fault = "it must begin with https:// or http://"
+        fault = "it must start with https:// or http://"
     elif parts.username is not None or parts.password is not None:
         fault = "it must not contain a user name or password"
     elif parts.query or parts.fragment or "?" in text or "#" in text:
@@ -278,11 +281,11 @@ def check_base_url(text: str, egress: Egress = OPEN) -> str:
     elif not host or not text.isascii() or not text.isprintable() or port == 0:
         fault = "it must name a host"
     elif any(part in {".", ".."} for part in parts.path.split("/")) or "\\" in text or "%" in text:
-        fault = "its path must be written plainly"
+        fault = "its path must not contain dot segments, backslashes or percent-encoding"
     else:
         fault = _fault_of_host(host, egress)
     if fault:
-        raise Invalid(f"the base URL {text!r} cannot be used: {fault}", field="baseUrl")
+        raise Invalid(f"The base URL {text!r} cannot be used: {fault}.", field="baseUrl")
     return text.strip().rstrip("/")
 
 
@@ -296,7 +299,7 @@ def _fault_of_host(host: str, egress: Egress) -> str | None:
             re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", label) for label in labels
         )
         if not is_name:
-            return f"{host} is not a host name, nor an address in its usual form"
+            return f"{host} is neither a host name nor an address in its usual form"
         if is_loopback_name(host) and not any(map(egress.allows, LOOPBACK)):
             return _closed(host)
         return None
@@ -304,14 +307,14 @@ def _fault_of_host(host: str, egress: Egress) -> str | None:
 
 
 def _closed(host: str) -> str:
-    return f"{host} is an address that the operator of this installation does not allow"
+    return f"this installation does not allow the address {host}"
 
 
 def _check_label(text: str, field: str) -> str:
     if not _NAME.fullmatch(text):
         raise Invalid(
-            f"a {field} is 1 to 63 lower-case letters, digits, dots, dashes or underscores, "
-            f"not {text!r}",
+            f"A {field} must have 1 to 63 lower-case letters, digits, dots, dashes or "
+            f"underscores, not {text!r}.",
             field=field,
         )
     return text

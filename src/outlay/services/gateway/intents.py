@@ -83,7 +83,9 @@ class Journal:
         when the ledger finds that a spend limit has no room for it.
         """
         if self._overdue:
-            raise Unavailable("the ledger cannot write now", code="ledger-unavailable")
+            raise Unavailable(
+                "The ledger is not writable. Try again later.", code="ledger-unavailable"
+            )
         self._intents.append(intent)
         await self._landing(intent.event_id)
 

@@ -115,7 +115,7 @@ def _contexts(ceiling: Ceiling) -> list[Mapping[str, str]]:
 
 def _unpriced(mapping: str) -> NotPermitted:
     return NotPermitted(
-        f"{mapping} has no price, so a spend limit cannot hold it; "
-        "ask whoever runs the gateway to give it one (0 for a model that is free).",
+        f"The model {mapping} has no price, so a spend limit cannot be applied. Ask the gateway's "
+        "operator to set a price (0 for a free model).",
         code="model-unpriced",
     )

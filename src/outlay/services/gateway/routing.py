@@ -76,13 +76,13 @@ class Router:
             return found
         if not known.upstreams:
             raise NotFound(
-                "This organization has no upstream yet; add one with `outlay upstream add`.",
+                "This organization has no upstream. Add one with `outlay upstream add`.",
                 code="no-upstream",
             )
         names = ", ".join(upstream.name for upstream in known.upstreams)
         raise NotFound(
-            f"No upstream is known for the model {model!r}; name one in front of it, "
-            f"as in {known.upstreams[0].name}/{model} (there are {names}).",
+            f"No upstream is configured for the model {model!r}. Put an upstream before the "
+            f"model, such as {known.upstreams[0].name}/{model} (available: {names}).",
             code="model-not-found",
         )
 

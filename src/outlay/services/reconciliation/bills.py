@@ -87,8 +87,8 @@ def _mapping_of(provider: str) -> FileMapping:
     if provider not in FORMATS:
         known = ", ".join(FORMATS)
         raise Invalid(
-            f"the costs of {provider!r} have no format of their own here ({known} have); say "
-            "with --mapping which column is what",
+            f"There is no cost format for {provider!r} ({known} have one). Name the columns with "
+            "`--mapping`.",
             field="provider",
         )
     return find_mapping(FORMATS[provider])
@@ -132,12 +132,12 @@ class _Reading:
         )
         for row in read_import(job, self._now):
             if row.fault:
-                raise Invalid(f"row {row.number}: {row.fault}", code="malformed-file")
+                raise Invalid(f"Row {row.number}: {row.fault}", code="malformed-file")
             is_repeated = self._look_at(row.content)
             for report in row.reports:
                 cost = report.reported_cost_pusd
                 if cost is None:
-                    raise Invalid(f"row {row.number} has no cost", code="malformed-file")
+                    raise Invalid(f"Row {row.number} has no cost.", code="malformed-file")
                 if is_repeated:
                     self._repeated_pusd += cost
                     if self._are_told_apart:
@@ -150,10 +150,13 @@ class _Reading:
                 sums[0] += cost
                 sums[1] += min(0, cost)
                 if len(self._sums) > MAX_LINES:
-                    raise Invalid(f"more than {MAX_LINES:,} lines; compare a shorter time")
+                    raise Invalid(
+                        f"The bill has more than {MAX_LINES:,} lines. Split it into shorter "
+                        "periods."
+                    )
                 self._names |= report.names
         if not self._sums:
-            raise Invalid("the file has no costs", code="empty-file")
+            raise Invalid("The file contains no costs.", code="empty-file")
         return Bill(
             provider=self._provider,
             lines=[

@@ -79,7 +79,9 @@ class Reconciling:
         """Compare a file of costs with what was recorded on its days, and keep the result."""
         name = Path(file.file_name).name
         if not name.isprintable():
-            raise Invalid("the file's name has characters that are not text", field="fileName")
+            raise Invalid(
+                "The file name contains characters that are not valid text.", field="fileName"
+            )
         mapping = parse_mapping(file.mapping.encode(), "mapping") if file.mapping else None
         now = from_us(self._analytics.now_us())
         canonical = self._prices.of(actor.organization_id).canonical_model

@@ -70,10 +70,10 @@ class Doubles:
         them does not count any more; nothing is merged then.
         """
         if not 1 <= len(pairs) <= MAX_MERGED:
-            raise Invalid(f"give from 1 to {MAX_MERGED} pairs", field="pairs")
+            raise Invalid(f"`pairs` must have 1 to {MAX_MERGED} pairs.", field="pairs")
         dropped = [pair.dropped for pair in pairs]
         if len({*dropped, *(pair.kept for pair in pairs)}) < len(pairs) * 2:
-            raise Invalid("a request can be in one pair only", field="pairs")
+            raise Invalid("Each request can be in only one pair.", field="pairs")
         amendment_id = new_id("mrg")
         with self._merging:  # else the two of a pair could be taken back for each other
             rows = [
@@ -87,8 +87,8 @@ class Doubles:
         merged = outcomes.count(Outcome.ACCEPTED)
         if merged < len(rows):
             raise Conflict(
-                f"{len(rows) - merged} of {len(rows)} pairs were amended by somebody else "
-                "meanwhile and stay as they are; look again",
+                f"{len(rows) - merged} of {len(rows)} pairs were amended in the meantime and were "
+                "not merged. Reload the duplicates.",
                 code="amended-meanwhile",
             )
         return merged
@@ -98,8 +98,8 @@ class Doubles:
         dropped = self._standing(organization_id, pair.dropped, f"{field}.dropped")
         if not may_be_double(_candidate(kept), _candidate(dropped)):
             raise Invalid(
-                f"{pair.kept} and {pair.dropped} are not alike: doubles come on two ways, at about "
-                "the same time, with the same model and tokens",
+                f"{pair.kept} and {pair.dropped} do not match. Duplicates come from two sources "
+                "at about the same time with the same model and tokens.",
                 code="not-alike",
                 field=field,
             )
@@ -111,7 +111,9 @@ class Doubles:
             raise NotFound("There is no such request.", field=field)
         found = standing(history)
         if not found:
-            raise Conflict(f"{event_id} is not counted", code="not-counted", field=field)
+            raise Conflict(
+                f"The request {event_id} is not counted.", code="not-counted", field=field
+            )
         return found[0]
 
 

@@ -112,8 +112,8 @@ def mapping_for(path: Path, name: str | None) -> FileMapping:
     if found is None:
         shown = ", ".join(sorted(columns)[:12]) or "of an empty file"
         raise Invalid(
-            f"{path}: no known format has the columns {shown}; "
-            "say which it is with --format, or which column is what with --mapping",
+            f"{path} matches no known format; its columns are {shown}. Name the format with "
+            "`--format` or the columns with `--mapping`.",
             code="unknown-format",
         )
     return found
@@ -153,11 +153,11 @@ def check_start(job: FileImport, now: datetime) -> None:
     """Raise Invalid when a file has no rows, or none of the first that can be used."""
     first = list(islice(read_import(job, now), CHECKED_ROWS))
     if not first:
-        raise Invalid(f"{job.path}: the file has no rows", code="empty-file")
+        raise Invalid(f"{job.path} has no rows.", code="empty-file")
     if all(row.fault for row in first):
         raise Invalid(
-            f"{job.path}: nothing is imported, as none of the first {len(first)} rows can be used; "
-            f"row {first[0].number}: {first[0].fault}",
+            f"{job.path} was not imported, as none of the first {len(first)} rows is valid. Row "
+            f"{first[0].number}: {first[0].fault}",
             code="malformed-file",
         )
 
@@ -207,7 +207,9 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="unreadable-file") from error
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}.", code="unreadable-file"
+        ) from error
 
 
 class ImportState(msgspec.Struct):

@@ -73,7 +73,7 @@ class Recorder:
                 events.append(self.event(organization_id, report, latest_us))
             except Invalid as error:
                 raise Invalid(
-                    f"event {position} ({report.event_id}): {error.message}",
+                    f"Event {position} ({report.event_id}): {error.message}",
                     code=error.code,
                     field=f"[{position}].{error.field}" if error.field else f"[{position}]",
                 ) from error
@@ -100,7 +100,8 @@ class Recorder:
         check_time(report.event_time_us, latest_us)
         if report.event_id.startswith(RESERVED):
             raise Invalid(
-                f"event ids that begin with {RESERVED!r} are those of amendments", field="eventId"
+                f"`eventId` must not begin with {RESERVED!r}, which is reserved for amendments.",
+                field="eventId",
             )
         usage, is_adjusted = _NOTHING, False
         if report.usage is not None:
@@ -202,13 +203,13 @@ def check_time(event_time_us: int, latest_us: int) -> None:
     """Raise Invalid for an event time before any metered LLM or ahead of `latest_us`."""
     if event_time_us < _EARLIEST_US:
         raise Invalid(
-            f"the event time is before {EARLIEST_EVENT:%Y-%m-%d}; is it in the right unit?",
+            f"`eventTime` must not be before {EARLIEST_EVENT:%Y-%m-%d}. Check its unit.",
             code="event-too-old",
             field="eventTime",
         )
     if event_time_us > latest_us:
         raise Invalid(
-            f"the event time is more than {MAX_FUTURE.seconds // 60} minutes in the future",
+            f"`eventTime` must not be more than {MAX_FUTURE.seconds // 60} minutes in the future.",
             code="event-in-future",
             field="eventTime",
         )

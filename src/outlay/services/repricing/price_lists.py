@@ -99,13 +99,13 @@ class PriceLists:
         path = self._path(version)
         body = path.read_bytes() if path.exists() else b""
         if not version.endswith(f"-{digest_of(body)}"):
-            raise self._damaged(version, "not what was taken in" if body else "missing")
+            raise self._damaged(version, "damaged" if body else "missing")
         return body
 
     def _damaged(self, version: str, how: str) -> Damaged:
         return Damaged(
-            f"{self._path(version)} is {how}; put the file back, or run `outlay prices update "
-            "--revert`",
+            f"The price list {self._path(version)} is {how}. Restore the file or run `outlay "
+            "prices update --revert`.",
             code="price-list-damaged",
         )
 
@@ -129,7 +129,9 @@ class PriceLists:
         try:
             body = path.read_bytes()
         except OSError as error:
-            raise Invalid(f"{path}: {error.strerror}", code="invalid-price-list") from error
+            raise Invalid(
+                f"{path} cannot be read: {error.strerror}.", code="invalid-price-list"
+            ) from error
         version = f"{clock.now():%Y-%m-%d}-{digest_of(body)}"
         try:
             return read_list(body, version), body
@@ -149,7 +151,7 @@ class PriceLists:
         """Use what was used before the last list; which that was. Its file is kept."""
         taken = self.taken()
         if not taken:
-            raise Conflict("the list that comes with Outlay is in use; there is nothing to revert")
+            raise Conflict("The list that comes with Outlay is in use. There is nothing to revert.")
         self._write(taken[:-1])
         return taken[-1]
 

@@ -155,7 +155,9 @@ class PricePreviews:
         )
         sums = PreviewSums()
         if not self._one_at_a_time.acquire(timeout=WAIT_SECONDS):
-            raise Unavailable("another preview of prices is being made; try again", code="busy")
+            raise Unavailable(
+                "Another price preview is running. Try again when it has finished.", code="busy"
+            )
         try:
             for part in self._parts(job):
                 sums.add(part)
@@ -194,8 +196,8 @@ class PricePreviews:
         def check() -> None:
             if most is not None and time.monotonic() - begin > most:
                 raise Invalid(
-                    f"last month has more requests than can be priced in {most:.0f} seconds; use "
-                    "`outlay price add --dry-run`, which takes the time that it needs",
+                    f"Last month has more requests than can be priced in {most:.0f} seconds. Use "
+                    "`outlay price add --dry-run`, which has no time limit.",
                     code="preview-too-large",
                 )
 

@@ -133,15 +133,17 @@ class Reprices:
                 tally.add(*change)
             return tally.table()
         if not self._previewing.acquire(timeout=WAIT_SECONDS):
-            raise Unavailable("another preview is being made; try again", code="busy")
+            raise Unavailable(
+                "Another preview is running. Try again when it has finished.", code="busy"
+            )
         try:
             deadline = time.monotonic() + seconds
 
             def look() -> None:
                 if time.monotonic() > deadline:
                     raise TooWide(
-                        "pricing each request of the period again takes too long; narrow the "
-                        "period, or run `outlay reprice`",
+                        "Repricing each request of the period takes too long. Choose a shorter "
+                        "period or run `outlay reprice`.",
                         field="from",
                     )
 
@@ -169,12 +171,12 @@ class Reprices:
         for other in self.of(actor):
             if other.reverts == reprice_id and other.finished_at_us is not None:
                 raise Conflict(
-                    f"{reprice_id} was taken back already, by {other.reprice_id}",
+                    f"The repricing {reprice_id} was already reverted by {other.reprice_id}.",
                     code="already-reverted",
                 )
         is_running = known.state_at(to_us(self._clock.now())) is RunState.RUNNING
         if is_running or reprice_id in self._running:
-            raise Conflict(f"{reprice_id} is still running", code="still-running")
+            raise Conflict(f"The repricing {reprice_id} is still running.", code="still-running")
 
         def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
             return self._reverting(actor.organization_id, known, tally, look)
@@ -202,7 +204,7 @@ class Reprices:
             _, run = self.revert(operator, order.reverts, order.reason)
             return run.result()
         if order.wanted is None:
-            raise Invalid("say which days", field="from")
+            raise Invalid("`from` and `to` are required.", field="from")
         if order.reason:
             _, run = self.begin(operator, order.wanted, order.reason)
             return run.result()
@@ -240,7 +242,9 @@ class Reprices:
         check_wanted(wanted)
         reason = reason.strip()
         if not reason or len(reason) > MAX_REASON or not reason.isprintable():
-            raise Invalid(f"say why, in up to {MAX_REASON} characters on one line", field="reason")
+            raise Invalid(
+                f"`reason` must have 1 to {MAX_REASON} characters on one line.", field="reason"
+            )
         with self._trail.change(actor) as change:
             reprice = Reprice(
                 reprice_id=new_id("rpr"),
@@ -399,15 +403,19 @@ def check_wanted(wanted: RepriceWanted) -> None:
     """Raise Invalid for a period, a time zone or filters that make no sense."""
     parse_zone(wanted.timezone)
     if wanted.to_date < wanted.from_date:
-        raise Invalid("the last day is before the first", field="to")
+        raise Invalid("`to` must not be before `from`.", field="to")
     if not (EARLIEST_EVENT.date() <= wanted.from_date and wanted.to_date.year <= LAST_YEAR):
-        raise Invalid(f"give days from {EARLIEST_EVENT:%Y-%m-%d} to {LAST_YEAR}", field="from")
+        raise Invalid(
+            f"Days must be between {EARLIEST_EVENT:%Y-%m-%d} and {LAST_YEAR}.", field="from"
+        )
     for name, values in wanted.filters.items():
         if name not in FILTERS:
             raise Invalid(
-                f"there is no filter {name!r}; there are {', '.join(FILTERS)}", field="filters"
+                f"There is no filter {name!r}. Available: {', '.join(FILTERS)}.", field="filters"
             )
         if not values:
-            raise Invalid(f"the filter {name} has no value", field="filters")
+            raise Invalid(f"The filter {name} has no value.", field="filters")
         if not all(value.isprintable() for value in values):
-            raise Invalid(f"the filter {name} has characters that are not text", field="filters")
+            raise Invalid(
+                f"The filter {name} contains characters that are not valid text.", field="filters"
+            )

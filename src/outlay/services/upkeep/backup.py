@@ -78,7 +78,7 @@ def records_of(
             tables[part.table] = tables.get(part.table, 0) + len(part.rows)
             yield Record("rows", part)
     if ledger.read_edition() != edition:
-        raise Unavailable("somebody was erased meanwhile; please start again", code="erased")
+        raise Unavailable("A person was erased during the backup. Start it again.", code="erased")
     yield Record("end", {"events": through, "tables": tables})
 
 
@@ -87,7 +87,9 @@ def check_archive(path: Path, report: Report) -> Contents:
     try:
         return _check(path, report)
     except (TypeError, ValueError, LookupError) as error:
-        raise Damaged(f"{path} is not what was written", code="backup-damaged") from error
+        raise Damaged(
+            f"{path} was not written correctly. Run the backup again.", code="backup-damaged"
+        ) from error
 
 
 def _check(path: Path, report: Report) -> Contents:
@@ -109,7 +111,7 @@ def _check(path: Path, report: Report) -> Contents:
             end = record.content
     # Only now has the digest of the whole been compared, too.
     if end != {"events": events, "tables": tables}:
-        raise Damaged(f"{path} lacks some of what it had", code="backup-damaged")
+        raise Damaged(f"{path} is incomplete. Run the backup again.", code="backup-damaged")
     return Contents(created_at=header["createdAt"], events=events, tables=tables)
 
 
@@ -117,8 +119,8 @@ def check_header(header: dict[str, Any]) -> None:
     """Raise Invalid for what another version wrote and this one cannot read."""
     if header.get("format") != FORMAT or header.get("directory") != HEAD:
         raise Invalid(
-            f"this was written by Outlay {header.get('version', '?')}, whose tables are others; "
-            "restore it with that version, then upgrade",
+            f"This backup was written by Outlay {header.get('version', '?')}, which has a "
+            "different schema. Restore it with that version, then upgrade.",
             code="backup-version",
         )
 
@@ -180,13 +182,17 @@ def compare(source: tuple[LedgerReader, Directory], target: tuple[LedgerReader, 
     pairs = zip(ledger.read_all(through), other_ledger.read_all(through), strict=True)
     for one, other in pairs:
         if one != other:
-            raise Damaged(f"batch {one.batch_id} differs", code="engines-differ")
+            raise Damaged(
+                f"Batch {one.batch_id} differs between the two databases.", code="engines-differ"
+            )
         compared += len(one.rows)
     with directory.snapshot() as session, other_directory.snapshot() as other_session:
         mine, theirs = _tables(session), _tables(other_session)
     for table in mine.keys() | theirs.keys():
         if mine.get(table) != theirs.get(table):
-            raise Damaged(f"table {table} differs", code="engines-differ")
+            raise Damaged(
+                f"Table {table} differs between the two databases.", code="engines-differ"
+            )
         compared += len(mine[table])
     return compared
 

@@ -134,7 +134,7 @@ class Erasure:
             invitations = delete_untaken_of(change.session, actor.organization_id, who)
             forgotten = forget_discovered(change.session, actor.organization_id, who)
             if not events and not invitations and not forgotten:
-                raise NotFound(f"Nothing here names {who}.")
+                raise NotFound(f"Nothing refers to {who}.")
             destroyed = destroy_personal_values(change.session, [*invitations, *forgotten])
             change.note(
                 Action.MEMBER_ERASE, surrogate, after={"destroyed": destroyed, "events": events}

@@ -131,7 +131,10 @@ class Retention:
                     organization_id, before_us, self._stopping
                 )
             if self._stopping.is_set():
-                raise Unavailable("the server is stopping", code="shutting-down")
+                raise Unavailable(
+                    "The server is shutting down. Try again when it has restarted.",
+                    code="shutting-down",
+                )
             return sum(totals.values())
 
         # The cube groups by end user: made anew, it knows none of these any more.

@@ -32,7 +32,7 @@ def read_rows(session: ReadSession) -> Iterator[TableRows]:
 def put_rows(session: WriteSession, parts: Iterable[TableRows]) -> None:
     """Put rows into tables that are empty; raises Conflict when they are not."""
     if session.scalar(select(func.count()).select_from(OrganizationRow)):
-        raise Conflict("the directory to restore into is not empty", code="not-empty")
+        raise Conflict("The directory to restore into is not empty.", code="not-empty")
     session.execute(DirectoryRevisionRow.__table__.delete())  # type: ignore[attr-defined]
     for part in parts:
         table: Table = Base.metadata.tables[part.table]

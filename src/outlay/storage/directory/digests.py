@@ -210,8 +210,8 @@ def damage_of(session: Session, rows: Sequence[object]) -> list[Damaged | None]:
         None
         if not is_covered(table) or stored.get(name) == digest_row(table, values)
         else Damaged(
-            f"a row of {table.name} in the directory is not what was written; `outlay audit "
-            "verify` names it: restore a backup, or look at it and run `outlay audit accept`",
+            f"A row of {table.name} in the directory was changed outside Outlay. `outlay audit "
+            "verify` names it: restore a backup, or review it and run `outlay audit accept`.",
             code="directory-damaged",
         )
         for name, (table, values) in zip(names, found, strict=True)

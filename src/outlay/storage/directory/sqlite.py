@@ -98,7 +98,7 @@ class SqliteDirectory(Directory):
                 yield
         except PoolTimeout as error:
             raise Unavailable(
-                "the directory is busy; try again in a moment", code="database-busy"
+                "The directory is busy. Try again in a moment.", code="database-busy"
             ) from error
         except DBAPIError as error:
             refusal = refusal_of(error.orig, self._health) if error.orig else None

@@ -59,13 +59,11 @@ def read_rows(path: Path, records: Sequence[str] = ()) -> Iterator[FileRow]:
             for number, values, fault, text in rows:
                 yield FileRow(number, values, fault, text, raw.tell(), size)
         except UnicodeDecodeError as error:
-            raise Invalid(f"{path}: the file is not UTF-8 text", code="malformed-file") from error
+            raise Invalid(f"{path} is not UTF-8 text.", code="malformed-file") from error
         except (EOFError, gzip.BadGzipFile) as error:
-            raise Invalid(
-                f"{path}: the gzip is cut short: {error}", code="malformed-file"
-            ) from error
+            raise Invalid(f"{path} is truncated gzip: {error}.", code="malformed-file") from error
         except csv.Error as error:
-            raise Invalid(f"{path}: {error}", code="malformed-file") from error
+            raise Invalid(f"{path} cannot be read: {error}.", code="malformed-file") from error
 
 
 Content = BufferedReader | gzip.GzipFile
@@ -78,7 +76,9 @@ def _opened(path: Path) -> Iterator[tuple[BufferedReader, Content]]:
     try:
         raw = path.open("rb")
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="unreadable-file") from error
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}.", code="unreadable-file"
+        ) from error
     with raw:
         if raw.peek(2)[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=raw) as content:
@@ -111,7 +111,7 @@ def _kind(path: Path, content: Content) -> str:
 def _csv_rows(lines: TextIOWrapper) -> Iterator[_Found]:
     header_line = lines.readline()
     if not header_line.strip():
-        raise Invalid("the file is empty; it must begin with the names of its columns")
+        raise Invalid("The file is empty. It must begin with the column names.")
     separator = max(",;\t", key=header_line.count)
     header = next(csv.reader([header_line], delimiter=separator))
     names = [name.strip() for name in header]
@@ -146,11 +146,14 @@ def _jsonl_rows(lines: TextIOWrapper, records: Sequence[str]) -> Iterator[_Found
 def _json_rows(path: Path, content: Content, records: Sequence[str]) -> Iterator[FileRow]:
     text = content.read(MAX_JSON + 1)
     if len(text) > MAX_JSON:
-        raise Invalid(f"{path}: write so much JSON as one object per line", code="malformed-file")
+        raise Invalid(
+            f"{path} is too large for one JSON document. Use newline-delimited JSON (JSONL).",
+            code="malformed-file",
+        )
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(f"{path}: {error}", code="malformed-file") from error
+        raise Invalid(f"{path} is not valid JSON: {error}.", code="malformed-file") from error
     rows = list(_unfolded(document, records))
     for number, values in enumerate(rows, 1):
         if isinstance(values, dict):
@@ -187,7 +190,7 @@ def _parquet_rows(path: Path) -> Iterator[FileRow]:
             ).fetchone()
             found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         except duckdb.Error as error:
-            raise Invalid(f"{path}: {error}", code="malformed-file") from error
+            raise Invalid(f"{path} cannot be read: {error}.", code="malformed-file") from error
         names = [column[0] for column in found.description or ()]
         total = int(count[0]) if count else 0
         number = 0

@@ -175,8 +175,7 @@ class LedgerReader(ABC):
                 yield batch
         if position < through_seq:
             raise Damaged(
-                f"the ledger ends at event {position}, not at {through_seq}; restore it from a "
-                "backup",
+                f"The ledger ends at event {position}, not at {through_seq}. Restore a backup.",
                 code="ledger-tail",
             )
 
@@ -444,8 +443,8 @@ def read_run(
 def damaged(batch_id: int, first_seq: int, last_seq: int) -> Damaged:
     """What is told of a batch whose rows are not what was written."""
     return Damaged(
-        f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not match its "
-        "checksum; restore it from a backup",
+        f"Batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not match its "
+        "checksum. Restore a backup.",
         code="ledger-checksum",
     )
 
@@ -464,7 +463,7 @@ def by_batch(
         known = {row[0] for part in shown.values() for row in part}
         lost = next(seq for seq in sequences if seq not in known)
         raise Damaged(
-            f"event {lost} of the ledger is in no batch; restore the ledger from a backup",
+            f"Event {lost} of the ledger is in no batch. Restore a backup of the ledger.",
             code="ledger-checksum",
         )
     return shown

@@ -73,8 +73,8 @@ class RescueFile:
                 logger.warning("line %d of %s is unfinished", number, self._path)
             else:
                 raise Damaged(
-                    f"line {number} of {self._path} is not what was written; correct it, or move "
-                    "the file away to start without the requests in it",
+                    f"Line {number} of {self._path} does not match its checksum. Correct it, or "
+                    "move the file away to start without these requests.",
                     code="rescue-checksum",
                 )
 

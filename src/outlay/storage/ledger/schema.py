@@ -57,14 +57,14 @@ class Schema:
         """Raise Damaged for tables that this Outlay cannot upgrade."""
         if version > self.version:
             raise Damaged(
-                f"the ledger was written by a newer Outlay (schema {version}); this one reads up "
-                f"to schema {self.version}: install the newer version",
+                f"The ledger was written by a newer version of Outlay (schema {version}). This "
+                f"version reads up to schema {self.version}; install the newer version.",
                 code="ledger-too-new",
             )
         if version < self.first:
             raise Damaged(
-                f"the ledger has schema {version}, which this Outlay cannot upgrade: open it once "
-                f"with a version that has schema {self.first}",
+                f"The ledger has schema {version}, which this version cannot upgrade. Open it "
+                f"once with a version that has schema {self.first}.",
                 code="ledger-too-old",
             )
 

@@ -63,7 +63,7 @@ def scrub_conflicts(ledger: LedgerReader, after_id: int) -> Scrubbed:
     with ledger.snapshot() as reader:
         found = reader.execute(queries.CONFLICTS_AFTER, (after_id, CONFLICTS)).fetchall()
     faults = [
-        f"refused event {rowid} of the ledger is not what was offered; restore it from a backup"
+        f"Refused event {rowid} of the ledger does not match its checksum. Restore a backup."
         for rowid, digest, facts in found
         if not _is_offered(bytes(digest), facts)
     ]

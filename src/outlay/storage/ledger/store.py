@@ -100,7 +100,7 @@ class LedgerContents:
         for batch in self.batches:
             if batch.first_seq != last_seq + 1 or not is_intact(previous, batch):
                 raise Damaged(
-                    f"batch {batch.batch_id} is not what was written", code="ledger-checksum"
+                    f"Batch {batch.batch_id} does not match its checksum.", code="ledger-checksum"
                 )
             previous, last_seq = batch.checksum, batch.last_seq
             yield batch
@@ -191,7 +191,7 @@ class Ledger(LedgerReader):
         batch does not follow from the one before.
         """
         if self.newest_seq() or self.read_conflicts():
-            raise Conflict("the ledger to restore into is not empty", code="not-empty")
+            raise Conflict("The ledger to restore into is not empty.", code="not-empty")
         with self._writing:
             self._adopt(contents)
 
@@ -221,7 +221,7 @@ class Ledger(LedgerReader):
         """
         with self._lock:
             if self._closing:
-                raise Unavailable("the ledger is closing", code="shutting-down")
+                raise Unavailable("The ledger is closing.", code="shutting-down")
             self._health.check()
             # Copies: the writer's thread must find what was counted here, whatever callers do next.
             submission = _Submission(
@@ -229,7 +229,8 @@ class Ledger(LedgerReader):
             )
             if self._pending + submission.size > MAX_PENDING_EVENTS and self._pending:
                 raise Unavailable(
-                    "too many events wait to be written; try again in a moment", code="overloaded"
+                    "Too many events are waiting to be written. Try again in a moment.",
+                    code="overloaded",
                 )
             self._pending += submission.size
             self._queue.put(submission)

@@ -194,7 +194,7 @@ def _day(text: str, field: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise Invalid(f"there is no day {text}", field=field) from error
+        raise Invalid(f"There is no day {text}.", field=field) from error
 
 
 @router.get("")

@@ -55,8 +55,8 @@ async def post_traces(
     parse = _PARSERS.get(media_type)
     if parse is None:
         raise Invalid(
-            f"Content-Type {media_type!r} is not read; send {PROTOBUF} or {JSON} "
-            "(OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)",
+            f"Content-Type {media_type!r} is not supported. Send {PROTOBUF} or {JSON} "
+            "(OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf).",
             code="unknown-media-type",
         )
     tracing = services_of(request).tracing

@@ -43,11 +43,11 @@ _Result = TypeVar("_Result")
 
 _REDIRECT: Final = UpstreamFailure(
     "upstream-redirect",
-    "The provider answered with a redirect, which is not followed.",
+    "The provider returned a redirect, which the gateway does not follow.",
     is_unsent=True,
     is_final=True,
 )
-_NONSENSE: Final = UpstreamFailure("upstream-garbled", "The provider's status makes no sense.")
+_NONSENSE: Final = UpstreamFailure("upstream-garbled", "The provider returned an invalid status.")
 
 
 class Forwarder:
@@ -147,7 +147,7 @@ class _Relay:
             logger.exception("a request was not relayed")
             await self._finish(exchange, self._ending(Status.GATEWAY_ERROR, "internal", 500))
             if self._status is None:
-                text = "Something went wrong in the gateway; its log has the details."
+                text = "The gateway had an internal error. See its log for details."
                 await self._say(500, "internal", text, exchange.request_id)
         finally:
             self._metrics.in_flight -= 1
@@ -178,7 +178,7 @@ class _Relay:
 
     async def _read_call(self, headers: Headers) -> Call:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise Invalid("send the body without a content encoding", code="encoded-body")
+            raise Invalid("Send the body without a content encoding.", code="encoded-body")
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
             raise BodyTooLarge(MAX_BODY_BYTES)
@@ -282,9 +282,11 @@ class _Relay:
         if self._drains_until is not None:
             self._drained_bytes += len(chunk)
             if now > self._drains_until or self._drained_bytes > self._settings.drain_bytes:
-                raise UpstreamFailure("client-gone", "The client has gone.")
+                raise UpstreamFailure("client-gone", "The client has disconnected.")
         elif now > self._started + self._settings.total_seconds:
-            raise UpstreamFailure("upstream-timeout", "The answer took too long.", status=504)
+            raise UpstreamFailure(
+                "upstream-timeout", "The provider did not finish its answer in time.", status=504
+            )
         return chunk
 
     def _is_there(self) -> bool:
@@ -296,7 +298,7 @@ class _Relay:
     def _begin_drain(self) -> None:
         """Go on reading without the client, for the usage; raises UpstreamFailure if not."""
         if self._metrics.draining >= self._settings.max_drains:
-            raise UpstreamFailure("client-gone", "The client has gone.")
+            raise UpstreamFailure("client-gone", "The client has disconnected.")
         self._metrics.draining += 1
         self._drains_until = time.monotonic() + self._settings.drain_seconds
 
@@ -318,7 +320,7 @@ class _Relay:
         try:
             return await self._patience.wait(waiting, seconds)
         except OutOfPatience:
-            text = "The provider took too long."
+            text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
         finally:
             self._waited += time.monotonic() - before

@@ -32,14 +32,14 @@ class Hops:
         hops = _ID.findall(headers.get(_NAME, b"").decode("latin-1"))
         if self._id in hops:
             raise Invalid(
-                "This request came from this gateway itself: the upstream that it was sent to "
-                "leads back here. Give that upstream the address of its provider.",
+                "This request came from this gateway itself: one of its upstreams points back to "
+                "it. Set that upstream's base URL to the provider.",
                 code="loop-detected",
             )
         if len(hops) > MAX_HOPS:
             raise Invalid(
-                f"This request has gone through {len(hops)} gateways; at most {MAX_HOPS + 1} are "
-                "allowed in a row.",
+                f"This request has passed through {len(hops)} gateways. At most {MAX_HOPS + 1} in "
+                "a row are allowed.",
                 code="loop-detected",
             )
         return ", ".join((*hops, self._id))

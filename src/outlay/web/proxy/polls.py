@@ -156,7 +156,7 @@ class _Poll:
         try:
             response = await self._patience.wait(sending, self._forwarder.settings.answer_seconds)
         except OutOfPatience:
-            text = "The provider took too long."
+            text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
         try:
             yield response
@@ -184,7 +184,7 @@ class _Poll:
         try:
             return await self._patience.wait(response.read(), self._forwarder.settings.idle_seconds)
         except OutOfPatience:
-            text = "The provider took too long."
+            text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
 
     async def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:

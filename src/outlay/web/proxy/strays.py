@@ -67,15 +67,15 @@ def tell_upgrade(dialect: Dialect, path: str) -> Told:
     section 15.5.22) and try again after anything else.
     """
     if path in ENDPOINTS:
-        message = f"{path} is not served over WebSockets; send a POST request"
+        message = f"{path} is not available over WebSockets. Send a POST request."
     else:
-        message = f"{path[:MAX_COMPARED]} is not relayed, and WebSockets are not served"
+        message = f"{path[:MAX_COMPARED]} is not relayed, and WebSockets are not supported."
     return tell(dialect, 426, "upgrade-required", message, more=[(b"upgrade", b"HTTP/1.1")])
 
 
 def tell_method(dialect: Dialect, path: str) -> Told:
     """That a relayed path takes POST requests."""
-    message = f"{path} takes POST requests"
+    message = f"{path} accepts POST requests only."
     return tell(dialect, 405, "method-not-allowed", message, more=[(b"allow", b"POST")])
 
 
@@ -87,21 +87,21 @@ def _advice(path: str) -> str:
     if len(path) <= MAX_COMPARED:
         near = get_close_matches(place, [*_SUFFIXES.values()], n=1, cutoff=0.8)
         if near:
-            return f"The nearest that is: {_line(near[0])}."
-    return f"These are: {', '.join(map(_line, _SUFFIXES.values()))}."
+            return f"The closest match is {_line(near[0])}."
+    return f"Available: {', '.join(map(_line, _SUFFIXES.values()))}."
 
 
 def _about_base(base: str, path: str) -> str:
     """What is wrong with a base URL with the path `base` that should have led to `path`."""
     if base == "/v1":
-        wrong = "The path has a slash at its end"
+        wrong = "The path ends in a slash"
     elif base == "/v1/v1":
-        wrong = "The base URL has one /v1 too many"
+        wrong = "The base URL has a duplicate /v1"
     elif base:
-        wrong = f"Give the client a base URL that ends in /v1, not in {base[:MAX_COMPARED]}"
+        wrong = f"Use a base URL that ends in /v1, not in {base[:MAX_COMPARED]}"
     else:
-        wrong = "Give the client a base URL that ends in /v1"
-    return f"{wrong}: it is {_line(path)}."
+        wrong = "Use a base URL that ends in /v1"
+    return f"{wrong}; the endpoint is {_line(path)}."
 
 
 def _line(path: str) -> str:

@@ -195,7 +195,8 @@ class _Response:
             return await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UpstreamFailure(
-                "upstream-cut-off", "The provider broke its answer off."
+                "upstream-cut-off",
+                "The provider closed the connection before the end of its answer.",
             ) from error
 
     def close(self) -> None:
@@ -208,10 +209,10 @@ def _failure(error: Exception) -> UpstreamFailure:
         return UpstreamFailure(told.code, told.message, status=503, is_unsent=True, is_ours=True)
     match error:
         case aiohttp.ConnectionTimeoutError():
-            text = "The provider could not be reached in time."
+            text = "The connection to the provider timed out."
             return UpstreamFailure("upstream-timeout", text, status=504, is_unsent=True)
         case aiohttp.ClientConnectorDNSError():
-            text = "The provider's host name is not known."
+            text = "The provider's host name does not resolve."
             return UpstreamFailure("upstream-unknown-host", text, is_unsent=True)
         case aiohttp.ClientConnectorError() if error.os_error.errno == errno.EACCES:
             text = "The provider's address is not allowed."
@@ -219,14 +220,14 @@ def _failure(error: Exception) -> UpstreamFailure:
                 "upstream-forbidden-address", text, is_unsent=True, is_final=True
             )
         case TooManyInformational():
-            text = "The provider sent informational answers instead of a final one."
+            text = "The provider sent informational responses but no final one."
             return UpstreamFailure("upstream-garbled", text)
         case aiohttp.ClientConnectorError():
-            text = "The provider cannot be reached."
+            text = "The provider is unreachable."
             return UpstreamFailure("upstream-unreachable", text, is_unsent=True)
         case TimeoutError():
-            text = "The provider took too long."
+            text = "The provider did not answer in time."
             return UpstreamFailure("upstream-timeout", text, status=504)
         case _:
-            text = "The provider closed the connection instead of answering."
+            text = "The provider closed the connection without answering."
             return UpstreamFailure("upstream-cut-off", text)

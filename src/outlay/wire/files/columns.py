@@ -73,7 +73,7 @@ def whole_number(value: Any, name: str) -> int:
                 return int(number)
         except (InvalidOperation, ValueError, OverflowError):
             pass
-    raise wrong(name, "expected a whole number", value)
+    raise wrong(name, "a whole number", value)
 
 
 def real_number(value: Any, name: str) -> Decimal:
@@ -81,9 +81,9 @@ def real_number(value: Any, name: str) -> Decimal:
     try:
         number = Decimal(str(value).replace(",", ""))
     except InvalidOperation as error:
-        raise wrong(name, "expected a number", value) from error
+        raise wrong(name, "a number", value) from error
     if not number.is_finite():
-        raise wrong(name, "expected a number", value)
+        raise wrong(name, "a number", value)
     return number
 
 
@@ -93,10 +93,10 @@ def is_true(value: Any) -> bool:
 
 
 def wrong(name: str, expected: str, value: Any) -> Invalid:
-    """What is wrong with a value."""
+    """The error for a value; `name` is the field as shown in messages, `expected` a noun."""
     shown = repr(value)
     return Invalid(
-        f"{name}: {expected}, found {shown if len(shown) <= 60 else shown[:57] + '...'}",
+        f"{name} must be {expected}, not {shown if len(shown) <= 60 else shown[:57] + '...'}.",
         code="malformed-row",
         field=name,
     )

@@ -63,7 +63,7 @@ class Fields:
             return None
         count = whole_number(value, self.shown(name))
         if not 0 <= count <= MAX_TOKENS * MAX_REQUESTS:
-            raise self.wrong(name, "expected a count of tokens", value)
+            raise self.wrong(name, "a token count", value)
         return count
 
     def number(self, row: Row, name: str) -> Decimal | None:
@@ -73,7 +73,7 @@ class Fields:
 
     def shown(self, name: str) -> str:
         """A field as it is called in messages."""
-        return self._shown.get(name, name)
+        return self._shown.get(name, f"`{name}`")
 
     def wrong(self, name: str, expected: str, value: Any) -> Invalid:
         """What is wrong with a field."""
@@ -83,4 +83,4 @@ class Fields:
 def _shown(name: str, columns: Columns) -> str:
     """By its column, and by what that is here."""
     paths = [columns] if isinstance(columns, str) else columns
-    return name if paths == [name] else f"column {' or '.join(paths)} ({name})"
+    return f"`{name}`" if paths == [name] else f"Column {' or '.join(paths)} ({name})"

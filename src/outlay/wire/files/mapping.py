@@ -141,19 +141,20 @@ def parse_mapping(text: bytes, name: str) -> FileMapping:
     try:
         mapping = msgspec.toml.decode(text, type=FileMapping)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{name}: {error}", code="malformed-mapping") from error
+        raise Invalid(f"{name} is not valid TOML: {error}.", code="malformed-mapping") from error
     except RecursionError:
         # Not chained: its traceback would hold a thousand frames.
-        raise Invalid(f"{name}: it is nested too deep", code="malformed-mapping") from None
+        raise Invalid(f"{name} is nested too deeply.", code="malformed-mapping") from None
     unknown = (mapping.fields.keys() | mapping.defaults.keys()) - FIELDS
     if unknown:
         raise Invalid(
-            f"{name}: there is no field {min(unknown)!r}; there are {', '.join(sorted(FIELDS))}",
+            f"{name} has the unknown field {min(unknown)!r}. Available: "
+            f"{', '.join(sorted(FIELDS))}.",
             code="malformed-mapping",
         )
     if "time" not in mapping.fields:
         raise Invalid(
-            f"{name}: [fields] must say which column has the time", code="malformed-mapping"
+            f"{name} must name the column of the time in [fields].", code="malformed-mapping"
         )
     return mapping
 
@@ -168,7 +169,9 @@ def find_mapping(name: str) -> FileMapping:
     """The mapping of a format; Invalid when there is none of that name."""
     names = format_names()
     if name not in names:
-        raise Invalid(f"there is no format {name!r}; there are {', '.join(names)}", field="format")
+        raise Invalid(
+            f"There is no format {name!r}. Available: {', '.join(names)}.", field="format"
+        )
     return parse_mapping((_folder() / f"{name}.toml").read_bytes(), name)
 
 

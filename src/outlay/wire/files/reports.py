@@ -84,7 +84,7 @@ class ReportReader:
         time_us = time_us_of(value)
         if time_us is None:
             raise self._fields.wrong(
-                "time", "expected a time such as 2026-11-20T09:00:00Z (or say it by --time)", value
+                "time", "a time such as 2026-11-20T09:00:00Z (or use --time)", value
             )
         return time_us
 
@@ -174,7 +174,7 @@ class ReportReader:
         model = model or self._assumed.model
         if not model:
             raise Invalid(
-                "model: the row names none; say which it is with --model openai/gpt-4o",
+                "The row has no model. Name one with `--model openai/gpt-4o`.",
                 code="malformed-row",
                 field="model",
             )
@@ -192,12 +192,12 @@ class ReportReader:
             value = cents.scaleb(-2)
         amount = money_of(value)
         if amount is None:
-            raise self._fields.wrong("cost", "expected an amount of USD", value)
+            raise self._fields.wrong("cost", "an amount in USD", value)
         # What the upstream charges a key of one's own is not part of the router's own charge.
         amount += self._fields.number(row, "cost_upstream") or 0
         pusd = int((amount * self._rate(row)).scaleb(12).to_integral_value(ROUND_HALF_EVEN))
         if not self._assumed.is_bill and not 0 <= pusd <= MAX_PUSD:
-            expected = "expected an amount of USD from 0 to 9,000,000"
+            expected = "an amount between 0 and 9,000,000 USD"
             raise self._fields.wrong("cost", expected, value)
         return pusd
 
@@ -207,7 +207,8 @@ class ReportReader:
         rate = Decimal(1) if currency in {"", "USD"} else self._assumed.rates.get(currency)
         if rate is None:
             raise Invalid(
-                f"the amount is in {currency}; say with --rate {currency}=1.08 how many USD one is",
+                f"The amount is in {currency}. Set its rate in USD, such as `--rate "
+                f"{currency}=1.08`.",
                 code="unknown-currency",
                 field="currency",
             )
@@ -227,7 +228,7 @@ class ReportReader:
         if word:
             status = _STATUSES.get(word)
             if status is None:
-                raise fields.wrong("status", f"expected one of {', '.join(_STATUSES)}", word)
+                raise fields.wrong("status", f"one of {', '.join(_STATUSES)}", word)
             return status, code
         has_failed = fields.text(row, "error") or (answer is not None and answer.is_error)
         return (Status.UPSTREAM_ERROR if has_failed else Status.OK), code
@@ -273,7 +274,7 @@ class ReportReader:
             return None
         elapsed = round(number * unit_us)
         if not 0 <= elapsed <= MAX_DURATION_US:
-            expected = "expected the time that a request takes"
+            expected = "a plausible duration of a request"
             raise self._fields.wrong(name, expected, self._fields.value(row, name))
         return elapsed
 
@@ -301,7 +302,7 @@ class ReportReader:
         if value is not None:
             requests = whole_number(value, self._fields.shown("requests"))
             if not 0 <= requests <= MAX_REQUESTS:
-                expected = f"expected 0 to {MAX_REQUESTS:,}"
+                expected = f"between 0 and {MAX_REQUESTS:,}"
                 raise self._fields.wrong("requests", expected, requests)
             has_used = any(usage) or report.meters or report.reported_cost_pusd
             return max(requests, 1 if has_used else 0)

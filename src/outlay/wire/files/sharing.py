@@ -57,8 +57,8 @@ def _share_of_usage(
             kinds[METERS[name].within] -= quantity
     if min((*kinds.values(), *own.values())) < 0:
         raise Invalid(
-            "tokens: more cached than input, more reasoning than output tokens, or more of a kind "
-            "than of all",
+            "The token counts contradict each other: a part (cached, reasoning, one kind) is "
+            "larger than its total.",
             code="malformed-row",
             field=_INPUT,
         )

@@ -112,10 +112,10 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport | None:
     """The report of a payload; None for a call that is none of a model, such as a poll."""
     call_id = text_of(payload.litellm_call_id) or text_of(payload.id)
     if not call_id:
-        raise _invalid(at, "litellm_call_id", "is missing, and so is id; send the whole payload")
+        raise _invalid(at, "litellm_call_id", "and `id` are missing. Send the complete payload")
     start_us = time_us_of(payload.start_time)
     if start_us is None:
-        raise _invalid(at, "startTime", f"{payload.start_time!r} is not a time")
+        raise _invalid(at, "startTime", f"must be a time, not {payload.start_time!r}")
     metadata = _object(payload.metadata)
     hidden = _object(payload.hidden_params)
     failure = _object(payload.error_information)
@@ -266,4 +266,4 @@ def _object(value: object) -> Fields:
 
 def _invalid(at: int, field: str, message: str) -> Invalid:
     path = f"$[{at}].{field}"
-    return Invalid(f"{path}: {message}", code="invalid-event", field=path)
+    return Invalid(f"`{path}` {message}.", code="invalid-event", field=path)

@@ -64,7 +64,8 @@ def parse_protobuf(body: bytes) -> list[Span]:
         request.ParseFromString(body)
     except DecodeError as error:
         raise Invalid(
-            f"the body is not an OTLP trace request in protobuf: {error}", code="malformed-protobuf"
+            f"The body is not an OTLP trace request in protobuf: {error}.",
+            code="malformed-protobuf",
         ) from error
     return _bounded(
         Span(
@@ -91,10 +92,10 @@ def parse_json(body: bytes) -> list[Span]:
         request = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(
-            f"the body is not an OTLP trace request in JSON: {error}", code="malformed-json"
+            f"The body is not an OTLP trace request in JSON: {error}.", code="malformed-json"
         ) from error
     if not isinstance(request, dict):
-        raise Invalid("the body is not an object with resourceSpans", code="malformed-json")
+        raise Invalid("The body must be an object with `resourceSpans`.", code="malformed-json")
     return _bounded(_json_spans(request))
 
 
@@ -114,7 +115,7 @@ def _bounded(spans: Iterable[Span]) -> list[Span]:
     found: list[Span] = []
     for span in spans:
         if len(found) == MAX_SPANS:
-            raise Invalid(f"one body holds at most {MAX_SPANS:,} spans; send smaller batches")
+            raise Invalid(f"A body can hold at most {MAX_SPANS:,} spans. Send smaller batches.")
         found.append(span)
     return found
 
@@ -173,7 +174,7 @@ def _json_id(span: Fields, name: str, index: int) -> str:
     try:
         return bytes.fromhex(value).hex()  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise _wrong(index, name, f"expected hexadecimal digits, found {value!r}"[:200]) from error
+        raise _wrong(index, name, f"hexadecimal digits, not {value!r}"[:200]) from error
 
 
 def _json_integer(span: Fields, name: str, index: int) -> int:
@@ -181,14 +182,14 @@ def _json_integer(span: Fields, name: str, index: int) -> int:
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise _wrong(index, name, f"expected nanoseconds, found {value!r}"[:200]) from error
+        raise _wrong(index, name, f"a number of nanoseconds, not {value!r}"[:200]) from error
     if isinstance(value, bool) or not 0 <= number < 2**64:
-        raise _wrong(index, name, f"expected nanoseconds, found {value!r}"[:200])
+        raise _wrong(index, name, f"a number of nanoseconds, not {value!r}"[:200])
     return number
 
 
 def _wrong(index: int, name: str, message: str) -> Invalid:
-    return Invalid(f"span {index}, {name}: {message}", code="invalid-span", field=name)
+    return Invalid(f"Span {index}: `{name}` must be {message}.", code="invalid-span", field=name)
 
 
 def _json_attributes(owner: Fields) -> dict[str, Value]:
@@ -240,5 +241,5 @@ def _objects(owner: Fields, name: str) -> list[Fields]:
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
-        raise Invalid(f"{name}: expected a list of objects", code="invalid-span", field=name)
+        raise Invalid(f"`{name}` must be a list of objects.", code="invalid-span", field=name)
     return found

@@ -46,7 +46,8 @@ def write_xlsx(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any
     for row in tally.over(table.rows):
         if sheet.rows == MAX_SHEET_ROWS:
             raise Invalid(
-                f"a sheet holds {MAX_SHEET_ROWS:,} rows; ask for csv or parquet", field="format"
+                f"A sheet holds at most {MAX_SHEET_ROWS:,} rows. Use csv or parquet.",
+                field="format",
             )
         sheet.add(row)
         if subtotals:

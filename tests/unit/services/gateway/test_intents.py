@@ -18,7 +18,7 @@ from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.ledger.store import Ledger, Refused, Settled
 
-AWAY = Unavailable("the ledger cannot write now", code="ledger-unavailable")
+AWAY = Unavailable("The ledger is not writable. Try again later.", code="ledger-unavailable")
 
 
 class Submission(NamedTuple):

@@ -421,7 +421,7 @@ def test_the_results_of_an_anthropic_batch_need_a_time(tmp_path: Path) -> None:
     assert (report.event_id, report.event_time_us) == ("msg_1", NINE_US)
     assert report.usage == TokenUsage(120, 5, 90, 20, 20)
     assert (report.meters, report.price_context) == ({"web_searches": 2}, {"processing": "batch"})
-    assert "say it by --time" in first.fault
+    assert "or use --time" in first.fault
 
 
 def test_a_count_that_nobody_knows_is_named(tmp_path: Path) -> None:
@@ -487,7 +487,7 @@ def test_an_amount_in_another_currency_needs_a_rate(tmp_path: Path) -> None:
     (row,) = read_import(FileImport(path=path, mapping=mapping_for(path, None)), NOW)
     (report,) = reports_of(path, rates={"EUR": Decimal("1.1")})
 
-    assert "the amount is in EUR; say with --rate EUR=" in row.fault
+    assert "The amount is in EUR. Set its rate in USD, such as `--rate EUR=" in row.fault
     assert report.reported_cost_pusd == 2_200_000_000_000
 
 
@@ -612,12 +612,12 @@ def test_the_first_day_is_moved_and_ids_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"when": ""}, "column when (time): expected a time"),
+        ({"when": ""}, "Column when (time) must be a time"),
         ({"when": "1999-01-01"}, "before 2020"),
         ({"when": "2027-01-01"}, "in the future"),
-        ({"in": "many"}, "column in (input_tokens): expected a whole number, found 'many'"),
-        ({"out": "-1"}, "column out (output_tokens): expected a count of tokens"),
-        ({"model": ""}, "the row names none; say which it is with --model"),
+        ({"in": "many"}, "Column in (input_tokens) must be a whole number, not 'many'."),
+        ({"out": "-1"}, "Column out (output_tokens) must be a token count"),
+        ({"model": ""}, "The row has no model. Name one with `--model"),
     ],
 )
 def test_a_wrong_row_is_told_by_its_column(
@@ -637,8 +637,8 @@ def test_a_wrong_row_is_told_by_its_column(
     ("text", "message"),
     [
         (b"[fields]\nmodel = 1", "Expected"),
-        (b"[fields]\nmodel = 'm'", "must say which column has the time"),
-        (b"[fields]\ntime = 't'\ncolour = 'c'", "there is no field 'colour'"),
+        (b"[fields]\nmodel = 'm'", "must name the column of the time"),
+        (b"[fields]\ntime = 't'\ncolour = 'c'", "has the unknown field 'colour'"),
         (b"fields = [", "m.toml"),
         (b"\xff", "m.toml"),
     ],
@@ -649,7 +649,7 @@ def test_a_wrong_mapping_is_refused(text: bytes, message: str) -> None:
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="no known format has the columns a, b"):
+    with pytest.raises(Invalid, match="matches no known format; its columns are a, b"):
         mapping_for(write_csv(tmp_path / "f.csv", {"a": 1, "b": 2}), None)
 
 

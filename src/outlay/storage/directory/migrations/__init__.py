@@ -34,7 +34,8 @@ def upgrade(connection: Connection) -> None:
         known = {revision.revision for revision in script.walk_revisions()}
         if current is not None and current not in known:
             raise Damaged(
-                f"the directory was written by a newer Outlay (revision {current})",
+                f"The directory was written by a newer version of Outlay (revision {current}). "
+                "Install that version.",
                 code="directory-too-new",
             )
         config.attributes["connection"] = connection

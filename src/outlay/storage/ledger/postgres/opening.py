@@ -86,8 +86,8 @@ def check_end(writer: MarkedConnection) -> tuple[str, int, int]:
         last_seq, rewrites, _ = writer.execute(HEAD).fetchone() or (0, 0, 0)
     if last_event_seq != last_seq:
         raise Damaged(
-            f"the ledger ends at event {last_event_seq} but its last batch at {last_seq}; "
-            "restore it from a backup",
+            f"The ledger ends at event {last_event_seq}, but its last batch ends at {last_seq}. "
+            "Restore a backup.",
             code="ledger-tail",
         )
     return ledger_id, last_seq, rewrites

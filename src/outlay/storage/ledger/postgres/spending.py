@@ -161,7 +161,7 @@ def _refusal(
         known = standing[hold.counter]
         if known is None:
             return Unavailable(
-                "what has been spent against a limit is not known; try again in a moment",
+                "The amount spent against a limit is not known yet. Try again in a moment.",
                 code="spending-unknown",
             )
         if known.spent_pusd + known.held_pusd + hold.amount_pusd > hold.limit.amount_pusd:

@@ -138,8 +138,8 @@ class PostgresLedger(PostgresReading, Ledger):
         """
         if version > self.schema.version:
             self._outdated = (
-                f"another node has upgraded the ledger to schema {version}; this Outlay knows "
-                f"schema {self.schema.version}: install the newer version and restart"
+                f"Another node has upgraded the ledger to schema {version}, but this one supports "
+                f"schema {self.schema.version}. Install the newer version and restart."
             )
             raise Unavailable(self._outdated, code="ledger-too-new")
 
@@ -152,7 +152,7 @@ class PostgresLedger(PostgresReading, Ledger):
     @override
     def refusal(self) -> str | None:
         if self._is_away and self._spool.is_full:
-            return "the database does not answer, and the local journal is full"
+            return "The database is unreachable and the local write-ahead buffer is full."
         return super().refusal
 
     @override
@@ -269,7 +269,8 @@ class PostgresLedger(PostgresReading, Ledger):
         unlimited = [intent for intent in intents if not intent.holds]
         self._spool.append(events, unlimited, settled)
         unweighed = Unavailable(
-            "the database does not answer, so a spend limit cannot be held; try again in a moment",
+            "The database is unreachable, so spend limits cannot be checked. Try again in a "
+            "moment.",
             code="database-away",
         )
         return Committed(

@@ -77,8 +77,8 @@ class Spool:
         entry = Entry(list(events), [intent[:3] for intent in intents], list(settled))
         if self.size + entry.size > self._capacity and not settled:
             raise Unavailable(
-                f"the database does not answer, and the local journal is full ({self.size} "
-                "entries); try again in a moment",
+                "The database is unreachable and the local write-ahead buffer is full "
+                f"({self.size} entries). Try again in a moment.",
                 code="journal-full",
             )
         try:
@@ -87,7 +87,8 @@ class Spool:
             )
         except driver.Error as error:
             raise Unavailable(
-                f"the database does not answer, and the local journal cannot write: {error}",
+                "The database is unreachable and the local write-ahead buffer is not writable: "
+                f"{error}.",
                 code="journal-failed",
             ) from error
         self._entries += 1

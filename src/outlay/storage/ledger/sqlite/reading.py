@@ -68,12 +68,12 @@ class SqliteReading(LedgerReader):
             reader = self._free.get(timeout=WAIT_SECONDS)
         except queue.Empty:
             raise Unavailable(
-                "too many queries of the ledger at once; try again in a moment",
+                "Too many ledger queries are running. Try again in a moment.",
                 code="overloaded",
             ) from None
         if reader is None:
             self._free.put(None)  # for whoever else asks
-            raise Unavailable("the ledger is closed", code="shutting-down")
+            raise Unavailable("The ledger is closed.", code="shutting-down")
         try:
             with telling(self._health):
                 yield reader

@@ -99,8 +99,8 @@ class SqliteLedger(SqliteReading, Ledger):
         (last_event_seq,) = self._writer.execute(queries.LAST_SEQ_OF_EVENTS).fetchone()
         if last_event_seq != self._last_seq:
             raise Damaged(
-                f"the ledger ends at event {last_event_seq} but its last batch at "
-                f"{self._last_seq}; restore it from a backup",
+                f"The ledger ends at event {last_event_seq}, but its last batch ends at "
+                f"{self._last_seq}. Restore a backup.",
                 code="ledger-tail",
             )
 
@@ -120,7 +120,7 @@ class SqliteLedger(SqliteReading, Ledger):
         if isinstance(refusal, Damaged):
             return self._health.fail(str(error))
         return refusal or Unavailable(
-            f"the ledger cannot write now: {error}", code="ledger-unavailable"
+            f"The ledger is not writable: {error}.", code="ledger-unavailable"
         )
 
     @override

@@ -179,7 +179,7 @@ def _newest(key: ApiKey) -> tuple[int, str]:
 def _status(request: Request) -> str:
     status = request.query_params.get("keyStatus", "")
     if status and status not in KEY_STATUSES:
-        raise Invalid(f"keyStatus must be one of {', '.join(KEY_STATUSES)}", field="keyStatus")
+        raise Invalid(f"`keyStatus` must be one of {', '.join(KEY_STATUSES)}.", field="keyStatus")
     return status
 
 

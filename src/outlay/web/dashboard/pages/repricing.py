@@ -136,7 +136,7 @@ def _wanted(params: QueryParams, actor: Actor) -> RepriceWanted:
         try:
             return date.fromisoformat(params.get(name, ""))
         except ValueError as error:
-            raise Invalid("give a day, such as 2026-11-01", field=name) from error
+            raise Invalid(f"`{name}` must be a date such as 2026-11-01.", field=name) from error
 
     return RepriceWanted(
         from_date=day("from"),

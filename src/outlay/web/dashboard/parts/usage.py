@@ -99,7 +99,7 @@ def view_of(request: Request, views: Mapping[Dimension, str]) -> str:
     names = [dimension.value for dimension in views]
     view = request.query_params.get("view") or names[-1]
     if view not in names:
-        raise Invalid(f"view must be one of {', '.join(names)}", field="view")
+        raise Invalid(f"`view` must be one of {', '.join(names)}.", field="view")
     return view
 
 
