@@ -27,7 +27,7 @@ from outlay.services.cube.projection import load_some
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import PostgresDatabase
@@ -77,8 +77,8 @@ def _workers(folder: Path, cluster: Cluster) -> list[str]:
 def _ledgers(folder: Path, cluster: Cluster) -> list[str]:
     url = cluster.create_database()
     database = PostgresDatabase(url)
-    spool = Spool(folder / "journal.sqlite3", 1_000)
-    postgres = PostgresLedger(database, SystemClock(), node_id="bench", spool=spool)
+    spool = WriteAheadBuffer(folder / "journal.sqlite3", 1_000)
+    postgres = PostgresLedger(database, SystemClock(), node_id="bench", buffer=spool)
     sqlite = SqliteLedger(folder / "ledger.sqlite3", SystemClock())
     home = ClickHouseHome(f"chdb://{folder / 'chdb'}/outlay")
     cube = home.open(postgres.edition)

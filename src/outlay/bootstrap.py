@@ -30,8 +30,8 @@ from outlay.services.cube.verification import Verification
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
 from outlay.services.directory.audit_log import Audit
-from outlay.services.directory.changes import Trail
-from outlay.services.directory.discovery import DiscoveredThings, Discovery
+from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.discovery import DiscoveredEntities, Discovery
 from outlay.services.directory.groups import Groups
 from outlay.services.directory.members import Members
 from outlay.services.directory.organizations import Organizations
@@ -44,17 +44,17 @@ from outlay.services.directory.tags import TagKeeper, Tags
 from outlay.services.directory.upstreams import Upstreams
 from outlay.services.directory.watch import DirectoryWatch
 from outlay.services.gateway.gateway import Gateway
-from outlay.services.gateway.intents import Journal
+from outlay.services.gateway.intents import IntentLog
 from outlay.services.gateway.limit_enforcement import SpendLimits
 from outlay.services.gateway.recovery import Recovery
 from outlay.services.gateway.routing import Router
 from outlay.services.gateway.spend_counters import LocalCounters, SharedCounters, SpendCounters
 from outlay.services.reconciliation.reconciliations import Reconciling
 from outlay.services.recording.attribution import Attribution
-from outlay.services.recording.duplicates import Doubles
+from outlay.services.recording.duplicates import Duplicates
 from outlay.services.recording.recorder import Recorder
 from outlay.services.recording.senders import Senders
-from outlay.services.recording.skipped_telemetry import PassedOver
+from outlay.services.recording.skipped_telemetry import SkippedTelemetry
 from outlay.services.recording.span_deduplication import Tracing
 from outlay.services.repricing.offers import RepriceOffers
 from outlay.services.repricing.price_lists import PriceLists
@@ -68,7 +68,7 @@ from outlay.storage.checkpoints import CheckpointFile
 from outlay.storage.cube.duckdb.parquet import write_parquet
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
-from outlay.storage.cube.unavailable import AwayCube
+from outlay.storage.cube.unavailable import UnavailableCube
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
@@ -102,7 +102,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         prices = PriceBooks(directory, base, lists.find)
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
-        passed_over = PassedOver(clock)
+        skipped_telemetry = SkippedTelemetry(clock)
         tags = TagKeeper(directory)
         recorder = Recorder(ledger, prices, attribution, discovery, tags, clock)
         recovery = Recovery(ledger, recorder, rescue)
@@ -111,9 +111,9 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         senders = Senders(access, recorder, clock)
         api_keys = ApiKeys(directory, clock, attribution.meet_key)
         passwords = Passwords()
-        trail = Trail(directory, open_checkpoints(settings), clock)
-        trail.sign_again()
-        administration = _administer(settings, directory, trail, passwords, clock)
+        audited = AuditedChanges(directory, open_checkpoints(settings), clock)
+        audited.sign_again()
+        administration = _administer(settings, directory, audited, passwords, clock)
         router = Router(directory, administration.upstreams, base)
         counters: SpendCounters = (
             SharedCounters(ledger.spending) if ledger.spending else LocalCounters(ledger, clock)
@@ -124,7 +124,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             limits=limits,
             recorder=recorder,
             prices=prices,
-            journal=Journal(ledger, rescue),
+            intents=IntentLog(ledger, rescue),
             clock=clock,
         )
         analytics = Analytics(
@@ -159,7 +159,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         watch = DirectoryWatch(directory, caches, urgent=(api_keys.refresh, senders.refresh))
         retention = Retention(
             directory,
-            trail,
+            audited,
             ledger,
             maintenance,
             stores.nodes,
@@ -167,7 +167,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             end_user_days=settings.end_user_days,
         )
         reprices = Reprices(
-            directory, trail, ledger, prices, clock, analytics.labels, discovery.merges
+            directory, audited, ledger, prices, clock, analytics.labels, discovery.merges
         )
         try:
             yield Services(
@@ -182,19 +182,19 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 attribution=attribution,
                 gateway=gateway,
                 limits=limits,
-                doubles=Doubles(trail, ledger, clock),
+                duplicates=Duplicates(audited, ledger, clock),
                 doubts=Doubts(analytics, ledger),
                 price_books=prices,
                 erasure=Erasure(
-                    directory, trail, ledger, maintenance, partial(copies_in, settings)
+                    directory, audited, ledger, maintenance, partial(copies_in, settings)
                 ),
                 maintenance=maintenance,
-                passed_over=passed_over,
+                skipped_telemetry=skipped_telemetry,
                 price_previews=PricePreviews(
                     ledger, directory, administration.prices, base, clock, stores.open_reader
                 ),
                 projection=projection,
-                reconciling=Reconciling(directory, trail, analytics, prices),
+                reconciling=Reconciling(directory, audited, analytics, prices),
                 recorder=recorder,
                 recovery=recovery,
                 reports=Reports(analytics, ledger, write_parquet),
@@ -205,12 +205,12 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 router=router,
                 scrubbing=scrubbing,
                 senders=senders,
-                tracing=Tracing(directory, recorder, passed_over, clock),
+                tracing=Tracing(directory, recorder, skipped_telemetry, clock),
                 sso=Sso(
                     directory,
                     administration.sso,
                     Providers(settings.egress.allows),
-                    trail,
+                    audited,
                     clock,
                 ),
                 usage_tables=UsageTables(analytics, directory),
@@ -226,7 +226,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 recovery.stop,
                 watch.stop,
                 administration.audit.log_ends,
-                gateway.journal.flush,
+                gateway.intents.flush,
                 tags.close,
                 ledger.close,
                 projection.stop,
@@ -265,37 +265,41 @@ def open_administration(settings: Settings, clock: Clock | None = None) -> Itera
     with open_directory(settings) as directory:
         passwords = Passwords()
         try:
-            trail = Trail(directory, open_checkpoints(settings), clock)
-            yield _administer(settings, directory, trail, passwords, clock)
+            audited = AuditedChanges(directory, open_checkpoints(settings), clock)
+            yield _administer(settings, directory, audited, passwords, clock)
         finally:
             passwords.close()
 
 
 def _administer(
-    settings: Settings, directory: Directory, trail: Trail, passwords: Passwords, clock: Clock
+    settings: Settings,
+    directory: Directory,
+    audited: AuditedChanges,
+    passwords: Passwords,
+    clock: Clock,
 ) -> Administration:
     sealer = open_sealer(settings, directory)
-    organizations = Organizations(directory, trail)
+    organizations = Organizations(directory, audited)
     return Administration(
-        discovered=DiscoveredThings(directory, trail),
+        discovered=DiscoveredEntities(directory, audited),
         audit=Audit(
-            directory, trail, settings.checkpoints_path, open_checkpoints(settings).public_key
+            directory, audited, settings.checkpoints_path, open_checkpoints(settings).public_key
         ),
-        groups=Groups(directory, trail),
-        keys=KeySettings(directory, trail),
-        limits=LimitSettings(directory, trail),
-        members=Members(directory, trail),
+        groups=Groups(directory, audited),
+        keys=KeySettings(directory, audited),
+        limits=LimitSettings(directory, audited),
+        members=Members(directory, audited),
         organizations=organizations,
-        prices=Prices(directory, trail),
-        projects=Projects(directory, trail),
+        prices=Prices(directory, audited),
+        projects=Projects(directory, audited),
         sign_in=SignIn(
-            directory, trail, organizations, passwords, Throttle(directory, sealer, clock), clock
+            directory, audited, organizations, passwords, Throttle(directory, sealer, clock), clock
         ),
-        sso=SsoSettings(directory, sealer, trail, settings.egress),
-        tags=Tags(directory, trail),
-        tokens=Tokens(directory, trail),
-        trail=trail,
-        upstreams=Upstreams(directory, sealer, trail, settings.egress, OwnAddress(settings)),
+        sso=SsoSettings(directory, sealer, audited, settings.egress),
+        tags=Tags(directory, audited),
+        tokens=Tokens(directory, audited),
+        audited=audited,
+        upstreams=Upstreams(directory, sealer, audited, settings.egress, OwnAddress(settings)),
     )
 
 
@@ -413,7 +417,7 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
         if not home.is_shared:
             raise
         logger.warning("%s Serving without it until it is reachable.", error.message)
-        return AwayCube(), False
+        return UnavailableCube(), False
     logger.warning("%s Rebuilding it from the ledger.", reason)
     home.clear()
     cube = home.open(ledger.edition)

@@ -174,13 +174,13 @@ def _open_ledger(
     if database is None:
         return SqliteLedger(settings.database_path, clock, health)
     from outlay.storage.ledger.postgres.store import PostgresLedger
-    from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+    from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 
-    spool = Spool(settings.journal_path, settings.journal_events)
+    buffer = WriteAheadBuffer(settings.journal_path, settings.journal_events)
     try:
-        return PostgresLedger(database, clock, node_id=_node_id(settings, clock), spool=spool)
+        return PostgresLedger(database, clock, node_id=_node_id(settings, clock), buffer=buffer)
     except BaseException:
-        spool.close()
+        buffer.close()
         raise
 
 
@@ -197,9 +197,9 @@ def _open_directory(
 def _open_nodes(database: "PostgresDatabase | None") -> Nodes:
     if database is None:
         return OneNode()
-    from outlay.storage.postgres_leader_election import PostgresNodes
+    from outlay.storage.postgres_leader_election import PostgresLeaderElection
 
-    return PostgresNodes(database)
+    return PostgresLeaderElection(database)
 
 
 def _open_cubes(settings: Settings) -> CubeHome:

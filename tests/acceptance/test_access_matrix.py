@@ -308,7 +308,7 @@ def ask(
         path = path.replace(f"{{{kind}}}", things.make(kind, owner.member))
     if name == "DELETE /groups/{group_id}/members/{member_id}":
         group_id, member_id = path.split("/")[2], path.split("/")[4]
-        things.administration.groups.join(things.operator, group_id, member_id)
+        things.administration.groups.add_member(things.operator, group_id, member_id)
     if name == "DELETE /sso":
         things.sso()
     foreign_body = {"{new}", "{mail}", "{slug}"}
@@ -331,7 +331,7 @@ def place(page: str, things: World, person: Person) -> str:
     path = page
     if "{api_key_id}" in page:
         key_id = things.api_key(person.member)
-        keys = things.administration.keys.of(things.operator)
+        keys = things.administration.keys.list_for(things.operator)
         project_id = next(key.project_id for key in keys if key.api_key_id == key_id)
         path = path.replace("{project_id}", project_id).replace("{api_key_id}", key_id)
     for kind in re.findall(r"{(\w+)}", path):
@@ -426,7 +426,7 @@ def test_nobody_gets_anything_without_a_good_credential(server: Server) -> None:
     person = world.people[Role.OWNER]
     _, key = world.key(person.member)
     revoked, expired, gone = (world.add_person(Role.OWNER) for _ in range(3))
-    for token in world.administration.tokens.of(world.operator):
+    for token in world.administration.tokens.list_for(world.operator):
         if token.member_id == revoked.member.member_id:
             world.administration.tokens.revoke(world.operator, token.token_id)
     _, short = world.administration.tokens.create(

@@ -77,7 +77,9 @@ def test_what_changes_nothing_is_not_an_entry(world: World) -> None:
     owner = world.people[Role.OWNER]
     project_id = world.project()
     (known,) = [
-        p for p in world.administration.projects.of(world.operator) if p.project_id == project_id
+        p
+        for p in world.administration.projects.list_for(world.operator)
+        if p.project_id == project_id
     ]
     before = len(entries(world))
 
@@ -179,7 +181,7 @@ def fill(opened: Administration) -> None:
     )
     opened.keys.revoke(operator, key.api_key_id)
     group = opened.groups.create(operator, "Group")
-    opened.groups.join(operator, group.group_id, owner.member_id)
+    opened.groups.add_member(operator, group.group_id, owner.member_id)
     opened.prices.create(operator, {"model": "gpt-5.5", "input": "1"})
     opened.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 5)
     opened.members.invite(operator, "you@example.test", Role.ADMIN)
@@ -477,12 +479,15 @@ def test_a_change_that_says_nothing_of_itself_is_undone(opened: Administration) 
     operator = operator_of(opened.organizations.create("Acme"))
     projects = opened.projects
     kept = projects.create(operator, "Kept")
-    with pytest.raises(RuntimeError, match="must say"), projects._trail.change(operator) as change:
+    with (
+        pytest.raises(RuntimeError, match="must say"),
+        projects._audited.change(operator) as change,
+    ):
         rename_project(change.session, kept.project_id, "Renamed in silence")
-    with projects._trail.change(operator) as change:
+    with projects._audited.change(operator) as change:
         change.note(Action.PROJECT_DELETE, "a")
         with pytest.raises(RuntimeError, match="one action"):
             change.note(Action.PROJECT_DELETE, "b")
         change.cancel()
-    assert [project.name for project in projects.of(operator)] == ["Kept"]
+    assert [project.name for project in projects.list_for(operator)] == ["Kept"]
     assert opened.audit.verify().entries == 2

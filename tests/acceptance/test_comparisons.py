@@ -398,8 +398,8 @@ def test_a_user_who_moves_between_three_groups_is_counted_where_they_were(server
     member_id, start = tenant.member.member_id, NOW - timedelta(days=9)
     for number, group in enumerate(groups):
         since, until = start + timedelta(days=2 * number), start + timedelta(days=2 * number + 4)
-        services.administration.groups.join(operator, group.group_id, member_id, since)
-        services.administration.groups.leave(operator, group.group_id, member_id, until)
+        services.administration.groups.add_member(operator, group.group_id, member_id, since)
+        services.administration.groups.remove_member(operator, group.group_id, member_id, until)
     project = services.administration.projects.create(operator, "P")
     key, _ = services.administration.keys.create(
         operator, project_id=project.project_id, description="k", member_id=member_id

@@ -40,11 +40,11 @@ def away(cluster: Cluster, *gates: "Gate | Services") -> Iterator[None]:
     nodes = [gate.services if isinstance(gate, Gate) else gate for gate in gates]
     cluster.stop("immediate")
     try:
-        wait_until(lambda: all(node.watch.is_away for node in nodes))
+        wait_until(lambda: all(node.watch.is_unreachable for node in nodes))
         yield
     finally:
         cluster.start()
-    wait_until(lambda: not any(node.watch.is_away for node in nodes))
+    wait_until(lambda: not any(node.watch.is_unreachable for node in nodes))
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -125,7 +125,7 @@ def test_ingest_goes_on_with_a_token_seen_before_and_is_recorded_once(
     token = gate.access_token(SCOPES)
     group = gate.administration.groups.create(gate.operator, "Research")
     since = NOW - timedelta(days=1)
-    gate.administration.groups.join(gate.operator, group.group_id, gate.member_id, since)
+    gate.administration.groups.add_member(gate.operator, group.group_id, gate.member_id, since)
     gate.services.watch.check()
     assert send(gate, token, make_report("before")).status_code == 200
     mine = {"apiKeyId": gate.api_key.api_key_id}
@@ -137,11 +137,11 @@ def test_ingest_goes_on_with_a_token_seen_before_and_is_recorded_once(
         foreign = make_report("foreign", apiKeyId="sk-of-others", projectId="Elsewhere")
         assert send(gate, token, foreign).status_code == 200
         assert gate.post().status_code in {200, 503}  # the key has not been seen before
-        assert gate.services.ledger.journaled == 5
+        assert gate.services.ledger.buffered == 5
         assert is_ready(gate) == (200, "ready")
         assert send(gate, token, make_report("away-1", **mine)).status_code == 200
 
-    wait_until(lambda: gate.services.ledger.journaled == 0)
+    wait_until(lambda: gate.services.ledger.buffered == 0)
     assert send(gate, token, make_report("away-2", **mine)).json()["duplicate"] == 1
     events = recorded(gate)
     assert set(events) == {"before", "foreign", *(f"away-{number}" for number in range(4))}
@@ -167,7 +167,7 @@ def test_what_was_named_while_the_database_was_away_is_noted_once_it_is_back(
     time.sleep(0.2)
     assert send(gate, token, make_report("after")).status_code == 200
 
-    known = gate.administration.discovered.of(gate.operator)
+    known = gate.administration.discovered.list_for(gate.operator)
     found = {entry.value for entry in known if entry.dimension is Dimension.PROJECT}
     assert found == {f"project-{number}" for number in range(3)}
 
@@ -268,7 +268,7 @@ def test_a_node_whose_journal_is_full_is_not_ready(mortal: Cluster, gate: Gate) 
         assert send(gate, token, make_report("too-many")).json()["code"] == "journal-full"
         status, text = is_ready(gate)
         assert (status, "local write-ahead buffer is full" in text) == (503, True)
-    wait_until(lambda: gate.services.ledger.journaled == 0)
+    wait_until(lambda: gate.services.ledger.buffered == 0)
     assert is_ready(gate) == (200, "ready")
     assert len(recorded(gate)) == 101
 

@@ -161,7 +161,7 @@ def test_an_error_that_the_ledger_meets_is_told_to_the_directory(
     with pytest.raises(Unavailable, match="until a restart"):
         create_project(services)
     (organization,) = services.administration.organizations.all()
-    assert services.administration.projects.of(operator_of(organization)) == []
+    assert services.administration.projects.list_for(operator_of(organization)) == []
 
 
 def test_a_commit_beside_a_failing_one_is_not_acknowledged(services: Services) -> None:
@@ -210,7 +210,7 @@ def test_a_failing_disk_under_a_server(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     with open_administration(Settings(data=data)) as opened:
         operator = operator_of(opened.organizations.all()[0])
-        found = {project.name for project in opened.projects.of(operator)}
+        found = {project.name for project in opened.projects.list_for(operator)}
         assert "Before" in found
         assert "After" not in found
 

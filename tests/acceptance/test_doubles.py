@@ -10,7 +10,7 @@ from tests.acceptance.test_api import event_body, record, summary
 from tests.acceptance.test_reprice import call
 from tests.factories import NOW
 
-from outlay.domain.duplicate import Candidate, find_doubles
+from outlay.domain.duplicate import Candidate, find_duplicates
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.wire.native import parse_events
@@ -113,6 +113,6 @@ def test_requests_are_paired_one_to_one() -> None:
         candidate(6, 200, "gateway"),
     ]
 
-    pairs = [(double.kept.seq, double.dropped.seq) for double in find_doubles(found)]
+    pairs = [(double.kept.seq, double.dropped.seq) for double in find_duplicates(found)]
 
     assert pairs == [(2, 1), (3, 4)]

@@ -15,7 +15,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.event import Amendment, CostSource, UsageEvent, UsageSource
 from outlay.kit.clock import to_us
 from outlay.services.analytics import data_quality as doubts
-from outlay.services.recording.skipped_telemetry import PassedKind, Reason
+from outlay.services.recording.skipped_telemetry import Reason, SkippedKind
 
 
 def at(hours: float) -> int:
@@ -250,9 +250,9 @@ def test_the_dashboard_names_what_was_not_understood_left_out_or_counted_twice(
         for source in ("otel", "native")
     ]
     store(server, tenant, [*twins, make_event(event_time_us=at(5), unread="acme_credits")])
-    server.services.passed_over.note(
+    server.services.skipped_telemetry.note(
         tenant.organization.organization_id,
-        [PassedKind(Reason.NO_CALL, "acme.otel", "invoke_agent")],
+        [SkippedKind(Reason.NO_CALL, "acme.otel", "invoke_agent")],
     )
 
     text = read("/monitoring/dashboard")

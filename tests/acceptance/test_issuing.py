@@ -279,7 +279,7 @@ def changed(world: World) -> Callable[..., tuple[int, int, int, int]]:
         def key_of(found: list[ApiKey]) -> ApiKey:
             return next(key for key in found if key.api_key_id == key_id)
 
-        key = key_of(world.administration.keys.of(world.operator))
+        key = key_of(world.administration.keys.list_for(world.operator))
         return (
             status_of(world, person.cookie),
             status_of(world, {"Cookie": f"outlay_session={other}"}),

@@ -70,11 +70,11 @@ def test_what_had_no_price_is_offered_previewed_priced_and_taken_back(
     record(server, tenant, [*events, event_body()])
     before = summary(server, tenant)
     assert before["unpricedRequestCount"] == 4
-    assert server.services.reprice_offers.of(tenant.organization.organization_id, "UTC") == []
+    assert server.services.reprice_offers.list_for(tenant.organization.organization_id, "UTC") == []
 
     price = add_price(server, tenant, model="acme/rocket-1", input="2", output="10")
     server.services.watch.check()
-    (offer,) = server.services.reprice_offers.of(tenant.organization.organization_id, "UTC")
+    (offer,) = server.services.reprice_offers.list_for(tenant.organization.organization_id, "UTC")
     assert (offer.mapping, offer.requests) == ("acme/rocket-1", 4)
 
     # 1,000 input tokens at 2 USD and 100 output tokens at 10 USD per million

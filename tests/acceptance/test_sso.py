@@ -179,7 +179,7 @@ def test_groups_follow_the_claim_and_others_are_left_alone(
     assert sso is not None
     person = world.people[Role.DEVELOPER].member
     mine = world.group()
-    world.administration.groups.join(world.operator, mine, person.member_id)
+    world.administration.groups.add_member(world.operator, mine, person.member_id)
 
     def groups_after(groups: Any) -> set[str]:
         assert sign_in(world, provider, sub="8", email=person.email, groups=groups)

@@ -22,9 +22,9 @@ from outlay.kit.clock import FixedClock, to_us
 from outlay.services.recording.skipped_telemetry import (
     MAX_KINDS,
     MAX_NAME,
-    PassedKind,
-    PassedOver,
     Reason,
+    SkippedKind,
+    SkippedTelemetry,
 )
 from outlay.services.recording.span_deduplication import Tracing
 from outlay.wire.otlp.spans import parse_json
@@ -294,7 +294,7 @@ def test_tokens_that_are_passed_over_are_counted_and_named(server: Server, tenan
         in (partial["errorMessage"])
     )
     assert "1 × acme.ask of acme.otel (in words that are not known)" in partial["errorMessage"]
-    passed = server.services.passed_over.counts(tenant.organization.organization_id)
+    passed = server.services.skipped_telemetry.counts(tenant.organization.organization_id)
     assert {(one.kind.reason.value, one.kind.operation): one.count for one in passed} == {
         ("noCall", "invoke_agent"): 1,
         ("unknownConvention", "acme.ask"): 1,
@@ -306,9 +306,9 @@ def test_tokens_that_are_passed_over_are_counted_and_named(server: Server, tenan
 
 
 def test_names_of_what_is_passed_over_have_a_bound() -> None:
-    passed = PassedOver(FixedClock(NOW))
+    passed = SkippedTelemetry(FixedClock(NOW))
     for number in range(MAX_KINDS + 50):
-        passed.note("org", [PassedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)])
+        passed.note("org", [SkippedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)])
 
     found = passed.counts("org")
     assert len(found) == MAX_KINDS + 1
@@ -362,7 +362,9 @@ def test_what_is_known_of_a_trace_outlives_the_process(server: Server, tenant: T
     framework = call()
     send(server, tenant, call(framework))
     services = server.services
-    restarted = Tracing(services.directory, services.recorder, services.passed_over, services.clock)
+    restarted = Tracing(
+        services.directory, services.recorder, services.skipped_telemetry, services.clock
+    )
 
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [framework]}]}]}
     restarted.record(tenant.organization.organization_id, parse_json(json.dumps(body).encode()))

@@ -32,7 +32,7 @@ from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.rollups import LATENCY, ROLLUPS, USAGE
 from outlay.storage.cube.store import Cube, CubeReader
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import to_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
@@ -89,8 +89,8 @@ def sides(
     sqlite = SqliteLedger(folder / "ledger.sqlite3", clock)
     duckdb = DuckDBCube(folder / "cube.duckdb", sqlite.edition)
     database = PostgresDatabase(cluster.create_database())
-    spool = Spool(folder / "journal.sqlite3", 1_000)
-    postgres = PostgresLedger(database, clock, node_id="node", spool=spool)
+    spool = WriteAheadBuffer(folder / "journal.sqlite3", 1_000)
+    postgres = PostgresLedger(database, clock, node_id="node", buffer=spool)
     home = ClickHouseHome(chdb())
     clickhouse = home.open(postgres.edition)
     yield Side(sqlite, duckdb), Side(postgres, clickhouse)

@@ -203,7 +203,7 @@ def wait_for_runs(world: World, count: int) -> None:
     """Until so many runs have priced again, and the cube has it."""
     services = world.server.services
     for _ in range(400):
-        runs = services.reprices.of(world.operator)
+        runs = services.reprices.list_for(world.operator)
         if len(runs) == count and all(run.finished_at_us is not None for run in runs):
             break
         time.sleep(0.05)
@@ -296,7 +296,7 @@ def test_hostile_names_are_only_ever_text(visit: Page, world: World) -> None:
         assert visit.evaluate("window.pwned") is None, path
         assert visit.locator(ACTIVE).count() == 0, path
         expect(visit.get_by_role("heading", level=1)).to_be_visible()
-    for project in world.administration.projects.of(world.operator):
+    for project in world.administration.projects.list_for(world.operator):
         if project.name in HOSTILE:
             for part in ("", "/analytics", "/keys"):
                 visit.goto(f"{world.server.url}/project/{project.project_id}{part}")

@@ -92,7 +92,7 @@ def set_up(data: Path, upstream: Upstream) -> str:
     run("owner", "me@example.test", "--data", data, env_password="a long password!")
     with open_administration(read_settings(data=data)) as opened:
         operator = operator_of(opened.organizations.all()[0])
-        member = opened.members.called(operator, None)
+        member = opened.members.find_by_email(operator, None)
         project, _ = opened.projects.ensure(operator, "P")
         opened.upstreams.create(operator, provider="openai", base_url=upstream.url)
         _, key = opened.keys.create(

@@ -76,7 +76,7 @@ def test_an_outcome_that_cannot_be_written_waits_and_is_not_lost(
             disk.is_full = True
             text = answer.read().decode()
         assert text.endswith("data: [DONE]\n\n")
-        assert gate.services.gateway.journal.overdue == 1
+        assert gate.services.gateway.intents.overdue == 1
         assert gate.http.get(f"{gate.url}/readyz").status_code == 503
         assert gate.post().status_code == 503
         disk.is_full = False

@@ -92,9 +92,9 @@ def test_outcomes_that_wait_for_a_ledger_which_then_fails_are_rescued(
             ) as answer:
                 monkeypatch.setattr(gate.services.ledger, "_commit", fail)
                 answer.read()
-            assert gate.services.gateway.journal.overdue == 1
+            assert gate.services.gateway.intents.overdue == 1
             why[0] = "disk I/O error"
-            wait_until(lambda: gate.services.gateway.journal.overdue == 0)
+            wait_until(lambda: gate.services.gateway.intents.overdue == 0)
             monkeypatch.undo()
         events = stored(tmp_path / "data")
     assert [tokens_of(event) for event in events] == [counted(upstream.served[0])]

@@ -19,7 +19,7 @@ from outlay.kit.connection import MAX_INFORMATIONAL
 from outlay.kit.egress import parse_egress
 from outlay.services.directory.own_address import OwnAddress
 from outlay.settings import Settings, read_settings
-from outlay.web.proxy.hops import MAX_HOPS, Hops
+from outlay.web.proxy.loop_detection import MAX_HOPS, LoopDetector
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, serve, set_up
 from tests.upstream import Upstream
 
@@ -109,11 +109,11 @@ def test_a_chain_of_different_gateways_is_allowed(
 def test_a_chain_has_an_end() -> None:
     hops = ""
     for number in range(MAX_HOPS + 1):
-        hops = Hops(f"ledger {number}").onward({b"x-outlay-hops": hops.encode()})
+        hops = LoopDetector(f"ledger {number}").next_hops({b"x-outlay-hops": hops.encode()})
     with pytest.raises(Invalid, match="gone through 5 gateways"):
-        Hops("another").onward({b"x-outlay-hops": hops.encode()})
+        LoopDetector("another").next_hops({b"x-outlay-hops": hops.encode()})
     junk = b"evil\xff, 0123456789abcdef"
-    assert Hops("a").onward({b"x-outlay-hops": junk}).startswith("0123456789abcdef, ")
+    assert LoopDetector("a").next_hops({b"x-outlay-hops": junk}).startswith("0123456789abcdef, ")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def operator(services: Any) -> Any:
     """The operator of the only organization."""
     from outlay.domain.organization import operator_of
 
-    return operator_of(services.administration.organizations.called(None))
+    return operator_of(services.administration.organizations.find_by_name(None))
 
 
 def test_the_setting_is_checked() -> None:

@@ -103,7 +103,7 @@ def test_secrets_of_upstreams_are_nowhere_in_the_files(gate: Gate) -> None:
 )
 def test_names_of_models(gate: Gate, model: str, sent: str, mapping: str) -> None:
     upstreams = gate.administration.upstreams
-    openai = next(u for u in upstreams.of(gate.operator) if u.name == "openai")
+    openai = next(u for u in upstreams.list_for(gate.operator) if u.name == "openai")
     upstreams.put_mapping(
         gate.operator, name="fast", upstream_id=openai.upstream_id, model="gpt-5.5-mini"
     )

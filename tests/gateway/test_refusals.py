@@ -204,9 +204,9 @@ def test_only_a_short_wait_is_told(
 
 def test_the_message_says_what_it_could_cost_and_what_is_left() -> None:
     assert refused(cost=3, spent=7, held=1, seconds=7_300).message == (
-        "This request could cost up to $3, but only $2 of the project's $10 per day is left (prj_1): $7 "
-        "is spent and $1 is reserved. Try again when running requests have finished. The "
-        "limit resets in 2 hours, at 2026-11-28T14:01:40Z."
+        "This request could cost up to $3, but only $2 of the project's $10 per day is left "
+        "(prj_1): $7 is spent and $1 is reserved. Try again when running requests have finished. "
+        "The limit resets in 2 hours, at 2026-11-28T14:01:40Z."
     )
     assert "A request with a lower maximum of output tokens may fit." in (
         refused(cost=3, spent=8, held=1, seconds=90).message
@@ -217,8 +217,8 @@ def test_a_limit_below_what_one_request_is_held_for_says_so() -> None:
     error = refused(cost=11, spent=0, held=0, seconds=30)
 
     assert error.message.startswith(
-        "This request could cost up to $11, but only $10 of the project's $10 per day is left (prj_1): "
-        "$0 is spent and $0 is reserved. That exceeds the whole limit: "
+        "This request could cost up to $11, but only $10 of the project's $10 per day is left "
+        "(prj_1): $0 is spent and $0 is reserved. That exceeds the whole limit: "
         "request fewer output tokens (e.g. with max_tokens) or ask for a higher limit."
     )
     assert error.retry_after is None

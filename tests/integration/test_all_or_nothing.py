@@ -16,7 +16,7 @@ from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Administration
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.import_target import import_target
 from outlay.settings import Settings
 
@@ -82,11 +82,11 @@ def test_a_project_without_its_key_is_none(
         patched.setattr(KeySettings, "create", broken)
         with pytest.raises(Unavailable):
             create_key(project="New", description="first", data=str(data))
-    assert opened.projects.of(operator) == []
+    assert opened.projects.list_for(operator) == []
 
     create_key(project="New", description="first", data=str(data))
 
-    assert [project.name for project in opened.projects.of(operator)] == ["New"]
+    assert [project.name for project in opened.projects.list_for(operator)] == ["New"]
     assert entries(opened)[-2:] == ["project.create", "api_key.create"]
 
 
@@ -101,8 +101,8 @@ def test_each_change_of_several_is_signed_once_all_are_on_disk(
     opened: Administration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed: list[int] = []
-    monkeypatch.setattr(Trail, "_sign", lambda _, end: signed.append(end.number))
-    with opened.trail.together():
+    monkeypatch.setattr(AuditedChanges, "_sign", lambda _, end: signed.append(end.number))
+    with opened.audited.together():
         organization = opened.organizations.create("Acme")
         opened.projects.create(operator_of(organization), "One")
         assert signed == []
@@ -115,11 +115,11 @@ def test_a_change_of_several_is_not_cancelled_by_itself(opened: Administration) 
     operator = operator_of(organization)
 
     def change() -> None:
-        with opened.trail.together():
+        with opened.audited.together():
             opened.projects.create(operator, "One")
             opened.organizations.update(operator, name="Acme")
 
     with pytest.raises(RuntimeError, match="cannot be cancelled"):
         change()
 
-    assert opened.projects.of(operator) == []
+    assert opened.projects.list_for(operator) == []

@@ -52,7 +52,7 @@ def test_verification_proves_what_is_priced_again_merged_and_taken_back(tmp_path
         services.recorder.record(key, [report(n, "otel", hours=n * 7) for n in range(0, 40, 4)])
         assert totals(services, key).unpriced_requests == 50
 
-        services.doubles.merge(
+        services.duplicates.merge(
             operator, [Pair(f"gateway-{n}", f"otel-{n}") for n in range(0, 40, 8)]
         )
         price = {"model": "acme/model-0", "input": "2", "output": "0"}

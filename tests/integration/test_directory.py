@@ -88,7 +88,7 @@ def owner(services: Services) -> str:
 
 
 def new_token(services: Services, member_id: str, expires_at: datetime | None = None) -> str:
-    organization = services.administration.organizations.called(None)
+    organization = services.administration.organizations.find_by_name(None)
     assert organization is not None
     _, token = services.administration.tokens.create(
         operator_of(organization),
@@ -205,9 +205,9 @@ def test_organizations_have_names_of_their_own(services: Services) -> None:
         services.administration.organizations.create("Acme")
     services.administration.organizations.create("Other")
     with pytest.raises(Invalid, match="`--organization` is required"):
-        services.administration.organizations.called(None)
+        services.administration.organizations.find_by_name(None)
     with pytest.raises(NotFound):
-        services.administration.organizations.called("Nobody")
+        services.administration.organizations.find_by_name("Nobody")
 
 
 def test_a_request_belongs_to_its_keys_project_creator_and_groups_of_its_time(
@@ -342,13 +342,13 @@ def test_an_installation_of_an_older_version_is_brought_up_with_all_it_has(
     with open_installation(Settings(data=tmp_path), clock) as services:
         administration = services.administration
         slugs = {o.organization_id: o.slug for o in administration.organizations.all()}
-        found = administration.organizations.called("Acme Corp")
+        found = administration.organizations.find_by_name("Acme Corp")
         assert found is not None
         acme = operator_of(found)
         assert sign_in(services, organization=found.slug)
         token = services.access.actor_of_token("ota_tok_secret")
-        members = administration.members.of(acme)
-        projects = administration.projects.of(acme)
+        members = administration.members.list_for(acme)
+        projects = administration.projects.list_for(acme)
         # An address of somebody who left may be invited again.
         administration.members.invite(acme, "gone@example.test", Role.DEVELOPER)
         report = administration.audit.verify()  # also of the rows' digests, which are made there

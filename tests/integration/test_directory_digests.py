@@ -24,7 +24,7 @@ from outlay.storage.directory.digests import (
     Fault,
     check_stored,
     covered_tables,
-    digest_anew,
+    redigest,
 )
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import update_member
@@ -72,7 +72,9 @@ def place(tmp_path: Path, clock: FixedClock) -> Iterator[Place]:
         _, secret = administration.members.invite(operator, "it@example.test", Role.DEVELOPER)
         administration.sign_in.accept(secret, "It", PASSWORD, "req")
         (other,) = [
-            one for one in administration.members.of(operator) if one.email == "it@example.test"
+            one
+            for one in administration.members.list_for(operator)
+            if one.email == "it@example.test"
         ]
         _, token = administration.tokens.create(
             operator, description="t", scopes=[Scope.USAGE_READ], member_id=other.member_id
@@ -197,7 +199,7 @@ def test_a_migration_writes_digests_anew_but_not_those_of_damaged_rows(place: Pl
 
     with place.services.directory._writes.begin() as connection:
         damaged = check_stored(connection)
-        digest_anew(connection, damaged)
+        redigest(connection, damaged)
 
     assert place.faults() == before == sorted(damaged, key=before.index)
     assert {fault.what for fault in before} == {"changed", "missing"}
@@ -217,7 +219,7 @@ def test_digests_go_along_to_postgres_where_they_are_the_same(
     with directory.change() as session:
         (owner,) = [
             one
-            for one in place.services.administration.members.of(place.operator)
+            for one in place.services.administration.members.list_for(place.operator)
             if one.member_id == place.owner_id
         ]
         update_member(session, owner)

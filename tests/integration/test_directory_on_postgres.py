@@ -25,7 +25,7 @@ from outlay.kit.ids import new_id
 from outlay.services.access.authentication import Access
 from outlay.services.access.passwords import Passwords
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.settings import Settings
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
@@ -54,7 +54,7 @@ def administration(directory: Directory, tmp_path: Path) -> Iterator[Administrat
     """What sets it up."""
     settings = Settings(data=tmp_path, master_key="11" * 32, audit_key="22" * 32)
     clock, passwords = FixedClock(NOW), Passwords()
-    trail = Trail(directory, open_checkpoints(settings), clock)
+    trail = AuditedChanges(directory, open_checkpoints(settings), clock)
     yield _administer(settings, directory, trail, passwords, clock)
     passwords.close()
 
@@ -91,8 +91,8 @@ def test_an_organization_is_run_as_on_sqlite(
     )
     a.keys.revoke(operator, key.api_key_id)
     group = a.groups.create(operator, "Analysts")
-    a.groups.join(operator, group.group_id, ada.member_id, NOW - timedelta(days=1))
-    a.groups.leave(operator, group.group_id, ada.member_id)
+    a.groups.add_member(operator, group.group_id, ada.member_id, NOW - timedelta(days=1))
+    a.groups.remove_member(operator, group.group_id, ada.member_id)
     upstream = a.upstreams.create(operator, provider="openai", secret="sk-secret")
     a.upstreams.put_mapping(
         operator, name="fast", upstream_id=upstream.upstream_id, model="gpt-5.5"
@@ -100,7 +100,7 @@ def test_an_organization_is_run_as_on_sqlite(
     a.prices.create(operator, {"model": "openai/gpt-5.5", "input": "4.25", "output": "1"})
     a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**12)
     a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**13)
-    assert [limit.amount_pusd for limit in a.limits.of(operator)] == [10**13]
+    assert [limit.amount_pusd for limit in a.limits.list_for(operator)] == [10**13]
     _, token = a.tokens.create(
         operator, description="t", scopes=[Scope.USAGE_READ], member_id=ada.member_id
     )
@@ -137,11 +137,11 @@ def test_organizations_have_people_of_the_same_address(
     organizations = [administration.organizations.create(name) for name in ("First", "Second")]
     for organization in organizations:
         administration.sign_in.set_owner(organization, "Both@example.test", PASSWORD)
-        present = administration.members.called(operator_of(organization), None)
+        present = administration.members.find_by_email(operator_of(organization), None)
         again = replace(present, member_id=new_id("mem"), email="both@EXAMPLE.test")
         with pytest.raises(IntegrityError), directory.write() as session:
             create_member(session, again, to_us(NOW))
-    sizes = [len(administration.members.of(operator_of(known))) for known in organizations]
+    sizes = [len(administration.members.list_for(operator_of(known))) for known in organizations]
     assert sizes == [1, 1]
 
 

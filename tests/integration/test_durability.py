@@ -18,7 +18,7 @@ from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.storage.archive import Record, read_archive, write_archive
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.sqlite import connect
 
@@ -40,7 +40,7 @@ def ledger_writer(folder: Path, clock: FixedClock) -> Iterator[Ask]:
 
 @contextmanager
 def journal(folder: Path, clock: FixedClock) -> Iterator[Ask]:
-    spool = Spool(folder / "journal.sqlite3", 10)
+    spool = WriteAheadBuffer(folder / "journal.sqlite3", 10)
     yield lambda name: spool._connection.execute(f"PRAGMA {name}").fetchone()[0]
     spool._connection.close()
 

@@ -28,7 +28,7 @@ from outlay.kit.clock import FixedClock, in_us, to_us
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.postgres.opening import HEAD
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import Intent, from_row
 from outlay.storage.postgres import PostgresDatabase, marked
 
@@ -48,7 +48,7 @@ class Node:
     def __init__(self, url: str, journal: Path, name: str, capacity: int = 1_000) -> None:
         self.database = PostgresDatabase(url)
         self.ledger = PostgresLedger(
-            self.database, FixedClock(NOW), node_id=name, spool=Spool(journal, capacity)
+            self.database, FixedClock(NOW), node_id=name, buffer=WriteAheadBuffer(journal, capacity)
         )
 
     def close(self) -> None:
@@ -258,10 +258,10 @@ def test_a_server_that_crashes_and_comes_back_costs_nothing(
         node.ledger.submit([], intents=[intent]).result(10)
         done = node.ledger.submit([event], settled=[intent[:2]])
         assert done.result(10) == [Outcome.ACCEPTED]
-        most_waiting = max(most_waiting, node.ledger.journaled)
+        most_waiting = max(most_waiting, node.ledger.buffered)
         after += back.is_set()
     thread.join()
-    wait_until(lambda: node.ledger.journaled == 0)
+    wait_until(lambda: node.ledger.buffered == 0)
     stored, intents = ids(node.ledger), node.ledger.intents()
     node.close()
 
@@ -291,7 +291,7 @@ def test_a_full_journal_refuses_and_keeps_what_it_has(own_cluster: Cluster, tmp_
     own_cluster.start()
     successor = Node(url, journal, "a", 10)
     stored = ids(successor.ledger)
-    assert successor.ledger.journaled == 0
+    assert successor.ledger.buffered == 0
     successor.close()
 
     assert len(stored) == len(set(stored)) == 11
@@ -312,7 +312,7 @@ def test_a_disk_that_takes_nothing_refuses_what_the_database_cannot_have(
             raise full
 
     with monkeypatch.context() as patch:
-        patch.setattr(node.ledger._spool, "_connection", FullDisk())
+        patch.setattr(node.ledger._buffer, "_connection", FullDisk())
         with pytest.raises(Unavailable, match="write-ahead buffer is not writable"):
             node.ledger.submit([make_event()], settled=[("org_test", "x")]).result(10)
     assert node.ledger.append([make_event()]) == [Outcome.ACCEPTED]
@@ -325,7 +325,7 @@ def test_a_long_journal_is_brought_over_in_few_transactions(
 ) -> None:
     url, journal = own_cluster.create_database(), tmp_path / "journal.sqlite3"
     Node(url, journal, "a").close()
-    spool = Spool(journal, 10**6)
+    spool = WriteAheadBuffer(journal, 10**6)
     for number in range(300):
         event = make_event(event_id=f"e{number:04d}")
         intent = Intent("org_test", event.event_id, b"")
@@ -340,7 +340,7 @@ def test_a_long_journal_is_brought_over_in_few_transactions(
     assert len(batches) == 1
     assert ids(node.ledger) == [f"e{number:04d}" for number in range(300)]
     assert [intent.event_id for intent in node.ledger.intents()] == ["open"]
-    assert node.ledger.journaled == 0
+    assert node.ledger.buffered == 0
     node.close()
 
 

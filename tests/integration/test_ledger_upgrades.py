@@ -20,7 +20,7 @@ from outlay.domain.errors import Damaged
 from outlay.kit.clock import FixedClock
 from outlay.storage.ledger.postgres.opening import SCHEMA as POSTGRES_SCHEMA
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.ledger.schema import Schema, announce
@@ -119,8 +119,8 @@ class OnPostgres:
     ) -> PostgresLedger:
         database = PostgresDatabase(self.place)
         self._stack.callback(database.close)
-        spool = Spool(self._folder / f"{node}.sqlite3", 1_000)
-        return kind(database, FixedClock(NOW), node_id=node, spool=spool, **options)
+        spool = WriteAheadBuffer(self._folder / f"{node}.sqlite3", 1_000)
+        return kind(database, FixedClock(NOW), node_id=node, buffer=spool, **options)
 
     def tables(self) -> list[Any]:
         questions = (
@@ -344,7 +344,7 @@ def test_a_node_of_the_older_version_hands_over_to_the_newer_without_losing_anyt
         newer.append([make_event(event_id="by-newer")])
         older.append([make_event(event_id="meanwhile")])
 
-        assert older.journaled == 1
+        assert older.buffered == 1
         assert "Another node has upgraded the ledger" in (older.failure or "")
         assert set(events_of(newer)) == {"before", "by-newer"}
         older.close()

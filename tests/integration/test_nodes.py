@@ -22,7 +22,7 @@ from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.postgres import PostgresDatabase
-from outlay.storage.postgres_leader_election import PostgresNodes
+from outlay.storage.postgres_leader_election import PostgresLeaderElection
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_every_node_knows_the_outcome_of_a_verification(nodes: list[Services]) -
 
 def test_one_node_leads_and_another_takes_over_when_it_ends(cluster: Cluster) -> None:
     database = PostgresDatabase(cluster.create_database())
-    first, second = PostgresNodes(database), PostgresNodes(database)
+    first, second = PostgresLeaderElection(database), PostgresLeaderElection(database)
     assert [first.lead(), second.lead(), first.lead()] == [True, False, True]
     first.close()
     assert [second.lead(), first.lead()] == [True, False]

@@ -138,7 +138,7 @@ def test_faults_are_named_and_nothing_is_set(
 ) -> None:
     with pytest.raises(Invalid, match=message):
         services.administration.prices.create(acme, entry)
-    assert services.administration.prices.of(acme) == OwnPrices([], [])
+    assert services.administration.prices.list_for(acme) == OwnPrices([], [])
 
 
 def test_overlapping_periods_are_refused(services: Services, acme: Actor) -> None:
@@ -156,7 +156,7 @@ def test_nobody_deletes_the_price_of_another(services: Services, acme: Actor) ->
 
     with pytest.raises(NotFound):
         services.administration.prices.delete(other, price.price_id)
-    assert len(services.administration.prices.of(acme).prices) == 1
+    assert len(services.administration.prices.list_for(acme).prices) == 1
 
 
 def test_a_running_server_takes_what_another_process_sets(tmp_path: Path) -> None:

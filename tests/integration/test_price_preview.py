@@ -159,9 +159,9 @@ def check_agreed(preview: Preview, world: World) -> None:
 
 
 def test_a_new_price_is_shown_as_if_it_had_held_all_of_last_month(world: World) -> None:
-    before = world.services.administration.prices.of(world.actor)
+    before = world.services.administration.prices.list_for(world.actor)
     check_agreed(world.services.price_previews.of_price(world.actor, ENTRY), world)
-    assert world.services.administration.prices.of(world.actor) == before
+    assert world.services.administration.prices.list_for(world.actor) == before
 
 
 def test_it_is_the_same_in_a_process_of_its_own_and_page_by_page(
@@ -206,7 +206,7 @@ def test_a_deletion_and_an_exchange_rate_have_a_preview(world: World) -> None:
             {"currency": "eur", "usd": "2.168400000014", "effective_from": "2026-12-01"},
         ).sums.total
         with pytest.raises(Invalid, match="needs this exchange rate"):
-            prices.delete_rate(world.actor, prices.of(world.actor).rates[0].rate_id)
+            prices.delete_rate(world.actor, prices.list_for(world.actor).rates[0].rate_id)
     finally:
         prices.delete(world.actor, price.price_id)
     agreed = sum(agreed_cost(event) for event in concerned(world, MODEL))

@@ -102,7 +102,7 @@ def place(data: Path, clock: FixedClock) -> Iterator[Place]:
         administration.members.update(operator, ada_id, name=NAME + " II")
         administration.members.create_password_link(operator, ada_id)
         group = administration.groups.create(operator, "Analysts")
-        administration.groups.join(operator, group.group_id, ada_id)
+        administration.groups.add_member(operator, group.group_id, ada_id)
         project = administration.projects.create(operator, "P")
         administration.keys.create(
             operator, project_id=project.project_id, description="k", member_id=ada_id
@@ -173,7 +173,9 @@ def test_erasing_leaves_no_byte_and_every_total(place: Place, data: Path) -> Non
         place.operator, AuditFilter(), before_number=None, limit=1
     )[0]
     assert entry.entry.action == Action.MEMBER_ERASE
-    assert ERASED_NAME not in {m.name for m in services.administration.members.of(place.operator)}
+    assert ERASED_NAME not in {
+        m.name for m in services.administration.members.list_for(place.operator)
+    }
 
 
 def test_what_an_erasure_leaves_is_listed(place: Place, data: Path) -> None:
@@ -222,7 +224,7 @@ def test_an_erased_person_is_let_out_and_cannot_be_erased_again(place: Place) ->
     services.erasure.erase(place.operator, place.ada.member_id)
 
     assert place.ada.member_id not in [
-        member.member_id for member in services.administration.members.of(place.operator)
+        member.member_id for member in services.administration.members.list_for(place.operator)
     ]
     for who in (place.ada.member_id, ADDRESS):
         with pytest.raises(NotFound):
@@ -262,7 +264,7 @@ def test_a_former_member_can_be_erased_and_the_last_owner_cannot(place: Place, d
     services = place.services
     services.administration.members.remove(place.operator, place.ada.member_id)
     services.erasure.erase(place.operator, ADDRESS)
-    owner = services.administration.members.of(place.operator)[0]
+    owner = services.administration.members.list_for(place.operator)[0]
 
     assert traces(data) == []
     with pytest.raises(Conflict, match="owner"):

@@ -65,7 +65,7 @@ def test_a_request_whose_outcome_is_in_the_rescue_file_keeps_it(
     known = make_event(event_id="request-0", input_tokens=11, output_tokens=7)
     with open_installation(settings, clock) as services:
         services.ledger.submit([], intents=open_requests(2)).result()
-        services.gateway.journal._rescue.append([known])
+        services.gateway.intents._rescue.append([known])
     with open_installation(settings, clock) as services:
         by_id = {event.event_id: event for event in stored(services)}
 

@@ -20,7 +20,7 @@ from outlay.domain.spend_limit import (
 from outlay.kit.clock import FixedClock, in_us, to_us
 from outlay.storage.ledger.postgres.spending import _COUNTERS
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.postgres import PostgresDatabase, marked
 
@@ -36,8 +36,8 @@ def url(cluster: Cluster) -> str:
 @pytest.fixture
 def ledger(url: str, tmp_path: Path) -> Iterator[PostgresLedger]:
     database = PostgresDatabase(url)
-    spool = Spool(tmp_path / "journal.sqlite3", 1_000)
-    ledger = PostgresLedger(database, FixedClock(NOW), node_id="a", spool=spool)
+    spool = WriteAheadBuffer(tmp_path / "journal.sqlite3", 1_000)
+    ledger = PostgresLedger(database, FixedClock(NOW), node_id="a", buffer=spool)
     yield ledger
     ledger.close()
     database.close()

@@ -44,7 +44,7 @@ def make_key(services: Services, organization: Organization) -> tuple[str, str, 
     api_key, key = services.administration.keys.create(
         actor,
         project_id=project.project_id,
-        member_id=services.administration.members.of(actor)[0].member_id,
+        member_id=services.administration.members.list_for(actor)[0].member_id,
         description=new_id("d"),
     )
     return api_key.api_key_id, key, project.project_id
@@ -137,7 +137,7 @@ def test_what_is_new_is_looked_up_before_an_event_is_recorded(
     recorder.record(organization.organization_id, [report()])  # now in memory
     api_key_id, _, project_id = make_key(services, organization)
     group = services.administration.groups.create(actor, "Research")
-    member = services.administration.members.of(actor)[0]
+    member = services.administration.members.list_for(actor)[0]
 
     # Nobody has noticed yet: the watch does not run.
     recorder.record(
@@ -172,5 +172,5 @@ def test_names_past_the_bound_cost_no_more_than_looking(
     recorder.record(organization_id, [report(user_id=f"more {n}") for n in range(100)])
 
     assert services.directory.revision() == revision
-    found = services.administration.discovered.of(operator_of(organization))
+    found = services.administration.discovered.list_for(operator_of(organization))
     assert 40 < len(found) <= 50

@@ -106,6 +106,8 @@ def test_keys_are_checked_bounded_and_audited(services: Services, actor: Actor) 
         tags.add(actor, "one-more")
     tags.remove(actor, "team")
 
-    assert [one.key for one in tags.of(actor)] == sorted(f"key-{n}" for n in range(MAX_KEYS - 1))
+    assert [one.key for one in tags.list_for(actor)] == sorted(
+        f"key-{n}" for n in range(MAX_KEYS - 1)
+    )
     entries = services.administration.audit.all(actor, AuditFilter())
     assert {shown.entry.action for shown in entries} >= {"tag.add", "tag.remove"}

@@ -308,7 +308,7 @@ def test_a_verification_is_due_every_night_and_after_a_rebuild(
     assert not maintenance.is_due(clock.now())  # just started
     clock.instant += SETTLE
     assert maintenance.is_due(clock.now())  # and never verified
-    found = maintenance.verify_by_itself()
+    found = maintenance.verify_on_schedule()
     assert found is not None
     assert (found.state, found.events, found.through_seq) == (VerificationState.VERIFIED, 50, 50)
     assert found.at == found.through == clock.now()
@@ -319,7 +319,7 @@ def test_a_verification_is_due_every_night_and_after_a_rebuild(
 
     list(maintenance.rebuild())
     assert maintenance.is_due(clock.now())
-    assert maintenance.verify_by_itself() is not None
+    assert maintenance.verify_on_schedule() is not None
     assert not maintenance.is_due(clock.now())
 
 
@@ -337,7 +337,7 @@ def test_a_scheduled_verification_gives_way(services: Services, clock: FixedCloc
     services.projection.load_steps = wait  # type: ignore[method-assign]
     outcome: list[object] = []
     thread = threading.Thread(
-        target=lambda: outcome.append(services.maintenance.verify_by_itself())
+        target=lambda: outcome.append(services.maintenance.verify_on_schedule())
     )
     thread.start()
     assert is_held.wait(30)
@@ -357,7 +357,7 @@ def test_a_verification_that_fails_is_loud(
     database.execute("UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 0")
 
     with caplog.at_level(logging.ERROR):
-        found = services.maintenance.verify_by_itself()
+        found = services.maintenance.verify_on_schedule()
 
     assert found is not None
     assert found.state is VerificationState.DIFFERS

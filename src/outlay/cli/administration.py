@@ -39,7 +39,7 @@ def administration(
 
 def operator_in(settings: Settings, opened: Administration, organization: str | None) -> Actor:
     """The operator in the organization that is meant; NotFound where there is none."""
-    found = opened.organizations.called(organization)
+    found = opened.organizations.find_by_name(organization)
     if found is None:
         raise NotFound(
             f"{settings.data} has no organization yet. Create one with `outlay org create`."

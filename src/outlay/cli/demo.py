@@ -38,7 +38,7 @@ def demo(
         (owner,) = show_progress(build_demo(services, seed=seed, days=days))
         password = new_secret(20)
         administration = services.administration
-        organization = administration.organizations.called(owner.organization_id)
+        organization = administration.organizations.find_by_name(owner.organization_id)
         if organization is None:
             raise AssertionError("the demo has an organization")
         administration.sign_in.set_owner(organization, owner.email, password)

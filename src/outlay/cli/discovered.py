@@ -21,7 +21,7 @@ def list_discovered(organization: OrganizationOption = None, data: DataOption = 
     """List discovered projects, API keys, users and groups."""
     table = Table("id", "kind", "name", "in usage", "source", "counts as", box=None)
     with administration(data, organization) as (opened, operator):
-        for entry in opened.discovered.of(operator):
+        for entry in opened.discovered.list_for(operator):
             table.add_row(
                 entry.discovered_id,
                 entry.dimension.noun,
@@ -57,7 +57,7 @@ def merge(
 ) -> None:
     """Count it as another of its kind in all answers of all times; no total changes."""
     with administration(data, organization) as (opened, operator):
-        known = opened.discovered.of(operator)
+        known = opened.discovered.list_for(operator)
         entry = pick(known, lambda one: one.discovered_id == discovered_id, "discovered thing")
         is_itself = into in {entry.discovered_id, entry.value}
         # Another discovered thing may be told by its id here, too.

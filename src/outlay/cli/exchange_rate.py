@@ -42,7 +42,7 @@ def list_rates(organization: OrganizationOption = None, data: DataOption = None)
     """List the exchange rates of an organization."""
     table = Table("id", "currency", "USD", "from", box=None)
     with administration(data, organization) as (opened, operator):
-        for rate in opened.prices.of(operator).rates:
+        for rate in opened.prices.list_for(operator).rates:
             table.add_row(rate.rate_id, rate.currency, rate.usd, rate.effective_from or "")
     out.print(table)
 

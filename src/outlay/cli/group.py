@@ -40,9 +40,9 @@ def list_groups(organization: OrganizationOption = None, data: DataOption = None
     """List the user groups and who is in them."""
     table = Table("id", "name", "members", box=None)
     with administration(data, organization) as (opened, operator):
-        names = {m.member_id: m.email for m in opened.members.of(operator)}
+        names = {m.member_id: m.email for m in opened.members.list_for(operator)}
         memberships = opened.groups.memberships(operator)
-        for entry in opened.groups.of(operator):
+        for entry in opened.groups.list_for(operator):
             inside = [
                 names[m.member_id]
                 for m in memberships
@@ -79,9 +79,9 @@ def add(
     """Put a member into a user group. Requests on record keep the groups they have."""
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
-        member = opened.members.called(operator, email)
+        member = opened.members.find_by_email(operator, email)
         start = parse_instant(since, "since")
-        opened.groups.join(operator, known.group_id, member.member_id, start)
+        opened.groups.add_member(operator, known.group_id, member.member_id, start)
     say(f"{member.name} is in {known.name!r}.")
 
 
@@ -98,9 +98,9 @@ def take(
     """Take a member out of a user group."""
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
-        member = opened.members.called(operator, email)
+        member = opened.members.find_by_email(operator, email)
         end = parse_instant(until, "until")
-        opened.groups.leave(operator, known.group_id, member.member_id, end)
+        opened.groups.remove_member(operator, known.group_id, member.member_id, end)
     say(f"{member.name} is out of {known.name!r}.")
 
 
@@ -120,4 +120,6 @@ def delete(
 
 
 def _find(opened: Administration, operator: Actor, name: str) -> UserGroup:
-    return pick(opened.groups.of(operator), lambda g: name in {g.name, g.group_id}, "user group")
+    return pick(
+        opened.groups.list_for(operator), lambda g: name in {g.name, g.group_id}, "user group"
+    )

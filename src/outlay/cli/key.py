@@ -39,8 +39,8 @@ def create(
 ) -> None:
     """Create an API key and print it, this once."""
     with administration(data, organization) as (opened, operator):
-        creator = opened.members.called(operator, member)
-        with opened.trail.together():
+        creator = opened.members.find_by_email(operator, member)
+        with opened.audited.together():
             belongs_to, _ = opened.projects.ensure(operator, project)
             created, text = opened.keys.create(
                 operator,
@@ -63,8 +63,8 @@ def list_keys(organization: OrganizationOption = None, data: DataOption = None) 
     table = Table("id", "project", "description", "ends in", "status", box=None)
     now_us = to_us(SystemClock().now())
     with administration(data, organization) as (opened, operator):
-        names = {each.project_id: each.name for each in opened.projects.of(operator)}
-        for entry in opened.keys.of(operator):
+        names = {each.project_id: each.name for each in opened.projects.list_for(operator)}
+        for entry in opened.keys.list_for(operator):
             table.add_row(
                 entry.api_key_id,
                 names.get(entry.project_id, entry.project_id),

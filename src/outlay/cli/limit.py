@@ -42,7 +42,7 @@ def list_limits(organization: OrganizationOption = None, data: DataOption = None
     """List the limits of an organization."""
     table = Table("scope", "id", "per", "USD", box=None)
     with administration(data, organization) as (opened, operator):
-        for known in opened.limits.of(operator):
+        for known in opened.limits.list_for(operator):
             amount = render_usd(known.amount_pusd)
             table.add_row(known.scope, known.scope_id, known.interval, amount)
     out.print(table)

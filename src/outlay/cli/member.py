@@ -41,7 +41,7 @@ def list_members(organization: OrganizationOption = None, data: DataOption = Non
     """List the members of an organization and those who are invited."""
     table = Table("id", "name", "e-mail address", "role", box=None)
     with administration(data, organization) as (opened, operator):
-        for entry in opened.members.of(operator):
+        for entry in opened.members.list_for(operator):
             table.add_row(entry.member_id, entry.name, entry.email, entry.role.value)
         for invitation in opened.members.invitations(operator):
             table.add_row(
@@ -60,7 +60,7 @@ def update(
 ) -> None:
     """Change name or role; another role signs them out."""
     with administration(data, organization) as (opened, operator):
-        known = opened.members.called(operator, email)
+        known = opened.members.find_by_email(operator, email)
         changed = opened.members.update(operator, known.member_id, name=name, role=role)
     say(f"{changed.name} is {changed.role}.")
 
@@ -71,7 +71,7 @@ def password_link(
 ) -> None:
     """Print a link by which a member sets a new password, once, within a day."""
     with administration(data, organization) as (opened, operator):
-        known = opened.members.called(operator, email)
+        known = opened.members.find_by_email(operator, email)
         secret = opened.members.create_password_link(operator, known.member_id)
     say(f"Hand this to {known.email}:")
     out.print(f"{base_url_of(data)}/password/{secret}")
@@ -87,7 +87,7 @@ def remove(
     """Let a member go: signed out, tokens revoked. API keys that they created keep working."""
     confirm(f"Remove {email}?", yes)
     with administration(data, organization) as (opened, operator):
-        opened.members.remove(operator, opened.members.called(operator, email).member_id)
+        opened.members.remove(operator, opened.members.find_by_email(operator, email).member_id)
     say(f"{email} is removed.")
 
 

@@ -27,7 +27,7 @@ def map_model(
             f"The target must have the form upstream/model, not {target!r}.", field="target"
         )
     with administration(data, organization) as (opened, operator):
-        upstream = find_upstream(opened.upstreams.of(operator), prefix)
+        upstream = find_upstream(opened.upstreams.list_for(operator), prefix)
         opened.upstreams.put_mapping(
             operator, name=name, upstream_id=upstream.upstream_id, model=rest
         )
@@ -39,7 +39,7 @@ def list_models(organization: OrganizationOption = None, data: DataOption = None
     """List the names of an organization's own."""
     table = Table("name", "means", box=None)
     with administration(data, organization) as (opened, operator):
-        names = {u.upstream_id: u.name for u in opened.upstreams.of(operator)}
+        names = {u.upstream_id: u.name for u in opened.upstreams.list_for(operator)}
         for mapping in opened.upstreams.mappings_of(operator):
             table.add_row(mapping.name, f"{names[mapping.upstream_id]}/{mapping.model}")
     out.print(table)

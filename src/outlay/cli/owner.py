@@ -33,8 +33,8 @@ def owner(
     settings = read_settings(data=data)
     with open_administration(settings) as opened:
         organizations = opened.organizations
-        known = organizations.called(organization) if organizations.all() else None
-        with opened.trail.together():
+        known = organizations.find_by_name(organization) if organizations.all() else None
+        with opened.audited.together():
             found = known or organizations.create(organization or "My organization")
             member = opened.sign_in.set_owner(found, email, password)
             _, token = opened.tokens.create(

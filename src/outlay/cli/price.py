@@ -13,7 +13,7 @@ from outlay.cli.price_preview import show_preview
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OrganizationPrice
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.kit.clock import SystemClock, to_us
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.rates import PRICES, lines_of_rates
@@ -100,7 +100,7 @@ def list_prices(organization: OrganizationOption = None, data: DataOption = None
     """List the prices of an organization's own."""
     table = Table("id", "model", "provider", "what", "from", "to", box=None)
     with administration(data, organization) as (opened, operator):
-        own = opened.prices.of(operator)
+        own = opened.prices.list_for(operator)
     rates = conversions(own, to_us(SystemClock().now()))
     for known in own.prices:
         entry = known.entry
@@ -144,8 +144,8 @@ def show(
     instant = parse_instant(at, "at") or SystemClock().now()
     _, base = open_prices(read_settings(data=data))
     with administration(data, organization) as (opened, operator):
-        book = book_with(base, opened.prices.of(operator))
-    provider = provider_called(model.partition("/")[0])
+        book = book_with(base, opened.prices.list_for(operator))
+    provider = find_provider(model.partition("/")[0])
     found = book.find(provider, model, to_us(instant), _pairs(context, "context"))
     if found.rates is None:
         raise NotFound(f"{model} has no price at {instant:%Y-%m-%d %H:%M} UTC.")

@@ -30,7 +30,7 @@ def list_projects(organization: OrganizationOption = None, data: DataOption = No
     """List the projects of an organization."""
     table = Table("id", "name", box=None)
     with administration(data, organization) as (opened, operator):
-        for entry in opened.projects.of(operator):
+        for entry in opened.projects.list_for(operator):
             table.add_row(entry.project_id, entry.name)
     out.print(table)
 
@@ -45,7 +45,9 @@ def rename(
     """Give a project another name."""
     with administration(data, organization) as (opened, operator):
         known = pick(
-            opened.projects.of(operator), lambda p: project in {p.name, p.project_id}, "project"
+            opened.projects.list_for(operator),
+            lambda p: project in {p.name, p.project_id},
+            "project",
         )
         opened.projects.rename(operator, known.project_id, name)
     say(f"{known.name!r} is now called {name!r}.")
@@ -62,7 +64,9 @@ def delete(
     confirm(f"Delete {project}? Its API keys are refused at once.", yes)
     with administration(data, organization) as (opened, operator):
         known = pick(
-            opened.projects.of(operator), lambda p: project in {p.name, p.project_id}, "project"
+            opened.projects.list_for(operator),
+            lambda p: project in {p.name, p.project_id},
+            "project",
         )
         opened.projects.delete(operator, known.project_id)
     say(f"{known.name!r} is deleted.")

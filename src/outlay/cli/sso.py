@@ -49,7 +49,7 @@ def set_provider(
 ) -> None:
     """Set the identity provider that people sign in with."""
     with administration(data, organization) as (opened, operator):
-        known = opened.groups.of(operator)
+        known = opened.groups.list_for(operator)
         groups = {}
         for text in group or []:
             name, sign, wanted = text.partition("=")

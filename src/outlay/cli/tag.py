@@ -29,7 +29,7 @@ def list_tags(organization: OrganizationOption = None, data: DataOption = None) 
     """List the registered tags."""
     table = Table("key", "since", box=None)
     with administration(data, organization) as (opened, operator):
-        for one in opened.tags.of(operator):
+        for one in opened.tags.list_for(operator):
             table.add_row(one.key, f"{from_us(one.created_at_us):%Y-%m-%d}")
     out.print(table)
 

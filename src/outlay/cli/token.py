@@ -33,7 +33,7 @@ def create(
 ) -> None:
     """Create an access token and print it, this once. What it allows is its member's role."""
     with administration(data, organization) as (opened, operator):
-        owner = opened.members.called(operator, member)
+        owner = opened.members.find_by_email(operator, member)
         _, text = opened.tokens.create(
             operator,
             description=description,
@@ -50,8 +50,8 @@ def list_tokens(organization: OrganizationOption = None, data: DataOption = None
     """List the access tokens of an organization."""
     table = Table("id", "description", "member", "scopes", box=None)
     with administration(data, organization) as (opened, operator):
-        names = {member.member_id: member.email for member in opened.members.of(operator)}
-        for entry in opened.tokens.of(operator):
+        names = {member.member_id: member.email for member in opened.members.list_for(operator)}
+        for entry in opened.tokens.list_for(operator):
             scopes = " ".join(sorted(entry.scopes))
             table.add_row(entry.token_id, entry.description, names.get(entry.member_id, ""), scopes)
     out.print(table)

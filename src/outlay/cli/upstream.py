@@ -66,7 +66,7 @@ def list_upstreams(organization: OrganizationOption = None, data: DataOption = N
     """List the upstreams of an organization."""
     table = Table("name", "provider", "base URL", "secret", box=None)
     with administration(data, organization) as (opened, operator):
-        for entry in opened.upstreams.of(operator):
+        for entry in opened.upstreams.list_for(operator):
             hint = f"…{entry.hint}" if entry.hint else ""
             table.add_row(entry.name, entry.provider, entry.base_url, hint)
     out.print(table)
@@ -83,7 +83,7 @@ def update(
 ) -> None:
     """Change address or secret of an upstream."""
     with administration(data, organization) as (opened, operator):
-        known = find_upstream(opened.upstreams.of(operator), name)
+        known = find_upstream(opened.upstreams.list_for(operator), name)
         changed = opened.upstreams.update(
             operator,
             known.upstream_id,
@@ -100,7 +100,7 @@ def remove(
 ) -> None:
     """Remove an upstream, its model names and its secret."""
     with administration(data, organization) as (opened, operator):
-        known = find_upstream(opened.upstreams.of(operator), name)
+        known = find_upstream(opened.upstreams.list_for(operator), name)
         opened.upstreams.delete(operator, known.upstream_id)
     say(f"{name} is removed.")
 

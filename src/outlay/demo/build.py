@@ -54,14 +54,14 @@ def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress
 def open_gateway(services: Services, owner: Member, url: str) -> str:
     """A fresh API key for the visitor, and an upstream that is this server itself."""
     administration = services.administration
-    organization = administration.organizations.called(owner.organization_id)
+    organization = administration.organizations.find_by_name(owner.organization_id)
     if organization is None:
         raise NotFound("The data directory has no demo organization.")
     operator = operator_of(organization)
-    for known in administration.upstreams.of(operator):
+    for known in administration.upstreams.list_for(operator):
         administration.upstreams.delete(operator, known.upstream_id)
     administration.upstreams.create(operator, provider="openai", name="demo", base_url=url + PREFIX)
-    for key in administration.keys.of(operator):
+    for key in administration.keys.list_for(operator):
         if key.description == VISITOR and not key.is_revoked:
             administration.keys.revoke(operator, key.api_key_id)
     project, _ = administration.projects.ensure(operator, "Playground")

@@ -31,14 +31,14 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Double:
+class Duplicate:
     """A pair that is probably one request."""
 
     kept: Candidate
     dropped: Candidate
 
 
-def find_doubles(candidates: Iterable[Candidate]) -> Iterator[Double]:
+def find_duplicates(candidates: Iterable[Candidate]) -> Iterator[Duplicate]:
     """Pairs of requests of two sources with the same model and tokens at about the same time.
 
     `candidates` are sorted by model, tokens and time. Each request is in one pair at most. Requests
@@ -56,10 +56,10 @@ def find_doubles(candidates: Iterable[Candidate]) -> Iterator[Double]:
             else:
                 left.remove(twin)
                 kept, dropped = sorted((twin, found), key=_rank)
-                yield Double(kept, dropped)
+                yield Duplicate(kept, dropped)
 
 
-def may_be_double(one: Candidate, other: Candidate) -> bool:
+def may_be_duplicate(one: Candidate, other: Candidate) -> bool:
     """Whether two requests may be merged."""
     return (
         one[:3] == other[:3]

@@ -68,7 +68,7 @@ class KindEntry(Entry):
     """Step index → quantity; steps without any are absent."""
 
 
-def kind_called(name: str) -> Kind:
+def find_kind(name: str) -> Kind:
     """The kind of a name; one that a later version has counted stands for itself."""
     return KINDS.get(name) or Kind(name, name, None)
 
@@ -106,7 +106,7 @@ def kinds_of(totals: Totals, meters: Mapping[str, KindAmount]) -> dict[str, Kind
 
 def totals_of_kind(name: str, amount: KindAmount) -> Totals:
     """The measures that a kind has a part in."""
-    kind = kind_called(name)
+    kind = find_kind(name)
     tokens = amount.quantity if kind.unit is MeterUnit.TOKENS else 0
     if kind.is_output:
         return Totals(cost_pusd=amount.cost_pusd, output_tokens=tokens)

@@ -50,7 +50,7 @@ _INTERFACES: Final = frozenset(
 """What the Vercel AI SDK writes after a provider: `openai.responses`."""
 
 
-def provider_called(name: str) -> str:
+def find_provider(name: str) -> str:
     """The provider that a name means; an unknown name in lower case."""
     plain = name.strip().lower().replace(" ", "_")
     family, dot, interface = plain.partition(".")

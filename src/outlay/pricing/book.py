@@ -215,7 +215,7 @@ class PriceBook:
                 return applied
         return self._look_up(key, at_us, context or {})
 
-    def override_called(self, ref: str) -> PriceOverride | None:
+    def find_override_by_name(self, ref: str) -> PriceOverride | None:
         """The override that a reference means."""
         entries = (entry for layer in self._layers for entry in layer.prices)
         return next((entry for entry in entries if entry.ref == ref), None)

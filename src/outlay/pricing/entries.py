@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from outlay.domain.currency import USD
 from outlay.domain.meter import METERS
 from outlay.domain.money import parse_usd
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.exchange import Conversion, ConvertedSpan, ExchangeRates
 from outlay.pricing.fields import MAX_AMOUNT, MAX_PRICE, Fault, FieldReader, day_of
@@ -140,7 +140,7 @@ class _EntryReader(FieldReader):
             model = self.text("model", "openai/gpt-5.5")
         provider = ""
         if "provider" in entry:
-            provider = provider_called(self.text("provider", "openai"))
+            provider = find_provider(self.text("provider", "openai"))
         from_us = self.instant("effective_from", -FOREVER_US)
         until_us = self.instant("effective_to", FOREVER_US)
         if from_us >= until_us:

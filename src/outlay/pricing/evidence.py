@@ -97,7 +97,7 @@ def _find(
     ref = parse_ref(event.price_ref)
     own: list[PriceOverride] = []
     for name in ref.own:
-        override = book.override_called(name)
+        override = book.find_override_by_name(name)
         if override is None:
             return _Found(None, f"There is no price {name} any more.")
         own.append(override)

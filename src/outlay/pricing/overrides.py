@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlay.domain.errors import Invalid
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.entries import ANY_MODEL, Numbered, PriceOverride, is_tables, read_prices
 from outlay.pricing.exchange import read_exchange_rates
@@ -101,7 +101,7 @@ def _candidates(
     """What is for a request at some time; at each time the last of it wins."""
     ordered = [*enumerate((*names, ANY_MODEL))]
     exactness = {name.strip().lower(): -place for place, name in reversed(ordered)}
-    provider = provider_called(provider)
+    provider = find_provider(provider)
     found = [
         entry
         for entry in overrides.prices

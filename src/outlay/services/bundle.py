@@ -20,8 +20,8 @@ from outlay.services.cube.projection import Projection
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
 from outlay.services.directory.audit_log import Audit
-from outlay.services.directory.changes import Trail
-from outlay.services.directory.discovery import DiscoveredThings
+from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.discovery import DiscoveredEntities
 from outlay.services.directory.groups import Groups
 from outlay.services.directory.members import Members
 from outlay.services.directory.organizations import Organizations
@@ -38,10 +38,10 @@ from outlay.services.gateway.recovery import Recovery
 from outlay.services.gateway.routing import Router
 from outlay.services.reconciliation.reconciliations import Reconciling
 from outlay.services.recording.attribution import Attribution
-from outlay.services.recording.duplicates import Doubles
+from outlay.services.recording.duplicates import Duplicates
 from outlay.services.recording.recorder import Recorder
 from outlay.services.recording.senders import Senders
-from outlay.services.recording.skipped_telemetry import PassedOver
+from outlay.services.recording.skipped_telemetry import SkippedTelemetry
 from outlay.services.recording.span_deduplication import Tracing
 from outlay.services.repricing.offers import RepriceOffers
 from outlay.services.repricing.price_preview import PricePreviews
@@ -59,7 +59,7 @@ class Administration:
     """What is set up: the directory alone, every change of it on the audit trail."""
 
     audit: Audit
-    discovered: DiscoveredThings
+    discovered: DiscoveredEntities
     groups: Groups
     keys: KeySettings
     limits: LimitSettings
@@ -71,7 +71,7 @@ class Administration:
     sso: SsoSettings
     tags: Tags
     tokens: Tokens
-    trail: Trail
+    audited: AuditedChanges
     """What makes several changes one transaction."""
     upstreams: Upstreams
 
@@ -89,14 +89,14 @@ class Services:
     api_keys: ApiKeys
     analytics: Analytics
     attribution: Attribution
-    doubles: Doubles
+    duplicates: Duplicates
     doubts: Doubts
     erasure: Erasure
     gateway: Gateway
     limits: SpendLimits
     price_books: PriceBooks
     maintenance: Maintenance
-    passed_over: PassedOver
+    skipped_telemetry: SkippedTelemetry
     price_previews: PricePreviews
     projection: Projection
     reconciling: Reconciling
@@ -122,7 +122,7 @@ class Services:
 
 def operator_in(services: Services, organization: str | None) -> Actor:
     """The operator in the organization that is meant; NotFound when there is none."""
-    found = services.administration.organizations.called(organization)
+    found = services.administration.organizations.find_by_name(organization)
     if found is None:
         raise NotFound("There is no organization yet.")
     return operator_of(found)

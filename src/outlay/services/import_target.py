@@ -25,9 +25,9 @@ def import_target(
     """The organization and project that an import goes to, created where there is none."""
     created = []
     organizations = administration.organizations
-    organization = organizations.called(organization_name) if organizations.all() else None
+    organization = organizations.find_by_name(organization_name) if organizations.all() else None
     project_id = ""
-    with administration.trail.together():
+    with administration.audited.together():
         if organization is None:
             organization = organizations.create(organization_name or "My organization")
             created.append("organization")

@@ -162,7 +162,7 @@ def _options() -> dict[str, Any]:
     }
 
 
-def wall_of(table: str) -> tuple[str, str, str]:
+def row_security_of(table: str) -> tuple[str, str, str]:
     """The statements that show rows of a table to the organization that was entered alone."""
     entered = "current_setting('outlay.organization', true)"
     return (

@@ -13,7 +13,7 @@ from outlay.storage.postgres import PostgresDatabase
 _TAKE: Final = "SELECT pg_try_advisory_lock(hashtext(%s))"
 
 
-class PostgresNodes:
+class PostgresLeaderElection:
     """Who does what only one may do. Thread-safe."""
 
     def __init__(self, database: PostgresDatabase) -> None:

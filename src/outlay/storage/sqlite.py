@@ -195,7 +195,7 @@ def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
 
 
 @contextmanager
-def telling(health: StorageHealth) -> Iterator[None]:
+def translating_errors(health: StorageHealth) -> Iterator[None]:
     """Say in our own terms what the disk does not do."""
     try:
         yield

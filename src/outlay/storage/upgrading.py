@@ -15,7 +15,7 @@ from outlay.storage.directory import sqlite as directory
 from outlay.storage.folder import kept_path
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.sqlite import store as ledger
-from outlay.storage.sqlite import copy_database, telling
+from outlay.storage.sqlite import copy_database, translating_errors
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def keep_before_upgrade(settings: Settings, clock: Clock) -> None:
     path = settings.database_path
     if not path.exists():
         return
-    with telling(StorageHealth()):
+    with translating_errors(StorageHealth()):
         if not ledger.is_older(path) and not directory.is_older(path):
             return
         if not settings.upgrade_backup:

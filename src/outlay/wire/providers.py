@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 
 UNKNOWN: Final = "unknown"
 
@@ -27,11 +27,11 @@ def route_of(provider: str, model: str) -> tuple[str, str]:
 
     Where nobody says the provider, the model's family does; `unknown` where that says nothing.
     """
-    named = provider_called(provider)
+    named = find_provider(provider)
     prefix, slash, rest = model.partition("/")
     if not named:
-        named = provider_called(prefix) if slash and rest else _family_of(model)
-    if slash and rest and provider_called(prefix) == named:
+        named = find_provider(prefix) if slash and rest else _family_of(model)
+    if slash and rest and find_provider(prefix) == named:
         model = rest
     return named, f"{named}/{model}" if model else ""
 

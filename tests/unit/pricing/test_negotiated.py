@@ -232,13 +232,13 @@ def test_a_conversion_is_exact_but_for_one_rounding(amount: Decimal, rate: Decim
         ),
         (
             'currency = "EUR"\ninput = "1"\neffective_from = 2026-09-01',
-            "currency: The price starts on 2026-09-01, but the first exchange rate for EUR starts on "
-            "2026-10-01. Add an earlier rate or start the price then.",
+            "currency: The price starts on 2026-09-01, but the first exchange rate for EUR starts "
+            "on 2026-10-01. Add an earlier rate or start the price then.",
         ),
         (
             'currency = "EUR"\ninput = "1"',
-            "currency: The price has no start date, but the first exchange rate for EUR starts on "
-            "2026-10-01. Add an earlier rate or start the price then.",
+            "currency: The price has no start date, but the first exchange rate for EUR starts "
+            "on 2026-10-01. Add an earlier rate or start the price then.",
         ),
         (
             'currency = "EUR"\npercent_of_list = "85"',
@@ -246,7 +246,8 @@ def test_a_conversion_is_exact_but_for_one_rounding(amount: Decimal, rate: Decim
         ),
         (
             'percent_of_list = "85"\ninput = "1"',
-            "percent_of_list: Cannot be combined with prices. Write the prices as a separate entry.",
+            "percent_of_list: Cannot be combined with prices. Write the prices as a separate "
+            "entry.",
         ),
         (
             'percents = { output = "85" }\nmeters = { web_searches = "1" }',

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.pricing.overrides import find_override, read_overrides
 from outlay.wire.native import parse_events
 from outlay.wire.providers import route_of
@@ -43,7 +43,7 @@ def test_the_names_of_models_keep_their_case() -> None:
 
 def test_a_name_is_its_own_name() -> None:
     for spelt in ("xAI", "Vertex AI", "Azure_AI", "someone"):
-        assert provider_called(provider_called(spelt)) == provider_called(spelt)
+        assert find_provider(find_provider(spelt)) == find_provider(spelt)
 
 
 def test_a_price_for_a_provider_holds_however_it_is_spelt(tmp_path: Path) -> None:

@@ -11,19 +11,19 @@ from outlay.domain.audit import Action, Personal
 from outlay.kit.clock import in_us
 from outlay.kit.secrets import digest_secret
 from outlay.services.access.sign_in_throttle import WINDOW, Attempt
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.directory.sign_in_failures import create_failures, find_failures
 
 MAX_ENTRIES: Final = 100
 """Of one organization, while failures count."""
 
 
-def note_failure(trail: Trail, account: Actor, attempt: Attempt, remote: str) -> None:
+def note_failure(audited: AuditedChanges, account: Actor, attempt: Attempt, remote: str) -> None:
     """Put a failed attempt at somebody's account on the trail, if it is time for an entry."""
     if attempt.failures & (attempt.failures - 1):
         return
     source = digest_secret(f"noted {account.organization_id}")
-    with trail.change(account) as change:
+    with audited.change(account) as change:
         since_us = change.now_us - in_us(WINDOW)
         if find_failures(change.session, source, since_us).number >= MAX_ENTRIES:
             change.cancel()

@@ -88,7 +88,7 @@ class Passwords:
             password_hash
         )
 
-    async def verify_soon(self, password_hash: str | None, password: str) -> bool:
+    async def verify_async(self, password_hash: str | None, password: str) -> bool:
         """Like `verify`, from an event loop."""
         future = self._submit(password, password_hash or _hash_of_nobody())
         return (await asyncio.wrap_future(future))[0] and bool(password_hash)

@@ -16,7 +16,7 @@ from outlay.services.access.failed_sign_ins import note_failure
 from outlay.services.access.passwords import Passwords, check_password
 from outlay.services.access.sign_in_throttle import Attempt, Throttle
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import Change, Trail
+from outlay.services.directory.changes import AuditedChanges, Change
 from outlay.services.directory.issuing import (
     ended,
     good_invitation,
@@ -66,14 +66,14 @@ class SignIn:
     def __init__(
         self,
         directory: Directory,
-        trail: Trail,
+        audited: AuditedChanges,
         organizations: Organizations,
         passwords: Passwords,
         throttle: Throttle,
         clock: Clock,
     ) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._organizations = organizations
         self._passwords = passwords
         self.throttle = throttle
@@ -100,7 +100,7 @@ class SignIn:
         """
         begun = await asyncio.to_thread(self._begin, organization, email, remote, device)
         try:
-            is_right = await self._passwords.verify_soon(begun.password_hash, password)
+            is_right = await self._passwords.verify_async(begun.password_hash, password)
         except Unavailable:
             await asyncio.to_thread(self.throttle.withdraw, begun.attempt)
             raise
@@ -138,7 +138,7 @@ class SignIn:
                     session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
                 )
             if actor is not None:
-                note_failure(self._trail, actor, begun.attempt, remote)
+                note_failure(self._audited, actor, begun.attempt, remote)
         except Exception:
             logger.exception("a failed sign-in at %s could not be put on the trail", member_id)
 
@@ -150,7 +150,7 @@ class SignIn:
             )
         if actor is None:
             raise Unauthenticated("This account was removed.")
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             find_present_member(change.session, actor, member_id)
             self.throttle.succeed(change.session, attempt)
             token = open_session(change, member_id)
@@ -173,13 +173,13 @@ class SignIn:
             )
         if actor is None:
             return
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             delete_session(change.session, digest)
             change.note(Action.SESSION_DELETE, stored.member_id, before={"sessions": 1})
 
     def sign_out_others(self, actor: Actor, token: str | None) -> int:
         """End all sessions of the actor but the one of a token; how many there were."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             kept = digest_secret(token) if token else b""
             ended = delete_sessions_of(change.session, actor.member_id, kept)
             if ended:
@@ -209,7 +209,7 @@ class SignIn:
         if not self._passwords.verify(present, current):
             raise Invalid("The current password is wrong.", field="current")
         password_hash = self._passwords.hash(password)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             session, member_id = change.session, actor.member_id
             find_present_member(session, actor, member_id)
             _put_password(change, member_id, password_hash, digest_secret(token) if token else b"")
@@ -247,7 +247,7 @@ class SignIn:
         )
         password_hash = self._passwords.hash(password)
         actor = _first_steps(organization, member, request_id)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             # Once more: two may have followed the link, or whoever made it has left meanwhile.
             good_invitation(change.session, secret, change.now_us)
             if find_login(change.session, member.organization_id, member.email) is not None:
@@ -278,7 +278,7 @@ class SignIn:
             )
         if actor is None:
             raise link_over()
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             # Once more: two may have followed the link, or whoever made it has left meanwhile.
             member_of_link(change.session, secret, change.now_us)
             _put_password(change, member.member_id, password_hash)
@@ -314,7 +314,7 @@ class SignIn:
             role=Role.OWNER,
         )
         password_hash = self._passwords.hash(password)
-        with self._trail.change(_first_steps(drafted, member, request_id)) as change:
+        with self._audited.change(_first_steps(drafted, member, request_id)) as change:
             if list_organizations(change.session):
                 raise Conflict("Outlay is already set up. Sign in instead.", code="set-up-already")
             self._organizations.add(change.session, drafted, change.now_us)
@@ -338,7 +338,7 @@ class SignIn:
         check_password(password)
         address = check_email(email)
         password_hash = self._passwords.hash(password)
-        with self._trail.change(operator_of(organization)) as change:
+        with self._audited.change(operator_of(organization)) as change:
             login = find_login(change.session, organization.organization_id, address)
             if login is not None:
                 member = login[0]

@@ -19,7 +19,7 @@ from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.access.sign_in import open_session
 from outlay.services.access.sso_provider import Providers
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.groups import present_groups
 from outlay.services.directory.members import describe_member
 from outlay.services.directory.sso import SsoSettings
@@ -66,7 +66,7 @@ def callback_of(organization_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class SignInRedirect:
     """Where a browser is sent, and what it must bring back."""
 
     url: str
@@ -74,7 +74,7 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class CompletedSignIn:
     """What a browser brings back."""
 
     state: str
@@ -91,13 +91,13 @@ class Sso:
         directory: Directory,
         settings: SsoSettings,
         providers: Providers,
-        trail: Trail,
+        audited: AuditedChanges,
         clock: Clock,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._providers = providers
-        self._trail = trail
+        self._audited = audited
         self._clock = clock
 
     def organizations(self) -> list[Organization]:
@@ -106,7 +106,7 @@ class Sso:
             ids = {sso.organization_id for sso in list_sso(session)}
             return [o for o in list_organizations(session) if o.organization_id in ids]
 
-    async def depart(self, slug: str, target: str, base_url: str) -> Departure:
+    async def begin(self, slug: str, target: str, base_url: str) -> SignInRedirect:
         """Begin a sign-in for the organization with a slug; NotFound when it has no provider."""
         stored = await asyncio.to_thread(self._called, slug)
         organization_id = stored.sso.organization_id
@@ -125,10 +125,12 @@ class Sso:
             "code_challenge_method": "S256",
         }
         endpoint = known.provider.authorization_endpoint
-        return Departure(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", state)
+        return SignInRedirect(
+            f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", state
+        )
 
-    async def arrive(
-        self, back: Arrival, *, organization_id: str, base_url: str, request_id: str
+    async def complete(
+        self, back: CompletedSignIn, *, organization_id: str, base_url: str, request_id: str
     ) -> tuple[str, str]:
         """Complete a sign-in: the session token and the page to go to.
 
@@ -206,7 +208,7 @@ class Sso:
     def _admit(self, sso: SingleSignOn, identity: Identity, request_id: str) -> str:
         """A session for whom the provider vouches for, in the groups that it says."""
         actor = self._actor(sso, identity, request_id)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             session = change.session
             described: dict[str, Value | Personal] = {"method": "sso", "issuer": sso.issuer}
             action = Action.SESSION_CREATE

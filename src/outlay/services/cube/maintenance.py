@@ -187,7 +187,7 @@ class Maintenance:
         while not stop.wait(LOOK_SECONDS):
             try:
                 if self.is_due(self._clock.now()) and self._nodes.lead():
-                    self.verify_by_itself()
+                    self.verify_on_schedule()
             except Exception:
                 logger.exception("the verification that was due did not come to its end")
 
@@ -204,7 +204,7 @@ class Maintenance:
         planned = now.replace(hour=self._verify_hour or 0, minute=minute, second=0, microsecond=0)
         return planned if planned <= now else planned - DAY
 
-    def verify_by_itself(self) -> Verified | None:
+    def verify_on_schedule(self) -> Verified | None:
         """Verify with a share of the machine; None when it gave way to other work."""
         self._not_before = self._clock.now() + RETRY_AFTER
         try:

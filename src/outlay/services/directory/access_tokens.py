@@ -14,7 +14,7 @@ from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticate
 from outlay.domain.policy import Permission, grantable_scopes, is_limited
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.issuing import ended, void_unfounded
 from outlay.services.directory.members import find_present_member
 from outlay.services.directory.text_rules import check_name, pick
@@ -31,11 +31,11 @@ from outlay.storage.directory.session import ReadSession
 class Tokens:
     """The access tokens of an actor's organization; developers have to do with their own alone."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[AccessToken]:
+    def list_for(self, actor: Actor) -> list[AccessToken]:
         """Tokens that are not revoked, oldest first."""
         is_own = is_limited(actor, Permission.TOKENS_READ)
         with self._directory.read() as session:
@@ -71,7 +71,7 @@ class Tokens:
                 field="scopes",
             )
         token_id, secret = new_secret(12), new_secret()
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             owner_id = member_id if actor.is_operator and member_id else actor.member_id
             find_present_member(change.session, actor, owner_id)
             expires_at_us = to_us(expires_at) if expires_at else None
@@ -97,7 +97,7 @@ class Tokens:
         That is tokens, theirs included, and invitations and password links that are open.
         """
         is_own = is_limited(actor, Permission.TOKENS_WRITE)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             token = pick(
                 list_access_tokens(change.session, actor.organization_id),
                 lambda known: (

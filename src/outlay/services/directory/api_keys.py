@@ -13,7 +13,7 @@ from outlay.domain.policy import Permission, is_limited
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.members import find_present_member
 from outlay.services.directory.projects import find_project
 from outlay.services.directory.text_rules import check_name, pick
@@ -33,18 +33,18 @@ _HINT_LETTERS: Final = 4
 class KeySettings:
     """The API keys of an actor's organization; developers have to do with their own alone."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[ApiKey]:
+    def list_for(self, actor: Actor) -> list[ApiKey]:
         """Keys that are not deleted, by description."""
         with self._directory.read() as session:
             return _visible(session, actor, Permission.KEYS_READ)
 
     def find(self, actor: Actor, api_key_id: str) -> ApiKey:
         """One of them; raises NotFound for all others."""
-        return _pick(self.of(actor), api_key_id)
+        return _pick(self.list_for(actor), api_key_id)
 
     def create(
         self,
@@ -72,7 +72,7 @@ class KeySettings:
         secret = new_secret()
         api_key_id = new_id("key")
         text = render_key(api_key_id, secret)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             find_project(change.session, actor, project_id)
             find_present_member(change.session, actor, creator_id)
             api_key = ApiKey(
@@ -99,7 +99,7 @@ class KeySettings:
         trusts_caller: bool | None = None,
     ) -> ApiKey:
         """Change a key; what is None stays as it is."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             after = replace(
                 before,
@@ -120,7 +120,7 @@ class KeySettings:
 
     def revoke(self, actor: Actor, api_key_id: str) -> None:
         """Refuse a key from now on; it stays in the list."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             if api_key.is_revoked:
                 raise Conflict("The key is already revoked.", code="revoked-already")
@@ -129,7 +129,7 @@ class KeySettings:
 
     def delete(self, actor: Actor, api_key_id: str) -> None:
         """Refuse a key from now on and take it off the list; its past stays in every number."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             delete_api_key(change.session, api_key_id, change.now_us)
             change.note(Action.API_KEY_DELETE, api_key_id, before=_describe(api_key))

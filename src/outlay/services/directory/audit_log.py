@@ -19,7 +19,7 @@ from outlay.domain.audit import (
 )
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
     chained_organizations,
@@ -102,11 +102,11 @@ class Audit:
     """Reads and verifies the trail."""
 
     def __init__(
-        self, directory: Directory, trail: Trail, checkpoints: Path, public_key: str
+        self, directory: Directory, audited: AuditedChanges, checkpoints: Path, public_key: str
     ) -> None:
         """`public_key` is what the checkpoints in the file must be signed for, hexadecimal."""
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._checkpoints = checkpoints
         self.public_key = public_key
         self._logged: dict[str, bytes] = {}
@@ -199,7 +199,7 @@ class Audit:
             organizations = list_organizations(session)
         told = [str(fault) for fault in faults[:MAX_FAULTS]]
         for organization in organizations:
-            with self._trail.change(operator_of(organization)) as change:
+            with self._audited.change(operator_of(organization)) as change:
                 change.note(
                     Action.DIRECTORY_ACCEPT,
                     organization.organization_id,

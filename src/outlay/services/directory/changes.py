@@ -70,7 +70,7 @@ class _Transaction:
     ends: list[Checkpoint] = field(default_factory=list)
 
 
-class Trail:
+class AuditedChanges:
     """The only door to changing the directory on somebody's behalf."""
 
     def __init__(self, directory: Directory, checkpoints: CheckpointFile, clock: Clock) -> None:

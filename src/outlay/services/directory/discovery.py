@@ -25,7 +25,7 @@ from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, pick
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.discovered import (
@@ -153,14 +153,14 @@ class Discovery:
             )
 
 
-class DiscoveredThings:
+class DiscoveredEntities:
     """What an actor makes of what was discovered. No number changes by it, but how it is told."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[Discovered]:
+    def list_for(self, actor: Actor) -> list[Discovered]:
         """Everything discovered, merged or not: by dimension, then by name."""
         with self._directory.read() as session:
             found = list_discovered(session, actor.organization_id)
@@ -187,7 +187,7 @@ class DiscoveredThings:
 
     def rename(self, actor: Actor, discovered_id: str, name: str) -> Discovered:
         """Call it otherwise; its past, too."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = _find(change.session, actor, discovered_id)
             after = replace(before, name=check_name(name))
             rename_discovered(change.session, before, after.name)
@@ -201,7 +201,7 @@ class DiscoveredThings:
 
     def merge(self, actor: Actor, discovered_id: str, into: str) -> Discovered:
         """Count it as another value of its kind, its past too; as itself when `into` is empty."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = _find(change.session, actor, discovered_id)
             target = _check_target(change.session, before, into) if into else ""
             merge_discovered(change.session, before, target)

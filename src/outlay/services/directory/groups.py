@@ -9,7 +9,7 @@ from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.members import find_present_member
 from outlay.services.directory.text_rules import check_name, pick
 from outlay.storage.directory.engine import Directory
@@ -28,11 +28,11 @@ from outlay.storage.directory.session import ReadSession
 class Groups:
     """The user groups of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[UserGroup]:
+    def list_for(self, actor: Actor) -> list[UserGroup]:
         """Present groups, by name."""
         with self._directory.read() as session:
             return present_groups(session, actor)
@@ -49,7 +49,7 @@ class Groups:
         group = UserGroup(
             group_id=new_id("grp"), organization_id=actor.organization_id, name=check_name(name)
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             group = replace(group, created_at_us=change.now_us)
             _check_free(group, present_groups(change.session, actor))
             create_group(change.session, group, change.now_us)
@@ -58,7 +58,7 @@ class Groups:
 
     def rename(self, actor: Actor, group_id: str, name: str) -> UserGroup:
         """Give a group another name."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = find_group(change.session, actor, group_id)
             after = replace(before, name=check_name(name))
             _check_free(after, present_groups(change.session, actor))
@@ -70,7 +70,7 @@ class Groups:
 
     def delete(self, actor: Actor, group_id: str) -> None:
         """Remove a group from use: its memberships end, its past stays."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             group = find_group(change.session, actor, group_id)
             for membership in list_memberships(change.session, actor.organization_id):
                 if membership.group_id == group_id:
@@ -78,14 +78,14 @@ class Groups:
             delete_group(change.session, group_id, change.now_us)
             change.note(Action.GROUP_DELETE, group_id, before={"name": group.name})
 
-    def join(
+    def add_member(
         self, actor: Actor, group_id: str, member_id: str, since: datetime | None = None
     ) -> GroupMembership:
         """Put a member into a group, from now or an instant before or after.
 
         Requests that are on record keep the groups they were recorded with.
         """
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             find_group(change.session, actor, group_id)
             find_present_member(change.session, actor, member_id)
             membership = GroupMembership(
@@ -104,11 +104,11 @@ class Groups:
             change.note(Action.GROUP_JOIN, group_id, after=_describe(membership))
         return membership
 
-    def leave(
+    def remove_member(
         self, actor: Actor, group_id: str, member_id: str, until: datetime | None = None
     ) -> None:
         """Take a member out of a group, from now or from an instant on."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             find_group(change.session, actor, group_id)
             until_us = to_us(until) if until else change.now_us
             membership = pick(

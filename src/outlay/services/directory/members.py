@@ -12,7 +12,7 @@ from outlay.domain.policy import may_manage, permit_admission
 from outlay.kit.clock import from_us, in_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import Change, Trail
+from outlay.services.directory.changes import AuditedChanges, Change
 from outlay.services.directory.issuing import ended, void_unfounded
 from outlay.services.directory.text_rules import check_email, check_name, pick
 from outlay.storage.directory.access_tokens import find_access_token, revoke_tokens_of
@@ -35,11 +35,11 @@ PASSWORD_LINK_LIFETIME: Final = timedelta(days=1)
 class Members:
     """The people of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[Member]:
+    def list_for(self, actor: Actor) -> list[Member]:
         """Present members, by name."""
         with self._directory.read() as session:
             return present_members(session, actor)
@@ -49,9 +49,9 @@ class Members:
         with self._directory.read() as session:
             return find_present_member(session, actor, member_id)
 
-    def called(self, actor: Actor, email: str | None) -> Member:
+    def find_by_email(self, actor: Actor, email: str | None) -> Member:
         """The present member with an e-mail address, or the first owner when none is given."""
-        for member in self.of(actor):
+        for member in self.list_for(actor):
             if member.email.lower() == email.lower() if email else member.role is Role.OWNER:
                 return member
         raise NotFound(f"there is no member {email}" if email else "there is no owner")
@@ -68,7 +68,7 @@ class Members:
         check_manages(actor, role)
         permit_admission(actor, role)
         address, secret = check_email(email), new_secret()
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             members = present_members(change.session, actor)
             if any(member.email.lower() == address.lower() for member in members):
                 raise Conflict(f"{address!r} is already a member.", field="email")
@@ -104,7 +104,7 @@ class Members:
 
     def revoke_invitation(self, actor: Actor, invitation_id: str) -> None:
         """Make the link of an invitation useless."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             invitation = pick(
                 list_invitations(change.session, actor.organization_id),
                 lambda known: known.invitation_id == invitation_id,
@@ -127,7 +127,7 @@ class Members:
 
         What they invited others to, and may not any more, ends with it.
         """
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = find_present_member(change.session, actor, member_id)
             voided: dict[str, Value] = {}
             check_manages(actor, before.role)
@@ -156,7 +156,7 @@ class Members:
 
     def rename_self(self, actor: Actor, name: str) -> Member:
         """Change the actor's own name."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = find_present_member(change.session, actor, actor.member_id)
             after = replace(before, name=check_name(name))
             update_member(change.session, after)
@@ -174,7 +174,7 @@ class Members:
         Invitations and password links that they made end, too.
         API keys that they created keep working, as applications use them; revoke those apart.
         """
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             check_other_owner(change.session, actor, member)
@@ -184,7 +184,7 @@ class Members:
     def create_password_link(self, actor: Actor, member_id: str) -> str:
         """The secret of a link by which a member sets a password, once, within a day."""
         secret = new_secret()
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             permit_admission(actor, member.role)

@@ -8,7 +8,7 @@ from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import parse_zone
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, check_slug, slug_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.organizations import (
@@ -23,9 +23,9 @@ from outlay.storage.directory.session import ReadSession, WriteSession
 class Organizations:
     """The tenants of an installation."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
     def all(self) -> list[Organization]:
         """All organizations, oldest first: for the operator alone."""
@@ -42,7 +42,7 @@ class Organizations:
     ) -> Organization:
         """A new organization; raises Conflict when its name or slug is taken."""
         organization = self.draft(name, plan=plan, timezone=timezone, slug=slug)
-        with self._trail.change(operator_of(organization)) as change:
+        with self._audited.change(operator_of(organization)) as change:
             self.add(change.session, organization, change.now_us)
             change.note(
                 Action.ORGANIZATION_CREATE,
@@ -70,7 +70,7 @@ class Organizations:
         _check_free(organization, list_organizations(session))
         create_organization(session, organization, now_us)
 
-    def called(self, name: str | None) -> Organization | None:
+    def find_by_name(self, name: str | None) -> Organization | None:
         """The organization with a name, slug or id, or the only one when no name is given.
 
         Raises NotFound for an unknown name and Invalid when a name is needed to choose.
@@ -88,7 +88,7 @@ class Organizations:
                 return known
         raise NotFound(f"There is no organization {name!r}.")
 
-    def of(self, actor: Actor) -> Organization:
+    def organization_of(self, actor: Actor) -> Organization:
         """The actor's organization."""
         with self._directory.read() as session:
             return _find(session, actor)
@@ -108,7 +108,7 @@ class Organizations:
         """
         if timezone is not None:
             parse_zone(timezone)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = _find(change.session, actor)
             after = replace(
                 before,

@@ -19,7 +19,7 @@ from outlay.pricing.evidence import Evidence, explain_cost
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.overrides import Overrides, read_entries
 from outlay.pricing.reference import parse_ref
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.text_rules import pick
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.exchange_rates import (
@@ -47,11 +47,11 @@ _DATES: Final = ("effective_from", "effective_to")
 class Prices:
     """Sets the prices and exchange rates of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> OwnPrices:
+    def list_for(self, actor: Actor) -> OwnPrices:
         """What applies."""
         with self._directory.read() as session:
             return read_own(session, actor.organization_id)
@@ -63,7 +63,7 @@ class Prices:
 
     def create(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
         """A new price; Invalid names every fault in it. What is recorded keeps its cost."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             price = _draft(change.session, actor, entry)
             create_price_override(change.session, price, change.now_us)
             change.note(Action.PRICE_CREATE, price.price_id, after=_describe(price.entry))
@@ -71,7 +71,7 @@ class Prices:
 
     def delete(self, actor: Actor, price_id: str) -> None:
         """Remove a price: later requests are priced without it."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             price = self.find(read_own(change.session, actor.organization_id), price_id)
             delete_price_override(change.session, price_id, change.now_us)
             change.note(Action.PRICE_DELETE, price_id, before=_describe(price.entry))
@@ -97,7 +97,7 @@ class Prices:
 
     def create_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
         """A new exchange rate; Invalid names every fault in it. It holds until the next one."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             rate = _draft_rate(change.session, actor, entry)
             create_exchange_rate(change.session, rate, change.now_us)
             change.note(Action.EXCHANGE_RATE_CREATE, rate.rate_id, after=_describe(rate.entry))
@@ -105,7 +105,7 @@ class Prices:
 
     def delete_rate(self, actor: Actor, rate_id: str) -> None:
         """Remove an exchange rate: the one before it holds on. Invalid while a price needs it."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             own = read_own(change.session, actor.organization_id)
             rate = pick(own.rates, lambda known: known.rate_id == rate_id, "exchange rate")
             _check_dispensable(own, rate)
@@ -139,7 +139,7 @@ class PriceBooks:
         """Read again what is known of the directory."""
         self._books.refresh()
 
-    def of(self, organization_id: str) -> PriceBook:
+    def book_for(self, organization_id: str) -> PriceBook:
         """The book that an organization's requests are priced by."""
         return self._books.get(organization_id)
 
@@ -147,7 +147,7 @@ class PriceBooks:
         """The lines of what a request on record costs, by the price that it was made with."""
         book = self.base
         if event.cost_source is CostSource.REPORTED:
-            book = self.of(event.organization_id)
+            book = self.book_for(event.organization_id)
         else:
             ids = [name.partition(":")[0] for name in parse_ref(event.price_ref).own]
             with self._directory.read() as session:

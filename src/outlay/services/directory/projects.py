@@ -7,7 +7,7 @@ from outlay.domain.audit import Action
 from outlay.domain.errors import Conflict, NotFound
 from outlay.domain.organization import Project
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, pick
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.projects import (
@@ -22,11 +22,11 @@ from outlay.storage.directory.session import ReadSession
 class Projects:
     """The projects of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[Project]:
+    def list_for(self, actor: Actor) -> list[Project]:
         """Present projects, by name."""
         with self._directory.read() as session:
             return present_projects(session, actor)
@@ -36,7 +36,7 @@ class Projects:
         project = Project(
             project_id=new_id("prj"), organization_id=actor.organization_id, name=check_name(name)
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             project = replace(project, created_at_us=change.now_us)
             _check_free(project, present_projects(change.session, actor))
             create_project(change.session, project, change.now_us)
@@ -45,7 +45,7 @@ class Projects:
 
     def rename(self, actor: Actor, project_id: str, name: str) -> Project:
         """Give a project another name."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = find_project(change.session, actor, project_id)
             after = replace(before, name=check_name(name))
             _check_free(after, present_projects(change.session, actor))
@@ -57,7 +57,7 @@ class Projects:
 
     def delete(self, actor: Actor, project_id: str) -> None:
         """Remove a project from use; its keys are refused from now on, its past stays."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             project = find_project(change.session, actor, project_id)
             delete_project(change.session, project_id, change.now_us)
             change.note(Action.PROJECT_DELETE, project_id, before={"name": project.name})
@@ -66,7 +66,7 @@ class Projects:
         """The present project with a name or id, created when there is none; the flag says so."""
         try:
             known = pick(
-                self.of(actor),
+                self.list_for(actor),
                 lambda project: name in {project.name, project.project_id},
                 "project",
             )

@@ -5,7 +5,7 @@ from outlay.domain.audit import Action
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.money import MAX_PUSD, render_usd
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.members import present_members
 from outlay.services.directory.projects import present_projects
 from outlay.storage.directory.api_keys import list_api_keys
@@ -22,11 +22,11 @@ from outlay.storage.directory.spend_limits import (
 class LimitSettings:
     """Sets and removes the limits of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[SpendLimit]:
+    def list_for(self, actor: Actor) -> list[SpendLimit]:
         """The limits there are."""
         with self._directory.read() as session:
             return list_spend_limits(session, actor.organization_id)
@@ -49,7 +49,7 @@ class LimitSettings:
             interval=interval,
             amount_pusd=amount_pusd,
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             if scope_id not in _known_ids(change.session, actor, scope):
                 raise NotFound(f"There is no such {scope}.", field="scopeId")
             before = find_spend_limit(change.session, limit)
@@ -76,7 +76,7 @@ class LimitSettings:
             interval=interval,
             amount_pusd=0,
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             limit = find_spend_limit(change.session, wanted)
             if limit is None:
                 raise NotFound("There is no such limit.")

@@ -12,7 +12,7 @@ from outlay.domain.policy import permit_admission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.egress import OPEN, Egress
 from outlay.kit.sealing import SealBroken, Sealer
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.groups import find_group
 from outlay.services.directory.text_rules import check_name
 from outlay.services.directory.upstreams import check_base_url
@@ -36,11 +36,13 @@ _QUERY: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 class SsoSettings:
     """The single sign-on of an actor's organization. Its secret goes in and never comes out."""
 
-    def __init__(self, directory: Directory, sealer: Sealer, trail: Trail, egress: Egress) -> None:
+    def __init__(
+        self, directory: Directory, sealer: Sealer, audited: AuditedChanges, egress: Egress
+    ) -> None:
         """Raises Damaged when the master key does not open the secrets that are kept."""
         self._directory = directory
         self._sealer = sealer
-        self._trail = trail
+        self._audited = audited
         self._egress = egress
         with directory.read() as session:
             stored = find_sealed_sso(session)
@@ -78,7 +80,7 @@ class SsoSettings:
             group_claim=check_name(group_claim, "groupClaim"),
             groups={check_name(name, "groups"): group for name, group in (groups or {}).items()},
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             for group_id in set(wanted.groups.values()):
                 find_group(change.session, actor, group_id)
             before = find_sso(change.session, actor.organization_id)
@@ -108,7 +110,7 @@ class SsoSettings:
 
     def delete(self, actor: Actor) -> None:
         """Sign in with passwords alone from now on; sessions that are open stay so."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             before = find_sso(change.session, actor.organization_id)
             if before is None:
                 raise NotFound("Single sign-on is not configured.")

@@ -20,7 +20,7 @@ from outlay.domain.tag import (
 )
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.tags import (
     create_tag_key,
@@ -36,11 +36,11 @@ logger = logging.getLogger(__name__)
 class Tags:
     """The registered keys of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[TagKey]:
+    def list_for(self, actor: Actor) -> list[TagKey]:
         """All of them, by name."""
         with self._directory.read() as session:
             return list_tag_keys(session, actor.organization_id)
@@ -48,7 +48,7 @@ class Tags:
     def add(self, actor: Actor, key: str) -> TagKey:
         """Register a key; Conflict for one that is, Invalid when there are too many."""
         check_key(key)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key in known:
                 raise Conflict(f"The tag {key!r} is already registered.", field="key")
@@ -67,7 +67,7 @@ class Tags:
 
     def remove(self, actor: Actor, key: str) -> None:
         """Keep no further tags of a key; requests on record keep theirs."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key not in known:
                 raise NotFound("There is no such tag.")

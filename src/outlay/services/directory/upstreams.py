@@ -10,13 +10,13 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
 from outlay.kit.addresses import is_loopback_name
 from outlay.kit.egress import LOOPBACK, OPEN, Egress
 from outlay.kit.ids import new_id
 from outlay.kit.sealing import SealBroken, Sealer
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.own_address import OwnAddress
 from outlay.services.directory.text_rules import pick
 from outlay.storage.directory.engine import Directory
@@ -46,14 +46,14 @@ class Upstreams:
         self,
         directory: Directory,
         sealer: Sealer,
-        trail: Trail,
+        audited: AuditedChanges,
         egress: Egress,
         own_address: OwnAddress,
     ) -> None:
         """Raises Damaged when the master key does not open the secrets that are kept."""
         self._directory = directory
         self._sealer = sealer
-        self._trail = trail
+        self._audited = audited
         self._egress = egress
         self._own_address = own_address
         with directory.read() as session:
@@ -72,7 +72,7 @@ class Upstreams:
         asks_usage: bool = True,
     ) -> Upstream:
         """A new upstream; name and address default to the provider's."""
-        provider = provider_called(provider)
+        provider = find_provider(provider)
         chosen = base_url or BASE_URLS.get(provider)
         if chosen is None:
             raise Invalid(
@@ -89,7 +89,7 @@ class Upstreams:
             hint=_hint(secret),
             asks_usage=asks_usage,
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             _check_free(upstream, list_upstreams(change.session, actor.organization_id))
             create_upstream(change.session, self._seal(upstream, secret), change.now_us)
             change.note(
@@ -108,7 +108,7 @@ class Upstreams:
         asks_usage: bool | None = None,
     ) -> Upstream:
         """Change an upstream. A new address needs the secret again, which was meant for the old."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             known = list_upstreams(change.session, actor.organization_id)
             stored = _pick(known, upstream_id)
             before = stored.upstream
@@ -141,7 +141,7 @@ class Upstreams:
 
     def delete(self, actor: Actor, upstream_id: str) -> None:
         """Stop using an upstream, its mappings included, and forget its secret."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             session = change.session
             stored = _pick(list_upstreams(session, actor.organization_id), upstream_id)
             for mapping in list_model_mappings(session, actor.organization_id):
@@ -152,7 +152,7 @@ class Upstreams:
                 Action.UPSTREAM_DELETE, upstream_id, before=_describe(stored.upstream, "forgotten")
             )
 
-    def of(self, actor: Actor) -> list[Upstream]:
+    def list_for(self, actor: Actor) -> list[Upstream]:
         """The upstreams in use, oldest first."""
         with self._directory.read() as session:
             return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
@@ -167,7 +167,7 @@ class Upstreams:
         mapping = ModelMapping(
             organization_id=actor.organization_id, name=name, upstream_id=upstream_id, model=model
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             _pick(list_upstreams(change.session, actor.organization_id), upstream_id)
             known = list_model_mappings(change.session, actor.organization_id)
             before = next((m for m in known if m.name == name), None)
@@ -185,7 +185,7 @@ class Upstreams:
 
     def delete_mapping(self, actor: Actor, name: str) -> None:
         """Remove a name; raises NotFound when there is none."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             known = list_model_mappings(change.session, actor.organization_id)
             mapping = pick(known, lambda m: m.name == name, "model mapping")
             delete_model_mapping(change.session, actor.organization_id, name)

@@ -43,9 +43,9 @@ class DirectoryWatch:
             follower.worker.stop()
 
     @property
-    def is_away(self) -> bool:
+    def is_unreachable(self) -> bool:
         """Whether the directory did not answer at the last look."""
-        return any(follower.is_away for follower in self._followers)
+        return any(follower.is_unreachable for follower in self._followers)
 
     def check(self) -> None:
         """Refresh if the directory has changed since the last look."""
@@ -62,7 +62,7 @@ class _Follower:
         self._directory = directory
         self._refresh = refresh
         self._revision = directory.revision()
-        self.is_away = False
+        self.is_unreachable = False
         self.worker = Worker(name, self._run)
 
     def check(self) -> None:
@@ -89,11 +89,11 @@ class _Follower:
         while not stop.wait(POLL_SECONDS):
             try:
                 self.check()
-                self.is_away, told = False, ""
+                self.is_unreachable, told = False, ""
             except Unavailable as error:
-                if not self.is_away:
+                if not self.is_unreachable:
                     logger.warning("the directory cannot be read: %s", error.message)
-                self.is_away = True
+                self.is_unreachable = True
             except Damaged as error:
                 if error.message != told:
                     logger.warning("what is kept in memory is not up to date: %s", error.message)

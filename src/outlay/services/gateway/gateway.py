@@ -22,7 +22,7 @@ from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7_at
 from outlay.services.directory.prices import PriceBooks
-from outlay.services.gateway.intents import Journal
+from outlay.services.gateway.intents import IntentLog
 from outlay.services.gateway.limit_enforcement import Reservation, SpendLimits
 from outlay.services.gateway.reservation import FREE, highest_cost
 from outlay.services.gateway.routing import Route, Router
@@ -124,7 +124,7 @@ class Gateway:
         limits: SpendLimits,
         recorder: Recorder,
         prices: PriceBooks,
-        journal: Journal,
+        intents: IntentLog,
         clock: Clock,
     ) -> None:
         self._router = router
@@ -132,7 +132,7 @@ class Gateway:
         self._recorder = recorder
         self._prices = prices
         self._clock = clock
-        self.journal = journal
+        self.intents = intents
 
     async def prepare(self, api_key: ApiKey) -> None:
         """Have in memory what requests of an organization need, so that no request's way through
@@ -181,7 +181,7 @@ class Gateway:
             exchange.reservation = await self._limits.reserve(exchange.api_key, amount)
         try:
             holds = tuple(exchange.reservation or ())
-            await self.journal.open(
+            await self.intents.open(
                 Intent(organization_id, exchange.request_id, _begun(exchange), holds)
             )
         except BaseException:
@@ -196,7 +196,7 @@ class Gateway:
         event = self._event(exchange, ending)
         exchange.is_settled = True
         try:
-            await self.journal.settle(event)
+            await self.intents.settle(event)
         finally:
             self._release(exchange)
 
@@ -219,7 +219,7 @@ class Gateway:
             answer=answer,
             is_later=True,
         )
-        await self.journal.settle(self._event(exchange, ending))
+        await self.intents.settle(self._event(exchange, ending))
 
     def upstreams(self, organization_id: str) -> list[tuple[Upstream, str]]:
         """All upstreams of an organization with their secrets."""
@@ -230,7 +230,7 @@ class Gateway:
         if not exchange.is_settled:
             event = self._event(exchange, ending)
             exchange.is_settled = True
-            self.journal.settle_now(event)
+            self.intents.settle_now(event)
             self._release(exchange)
 
     def _release(self, exchange: Exchange) -> None:
@@ -241,7 +241,7 @@ class Gateway:
     def _most_it_costs(self, exchange: Exchange, call: Call) -> int:
         """Pico-USD that a request may cost at most, as far as that can be told beforehand."""
         return highest_cost(
-            self._prices.of(exchange.api_key.organization_id),
+            self._prices.book_for(exchange.api_key.organization_id),
             provider=exchange.provider,
             mapping=exchange.mapping,
             at_us=exchange.event_time_us,

@@ -56,7 +56,7 @@ class _Handed:
                 waiter.set_exception(told)
 
 
-class Journal:
+class IntentLog:
     """Puts intents on record before, and outcomes after, upstreams are called."""
 
     def __init__(self, ledger: Ledger, rescue: RescueFile) -> None:

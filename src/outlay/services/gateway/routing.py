@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from outlay.domain.errors import NotFound
 from outlay.domain.event import MAX_TEXT
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.kit.cache import Cache
 from outlay.pricing.book import PriceBook
@@ -105,9 +105,9 @@ class Router:
         prefix, slash, rest = model.partition("/")
         if slash and rest:
             by_name = [u for u in known.upstreams if u.name == prefix]
-            provider = provider_called(prefix)
+            provider = find_provider(prefix)
             for upstream in by_name or [
-                u for u in known.upstreams if provider_called(u.provider) == provider
+                u for u in known.upstreams if find_provider(u.provider) == provider
             ]:
                 return _route(known, upstream, rest)
         if len(known.upstreams) == 1:
@@ -133,5 +133,5 @@ class Router:
 
 def _route(known: _Known, upstream: Upstream, model: str) -> Route:
     secret = known.secrets[upstream.upstream_id]
-    provider = provider_called(upstream.provider)
+    provider = find_provider(upstream.provider)
     return Route(upstream, secret, model, provider, f"{provider}/{model}"[:MAX_TEXT])

@@ -89,7 +89,7 @@ class BillReasons:
         self._prices = self._find_prices()
         self._moved = self._find_moved()
 
-    def of(self, key: Key) -> list[ReasonPart]:
+    def parts_for(self, key: Key) -> list[ReasonPart]:
         """What makes the difference of a line."""
         both = self._lines[key]
         split = _Split(both.difference_pusd, self._tolerance)

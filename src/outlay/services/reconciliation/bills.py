@@ -14,7 +14,7 @@ import msgspec
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.period import parse_zone
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.domain.reconciliation import BillLine
 from outlay.kit.clock import from_us
 from outlay.services.recording.importing import FileImport, read_import
@@ -79,7 +79,7 @@ def read_bill(
     now: datetime,
 ) -> Bill:
     """The lines of a file of costs; Invalid when a row of it cannot be read, or it has no costs."""
-    provider = provider_called(file.provider)
+    provider = find_provider(file.provider)
     return _Reading(file, provider, mapping or _mapping_of(provider), canonical, now).bill(path)
 
 

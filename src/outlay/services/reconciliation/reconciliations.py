@@ -13,7 +13,7 @@ from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval, Period, parse_zone, period_of_dates, steps_of
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.domain.query import RowQuery
 from outlay.domain.reconciliation import (
     BillLine,
@@ -26,7 +26,7 @@ from outlay.domain.result import ZERO, Totals
 from outlay.kit.clock import from_us
 from outlay.kit.ids import new_id
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.text_rules import pick
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Key
@@ -55,14 +55,18 @@ class Reconciling:
     """Compares bills of an actor's organization and keeps what came of it."""
 
     def __init__(
-        self, directory: Directory, trail: Trail, analytics: Analytics, prices: PriceBooks
+        self,
+        directory: Directory,
+        audited: AuditedChanges,
+        analytics: Analytics,
+        prices: PriceBooks,
     ) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._analytics = analytics
         self._prices = prices
 
-    def of(self, actor: Actor) -> list[Reconciliation]:
+    def list_for(self, actor: Actor) -> list[Reconciliation]:
         """What was compared, newest first."""
         with self._directory.read() as session:
             return list_reconciliations(session, actor.organization_id)
@@ -70,7 +74,7 @@ class Reconciling:
     def find(self, actor: Actor, reconciliation_id: str) -> Reconciliation:
         """One of them; NotFound when there is none."""
         return pick(
-            self.of(actor),
+            self.list_for(actor),
             lambda known: known.reconciliation_id == reconciliation_id,
             "reconciliation",
         )
@@ -84,7 +88,7 @@ class Reconciling:
             )
         mapping = parse_mapping(file.mapping.encode(), "mapping") if file.mapping else None
         now = from_us(self._analytics.now_us())
-        canonical = self._prices.of(actor.organization_id).canonical_model
+        canonical = self._prices.book_for(actor.organization_id).canonical_model
         with tempfile.TemporaryDirectory() as folder:
             # What rows are written in is told by the name and the first bytes.
             path = Path(folder) / f"costs{''.join(Path(name).suffixes[-1:])}"
@@ -97,11 +101,11 @@ class Reconciling:
                 raise Invalid(message, code=error.code, field=error.field) from None
         found = self._compare(actor.organization_id, bill, file.tolerance_pusd)
         notes = list(found.notes)
-        again = next((one for one in self.of(actor) if one.digest == file.digest), None)
+        again = next((one for one in self.list_for(actor) if one.digest == file.digest), None)
         if again is not None:
             made = from_us(again.created_at_us)
             notes.append(f"The same file was compared on {made:%Y-%m-%d at %H:%M} UTC.")
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             found = replace(
                 found,
                 reconciliation_id=new_id("rec"),
@@ -143,7 +147,7 @@ class Reconciling:
             notes.append("The bill does not tell models apart.")
             recorded = _folded(recorded, lambda key: (key[0], key[1], ""))
         lines = _beside(billed, recorded)
-        book = self._prices.of(organization_id)
+        book = self._prices.book_for(organization_id)
         reasons = BillReasons(
             lines,
             hours,
@@ -163,7 +167,10 @@ class Reconciling:
             timezone=bill.timezone,
             lines=[
                 _line(
-                    key, both, reasons.of(key), names.get(key[1]) or bill.project_names.get(key[1])
+                    key,
+                    both,
+                    reasons.parts_for(key),
+                    names.get(key[1]) or bill.project_names.get(key[1]),
                 )
                 for key, both in sorted(lines.items())
             ],
@@ -228,7 +235,7 @@ def _spellings(
         group_by=(Dimension.PROVIDER,),
     )
     found = {row.keys[0] for row in reader.rows(query)}
-    return tuple({provider, *(name for name in found if provider_called(name) == provider)})
+    return tuple({provider, *(name for name in found if find_provider(name) == provider)})
 
 
 def _recorded(

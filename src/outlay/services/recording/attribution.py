@@ -92,11 +92,11 @@ class Attribution:
         """The API key of an organization with an id."""
         return self._known.get(organization_id).keys.get(api_key_id)
 
-    def member_called(self, organization_id: str, claim: str) -> str | None:
+    def find_member_by_email(self, organization_id: str, claim: str) -> str | None:
         """The id of the member that an id or e-mail address means, None for no member."""
         return self._known.get(organization_id).members.get(claim.lower())
 
-    def groups_called(self, organization_id: str, claims: Iterable[str]) -> str:
+    def groups_named(self, organization_id: str, claims: Iterable[str]) -> str:
         """The stored set of those groups that ids or names mean."""
         groups = self._known.get(organization_id).groups
         found = [groups.get(claim) or groups.get(claim.lower()) for claim in claims]

@@ -9,13 +9,13 @@ from typing import Final
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of, standing, voided
 from outlay.domain.audit import Action
-from outlay.domain.duplicate import Candidate, Double, find_doubles, may_be_double
+from outlay.domain.duplicate import Candidate, Duplicate, find_duplicates, may_be_duplicate
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.ledger.store import Ledger
 
 LOOK_BACK: Final = timedelta(days=7)
@@ -34,33 +34,35 @@ class Pair:
     dropped: str
 
 
-class Doubles:
+class Duplicates:
     """Finds and merges what an actor's organization counts twice."""
 
-    def __init__(self, trail: Trail, ledger: Ledger, clock: Clock) -> None:
-        self._trail = trail
+    def __init__(self, audited: AuditedChanges, ledger: Ledger, clock: Clock) -> None:
+        self._audited = audited
         self._ledger = ledger
         self._clock = clock
         self._merging = threading.Lock()
-        self._recent: dict[str, tuple[int, Sequence[Double]]] = {}
+        self._recent: dict[str, tuple[int, Sequence[Duplicate]]] = {}
 
-    def recent(self, organization_id: str) -> Sequence[Double]:
-        """What `of` finds, looked for once a minute at most: it reads a week of requests."""
+    def recent(self, organization_id: str) -> Sequence[Duplicate]:
+        """What `list_for` finds, looked for once a minute at most: it reads a week of requests."""
         now_us = to_us(self._clock.now())
         at_us, found = self._recent.get(organization_id, (0, ()))
         if now_us - at_us >= in_us(KEPT):
-            found = self.of(organization_id)
+            found = self.list_for(organization_id)
             self._recent[organization_id] = (now_us, found)
         return found
 
-    def of(self, organization_id: str) -> Sequence[Double]:
+    def list_for(self, organization_id: str) -> Sequence[Duplicate]:
         """Probable doubles of the last week, the newest first, up to MAX_SHOWN."""
         now_us = to_us(self._clock.now())
         found = self._ledger.read_alike(
             organization_id, now_us - in_us(LOOK_BACK), now_us + 1, self._ledger.newest_seq()
         )
-        doubles = sorted(find_doubles(found), key=lambda double: -double.kept.event_time_us)
-        return doubles[:MAX_SHOWN]
+        duplicates = sorted(
+            find_duplicates(found), key=lambda duplicate: -duplicate.kept.event_time_us
+        )
+        return duplicates[:MAX_SHOWN]
 
     def merge(self, actor: Actor, pairs: Sequence[Pair]) -> int:
         """Count each pair once, by the first of it; how many were merged.
@@ -80,7 +82,7 @@ class Doubles:
                 voided(self._dropped(actor.organization_id, pair, f"pairs[{number}]"), amendment_id)
                 for number, pair in enumerate(pairs)
             ]
-            with self._trail.change(actor) as change:
+            with self._audited.change(actor) as change:
                 change.note(Action.REQUEST_MERGE, amendment_id, after={"dropped": dropped})
             outcomes = self._ledger.append(rows)
             self._recent.pop(actor.organization_id, None)
@@ -96,7 +98,7 @@ class Doubles:
     def _dropped(self, organization_id: str, pair: Pair, field: str) -> UsageEvent:
         kept = self._standing(organization_id, pair.kept, f"{field}.kept")
         dropped = self._standing(organization_id, pair.dropped, f"{field}.dropped")
-        if not may_be_double(_candidate(kept), _candidate(dropped)):
+        if not may_be_duplicate(_candidate(kept), _candidate(dropped)):
             raise Invalid(
                 f"{pair.kept} and {pair.dropped} do not match. Duplicates come from two sources "
                 "at about the same time with the same model and tokens.",

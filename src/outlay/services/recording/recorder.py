@@ -90,7 +90,7 @@ class Recorder:
 
     def load(self, organization_id: str) -> None:
         """Have in memory what making events of an organization needs."""
-        self._prices.of(organization_id)
+        self._prices.book_for(organization_id)
         self._attribution.load(organization_id)
         self._discovery.merges(organization_id)
         self._tags.load(organization_id)
@@ -109,7 +109,7 @@ class Recorder:
         used = with_pictures(report.operation, report.usage, report.meters)
         meters, is_cut = settle_meters(usage, check_meters(used))
         priced = price_billed(
-            self._prices.of(organization_id),
+            self._prices.book_for(organization_id),
             Billed(
                 provider=report.provider,
                 mapping=report.mapping,
@@ -181,7 +181,7 @@ class Recorder:
         somebody that the organization knows. Without a key of ours, whoever reports is believed.
         """
         if key is None:
-            called = self._attribution.member_called(organization_id, report.user_id)
+            called = self._attribution.find_member_by_email(organization_id, report.user_id)
             user_id = called or report.user_id
             if report.groups:
                 return user_id, self._attribution.groups_claimed(organization_id, report.groups)
@@ -189,10 +189,10 @@ class Recorder:
             user_id = key.member_id
         if key and key.trusts_caller:
             if report.user_id:
-                called = self._attribution.member_called(organization_id, report.user_id)
+                called = self._attribution.find_member_by_email(organization_id, report.user_id)
                 user_id = called or user_id
             if report.groups:
-                claimed = self._attribution.groups_called(organization_id, report.groups)
+                claimed = self._attribution.groups_named(organization_id, report.groups)
                 if claimed:
                     return user_id, claimed
         groups = self._attribution.groups_at(organization_id, user_id, report.event_time_us)

@@ -57,7 +57,7 @@ _LABELS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class PassedKind:
+class SkippedKind:
     """What was passed over, in the words of its sender."""
 
     reason: Reason
@@ -68,26 +68,26 @@ class PassedKind:
 
 
 @dataclass(frozen=True, slots=True)
-class PassedCount:
+class SkippedCount:
     """How often something was passed over since the start."""
 
-    kind: PassedKind
+    kind: SkippedKind
     count: int
     first_us: int
     last_us: int
 
 
-class PassedOver:
+class SkippedTelemetry:
     """Counts what is passed over, by organization. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._counts: dict[str, dict[PassedKind, PassedCount]] = {}
+        self._counts: dict[str, dict[SkippedKind, SkippedCount]] = {}
         self.since_us: Final = to_us(clock.now())
         """When counting began."""
 
-    def note(self, organization_id: str, kinds: Iterable[PassedKind]) -> None:
+    def note(self, organization_id: str, kinds: Iterable[SkippedKind]) -> None:
         """Count each of some."""
         now_us = to_us(self._clock.now())
         with self._lock:
@@ -95,24 +95,24 @@ class PassedOver:
             for kind in kinds:
                 known = self._known(counts, kind)
                 before = counts.get(known)
-                counts[known] = PassedCount(
+                counts[known] = SkippedCount(
                     known,
                     before.count + 1 if before else 1,
                     before.first_us if before else now_us,
                     now_us,
                 )
 
-    def counts(self, organization_id: str) -> list[PassedCount]:
+    def counts(self, organization_id: str) -> list[SkippedCount]:
         """What was passed over: losses first, then by how often."""
         with self._lock:
             found = [*self._counts.get(organization_id, {}).values()]
         return sorted(found, key=lambda one: (not one.kind.reason.is_loss, -one.count))
 
     @staticmethod
-    def _known(counts: dict[PassedKind, PassedCount], kind: PassedKind) -> PassedKind:
+    def _known(counts: dict[SkippedKind, SkippedCount], kind: SkippedKind) -> SkippedKind:
         """What something is counted as: itself while there is room for its name."""
-        short = PassedKind(kind.reason, kind.instrumentation[:MAX_NAME], kind.operation[:MAX_NAME])
+        short = SkippedKind(kind.reason, kind.instrumentation[:MAX_NAME], kind.operation[:MAX_NAME])
         if short in counts:
             return short
         same = sum(1 for each in counts if each.reason is kind.reason)
-        return short if same < MAX_KINDS else PassedKind(kind.reason, OTHERS, OTHERS)
+        return short if same < MAX_KINDS else SkippedKind(kind.reason, OTHERS, OTHERS)

@@ -21,7 +21,7 @@ from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.services.recording.recorder import Recorder, check_time
-from outlay.services.recording.skipped_telemetry import PassedKind, PassedOver, Reason
+from outlay.services.recording.skipped_telemetry import Reason, SkippedKind, SkippedTelemetry
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.span_marks import drop_marks, find_marks, put_marks
 from outlay.wire.otlp.genai import is_sum, report_of
@@ -40,11 +40,15 @@ class Tracing:
     """Records the calls of models in traces."""
 
     def __init__(
-        self, directory: Directory, recorder: Recorder, passed_over: PassedOver, clock: Clock
+        self,
+        directory: Directory,
+        recorder: Recorder,
+        skipped_telemetry: SkippedTelemetry,
+        clock: Clock,
     ) -> None:
         self._directory = directory
         self._recorder = recorder
-        self._passed_over = passed_over
+        self._skipped = skipped_telemetry
         self._clock = clock
         self._dropped_us = 0
 
@@ -60,12 +64,12 @@ class Tracing:
         self._recorder.record(organization_id, chosen)
         counted = {report.event_id for report in chosen}
         passed = [
-            PassedKind(_why(span, left_out, marks), span.scope, operation_of(span))
+            SkippedKind(_why(span, left_out, marks), span.scope, operation_of(span))
             for span in spans
             if (span.key not in calls or calls[span.key].event_id not in counted)
             and tells_tokens(span)
         ]
-        self._passed_over.note(organization_id, passed)
+        self._skipped.note(organization_id, passed)
         rejected = sum(why is Reason.REJECTED for why in left_out.values())
         return rejected, "; ".join(filter(None, (reason, _warning(passed))))
 
@@ -135,7 +139,7 @@ def _why(
     return Reason.NO_CALL if is_sum(span) else Reason.UNKNOWN_CONVENTION
 
 
-def _warning(passed: Iterable[PassedKind]) -> str:
+def _warning(passed: Iterable[SkippedKind]) -> str:
     """What is said of spans whose tokens may be counted nowhere; empty when there are none.
 
     Rejected ones have a reason of their own in the answer.

@@ -52,7 +52,7 @@ class RepriceOffers:
         self._ledger = ledger
         self._prices = prices
 
-    def of(self, organization_id: str, timezone: str) -> Sequence[Offer]:
+    def list_for(self, organization_id: str, timezone: str) -> Sequence[Offer]:
         """What an organization could price again, the most requests first."""
         today = from_us(self._analytics.now_us()).astimezone(parse_zone(timezone)).date()
         period = period_of_dates(today - LOOK_BACK, today, timezone)
@@ -114,7 +114,7 @@ class RepriceOffers:
             conditions=LogConditions(cost_sources=_LACKING, usage_sources=_KNOWN),
             through_seq=reader.loaded_seq(),
         )
-        book = self._prices.of(organization_id)
+        book = self._prices.book_for(organization_id)
         positions = self._ledger.read_positions(wanted, NEWEST_FIRST, None, 1)
         found = self._ledger.read_logged(organization_id, positions)
         return any(repriced(book, entry.event) is not entry.event for entry in found)

@@ -121,7 +121,7 @@ class PricePreviews:
 
     def of_price(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
         """A new price; Invalid names every fault in it."""
-        price, own = self._prices.draft(actor, entry), self._prices.of(actor)
+        price, own = self._prices.draft(actor, entry), self._prices.list_for(actor)
         added = compile_prices(replace(own, prices=[price]))
         known = compile_prices(own)
         return self._run(
@@ -130,14 +130,14 @@ class PricePreviews:
 
     def of_rate(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
         """A new exchange rate; Invalid names every fault in it."""
-        rate, own = self._prices.draft_rate(actor, entry), self._prices.of(actor)
+        rate, own = self._prices.draft_rate(actor, entry), self._prices.list_for(actor)
         others = [known for known in own.rates if known.currency != rate.currency]
         changed = replace(own, rates=[*others, replace(rate, effective_from=None)])
         return self._run(actor, own, book_with(self._base, changed))
 
     def of_deletion(self, actor: Actor, price_id: str) -> Preview:
         """A price that is to be deleted."""
-        own = self._prices.of(actor)
+        own = self._prices.list_for(actor)
         self._prices.find(own, price_id)
         left = [price for price in own.prices if price.price_id != price_id]
         return self._run(actor, own, book_with(self._base, replace(own, prices=left)))

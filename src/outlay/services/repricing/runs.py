@@ -34,7 +34,7 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.progress import Progress
 from outlay.services.analytics.request_log import TooWide
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.text_rules import pick
 from outlay.services.long_run import LongRun
@@ -89,7 +89,7 @@ class Reprices:
     def __init__(
         self,
         directory: Directory,
-        trail: Trail,
+        audited: AuditedChanges,
         ledger: Ledger,
         prices: PriceBooks,
         clock: Clock,
@@ -101,7 +101,7 @@ class Reprices:
         self._merges = merges
         self._previewing = threading.Lock()
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._ledger = ledger
         self._prices = prices
         self._clock = clock
@@ -109,14 +109,14 @@ class Reprices:
         self._running: dict[str, LongRun[Reprice]] = {}
         """By run."""
 
-    def of(self, actor: Actor) -> list[Reprice]:
+    def list_for(self, actor: Actor) -> list[Reprice]:
         """The runs so far, newest first."""
         with self._directory.read() as session:
             return list_reprices(session, actor.organization_id)
 
     def find(self, actor: Actor, reprice_id: str) -> Reprice:
         """One of them; NotFound when there is none."""
-        return pick(self.of(actor), lambda known: known.reprice_id == reprice_id, "run")
+        return pick(self.list_for(actor), lambda known: known.reprice_id == reprice_id, "run")
 
     def preview(
         self, actor: Actor, wanted: RepriceWanted, *, seconds: float | None = PREVIEW_SECONDS
@@ -168,7 +168,7 @@ class Reprices:
     ) -> tuple[Reprice, LongRun[Reprice]]:
         """Give requests the costs that they had before a run, unless they were amended since."""
         known = self.find(actor, reprice_id)
-        for other in self.of(actor):
+        for other in self.list_for(actor):
             if other.reverts == reprice_id and other.finished_at_us is not None:
                 raise Conflict(
                     f"The repricing {reprice_id} was already reverted by {other.reprice_id}.",
@@ -245,7 +245,7 @@ class Reprices:
             raise Invalid(
                 f"`reason` must have 1 to {MAX_REASON} characters on one line.", field="reason"
             )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             reprice = Reprice(
                 reprice_id=new_id("rpr"),
                 organization_id=actor.organization_id,

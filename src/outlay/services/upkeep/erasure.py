@@ -16,7 +16,7 @@ from outlay.domain.errors import NotFound
 from outlay.domain.organization import Member
 from outlay.kit.ids import new_id
 from outlay.services.cube.maintenance import Maintenance
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.members import check_manages, check_other_owner, release_member
 from outlay.storage.directory.audit import destroy_personal_values, list_personal_texts
 from outlay.storage.directory.discovered import forget_discovered
@@ -59,7 +59,7 @@ class Erasure:
     def __init__(
         self,
         directory: Directory,
-        trail: Trail,
+        audited: AuditedChanges,
         ledger: Ledger,
         maintenance: Maintenance,
         copies: Callable[[], Sequence[Path]],
@@ -67,7 +67,7 @@ class Erasure:
         """`copies` tells which copies of the installation are in its folder."""
         self._copies = copies
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._ledger = ledger
         self._maintenance = maintenance
 
@@ -84,7 +84,7 @@ class Erasure:
         events = self._maintenance.rewrite(
             lambda: self._ledger.forget(actor.organization_id, member.email, member.member_id)
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             session = change.session
             member = _find(session, actor, member.member_id)
             _check(session, actor, member)
@@ -130,7 +130,7 @@ class Erasure:
         events = self._maintenance.rewrite(
             lambda: self._ledger.forget(actor.organization_id, who, surrogate)
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             invitations = delete_untaken_of(change.session, actor.organization_id, who)
             forgotten = forget_discovered(change.session, actor.organization_id, who)
             if not events and not invitations and not forgotten:

@@ -19,7 +19,7 @@ from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.worker import Worker
 from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
 from outlay.services.cube.maintenance import Maintenance
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import delete_untaken
@@ -55,7 +55,7 @@ class Retention:
     def __init__(
         self,
         directory: Directory,
-        trail: Trail,
+        audited: AuditedChanges,
         ledger: Ledger,
         maintenance: Maintenance,
         nodes: Nodes,
@@ -65,7 +65,7 @@ class Retention:
     ) -> None:
         """`end_user_days` is how long claimed end users are kept, at least; 0 means for good."""
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._ledger = ledger
         self._maintenance = maintenance
         self._nodes = nodes
@@ -149,7 +149,7 @@ class Retention:
         self, organization: Organization, now_us: int, events: int
     ) -> RetentionReport | None:
         """Forget who was invited in vain, and put on record all that was dropped."""
-        with self._trail.change(operator_of(organization)) as change:
+        with self._audited.change(operator_of(organization)) as change:
             untaken = delete_untaken(
                 change.session,
                 organization.organization_id,

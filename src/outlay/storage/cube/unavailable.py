@@ -8,7 +8,7 @@ from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.store import CubeReader
 
 
-class AwayCube:
+class UnavailableCube:
     """Answers nothing: the node relays and records all the same, and looks for the cube again."""
 
     edition = ""

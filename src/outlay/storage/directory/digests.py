@@ -307,7 +307,7 @@ def _stored_tables(connection: Connection) -> list[Table]:
     return [table for table in metadata.sorted_tables if is_covered(table)]
 
 
-def digest_anew(connection: Connection, damaged: Sequence[Fault]) -> None:
+def redigest(connection: Connection, damaged: Sequence[Fault]) -> None:
     """Write all digests after a migration has changed rows; what was damaged before it stays so."""
     wrong = {(fault.table, fault.name) for fault in damaged}
     for table in _stored_tables(connection):

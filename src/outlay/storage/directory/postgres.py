@@ -14,7 +14,13 @@ from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.directory.engine import Directory, is_current, migrate
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import Base
-from outlay.storage.postgres import DIRECTORY_LOCK, SCHEMA_LOCK, PostgresDatabase, away, wall_of
+from outlay.storage.postgres import (
+    DIRECTORY_LOCK,
+    SCHEMA_LOCK,
+    PostgresDatabase,
+    away,
+    row_security_of,
+)
 from outlay.storage.row_level_security import entered_tenant
 
 _ENTER: Final = text("SELECT set_config('outlay.organization', :tenant, true)")
@@ -29,7 +35,7 @@ class PostgresDirectory(Directory):
         """Open or create the tables, migrating them if needed; Unavailable without a database."""
         event.listen(database.engine, "begin", _begin)
         super().__init__(database.engine)
-        with _telling():
+        with _translating_errors():
             self._migrate()
 
     def _migrate(self) -> None:
@@ -43,13 +49,13 @@ class PostgresDirectory(Directory):
             walled = set(connection.scalars(_WALLED))
             for table in Base.metadata.tables.values():
                 if "organization_id" in table.columns and table.name not in walled:
-                    for statement in wall_of(table.name):
+                    for statement in row_security_of(table.name):
                         connection.execute(text(statement))
 
     @override
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
-        with _telling(), super().read() as session:
+        with _translating_errors(), super().read() as session:
             yield session
 
     @override
@@ -58,7 +64,7 @@ class PostgresDirectory(Directory):
         refuse_on_event_loop("the directory")
         engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
         with (
-            _telling(),
+            _translating_errors(),
             Session(engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -67,7 +73,7 @@ class PostgresDirectory(Directory):
     @override
     @contextmanager
     def write(self) -> Iterator[WriteSession]:
-        with _telling(), super().write() as session:
+        with _translating_errors(), super().write() as session:
             yield session
 
     @override
@@ -88,7 +94,7 @@ class PostgresDirectory(Directory):
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     """Say that the database is away when it is."""
     try:
         yield

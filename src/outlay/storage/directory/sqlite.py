@@ -20,7 +20,7 @@ from outlay.storage.sqlite import (
     check_sqlite_version,
     connect,
     refusal_of,
-    telling,
+    translating_errors,
     truncate_log,
 )
 
@@ -52,7 +52,7 @@ class SqliteDirectory(Directory):
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         super().__init__(engine)
-        with self._telling():
+        with self._translating_errors():
             self._migrate()
 
     def _migrate(self) -> None:
@@ -70,7 +70,7 @@ class SqliteDirectory(Directory):
     @override
     def open_connections(self) -> None:
         """Open all connections and the files behind them."""
-        with self._telling(), ExitStack() as opened:
+        with self._translating_errors(), ExitStack() as opened:
             for _ in range(CONNECTIONS):
                 connection = opened.enter_context(self._engine.connect())
                 connection.exec_driver_sql("SELECT 1 FROM sqlite_schema")
@@ -78,23 +78,23 @@ class SqliteDirectory(Directory):
     @override
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
-        with self._telling(), super().read() as session:
+        with self._translating_errors(), super().read() as session:
             yield session
 
     @override
     @contextmanager
     def write(self) -> Iterator[WriteSession]:
         self._health.check()
-        with self._telling(), super().write() as session:
+        with self._translating_errors(), super().write() as session:
             yield session
         # An error that others met meanwhile may have taken this commit along.
         self._health.check()
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         """Say in our own terms what the disk does not do."""
         try:
-            with telling(self._health):
+            with translating_errors(self._health):
                 yield
         except PoolTimeout as error:
             raise Unavailable(
@@ -109,7 +109,7 @@ class SqliteDirectory(Directory):
     @override
     def truncate_log(self) -> None:
         """Leave nothing of what was overwritten in the write-ahead log."""
-        with self._telling(), self._engine.connect() as connection:
+        with self._translating_errors(), self._engine.connect() as connection:
             truncate_log(connection.connection.driver_connection)
 
     @override

@@ -342,7 +342,7 @@ class Ledger(LedgerReader):
         return self.failure
 
     @property
-    def journaled(self) -> int:
+    def buffered(self) -> int:
         """Events and intents that wait in a local journal for the database; 0 without one."""
         return 0
 

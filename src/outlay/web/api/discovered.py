@@ -65,7 +65,7 @@ def _render(entry: Discovered) -> DiscoveredAnswer:
 @router.get("")
 def get_discovered(request: Request, actor: Reader) -> DiscoveredList:
     """What reports have named that nobody has set up."""
-    found = services_of(request).administration.discovered.of(actor)
+    found = services_of(request).administration.discovered.list_for(actor)
     return DiscoveredList(discovered=[_render(entry) for entry in found])
 
 

@@ -12,7 +12,7 @@ from outlay.web.proxy.dialects import Dialect
 from outlay.web.proxy.headers import error_headers, refusal_headers
 
 
-class Told(NamedTuple):
+class PreparedResponse(NamedTuple):
     """An answer that is ready to be sent."""
 
     status: int
@@ -20,7 +20,7 @@ class Told(NamedTuple):
     body: bytes
 
 
-def tell(
+def error_response(
     dialect: Dialect,
     status: int,
     code: str,
@@ -29,24 +29,26 @@ def tell(
     *,
     is_final: bool = True,
     more: Sequence[tuple[bytes, bytes]] = (),
-) -> Told:
+) -> PreparedResponse:
     """An error; `is_final` says that the same request will be refused again."""
     request_id = event_id or new_id("req")
     body = dialect.error(status, code, message, request_id)
     headers = error_headers(event_id, len(body), is_final=is_final)
-    return Told(status, [*headers, *more, (dialect.id_header, request_id.encode())], body)
+    return PreparedResponse(
+        status, [*headers, *more, (dialect.id_header, request_id.encode())], body
+    )
 
 
-def tell_error(dialect: Dialect, error: OutlayError, event_id: str = "") -> Told:
+def refusal_response(dialect: Dialect, error: OutlayError, event_id: str = "") -> PreparedResponse:
     """Why a request is refused, and whether trying again helps."""
     request_id = event_id or new_id("req")
     status = status_of(error)
     body = dialect.error(status, error.code, error.message, request_id)
     headers = refusal_headers(error, event_id, len(body))
-    return Told(status, [*headers, (dialect.id_header, request_id.encode())], body)
+    return PreparedResponse(status, [*headers, (dialect.id_header, request_id.encode())], body)
 
 
-async def put(send: Send, told: Told) -> None:
+async def send_response(send: Send, told: PreparedResponse) -> None:
     """Send an answer as a whole."""
     status, headers, body = told
     await send({"type": "http.response.start", "status": status, "headers": headers})

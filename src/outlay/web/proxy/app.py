@@ -11,23 +11,23 @@ from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
 from outlay.web.http.connections import Connections
 from outlay.web.http.refusals import Reason, Refusals
-from outlay.web.proxy.answers import Told, put, tell_error
+from outlay.web.proxy.answers import PreparedResponse, refusal_response, send_response
 from outlay.web.proxy.credentials import credential_of
 from outlay.web.proxy.dialects import ANTHROPIC, OPENAI, Dialect
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.web.proxy.forward import Forwarder
-from outlay.web.proxy.hops import Hops
+from outlay.web.proxy.loop_detection import LoopDetector
 from outlay.web.proxy.metrics import CONTENT_TYPE, Metrics
 from outlay.web.proxy.metrics_exchange import MetricsExchange
 from outlay.web.proxy.models import ModelList, render_models
 from outlay.web.proxy.polls import Polls, polled_id
-from outlay.web.proxy.strays import (
+from outlay.web.proxy.unknown_paths import (
     MODELS,
     dialect_of,
     is_websocket,
-    tell_method,
-    tell_stray,
-    tell_upgrade,
+    method_not_allowed_response,
+    unknown_path_response,
+    upgrade_required_response,
 )
 from outlay.web.proxy.upstream import UpstreamClient
 
@@ -56,12 +56,12 @@ class Proxy:
         self._metrics.add_gauge(
             "outlay_outcomes_overdue",
             "Outcomes that wait for a ledger that cannot write.",
-            lambda: services.gateway.journal.overdue,
+            lambda: services.gateway.intents.overdue,
         )
         self._metrics.add_gauge(
             "outlay_journal_entries",
             "Events and intents in the local journal, for a database that is away.",
-            lambda: services.ledger.journaled,
+            lambda: services.ledger.buffered,
         )
         self._metrics.add_gauge(
             "outlay_scrub_faults",
@@ -87,7 +87,7 @@ class Proxy:
             lambda: int(at.timestamp()) if (at := services.maintenance.last_verified.at) else 0,
             combine=max,
         )
-        self._hops = Hops(services.ledger.ledger_id)
+        self._hops = LoopDetector(services.ledger.ledger_id)
         self._forwarder: Forwarder | None = None
         self._models: ModelList | None = None
         self._polls: Polls | None = None
@@ -148,7 +148,7 @@ class Proxy:
         if self._forwarder is not None:
             self._forwarder.sweeper.stop()
             await self._forwarder.upstreams.close()
-        self._services.gateway.journal.flush()
+        self._services.gateway.intents.flush()
 
     async def _relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = ENDPOINTS[scope["path"]]
@@ -168,11 +168,11 @@ class Proxy:
         try:
             api_key = await self._services.api_keys.authenticate(credential)
             await self._services.gateway.prepare(api_key)
-            hops = self._hops.onward(headers)
+            hops = self._hops.next_hops(headers)
         except OutlayError as error:
             if isinstance(error, Unauthenticated):
                 self._refusals.note_credential(credential, scope)
-            await put(send, tell_error(dialect, error))
+            await send_response(send, refusal_response(dialect, error))
             return
         models = await self._models.models(api_key, hops)
         await _answer(send, 200, render_models(models, is_anthropic=dialect is ANTHROPIC), JSON)
@@ -191,13 +191,18 @@ class Proxy:
             await self._refuse_method(dialect_of(scope["path"], headers), scope, send)
             return
         self._refusals.note(Reason.UNKNOWN_PATH, scope)
-        await put(send, tell_stray(scope, headers))
+        await send_response(send, unknown_path_response(scope, headers))
 
     async def _refuse_method(self, dialect: Dialect, scope: Scope, send: Send) -> None:
         headers = dict(reversed(scope["headers"]))
         self._refusals.note(Reason.WRONG_METHOD, scope)
         is_handshake = is_websocket(headers)
-        await put(send, (tell_upgrade if is_handshake else tell_method)(dialect, scope["path"]))
+        await send_response(
+            send,
+            (upgrade_required_response if is_handshake else method_not_allowed_response)(
+                dialect, scope["path"]
+            ),
+        )
 
     def refused(self) -> Mapping[str, int]:
         """Calls that were refused since the start, by reason, on this machine."""
@@ -217,9 +222,9 @@ class Proxy:
         services = self._services
         if self._is_closing:
             return "The server is shutting down."
-        if services.gateway.journal.overdue:
+        if services.gateway.intents.overdue:
             return "The ledger is not writable."
-        if services.watch.is_away and not (
+        if services.watch.is_unreachable and not (
             services.api_keys.knows_any() or services.senders.knows_any()
         ):
             return "The database is unreachable and no caller is cached."
@@ -235,4 +240,4 @@ async def _answer(send: Send, status: int, body: bytes, content_type: str) -> No
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
-    await put(send, Told(status, headers, body))
+    await send_response(send, PreparedResponse(status, headers, body))

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from starlette.types import Message, Receive, Send
 
 from outlay.web.http.body import BodyTooLarge
-from outlay.web.proxy.patience import OutOfPatience, Patience
+from outlay.web.proxy.deadlines import Deadline, DeadlineExceeded
 
 _NEVER_WAITED_FOR: Final = 32 * 1024
 """So much fits the transport's buffer, whatever the client does."""
@@ -19,12 +19,12 @@ class ClientGone(Exception):
 class Client:
     """One request's connection to its client."""
 
-    __slots__ = ("_has_body", "_patience", "_receive", "_seconds", "_send", "_written", "is_gone")
+    __slots__ = ("_deadline", "_has_body", "_receive", "_seconds", "_send", "_written", "is_gone")
 
-    def __init__(self, receive: Receive, send: Send, patience: Patience, seconds: float) -> None:
+    def __init__(self, receive: Receive, send: Send, deadline: Deadline, seconds: float) -> None:
         self._receive = receive
         self._send = send
-        self._patience = patience
+        self._deadline = deadline
         self._seconds = seconds
         self._has_body = False
         self._written = 0
@@ -36,8 +36,8 @@ class Client:
         size = 0
         while True:
             try:
-                message = await self._patience.wait(self._receive(), self._seconds)
-            except OutOfPatience:
+                message = await self._deadline.wait(self._receive(), self._seconds)
+            except DeadlineExceeded:
                 self.is_gone = True
                 raise ClientGone from None
             if message["type"] == "http.disconnect":
@@ -84,7 +84,7 @@ class Client:
             await self._send(message)
             return
         try:
-            await self._patience.wait(self._send(message), self._seconds)
-        except OutOfPatience:
+            await self._deadline.wait(self._send(message), self._seconds)
+        except DeadlineExceeded:
             self.is_gone = True
             raise ClientGone from None

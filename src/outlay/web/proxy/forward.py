@@ -21,16 +21,16 @@ from outlay.settings import ProxySettings
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
 from outlay.web.http.refusals import Refusals
-from outlay.web.proxy.answers import tell, tell_error
+from outlay.web.proxy.answers import error_response, refusal_response
 from outlay.web.proxy.asking import REFUSALS, UsageAsking, read_ahead
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
+from outlay.web.proxy.deadlines import Deadline, DeadlineExceeded, DeadlineSweeper
 from outlay.web.proxy.endpoints import Endpoint
 from outlay.web.proxy.followed import FollowedResponses
 from outlay.web.proxy.headers import listed_by, request_headers, response_headers
-from outlay.web.proxy.hops import Hops
+from outlay.web.proxy.loop_detection import LoopDetector
 from outlay.web.proxy.metrics import Metrics
-from outlay.web.proxy.patience import OutOfPatience, Patience, Sweeper
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
 from outlay.wire.answer_reader import BodyReader, StreamReader
@@ -59,7 +59,7 @@ class Forwarder:
         api_keys: ApiKeys,
         gateway: Gateway,
         upstreams: UpstreamClient,
-        hops: Hops,
+        hops: LoopDetector,
         settings: ProxySettings,
         metrics: Metrics,
         refusals: Refusals,
@@ -73,16 +73,16 @@ class Forwarder:
         self.refusals = refusals
         self.asking = UsageAsking()
         self.followed = FollowedResponses()
-        self.sweeper = Sweeper()
+        self.sweeper = DeadlineSweeper()
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        patience = Patience(self.sweeper)
-        client = Client(receive, send, patience, self.settings.client_seconds)
+        deadline = Deadline(self.sweeper)
+        client = Client(receive, send, deadline, self.settings.client_seconds)
         try:
-            await _Relay(self, endpoint, scope, client, patience).run()
+            await _Relay(self, endpoint, scope, client, deadline).run()
         finally:
-            patience.end()
+            deadline.end()
 
 
 class _Relay:
@@ -94,7 +94,7 @@ class _Relay:
         endpoint: Endpoint,
         scope: Scope,
         client: Client,
-        patience: Patience,
+        deadline: Deadline,
     ) -> None:
         self._forwarder = forwarder
         self._gateway = forwarder.gateway
@@ -103,7 +103,7 @@ class _Relay:
         self._endpoint = endpoint
         self._scope = scope
         self._client = client
-        self._patience = patience
+        self._deadline = deadline
         self._started = time.monotonic()
         self._waited = 0.0
         """Seconds spent waiting for the upstream."""
@@ -158,7 +158,7 @@ class _Relay:
 
     async def _exchange(self, exchange: Exchange, headers: Headers) -> None:
         try:
-            hops = self._forwarder.hops.onward(headers)
+            hops = self._forwarder.hops.next_hops(headers)
             call = await self._read_call(headers)
             route = await self._gateway.admit(exchange, call)
         except ClientGone:
@@ -188,14 +188,16 @@ class _Relay:
 
     async def _refuse(self, error: OutlayError, request_id: str = "") -> None:
         """Answer with an error of our own."""
-        status, headers, body = tell_error(self._endpoint.dialect, error, request_id)
+        status, headers, body = refusal_response(self._endpoint.dialect, error, request_id)
         await self._put(status, headers, body, more=False)
 
     async def _say(
         self, status: int, code: str, message: str, request_id: str, *, is_final: bool = False
     ) -> None:
         """Answer with an error in the client's dialect."""
-        told = tell(self._endpoint.dialect, status, code, message, request_id, is_final=is_final)
+        told = error_response(
+            self._endpoint.dialect, status, code, message, request_id, is_final=is_final
+        )
         await self._put(*told, more=False)
 
     # Sending on and passing back
@@ -318,8 +320,8 @@ class _Relay:
         """What the upstream says; raises UpstreamFailure when it takes too long."""
         before = time.monotonic()
         try:
-            return await self._patience.wait(waiting, seconds)
-        except OutOfPatience:
+            return await self._deadline.wait(waiting, seconds)
+        except DeadlineExceeded:
             text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
         finally:

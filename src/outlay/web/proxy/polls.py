@@ -14,16 +14,16 @@ from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.domain.organization import ApiKey
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.services.gateway.routing import Route
-from outlay.web.proxy.answers import put, tell, tell_error
+from outlay.web.proxy.answers import error_response, refusal_response, send_response
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
+from outlay.web.proxy.deadlines import Deadline, DeadlineExceeded
 from outlay.web.proxy.dialects import OPENAI
 from outlay.web.proxy.followed import OPERATION, Followed
 from outlay.web.proxy.forward import Forwarder
 from outlay.web.proxy.headers import listed_by, request_headers, response_headers
-from outlay.web.proxy.patience import OutOfPatience, Patience
 from outlay.web.proxy.upstream import UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
 from outlay.wire.answer_reader import BodyReader, StreamReader
@@ -62,22 +62,22 @@ class Polls:
         try:
             api_key = await forwarder.api_keys.authenticate(credential)
             await forwarder.gateway.prepare(api_key)
-            hops = forwarder.hops.onward(headers)
+            hops = forwarder.hops.next_hops(headers)
         except OutlayError as error:
             if isinstance(error, Unauthenticated):
                 forwarder.refusals.note_credential(credential, scope)
-            await put(send, tell_error(OPENAI, error))
+            await send_response(send, refusal_response(OPENAI, error))
             return
-        patience = Patience(forwarder.sweeper)
-        client = Client(receive, send, patience, self._settings.client_seconds)
+        deadline = Deadline(forwarder.sweeper)
+        client = Client(receive, send, deadline, self._settings.client_seconds)
         try:
-            await _Poll(forwarder, api_key, scope, client, patience).run(headers, hops)
+            await _Poll(forwarder, api_key, scope, client, deadline).run(headers, hops)
         except ClientGone:
             pass
         except OutlayError as error:  # a body that is too large
-            await put(send, tell_error(OPENAI, error))
+            await send_response(send, refusal_response(OPENAI, error))
         finally:
-            patience.end()
+            deadline.end()
 
 
 class _Poll:
@@ -89,13 +89,13 @@ class _Poll:
         api_key: ApiKey,
         scope: Scope,
         client: Client,
-        patience: Patience,
+        deadline: Deadline,
     ) -> None:
         self._forwarder = forwarder
         self._api_key = api_key
         self._scope = scope
         self._client = client
-        self._patience = patience
+        self._deadline = deadline
         self._response_id = polled_id(scope["method"], scope["raw_path"])
         self._has_begun = False
 
@@ -113,7 +113,9 @@ class _Poll:
         except UpstreamFailure as failure:
             if self._has_begun:
                 return  # the server closes the connection, as the answer is not whole
-            told = tell(OPENAI, failure.status, failure.code, failure.message, is_final=False)
+            told = error_response(
+                OPENAI, failure.status, failure.code, failure.message, is_final=False
+            )
             await self._client.start(told.status, told.headers)
             await self._client.write(told.body, more=False)
 
@@ -127,7 +129,7 @@ class _Poll:
             self._api_key, read_caller(headers), OPERATION, started=0
         )
         found = [
-            (provider_called(upstream.provider), upstream, secret)
+            (find_provider(upstream.provider), upstream, secret)
             for upstream, secret in self._forwarder.gateway.upstreams(organization_id)
         ]
         found.sort(key=lambda entry: entry[0] not in _SPEAKERS)
@@ -154,8 +156,8 @@ class _Poll:
             hops=hops,
         )
         try:
-            response = await self._patience.wait(sending, self._forwarder.settings.answer_seconds)
-        except OutOfPatience:
+            response = await self._deadline.wait(sending, self._forwarder.settings.answer_seconds)
+        except DeadlineExceeded:
             text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
         try:
@@ -182,8 +184,8 @@ class _Poll:
 
     async def _next(self, response: UpstreamResponse) -> bytes:
         try:
-            return await self._patience.wait(response.read(), self._forwarder.settings.idle_seconds)
-        except OutOfPatience:
+            return await self._deadline.wait(response.read(), self._forwarder.settings.idle_seconds)
+        except DeadlineExceeded:
             text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
 

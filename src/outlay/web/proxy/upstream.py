@@ -14,7 +14,7 @@ from yarl import URL
 from outlay.kit.connection import BoundedConnector, TooManyInformational
 from outlay.kit.egress import Egress, guarded_socket
 from outlay.web.http.errors import is_out_of_files, out_of_files
-from outlay.web.proxy.hops import HOPS
+from outlay.web.proxy.loop_detection import HOPS_HEADER
 
 DNS_SECONDS: Final = 60
 KEEPALIVE_SECONDS: Final = 30.0
@@ -120,7 +120,7 @@ class UpstreamClient:
         followed.
         """
         try:
-            return _Response(await self._send(url, {**headers, HOPS: hops}, body))
+            return _Response(await self._send(url, {**headers, HOPS_HEADER: hops}, body))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _failure(error) from error
 

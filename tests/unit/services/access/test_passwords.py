@@ -82,7 +82,7 @@ def test_a_flood_of_sign_ins_is_refused_rather_than_queued_without_end() -> None
 
     async def flood() -> list[object]:
         waiting = [
-            asyncio.ensure_future(passwords.verify_soon(None, "several words are best"))
+            asyncio.ensure_future(passwords.verify_async(None, "several words are best"))
             for _ in range(MAX_WAITING + 20)
         ]
         await asyncio.sleep(0.1)

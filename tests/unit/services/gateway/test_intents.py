@@ -13,7 +13,7 @@ from outlay.domain.errors import LimitReached, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.services.gateway import intents as journal_module
-from outlay.services.gateway.intents import Journal
+from outlay.services.gateway.intents import IntentLog
 from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.ledger.store import Ledger, Refused, Settled
@@ -66,7 +66,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.ledger = HeldLedger()
         self.rescue = RescueFile(folder / "rescue.jsonl")
-        self.journal = Journal(cast(Ledger, self.ledger), self.rescue)
+        self.journal = IntentLog(cast(Ledger, self.ledger), self.rescue)
 
     async def submission(self, number: int) -> Submission:
         """The submission of a number, from 0, once it has been made."""

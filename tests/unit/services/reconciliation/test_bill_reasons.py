@@ -26,7 +26,7 @@ def reasons_of(
         tolerance_pusd=CENT,
         timezone="UTC",
     )
-    return {key: {p.reason: p.amount_pusd for p in found.of(key)} for key in lines}
+    return {key: {p.reason: p.amount_pusd for p in found.parts_for(key)} for key in lines}
 
 
 def both(recorded: int, billed: int, credit: int = 0, **totals: int) -> BothSides:
@@ -109,7 +109,7 @@ def test_explained_and_unexplained_are_the_difference(
                 recorded_pusd=side.recorded.cost_pusd,
                 billed_pusd=side.billed_pusd,
                 requests=side.recorded.requests,
-                parts=reasons.of(key),
+                parts=reasons.parts_for(key),
             )
             for key, side in lines.items()
         ],

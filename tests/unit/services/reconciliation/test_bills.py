@@ -61,7 +61,7 @@ def test_credits_and_large_amounts_are_read_and_told_apart(tmp_path: Path) -> No
 def test_another_currency_needs_a_rate_and_is_named(tmp_path: Path) -> None:
     content = page((0, "gpt-5.5", 10), currency="eur")
 
-    with pytest.raises(Invalid, match="Row 1: The amount is in EUR. .* `--rate EUR="):
+    with pytest.raises(Invalid, match=r"Row 1: The amount is in EUR. .* `--rate EUR="):
         read(tmp_path, content)
     bill = read(tmp_path, content, rates={"EUR": Decimal("1.1")})
 

@@ -95,21 +95,21 @@ class ClickHouse:
 
     def ask(self, database: str, text: str, values: Values | None = None) -> list[Any]:
         """The rows that a statement finds; its values are marked by `$name`."""
-        with _telling():
+        with _translating_errors():
             found = self._client(database).query(marked(text, values or {}), dict(values or {}))
             return list(found.result_rows)
 
     def stream(self, database: str, text: str, values: Values) -> Iterator[Any]:
         """The rows of a statement that may find more than memory holds."""
         with (
-            _telling(),
+            _translating_errors(),
             self._client(database).query_rows_stream(marked(text, values), dict(values)) as rows,
         ):
             yield from rows
 
     def run(self, database: str, text: str, token: str = "") -> None:
         """Run a statement; one that inserts counts once for a token."""
-        with _telling():
+        with _translating_errors():
             self._client(database).command(text, settings=_deduplicated(token))
 
     def insert(
@@ -121,7 +121,7 @@ class ClickHouse:
         token: str,
     ) -> None:
         """Insert rows as one block; again with the same token adds nothing."""
-        with _telling():
+        with _translating_errors():
             self._client(database).insert(
                 table, rows, column_names=list(columns), settings=_deduplicated(token)
             )
@@ -151,7 +151,7 @@ def _deduplicated(token: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     """Turn what the driver raises into what is told."""
     try:
         yield

@@ -183,7 +183,7 @@ class DuckDBCube:
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._write_lock, _telling():
+        with self._write_lock, _translating_errors():
             self._database.execute("BEGIN")
             try:
                 yield self._database
@@ -280,7 +280,7 @@ def month_buckets(month: date) -> tuple[int, int]:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     """Say in our own terms that the disk does not take what is written."""
     try:
         yield

@@ -59,6 +59,6 @@ def orphaned_intents(connection: Connection) -> list[Intent]:
     return [Intent(*row) for row in connection.execute(_ORPHANS, (GONE_SECONDS,))]
 
 
-def give_sign(connection: Connection, node_id: str) -> None:
+def write_heartbeat(connection: Connection, node_id: str) -> None:
     """Let others know that a node is there."""
     connection.execute(_SIGN, (node_id,))

@@ -14,7 +14,7 @@ from outlay.storage.postgres import (
     SCHEMA_LOCK,
     MarkedConnection,
     enter_all,
-    wall_of,
+    row_security_of,
 )
 
 PACKAGE: Final = "outlay.storage.ledger.postgres"
@@ -69,7 +69,7 @@ def prepare_tables(
         walled = {table for (table,) in writer.execute(_WALLED)}
         for table in WALLED:
             if table not in walled:
-                for statement in wall_of(table):
+                for statement in row_security_of(table):
                     writer.execute(statement)
 
 

@@ -27,10 +27,10 @@ from outlay.storage.ledger import queries
 from outlay.storage.ledger.answers import settle_answers
 from outlay.storage.ledger.postgres.intents import (
     drop_intents,
-    give_sign,
     intents_of,
     orphaned_intents,
     put_intents,
+    write_heartbeat,
 )
 from outlay.storage.ledger.postgres.keys import is_taken, put_keys, take_keys
 from outlay.storage.ledger.postgres.opening import (
@@ -43,7 +43,7 @@ from outlay.storage.ledger.postgres.opening import (
 from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import PostgresSpending
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import (
     COLUMN,
     GENESIS,
@@ -95,7 +95,7 @@ class PostgresLedger(PostgresReading, Ledger):
         clock: Clock,
         *,
         node_id: str,
-        spool: Spool,
+        buffer: WriteAheadBuffer,
         before_upgrade: BeforeUpgrade = announce,
     ) -> None:
         """Open or create the ledger.
@@ -113,12 +113,12 @@ class PostgresLedger(PostgresReading, Ledger):
         self._looks = count()
         self._last_look = -1
         self._known_at = clock.now()
-        self._spool = spool
-        self._is_away = False
+        self._buffer = buffer
+        self._is_unreachable = False
         self._outdated: str | None = None
         try:
             self._prepare(self._writer, before_upgrade)
-            self._give_sign()
+            self._write_heartbeat()
             self._drain()
         except BaseException:
             self._drop_writer()
@@ -151,7 +151,7 @@ class PostgresLedger(PostgresReading, Ledger):
     @property
     @override
     def refusal(self) -> str | None:
-        if self._is_away and self._spool.is_full:
+        if self._is_unreachable and self._buffer.is_full:
             return "The database is unreachable and the local write-ahead buffer is full."
         return super().refusal
 
@@ -205,17 +205,17 @@ class PostgresLedger(PostgresReading, Ledger):
         while not stop.wait(POLL_SECONDS):
             try:
                 self.newest_seq()
-                self._is_away = False
+                self._is_unreachable = False
                 if time.monotonic() >= sign_due:
-                    self._give_sign()
+                    self._write_heartbeat()
                     sign_due = time.monotonic() + SIGN_SECONDS
             except Unavailable as error:
                 logger.debug("%s", error.message)
 
-    def _give_sign(self) -> None:
+    def _write_heartbeat(self) -> None:
         """Let others know that this node is there."""
         with self._database.reading(EVERY_TENANT) as connection:
-            give_sign(connection, self._node_id)
+            write_heartbeat(connection, self._node_id)
             connection.raw.commit()
 
     # Writing
@@ -233,8 +233,8 @@ class PostgresLedger(PostgresReading, Ledger):
         What the database may have committed without our knowing is found again by the next try:
         events are duplicates then, which is what their senders are told, too.
         """
-        if self._is_away and self._writer is None:
-            return self._put_aside(events, intents, settled)
+        if self._is_unreachable and self._writer is None:
+            return self._buffer_commit(events, intents, settled)
         try:
             self._drain()
             return self._commit_with(self._connected(), events, intents, settled)
@@ -245,7 +245,7 @@ class PostgresLedger(PostgresReading, Ledger):
             return self._commit_with(self._connected(), events, intents, settled)
         except (psycopg.OperationalError, Unavailable) as error:
             self._lose(error)
-            return self._put_aside(events, intents, settled)
+            return self._buffer_commit(events, intents, settled)
 
     def _connected(self) -> MarkedConnection:
         """The writer's connection; raises Unavailable when there is none to be had."""
@@ -256,18 +256,18 @@ class PostgresLedger(PostgresReading, Ledger):
     def _lose(self, error: Exception) -> None:
         """Take note that the database is away."""
         self._drop_writer()
-        if not self._is_away:
+        if not self._is_unreachable:
             known = error if isinstance(error, Unavailable) else away(error)
             logger.warning("events go to the local journal: %s", known.message)
-        self._is_away = True
+        self._is_unreachable = True
 
-    def _put_aside(
+    def _buffer_commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
         """Keep a commit in the local journal; limits cannot be held to without the database."""
         limited = [intent for intent in intents if intent.holds]
         unlimited = [intent for intent in intents if not intent.holds]
-        self._spool.append(events, unlimited, settled)
+        self._buffer.append(events, unlimited, settled)
         unweighed = Unavailable(
             "The database is unreachable, so spend limits cannot be checked. Try again in a "
             "moment.",
@@ -279,13 +279,13 @@ class PostgresLedger(PostgresReading, Ledger):
 
     def _drain(self) -> None:
         """Bring what is in the local journal to the database, in its order, many at a time."""
-        if self._spool.is_empty:
+        if self._buffer.is_empty:
             return
-        while not self._spool.is_empty:
-            last_id, entry = self._spool.oldest(MAX_COMMIT_EVENTS)
+        while not self._buffer.is_empty:
+            last_id, entry = self._buffer.oldest(MAX_COMMIT_EVENTS)
             intents = [Intent(*intent) for intent in entry.intents]
             self._commit_with(self._connected(), entry.events, intents, entry.settled)
-            self._spool.drop_through(last_id)
+            self._buffer.drop_through(last_id)
         logger.warning("the local journal has been emptied into the database")
 
     _idle_seconds = 1.0
@@ -293,7 +293,7 @@ class PostgresLedger(PostgresReading, Ledger):
     @override
     def _idle(self) -> None:
         """Empty the local journal when the database is back."""
-        if not self._is_away:
+        if not self._is_unreachable:
             try:
                 self._drain()
             except (psycopg.OperationalError, Unavailable) as error:
@@ -301,9 +301,9 @@ class PostgresLedger(PostgresReading, Ledger):
 
     @property
     @override
-    def journaled(self) -> int:
+    def buffered(self) -> int:
         """Events and intents that wait in the local journal for the database."""
-        return self._spool.size
+        return self._buffer.size
 
     def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None
@@ -408,4 +408,4 @@ class PostgresLedger(PostgresReading, Ledger):
     def _release(self) -> None:
         self._watch.stop()
         self._drop_writer()
-        self._spool.close()
+        self._buffer.close()

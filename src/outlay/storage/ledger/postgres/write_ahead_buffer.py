@@ -39,7 +39,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Entry).decode
 
 
-class Spool:
+class WriteAheadBuffer:
     """Entries in a file. Used by one thread."""
 
     def __init__(self, path: Path, capacity: int) -> None:

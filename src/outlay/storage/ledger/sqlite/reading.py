@@ -14,7 +14,7 @@ from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.reading import Connection, LedgerReader, Lookup
 from outlay.storage.row_level_security import EVERY_TENANT
-from outlay.storage.sqlite import connect, telling
+from outlay.storage.sqlite import connect, translating_errors
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class SqliteReading(LedgerReader):
         There are never more of them, whatever threads come and go, and none is opened later, when
         the process may be out of file descriptors.
         """
-        with telling(self._health):
+        with translating_errors(self._health):
             for _ in range(READERS):
                 reader = connect(self._path, read_only=True)
                 self._readers.append(reader)
@@ -75,7 +75,7 @@ class SqliteReading(LedgerReader):
             self._free.put(None)  # for whoever else asks
             raise Unavailable("The ledger is closed.", code="shutting-down")
         try:
-            with telling(self._health):
+            with translating_errors(self._health):
                 yield reader
         finally:
             self._free.put(reader)

@@ -32,7 +32,7 @@ from outlay.storage.ledger.rows import (
 from outlay.storage.ledger.schema import BeforeUpgrade, Schema, announce, run_statements
 from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.store import Committed, Ledger, LedgerContents, Settled
-from outlay.storage.sqlite import connect, refusal_of, telling, truncate_log
+from outlay.storage.sqlite import connect, refusal_of, translating_errors, truncate_log
 
 PACKAGE: Final = "outlay.storage.ledger.sqlite"
 
@@ -66,7 +66,7 @@ class SqliteLedger(SqliteReading, Ledger):
         health = health or StorageHealth()
         SqliteReading.__init__(self, path, health)
         Ledger.__init__(self, clock, health)
-        with telling(self._health):
+        with translating_errors(self._health):
             self._writer = connect(path)
             try:
                 self._prepare(before_upgrade)
@@ -237,7 +237,7 @@ class SqliteLedger(SqliteReading, Ledger):
     @contextmanager
     def _locked(self) -> Iterator[Connection]:
         self._health.check()
-        with self._writing, telling(self._health):
+        with self._writing, translating_errors(self._health):
             writer = self._writer
             writer.execute("BEGIN IMMEDIATE")
             try:
@@ -250,7 +250,7 @@ class SqliteLedger(SqliteReading, Ledger):
     @override
     def purge(self) -> None:
         """Empty the write-ahead log, which holds what was there before."""
-        with telling(self._health):
+        with translating_errors(self._health):
             connection = connect(self._path)
             try:
                 truncate_log(connection)

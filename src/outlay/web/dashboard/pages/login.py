@@ -19,7 +19,7 @@ from outlay.domain.errors import (
 from outlay.domain.policy import Permission, has, is_limited
 from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.access.sign_in_throttle import DEVICE_LIFETIME
-from outlay.services.access.sso import CALLBACK, Arrival
+from outlay.services.access.sso import CALLBACK, CompletedSignIn
 from outlay.web.dashboard.places import project_path
 from outlay.web.dashboard.shell import chosen_project, projects_of
 from outlay.web.dashboard.templating import THEME_COOKIE, THEMES, render_page
@@ -173,7 +173,7 @@ async def get_sso(request: Request, organization: str = "", next: str = HOME) ->
         await run_in_threadpool(
             services.administration.sign_in.throttle.begin_sso, remote_of(request)
         )
-        departure = await services.sso.depart(
+        departure = await services.sso.begin(
             organization[:63], safe_target(next), base_url(request)
         )
     except OutlayError as error:
@@ -197,7 +197,7 @@ async def get_sso_callback(request: Request, organization_id: str) -> Response:
     """Take the browser back from the identity provider of an organization."""
     name, path = _state_cookie(request)
     try:
-        token, target = await services_of(request).sso.arrive(
+        token, target = await services_of(request).sso.complete(
             _arrival(request, request.cookies.get(name, "")),
             organization_id=organization_id,
             base_url=base_url(request),
@@ -212,7 +212,7 @@ async def get_sso_callback(request: Request, organization_id: str) -> Response:
     return response
 
 
-def _arrival(request: Request, held: str) -> Arrival:
+def _arrival(request: Request, held: str) -> CompletedSignIn:
     """What the browser brings back, each thing once (RFC 6749, section 3.1)."""
     found = {name: request.query_params.getlist(name) for name in ("state", "code", "iss", "error")}
     if any(len(values) > 1 for values in found.values()):
@@ -222,7 +222,7 @@ def _arrival(request: Request, held: str) -> Arrival:
         raise Unauthenticated("This sign-in was not started in this browser. Start again.")
     if found["error"] or not code:
         raise Unauthenticated("The identity provider did not sign you in.")
-    return Arrival(state, code, found["iss"][0] if found["iss"] else None)
+    return CompletedSignIn(state, code, found["iss"][0] if found["iss"] else None)
 
 
 @router.get(CALLBACK, dependencies=[Depends(SIGNING_IN)])

@@ -110,8 +110,8 @@ def get_repricing(
             preview = _preview(services, actor, wanted, table)
         except (Invalid, Unavailable) as error:
             fault, field = error.message, error.field or ""
-    known = services.reprices.of(actor)
-    offers = services.reprice_offers.of(actor.organization_id, actor.timezone)
+    known = services.reprices.list_for(actor)
+    offers = services.reprice_offers.list_for(actor.organization_id, actor.timezone)
     return render_section(
         request,
         actor,

@@ -129,7 +129,7 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
 
 def _tags_of(request: Request, actor: Actor) -> Mapping[Grouping, str]:
     """The registered tags, as what one may group by."""
-    tags = services_of(request).administration.tags.of(actor)
+    tags = services_of(request).administration.tags.list_for(actor)
     return {Tag(one.key): one.key for one in tags}
 
 

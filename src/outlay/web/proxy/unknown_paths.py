@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from outlay.web.proxy.answers import Told, tell
+from outlay.web.proxy.answers import PreparedResponse, error_response
 from outlay.web.proxy.dialects import ANTHROPIC, GOOGLE, OPENAI, Dialect
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.wire.caller import Headers
@@ -34,7 +34,7 @@ MAX_COMPARED: Final = 64
 """Longer paths are not compared with those that are relayed."""
 
 
-def is_stray(raw_path: bytes) -> bool:
+def is_unknown_path(raw_path: bytes) -> bool:
     """Whether a path that nothing is served under is one of a provider's API."""
     return raw_path.startswith(b"/v1/") or _BASE_WRONG.fullmatch(raw_path) is not None
 
@@ -48,11 +48,11 @@ def dialect_of(path: str, headers: Headers) -> Dialect:
     return OPENAI
 
 
-def tell_stray(scope: Scope, headers: Headers) -> Told:
+def unknown_path_response(scope: Scope, headers: Headers) -> PreparedResponse:
     """That there is no such path, and which is meant, as far as that can be told."""
     method, path = scope["method"], scope["path"]
     message = f"{method} {path[:MAX_COMPARED]} is not relayed. {_advice(path)}"
-    return tell(dialect_of(path, headers), 404, "unknown-path", message)
+    return error_response(dialect_of(path, headers), 404, "unknown-path", message)
 
 
 def is_websocket(headers: Headers) -> bool:
@@ -60,7 +60,7 @@ def is_websocket(headers: Headers) -> bool:
     return headers.get(b"upgrade", b"").lower() == b"websocket"
 
 
-def tell_upgrade(dialect: Dialect, path: str) -> Told:
+def upgrade_required_response(dialect: Dialect, path: str) -> PreparedResponse:
     """That HTTP is spoken here.
 
     Clients that try a WebSocket first, as Codex does, go on with HTTP after a 426 (RFC 9110,
@@ -70,13 +70,15 @@ def tell_upgrade(dialect: Dialect, path: str) -> Told:
         message = f"{path} is not available over WebSockets. Send a POST request."
     else:
         message = f"{path[:MAX_COMPARED]} is not relayed, and WebSockets are not supported."
-    return tell(dialect, 426, "upgrade-required", message, more=[(b"upgrade", b"HTTP/1.1")])
+    return error_response(
+        dialect, 426, "upgrade-required", message, more=[(b"upgrade", b"HTTP/1.1")]
+    )
 
 
-def tell_method(dialect: Dialect, path: str) -> Told:
+def method_not_allowed_response(dialect: Dialect, path: str) -> PreparedResponse:
     """That a relayed path takes POST requests."""
     message = f"{path} accepts POST requests only."
-    return tell(dialect, 405, "method-not-allowed", message, more=[(b"allow", b"POST")])
+    return error_response(dialect, 405, "method-not-allowed", message, more=[(b"allow", b"POST")])
 
 
 def _advice(path: str) -> str:

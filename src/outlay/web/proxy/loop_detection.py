@@ -11,23 +11,23 @@ from typing import Final
 from outlay.domain.errors import Invalid
 from outlay.wire.caller import Headers
 
-HOPS: Final = "x-outlay-hops"
+HOPS_HEADER: Final = "x-outlay-hops"
 MAX_HOPS: Final = 4
 """Installations that a request may have gone through before this one."""
 
 _ID_LETTERS: Final = 16
 _ID: Final = re.compile(rf"\b[0-9a-f]{{{_ID_LETTERS}}}\b")
-_NAME: Final = HOPS.encode()
+_NAME: Final = HOPS_HEADER.encode()
 
 
-class Hops:
+class LoopDetector:
     """What requests say of the way they came."""
 
     def __init__(self, ledger_id: str) -> None:
         # Providers see it: it tells installations apart, and nothing about them.
         self._id = hashlib.sha256(f"outlay hop {ledger_id}".encode()).hexdigest()[:_ID_LETTERS]
 
-    def onward(self, headers: Headers) -> str:
+    def next_hops(self, headers: Headers) -> str:
         """The value of the header for the next one; raises Invalid when a request is in a loop."""
         hops = _ID.findall(headers.get(_NAME, b"").decode("latin-1"))
         if self._id in hops:

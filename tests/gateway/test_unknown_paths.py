@@ -10,7 +10,7 @@ import pytest
 
 from outlay.web.http.refusals import Refusals
 from outlay.web.proxy.endpoints import ENDPOINTS
-from outlay.web.proxy.strays import is_stray
+from outlay.web.proxy.unknown_paths import is_unknown_path
 from tests.gateway.conftest import Gate, chat_body
 
 CHAT = "POST /v1/chat/completions"
@@ -109,9 +109,9 @@ def test_our_own_paths_answer_as_they_did(gate: Gate, method: str, path: str, st
 
 def test_only_paths_of_providers_are_taken_for_strays() -> None:
     for path in (*ENDPOINTS, "/models", "/v1/anything", "/v2/chat", "/v1beta/models"):
-        assert is_stray(path.encode())
+        assert is_unknown_path(path.encode())
     for path in ("/", "/chat", "/organization/members", "/v1", "/exports/report", "/v2/x"):
-        assert not is_stray(path.encode())
+        assert not is_unknown_path(path.encode())
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/realtime", "/v1/messages"])

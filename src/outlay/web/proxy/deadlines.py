@@ -16,41 +16,41 @@ _Result = TypeVar("_Result")
 _NEVER: Final = float("inf")
 
 
-class OutOfPatience(Exception):
+class DeadlineExceeded(Exception):
     """What was awaited did not come in time."""
 
 
-class Patience:
+class Deadline:
     """How long one task goes on waiting; for that task's use only."""
 
-    __slots__ = ("_sweeper", "_task", "deadline", "is_over")
+    __slots__ = ("_sweeper", "_task", "expires_at", "is_over")
 
-    def __init__(self, sweeper: "Sweeper") -> None:
+    def __init__(self, sweeper: "DeadlineSweeper") -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("only a task can be patient")
         self._task = task
         self._sweeper = sweeper
-        self.deadline = _NEVER
+        self.expires_at = _NEVER
         self.is_over = False
         sweeper.add(self)
 
     async def wait(self, awaitable: Awaitable[_Result], seconds: float) -> _Result:
         """The result of `awaitable`; raises OutOfPatience when it takes longer."""
-        self.deadline = time.monotonic() + seconds
+        self.expires_at = time.monotonic() + seconds
         try:
             return await awaitable
         except asyncio.CancelledError:
             if self.is_over and self._task.uncancel() == 0:
                 self.is_over = False
-                raise OutOfPatience from None
+                raise DeadlineExceeded from None
             raise
         finally:
-            self.deadline = _NEVER
+            self.expires_at = _NEVER
 
-    def lose(self) -> None:
+    def expire(self) -> None:
         """Stop the wait under way."""
-        self.deadline = _NEVER
+        self.expires_at = _NEVER
         self.is_over = True
         self._task.cancel()
 
@@ -59,25 +59,25 @@ class Patience:
         self._sweeper.remove(self)
 
 
-class Sweeper:
+class DeadlineSweeper:
     """Looks at all deadlines, twice a second."""
 
     def __init__(self) -> None:
-        self._waiting: set[Patience] = set()
+        self._waiting: set[Deadline] = set()
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, patience: Patience) -> None:
+    def add(self, deadline: Deadline) -> None:
         """Look after a task."""
-        self._waiting.add(patience)
+        self._waiting.add(deadline)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def remove(self, patience: Patience) -> None:
+    def remove(self, deadline: Deadline) -> None:
         """Look after it no longer."""
-        self._waiting.discard(patience)
+        self._waiting.discard(deadline)
 
     def stop(self) -> None:
         """Look no more."""
@@ -89,5 +89,5 @@ class Sweeper:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = time.monotonic()
-            for patience in [p for p in self._waiting if p.deadline < now]:
-                patience.lose()
+            for deadline in [p for p in self._waiting if p.expires_at < now]:
+                deadline.expire()
