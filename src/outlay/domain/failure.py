@@ -1,4 +1,4 @@
-"""Why a request failed, in a sentence: one table for pages, API and documents."""
+"""Explanations of failed requests: one table for pages, API and documents."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from typing import Final
 from outlay.domain.event import Status
 
 _ANSWERED: Final = "upstream-"
-"""What the code begins with whose rest is the HTTP status that the provider answered with."""
+"""Prefix of error codes that end in the provider's HTTP status."""
 
 FAILURES: Final[Mapping[str, str]] = {
     "upstream-400": "The provider answered: bad request. The request itself is malformed or asks "
@@ -47,7 +47,7 @@ FAILURES: Final[Mapping[str, str]] = {
     "gateway-interrupted": "The gateway ended without warning while the request was under way.",
     "internal": "The gateway failed by a mistake of its own; its log has the details.",
 }
-"""Error code → what it means and, where something can be done, what."""
+"""Error code → explanation and, where possible, what to do."""
 
 _BY_STATUS: Final[Mapping[Status, str]] = {
     Status.CLIENT_ERROR: "The request was refused as wrong; its sender did not report why.",
@@ -58,7 +58,7 @@ _BY_STATUS: Final[Mapping[Status, str]] = {
 
 
 def describe_failure(status: Status, error_code: str, http_status: int | None = None) -> str:
-    """Why a request failed, in a sentence; empty when it did not fail."""
+    """Why a request failed, as a sentence; empty if it did not fail."""
     if status is Status.OK:
         return ""
     if error_code in FAILURES:
@@ -74,7 +74,7 @@ def describe_failure(status: Status, error_code: str, http_status: int | None = 
 
 
 def _describe_answer(code: int) -> str:
-    """What an HTTP status of the provider means."""
+    """The explanation of a provider's HTTP status."""
     known = FAILURES.get(f"{_ANSWERED}{code}")
     if known is not None:
         return known

@@ -1,4 +1,4 @@
-"""Sessions: conversations and runs of agents, as lists of them ask and answer."""
+"""Queries and results of session lists: conversations and runs of agents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.query import UsageQuery
 
 MAX_SESSIONS = 200
-"""Most sessions of one page."""
+"""Most sessions on one page."""
 
 MAX_PAGE = 10_000
 
@@ -21,11 +21,11 @@ SHOWN_OF = (
     Dimension.USER,
     Dimension.APP,
 )
-"""What is told of a session beside its sums."""
+"""Dimensions shown for a session in addition to its sums."""
 
 
 class SessionSort(StrEnum):
-    """What sessions are listed by; its value is the word used in the API."""
+    """Sort order of session lists; its value is the word used in the API."""
 
     LAST = "last"
     FIRST = "first"
@@ -35,7 +35,7 @@ class SessionSort(StrEnum):
 
 
 class SessionMeasures(NamedTuple):
-    """What requests of sessions add up to, in the order of their rollup."""
+    """Sums over the requests of sessions, in the order of their rollup."""
 
     requests: int = 0
     input_tokens: int = 0
@@ -46,24 +46,24 @@ class SessionMeasures(NamedTuple):
 
 
 class SessionSums(NamedTuple):
-    """A session, of the requests in the window that meet every filter."""
+    """A session, over its requests in the window that match every filter."""
 
     session_id: str
     first_at: int
-    """When its first request began, in seconds since the epoch."""
+    """Start of its first request, in seconds since the epoch."""
     last_at: int
     measures: SessionMeasures
 
 
 class SessionTotals(NamedTuple):
-    """All sessions that a question is about."""
+    """Sums over all sessions of a query."""
 
     sessions: int
     measures: SessionMeasures
 
 
 class SessionPart(NamedTuple):
-    """What of a session has one combination of values of SHOWN_OF."""
+    """The part of a session that has one combination of SHOWN_OF values."""
 
     session_id: str
     values: tuple[str, ...]
@@ -72,12 +72,12 @@ class SessionPart(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionQuery:
-    """Sessions with requests in a window, a page of them."""
+    """A query for one page of sessions."""
 
     usage: UsageQuery
-    """The organization, the window and the filters of their requests."""
+    """The organization, the window and the request filters."""
     session_ids: Sequence[str] = ()
-    """These alone, if any are given."""
+    """Restricts the query to these sessions, if not empty."""
     sort: SessionSort = SessionSort.LAST
     is_descending: bool = True
     page: int = 1
