@@ -1,7 +1,7 @@
-"""OpenID Connect: what a provider says of itself, and the ID tokens that it signs.
+"""OpenID Connect: provider metadata, and validation of ID tokens.
 
 OpenID Connect Core 1.0, sections 3.1.3.7 (validation) and 5.1 (claims); RFC 7515 and 7519 for
-tokens; RFC 8725 for what can go wrong with them. Everything that is not expected is refused.
+tokens; RFC 8725 for known attacks on them. Anything unexpected is rejected.
 """
 
 import base64
@@ -19,9 +19,9 @@ from outlay.domain.errors import Unauthenticated
 
 MAX_TOKEN: Final = 16 * 1024
 LEEWAY: Final = 60
-"""Seconds that clocks may differ by."""
+"""Tolerated clock skew in seconds."""
 MAX_AGE: Final = 600
-"""Seconds for which a token is taken after it was issued: a sign-in takes no longer."""
+"""Seconds after its issue during which a token is accepted: a sign-in takes no longer."""
 
 _KINDS: Final[Mapping[str, tuple[type[RSAKey | ECKey | OKPKey], str, str | None]]] = {
     "RS256": (RSAKey, "RSA", None),
@@ -29,28 +29,28 @@ _KINDS: Final[Mapping[str, tuple[type[RSAKey | ECKey | OKPKey], str, str | None]
     "ES256": (ECKey, "EC", "P-256"),
     "Ed25519": (OKPKey, "OKP", "Ed25519"),
 }
-"""Algorithms that are accepted, each with the only kind of key it goes with."""
+"""Accepted algorithms, each with the only key type it may be used with."""
 _MIN_RSA_BITS: Final = 2048
 _HEADERS: Final = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Where a provider is asked for what."""
+    """The endpoints and capabilities of a provider."""
 
     issuer: str
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
     takes_basic: bool
-    """Whether the client shows its secret by HTTP Basic authentication; else in the form."""
+    """Whether the client authenticates with HTTP Basic; otherwise in the form."""
     names_itself: bool
-    """Whether it says who it is when it sends a browser back (RFC 9207)."""
+    """Whether it sends its issuer with the redirect (RFC 9207)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What an ID token must say."""
+    """The expected content of an ID token."""
 
     issuer: str
     client_id: str
@@ -62,20 +62,22 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whom a provider vouches for."""
+    """The identity that a provider asserts."""
 
     subject: str
     email: str
     """Empty unless the provider has verified it."""
     name: str
     groups: tuple[str, ...] | None
-    """None when the token says nothing of groups."""
+    """None if the token has no group claim."""
     hosted_domain: str = ""
-    """At Google, the domain whose organization runs the account (`hd`); empty for others."""
+    """At Google, the domain of the organization that manages the account (`hd`); otherwise
+    empty.
+    """
 
 
 def parse_provider(body: bytes, issuer: str) -> Provider:
-    """A provider's metadata (OpenID Connect Discovery 1.0, section 3)."""
+    """Parse a provider's metadata (OpenID Connect Discovery 1.0, section 3)."""
     metadata = _object(body, "the provider's metadata")
     if metadata.get("issuer") != issuer:
         raise _refused(f"its metadata names another issuer: {metadata.get('issuer')!r}")
@@ -95,7 +97,7 @@ def parse_provider(body: bytes, issuer: str) -> Provider:
 
 
 def parse_keys(body: bytes) -> list[Mapping[str, Any]]:
-    """The keys of a provider's key set (RFC 7517)."""
+    """Parse a provider's key set (RFC 7517)."""
     keys = _object(body, "the provider's key set").get("keys")
     if not isinstance(keys, list):
         raise _refused("its key set is empty")
@@ -111,13 +113,15 @@ def parse_token_answer(body: bytes) -> str:
 
 
 def key_id_of(token: str) -> str | None:
-    """Which key a token says it is signed with."""
+    """The id of the key that a token names."""
     kid = _header(token).get("kid")
     return kid if isinstance(kid, str) else None
 
 
 def check_id_token(token: str, keys: Sequence[Mapping[str, Any]], expected: Expected) -> Identity:
-    """Whom an ID token is about; Unauthenticated, saying why, unless all of it is as expected."""
+    """The identity in an ID token; Unauthenticated, with the reason, unless everything is as
+    expected.
+    """
     header = _header(token)
     algorithm = header["alg"]
     key = _find_key(keys, algorithm, header.get("kid"))
@@ -165,7 +169,7 @@ def _header(token: str) -> dict[str, Any]:
 def _find_key(
     keys: Sequence[Mapping[str, Any]], algorithm: str, kid: str | None
 ) -> RSAKey | ECKey | OKPKey:
-    """The one key that the token can have been signed with."""
+    """The only key that can have signed the token."""
     kind, key_type, curve = _KINDS[algorithm]
     fitting = [
         key
@@ -178,7 +182,7 @@ def _find_key(
     ]
     if len(fitting) != 1:
         raise _refused("the signing key is not in the provider's key set")
-    # The modulus is base64url: six bits a character.
+    # The modulus is base64url: six bits per character.
     if key_type == "RSA" and len(str(fitting[0].get("n", ""))) * 6 < _MIN_RSA_BITS:
         raise _refused("the provider's key is too short")
     try:

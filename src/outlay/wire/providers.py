@@ -1,4 +1,4 @@
-"""The route of a model that somebody names: its provider, and the two together."""
+"""The route of a model: its provider, and the provider-tagged model id."""
 
 from typing import Final
 
@@ -23,9 +23,9 @@ _FAMILIES: Final = (
 
 
 def route_of(provider: str, model: str) -> tuple[str, str]:
-    """Provider and mapping (`openai/gpt-5.5`) of a model, with or without a provider before it.
+    """Provider and model id (`openai/gpt-5.5`) of a model, with or without a provider prefix.
 
-    Where nobody says the provider, the model's family does; `unknown` where that says nothing.
+    Without a provider, the model's family decides; `unknown` if the family is unknown, too.
     """
     named = find_provider(provider)
     prefix, slash, rest = model.partition("/")

@@ -23,10 +23,10 @@ MAX_SPANS: Final = 20_000
 """Most spans in one body."""
 
 MAX_DEPTH: Final = 20
-"""Deepest nesting of an attribute that is looked into."""
+"""Deepest nesting of an attribute that is read."""
 
 ERROR: Final = 2
-"""The status code of a span that failed."""
+"""The status code of a failed span."""
 
 Value = str | bool | int | float | list[Any] | dict[str, Any] | None
 Attributes = Mapping[str, Value]
@@ -37,28 +37,28 @@ class Span:
     """One operation of a trace."""
 
     trace_id: str
-    """Hexadecimal, as are the other ids."""
+    """Hexadecimal, like the other ids."""
     span_id: str
     parent_id: str
     """Empty for a root."""
     name: str
     start_ns: int
-    """Since the epoch, UTC, as is the end."""
+    """Since the epoch, UTC; so is the end."""
     end_ns: int
     attributes: Attributes
-    """Its own over those of its resource."""
+    """Its own attributes, which win over those of its resource."""
     is_error: bool
     scope: str = ""
-    """The instrumentation library that made it."""
+    """The instrumentation library that created it."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from all others."""
+        """The unique key of the span."""
         return self.trace_id, self.span_id
 
 
 def parse_protobuf(body: bytes) -> list[Span]:
-    """Spans of an ExportTraceServiceRequest; Invalid when it is none."""
+    """The spans of an ExportTraceServiceRequest; Invalid if the body is not one."""
     request = ExportTraceServiceRequest()
     try:
         request.ParseFromString(body)
@@ -87,7 +87,9 @@ def parse_protobuf(body: bytes) -> list[Span]:
 
 
 def parse_json(body: bytes) -> list[Span]:
-    """Spans of the JSON form; Invalid when it is none, naming the span and the field."""
+    """The spans of the JSON form; Invalid, naming the span and the field, if the body is
+    malformed.
+    """
     try:
         request = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -140,7 +142,7 @@ def _json_spans(request: Fields) -> Iterator[Span]:
     index = 0
     for resource in _objects(request, "resourceSpans"):
         shared = _json_attributes(object_of(resource, "resource"))
-        # Senders from before OTLP 0.15 say instrumentationLibrarySpans.
+        # Senders before OTLP 0.15 use instrumentationLibrarySpans.
         scopes = [
             (part, text_of(object_of(part, library).get("name")))
             for list_name, library in (
@@ -236,7 +238,7 @@ def _double(value: object) -> float | None:
 
 
 def _objects(owner: Fields, name: str) -> list[Fields]:
-    """A list of objects, empty where there is none; Invalid for anything else."""
+    """A list of objects; empty if it is missing, Invalid for anything else."""
     found = owner.get(name)
     if found is None:
         return []
