@@ -35,13 +35,13 @@ def refused(gate: Gate, reason: str) -> int:
 @pytest.mark.parametrize(
     ("path", "advice"),
     [
-        ("/chat/completions", f"base URL that ends in /v1: it is {CHAT}."),
-        ("/v1/v1/chat/completions", f"one /v1 too many: it is {CHAT}."),
-        ("/v1/chat/completions/", f"slash at its end: it is {CHAT}."),
-        ("/openai/v1/chat/completions", f"ends in /v1, not in /openai/v1: it is {CHAT}."),
-        ("/openai/deployments/gpt/chat/completions", f"it is {CHAT}."),
+        ("/chat/completions", f"base URL that ends in /v1; the endpoint is {CHAT}."),
+        ("/v1/v1/chat/completions", f"a duplicate /v1; the endpoint is {CHAT}."),
+        ("/v1/chat/completions/", f"ends in a slash; the endpoint is {CHAT}."),
+        ("/openai/v1/chat/completions", f"ends in /v1, not in /openai/v1; the endpoint is {CHAT}."),
+        ("/openai/deployments/gpt/chat/completions", f"the endpoint is {CHAT}."),
         ("/v1/chat/completion", f"The closest match is {CHAT}."),
-        ("/responses", "it is POST /v1/responses."),
+        ("/responses", "the endpoint is POST /v1/responses."),
         ("/v1/files", f"Available: {CHAT}, "),
     ],
 )
@@ -64,7 +64,7 @@ def test_anthropic_s_clients_are_told_in_their_dialect(gate: Gate, path: str) ->
     body = answer.json()
     assert (answer.status_code, body["type"]) == (404, "error")
     assert body["error"]["type"] == "not_found_error"
-    assert f"it is {MESSAGES}." in body["error"]["message"]
+    assert f"the endpoint is {MESSAGES}." in body["error"]["message"]
     assert body["request_id"] == answer.headers["request-id"]
 
 
@@ -85,7 +85,7 @@ def test_the_libraries_show_the_advice_and_do_not_try_again(gate: Gate) -> None:
     assert told.value.request_id
     with (
         anthropic.Anthropic(base_url=f"{gate.url}/v1", api_key=gate.key) as claude,
-        pytest.raises(anthropic.NotFoundError, match="one /v1 too many") as heard,
+        pytest.raises(anthropic.NotFoundError, match="a duplicate /v1") as heard,
     ):
         claude.messages.create(model="claude-sonnet-5", max_tokens=9, messages=[])
     assert heard.value.request_id

@@ -20,14 +20,14 @@ from outlay.storage.directory.members import list_members
 MAX_DAYS = 730
 VISITOR = "Your own requests"
 IN_FLIGHT = 4
-"""Batches submitted ahead of the slowest one, so that making and writing overlap."""
+"""Batches submitted before the oldest must be done, so that generating and writing overlap."""
 
 
 def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress | Member]:
-    """Create the organization and its past; the last item is its owner.
+    """Create the organization and its usage history; the last item is its owner.
 
-    In a data directory that has the demo already nothing is added; one that has another
-    organization is refused with Conflict.
+    Nothing is added to a data directory that already has the demo. One with another organization is
+    refused with Conflict.
     """
     if not 1 <= days <= MAX_DAYS:
         raise Invalid(f"`--days` must be between 1 and {MAX_DAYS}.", field="days")
@@ -52,7 +52,7 @@ def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress
 
 
 def open_gateway(services: Services, owner: Member, url: str) -> str:
-    """A fresh API key for the visitor, and an upstream that is this server itself."""
+    """A fresh API key for the user, and an upstream that is this server itself."""
     administration = services.administration
     organization = administration.organizations.find_by_name(owner.organization_id)
     if organization is None:

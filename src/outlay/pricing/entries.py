@@ -1,7 +1,7 @@
-"""Reading one price of one's own: a `[[price]]` table of the file, or a price of an organization.
+"""Reading one price override: a `[[price]]` table of the file, or a price of an organization.
 
-It is either absolute rates, or a percentage of the list's. Meters without prices of tokens are laid
-over whatever price applies else.
+It has either absolute rates or a percentage of the list price. Meter prices without token prices
+are added to whatever price applies otherwise.
 """
 
 from collections import defaultdict
@@ -42,26 +42,26 @@ ENTRY_KEYS: Final = (
 )
 TIER_KEYS: Final = ("above", *PRICES)
 PART_NAMES: Final = (*PRICES, *METERS)
-"""What can have a percentage of its own."""
+"""The parts that can have a percentage of their own."""
 MIN_PERCENT: Final = Decimal(1)
-"""Less is a share: 0.85 is meant to be 85."""
+"""Less is probably a fraction: 0.85 instead of 85."""
 MAX_PERCENT: Final = Decimal(500)
 ANY_MODEL: Final = "*"
 
 Amounts = Mapping[str, Decimal]
-"""Prices or meters with what they cost, in the currency of the entry."""
+"""Prices by name or meter, in the currency of the entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceOverride:
-    """A price of one's own, during a span in which one exchange rate holds."""
+    """A price override, during a span with one exchange rate."""
 
     number: int
-    """Its place in the file or in order of creation, from 1; the same for all its spans."""
+    """Its position in the file or in order of creation, from 1; the same for all its spans."""
     ref: str
-    """What events that it prices refer to, with the exchange rate."""
+    """What priced events refer to, together with the exchange rate."""
     model: str
-    """Lower case: a mapping or a canonical model."""
+    """Lower case: a model id or a canonical model."""
     provider: str
     """Lower case, empty for any."""
     context: Mapping[str, str]
@@ -70,15 +70,15 @@ class PriceOverride:
     """Half-open span of event times, in µs."""
     rates: TieredRates
     shares: Shares | None = None
-    """Where they are given, these shares of the list's rates are paid instead."""
+    """Percentages of the list rates, in place of absolute rates."""
     is_addition: bool = False
-    """Whether it prices meters alone, and is laid over what applies else."""
+    """Whether it prices meters only and is added to the price that applies otherwise."""
     conversion: Conversion | None = None
-    """The exchange rate that its amounts were converted at; None for USD."""
+    """The exchange rate at which its amounts were converted; None for USD."""
 
     @property
     def is_named(self) -> bool:
-        """Whether it is for one model, not for all of a provider."""
+        """Whether it is for one model, not for all models of a provider."""
         return self.model != ANY_MODEL
 
 
@@ -86,16 +86,16 @@ class Numbered(NamedTuple):
     """An entry to be read."""
 
     number: int
-    """Its place in the file or in order of creation, from 1."""
+    """Its position in the file or in order of creation, from 1."""
     place: str
-    """What faults call it."""
+    """Its name in error messages."""
     ref: str
-    """What events that it prices refer to."""
+    """What priced events refer to."""
     entry: Mapping[str, Any]
 
 
 class _Whole(NamedTuple):
-    """An entry with all its time."""
+    """An entry with its whole period."""
 
     place: str
     price: PriceOverride
@@ -104,7 +104,7 @@ class _Whole(NamedTuple):
 def read_prices(
     entries: Sequence[Numbered], exchange: ExchangeRates, faults: list[Fault]
 ) -> tuple[PriceOverride, ...]:
-    """The prices that entries mean."""
+    """The price overrides of some entries."""
     prices: list[PriceOverride] = []
     wholes: list[_Whole] = []
     for numbered in entries:
@@ -128,7 +128,7 @@ class _EntryReader(FieldReader):
         self._currency = USD
 
     def read(self) -> list[PriceOverride]:
-        """The price, once for each exchange rate of its time; none when anything is wrong."""
+        """One override per exchange rate of its period; none if anything is wrong."""
         entry = self._entry
         self.check_keys(entry, ENTRY_KEYS)
         self._currency = self.currency(USD)
@@ -170,7 +170,7 @@ class _EntryReader(FieldReader):
         return [] if self.is_faulty else compiled
 
     def _check_kind(self, shares: Shares | None, base: Amounts, meters: Amounts) -> None:
-        """An entry is either a percentage, or prices."""
+        """An entry has either a percentage or prices."""
         key = "percent_of_list" if "percent_of_list" in self._entry else "percents"
         if shares is not None and (base or meters or "tier" in self._entry):
             self.fault(key, "Cannot be combined with prices. Write the prices as a separate entry.")
@@ -180,7 +180,7 @@ class _EntryReader(FieldReader):
             self.fault("input", "There is no price. Set at least input or output.")
 
     def _shares(self) -> Shares | None:
-        """The percentages of the list that are paid; None where none is said."""
+        """The percentages of the list price; None without any."""
         if "percent_of_list" not in self._entry and "percents" not in self._entry:
             return None
         whole = self._percent("percent_of_list", self._entry.get("percent_of_list", 100))
@@ -196,7 +196,7 @@ class _EntryReader(FieldReader):
         return self.number(key, value, "percent, 85 for 85 %", MAX_PERCENT, MIN_PERCENT)
 
     def _meters(self) -> dict[str, Decimal]:
-        """Prices of meters, each for as many of it as price lists have."""
+        """Prices of meters, each per the unit that price lists use."""
         amounts = {}
         for name, value in self.table("meters", '{ web_searches = "10" }').items():
             if name in METERS:
@@ -212,12 +212,12 @@ class _EntryReader(FieldReader):
         return {key: self._amount(f"{prefix}{key}", table[key]) for key in PRICES if key in table}
 
     def _amount(self, key: str, value: object) -> Decimal:
-        """What something costs, in the currency of the entry."""
+        """A price in the currency of the entry."""
         most = MAX_PRICE if self._currency == USD else MAX_AMOUNT
         return self.number(key, value, self._currency, most)
 
     def _tiers(self) -> list[tuple[int, dict[str, Decimal]]]:
-        """What changes above so many input tokens, the lowest first."""
+        """The changed prices above a number of input tokens, lowest tier first."""
         tables = self._entry.get("tier", [])
         if not is_tables(tables):
             self.fault("tier", "Write each tier as a table that begins with [[price.tier]].")
@@ -262,13 +262,13 @@ class _EntryReader(FieldReader):
         meters: Amounts,
         tiers: Sequence[tuple[int, Amounts]],
     ) -> TieredRates:
-        """The rates during a span; what a tier does not price costs what it costs below."""
+        """The rates during a span; a price missing in a tier is that of the tier below."""
         usd_meters = {
             name: MeterRate(parse_usd(usd), METERS[name].unit.priced_per)
             for name, usd in self._converted(span, meters, "meters.").items()
         }
         prices = self._converted(span, base)
-        # A fee per request is for all that the request uses.
+        # A fee per request covers everything that the request uses.
         unlisted = tuple(
             f"{name}_tokens"
             for name in ("input", "output")
@@ -297,7 +297,7 @@ class _EntryReader(FieldReader):
 
 
 def is_tables(value: object) -> bool:
-    """Whether a value is a list of tables, as `[[…]]` makes one."""
+    """Whether a value is a list of tables, written as `[[…]]`."""
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
@@ -318,7 +318,7 @@ def _check_overlaps(wholes: Sequence[_Whole], faults: list[Fault]) -> None:
 
 
 def _overlap(known: _Whole, new: _Whole) -> Fault:
-    """What is wrong with the newer of two whose periods overlap."""
+    """The error of the later of two entries whose periods overlap."""
     what = f"Overlaps {known.place} for the same model. End"
     if new.price.from_us < known.price.from_us:
         begin = day_of(known.price.from_us)

@@ -1,6 +1,6 @@
 """Data files of genai-prices: `prices/new_data/v2/data.json` of its repository, and `data.json`.
 
-A file is believed wholly or not at all: what is wrong with it is said before anything is replaced.
+A file is accepted completely or not at all: errors are reported before anything is replaced.
 """
 
 import json
@@ -30,14 +30,14 @@ from outlay.pricing.seed import PriceList
 
 MAX_BYTES: Final = 64 << 20
 MAX_FAULTS: Final = 10
-"""Named of one file."""
+"""Most errors reported for one file."""
 WANTED: Final = "Use the array of providers in prices/new_data/v2/data.json of genai-prices."
 
 _ID: Final = re.compile(r"[\w./:@~ \[\]()-]{1,100}", re.ASCII)
 
 
 def read_list(body: bytes, version: str) -> PriceList:
-    """The list in a data file; one Invalid names what is wrong with it."""
+    """The list in a data file; one Invalid names all errors."""
     if len(body) > MAX_BYTES:
         raise _invalid(f"The file is larger than {MAX_BYTES >> 20} MB. {WANTED}")
     try:
@@ -47,7 +47,7 @@ def read_list(body: bytes, version: str) -> PriceList:
     if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
         raise _invalid(WANTED)
     try:
-        with warnings.catch_warnings(action="ignore"):  # counters of its readers of answers
+        with warnings.catch_warnings(action="ignore"):  # about its answer parsers' counters
             providers = _providers_from_raw(raw)
     except ValidationError as error:
         told = [
@@ -76,7 +76,7 @@ def _listed(faults: list[str]) -> str:
 
 
 def _faults(providers: list[Provider]) -> Iterator[str]:
-    """What the form of a list allows and no list may have."""
+    """Errors that the schema of a list allows."""
     if not any(provider.models for provider in providers):
         yield f"The list has no models. {WANTED}"
     seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""The operator's own prices and names: `prices.toml` in the data directory.
+"""The operator's price overrides and aliases: `prices.toml` in the data directory.
 
 [aliases]
 "my-fast-model" = "gpt-5.5"
@@ -46,10 +46,10 @@ TABLES: Final = ("aliases", "cost_policy", "exchange_rate", "price")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What the operator has changed."""
+    """The content of an overrides file."""
 
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """Names in lower case → models."""
+    """Aliases in lower case → models."""
     prices: tuple[PriceOverride, ...] = ()
     cost_policy: Mapping[str, str] = field(default_factory=dict)
     """Providers in lower case → which cost counts first: `reported` or `computed`."""
@@ -62,10 +62,11 @@ def find_override(
     at_us: int,
     context: Mapping[str, str],
 ) -> tuple[PriceOverride | None, int, int]:
-    """The override that applies, and the span of event times that this answer holds for.
+    """The override that applies, and the span of event times for which it does.
 
-    `names` are what the request's model is called, the most exact first. Of several overrides wins
-    one with a provider, then the one with most context, then the most exact name, then the last.
+    `names` are the names of the request's model, most specific first. If several overrides match,
+    one with a provider wins, then the one with the most context, then the most specific name, then
+    the last.
     """
     candidates = _candidates(overrides, provider, names, context, is_addition=False)
     best = [entry for entry in candidates if entry.from_us <= at_us < entry.until_us]
@@ -79,7 +80,7 @@ def find_added(
     at_us: int,
     context: Mapping[str, str],
 ) -> tuple[dict[str, PriceOverride], int, int]:
-    """By meter the price of meters alone that applies, chosen as above, and the span for which."""
+    """The applicable override for meters only, by meter, chosen as above, and its span."""
     candidates = _candidates(overrides, provider, names, context, is_addition=True)
     by_meter = {
         name: entry
@@ -98,7 +99,7 @@ def _candidates(
     *,
     is_addition: bool,
 ) -> list[PriceOverride]:
-    """What is for a request at some time; at each time the last of it wins."""
+    """Overrides that match a request at some time; at each time the last of them wins."""
     ordered = [*enumerate((*names, ANY_MODEL))]
     exactness = {name.strip().lower(): -place for place, name in reversed(ordered)}
     provider = find_provider(provider)
@@ -130,7 +131,7 @@ def _span_of(candidates: Sequence[PriceOverride], at_us: int) -> tuple[int, int]
 
 
 def read_overrides(path: Path) -> Overrides:
-    """The overrides in a file; one Invalid names every fault in it and how to mend it."""
+    """The overrides in a file; one Invalid names every error and how to fix it."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
@@ -165,9 +166,9 @@ def read_overrides(path: Path) -> Overrides:
 def read_entries(
     entries: Sequence[Numbered], rates: Sequence[tuple[str, Mapping[str, Any]]] = ()
 ) -> tuple[PriceOverride, ...]:
-    """The overrides that entries mean, with exchange rates and what these are called.
+    """The overrides of some entries, and exchange rates with their names in messages.
 
-    One Invalid names every fault and how to mend it, and the field of the first.
+    One Invalid names every error and how to fix it, and the field of the first.
     """
     faults: list[Fault] = []
     prices = read_prices(entries, read_exchange_rates(rates, faults), faults)

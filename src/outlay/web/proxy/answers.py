@@ -1,4 +1,4 @@
-"""Answers of our own on relayed paths: errors in the client's dialect."""
+"""The gateway's own responses on relayed paths: errors in the client's dialect."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from outlay.web.proxy.headers import error_headers, refusal_headers
 
 
 class PreparedResponse(NamedTuple):
-    """An answer that is ready to be sent."""
+    """A complete response."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -30,7 +30,7 @@ def error_response(
     is_final: bool = True,
     more: Sequence[tuple[bytes, bytes]] = (),
 ) -> PreparedResponse:
-    """An error; `is_final` says that the same request will be refused again."""
+    """An error response; `is_final` says that the same request will be refused again."""
     request_id = event_id or new_id("req")
     body = dialect.error(status, code, message, request_id)
     headers = error_headers(event_id, len(body), is_final=is_final)
@@ -40,7 +40,7 @@ def error_response(
 
 
 def refusal_response(dialect: Dialect, error: OutlayError, event_id: str = "") -> PreparedResponse:
-    """Why a request is refused, and whether trying again helps."""
+    """The response that refuses a request, with retry headers."""
     request_id = event_id or new_id("req")
     status = status_of(error)
     body = dialect.error(status, error.code, error.message, request_id)
@@ -49,7 +49,7 @@ def refusal_response(dialect: Dialect, error: OutlayError, event_id: str = "") -
 
 
 async def send_response(send: Send, told: PreparedResponse) -> None:
-    """Send an answer as a whole."""
+    """Send a complete response."""
     status, headers, body = told
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

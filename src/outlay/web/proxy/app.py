@@ -1,4 +1,4 @@
-"""The gateway as an ASGI application: which requests it takes, and how it says that it is well."""
+"""The gateway as an ASGI application: routing, health checks and metrics."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -38,7 +38,7 @@ JSON: Final = "application/json"
 
 
 class Proxy:
-    """Everything under the paths of `handlers`. Started and closed in one event loop."""
+    """Serves the paths in `handlers`. Started and closed in one event loop."""
 
     def __init__(self, services: Services, refusals: Refusals) -> None:
         self._services = services
@@ -101,7 +101,7 @@ class Proxy:
         }
 
     def show_edge(self, connections: Connections) -> None:
-        """Show in the metrics how many connections there are, and how many were too many."""
+        """Add the number of open and of rejected connections to the metrics."""
         self._metrics.add_gauge(
             "outlay_connections", "Open connections of clients.", lambda: len(connections)
         )
@@ -123,7 +123,7 @@ class Proxy:
         )
 
     def start(self) -> None:
-        """Open what needs a running event loop."""
+        """Start what needs a running event loop."""
         self._exchange.start()
         settings = self._services.settings.proxy
         upstreams = UpstreamClient(
@@ -142,7 +142,7 @@ class Proxy:
         self._polls = Polls(self._forwarder)
 
     async def close(self) -> None:
-        """Hand over what is left to record and close the connections to upstreams."""
+        """Flush the outcomes that are left to record, and close the connections to upstreams."""
         self._is_closing = True
         self._exchange.stop()
         if self._forwarder is not None:
@@ -178,7 +178,7 @@ class Proxy:
         await _answer(send, 200, render_models(models, is_anthropic=dialect is ANTHROPIC), JSON)
 
     async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a call to a path of a provider's API that is none of `handlers`."""
+        """Answer a call to a provider API path that is not in `handlers`."""
         if self._polls is not None and polled_id(scope["method"], scope["raw_path"]):
             await self._polls.serve(scope, receive, send)
         else:
@@ -205,20 +205,22 @@ class Proxy:
         )
 
     def refused(self) -> Mapping[str, int]:
-        """Calls that were refused since the start, by reason, on this machine."""
+        """Calls refused since the start, by reason, on this machine."""
         return self._metrics.refused()
 
     async def _healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The process answers."""
+        """Liveness: the process responds."""
         await _answer(send, 200, b"ok\n", PLAIN)
 
     async def _readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The process can take requests: it knows callers, the ledger accepts, nothing stops."""
+        """Readiness: callers are known, the ledger accepts events, and the server is not
+        stopping.
+        """
         fault = self._fault()
         await _answer(send, 503 if fault else 200, f"{fault or 'ready'}\n".encode(), PLAIN)
 
     def _fault(self) -> str | None:
-        """Why requests would be refused, None when they would not."""
+        """Why requests would be refused, None if they would not."""
         services = self._services
         if self._is_closing:
             return "The server is shutting down."

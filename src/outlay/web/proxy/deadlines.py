@@ -1,7 +1,7 @@
-"""Deadlines without a timer per request: one sweep a moment looks at all of them.
+"""Deadlines without a timer per request: one periodic sweep checks all of them.
 
-A timer for every piece of every stream would cost more than the relaying. Deadlines here are late
-by up to the sweep's pause, which nobody notices of a timeout of minutes.
+A timer for every chunk of every stream would cost more than the relaying. Deadlines here are late
+by up to the sweep interval, which does not matter for timeouts of minutes.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ _NEVER: Final = float("inf")
 
 
 class DeadlineExceeded(Exception):
-    """What was awaited did not come in time."""
+    """The awaited result did not arrive in time."""
 
 
 class Deadline:
-    """How long one task goes on waiting; for that task's use only."""
+    """The deadline of one task's waits; only for that task."""
 
     __slots__ = ("_sweeper", "_task", "expires_at", "is_over")
 
@@ -36,7 +36,7 @@ class Deadline:
         sweeper.add(self)
 
     async def wait(self, awaitable: Awaitable[_Result], seconds: float) -> _Result:
-        """The result of `awaitable`; raises OutOfPatience when it takes longer."""
+        """The result of `awaitable`; raises DeadlineExceeded if it takes longer."""
         self.expires_at = time.monotonic() + seconds
         try:
             return await awaitable
@@ -49,18 +49,18 @@ class Deadline:
             self.expires_at = _NEVER
 
     def expire(self) -> None:
-        """Stop the wait under way."""
+        """Cancel the current wait."""
         self.expires_at = _NEVER
         self.is_over = True
         self._task.cancel()
 
     def end(self) -> None:
-        """The task waits for nothing more."""
+        """Deregister; the task does not wait any more."""
         self._sweeper.remove(self)
 
 
 class DeadlineSweeper:
-    """Looks at all deadlines, twice a second."""
+    """Checks all deadlines, twice a second."""
 
     def __init__(self) -> None:
         self._waiting: set[Deadline] = set()
@@ -70,17 +70,17 @@ class DeadlineSweeper:
         return len(self._waiting)
 
     def add(self, deadline: Deadline) -> None:
-        """Look after a task."""
+        """Register a deadline."""
         self._waiting.add(deadline)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     def remove(self, deadline: Deadline) -> None:
-        """Look after it no longer."""
+        """Deregister a deadline."""
         self._waiting.discard(deadline)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._task is not None:
             self._task.cancel()
             self._task = None

@@ -1,7 +1,7 @@
-"""Relaying one request: let through, sent on, passed back piece by piece, put on record.
+"""Relaying one request: admit it, send it on, relay the answer in pieces, record the outcome.
 
-The end of an answer is held back until the outcome is on disk: whoever has seen the end of an
-answer finds it in the ledger.
+The end of an answer is held back until the outcome is on disk: a client that has received the end
+of an answer finds it in the ledger.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ _NONSENSE: Final = UpstreamFailure("upstream-garbled", "The provider returned an
 
 
 class Forwarder:
-    """Relays requests. Made in a running event loop."""
+    """Relays requests. Created in a running event loop."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Forwarder:
 
 
 class _Relay:
-    """One request on its way through."""
+    """One request being relayed."""
 
     def __init__(
         self,
@@ -110,13 +110,13 @@ class _Relay:
         self._route: Route | None = None
         self._answer: Answer | None = None
         self._status: int | None = None
-        """What the client has been sent, once it has."""
+        """The status sent to the client, if any."""
         self._arrived: float | None = None
-        """When the last bytes of the answer came."""
+        """When the last bytes of the answer arrived."""
         self._first_token: float | None = None
-        """When the first event with content did."""
+        """When the first event with content arrived."""
         self._drains_until: float | None = None
-        """When reading on without the client ends; None while it is there."""
+        """When reading without the client ends; None while the client is connected."""
         self._drained_bytes = 0
 
     async def run(self) -> None:
@@ -138,7 +138,7 @@ class _Relay:
         try:
             await self._exchange(exchange, headers)
         except asyncio.CancelledError:
-            # The process is about to end; what is known so far goes on record.
+            # The process is shutting down; what is known so far is recorded.
             ending = self._ending(Status.GATEWAY_ERROR, "gateway-stopped")
             self._gateway.finish_now(exchange, ending)
         except ClientGone:
@@ -154,7 +154,7 @@ class _Relay:
             if self._drains_until is not None:
                 self._metrics.draining -= 1
 
-    # Letting through
+    # Admitting
 
     async def _exchange(self, exchange: Exchange, headers: Headers) -> None:
         try:
@@ -165,7 +165,7 @@ class _Relay:
             await self._finish(exchange, self._ending(Status.CANCELED, is_free=True))
             raise
         except Unavailable as error:
-            # What the ledger cannot take is refused, and so is no request of ours.
+            # Refused, because the ledger cannot record it; it does not become a recorded request.
             await self._refuse(error, exchange.request_id)
         except OutlayError as error:
             is_ours = status_of(error) >= 500
@@ -187,7 +187,7 @@ class _Relay:
         return self._endpoint.parse(body, content_type)
 
     async def _refuse(self, error: OutlayError, request_id: str = "") -> None:
-        """Answer with an error of our own."""
+        """Answer with one of the gateway's own errors."""
         status, headers, body = refusal_response(self._endpoint.dialect, error, request_id)
         await self._put(status, headers, body, more=False)
 
@@ -200,7 +200,7 @@ class _Relay:
         )
         await self._put(*told, more=False)
 
-    # Sending on and passing back
+    # Sending on and relaying back
 
     async def _relay(
         self, exchange: Exchange, call: Call, route: Route, headers: Headers, hops: str
@@ -234,7 +234,7 @@ class _Relay:
     async def _send(
         self, call: Call, route: Route, headers: Headers, hops: str, *, adds_usage: bool
     ) -> UpstreamResponse:
-        """Send a call on; returns when the headers of the answer are there."""
+        """Send a call to the upstream; returns when the response headers have arrived."""
         query = without_credential(self._scope["query_string"])
         connection = headers.get(b"connection")
         sending = self._forwarder.upstreams.send(
@@ -278,7 +278,7 @@ class _Relay:
             await self._put(response.status, headers, rest if is_stream else held, more=False)
 
     async def _next(self, response: UpstreamResponse) -> bytes:
-        """The next bytes of the answer; raises UpstreamFailure when waiting for more is over."""
+        """The next bytes of the answer; raises UpstreamFailure after the deadline."""
         chunk = await self._from_upstream(response.read(), self._settings.idle_seconds)
         self._arrived = now = time.monotonic()
         if self._drains_until is not None:
@@ -292,13 +292,15 @@ class _Relay:
         return chunk
 
     def _is_there(self) -> bool:
-        """Whether the client is still to be sent something; begins to drain when it is not."""
+        """Whether to send to the client; starts draining if it has disconnected."""
         if self._drains_until is None and self._client.has_left():
             self._begin_drain()
         return self._drains_until is None
 
     def _begin_drain(self) -> None:
-        """Go on reading without the client, for the usage; raises UpstreamFailure if not."""
+        """Continue reading without the client, to get the usage; raises UpstreamFailure if not
+        allowed.
+        """
         if self._metrics.draining >= self._settings.max_drains:
             raise UpstreamFailure("client-gone", "The client has disconnected.")
         self._metrics.draining += 1
@@ -307,17 +309,17 @@ class _Relay:
     async def _put(
         self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, *, more: bool = True
     ) -> None:
-        """Send a piece to the client, after status and headers when it is the first."""
+        """Send bytes to the client, preceded by status and headers if they are the first."""
         try:
             if self._status is None:
                 self._status = status
                 await self._client.start(status, headers)
             await self._client.write(body, more=more)
         except ClientGone:
-            pass  # the client knows that it is gone, and so will whoever looks
+            pass  # a disconnected client is noticed at the next check
 
     async def _from_upstream(self, waiting: Awaitable[_Result], seconds: float) -> _Result:
-        """What the upstream says; raises UpstreamFailure when it takes too long."""
+        """The upstream's result; raises UpstreamFailure after the deadline."""
         before = time.monotonic()
         try:
             return await self._deadline.wait(waiting, seconds)
@@ -327,7 +329,7 @@ class _Relay:
         finally:
             self._waited += time.monotonic() - before
 
-    # Putting on record
+    # Recording
 
     def _ending(
         self,
@@ -347,7 +349,7 @@ class _Relay:
         )
 
     def _outcome(self, response: UpstreamResponse, reader: object) -> Ending:
-        """What became of an answer that has been read to its end."""
+        """The outcome of an answer that was read to its end."""
         answer = self._answer
         if answer is None:
             raise AssertionError("an answer that has ended was begun")
@@ -367,7 +369,7 @@ class _Relay:
         return self._ending(Status.OK, http_status=code)
 
     async def _finish(self, exchange: Exchange, ending: Ending) -> None:
-        """Put the outcome on record, once."""
+        """Record the outcome, once."""
         if exchange.is_settled:
             return
         if self._arrived is not None:
@@ -379,7 +381,9 @@ class _Relay:
         await self._gateway.finish(exchange, ending)
 
     async def _fail(self, exchange: Exchange, failure: UpstreamFailure) -> None:
-        """The upstream did not answer to the end: tell the client, if it can still be told."""
+        """Handle an incomplete answer: report the failure to the client if that is still
+        possible.
+        """
         if self._client.is_gone:
             ending = self._ending(Status.CANCELED, "client-gone")
         else:
@@ -395,5 +399,5 @@ class _Relay:
                 exchange.request_id,
                 is_final=failure.is_final,
             )
-        # Where the answer has begun, the server closes the connection in the middle of it: the
-        # only way to tell a client that it is not whole.
+        # If the answer has begun, the server closes the connection in the middle of it: the only
+        # way to tell a client that it is incomplete.

@@ -1,7 +1,7 @@
-"""Requests that come back: each one that is sent on names the installations it went through.
+"""Loop detection: each forwarded request lists the installations that it passed through.
 
-A gateway that is an upstream of itself, directly or over others, would call itself until nothing is
-left. A chain of different installations is allowed, up to a length.
+A gateway that is an upstream of itself, directly or through others, would call itself until its
+resources are exhausted. A chain of different installations is allowed, up to a length.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from outlay.wire.caller import Headers
 
 HOPS_HEADER: Final = "x-outlay-hops"
 MAX_HOPS: Final = 4
-"""Installations that a request may have gone through before this one."""
+"""Most installations that a request may have passed through before this one."""
 
 _ID_LETTERS: Final = 16
 _ID: Final = re.compile(rf"\b[0-9a-f]{{{_ID_LETTERS}}}\b")
@@ -21,14 +21,14 @@ _NAME: Final = HOPS_HEADER.encode()
 
 
 class LoopDetector:
-    """What requests say of the way they came."""
+    """Detects requests that have passed through this installation before."""
 
     def __init__(self, ledger_id: str) -> None:
-        # Providers see it: it tells installations apart, and nothing about them.
+        # Visible to providers: it identifies an installation and reveals nothing about it.
         self._id = hashlib.sha256(f"outlay hop {ledger_id}".encode()).hexdigest()[:_ID_LETTERS]
 
     def next_hops(self, headers: Headers) -> str:
-        """The value of the header for the next one; raises Invalid when a request is in a loop."""
+        """The header value for the next hop; raises Invalid for a request in a loop."""
         hops = _ID.findall(headers.get(_NAME, b"").decode("latin-1"))
         if self._id in hops:
             raise Invalid(

@@ -1,8 +1,8 @@
-"""`GET /v1/responses/{id}` and `POST /v1/responses/{id}/cancel`: an answer asked for by its id.
+"""`GET /v1/responses/{id}` and `POST /v1/responses/{id}/cancel`: polling an answer by its id.
 
-A poll is no request of a model and is not recorded. The one that first returns the usage of an
-answer that was only queued puts that usage on record, as of the request it answers: under an event
-id of its own, with the same response id, which is how the two are known to be one.
+A poll is not a model request and is not recorded. The poll that first returns the usage of a queued
+answer records that usage for the original request: under a new event id with the same response id,
+by which the two are recognised as one.
 """
 
 import re
@@ -34,13 +34,13 @@ _PATH: Final = re.compile(rb"/v1/responses/([A-Za-z0-9_-]{1,200})(/cancel)?")
 _METHODS: Final = {False: "GET", True: "POST"}
 MAX_BODY: Final = 64 * 1024
 MAX_ASKED: Final = 4
-"""Upstreams that are asked for an id that is not known here."""
+"""Most upstreams that are asked for an unknown id."""
 _SPEAKERS: Final = ("openai", "azure")
-"""Providers that are asked first, as the dialect is theirs."""
+"""Providers that are asked first, because the dialect is theirs."""
 
 
 def polled_id(method: str, raw_path: bytes) -> str:
-    """The id of the response that a call asks for; empty for any other call."""
+    """The response id in a poll; empty for any other call."""
     found = _PATH.fullmatch(raw_path)
     if found is None or method != _METHODS[found[2] is not None]:
         return ""
@@ -48,7 +48,7 @@ def polled_id(method: str, raw_path: bytes) -> str:
 
 
 class Polls:
-    """Relays polls. Made in a running event loop."""
+    """Relays polls. Created in a running event loop."""
 
     def __init__(self, forwarder: Forwarder) -> None:
         self._forwarder = forwarder
@@ -74,14 +74,14 @@ class Polls:
             await _Poll(forwarder, api_key, scope, client, deadline).run(headers, hops)
         except ClientGone:
             pass
-        except OutlayError as error:  # a body that is too large
+        except OutlayError as error:  # the body is too large
             await send_response(send, refusal_response(OPENAI, error))
         finally:
             deadline.end()
 
 
 class _Poll:
-    """One poll on its way."""
+    """One poll being relayed."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class _Poll:
         self._has_begun = False
 
     async def run(self, headers: Headers, hops: str) -> None:
-        """Ask the upstream that has the answer, and pass back what it says."""
+        """Ask the upstream that has the answer, and relay its response."""
         body = await self._client.read_body(MAX_BODY)
         sent = None if self._scope["method"] == "GET" else body
         asked = self._asked(headers)
@@ -112,7 +112,7 @@ class _Poll:
                         return
         except UpstreamFailure as failure:
             if self._has_begun:
-                return  # the server closes the connection, as the answer is not whole
+                return  # the server closes the connection, because the answer is incomplete
             told = error_response(
                 OPENAI, failure.status, failure.code, failure.message, is_final=False
             )
@@ -120,7 +120,7 @@ class _Poll:
             await self._client.write(told.body, more=False)
 
     def _asked(self, headers: Headers) -> list[Followed]:
-        """Whom to ask: where the answer came from, or all upstreams if that is not known."""
+        """The upstreams to ask: the origin of the answer, or all if it is unknown."""
         organization_id = self._api_key.organization_id
         known = self._forwarder.followed.find(organization_id, self._response_id)
         if known is not None:
@@ -172,7 +172,7 @@ class _Poll:
         headers = response_headers(response.headers, request_id, has_length=not is_stream)
         held = b""
         while chunk := await self._next(response):
-            # The end is held back until the usage is on record.
+            # The end is held back until the usage is recorded.
             held, passed = reader.feed(chunk), held
             if passed:
                 await self._begin(response.status, headers)
@@ -195,7 +195,7 @@ class _Poll:
             await self._client.start(status, headers)
 
     async def _settle(self, followed: Followed, answer: Answer, status: int) -> None:
-        """Put the usage on record where nobody has yet."""
+        """Record the usage unless it is recorded already."""
         if status >= 400 or answer.response_id != self._response_id or answer.is_pending:
             return
         if answer.usage is None or followed.is_settled:

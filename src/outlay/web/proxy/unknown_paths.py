@@ -1,6 +1,6 @@
-"""Calls to paths that are not relayed: told in the client's dialect what the path is.
+"""Calls to unknown paths, answered in the client's dialect with a hint at the right path.
 
-Most come of a base URL with `/v1` too little or too much, or of an API that is not relayed.
+Most are caused by a base URL with a missing or duplicate `/v1`, or by an API that is not relayed.
 """
 
 import re
@@ -28,19 +28,19 @@ _BASE_WRONG: Final = re.compile(
     ).encode(),
     re.DOTALL,
 )
-"""Paths of providers' APIs outside `/v1/`: nobody but a client of one asks for them."""
+"""Paths of providers' APIs outside `/v1/`, which only clients of these APIs use."""
 
 MAX_COMPARED: Final = 64
-"""Longer paths are not compared with those that are relayed."""
+"""Longer paths are not compared with the relayed ones."""
 
 
 def is_unknown_path(raw_path: bytes) -> bool:
-    """Whether a path that nothing is served under is one of a provider's API."""
+    """Whether an unserved path belongs to a provider's API."""
     return raw_path.startswith(b"/v1/") or _BASE_WRONG.fullmatch(raw_path) is not None
 
 
 def dialect_of(path: str, headers: Headers) -> Dialect:
-    """Which clients ask for a path, as far as it and its headers tell."""
+    """The dialect of the client, judged by path and headers."""
     if path.startswith(("/v1beta/", "/v1alpha/")) or b"x-goog-api-key" in headers:
         return GOOGLE
     if b"anthropic-version" in headers or "/messages" in path:
@@ -49,22 +49,22 @@ def dialect_of(path: str, headers: Headers) -> Dialect:
 
 
 def unknown_path_response(scope: Scope, headers: Headers) -> PreparedResponse:
-    """That there is no such path, and which is meant, as far as that can be told."""
+    """The 404 response, with the path that was probably meant."""
     method, path = scope["method"], scope["path"]
     message = f"{method} {path[:MAX_COMPARED]} is not relayed. {_advice(path)}"
     return error_response(dialect_of(path, headers), 404, "unknown-path", message)
 
 
 def is_websocket(headers: Headers) -> bool:
-    """Whether a request is the handshake of a WebSocket."""
+    """Whether a request is a WebSocket handshake."""
     return headers.get(b"upgrade", b"").lower() == b"websocket"
 
 
 def upgrade_required_response(dialect: Dialect, path: str) -> PreparedResponse:
-    """That HTTP is spoken here.
+    """The 426 response to a WebSocket handshake.
 
-    Clients that try a WebSocket first, as Codex does, go on with HTTP after a 426 (RFC 9110,
-    section 15.5.22) and try again after anything else.
+    Clients that try a WebSocket first, such as Codex, fall back to HTTP after a 426 (RFC 9110,
+    section 15.5.22) and retry after anything else.
     """
     if path in ENDPOINTS:
         message = f"{path} is not available over WebSockets. Send a POST request."
@@ -76,7 +76,7 @@ def upgrade_required_response(dialect: Dialect, path: str) -> PreparedResponse:
 
 
 def method_not_allowed_response(dialect: Dialect, path: str) -> PreparedResponse:
-    """That a relayed path takes POST requests."""
+    """The 405 response for a relayed path."""
     message = f"{path} accepts POST requests only."
     return error_response(dialect, 405, "method-not-allowed", message, more=[(b"allow", b"POST")])
 
@@ -94,7 +94,7 @@ def _advice(path: str) -> str:
 
 
 def _about_base(base: str, path: str) -> str:
-    """What is wrong with a base URL with the path `base` that should have led to `path`."""
+    """What is wrong with the base URL whose path is `base`, given the intended `path`."""
     if base == "/v1":
         wrong = "The path ends in a slash"
     elif base == "/v1/v1":
