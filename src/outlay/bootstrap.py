@@ -81,10 +81,10 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def open_installation(settings: Settings, clock: Clock | None = None) -> Iterator[Services]:
-    """Everything of one data directory, opened for this process alone and closed in order.
+    """Open everything in a data directory, exclusively for this process; it is closed in order.
 
-    Raises Locked when another process has it, Unavailable when it cannot be written, Damaged when
-    its truth is not intact. A cube that is missing or does not fit is rebuilt on the way.
+    Raises Locked if another process uses it, Unavailable if it is not writable, Damaged if the
+    ledger or the directory is not intact. A cube that is missing or does not match is rebuilt.
     """
     clock = clock or SystemClock()
     with (
@@ -236,9 +236,10 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
 
 
 def open_prices(settings: Settings) -> tuple[PriceLists, PriceBook]:
-    """The price lists of a data folder, and the book of the one in use and the operator's file.
+    """The price lists of a data folder, and a price book of the active list with the operator's
+    file.
 
-    Raises Invalid for mistakes in the file, Damaged when the list is not what was taken in.
+    Raises Invalid for errors in the file, Damaged if the list was changed.
     """
     lists = PriceLists(settings.data)
     lists.check()
@@ -247,7 +248,7 @@ def open_prices(settings: Settings) -> tuple[PriceLists, PriceBook]:
 
 
 def _run_all(*ends: Callable[[], object]) -> None:
-    """End one thing after the other, also when one of them fails."""
+    """Call one function after the other, even if one of them fails."""
     for end in ends:
         try:
             end()
@@ -258,7 +259,9 @@ def _run_all(*ends: Callable[[], object]) -> None:
 
 @contextmanager
 def open_administration(settings: Settings, clock: Clock | None = None) -> Iterator[Administration]:
-    """What can be set up beside a running server, which notices within a quarter of a second."""
+    """Administration alongside a running server, which notices changes within a quarter of a
+    second.
+    """
     clock = clock or SystemClock()
     _make_folder(settings)
     check_complete(settings)
@@ -306,8 +309,8 @@ def _administer(
 def open_checkpoints(settings: Settings) -> CheckpointFile:
     """The file of signed checkpoints, with the signing key of the settings or the data folder.
 
-    The key is made when nothing has been signed yet. Raises Damaged when it is missing, Invalid
-    when it is malformed.
+    The key is created if nothing has been signed yet. Raises Damaged if it is missing, Invalid if
+    it is malformed.
     """
     path = settings.checkpoints_path
     try:
@@ -328,10 +331,10 @@ def open_checkpoints(settings: Settings) -> CheckpointFile:
 
 
 def open_sealer(settings: Settings, directory: Directory) -> Sealer:
-    """What seals and opens secrets, with the master key of the settings or the data folder.
+    """The sealer of secrets, with the master key of the settings or the data folder.
 
-    The key is made when there is nothing yet that it would have to open. Raises Damaged when it is
-    missing, Invalid when it is malformed.
+    The key is created if nothing is sealed yet. Raises Damaged if it is missing, Invalid if it is
+    malformed.
     """
     try:
         if settings.master_key:
@@ -353,10 +356,10 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
 
 @contextmanager
 def hold_folder(settings: Settings, *, is_restoring: bool = False) -> Iterator[None]:
-    """Have a data folder, made if need be, or a worker's part of it, for this process alone.
+    """Lock a data folder, or a worker's part of it, for this process; it is created if necessary.
 
-    Raises Locked when another process has it, Unavailable when it cannot be written, and Conflict
-    for what an interrupted restore has left, unless this is one.
+    Raises Locked if another process uses it, Unavailable if it is not writable, and Conflict for
+    the remains of an interrupted restore, unless this is a restore.
     """
     _make_folder(settings)
     try:
@@ -392,21 +395,22 @@ def _unwritable(settings: Settings, error: OSError) -> Unavailable:
 
 
 def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
-    """The cube of this ledger, and whether it was rebuilt: missing, damaged, foreign or ahead.
+    """The cube of this ledger, and whether it was rebuilt because it was missing, damaged, foreign
+    or ahead.
 
-    One of this node's own has the whole ledger when this returns: nobody is answered before.
+    A local cube has the complete ledger when this returns: no query is answered before.
     """
     try:
         cube = home.open(ledger.edition)
         with cube.read() as reader:
             loaded = reader.loaded_seq()
-        # What others have committed and loaded in this moment is no reason to distrust it.
+        # Commits and loads of other nodes at this moment are no reason to distrust the cube.
         is_fit = home.is_shared or loaded <= ledger.newest_seq()
         if is_fit and ledger.is_source_of(cube.edition):
             if not home.is_shared:
                 try:
                     _load_rest(ledger, cube, loaded)
-                except Damaged as error:  # the rest waits; answers say how far they reach
+                except Damaged as error:  # the rest stays unloaded; answers state their freshness
                     logger.warning("The cube cannot be loaded: %s", error.message)
             return cube, False
         cube.close()
@@ -421,7 +425,7 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
     logger.warning("%s Rebuilding it from the ledger.", reason)
     home.clear()
     cube = home.open(ledger.edition)
-    if not home.is_shared:  # else whoever loads it does so, and answers say how far they reach
+    if not home.is_shared:  # otherwise the loading node does so, and answers state their freshness
         _load_rest(ledger, cube, 0)
     return cube, True
 

@@ -1,7 +1,8 @@
-"""A file of records: gzip around length-prefixed MessagePack, with a digest of all at the end.
+"""The backup file format: gzip of length-prefixed MessagePack records, with a digest of everything
+at the end.
 
-Written beside its name and renamed when it is whole and on disk; a file that was cut short, or
-whose bytes have changed, is found out before anything is made of it.
+Written under a temporary name and renamed when it is complete and on disk. A truncated or changed
+file is detected before anything is restored from it.
 """
 
 import gzip
@@ -25,14 +26,16 @@ _decode: Final = msgspec.msgpack.Decoder().decode
 
 
 class Record(NamedTuple):
-    """One piece of what is backed up."""
+    """One record of a backup."""
 
     kind: str
     content: Any
 
 
 def write_archive(path: Path, records: Iterable[Record]) -> int:
-    """Write records to a new file; its size in bytes. Raises Invalid when there is one already."""
+    """Write records to a new file and return its size in bytes. Raises Invalid if the file
+    exists.
+    """
     if path.exists():
         raise Invalid(
             f"{path} already exists. A backup never replaces a file; choose another path."
@@ -48,7 +51,7 @@ def write_archive(path: Path, records: Iterable[Record]) -> int:
             gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as file,
         ):
             _write(file, records)
-    except FileExistsError as error:  # made in the meantime
+    except FileExistsError as error:  # created in the meantime
         raise Invalid(
             f"{path} already exists. A backup never replaces a file; choose another path."
         ) from error
@@ -67,7 +70,7 @@ def _write(file: gzip.GzipFile, records: Iterable[Record]) -> None:
 
 
 def read_archive(path: Path) -> Iterator[Record]:
-    """The records of a file; raises Invalid when it is no backup, Damaged when it is not whole."""
+    """The records of a file; raises Invalid if it is not a backup, Damaged if it is incomplete."""
     try:
         with gzip.open(path) as file:
             if file.read(len(MAGIC)) != MAGIC:

@@ -1,8 +1,8 @@
 """PostgreSQL: one pool of connections per process, for the ledger and the directory.
 
-The driver is psycopg 3. Whatever a connection reads is one organization's or, said so, everybody's:
-the row-level policies of the tables compare `outlay.organization`, which is empty, and so shows
-nothing, until a transaction sets it.
+The driver is psycopg 3. Row-level security: a connection sees one organization or, if requested,
+all. The tables' policies compare `outlay.organization`, which is empty, and so hides everything,
+until a transaction sets it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.row_level_security import EVERY_TENANT
 
 POOL_SIZE: Final = 8
-"""Connections kept open per process; as many again come and go."""
+"""Connections kept open per process; as many more are opened on demand."""
 
 CONNECT_SECONDS: Final = 5
 POOL_SECONDS: Final = 5.0
@@ -28,15 +28,15 @@ POOL_SECONDS: Final = 5.0
 LEDGER_LOCK: Final = 0x6F75_0001
 DIRECTORY_LOCK: Final = 0x6F75_0002
 SCHEMA_LOCK: Final = 0x6F75_0003
-"""Advisory locks of the whole database, taken for a transaction."""
+"""Advisory locks of the whole database, held for a transaction."""
 
 LOCK: Final = "SELECT pg_advisory_xact_lock(?)"
-"""Take a lock until the transaction ends."""
+"""Acquire a lock until the transaction ends."""
 
 SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 ENTER: Final = "SELECT set_config('outlay.organization', %s, true)"
-"""Show the transaction under way an organization's rows; `*` for all."""
+"""Set the organization of the current transaction for row-level security; `*` for all."""
 
 
 _ABOUT: Final = (
@@ -47,12 +47,12 @@ _ABOUT: Final = (
 
 @cache
 def marked(text: str) -> str:
-    """A statement whose values are marked by `?`, in the form of the driver."""
+    """A statement with `?` placeholders in the driver's format."""
     return text.replace("%", "%%").replace("?", "%s")
 
 
 class MarkedConnection:
-    """A connection that takes statements with values marked by `?`."""
+    """A connection that takes statements with `?` placeholders."""
 
     def __init__(self, raw: "psycopg.Connection[Any]") -> None:
         self.raw = raw
@@ -62,14 +62,14 @@ class MarkedConnection:
         return self.raw.execute(marked(text), values)
 
     def executemany(self, text: str, values: Sequence[Sequence[Any]], /) -> object:
-        """Run a statement for each of several sets of values."""
+        """Run a statement once per set of values."""
         with self.raw.cursor() as cursor:
             cursor.executemany(marked(text), values)
         return None
 
 
 def enter_all(connection: MarkedConnection) -> None:
-    """Show the transaction under way the rows of all organizations."""
+    """Let the current transaction see the rows of all organizations."""
     connection.raw.execute(ENTER, (EVERY_TENANT,))
 
 
@@ -77,7 +77,7 @@ class PostgresDatabase:
     """One database, as one process uses it. Thread-safe."""
 
     def __init__(self, url: str) -> None:
-        """`url` is `postgresql://…`; nothing is connected yet."""
+        """`url` is `postgresql://…`; the connection is opened later."""
         self._url = make_url(url).set(drivername="postgresql")
         self.engine: Engine = create_engine(
             self._url.set(drivername="postgresql+psycopg"),
@@ -89,12 +89,13 @@ class PostgresDatabase:
         )
 
     def connect(self) -> "psycopg.Connection[Any]":
-        """A connection outside the pool, in autocommit; Unavailable when there is none."""
+        """A connection outside the pool, in autocommit mode; Unavailable without one."""
         try:
             connection = psycopg.connect(
                 self._url.render_as_string(hide_password=False), autocommit=True, **_options()
             )
-            # Nobody is told before the write-ahead log is on disk, whatever the server's default.
+            # Acknowledge only what is in the write-ahead log on disk, whatever the server's
+            # default.
             if connection.execute("SHOW synchronous_commit").fetchone() in {("off",), ("local",)}:
                 connection.execute("SET synchronous_commit = on")
         except psycopg.Error as error:
@@ -102,7 +103,7 @@ class PostgresDatabase:
         return connection
 
     def describe(self) -> str:
-        """The engine and its version; Damaged when it does not keep what it has acknowledged."""
+        """The engine and its version; Damaged if it does not guarantee durability."""
         with self.connect() as connection:
             found = connection.execute(_ABOUT).fetchone()
         version, fsync, pages, is_superuser = found or ("?", "on", "on", False)
@@ -121,7 +122,7 @@ class PostgresDatabase:
 
     @contextmanager
     def reading(self, tenant: str, *, snapshot: bool = False) -> Iterator[MarkedConnection]:
-        """A transaction on a connection of the pool that sees one organization, or all for `*`.
+        """A pooled transaction that sees one organization, or all for `*`.
 
         All statements of a `snapshot` see the database at one instant.
         """
@@ -145,7 +146,7 @@ class PostgresDatabase:
 
 
 def away(error: Exception) -> Unavailable:
-    """What is told when the database does not answer."""
+    """The error for an unreachable database."""
     cause = getattr(error, "orig", None) or error
     detail = str(cause).strip().partition("\n")[0] or type(cause).__name__
     return Unavailable(f"The database is unreachable: {detail}.", code="database-away")
@@ -163,7 +164,7 @@ def _options() -> dict[str, Any]:
 
 
 def row_security_of(table: str) -> tuple[str, str, str]:
-    """The statements that show rows of a table to the organization that was entered alone."""
+    """The statements that enable row-level security on a table."""
     entered = "current_setting('outlay.organization', true)"
     return (
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",

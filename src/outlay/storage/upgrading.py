@@ -1,7 +1,7 @@
-"""A copy of the database before its tables are changed for a new version.
+"""A copy of the database before its tables are upgraded.
 
-A migration is one transaction, and undone when it fails. The copy is for the version that turns out
-to be a mistake: the version before cannot read the tables that this one has changed.
+A migration is one transaction, and is rolled back if it fails. The copy is for returning to the
+previous version, which cannot read the upgraded tables.
 """
 
 import logging
@@ -20,13 +20,13 @@ from outlay.storage.sqlite import copy_database, translating_errors
 logger = logging.getLogger(__name__)
 
 SPARE_BYTES: Final = 64 << 20
-"""What is left for the migration and for whoever else writes to the disk."""
+"""Space left for the migration and for other writers."""
 
 
 def keep_before_upgrade(settings: Settings, clock: Clock) -> None:
-    """Copy the database aside when opening it will change its tables.
+    """Copy the database if opening it will upgrade its tables.
 
-    Raises Unavailable when there is no room for that, unless the settings say to go on without.
+    Raises Unavailable if there is not enough space, unless the settings disable the copy.
     """
     path = settings.database_path
     if not path.exists():

@@ -32,7 +32,9 @@ class PostgresDirectory(Directory):
     """Organizations, people, keys and credentials in one database."""
 
     def __init__(self, database: PostgresDatabase) -> None:
-        """Open or create the tables, migrating them if needed; Unavailable without a database."""
+        """Open or create the tables, migrating them if necessary; Unavailable without a
+        database.
+        """
         event.listen(database.engine, "begin", _begin)
         super().__init__(database.engine)
         with _translating_errors():
@@ -43,7 +45,7 @@ class PostgresDirectory(Directory):
             if is_current(connection):
                 return
             connection.execute(_LOCK, {"lock": SCHEMA_LOCK})
-            if is_current(connection):  # another node has been here meanwhile
+            if is_current(connection):  # another node has migrated them in the meantime
                 return
             migrate(connection)
             walled = set(connection.scalars(_WALLED))
@@ -78,11 +80,11 @@ class PostgresDirectory(Directory):
 
     @override
     def open_connections(self) -> None:
-        """Leave it to the pool, which has to connect anew after an outage anyway."""
+        """Nothing to do: the pool has to reconnect after an outage anyway."""
 
     @override
     def truncate_log(self) -> None:
-        """Leave nothing of what was overwritten in dead rows."""
+        """Remove overwritten data from dead rows."""
         with self._engine.connect() as connection:
             autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
             tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
@@ -90,12 +92,12 @@ class PostgresDirectory(Directory):
 
     @override
     def close(self) -> None:
-        """Leave the pool to whoever made it."""
+        """Nothing to do: the pool is closed by its owner."""
 
 
 @contextmanager
 def _translating_errors() -> Iterator[None]:
-    """Say that the database is away when it is."""
+    """Translate connection errors to Unavailable."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
@@ -103,7 +105,7 @@ def _translating_errors() -> Iterator[None]:
 
 
 def _begin(connection: Connection) -> None:
-    """Show the organization that the work under way is for; writers wait for one another."""
+    """Set the organization for row-level security; writers take turns."""
     options = connection.get_execution_options()
     if options.get("isolation_level") == "AUTOCOMMIT":
         return

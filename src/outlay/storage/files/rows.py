@@ -15,7 +15,9 @@ import msgspec
 from outlay.domain.errors import Invalid
 
 MAX_JSON: Final = 512 * 1024 * 1024
-"""Bytes of a JSON document, which is read as a whole; the other formats have no bound."""
+"""Largest JSON document in bytes, because it is read as a whole; the other formats have no
+bound.
+"""
 FETCH: Final = 2_000
 
 csv.field_size_limit(16 * 1024 * 1024)
@@ -23,26 +25,26 @@ csv.field_size_limit(16 * 1024 * 1024)
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A row, or why there is none."""
+    """A row, or the reason why there is none."""
 
     number: int
-    """Line in the file; of JSON and Parquet the place among the rows, from 1."""
+    """Line in the file; for JSON and Parquet the index of the row, from 1."""
     values: Mapping[str, Any] | None
-    """None where the line is malformed."""
+    """None if the line is malformed."""
     fault: str
     text: str
     """The malformed line."""
     done: int
     """How much of the file has been read."""
     total: int
-    """How much of it there is, in the same unit: bytes, or rows of Parquet."""
+    """The total, in the same unit: bytes, or rows of Parquet."""
 
 
 def read_rows(path: Path, records: Sequence[str] = ()) -> Iterator[FileRow]:
-    """The rows of a file; what it is written in is told by its name, else by how it begins.
+    """The rows of a file, whose format is detected by its name or its first bytes.
 
-    `records` are the lists within lists that hold the rows of a JSON document. Raises Invalid when
-    the file cannot be read at all.
+    `records` are the nested lists that hold the rows of a JSON document. Raises Invalid if the file
+    cannot be read at all.
     """
     with _opened(path) as (raw, content):
         kind = _kind(path, content)
@@ -72,7 +74,7 @@ _Found = tuple[int, Mapping[str, Any] | None, str, str]
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[BufferedReader, Content]]:
-    """The file as it is, and its content."""
+    """The raw file and its decompressed content."""
     try:
         raw = path.open("rb")
     except OSError as error:
@@ -164,7 +166,9 @@ def _json_rows(path: Path, content: Content, records: Sequence[str]) -> Iterator
 
 
 def _unfolded(document: Any, records: Sequence[str]) -> Iterator[Any]:
-    """The rows within lists, each with what is around it; pages may stand in a list themselves."""
+    """The rows within nested lists, each with the fields around it; pages may be in a list
+    themselves.
+    """
     if isinstance(document, list):
         for part in document:
             yield from _unfolded(part, records)
@@ -178,7 +182,7 @@ def _unfolded(document: Any, records: Sequence[str]) -> Iterator[Any]:
 
 
 def _is_page(document: Mapping[str, Any]) -> bool:
-    """Whether an object is the frame of a page without rows, rather than a row."""
+    """Whether an object is the envelope of a page without rows, rather than a row."""
     return document.get("object") in {"page", "bucket"} or "has_more" in document
 
 
