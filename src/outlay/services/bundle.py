@@ -1,4 +1,4 @@
-"""All use cases of one installation, as one value."""
+"""All services of one installation, as one value."""
 
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ from outlay.storage.ledger.store import Ledger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
-    """What is set up: the directory alone, every change of it on the audit trail."""
+    """Administration of the directory; every change is audited."""
 
     audit: Audit
     discovered: DiscoveredEntities
@@ -72,13 +72,13 @@ class Administration:
     tags: Tags
     tokens: Tokens
     audited: AuditedChanges
-    """What makes several changes one transaction."""
+    """Groups several changes into one transaction."""
     upstreams: Upstreams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What web and command line call."""
+    """The services that web and CLI use."""
 
     settings: Settings
     clock: Clock
@@ -116,12 +116,12 @@ class Services:
     watch: DirectoryWatch
 
     def now_us(self) -> int:
-        """The present instant in µs since the epoch."""
+        """The current instant in µs since the epoch."""
         return to_us(self.clock.now())
 
 
 def operator_in(services: Services, organization: str | None) -> Actor:
-    """The operator in the organization that is meant; NotFound when there is none."""
+    """The operator, acting in the given organization; NotFound if there is none."""
     found = services.administration.organizations.find_by_name(organization)
     if found is None:
         raise NotFound("There is no organization yet.")
@@ -129,7 +129,7 @@ def operator_in(services: Services, organization: str | None) -> Actor:
 
 
 def erase_member(services: Services, organization: str | None, who: str) -> ErasureReport:
-    """Erase a person on behalf of the operator: a member, or who else is named somewhere."""
+    """Erase a person on behalf of the operator: a member, or somebody who is only mentioned."""
     operator = operator_in(services, organization)
     try:
         return services.erasure.erase(operator, who)

@@ -1,4 +1,4 @@
-"""Signing in and out: passwords, links that work once, the first owner."""
+"""Signing in and out: passwords, one-time links, and the setup of the first owner."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Begun(NamedTuple):
-    """A sign-in under way."""
+    """A sign-in in progress."""
 
     attempt: Attempt
     member: Member | None
@@ -61,7 +61,7 @@ class _Begun(NamedTuple):
 
 
 class SignIn:
-    """Opens and ends browser sessions. Each kept as the digest of its cookie."""
+    """Opens and ends browser sessions. Sessions are stored as the digest of their cookie."""
 
     def __init__(
         self,
@@ -91,12 +91,12 @@ class SignIn:
         organization: str = "",
         device: str = "",
     ) -> str:
-        """A session token for the right e-mail address and password.
+        """A session token for a valid e-mail address and password.
 
-        An address is one organization's alone, so it takes the slug of the organization, too,
-        where there are several. `device` is what the browser was given by `device_of`. Raises
-        Invalid without a slug, Unauthenticated for a wrong pair, without saying what is wrong, and
-        TooManyAttempts.
+        E-mail addresses are unique within an organization only, so the organization's slug is
+        needed if there are several. `device` is the browser's value from `device_of`. Raises
+        Invalid without a slug, Unauthenticated for a wrong pair, without saying which part is
+        wrong, and TooManyAttempts.
         """
         begun = await asyncio.to_thread(self._begin, organization, email, remote, device)
         try:
@@ -105,7 +105,7 @@ class SignIn:
             await asyncio.to_thread(self.throttle.withdraw, begun.attempt)
             raise
         if begun.member is None or not is_right:
-            # Not waited for: known addresses must not take longer than unknown ones.
+            # In the background: known addresses must not take longer than unknown ones.
             asyncio.get_running_loop().run_in_executor(
                 None, self._note_failure, begun, remote, request_id
             )
@@ -115,7 +115,9 @@ class SignIn:
         )
 
     def device_of(self, email: str, *, organization: str = "") -> str:
-        """What a browser keeps in which somebody has signed in, to be told from others' later."""
+        """A value that a browser keeps after a sign-in, which distinguishes it from others
+        later.
+        """
         with self._directory.read() as session:
             place = _place(session, organization)
         return self.throttle.device_of(_account(place, email))
@@ -162,7 +164,7 @@ class SignIn:
         return token
 
     def sign_out(self, token: str, request_id: str) -> None:
-        """End the session of a token; unknown tokens are nothing to end."""
+        """End the session of a token; unknown tokens are ignored."""
         digest = digest_secret(token)
         with self._directory.read() as session:
             stored = find_session(session, digest)
@@ -178,7 +180,7 @@ class SignIn:
             change.note(Action.SESSION_DELETE, stored.member_id, before={"sessions": 1})
 
     def sign_out_others(self, actor: Actor, token: str | None) -> int:
-        """End all sessions of the actor but the one of a token; how many there were."""
+        """End all of the actor's sessions except the one of a token; returns how many."""
         with self._audited.change(actor) as change:
             kept = digest_secret(token) if token else b""
             ended = delete_sessions_of(change.session, actor.member_id, kept)
@@ -198,9 +200,10 @@ class SignIn:
         revokes_tokens: bool = False,
         revokes_keys: bool = False,
     ) -> None:
-        """Replace the actor's own password; end their links and all sessions but a token's one.
+        """Replace the actor's own password; ends password links and all other sessions.
 
-        On request also revoke their access tokens, with what those made, and their API keys.
+        On request, also revokes the actor's access tokens, with everything created by them, and API
+        keys.
         """
         check_password(password, field="password")
         attempt = self.throttle.begin_own(actor.member_id)
@@ -225,7 +228,7 @@ class SignIn:
     # With a link
 
     def invitation(self, secret: str) -> tuple[Invitation, Organization]:
-        """What a link invites to; raises NotFound when it is unknown, used, void or has expired."""
+        """The invitation of a link; raises NotFound if it is unknown, used, void or expired."""
         now_us = to_us(self._clock.now())
         with self._directory.read() as session:
             found = good_invitation(session, secret, now_us)
@@ -235,7 +238,7 @@ class SignIn:
         return found, organization
 
     def accept(self, secret: str, name: str, password: str, request_id: str) -> str:
-        """Become a member by a link; a session token."""
+        """Become a member through an invitation link; returns a session token."""
         invitation, organization = self.invitation(secret)
         check_password(password)
         member = Member(
@@ -248,7 +251,7 @@ class SignIn:
         password_hash = self._passwords.hash(password)
         actor = _first_steps(organization, member, request_id)
         with self._audited.change(actor) as change:
-            # Once more: two may have followed the link, or whoever made it has left meanwhile.
+            # Check again: the link may have been used, or its issuer removed, in the meantime.
             good_invitation(change.session, secret, change.now_us)
             if find_login(change.session, member.organization_id, member.email) is not None:
                 raise Conflict("This e-mail address already belongs to a member. Sign in instead.")
@@ -263,12 +266,14 @@ class SignIn:
         return token
 
     def member_of_link(self, secret: str) -> Member:
-        """Whose password a link sets; raises NotFound when it is unknown, used, void or over."""
+        """The member of a password link; raises NotFound if it is unknown, used, void or
+        expired.
+        """
         with self._directory.read() as session:
             return member_of_link(session, secret, to_us(self._clock.now()))
 
     def set_password(self, secret: str, password: str, request_id: str) -> str:
-        """Set a password by a link and end all sessions; a new session token."""
+        """Set a password through a link and end all sessions; returns a new session token."""
         member = self.member_of_link(secret)
         check_password(password)
         password_hash = self._passwords.hash(password)
@@ -279,7 +284,7 @@ class SignIn:
         if actor is None:
             raise link_over()
         with self._audited.change(actor) as change:
-            # Once more: two may have followed the link, or whoever made it has left meanwhile.
+            # Check again: the link may have been used, or its issuer removed, in the meantime.
             member_of_link(change.session, secret, change.now_us)
             _put_password(change, member.member_id, password_hash)
             token = open_session(change, member.member_id)
@@ -303,7 +308,9 @@ class SignIn:
         password: str,
         request_id: str,
     ) -> str:
-        """The first organization and its owner; a session token. Conflict when there is one."""
+        """Create the first organization and its owner; returns a session token. Conflict if there
+        is one already.
+        """
         check_password(password)
         drafted = self._organizations.draft(organization, plan=Plan.ENTERPRISE, timezone=timezone)
         member = Member(
@@ -334,7 +341,7 @@ class SignIn:
         return token
 
     def set_owner(self, organization: Organization, email: str, password: str) -> Member:
-        """Make an address an owner with a password, or set that member's password: the operator."""
+        """For the operator: create an owner with a password, or set a member's password."""
         check_password(password)
         address = check_email(email)
         password_hash = self._passwords.hash(password)
@@ -358,7 +365,7 @@ class SignIn:
 
 
 def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
-    """The organization with a slug, or the only one; Invalid when a slug is needed to choose."""
+    """The organization with a slug, or the only one; Invalid if a slug is needed."""
     organizations = list_organizations(session)
     if slug:
         wanted = slug.strip().lower()
@@ -371,25 +378,25 @@ def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
 
 
 def _place(session: ReadSession, slug: str) -> str:
-    """Where an address is looked for: the organization's id, or a slug that is nobody's."""
+    """The scope of an e-mail address: the organization's id, or an unknown slug."""
     organization = _signing_in_to(session, slug)
     return organization.organization_id if organization else slug
 
 
 def _account(place: str, email: str) -> str:
-    """What attempts at an account are counted by, whether there is such an account or not."""
+    """The key under which attempts at an account are counted, whether it exists or not."""
     return f"{place} {email.strip().lower()}"
 
 
 def _put_password(change: Change, member_id: str, password_hash: str, kept: bytes = b"") -> None:
-    """Set a password; links to set another one end, and sessions but the one with a digest."""
+    """Set a password; deletes password links and all sessions but one."""
     set_password(change.session, member_id, password_hash)
     delete_password_links(change.session, member_id)
     delete_sessions_of(change.session, member_id, kept)
 
 
 def open_session(change: Change, member_id: str) -> str:
-    """A new session of a member, and the only sight of its token."""
+    """Create a session of a member; returns its token, which is not stored."""
     token = new_secret()
     create_session(
         change.session,
@@ -404,7 +411,7 @@ def open_session(change: Change, member_id: str) -> str:
 
 
 def _first_steps(organization: Organization, member: Member, request_id: str) -> Actor:
-    """Somebody who becomes a member by what they do."""
+    """A new member as an actor."""
     return replace(
         operator_of(organization),
         member_id=member.member_id,

@@ -1,7 +1,7 @@
-"""Access tokens: what programs use the JSON API with.
+"""Access tokens for the JSON API.
 
-A token carries scopes, never more than whoever makes it has; what they allow is decided at each
-use by the role that the member has then. A token made with another one never outlives it.
+A token has scopes, at most those of its creator; at each use, the member's current role decides
+what they allow. A token created by another one never outlives it.
 """
 
 from collections.abc import Iterable
@@ -29,14 +29,14 @@ from outlay.storage.directory.session import ReadSession
 
 
 class Tokens:
-    """The access tokens of an actor's organization; developers have to do with their own alone."""
+    """The access tokens of an actor's organization; developers see and manage only their own."""
 
     def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
         self._audited = audited
 
     def list_for(self, actor: Actor) -> list[AccessToken]:
-        """Tokens that are not revoked, oldest first."""
+        """Valid and expired tokens, not revoked ones, oldest first."""
         is_own = is_limited(actor, Permission.TOKENS_READ)
         with self._directory.read() as session:
             found = list_access_tokens(session, actor.organization_id)
@@ -55,9 +55,10 @@ class Tokens:
         expires_at: datetime | None = None,
         member_id: str | None = None,
     ) -> tuple[AccessToken, str]:
-        """A new token of the actor, or of a member whom the operator names; and its only sight.
+        """Create a token for the actor, or for a member named by the operator; returns its secret,
+        which is not stored.
 
-        Made with another token, it expires with that one at the latest.
+        A token created by another one expires with it at the latest.
         """
         wanted = frozenset(scopes)
         if not wanted:
@@ -92,9 +93,9 @@ class Tokens:
         return token, f"{TOKEN_PREFIX}_{token_id}_{secret}"
 
     def revoke(self, actor: Actor, token_id: str) -> None:
-        """Refuse a token from now on, and with it all that was made with it.
+        """Revoke a token and everything created by it.
 
-        That is tokens, theirs included, and invitations and password links that are open.
+        That is tokens, recursively, open invitations and password links.
         """
         is_own = is_limited(actor, Permission.TOKENS_WRITE)
         with self._audited.change(actor) as change:
@@ -118,7 +119,7 @@ class Tokens:
 
 
 def _parent(session: ReadSession, actor: Actor, now_us: int) -> AccessToken | None:
-    """The token that the actor uses; Unauthenticated when it has ended meanwhile."""
+    """The token that the actor uses; Unauthenticated if it has ended in the meantime."""
     if not actor.credential_id:
         return None
     found = find_access_token(session, actor.credential_id)
@@ -128,7 +129,7 @@ def _parent(session: ReadSession, actor: Actor, now_us: int) -> AccessToken | No
 
 
 def _earlier(wanted_us: int | None, limit_us: int | None) -> int | None:
-    """The earlier of two instants, None being never."""
+    """The earlier of two instants; None means never."""
     return min((us for us in (wanted_us, limit_us) if us is not None), default=None)
 
 

@@ -1,4 +1,4 @@
-"""Managing API keys: created, renamed, revoked."""
+"""Managing API keys: creation, changes, revocation."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -31,19 +31,19 @@ _HINT_LETTERS: Final = 4
 
 
 class KeySettings:
-    """The API keys of an actor's organization; developers have to do with their own alone."""
+    """The API keys of an actor's organization; developers see and manage only their own."""
 
     def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
         self._audited = audited
 
     def list_for(self, actor: Actor) -> list[ApiKey]:
-        """Keys that are not deleted, by description."""
+        """API keys that are not deleted, by description."""
         with self._directory.read() as session:
             return _visible(session, actor, Permission.KEYS_READ)
 
     def find(self, actor: Actor, api_key_id: str) -> ApiKey:
-        """One of them; raises NotFound for all others."""
+        """One of them; NotFound for all others."""
         return _pick(self.list_for(actor), api_key_id)
 
     def create(
@@ -56,9 +56,10 @@ class KeySettings:
         trusts_caller: bool = False,
         expires_at: datetime | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key, and the only sight of its secret form.
+        """Create a key; returns its secret form, which is not stored.
 
-        It counts as its creator's, who is the actor unless an owner or admin names another member.
+        It is attributed to its creator, who is the actor unless an owner or admin names another
+        member.
         """
         is_own = is_limited(actor, Permission.KEYS_WRITE)
         creator_id = member_id or actor.member_id
@@ -98,7 +99,7 @@ class KeySettings:
         description: str | None = None,
         trusts_caller: bool | None = None,
     ) -> ApiKey:
-        """Change a key; what is None stays as it is."""
+        """Change a key; None leaves a property unchanged."""
         with self._audited.change(actor) as change:
             before = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             after = replace(
@@ -119,7 +120,7 @@ class KeySettings:
         return after
 
     def revoke(self, actor: Actor, api_key_id: str) -> None:
-        """Refuse a key from now on; it stays in the list."""
+        """Revoke a key; it stays in the list."""
         with self._audited.change(actor) as change:
             api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             if api_key.is_revoked:
@@ -128,7 +129,7 @@ class KeySettings:
             change.note(Action.API_KEY_REVOKE, api_key_id, before=_describe(api_key))
 
     def delete(self, actor: Actor, api_key_id: str) -> None:
-        """Refuse a key from now on and take it off the list; its past stays in every number."""
+        """Revoke a key and remove it from the list; its usage remains in all totals."""
         with self._audited.change(actor) as change:
             api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             delete_api_key(change.session, api_key_id, change.now_us)
@@ -149,7 +150,7 @@ def _pick(keys: list[ApiKey], api_key_id: str) -> ApiKey:
 
 
 def _check_trust(actor: Actor, trusts_caller: bool) -> None:
-    """A key that is believed may put usage down to others: not for a developer to decide."""
+    """A key that may set attribution can assign usage to others, which developers may not allow."""
     if trusts_caller and is_limited(actor, Permission.KEYS_WRITE):
         raise NotPermitted(
             "Only owners and admins can allow a key to set attribution.", code="role-required"

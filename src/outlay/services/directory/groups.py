@@ -1,4 +1,4 @@
-"""User groups and who is in them, from when to when."""
+"""User groups and their dated memberships."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -33,19 +33,19 @@ class Groups:
         self._audited = audited
 
     def list_for(self, actor: Actor) -> list[UserGroup]:
-        """Present groups, by name."""
+        """Current groups, by name."""
         with self._directory.read() as session:
             return present_groups(session, actor)
 
     def memberships(self, actor: Actor) -> list[GroupMembership]:
-        """Every membership of present groups that there is or ever was."""
+        """All memberships of current groups, including ended ones."""
         with self._directory.read() as session:
             present = {group.group_id for group in present_groups(session, actor)}
             found = list_memberships(session, actor.organization_id)
         return [membership for membership in found if membership.group_id in present]
 
     def create(self, actor: Actor, name: str) -> UserGroup:
-        """A new group; raises Conflict when a present one has the name."""
+        """Create a group; raises Conflict if a current one has the name."""
         group = UserGroup(
             group_id=new_id("grp"), organization_id=actor.organization_id, name=check_name(name)
         )
@@ -57,7 +57,7 @@ class Groups:
         return group
 
     def rename(self, actor: Actor, group_id: str, name: str) -> UserGroup:
-        """Give a group another name."""
+        """Rename a group."""
         with self._audited.change(actor) as change:
             before = find_group(change.session, actor, group_id)
             after = replace(before, name=check_name(name))
@@ -69,7 +69,7 @@ class Groups:
         return after
 
     def delete(self, actor: Actor, group_id: str) -> None:
-        """Remove a group from use: its memberships end, its past stays."""
+        """Delete a group: its memberships end, its history remains."""
         with self._audited.change(actor) as change:
             group = find_group(change.session, actor, group_id)
             for membership in list_memberships(change.session, actor.organization_id):
@@ -81,9 +81,9 @@ class Groups:
     def add_member(
         self, actor: Actor, group_id: str, member_id: str, since: datetime | None = None
     ) -> GroupMembership:
-        """Put a member into a group, from now or an instant before or after.
+        """Add a member to a group, from now or from another instant.
 
-        Requests that are on record keep the groups they were recorded with.
+        Recorded requests keep the groups they were recorded with.
         """
         with self._audited.change(actor) as change:
             find_group(change.session, actor, group_id)
@@ -107,7 +107,7 @@ class Groups:
     def remove_member(
         self, actor: Actor, group_id: str, member_id: str, until: datetime | None = None
     ) -> None:
-        """Take a member out of a group, from now or from an instant on."""
+        """Remove a member from a group, from now or from another instant."""
         with self._audited.change(actor) as change:
             find_group(change.session, actor, group_id)
             until_us = to_us(until) if until else change.now_us
@@ -127,12 +127,12 @@ class Groups:
 
 
 def present_groups(session: ReadSession, actor: Actor) -> list[UserGroup]:
-    """Groups of the actor's organization that are not deleted, by name."""
+    """The actor's organization's groups that are not deleted, by name."""
     return [g for g in list_groups(session, actor.organization_id) if not g.is_deleted]
 
 
 def find_group(session: ReadSession, actor: Actor, group_id: str) -> UserGroup:
-    """A present group of the actor's organization; raises NotFound for all others."""
+    """A current group of the actor's organization; NotFound for all others."""
     found = present_groups(session, actor)
     return pick(found, lambda group: group.group_id == group_id, "user group")
 

@@ -1,4 +1,4 @@
-"""Members: invited, given roles, removed."""
+"""Members: invitations, roles, removal."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -40,17 +40,17 @@ class Members:
         self._audited = audited
 
     def list_for(self, actor: Actor) -> list[Member]:
-        """Present members, by name."""
+        """Current members, by name."""
         with self._directory.read() as session:
             return present_members(session, actor)
 
     def find(self, actor: Actor, member_id: str) -> Member:
-        """A present member; raises NotFound for all others."""
+        """A current member; NotFound for all others."""
         with self._directory.read() as session:
             return find_present_member(session, actor, member_id)
 
     def find_by_email(self, actor: Actor, email: str | None) -> Member:
-        """The present member with an e-mail address, or the first owner when none is given."""
+        """The current member with an e-mail address, or the first owner if none is given."""
         for member in self.list_for(actor):
             if member.email.lower() == email.lower() if email else member.role is Role.OWNER:
                 return member
@@ -59,12 +59,14 @@ class Members:
     # Invitations
 
     def invitations(self, actor: Actor) -> list[Invitation]:
-        """Open invitations, oldest first, expired ones included."""
+        """Open invitations, oldest first, including expired ones."""
         with self._directory.read() as session:
             return list_invitations(session, actor.organization_id)
 
     def invite(self, actor: Actor, email: str, role: Role) -> tuple[Invitation, str]:
-        """An invitation, and the only sight of the secret of its link."""
+        """Invite an address; returns the invitation and the secret of its link, which is not
+        stored.
+        """
         check_manages(actor, role)
         permit_admission(actor, role)
         address, secret = check_email(email), new_secret()
@@ -103,7 +105,7 @@ class Members:
         return invitation, secret
 
     def revoke_invitation(self, actor: Actor, invitation_id: str) -> None:
-        """Make the link of an invitation useless."""
+        """Revoke an invitation."""
         with self._audited.change(actor) as change:
             invitation = pick(
                 list_invitations(change.session, actor.organization_id),
@@ -123,9 +125,9 @@ class Members:
     def update(
         self, actor: Actor, member_id: str, *, name: str | None = None, role: Role | None = None
     ) -> Member:
-        """Change name or role; another role signs the member out everywhere.
+        """Change name or role; a new role signs the member out everywhere.
 
-        What they invited others to, and may not any more, ends with it.
+        The member's invitations that the new role does not allow become void.
         """
         with self._audited.change(actor) as change:
             before = find_present_member(change.session, actor, member_id)
@@ -140,7 +142,7 @@ class Members:
                 check_manages(actor, after.role)
                 permit_admission(actor, after.role)
                 check_other_owner(change.session, actor, before)
-                # A link that somebody holds was made for what the member was.
+                # An existing link was created for the old role.
                 delete_password_links(change.session, member_id)
                 delete_sessions_of(change.session, member_id)
             update_member(change.session, after)
@@ -169,10 +171,10 @@ class Members:
         return after
 
     def remove(self, actor: Actor, member_id: str) -> None:
-        """Let a member go: signed out, tokens revoked, out of all groups.
+        """Remove a member: ends sessions, revokes tokens, ends group memberships.
 
-        Invitations and password links that they made end, too.
-        API keys that they created keep working, as applications use them; revoke those apart.
+        The member's invitations and password links become void, too. Created API keys keep working,
+        because applications use them; revoke those separately.
         """
         with self._audited.change(actor) as change:
             member = find_present_member(change.session, actor, member_id)
@@ -182,7 +184,7 @@ class Members:
             change.note(Action.MEMBER_REMOVE, member_id, before=describe_member(member) | released)
 
     def create_password_link(self, actor: Actor, member_id: str) -> str:
-        """The secret of a link by which a member sets a password, once, within a day."""
+        """The secret of a link with which a member can set a password, once, within a day."""
         secret = new_secret()
         with self._audited.change(actor) as change:
             member = find_present_member(change.session, actor, member_id)
@@ -200,9 +202,9 @@ class Members:
 
 
 def release_member(session: WriteSession, member: Member, now_us: int) -> dict[str, Value]:
-    """Take everything from a member that lets them in, or others by their right.
+    """Remove everything by which a member can sign in or admit others.
 
-    What the entry of the change says of it.
+    Returns the fields for the audit entry.
     """
     for membership in list_memberships(session, member.organization_id):
         if membership.member_id == member.member_id:
@@ -215,7 +217,7 @@ def release_member(session: WriteSession, member: Member, now_us: int) -> dict[s
 
 
 def _expiry(change: Change, actor: Actor, lifetime: timedelta) -> int:
-    """When something that lets somebody in expires: not after the token that it is made with."""
+    """The expiry of a link: not after the access token that creates it."""
     expires_at_us = change.now_us + in_us(lifetime)
     found = find_access_token(change.session, actor.credential_id)
     if found is None or found[0].expires_at_us is None:
@@ -224,18 +226,18 @@ def _expiry(change: Change, actor: Actor, lifetime: timedelta) -> int:
 
 
 def present_members(session: ReadSession, actor: Actor) -> list[Member]:
-    """Members of the actor's organization who have not left, by name."""
+    """The actor's organization's current members, by name."""
     return [m for m in list_members(session, actor.organization_id) if not m.is_deleted]
 
 
 def find_present_member(session: ReadSession, actor: Actor, member_id: str) -> Member:
-    """A present member of the actor's organization; raises NotFound for all others."""
+    """A current member of the actor's organization; NotFound for all others."""
     found = present_members(session, actor)
     return pick(found, lambda member: member.member_id == member_id, "member")
 
 
 def describe_member(member: Member) -> dict[str, Value | Personal]:
-    """What the audit trail says of a member."""
+    """The fields of a member in the audit trail."""
     return {
         "name": Personal(member.member_id, member.name),
         "email": Personal(member.member_id, member.email),
@@ -244,7 +246,7 @@ def describe_member(member: Member) -> dict[str, Value | Personal]:
 
 
 def check_manages(actor: Actor, role: Role) -> None:
-    """Raise NotPermitted when a role is above the actor's own."""
+    """Raise NotPermitted if a role is above the actor's own."""
     if not may_manage(actor, role):
         raise NotPermitted(
             f"Your role does not include managing an {role}. It requires owner.",
@@ -253,7 +255,7 @@ def check_manages(actor: Actor, role: Role) -> None:
 
 
 def check_other_owner(session: ReadSession, actor: Actor, member: Member) -> None:
-    """Raise Conflict when an owner is the only one."""
+    """Raise Conflict if a member is the only owner."""
     owners = [m for m in present_members(session, actor) if m.role is Role.OWNER]
     if member.role is Role.OWNER and len(owners) == 1:
         raise Conflict(

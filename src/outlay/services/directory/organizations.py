@@ -1,4 +1,4 @@
-"""Organizations: created and described."""
+"""Creating and changing organizations."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ class Organizations:
         self._audited = audited
 
     def all(self) -> list[Organization]:
-        """All organizations, oldest first: for the operator alone."""
+        """All organizations, oldest first: for the operator only."""
         with self._directory.read() as session:
             return list_organizations(session)
 
@@ -40,7 +40,7 @@ class Organizations:
         timezone: str = "UTC",
         slug: str | None = None,
     ) -> Organization:
-        """A new organization; raises Conflict when its name or slug is taken."""
+        """Create an organization; raises Conflict if its name or slug is taken."""
         organization = self.draft(name, plan=plan, timezone=timezone, slug=slug)
         with self._audited.change(operator_of(organization)) as change:
             self.add(change.session, organization, change.now_us)
@@ -54,7 +54,7 @@ class Organizations:
     def draft(
         self, name: str, *, plan: Plan, timezone: str, slug: str | None = None
     ) -> Organization:
-        """An organization that is not on record yet; Invalid when something is wrong with it."""
+        """An organization that is not stored yet; Invalid if a property is not valid."""
         parse_zone(timezone)
         organization_id = new_id("org")
         return Organization(
@@ -66,14 +66,14 @@ class Organizations:
         )
 
     def add(self, session: WriteSession, organization: Organization, now_us: int) -> None:
-        """Put an organization on record."""
+        """Store an organization."""
         _check_free(organization, list_organizations(session))
         create_organization(session, organization, now_us)
 
     def find_by_name(self, name: str | None) -> Organization | None:
-        """The organization with a name, slug or id, or the only one when no name is given.
+        """The organization with a name, slug or id, or the only one if no name is given.
 
-        Raises NotFound for an unknown name and Invalid when a name is needed to choose.
+        Raises NotFound for an unknown name and Invalid if a name is needed.
         """
         organizations = self.all()
         if name is None:
@@ -102,9 +102,9 @@ class Organizations:
         timezone: str | None = None,
         plan: Plan | None = None,
     ) -> Organization:
-        """Change the actor's organization; what is None stays as it is.
+        """Change the actor's organization; None leaves a property unchanged.
 
-        The plan is what was bought: only the operator sets it.
+        The plan depends on the contract: only the operator sets it.
         """
         if timezone is not None:
             parse_zone(timezone)
@@ -145,7 +145,7 @@ def _describe(organization: Organization) -> dict[str, Value]:
 
 
 def _check_free(organization: Organization, known: list[Organization]) -> None:
-    """Raise Conflict when another organization has the name or the slug."""
+    """Raise Conflict if another organization has the name or the slug."""
     for other in known:
         if other.organization_id == organization.organization_id:
             continue

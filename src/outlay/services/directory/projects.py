@@ -1,4 +1,4 @@
-"""Projects: what API keys belong to."""
+"""Projects, which group API keys."""
 
 from dataclasses import replace
 
@@ -27,12 +27,12 @@ class Projects:
         self._audited = audited
 
     def list_for(self, actor: Actor) -> list[Project]:
-        """Present projects, by name."""
+        """Current projects, by name."""
         with self._directory.read() as session:
             return present_projects(session, actor)
 
     def create(self, actor: Actor, name: str) -> Project:
-        """A new project; raises Conflict when a present one has the name."""
+        """Create a project; raises Conflict if a current one has the name."""
         project = Project(
             project_id=new_id("prj"), organization_id=actor.organization_id, name=check_name(name)
         )
@@ -44,7 +44,7 @@ class Projects:
         return project
 
     def rename(self, actor: Actor, project_id: str, name: str) -> Project:
-        """Give a project another name."""
+        """Rename a project."""
         with self._audited.change(actor) as change:
             before = find_project(change.session, actor, project_id)
             after = replace(before, name=check_name(name))
@@ -56,14 +56,16 @@ class Projects:
         return after
 
     def delete(self, actor: Actor, project_id: str) -> None:
-        """Remove a project from use; its keys are refused from now on, its past stays."""
+        """Delete a project; its keys are rejected from now on, its history remains."""
         with self._audited.change(actor) as change:
             project = find_project(change.session, actor, project_id)
             delete_project(change.session, project_id, change.now_us)
             change.note(Action.PROJECT_DELETE, project_id, before={"name": project.name})
 
     def ensure(self, actor: Actor, name: str) -> tuple[Project, bool]:
-        """The present project with a name or id, created when there is none; the flag says so."""
+        """The current project with a name or id, created if necessary; the flag tells whether it
+        was.
+        """
         try:
             known = pick(
                 self.list_for(actor),
@@ -76,12 +78,12 @@ class Projects:
 
 
 def present_projects(session: ReadSession, actor: Actor) -> list[Project]:
-    """Projects of the actor's organization that are not deleted, by name."""
+    """The actor's organization's projects that are not deleted, by name."""
     return [p for p in list_projects(session, actor.organization_id) if not p.is_deleted]
 
 
 def find_project(session: ReadSession, actor: Actor, project_id: str) -> Project:
-    """A present project of the actor's organization; raises NotFound for all others."""
+    """A current project of the actor's organization; NotFound for all others."""
     found = present_projects(session, actor)
     return pick(found, lambda project: project.project_id == project_id, "project")
 

@@ -27,7 +27,7 @@ class LimitSettings:
         self._audited = audited
 
     def list_for(self, actor: Actor) -> list[SpendLimit]:
-        """The limits there are."""
+        """All limits."""
         with self._directory.read() as session:
             return list_spend_limits(session, actor.organization_id)
 
@@ -39,7 +39,7 @@ class LimitSettings:
         interval: LimitInterval,
         amount_pusd: int,
     ) -> SpendLimit:
-        """Set a limit, in place of the one for the same scope and interval."""
+        """Set a limit, replacing the one for the same scope and interval."""
         if not 0 <= amount_pusd <= MAX_PUSD:
             raise Invalid("A limit must be at most 9,000,000 USD.", field="amountUsd")
         limit = SpendLimit(
@@ -68,7 +68,7 @@ class LimitSettings:
     def delete(
         self, actor: Actor, scope: LimitScope, scope_id: str, interval: LimitInterval
     ) -> None:
-        """Remove a limit."""
+        """Delete a limit."""
         wanted = SpendLimit(
             organization_id=actor.organization_id,
             scope=scope,
@@ -89,7 +89,7 @@ class LimitSettings:
 
 
 def _known_ids(session: ReadSession, actor: Actor, scope: LimitScope) -> set[str]:
-    """What a limit can be set for."""
+    """The ids for which a limit can be set."""
     match scope:
         case LimitScope.API_KEY:
             keys = list_api_keys(session, actor.organization_id)
@@ -101,5 +101,5 @@ def _known_ids(session: ReadSession, actor: Actor, scope: LimitScope) -> set[str
 
 
 def _name(limit: SpendLimit) -> str:
-    """What the audit trail calls a limit."""
+    """The name of a limit in the audit trail."""
     return f"{limit.scope_id}/{limit.interval}"

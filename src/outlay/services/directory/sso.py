@@ -1,4 +1,4 @@
-"""Which OpenID Connect provider an organization signs in with; `sso` does so."""
+"""Configuration of an organization's OpenID Connect provider; `access/sso.py` uses it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,12 +34,12 @@ _QUERY: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 
 
 class SsoSettings:
-    """The single sign-on of an actor's organization. Its secret goes in and never comes out."""
+    """The single sign-on of an actor's organization. Its secret is write-only."""
 
     def __init__(
         self, directory: Directory, sealer: Sealer, audited: AuditedChanges, egress: Egress
     ) -> None:
-        """Raises Damaged when the master key does not open the secrets that are kept."""
+        """Raises Damaged if the master key does not open the stored secrets."""
         self._directory = directory
         self._sealer = sealer
         self._audited = audited
@@ -50,7 +50,7 @@ class SsoSettings:
             self.open_secret(stored)
 
     def find(self, actor: Actor) -> SingleSignOn | None:
-        """The provider, None when there is none."""
+        """The provider, None without one."""
         with self._directory.read() as session:
             stored = find_sso(session, actor.organization_id)
         return stored.sso if stored else None
@@ -66,9 +66,9 @@ class SsoSettings:
         group_claim: str = "groups",
         groups: Mapping[str, str] | None = None,
     ) -> SingleSignOn:
-        """Set the provider. Without a secret the one there is stays, for the same client only.
+        """Set the provider. Without a secret the stored one is kept, for the same client only.
 
-        The provider says who somebody is, an owner included.
+        The provider decides who is signed in, including owners.
         """
         permit_admission(actor, Role.OWNER)
         check_issuer(issuer, egress=self._egress)
@@ -98,7 +98,7 @@ class SsoSettings:
                 sealed = None
             put_sso(change.session, StoredSso(wanted, sealed), change.now_us)
             if before and before.sso.place != wanted.place:
-                # What the provider before sends back is nothing for the new one.
+                # Responses of the previous provider are not valid for the new one.
                 delete_attempts(change.session, actor.organization_id)
             change.note_update(
                 Action.SSO_PUT,
@@ -109,7 +109,7 @@ class SsoSettings:
         return wanted
 
     def delete(self, actor: Actor) -> None:
-        """Sign in with passwords alone from now on; sessions that are open stay so."""
+        """Delete the provider: only passwords remain for signing in; existing sessions continue."""
         with self._audited.change(actor) as change:
             before = find_sso(change.session, actor.organization_id)
             if before is None:
@@ -121,7 +121,7 @@ class SsoSettings:
             )
 
     def open_secret(self, stored: StoredSso) -> str:
-        """The client's secret, for the one who sends it to the provider; empty without one."""
+        """The client's secret for requests to the provider; empty without one."""
         if stored.sealed_secret is None:
             return ""
         try:
@@ -141,7 +141,7 @@ class SsoSettings:
 
 
 def check_issuer(url: str, field: str = "issuer", egress: Egress = OPEN) -> str:
-    """`url` itself; Invalid unless it is https, or http on this machine, and plainly written."""
+    """`url` itself; Invalid unless it is https, or http on this machine, and in plain form."""
     try:
         check_base_url(url, egress)
     except Invalid as error:
@@ -155,7 +155,7 @@ def check_endpoint(url: str, issuer: str) -> None:
     """Raise Invalid unless a URL from an issuer's metadata can be one of its endpoints.
 
     It may have a query, as those of some providers do, but must be https unless the issuer is on
-    this machine. Where it may lead to is decided when it is fetched.
+    this machine. Allowed addresses are checked when it is fetched.
     """
     base, _, query = url.partition("?")
     check_issuer(base, "provider's endpoint")

@@ -1,4 +1,4 @@
-"""Upstreams and model mappings of organizations: set up, changed and sealed."""
+"""Upstreams and model mappings of organizations, with sealed secrets."""
 
 import re
 from dataclasses import replace
@@ -36,11 +36,11 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _MAX_SECRET: Final = 4096
 _HINT_LETTERS: Final = 4
 _HIDDEN_BELOW: Final = 12
-"""Secrets shorter than this have no hint: it would be too much of them."""
+"""Shorter secrets have no hint, which would reveal too much of them."""
 
 
 class Upstreams:
-    """Where requests may be sent, and with which secret. Secrets go in and never come out."""
+    """The upstreams of an actor's organization. Secrets are write-only."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Upstreams:
         egress: Egress,
         own_address: OwnAddress,
     ) -> None:
-        """Raises Damaged when the master key does not open the secrets that are kept."""
+        """Raises Damaged if the master key does not open the stored secrets."""
         self._directory = directory
         self._sealer = sealer
         self._audited = audited
@@ -71,7 +71,7 @@ class Upstreams:
         secret: str | None = None,
         asks_usage: bool = True,
     ) -> Upstream:
-        """A new upstream; name and address default to the provider's."""
+        """Create an upstream; name and base URL default to the provider's."""
         provider = find_provider(provider)
         chosen = base_url or BASE_URLS.get(provider)
         if chosen is None:
@@ -107,7 +107,9 @@ class Upstreams:
         secret: str | None = None,
         asks_usage: bool | None = None,
     ) -> Upstream:
-        """Change an upstream. A new address needs the secret again, which was meant for the old."""
+        """Change an upstream. A new base URL requires the secret again, which was entered for the
+        old one.
+        """
         with self._audited.change(actor) as change:
             known = list_upstreams(change.session, actor.organization_id)
             stored = _pick(known, upstream_id)
@@ -140,7 +142,7 @@ class Upstreams:
         return after
 
     def delete(self, actor: Actor, upstream_id: str) -> None:
-        """Stop using an upstream, its mappings included, and forget its secret."""
+        """Delete an upstream, its mappings and its secret."""
         with self._audited.change(actor) as change:
             session = change.session
             stored = _pick(list_upstreams(session, actor.organization_id), upstream_id)
@@ -153,7 +155,7 @@ class Upstreams:
             )
 
     def list_for(self, actor: Actor) -> list[Upstream]:
-        """The upstreams in use, oldest first."""
+        """The active upstreams, oldest first."""
         with self._directory.read() as session:
             return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
 
@@ -184,7 +186,7 @@ class Upstreams:
         return mapping
 
     def delete_mapping(self, actor: Actor, name: str) -> None:
-        """Remove a name; raises NotFound when there is none."""
+        """Delete a mapping; NotFound if there is none."""
         with self._audited.change(actor) as change:
             known = list_model_mappings(change.session, actor.organization_id)
             mapping = pick(known, lambda m: m.name == name, "model mapping")
@@ -192,12 +194,12 @@ class Upstreams:
             change.note(Action.MODEL_DELETE, name, before=_describe_mapping(mapping))
 
     def mappings_of(self, actor: Actor) -> list[ModelMapping]:
-        """The organization's own model names."""
+        """The organization's model mappings."""
         with self._directory.read() as session:
             return list_model_mappings(session, actor.organization_id)
 
     def open_secret(self, stored: StoredUpstream) -> str:
-        """The secret of an upstream, for the one who sends it there; empty when it has none."""
+        """The secret of an upstream, for requests to it; empty without one."""
         if stored.sealed_secret is None:
             return ""
         try:
@@ -209,7 +211,7 @@ class Upstreams:
             ) from error
 
     def _check_address(self, text: str) -> str:
-        """A base URL that an upstream may have; raises Invalid."""
+        """A valid base URL; raises Invalid."""
         base_url = check_base_url(text, self._egress)
         if self._own_address.includes(base_url):
             raise Invalid(
@@ -235,7 +237,7 @@ def _pick(known: list[StoredUpstream], upstream_id: str) -> StoredUpstream:
 
 
 def _describe(upstream: Upstream, secret: str) -> dict[str, Value]:
-    """What the audit trail says of an upstream; of its secret, only what became of it."""
+    """The fields of an upstream in the audit trail; of its secret, only whether it changed."""
     return {
         "name": upstream.name,
         "provider": upstream.provider,
@@ -250,7 +252,7 @@ def _describe_mapping(mapping: ModelMapping) -> dict[str, Value]:
 
 
 def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
-    """Raise Conflict when another upstream has the name."""
+    """Raise Conflict if another upstream has the name."""
     for other in (stored.upstream for stored in known):
         if other.name == upstream.name and other.upstream_id != upstream.upstream_id:
             raise Conflict(
@@ -261,10 +263,10 @@ def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
 
 
 def check_base_url(text: str, egress: Egress = OPEN) -> str:
-    """A base URL without its trailing slash; Invalid says what is wrong with it.
+    """A base URL without its trailing slash; Invalid if it is not allowed.
 
-    Only what an operator can mean: HTTP or HTTPS, a host in its plain form, no credentials, no
-    query. Addresses that the policy closes are refused here and when connecting.
+    Allowed are HTTP or HTTPS, a host in plain form, no credentials, no query. Addresses that the
+    egress policy forbids are rejected here and when connecting.
     """
     try:
         parts = urlsplit(text.strip())

@@ -1,4 +1,4 @@
-"""Bills against records: a provider's own costs per day, project and model beside ours, and why."""
+"""Reconciliation of provider bills with the recorded cost per day, project and model."""
 
 import tempfile
 from collections import defaultdict
@@ -52,7 +52,7 @@ _MEASURES: Final = (
 
 
 class Reconciling:
-    """Compares bills of an actor's organization and keeps what came of it."""
+    """Compares bills of an actor's organization and stores the results."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class Reconciling:
         self._prices = prices
 
     def list_for(self, actor: Actor) -> list[Reconciliation]:
-        """What was compared, newest first."""
+        """Stored reconciliations, newest first."""
         with self._directory.read() as session:
             return list_reconciliations(session, actor.organization_id)
 
     def find(self, actor: Actor, reconciliation_id: str) -> Reconciliation:
-        """One of them; NotFound when there is none."""
+        """One of them; NotFound if there is none."""
         return pick(
             self.list_for(actor),
             lambda known: known.reconciliation_id == reconciliation_id,
@@ -80,7 +80,7 @@ class Reconciling:
         )
 
     def reconcile(self, actor: Actor, file: BillFile) -> Reconciliation:
-        """Compare a file of costs with what was recorded on its days, and keep the result."""
+        """Compare a cost file with the usage recorded on its days, and store the result."""
         name = Path(file.file_name).name
         if not name.isprintable():
             raise Invalid(
@@ -90,13 +90,13 @@ class Reconciling:
         now = from_us(self._analytics.now_us())
         canonical = self._prices.book_for(actor.organization_id).canonical_model
         with tempfile.TemporaryDirectory() as folder:
-            # What rows are written in is told by the name and the first bytes.
+            # The file format is detected by name and first bytes.
             path = Path(folder) / f"costs{''.join(Path(name).suffixes[-1:])}"
             path.write_text(file.content, encoding="utf-8", errors="replace", newline="")
             try:
                 bill = read_bill(path, file, mapping, canonical, now)
             except Invalid as error:
-                # Where it lies meanwhile is nobody's business; they know it by its name.
+                # The message must not show the temporary path but the user's file name.
                 message = error.message.replace(str(path), name)
                 raise Invalid(message, code=error.code, field=error.field) from None
         found = self._compare(actor.organization_id, bill, file.tolerance_pusd)
@@ -180,7 +180,7 @@ class Reconciling:
     def _with_our_projects(
         self, organization_id: str, bill: Bill, names: Mapping[str, str]
     ) -> list[BillLine]:
-        """The lines of a bill under our ids of their projects, found by id or by name."""
+        """The lines of a bill with our project ids, matched by id or name."""
         merges = self._analytics.merges(organization_id)
         by_name = {name.casefold(): project for project, name in names.items()}
 
@@ -211,7 +211,7 @@ def _line(
 
 
 def _beside(billed: Sequence[BillLine], recorded: Mapping[Key, Totals]) -> dict[Key, BothSides]:
-    """The lines of the bill beside what was recorded."""
+    """Join the lines of the bill with the recorded usage."""
     lines: dict[Key, BothSides] = defaultdict(BothSides)
     for key, totals in recorded.items():
         lines[key].recorded = totals
@@ -226,7 +226,7 @@ def _beside(billed: Sequence[BillLine], recorded: Mapping[Key, Totals]) -> dict[
 def _spellings(
     reader: CubeReader, organization_id: str, provider: str, period: Period
 ) -> tuple[str, ...]:
-    """A provider as senders have spelt it."""
+    """The spellings of a provider that senders have used."""
     query = RowQuery(
         organization_id=organization_id,
         period=period,
@@ -241,7 +241,7 @@ def _spellings(
 def _recorded(
     reader: CubeReader, organization_id: str, providers: tuple[str, ...], period: Period
 ) -> dict[Key, Totals]:
-    """What was recorded by day, project and canonical model."""
+    """Recorded usage by day, project and canonical model."""
     query = RowQuery(
         organization_id=organization_id,
         period=period,
@@ -282,7 +282,7 @@ def _left_out(
     bill: Bill,
     now: datetime,
 ) -> list[str]:
-    """Notes of days that the record has and the bill has not, up to the end of its month."""
+    """Remarks on days with recorded usage but no bill, up to the end of its month."""
     first, last = bill.lines[0].day, bill.lines[-1].day
     end = last
     if first.day == 1:

@@ -1,4 +1,4 @@
-"""Requests that were probably reported twice, where no id says so: found and merged."""
+"""Finding and merging probable duplicates, which have no common id."""
 
 import threading
 from collections.abc import Sequence
@@ -20,22 +20,22 @@ from outlay.storage.ledger.store import Ledger
 
 LOOK_BACK: Final = timedelta(days=7)
 KEPT: Final = timedelta(minutes=1)
-"""How long what was found is shown."""
+"""How long a result is cached."""
 MAX_SHOWN: Final = 200
 MAX_MERGED: Final = 200
-"""Pairs that one change merges."""
+"""Most pairs per merge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two requests that are to count as one: the ids that they were reported with."""
+    """Two requests to be merged: their reported ids."""
 
     kept: str
     dropped: str
 
 
 class Duplicates:
-    """Finds and merges what an actor's organization counts twice."""
+    """Finds and merges probable duplicates of an organization."""
 
     def __init__(self, audited: AuditedChanges, ledger: Ledger, clock: Clock) -> None:
         self._audited = audited
@@ -45,7 +45,9 @@ class Duplicates:
         self._recent: dict[str, tuple[int, Sequence[Duplicate]]] = {}
 
     def recent(self, organization_id: str) -> Sequence[Duplicate]:
-        """What `list_for` finds, looked for once a minute at most: it reads a week of requests."""
+        """Like `list_for`, but searched at most once a minute, because it reads a week of
+        requests.
+        """
         now_us = to_us(self._clock.now())
         at_us, found = self._recent.get(organization_id, (0, ()))
         if now_us - at_us >= in_us(KEPT):
@@ -54,7 +56,7 @@ class Duplicates:
         return found
 
     def list_for(self, organization_id: str) -> Sequence[Duplicate]:
-        """Probable doubles of the last week, the newest first, up to MAX_SHOWN."""
+        """Probable duplicates of the last week, newest first, up to MAX_SHOWN."""
         now_us = to_us(self._clock.now())
         found = self._ledger.read_alike(
             organization_id, now_us - in_us(LOOK_BACK), now_us + 1, self._ledger.newest_seq()
@@ -65,11 +67,11 @@ class Duplicates:
         return duplicates[:MAX_SHOWN]
 
     def merge(self, actor: Actor, pairs: Sequence[Pair]) -> int:
-        """Count each pair once, by the first of it; how many were merged.
+        """Merge each pair: only the first request counts; returns the number of merged pairs.
 
-        The second is taken back, and stays on record as a report of the first. Raises Invalid
-        where two are not alike, NotFound where there is no such request, Conflict where one of
-        them does not count any more; nothing is merged then.
+        The second is voided, and recorded as a report of the first. Raises Invalid for requests
+        that do not match, NotFound for unknown ones, Conflict for ones that do not count any more;
+        nothing is merged then.
         """
         if not 1 <= len(pairs) <= MAX_MERGED:
             raise Invalid(f"`pairs` must have 1 to {MAX_MERGED} pairs.", field="pairs")
@@ -77,7 +79,8 @@ class Duplicates:
         if len({*dropped, *(pair.kept for pair in pairs)}) < len(pairs) * 2:
             raise Invalid("Each request can be in only one pair.", field="pairs")
         amendment_id = new_id("mrg")
-        with self._merging:  # else the two of a pair could be taken back for each other
+        # otherwise both requests of a pair could be voided in favour of each other
+        with self._merging:
             rows = [
                 voided(self._dropped(actor.organization_id, pair, f"pairs[{number}]"), amendment_id)
                 for number, pair in enumerate(pairs)
