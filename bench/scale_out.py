@@ -1,7 +1,7 @@
-"""What the engines of many machines cost per event, and what a second worker brings.
+"""The cost per event of the multi-machine engines, and the gain of a second worker.
 
-All on this machine: client, upstream, workers and PostgreSQL share its cores, so the ratio of one
-to two workers is the least that there is to gain.
+Everything runs on this machine: client, upstream, workers and PostgreSQL share its cores, so the
+measured ratio of one to two workers is a lower bound.
 """
 
 import os
@@ -87,7 +87,7 @@ def _ledgers(folder: Path, cluster: Cluster) -> list[str]:
     lines = ["| | events/s | CPU of Outlay per event | bytes per event |", "|---|---|---|---|"]
     before = _postgres_size(url)
     line = _timed("SQLite ledger", partial(_append, sqlite, made))
-    sqlite.close()  # what is in its log goes into the file
+    sqlite.close()  # write the log's content into the file
     size = (folder / "ledger.sqlite3").stat().st_size
     lines.append(f"{line} {size / EVENTS:,.0f} |")
     line = _timed("PostgreSQL ledger", partial(_append, postgres, made))

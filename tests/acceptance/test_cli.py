@@ -81,7 +81,7 @@ def test_the_same_file_into_another_project_is_a_conflict(data: Path, trace: Pat
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("2023-11-16 18:15:46.1,1,-2", "column GeneratedTokens (output_tokens): expected a count"),
+        ("2023-11-16 18:15:46.1,1,-2", "column GeneratedTokens (output_tokens): must be a token count"),
         ("2023-11-16 18:15:46.1,1.5,2", "column ContextTokens (input_tokens): expected a whole"),
         ("2023-11-16 18:15:46.1,nan,2", "column ContextTokens (input_tokens)"),
         ("2023-11-16 18:15:46.1,9999999999,2", "input_tokens must be between 0 and 1,000,000,000"),

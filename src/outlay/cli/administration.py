@@ -1,4 +1,4 @@
-"""What the commands that set things up have in common."""
+"""Shared parts of the administration commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,14 +31,14 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask whether this 
 def administration(
     data: str | None, organization: str | None
 ) -> Iterator[tuple[Administration, Actor]]:
-    """What sets up a data directory, and the operator in the organization that is meant."""
+    """The administration of a data directory, and the operator in the selected organization."""
     settings = read_settings(data=data)
     with open_administration(settings) as opened:
         yield opened, operator_in(settings, opened, organization)
 
 
 def operator_in(settings: Settings, opened: Administration, organization: str | None) -> Actor:
-    """The operator in the organization that is meant; NotFound where there is none."""
+    """The operator in the selected organization; NotFound if there is none."""
     found = opened.organizations.find_by_name(organization)
     if found is None:
         raise NotFound(
@@ -48,20 +48,20 @@ def operator_in(settings: Settings, opened: Administration, organization: str | 
 
 
 def base_url_of(data: str | None) -> str:
-    """How browsers reach the server of a data directory, as far as can be told."""
+    """The URL for browsers of a data directory's server, as far as it is known."""
     settings = read_settings(data=data)
     server = find_server(settings)
     return settings.public_url or (server.url if server else f"http://127.0.0.1:{settings.port}")
 
 
 def confirm(question: str, is_sure: bool) -> None:
-    """Ask before something is destroyed; stops the command unless it is meant."""
+    """Ask for confirmation before a destructive action; aborts the command without it."""
     if not is_sure:
         typer.confirm(question, abort=True)
 
 
 def parse_instant(text: str | None, field: str) -> datetime | None:
-    """A date or instant as people type it, UTC without an offset; Invalid for anything else."""
+    """A date or instant entered by a user, UTC without an offset; Invalid for anything else."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""`outlay audit`: who changed what, and whether it is all still there."""
+"""`outlay audit`: reading and verifying the audit trail."""
 
 from typing import Annotated
 
@@ -33,7 +33,8 @@ def verify(
     data: DataOption = None,
 ) -> None:
     """Check every entry against its chain and the signed checkpoints, and every other row of the
-    directory against its digest; exit code 1 on a fault."""
+    directory against its digest; exit code 1 on a fault.
+    """
     expected = [parse_expected(text) for text in expect or ()]
     with open_administration(read_settings(data=data)) as opened:
         report = opened.audit.verify(public_key, expected)
@@ -60,7 +61,7 @@ def verify(
 
 @audit.command("accept")
 def accept(data: DataOption = None) -> None:
-    """Accept rows of the directory that were not written by Outlay, as they are; on record."""
+    """Accept directory rows that were changed outside Outlay; this is audited."""
     with open_administration(read_settings(data=data)) as opened:
         accepted = opened.audit.accept()
     for fault in accepted:

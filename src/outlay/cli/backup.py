@@ -22,7 +22,7 @@ def backup(
         typer.Option("--with-keys", help="Take master.key and audit.key along; guard the file."),
     ] = False,
 ) -> None:
-    """Write ledger and directory to a file while servers go on, on any engine."""
+    """Back up ledger and directory to a file, while servers keep running."""
     settings = read_settings(data=data)
     files = [settings.prices_path, *PriceLists(settings.data).files, settings.checkpoints_path]
     if with_keys:

@@ -31,7 +31,7 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """Serve a made-up organization with its own data directory."""
+    """Serve a demo organization from its own data directory."""
     settings = read_settings(data=data or "demo-data", port=port)
     with open_installation(settings) as services:
         listener = bind(settings)

@@ -1,4 +1,4 @@
-"""`outlay discovered`: what usage has named and nobody has set up."""
+"""`outlay discovered`: entities known from reports only."""
 
 from typing import Annotated
 
@@ -40,7 +40,7 @@ def rename(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give it another name, with its whole past."""
+    """Rename an entity, including its history."""
     with administration(data, organization) as (opened, operator):
         opened.discovered.rename(operator, discovered_id, name)
     say(f"It is now called {name!r}.")
@@ -55,12 +55,12 @@ def merge(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Count it as another of its kind in all answers of all times; no total changes."""
+    """Merge an entity into another of its kind, including its history; totals do not change."""
     with administration(data, organization) as (opened, operator):
         known = opened.discovered.list_for(operator)
         entry = pick(known, lambda one: one.discovered_id == discovered_id, "discovered thing")
         is_itself = into in {entry.discovered_id, entry.value}
-        # Another discovered thing may be told by its id here, too.
+        # The target may be given by its id, too.
         target = next((one.value for one in known if one.discovered_id == into), into)
         opened.discovered.merge(operator, discovered_id, "" if is_itself else target)
     say("It counts as itself." if is_itself else f"It counts as {target!r}.")

@@ -27,7 +27,7 @@ def add(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Add an exchange rate, for requests from now on, and print its id."""
+    """Add an exchange rate for new requests and print its id."""
     entry = {"currency": currency, "usd": usd, "effective_from": effective_from}
     given = {name: value for name, value in entry.items() if value is not None}
     if dry_run:
@@ -53,7 +53,7 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove an exchange rate; refused while a price needs it."""
+    """Delete an exchange rate; refused while a price needs it."""
     with administration(data, organization) as (opened, operator):
         opened.prices.delete_rate(operator, rate_id)
     say(f"{rate_id} is deleted.")

@@ -37,7 +37,7 @@ def create(
 
 @group.command("list")
 def list_groups(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the user groups and who is in them."""
+    """List the user groups and their members."""
     table = Table("id", "name", "members", box=None)
     with administration(data, organization) as (opened, operator):
         names = {m.member_id: m.email for m in opened.members.list_for(operator)}
@@ -59,7 +59,7 @@ def rename(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give a user group another name."""
+    """Rename a user group."""
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
         opened.groups.rename(operator, known.group_id, name)
@@ -76,7 +76,7 @@ def add(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Put a member into a user group. Requests on record keep the groups they have."""
+    """Add a member to a user group. Recorded requests keep their groups."""
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
         member = opened.members.find_by_email(operator, email)
@@ -95,7 +95,7 @@ def take(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Take a member out of a user group."""
+    """Remove a member from a user group."""
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
         member = opened.members.find_by_email(operator, email)
@@ -111,7 +111,7 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove a user group: its memberships end, its past stays in every number."""
+    """Delete a user group: its memberships end, its history remains."""
     confirm(f"Delete {group}?", yes)
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)

@@ -88,10 +88,10 @@ def import_file(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Import usage from a file; what is known already adds nothing.
+    """Import usage from a file; requests that are already recorded are not counted again.
 
-    Rows that are wrong go to a file of their own with the reason, the others are imported. An
-    import that was interrupted goes on where it was.
+    Invalid rows go to a separate file with the reason, the others are imported. An interrupted
+    import is resumed by the same command.
     """
     settings = read_settings(data=data)
     chosen = (
@@ -181,7 +181,7 @@ def _report(importer: FileImporter, job: FileImport, target: ImportTarget, path:
 
 
 def _report_rows(totals: ImportTotals) -> None:
-    """Tell of rows that were not recorded as they stand, and of columns that nobody has read."""
+    """Report rows that were not recorded unchanged, and columns that were not read."""
     if totals.skipped:
         out.print(f"{totals.skipped:,} rows are no requests and were passed over.")
     if totals.superseded:
@@ -207,11 +207,11 @@ def _described(totals: ImportTotals) -> str:
     return ", ".join(part for part in parts if part)
 
 
-# What it would be
+# Dry run
 
 
 def _preview(job: FileImport, project: str) -> None:
-    """Show the first rows as they would be recorded, and what all of them come to."""
+    """Show how the first rows would be recorded, and the totals."""
     totals = ImportTotals()
     table = Table(
         "row",
@@ -265,11 +265,11 @@ def _cells(report: UsageReport, project: str) -> Iterator[str]:
     yield report.status.value
 
 
-# What is kept while it goes on
+# State of an import
 
 
 class RejectFile:
-    """A file of rejected rows: one JSON object per line. There is none where there are no rows."""
+    """A file of rejected rows, one JSON object per line; only created if there are any."""
 
     def __init__(self, path: Path, *, is_continued: bool) -> None:
         self._path = path
@@ -285,7 +285,7 @@ class RejectFile:
             self._file.close()
 
     def write(self, row: ReadRow, fault: str) -> None:
-        """Keep a row with the reason."""
+        """Store a row with the reason."""
         if self._file is None:
             try:
                 self._file = self._path.open("ab")
@@ -300,7 +300,7 @@ class RejectFile:
 
 
 class Memory:
-    """How far an import has come, in the data directory, for the same command to go on there."""
+    """The progress of an import, in the data directory, from which the same command resumes."""
 
     def __init__(self, settings: Settings, job: FileImport, target: ImportTarget) -> None:
         what = msgspec.json.encode(
@@ -316,19 +316,19 @@ class Memory:
         self._path = settings.data / "imports" / f"{key}.json"
 
     def read(self) -> ImportState:
-        """The state there is; an empty one where there is none."""
+        """The stored state; empty if there is none."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=ImportState)
         except (OSError, msgspec.MsgspecError):
             return ImportState()
 
     def write(self, state: ImportState) -> None:
-        """Replace the state, wholly or not at all."""
+        """Replace the stored state atomically."""
         self._path.parent.mkdir(exist_ok=True)
         write_file(self._path, msgspec.json.encode(state))
 
     def forget(self) -> None:
-        """The import is done."""
+        """Delete the state of a finished import."""
         self._path.unlink(missing_ok=True)
 
 

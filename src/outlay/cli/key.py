@@ -1,4 +1,4 @@
-"""`outlay key`: API keys that applications call the gateway with."""
+"""`outlay key`: API keys for the gateway."""
 
 from typing import Annotated
 
@@ -37,7 +37,7 @@ def create(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Create an API key and print it, this once."""
+    """Create an API key and print it. It is not shown again."""
     with administration(data, organization) as (opened, operator):
         creator = opened.members.find_by_email(operator, member)
         with opened.audited.together():
@@ -81,7 +81,7 @@ def revoke(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Refuse an API key from now on; its past stays in every number."""
+    """Revoke an API key; its usage remains in all totals."""
     with administration(data, organization) as (opened, operator):
         opened.keys.revoke(operator, api_key_id)
     say(f"{api_key_id} is revoked.")
@@ -101,7 +101,7 @@ def update(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Change description or trust of an API key."""
+    """Change the description of an API key, or whether it may set attribution."""
     with administration(data, organization) as (opened, operator):
         opened.keys.update(
             operator, api_key_id, description=description, trusts_caller=trusts_caller
@@ -116,7 +116,7 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Refuse an API key from now on and take it off the list."""
+    """Revoke an API key and remove it from the list."""
     confirm(f"Delete {api_key_id}? Applications that use it are refused at once.", yes)
     with administration(data, organization) as (opened, operator):
         opened.keys.delete(operator, api_key_id)

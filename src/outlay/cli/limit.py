@@ -1,4 +1,4 @@
-"""`outlay limit`: what may be spent."""
+"""`outlay limit`: spend limits."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ def set_limit(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Limit what may be spent per day, week or month of the organization's time zone."""
+    """Limit the spend per day, week or month in the organization's time zone."""
     try:
         amount_pusd = read_amount(amount)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`outlay member`: the people of an organization."""
+"""`outlay member`: the members of an organization."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ def invite(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Print a link by which somebody becomes a member, once, within seven days."""
+    """Print an invitation link, valid once within seven days."""
     with administration(data, organization) as (opened, operator):
         _, secret = opened.members.invite(operator, email, role)
     say(f"Hand this to {email}:")
@@ -38,7 +38,7 @@ def invite(
 
 @member.command("list")
 def list_members(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the members of an organization and those who are invited."""
+    """List the members of an organization and open invitations."""
     table = Table("id", "name", "e-mail address", "role", box=None)
     with administration(data, organization) as (opened, operator):
         for entry in opened.members.list_for(operator):
@@ -58,7 +58,7 @@ def update(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Change name or role; another role signs them out."""
+    """Change name or role; a new role signs the member out."""
     with administration(data, organization) as (opened, operator):
         known = opened.members.find_by_email(operator, email)
         changed = opened.members.update(operator, known.member_id, name=name, role=role)
@@ -69,7 +69,7 @@ def update(
 def password_link(
     email: EmailArgument, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
-    """Print a link by which a member sets a new password, once, within a day."""
+    """Print a link to set a new password, valid once within a day."""
     with administration(data, organization) as (opened, operator):
         known = opened.members.find_by_email(operator, email)
         secret = opened.members.create_password_link(operator, known.member_id)
@@ -84,7 +84,7 @@ def remove(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Let a member go: signed out, tokens revoked. API keys that they created keep working."""
+    """Remove a member: ends sessions and revokes tokens. Created API keys keep working."""
     confirm(f"Remove {email}?", yes)
     with administration(data, organization) as (opened, operator):
         opened.members.remove(operator, opened.members.find_by_email(operator, email).member_id)
@@ -97,7 +97,7 @@ def revoke_invitation(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Make the link of an invitation useless."""
+    """Revoke an invitation."""
     with administration(data, organization) as (opened, operator):
         opened.members.revoke_invitation(operator, invitation_id)
     say("The invitation is revoked.")
@@ -110,7 +110,7 @@ def erase(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Destroy who somebody is, everywhere and for good. Totals stay as they are."""
+    """Erase a person's identity everywhere and permanently. Totals do not change."""
     confirm(f"Erase {who}? Name and address are destroyed for good.", yes)
     with use_installation(read_settings(data=data)) as installation:
         report = installation.erase(organization, who)

@@ -18,10 +18,10 @@ from outlay.settings import Settings, read_settings
 
 
 def migrate_engine(data: DataOption = None) -> None:
-    """Move the installation of a folder to the engines of the settings, and prove them equal.
+    """Move an installation to the engines in the settings, and verify that both are equal.
 
-    OUTLAY_DATABASE_URL is a new, empty PostgreSQL database; OUTLAY_CUBE_URL, if it is set, a
-    ClickHouse. The server is stopped meanwhile. What is in the folder stays as it is.
+    OUTLAY_DATABASE_URL is a new, empty PostgreSQL database; OUTLAY_CUBE_URL, if set, a ClickHouse.
+    The server must be stopped. The files in the folder are not changed.
     """
     target = read_settings(data=data)
     if not target.database_url:
@@ -40,7 +40,7 @@ def migrate_engine(data: DataOption = None) -> None:
 
 
 def _copy(source: Settings, target: Settings) -> int:
-    """Copy everything and compare it; how many rows."""
+    """Copy and compare everything; returns the number of rows."""
     clock = SystemClock()
     with (
         open_reading(source) as (ledger, directory),

@@ -1,4 +1,4 @@
-"""`outlay model`: names of one's own for models of upstreams."""
+"""`outlay model`: model mappings."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ def map_model(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give a model of an upstream another name, or a name another model."""
+    """Map a name to a model of an upstream, or change a mapping."""
     prefix, slash, rest = target.partition("/")
     if not slash or not rest:
         raise Invalid(
@@ -36,7 +36,7 @@ def map_model(
 
 @model.command("list")
 def list_models(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the names of an organization's own."""
+    """List the model mappings of an organization."""
     table = Table("name", "means", box=None)
     with administration(data, organization) as (opened, operator):
         names = {u.upstream_id: u.name for u in opened.upstreams.list_for(operator)}
@@ -51,7 +51,7 @@ def unmap(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove a name."""
+    """Delete a model mapping."""
     with administration(data, organization) as (opened, operator):
         opened.upstreams.delete_mapping(operator, name)
     say(f"{name} is removed.")

@@ -24,7 +24,7 @@ def create(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Create an organization. `outlay owner` or `outlay member invite` let somebody in."""
+    """Create an organization. Add members with `outlay owner` or `outlay member invite`."""
     with open_administration(read_settings(data=data)) as opened:
         created = opened.organizations.create(name, plan=plan, timezone=timezone, slug=slug)
     say(f"Created {created.name!r}:")

@@ -1,4 +1,4 @@
-"""`outlay price`: what an organization has agreed on with providers."""
+"""`outlay price`: negotiated prices of an organization."""
 
 from typing import Annotated, Any
 
@@ -67,7 +67,7 @@ def add(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Add a price, for requests from now on, and print its id."""
+    """Add a price for new requests and print its id."""
     entry: dict[str, object] = {
         "model": model,
         "provider": provider,
@@ -97,7 +97,7 @@ def add(
 
 @price.command("list")
 def list_prices(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the prices of an organization's own."""
+    """List the negotiated prices of an organization."""
     table = Table("id", "model", "provider", "what", "from", "to", box=None)
     with administration(data, organization) as (opened, operator):
         own = opened.prices.list_for(operator)
@@ -114,7 +114,7 @@ def list_prices(organization: OrganizationOption = None, data: DataOption = None
 
 
 def _describe(price: OrganizationPrice, conversion: Conversion | None) -> str:
-    """What is agreed on, in its own currency."""
+    """A price in its own currency."""
     entry = price.entry
     parts = [f"{entry['percent_of_list']} % of the list"] if "percent_of_list" in entry else []
     parts += [f"{name} {value} %" for name, value in entry.get("percents", {}).items()]
@@ -140,7 +140,7 @@ def show(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Show what a model costs at a date, and where that is from."""
+    """Show the price of a model at a date, and its source."""
     instant = parse_instant(at, "at") or SystemClock().now()
     _, base = open_prices(read_settings(data=data))
     with administration(data, organization) as (opened, operator):
@@ -169,7 +169,7 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove a price: later requests are priced without it."""
+    """Delete a price: later requests are priced without it."""
     if dry_run:
         show_preview(
             data, organization, lambda previews, actor: previews.of_deletion(actor, price_id)
@@ -191,7 +191,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _tier(text: str) -> dict[str, Any]:
-    """A tier; what is no number is left to be refused."""
+    """A tier; what is not a number is left for validation."""
     tier: dict[str, Any] = _pairs(text.split(","), "tier")
     above = tier.get("above", "")
     return {**tier, "above": int(above)} if above.isdecimal() else tier

@@ -1,4 +1,4 @@
-"""`outlay prices`: the price list that everything is priced by."""
+"""`outlay prices`: the price list."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,7 +16,7 @@ from outlay.services.repricing.price_lists import PriceLists
 from outlay.settings import read_settings
 
 SHOWN: Final = 20
-"""Models and prices named of each kind of change."""
+"""Most models and prices shown per kind of change."""
 RESTART: Final = "Servers use it from their next start."
 
 prices = typer.Typer(help="The price list, and newer ones.", no_args_is_help=True)
@@ -24,7 +24,7 @@ prices = typer.Typer(help="The price list, and newer ones.", no_args_is_help=Tru
 
 @prices.command("list")
 def list_lists(data: DataOption = None) -> None:
-    """List the price lists that were put to use, the one in use last."""
+    """List the activated price lists, the active one last."""
     lists = PriceLists(read_settings(data=data).data)
     table = Table("list", "", box=None)
     table.add_row(BUNDLED, _state(lists, BUNDLED, "comes with Outlay"))
@@ -52,7 +52,7 @@ def update(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Use a newer price list, once what it changes has been shown. Recorded costs stay."""
+    """Show what a newer price list changes, then activate it. Recorded costs do not change."""
     settings = read_settings(data=data)
     lists = PriceLists(settings.data)
     if revert == (file is not None):
@@ -82,7 +82,7 @@ def update(
 
 
 def _show(changes: ListChanges, before: str) -> None:
-    """What a list changes."""
+    """Show the changes of a list."""
     table = Table("", "number", "such as", box=None)
     altered = {change.model: None for change in changes.prices}
     for title, names in (

@@ -1,4 +1,4 @@
-"""`outlay project`: what API keys belong to."""
+"""`outlay project`: projects, which group API keys."""
 
 from typing import Annotated
 
@@ -42,7 +42,7 @@ def rename(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give a project another name."""
+    """Rename a project."""
     with administration(data, organization) as (opened, operator):
         known = pick(
             opened.projects.list_for(operator),
@@ -60,7 +60,7 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove a project: its keys are refused from now on, its past stays in every number."""
+    """Delete a project: its keys are revoked, its usage remains in all totals."""
     confirm(f"Delete {project}? Its API keys are refused at once.", yes)
     with administration(data, organization) as (opened, operator):
         known = pick(

@@ -31,9 +31,9 @@ def reconcile(
     everything: Annotated[bool, typer.Option("--all", help="Show lines that agree, too.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Compare a provider's bill with what was recorded, per day, project and model.
+    """Compare a provider's bill with the recorded usage per day, project and model.
 
-    Exit code 0 when every line agrees, 1 when some differ.
+    Exit code 0 if every line matches, 1 if some differ.
     """
     bill = BillFile(
         provider=provider,
@@ -85,7 +85,7 @@ def _show(found: Reconciliation, *, everything: bool) -> None:
 
 
 def _explanation(found: Reconciliation) -> Table:
-    """What each reason makes of the difference."""
+    """What each reason explains of the difference."""
     table = Table("reason", box=None)
     table.add_column("USD", justify="right")
     for reason, amount in found.by_reason.items():

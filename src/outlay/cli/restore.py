@@ -36,7 +36,7 @@ def restore(
         ),
     ] = False,
 ) -> None:
-    """Make a new installation of a backup; one that exists is never overwritten."""
+    """Create an installation from a backup; an existing one is never overwritten."""
     settings = read_settings(data=data)
     with progress_bar() as report:
         contents = check_archive(file, report)
@@ -53,7 +53,7 @@ def restore(
 
 
 def _make_room(settings: Settings, *, aside: bool) -> None:
-    """See to it that nothing of an installation is in the folder."""
+    """Ensure that the folder contains no installation."""
     drop_restored(settings)
     if aside:
         folder = move_aside(settings, SystemClock())
@@ -68,7 +68,7 @@ def _make_room(settings: Settings, *, aside: bool) -> None:
 
 
 def _make(file: Path, settings: Settings) -> None:
-    """Restore beside the place of the database, and move it there when it is whole."""
+    """Restore into a separate folder, and move it into place when it is complete."""
     made = replace(settings, data=begin_restoring(settings), audit_checkpoints=None)
     try:
         _take_over(file, made)

@@ -49,14 +49,14 @@ def serve(
 
 
 def _serve_together(settings: Settings) -> int:
-    """Serve with several processes; the exit code."""
+    """Serve with several processes; returns the exit code."""
     if not settings.database_url:
         raise Invalid(
             "Several workers need a shared database. Set OUTLAY_DATABASE_URL to postgresql://… "
             "or run one worker.",
             code="workers-need-postgres",
         )
-    # Migrates, and makes the keys of the folder, before there are several who would.
+    # Migrates and creates the keys of the folder before several processes would do so.
     with open_administration(settings) as administration:
         is_new = administration.sign_in.is_new()
     secrets = Secrets(operator=new_secret(), setup=new_secret() if is_new else "")

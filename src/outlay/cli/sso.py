@@ -47,7 +47,7 @@ def set_provider(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Set the identity provider that people sign in with."""
+    """Set the identity provider for single sign-on."""
     with administration(data, organization) as (opened, operator):
         known = opened.groups.list_for(operator)
         groups = {}
@@ -95,7 +95,7 @@ def show(organization: OrganizationOption = None, data: DataOption = None) -> No
 def remove(
     yes: YesOption = False, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
-    """Sign in with passwords alone from now on."""
+    """Turn single sign-on off; only passwords remain."""
     confirm("Turn single sign-on off?", yes)
     with administration(data, organization) as (opened, operator):
         opened.sso.delete(operator)
@@ -103,5 +103,5 @@ def remove(
 
 
 def _callback(data: str | None, operator: Actor) -> str:
-    """What the provider must allow as the address to send people back to."""
+    """The redirect URL that the provider must allow."""
     return base_url_of(data) + callback_of(operator.organization_id)

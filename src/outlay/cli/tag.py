@@ -1,4 +1,4 @@
-"""`outlay tag`: which tags of requests are kept."""
+"""`outlay tag`: registered tags."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ KeyArgument = Annotated[str, typer.Argument(help="Its key, such as `team`.")]
 
 @tag.command("add")
 def add(key: KeyArgument, organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """Register a tag: from now on its values are kept of requests that have some."""
+    """Register a tag: its values are stored with new requests."""
     with administration(data, organization) as (opened, operator):
         opened.tags.add(operator, key)
     say(f"Requests keep the tag {key!r} from now on.")
@@ -38,7 +38,7 @@ def list_tags(organization: OrganizationOption = None, data: DataOption = None) 
 def remove(
     key: KeyArgument, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
-    """Keep no further values of a tag; requests on record keep theirs."""
+    """Unregister a tag; recorded requests keep their values."""
     with administration(data, organization) as (opened, operator):
         opened.tags.remove(operator, key)
     say(f"Requests keep the tag {key!r} no more.")

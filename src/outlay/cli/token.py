@@ -31,7 +31,9 @@ def create(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Create an access token and print it, this once. What it allows is its member's role."""
+    """Create an access token and print it. It is not shown again, and allows what its member's role
+    allows.
+    """
     with administration(data, organization) as (opened, operator):
         owner = opened.members.find_by_email(operator, member)
         _, text = opened.tokens.create(
@@ -63,7 +65,7 @@ def revoke(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Refuse an access token from now on."""
+    """Revoke an access token."""
     with administration(data, organization) as (opened, operator):
         opened.tokens.revoke(operator, token_id)
     say(f"{token_id} is revoked.")

@@ -1,4 +1,4 @@
-"""`outlay upstream`: where requests are sent."""
+"""`outlay upstream`: provider connections."""
 
 from typing import Annotated
 
@@ -81,7 +81,7 @@ def update(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Change address or secret of an upstream."""
+    """Change the base URL or secret of an upstream."""
     with administration(data, organization) as (opened, operator):
         known = find_upstream(opened.upstreams.list_for(operator), name)
         changed = opened.upstreams.update(
@@ -98,7 +98,7 @@ def update(
 def remove(
     name: NameArgument, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
-    """Remove an upstream, its model names and its secret."""
+    """Delete an upstream, its model mappings and its secret."""
     with administration(data, organization) as (opened, operator):
         known = find_upstream(opened.upstreams.list_for(operator), name)
         opened.upstreams.delete(operator, known.upstream_id)
@@ -106,7 +106,7 @@ def remove(
 
 
 def find_upstream(upstreams: list[Upstream], name: str) -> Upstream:
-    """The upstream with a name; raises NotFound, naming those there are."""
+    """The upstream with a name; NotFound lists the available ones."""
     for known in upstreams:
         if known.name == name:
             return known

@@ -22,11 +22,11 @@ _EXIT_OF_CODE: Final = {"busy": BUSY, "server-gone": SERVER_GONE}
 
 
 def verify(data: DataOption = None) -> None:
-    """Prove that ledger and cube agree to the last pico-USD.
+    """Verify that ledger and cube are equal to the last pico-USD.
 
-    Exit code 0: proven. 1: they differ. 2: not begun. 3: the ledger is damaged, or the command
-    could not start because of the disk. 4: other work is running. 5: begun and not ended. 6: the
-    server that has the data cannot be reached.
+    Exit code 0: equal. 1: they differ. 2: not started. 3: the ledger is damaged, or the command
+    could not start because of the disk. 4: other maintenance is running. 5: started but not
+    finished. 6: the server that uses the data is unreachable.
     """
     settings = read_settings(data=data)
     try:
@@ -39,7 +39,7 @@ def verify(data: DataOption = None) -> None:
 
 
 def show_verification(installation: Installation) -> int:
-    """Verify and say what was found; the exit code."""
+    """Verify and print the result; returns the exit code."""
     try:
         (report,) = show_progress(installation.verify())
     except OutlayError as error:
