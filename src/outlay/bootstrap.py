@@ -254,7 +254,7 @@ def _run_all(*ends: Callable[[], object]) -> None:
             end()
         except Exception as error:
             if not isinstance(error, Unavailable):
-                logger.exception("the installation was not closed in good order")
+                logger.exception("the installation was not closed cleanly")
 
 
 @contextmanager
@@ -433,6 +433,6 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
 def _load_rest(ledger: Ledger, cube: Cube, loaded: int) -> None:
     missing = ledger.newest_seq() - loaded
     if missing > LOAD_EVENTS:
-        logger.warning("loading %d events into the cube before anything is answered", missing)
+        logger.warning("loading %d events into the cube before queries are answered", missing)
     for _ in fill(ledger, cube, loaded):
         pass

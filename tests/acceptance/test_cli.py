@@ -56,9 +56,9 @@ def test_an_import_adds_up_and_the_same_file_again_adds_nothing(data: Path, trac
     again = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
 
     assert first.returncode == 0, first.stderr
-    assert "1,500 requests imported into Production, 0 known already" in first.stdout
+    assert "1,500 requests imported into Production, 0 already recorded" in first.stdout
     assert again.returncode == 0
-    assert "0 requests imported into Production, 1,500 known already" in again.stdout
+    assert "0 requests imported into Production, 1,500 already recorded" in again.stdout
     assert ledger_total(data) == EXPECTED
 
 
@@ -81,13 +81,19 @@ def test_the_same_file_into_another_project_is_a_conflict(data: Path, trace: Pat
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("2023-11-16 18:15:46.1,1,-2", "column GeneratedTokens (output_tokens): must be a token count"),
-        ("2023-11-16 18:15:46.1,1.5,2", "column ContextTokens (input_tokens): expected a whole"),
-        ("2023-11-16 18:15:46.1,nan,2", "column ContextTokens (input_tokens)"),
-        ("2023-11-16 18:15:46.1,9999999999,2", "input_tokens must be between 0 and 1,000,000,000"),
-        ("2023-11-16 18:15:46.1,1", "expected 3 columns, found 2"),
-        ("2023-13-16 18:15:46.1,1,2", "column TIMESTAMP (time): expected a time such as"),
-        ("yesterday,1,2", "column TIMESTAMP (time)"),
+        ("2023-11-16 18:15:46.1,1,-2", "GeneratedTokens (output_tokens) must be a token count"),
+        (
+            "2023-11-16 18:15:46.1,1.5,2",
+            "Column ContextTokens (input_tokens) must be a whole number",
+        ),
+        ("2023-11-16 18:15:46.1,nan,2", "Column ContextTokens (input_tokens)"),
+        (
+            "2023-11-16 18:15:46.1,9999999999,2",
+            "'input_tokens' must be between 0 and 1,000,000,000",
+        ),
+        ("2023-11-16 18:15:46.1,1", "The row has 2 columns, not 3."),
+        ("2023-13-16 18:15:46.1,1,2", "Column TIMESTAMP (time) must be a time such as"),
+        ("yesterday,1,2", "Column TIMESTAMP (time)"),
     ],
 )
 def test_a_malformed_line_is_rejected_with_the_reason_and_the_others_are_imported(
@@ -485,7 +491,7 @@ def test_people_and_all_they_have_are_set_up_beside_a_running_server(tmp_path: P
         do("group", "create", "Engineering")
         do("group", "add", "Engineering", "bob@example.test", "--since", "2026-01-01")
         assert "bob@example.test" in do("group", "list")
-        do("group", "take", "Engineering", "bob@example.test")
+        do("group", "remove-member", "Engineering", "bob@example.test")
         price = do("price", "add", "openai/gpt-5.5", "--input", "4.25")
         assert "4.25" in do("price", "list")
         agreed = ("--provider", "openai", "--percent", "85", "--percent-of", "web_searches=100")
@@ -588,7 +594,7 @@ def test_a_dry_run_shows_what_it_would_be_and_stores_nothing(data: Path, trace: 
     found = run("import", trace, *IMPORT, "--dry-run", "--data", data)
 
     assert found.returncode == 0, found.stderr
-    assert "1,500 rows, 1,500 requests, 0 passed over, 0 to be rejected" in found.stdout
+    assert "1,500 rows, 1,500 requests, 0 skipped, 0 to be rejected" in found.stdout
     assert "openai/gpt-4o: 1,500" in found.stdout
     assert "Nothing was stored." in found.stdout
     assert not data.exists()

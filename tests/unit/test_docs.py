@@ -58,7 +58,7 @@ def names_of(commands: typer.Typer) -> list[str]:
     return [
         command.name or command.callback.__name__
         for command in commands.registered_commands
-        if command.callback is not None
+        if command.callback is not None and not command.hidden
     ]
 
 

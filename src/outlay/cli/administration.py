@@ -17,14 +17,12 @@ from outlay.settings import Settings, read_settings
 
 OrganizationOption = Annotated[
     str | None,
-    typer.Option("--organization", help="Its name, slug or id; needed when there are several."),
+    typer.Option("--organization", help="Name, slug or id; required if there are several."),
 ]
 
-ExpiresOption = Annotated[
-    str | None, typer.Option(help="Date or instant, UTC, from which it is refused.")
-]
+ExpiresOption = Annotated[str | None, typer.Option(help="Expiry: date or instant, UTC.")]
 
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask whether this is meant.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 @contextmanager

@@ -20,14 +20,13 @@ audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 def verify(
     public_key: Annotated[
         str | None,
-        typer.Option(help="What the checkpoints must be signed for; the installation's own key."),
+        typer.Option(help="Public key of the checkpoints; default: the installation's own."),
     ] = None,
     expect: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NUMBER:DIGEST",
-            help="An entry that must be there, as printed here or in the server's log before; "
-            "may be given several times.",
+            help="An entry that must exist, as printed earlier or in the server's log; repeatable.",
         ),
     ] = None,
     data: DataOption = None,
@@ -51,12 +50,11 @@ def verify(
     )
     if report.unfinished:
         out.print(
-            f"{report.unfinished:,} checkpoints were not written to their end; later ones cover "
-            "what they would have."
+            f"{report.unfinished:,} checkpoints are incomplete; later ones cover the same entries."
         )
     for end in report.ends:
         out.print(f"{end.organization_id} ends at entry {end.end}")
-    out.print("Keep these elsewhere: --expect tells by them whether the trail was cut short.")
+    out.print("Keep these elsewhere: with --expect, they reveal a truncated trail.")
 
 
 @audit.command("accept")
@@ -71,7 +69,9 @@ def accept(data: DataOption = None) -> None:
 
 @audit.command("list")
 def list_entries(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Number of entries, newest first.")
+    ] = 50,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:

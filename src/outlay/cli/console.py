@@ -86,8 +86,8 @@ def take_secret(context: typer.Context, parameter: typer.CallbackParam, value: s
         return sys.stdin.readline().rstrip("\r\n")
     option = parameter.opts[0]
     err.print(
-        f"[yellow]Warning:[/] everybody on this machine can read a command line. Give the secret "
-        f"as {option} - on standard input, or in {parameter.envvar}."
+        f"[yellow]Warning:[/] other users on this machine can read the command line. Pass it "
+        f"on standard input with {option} -, or in {parameter.envvar}."
     )
     return value
 

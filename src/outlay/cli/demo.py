@@ -21,13 +21,13 @@ def demo(
         int | None, typer.Option(min=0, max=65_535, help="Port, 0 for a free one.")
     ] = None,
     data: DataOption = None,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same usage.")] = 7,
-    days: Annotated[int, typer.Option(help="How many days of usage, up to now.")] = 90,
+    seed: Annotated[int, typer.Option(help="Seed of the generated usage.")] = 7,
+    days: Annotated[int, typer.Option(help="Days of usage, up to now.")] = 90,
     json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Once it answers, print where it is and how to sign in as one line of JSON.",
+            help="When ready, print URL and credentials as one line of JSON.",
         ),
     ] = False,
 ) -> None:
@@ -67,9 +67,9 @@ def demo(
             say(f"  Password       {password}")
             say(f"  Access token   {token}")
             say(f"  API key        {key}\n")
-            say("  Send a request, and look for it on the page:\n")
+            say("  Send a request and watch it appear on the page:\n")
             out.print(_curl(answer["url"], key), markup=False, highlight=False, soft_wrap=True)
-            say("  Ctrl-C stops it; the data stays in " + str(settings.data))
+            say("  Stop with Ctrl-C; the data stays in " + str(settings.data))
 
         run_server(services, listener, announce, Secrets(operator=new_secret()), PROVIDER)
     out.print("Stopped.") if not json else None

@@ -16,13 +16,13 @@ exchange_rate = typer.Typer(
 
 @exchange_rate.command("add")
 def add(
-    currency: Annotated[str, typer.Argument(help="A code of ISO 4217 such as EUR.")],
-    usd: Annotated[str, typer.Argument(help="What one of it is in USD.")],
+    currency: Annotated[str, typer.Argument(help="ISO 4217 code such as EUR.")],
+    usd: Annotated[str, typer.Argument(help="USD for one unit.")],
     effective_from: Annotated[
-        str | None, typer.Option(help="First day, UTC; it holds until the next rate.")
+        str | None, typer.Option(help="First day, UTC; valid until the next rate.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what it makes of last month.")
+        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
     ] = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
@@ -56,4 +56,4 @@ def delete(
     """Delete an exchange rate; refused while a price needs it."""
     with administration(data, organization) as (opened, operator):
         opened.prices.delete_rate(operator, rate_id)
-    say(f"{rate_id} is deleted.")
+    say(f"Deleted {rate_id}.")

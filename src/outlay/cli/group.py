@@ -18,15 +18,15 @@ from outlay.domain.organization import UserGroup
 from outlay.services.bundle import Administration
 from outlay.services.directory.text_rules import pick
 
-group = typer.Typer(help="User groups: named sets of people.", no_args_is_help=True)
+group = typer.Typer(help="User groups: named sets of members.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="Its name or id.")]
+NameArgument = Annotated[str, typer.Argument(help="Name or id.")]
 EmailArgument = Annotated[str, typer.Argument(help="E-mail address of the member.")]
 
 
 @group.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is called.")],
+    name: Annotated[str, typer.Argument(help="Name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -55,7 +55,7 @@ def list_groups(organization: OrganizationOption = None, data: DataOption = None
 @group.command("rename")
 def rename(
     group: NameArgument,
-    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    name: Annotated[str, typer.Argument(help="New name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -63,16 +63,15 @@ def rename(
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
         opened.groups.rename(operator, known.group_id, name)
-    say(f"{known.name!r} is now called {name!r}.")
+    say(f"{known.name!r} was renamed to {name!r}.")
 
 
-@group.command("add")
-def add(
+@group.command("add", hidden=True)  # the name in earlier versions
+@group.command("add-member")
+def add_member(
     group: NameArgument,
     email: EmailArgument,
-    since: Annotated[
-        str | None, typer.Option(help="Date or instant, UTC; now if not given.")
-    ] = None,
+    since: Annotated[str | None, typer.Option(help="Date or instant, UTC; default: now.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -82,16 +81,15 @@ def add(
         member = opened.members.find_by_email(operator, email)
         start = parse_instant(since, "since")
         opened.groups.add_member(operator, known.group_id, member.member_id, start)
-    say(f"{member.name} is in {known.name!r}.")
+    say(f"Added {member.name} to {known.name!r}.")
 
 
-@group.command("take")
-def take(
+@group.command("take", hidden=True)  # the name in earlier versions
+@group.command("remove-member")
+def remove_member(
     group: NameArgument,
     email: EmailArgument,
-    until: Annotated[
-        str | None, typer.Option(help="Date or instant, UTC; now if not given.")
-    ] = None,
+    until: Annotated[str | None, typer.Option(help="Date or instant, UTC; default: now.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -101,7 +99,7 @@ def take(
         member = opened.members.find_by_email(operator, email)
         end = parse_instant(until, "until")
         opened.groups.remove_member(operator, known.group_id, member.member_id, end)
-    say(f"{member.name} is out of {known.name!r}.")
+    say(f"Removed {member.name} from {known.name!r}.")
 
 
 @group.command("delete")
@@ -116,7 +114,7 @@ def delete(
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
         opened.groups.delete(operator, known.group_id)
-    say(f"{known.name!r} is deleted.")
+    say(f"Deleted {known.name!r}.")
 
 
 def _find(opened: Administration, operator: Actor, name: str) -> UserGroup:

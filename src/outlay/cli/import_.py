@@ -50,41 +50,39 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="CSV, JSONL, JSON or Parquet; also gzip.")],
     file_format: Annotated[
         str | None,
-        typer.Option("--format", help=f"One of {FORMATS}; told by its columns if not given."),
+        typer.Option("--format", help=f"One of {FORMATS}; default: detected by its columns."),
     ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(help="TOML file that says which column is what.")
-    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="TOML file with the column mapping.")] = None,
     model: Annotated[
-        str, typer.Option(help="Model of rows that name none, such as openai/gpt-4o.")
+        str, typer.Option(help="Model of rows without one, such as openai/gpt-4o.")
     ] = "",
     project: Annotated[
         str,
-        typer.Option(help="Project (name or id) of rows that name none; created if there is none."),
+        typer.Option(help="Project (name or id) of rows without one; created if necessary."),
     ] = "",
     organization: Annotated[
-        str | None, typer.Option(help="Organization, where there are several.")
+        str | None, typer.Option(help="Organization, if there are several.")
     ] = None,
-    app: Annotated[str, typer.Option(help="Calling application of rows that name none.")] = "",
+    app: Annotated[str, typer.Option(help="Calling application of rows without one.")] = "",
     timezone: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
     time: Annotated[
         str | None,
-        typer.Option(help="Time of rows that have none, such as 2026-11-20T09:00:00Z."),
+        typer.Option(help="Time of rows without one, such as 2026-11-20T09:00:00Z."),
     ] = None,
     rate: RateOption = None,
     shift_to: Annotated[
         str | None,
         typer.Option(
             metavar="DATE",
-            help="Move the first day to this date, keeping the time of day (UTC).",
+            help="Shift the first day to this date, keeping the time of day (UTC).",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read all, show what it would be, store nothing.")
+        bool, typer.Option("--dry-run", help="Read everything, show the result, store nothing.")
     ] = False,
     rejected: Annotated[
         Path | None,
-        typer.Option(help="Where rejected rows go; default: beside the file, .rejected.jsonl."),
+        typer.Option(help="File for rejected rows; default: the input with .rejected.jsonl."),
     ] = None,
     data: DataOption = None,
 ) -> None:
@@ -139,7 +137,7 @@ def _import(
         memory = Memory(settings, job, target)
         state = memory.read()
         if state.rows:
-            say(f"Going on after {state.rows:,} rows, where this import was interrupted.")
+            say(f"Resuming the interrupted import after {state.rows:,} rows.")
         rejects = closing.enter_context(RejectFile(path, is_continued=bool(state.rows)))
 
         def record(reports: Sequence[UsageReport]) -> list[Outcome]:
@@ -164,7 +162,7 @@ def _report(importer: FileImporter, job: FileImport, target: ImportTarget, path:
     state, totals = importer.state, importer.totals
     into = target.project_name or target.organization_name
     out.print(
-        f"{state.accepted:,} requests imported into {into}, {state.duplicate:,} known already"
+        f"{state.accepted:,} requests imported into {into}, {state.duplicate:,} already recorded"
         f" ({job.mapping.title or job.mapping.name}; {_described(totals)})."
     )
     _report_rows(totals)
@@ -183,15 +181,12 @@ def _report(importer: FileImporter, job: FileImport, target: ImportTarget, path:
 def _report_rows(totals: ImportTotals) -> None:
     """Report rows that were not recorded unchanged, and columns that were not read."""
     if totals.skipped:
-        out.print(f"{totals.skipped:,} rows are no requests and were passed over.")
+        out.print(f"{totals.skipped:,} rows are not requests and were skipped.")
     if totals.superseded:
-        out.print(
-            f"{totals.superseded:,} rows were passed over for a later one that says the same and "
-            "more."
-        )
+        out.print(f"{totals.superseded:,} rows were skipped, because a later row is more complete.")
     if totals.unnamed:
         shown = ", ".join(name for name, _ in totals.unnamed.most_common(SHOWN_COLUMNS))
-        out.print(f"Columns with numbers that the mapping does not name: {shown}.")
+        out.print(f"Unmapped columns with numbers: {shown}.")
 
 
 def _described(totals: ImportTotals) -> str:
@@ -238,7 +233,7 @@ def _preview(job: FileImport, project: str) -> None:
     out.print(table)
     out.print(
         f"\n{job.mapping.title or job.mapping.name}: {totals.rows:,} rows, "
-        f"{totals.requests:,} requests, {totals.skipped + totals.superseded:,} passed over, "
+        f"{totals.requests:,} requests, {totals.skipped + totals.superseded:,} skipped, "
         f"{rejected:,} to be rejected; {_described(totals)}."
     )
     _report_rows(totals)

@@ -16,7 +16,7 @@ from outlay.cli.administration import (
 from outlay.cli.console import DataOption, out, say
 from outlay.kit.clock import SystemClock, to_us
 
-key = typer.Typer(help="API keys that applications call the gateway with.", no_args_is_help=True)
+key = typer.Typer(help="API keys of applications.", no_args_is_help=True)
 
 IdArgument = Annotated[str, typer.Argument(help="The id that `outlay key list` shows.")]
 
@@ -24,14 +24,14 @@ IdArgument = Annotated[str, typer.Argument(help="The id that `outlay key list` s
 @key.command("create")
 def create(
     project: Annotated[str, typer.Option(help="Name or id of its project; created if new.")],
-    description: Annotated[str, typer.Option(help="What it is for.")],
+    description: Annotated[str, typer.Option(help="Description.")],
     member: Annotated[
         str | None,
-        typer.Option(help="E-mail address of its creator; the first owner if not given."),
+        typer.Option(help="E-mail address of its creator; default: the first owner."),
     ] = None,
     trusts_caller: Annotated[
         bool,
-        typer.Option("--trusts-caller", help="Believe the user and groups that requests name."),
+        typer.Option("--trusts-caller", help="Requests may set user and groups."),
     ] = False,
     expires: ExpiresOption = None,
     organization: OrganizationOption = None,
@@ -84,18 +84,18 @@ def revoke(
     """Revoke an API key; its usage remains in all totals."""
     with administration(data, organization) as (opened, operator):
         opened.keys.revoke(operator, api_key_id)
-    say(f"{api_key_id} is revoked.")
+    say(f"Revoked {api_key_id}.")
 
 
 @key.command("update")
 def update(
     api_key_id: IdArgument,
-    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    description: Annotated[str | None, typer.Option(help="Description.")] = None,
     trusts_caller: Annotated[
         bool | None,
         typer.Option(
             "--trusts-caller/--no-trusts-caller",
-            help="Believe the user and groups that requests name, or not.",
+            help="Whether requests may set user and groups.",
         ),
     ] = None,
     organization: OrganizationOption = None,
@@ -106,7 +106,7 @@ def update(
         opened.keys.update(
             operator, api_key_id, description=description, trusts_caller=trusts_caller
         )
-    say(f"{api_key_id} is changed.")
+    say(f"Changed {api_key_id}.")
 
 
 @key.command("delete")
@@ -117,7 +117,7 @@ def delete(
     data: DataOption = None,
 ) -> None:
     """Revoke an API key and remove it from the list."""
-    confirm(f"Delete {api_key_id}? Applications that use it are refused at once.", yes)
+    confirm(f"Delete {api_key_id}? It stops working immediately.", yes)
     with administration(data, organization) as (opened, operator):
         opened.keys.delete(operator, api_key_id)
-    say(f"{api_key_id} is deleted.")
+    say(f"Deleted {api_key_id}.")

@@ -13,9 +13,9 @@ from outlay.domain.spend_limit import LimitInterval, LimitScope
 
 limit = typer.Typer(help="Spend limits of keys, projects and members.", no_args_is_help=True)
 
-ScopeArgument = Annotated[LimitScope, typer.Argument(help="Whose spend is limited.")]
+ScopeArgument = Annotated[LimitScope, typer.Argument(help="What the limit applies to.")]
 IdArgument = Annotated[str, typer.Argument(help="The id of the key, project or member.")]
-IntervalArgument = Annotated[LimitInterval, typer.Argument(help="How often it starts anew.")]
+IntervalArgument = Annotated[LimitInterval, typer.Argument(help="Reset interval.")]
 
 
 @limit.command("set")
@@ -59,4 +59,4 @@ def remove(
     """Remove a limit."""
     with administration(data, organization) as (opened, operator):
         opened.limits.delete(operator, scope, scope_id, interval)
-    say("The limit is removed.")
+    say("Deleted the limit.")

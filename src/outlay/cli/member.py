@@ -17,7 +17,7 @@ from outlay.cli.installation import use_installation
 from outlay.domain.actor import Role
 from outlay.settings import read_settings
 
-member = typer.Typer(help="The people of an organization.", no_args_is_help=True)
+member = typer.Typer(help="Members of an organization.", no_args_is_help=True)
 
 EmailArgument = Annotated[str, typer.Argument(help="E-mail address.")]
 
@@ -25,14 +25,14 @@ EmailArgument = Annotated[str, typer.Argument(help="E-mail address.")]
 @member.command("invite")
 def invite(
     email: EmailArgument,
-    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.DEVELOPER,
+    role: Annotated[Role, typer.Option(help="Role.")] = Role.DEVELOPER,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
     """Print an invitation link, valid once within seven days."""
     with administration(data, organization) as (opened, operator):
         _, secret = opened.members.invite(operator, email, role)
-    say(f"Hand this to {email}:")
+    say(f"Give this link to {email}:")
     out.print(f"{base_url_of(data)}/invitation/{secret}")
 
 
@@ -53,8 +53,8 @@ def list_members(organization: OrganizationOption = None, data: DataOption = Non
 @member.command("update")
 def update(
     email: EmailArgument,
-    name: Annotated[str | None, typer.Option(help="What they are called.")] = None,
-    role: Annotated[Role | None, typer.Option(help="What they may do.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name.")] = None,
+    role: Annotated[Role | None, typer.Option(help="Role.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -73,7 +73,7 @@ def password_link(
     with administration(data, organization) as (opened, operator):
         known = opened.members.find_by_email(operator, email)
         secret = opened.members.create_password_link(operator, known.member_id)
-    say(f"Hand this to {known.email}:")
+    say(f"Give this link to {known.email}:")
     out.print(f"{base_url_of(data)}/password/{secret}")
 
 
@@ -88,7 +88,7 @@ def remove(
     confirm(f"Remove {email}?", yes)
     with administration(data, organization) as (opened, operator):
         opened.members.remove(operator, opened.members.find_by_email(operator, email).member_id)
-    say(f"{email} is removed.")
+    say(f"Removed {email}.")
 
 
 @member.command("revoke-invitation")
@@ -100,7 +100,7 @@ def revoke_invitation(
     """Revoke an invitation."""
     with administration(data, organization) as (opened, operator):
         opened.members.revoke_invitation(operator, invitation_id)
-    say("The invitation is revoked.")
+    say("Revoked the invitation.")
 
 
 @member.command("erase")
@@ -111,14 +111,14 @@ def erase(
     data: DataOption = None,
 ) -> None:
     """Erase a person's identity everywhere and permanently. Totals do not change."""
-    confirm(f"Erase {who}? Name and address are destroyed for good.", yes)
+    confirm(f"Erase {who}? Name and address are destroyed permanently.", yes)
     with use_installation(read_settings(data=data)) as installation:
         report = installation.erase(organization, who)
     say(
         f"Erased: {report.events:,} events and {report.values:,} values of the audit trail no "
-        f"longer say who it was. What remains is {report.member_id}."
+        f"longer identify the person. The remaining id is {report.member_id}."
     )
     if report.left:
-        say("Name or address are still contained in texts that others wrote, and in copies:")
+        say("Texts written by others, and copies, still contain the name or address:")
         for place, count in sorted(report.left.items()):
             say(f"  {place}: {count:,}")

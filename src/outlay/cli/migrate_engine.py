@@ -60,4 +60,4 @@ def _tell(report: VerifyReport) -> None:
         f"Verified: {report.events:,} events, {report.cells:,} cells and {report.days:,} days "
         f"agree in the new cube; {render_usd(report.cost_pusd)} USD."
     )
-    out.print("Serve with the same settings from now on. The files in the folder were not changed.")
+    out.print("Start the server with the same settings. The files in the folder were not changed.")

@@ -10,13 +10,13 @@ from outlay.cli.console import DataOption, out, say
 from outlay.cli.upstream import find_upstream
 from outlay.domain.errors import Invalid
 
-model = typer.Typer(help="Names of your own for models of upstreams.", no_args_is_help=True)
+model = typer.Typer(help="Model mappings: your own names for models.", no_args_is_help=True)
 
 
 @model.command("map")
 def map_model(
-    name: Annotated[str, typer.Argument(help="What requests will name.")],
-    target: Annotated[str, typer.Argument(help="What is meant, as in openai/gpt-5.4-mini.")],
+    name: Annotated[str, typer.Argument(help="The name that requests use.")],
+    target: Annotated[str, typer.Argument(help="Upstream and model, such as openai/gpt-5.4-mini.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -31,7 +31,7 @@ def map_model(
         opened.upstreams.put_mapping(
             operator, name=name, upstream_id=upstream.upstream_id, model=rest
         )
-    say(f"{name} means {target}.")
+    say(f"{name} is mapped to {target}.")
 
 
 @model.command("list")
@@ -47,11 +47,11 @@ def list_models(organization: OrganizationOption = None, data: DataOption = None
 
 @model.command("unmap")
 def unmap(
-    name: Annotated[str, typer.Argument(help="The name to remove.")],
+    name: Annotated[str, typer.Argument(help="The name to delete.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
     """Delete a model mapping."""
     with administration(data, organization) as (opened, operator):
         opened.upstreams.delete_mapping(operator, name)
-    say(f"{name} is removed.")
+    say(f"Deleted {name}.")

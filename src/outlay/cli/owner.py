@@ -15,7 +15,7 @@ def owner(
     email: Annotated[str, typer.Argument(help="E-mail address to sign in with.")],
     data: DataOption = None,
     organization: Annotated[
-        str | None, typer.Option(help="Name of the organization; created if there is none.")
+        str | None, typer.Option(help="Organization; created if there is none.")
     ] = None,
     password: Annotated[
         str,
@@ -25,7 +25,7 @@ def owner(
             hide_input=True,
             callback=take_secret,
             envvar="OUTLAY_OWNER_PASSWORD",
-            help="At least 15 characters; asked for when not given, - reads standard input.",
+            help="At least 15 characters; default: a prompt; - reads standard input.",
         ),
     ] = "",
 ) -> None:

@@ -20,49 +20,54 @@ from outlay.pricing.rates import PRICES, lines_of_rates
 from outlay.services.directory.prices import book_with, conversions
 from outlay.settings import read_settings
 
-price = typer.Typer(help="Prices of an organization's own.", no_args_is_help=True)
+price = typer.Typer(help="Negotiated prices of an organization.", no_args_is_help=True)
 price.add_typer(exchange_rate, name="rate")
 
 
 @price.command("add")
 def add(
     model: Annotated[
-        str | None, typer.Argument(help="A mapping such as openai/gpt-5.5, or a model.")
+        str | None, typer.Argument(help="A model id such as openai/gpt-5.5, or a canonical model.")
     ] = None,
     input_: Annotated[str | None, typer.Option("--input", help="Per million input tokens.")] = None,
     output: Annotated[str | None, typer.Option(help="Per million output tokens.")] = None,
     cache_read: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
     cache_write: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
     cache_write_1h: Annotated[
-        str | None, typer.Option("--cache-write-1h", help="Per million tokens, kept for an hour.")
+        str | None, typer.Option("--cache-write-1h", help="Per million tokens cached for an hour.")
     ] = None,
     reasoning: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
     per_request: Annotated[str | None, typer.Option(help="Per request.")] = None,
     meter: Annotated[
-        list[str] | None, typer.Option(help="As in web_searches=8; repeatable.")
+        list[str] | None, typer.Option(help="Such as web_searches=8; repeatable.")
     ] = None,
     tier: Annotated[
         list[str] | None,
-        typer.Option(help="As in above=200000,input=8.5; repeatable."),
+        typer.Option(help="Such as above=200000,input=8.5; repeatable."),
     ] = None,
     currency: Annotated[
-        str | None, typer.Option(help="Of all amounts; USD without it. It needs a rate.")
+        str | None,
+        typer.Option(help="Currency of all amounts; needs an exchange rate. Default: USD."),
     ] = None,
     percent: Annotated[
-        str | None, typer.Option(help="Of the list's prices, in place of amounts.")
+        str | None, typer.Option(help="Percentage of the list prices, instead of amounts.")
     ] = None,
     percent_of: Annotated[
         list[str] | None,
-        typer.Option(help="Of one price or meter, as in web_searches=100; repeatable."),
+        typer.Option(
+            help="Percentage of one price or meter, such as web_searches=100; repeatable."
+        ),
     ] = None,
     provider: Annotated[str | None, typer.Option(help="For this provider only.")] = None,
     effective_from: Annotated[str | None, typer.Option(help="First day, UTC.")] = None,
-    effective_to: Annotated[str | None, typer.Option(help="First day without it, UTC.")] = None,
+    effective_to: Annotated[
+        str | None, typer.Option(help="First day without this price, UTC.")
+    ] = None,
     context: Annotated[
-        list[str] | None, typer.Option(help="As in service_tier=flex; repeatable.")
+        list[str] | None, typer.Option(help="Such as service_tier=flex; repeatable.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what it makes of last month.")
+        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
     ] = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
@@ -132,10 +137,10 @@ def _describe(price: OrganizationPrice, conversion: Conversion | None) -> str:
 
 @price.command("show")
 def show(
-    model: Annotated[str, typer.Argument(help="A mapping such as openai/gpt-5.5.")],
-    at: Annotated[str | None, typer.Option(help="Date or instant, UTC; now without it.")] = None,
+    model: Annotated[str, typer.Argument(help="A model id such as openai/gpt-5.5.")],
+    at: Annotated[str | None, typer.Option(help="Date or instant, UTC; default: now.")] = None,
     context: Annotated[
-        list[str] | None, typer.Option(help="As in service_tier=flex; repeatable.")
+        list[str] | None, typer.Option(help="Such as service_tier=flex; repeatable.")
     ] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
@@ -157,14 +162,14 @@ def show(
     out.print(table)
     say(f"Source: {found.ref}.")
     if found.unlisted_context:
-        say(f"Without a price: {', '.join(found.unlisted_context)}.")
+        say(f"Unpriced: {', '.join(found.unlisted_context)}.")
 
 
 @price.command("delete")
 def delete(
     price_id: Annotated[str, typer.Argument(help="The id that `outlay price list` shows.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what last month would be without it.")
+        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
     ] = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
@@ -177,7 +182,7 @@ def delete(
         return
     with administration(data, organization) as (opened, operator):
         opened.prices.delete(operator, price_id)
-    say(f"{price_id} is deleted.")
+    say(f"Deleted {price_id}.")
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ SHOWN: Final = 20
 """Most models and prices shown per kind of change."""
 RESTART: Final = "Servers use it from their next start."
 
-prices = typer.Typer(help="The price list, and newer ones.", no_args_is_help=True)
+prices = typer.Typer(help="The price list and its updates.", no_args_is_help=True)
 
 
 @prices.command("list")
@@ -41,15 +41,11 @@ def _state(lists: PriceLists, version: str, more: str) -> str:
 @prices.command("update")
 def update(
     file: Annotated[
-        Path | None, typer.Argument(help="A data file of genai-prices: its v2/data.json.")
+        Path | None, typer.Argument(help="A data file of genai-prices (v2/data.json).")
     ] = None,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Also where prices jump or most models are gone.")
-    ] = False,
-    revert: Annotated[
-        bool, typer.Option("--revert", help="Use what was used before the last list.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept suspicious changes.")] = False,
+    revert: Annotated[bool, typer.Option("--revert", help="Return to the previous list.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     data: DataOption = None,
 ) -> None:
     """Show what a newer price list changes, then activate it. Recorded costs do not change."""
@@ -59,7 +55,7 @@ def update(
         raise Invalid("Name a file or use `--revert`.", field="file")
     if file is None:
         reverted = lists.revert()
-        say(f"{reverted.version} is taken back; {lists.version} is in use. {RESTART}")
+        say(f"{reverted.version} was reverted; {lists.version} is active. {RESTART}")
         return
     if not settings.data.exists():
         raise Invalid(f"{settings.data} does not exist. Run `outlay org create` first.")
@@ -78,7 +74,7 @@ def update(
         )
     confirm("Use this list?", yes)
     lists.take(found, body)
-    say(f"{found.version} is in use. {RESTART}")
+    say(f"{found.version} is active. {RESTART}")
 
 
 def _show(changes: ListChanges, before: str) -> None:

@@ -9,14 +9,14 @@ from outlay.cli.administration import OrganizationOption, YesOption, administrat
 from outlay.cli.console import DataOption, out, say
 from outlay.services.directory.text_rules import pick
 
-project = typer.Typer(help="Projects: what API keys belong to.", no_args_is_help=True)
+project = typer.Typer(help="Projects, which group API keys.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="Its name or id.")]
+NameArgument = Annotated[str, typer.Argument(help="Name or id.")]
 
 
 @project.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is called.")],
+    name: Annotated[str, typer.Argument(help="Name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -38,7 +38,7 @@ def list_projects(organization: OrganizationOption = None, data: DataOption = No
 @project.command("rename")
 def rename(
     project: NameArgument,
-    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    name: Annotated[str, typer.Argument(help="New name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -50,7 +50,7 @@ def rename(
             "project",
         )
         opened.projects.rename(operator, known.project_id, name)
-    say(f"{known.name!r} is now called {name!r}.")
+    say(f"{known.name!r} was renamed to {name!r}.")
 
 
 @project.command("delete")
@@ -61,7 +61,7 @@ def delete(
     data: DataOption = None,
 ) -> None:
     """Delete a project: its keys are revoked, its usage remains in all totals."""
-    confirm(f"Delete {project}? Its API keys are refused at once.", yes)
+    confirm(f"Delete {project}? Its API keys stop working immediately.", yes)
     with administration(data, organization) as (opened, operator):
         known = pick(
             opened.projects.list_for(operator),
@@ -69,4 +69,4 @@ def delete(
             "project",
         )
         opened.projects.delete(operator, known.project_id)
-    say(f"{known.name!r} is deleted.")
+    say(f"Deleted {known.name!r}.")

@@ -17,18 +17,16 @@ from outlay.settings import read_settings
 
 
 def reconcile(
-    costs: Annotated[Path, typer.Option(help="The provider's own export of costs.")],
-    provider: Annotated[str, typer.Option(help=f"Whose bill it is: {', '.join(FORMATS)} …")],
-    mapping: Annotated[
-        Path | None, typer.Option(help="TOML file that says which column is what.")
-    ] = None,
-    tolerance: Annotated[str, typer.Option(help="USD that a line may differ by.")] = "0.01",
-    timezone: Annotated[str, typer.Option(help="Whose days the bill's are.")] = "UTC",
+    costs: Annotated[Path, typer.Option(help="The provider's cost export.")],
+    provider: Annotated[str, typer.Option(help=f"The provider: {', '.join(FORMATS)} …")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML file with the column mapping.")] = None,
+    tolerance: Annotated[str, typer.Option(help="Tolerated difference of a line in USD.")] = "0.01",
+    timezone: Annotated[str, typer.Option(help="Time zone of the bill's days.")] = "UTC",
     rate: RateOption = None,
     organization: Annotated[
-        str | None, typer.Option(help="Organization, where there are several.")
+        str | None, typer.Option(help="Organization, if there are several.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show lines that agree, too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show matching lines, too.")] = False,
     data: DataOption = None,
 ) -> None:
     """Compare a provider's bill with the recorded usage per day, project and model.

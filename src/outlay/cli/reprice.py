@@ -23,19 +23,19 @@ SHOWN: Final = 15
 def reprice(
     from_: Annotated[str | None, typer.Option("--from", help="First day.")] = None,
     to: Annotated[str | None, typer.Option(help="Last day.")] = None,
-    timezone: Annotated[str, typer.Option(help="Whose days they are.")] = "UTC",
+    timezone: Annotated[str, typer.Option(help="Time zone of the days.")] = "UTC",
     filters: Annotated[
         list[str] | None,
-        typer.Option("--filter", help="As in model=gpt-5.5 or provider=azure; repeatable."),
+        typer.Option("--filter", help="Such as model=gpt-5.5 or provider=azure; repeatable."),
     ] = None,
     only_lacking: Annotated[
-        bool, typer.Option("--only-lacking", help="Only requests that lack a price, or a part.")
+        bool, typer.Option("--only-lacking", help="Only requests without a complete price.")
     ] = False,
-    reason: Annotated[str, typer.Option(help="Why; goes on the audit trail.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason for the audit trail.")] = "",
     apply: Annotated[
-        bool, typer.Option("--apply", help="Do it; else only say what it changes.")
+        bool, typer.Option("--apply", help="Apply the changes; default: only a preview.")
     ] = False,
-    revert: Annotated[str | None, typer.Option(help="Take back the run with this id.")] = None,
+    revert: Annotated[str | None, typer.Option(help="Revert the run with this id.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:

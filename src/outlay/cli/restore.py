@@ -26,13 +26,13 @@ from outlay.storage.folder import (
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `outlay backup` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file written by `outlay backup`.")],
     data: DataOption = None,
     aside: Annotated[
         bool,
         typer.Option(
             "--move-aside",
-            help="Move what is in the folder into a dated folder inside it first.",
+            help="First move existing files into a dated folder inside the data directory.",
         ),
     ] = False,
 ) -> None:
@@ -48,7 +48,7 @@ def restore(
             _make(file, settings)
     out.print(
         f"Restored {contents.events:,} events and {sum(contents.tables.values()):,} rows of the "
-        f"directory as of {contents.created_at[:19]} UTC. `outlay verify` proves them."
+        f"directory as of {contents.created_at[:19]} UTC. Run `outlay verify` to check them."
     )
 
 
@@ -57,7 +57,11 @@ def _make_room(settings: Settings, *, aside: bool) -> None:
     drop_restored(settings)
     if aside:
         folder = move_aside(settings, SystemClock())
-        say(f"What was in {settings.data} is in {folder} now." if folder else "Nothing was there.")
+        say(
+            f"Moved the contents of {settings.data} to {folder}."
+            if folder
+            else "The folder was empty."
+        )
     check_complete(settings)
     if found := parts_in(settings):
         raise Conflict(

@@ -20,7 +20,7 @@ def serve(
     data: DataOption = None,
     host: Annotated[
         str | None,
-        typer.Option(help="Address to listen on [env: OUTLAY_HOST; default: 127.0.0.1]."),
+        typer.Option(help="Listening address [env: OUTLAY_HOST; default: 127.0.0.1]."),
     ] = None,
     port: Annotated[
         int | None,
@@ -31,7 +31,7 @@ def serve(
         typer.Option(
             min=1,
             max=MAX_WORKERS,
-            help="Processes; more than one share a PostgreSQL [env: OUTLAY_WORKERS; 1].",
+            help="Processes; more than one needs PostgreSQL [env: OUTLAY_WORKERS; 1].",
         ),
     ] = None,
 ) -> None:
@@ -76,5 +76,5 @@ def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> 
     together = f" with {settings.workers} workers" if settings.workers > 1 else ""
     say(f"Outlay serves {settings.data} at {url_of(listener)}{together}")
     if secrets.setup:
-        say("There is no organization yet. Set it up, once, at")
+        say("There is no organization yet. Set one up (once) at")
         out.print(f"{settings.public_url or url_of(listener)}/setup/{secrets.setup}")

@@ -24,7 +24,7 @@ sso = typer.Typer(help="Single sign-on by OpenID Connect.", no_args_is_help=True
 @sso.command("set")
 def set_provider(
     issuer: Annotated[str, typer.Argument(help="Exactly as in the provider's tokens.")],
-    client_id: Annotated[str, typer.Argument(help="What the provider calls Outlay.")],
+    client_id: Annotated[str, typer.Argument(help="The provider's client id for Outlay.")],
     secret: Annotated[
         str,
         typer.Option(
@@ -32,17 +32,17 @@ def set_provider(
             hide_input=True,
             callback=take_secret,
             envvar="OUTLAY_SSO_SECRET",
-            help="Sealed; asked for when not given, - reads standard input.",
+            help="Stored sealed; default: a prompt; - reads standard input.",
         ),
     ] = "",
     domain: Annotated[
         list[str] | None,
-        typer.Option(help="Mail domain whose people become developers; repeatable."),
+        typer.Option(help="Mail domain whose users become developers; repeatable."),
     ] = None,
     group_claim: Annotated[str, typer.Option(help="The claim that names groups.")] = "groups",
     group: Annotated[
         list[str] | None,
-        typer.Option(help="As in engineers=Engineering: claim and user group; repeatable."),
+        typer.Option(help="Claim and user group, such as engineers=Engineering; repeatable."),
     ] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
@@ -68,7 +68,7 @@ def set_provider(
             group_claim=group_claim,
             groups=groups,
         )
-    say(f"People can sign in with {issuer}. It must send them back to:")
+    say(f"Members can sign in with {issuer}. Register this redirect URL there:")
     out.print(_callback(data, operator), soft_wrap=True)
 
 
@@ -79,7 +79,7 @@ def show(organization: OrganizationOption = None, data: DataOption = None) -> No
     with administration(data, organization) as (opened, operator):
         found = opened.sso.find(operator)
     if found is None:
-        say("There is no single sign-on.")
+        say("Single sign-on is not configured.")
         return
     table.add_row("issuer", found.issuer)
     table.add_row("client id", found.client_id)

@@ -9,11 +9,9 @@ from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, out, say
 from outlay.kit.clock import from_us
 
-tag = typer.Typer(
-    help="Tags: what senders say of requests, by registered key.", no_args_is_help=True
-)
+tag = typer.Typer(help="Registered tags of requests.", no_args_is_help=True)
 
-KeyArgument = Annotated[str, typer.Argument(help="Its key, such as `team`.")]
+KeyArgument = Annotated[str, typer.Argument(help="The key, such as `team`.")]
 
 
 @tag.command("add")
@@ -21,7 +19,7 @@ def add(key: KeyArgument, organization: OrganizationOption = None, data: DataOpt
     """Register a tag: its values are stored with new requests."""
     with administration(data, organization) as (opened, operator):
         opened.tags.add(operator, key)
-    say(f"Requests keep the tag {key!r} from now on.")
+    say(f"New requests keep the tag {key!r}.")
 
 
 @tag.command("list")
@@ -41,4 +39,4 @@ def remove(
     """Unregister a tag; recorded requests keep their values."""
     with administration(data, organization) as (opened, operator):
         opened.tags.remove(operator, key)
-    say(f"Requests keep the tag {key!r} no more.")
+    say(f"New requests no longer keep the tag {key!r}.")

@@ -19,14 +19,12 @@ token = typer.Typer(help="Access tokens for the JSON API.", no_args_is_help=True
 
 @token.command("create")
 def create(
-    description: Annotated[str, typer.Option(help="What it is for.")],
+    description: Annotated[str, typer.Option(help="Description.")],
     member: Annotated[
         str | None,
-        typer.Option(help="E-mail address of whose it is; the first owner if not given."),
+        typer.Option(help="E-mail address of its member; default: the first owner."),
     ] = None,
-    scope: Annotated[
-        list[Scope] | None, typer.Option(help="What it may be used for; repeatable.")
-    ] = None,
+    scope: Annotated[list[Scope] | None, typer.Option(help="A scope; repeatable.")] = None,
     expires: ExpiresOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
@@ -68,4 +66,4 @@ def revoke(
     """Revoke an access token."""
     with administration(data, organization) as (opened, operator):
         opened.tokens.revoke(operator, token_id)
-    say(f"{token_id} is revoked.")
+    say(f"Revoked {token_id}.")

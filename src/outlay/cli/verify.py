@@ -54,7 +54,7 @@ def show_verification(installation: Installation) -> int:
     if report.is_proven:
         out.print(
             f"Verified: {report.events:,} events, {report.cells:,} cells and {report.days:,} days "
-            f"agree; {render_usd(report.cost_pusd)} USD in ledger, cube, every day and every "
+            f"match; {render_usd(report.cost_pusd)} USD in ledger, cube, every day and every "
             "grouping."
         )
         return 0
@@ -77,4 +77,4 @@ def _show_differences(report: VerifyReport) -> None:
             f"{found.cube - found.ledger:+,}",
         )
     out.print(table)
-    out.print("The ledger is the truth: `outlay rebuild` recreates the cube from it.")
+    out.print("The ledger is authoritative. Run `outlay rebuild` to recreate the cube from it.")

@@ -94,8 +94,8 @@ def truncate_log(connection: Connection) -> None:
                 return
             time.sleep(TRUNCATE_PAUSE_SECONDS)
         logger.warning(
-            "the write-ahead log could not be emptied, as somebody reads all the time; what was "
-            "erased stays in it until the next checkpoint"
+            "the write-ahead log could not be truncated because of permanent readers; erased "
+            "data stays in it until the next checkpoint"
         )
     finally:
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")

@@ -35,14 +35,14 @@ def keep_before_upgrade(settings: Settings, clock: Clock) -> None:
         if not ledger.is_older(path) and not directory.is_older(path):
             return
         if not settings.upgrade_backup:
-            logger.warning("the tables of %s are changed for this version without a copy", path)
+            logger.warning("the tables of %s are upgraded without a copy", path)
             return
         _check_room(settings)
         target = kept_path(settings, clock)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         copy_database(path, target)
     logger.warning(
-        "the tables of %s are changed for this version; %s is a copy of before, which stays until "
+        "the tables of %s are upgraded; %s is a copy of the old state, which remains until "
         "you delete it",
         path,
         target,

@@ -63,7 +63,7 @@ class Access:
             with self._directory.write() as session:
                 touch_session(session, digest, now_us)
         except Unavailable as error:
-            logger.debug("the use of a session is not noted: %s", error.message)
+            logger.debug("the use of a session is not recorded: %s", error.message)
 
     def actor_of_token(self, token: str) -> Actor:
         """The owner of an access token; Unauthenticated if it is unknown, expired or revoked."""

@@ -142,7 +142,7 @@ class SignIn:
             if actor is not None:
                 note_failure(self._audited, actor, begun.attempt, remote)
         except Exception:
-            logger.exception("a failed sign-in at %s could not be put on the trail", member_id)
+            logger.exception("a failed sign-in of %s could not be audited", member_id)
 
     def _complete(self, attempt: Attempt, member: Member, remote: str, request_id: str) -> str:
         member_id = member.member_id

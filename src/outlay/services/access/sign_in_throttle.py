@@ -81,7 +81,7 @@ class Throttle:
             try:
                 return self._begin({own: FREE_OF_DEVICE}, own)
             except TooManyAttempts:
-                logger.debug("a known browser has failed too often; it counts as any other")
+                logger.debug("a known browser has failed too often; it is treated like any other")
         overall = _source("account", account)
         limits = {
             _source("account-here", f"{account} {place}"): FREE_OF_ACCOUNT_HERE,

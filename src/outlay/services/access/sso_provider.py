@@ -130,7 +130,7 @@ def _kept_from_strangers(issuer: str) -> Iterator[None]:
     try:
         yield
     except (FetchFailed, Invalid, Unauthenticated) as error:
-        logger.warning("the identity provider %s could not be used: %s", issuer, error)
+        logger.warning("the identity provider %s is not usable: %s", issuer, error)
         raise Unavailable(
             "The identity provider is not usable. See the server's log for the reason.",
             code="sso-unavailable",

@@ -189,7 +189,7 @@ class Maintenance:
                 if self.is_due(self._clock.now()) and self._nodes.lead():
                     self.verify_on_schedule()
             except Exception:
-                logger.exception("the verification that was due did not come to its end")
+                logger.exception("the scheduled verification failed")
 
     def is_due(self, now: datetime) -> bool:
         """Whether a verification should run by itself now."""

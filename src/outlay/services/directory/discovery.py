@@ -117,7 +117,7 @@ class Discovery:
             try:
                 self._remember(organization_id, found)
             except Unavailable as error:
-                logger.debug("what was discovered is not noted: %s", error.message)
+                logger.debug("discovered entities are not recorded: %s", error.message)
                 self._retry_at = time.monotonic() + RETRY_SECONDS
             else:
                 return

@@ -127,7 +127,7 @@ class TagKeeper:
             if self._directory.revision() != known.revision:
                 self._known.reload(organization_id)
         except Unavailable as error:
-            logger.debug("which tags are new is not known: %s", error.message)
+            logger.debug("new tags could not be loaded: %s", error.message)
 
     def settle(self, organization_id: str, claimed: Mapping[str, str]) -> str:
         """The stored form of the tags to keep: those of registered keys, with bounded values."""
@@ -170,7 +170,7 @@ class TagKeeper:
                     }
                     create_tag_values(session, organization_id, new)
         except Unavailable as error:
-            logger.debug("values of tags are not written down: %s", error.message)
+            logger.debug("tag values are not stored: %s", error.message)
             with self._lock:
                 self._waiting |= waiting
 

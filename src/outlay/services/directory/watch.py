@@ -96,7 +96,7 @@ class _Follower:
                 self.is_unreachable = True
             except Damaged as error:
                 if error.message != told:
-                    logger.warning("what is kept in memory is not up to date: %s", error.message)
+                    logger.warning("cached data is not up to date: %s", error.message)
                 told = error.message
             except Exception:
                 logger.exception("the directory could not be read; trying again")

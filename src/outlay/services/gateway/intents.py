@@ -191,7 +191,7 @@ class IntentLog:
             saving.add_done_callback(lambda _: handed.tell(error))
         else:
             if not self._overdue:
-                logger.error("outcomes wait for the ledger: %s", error)
+                logger.error("outcomes are waiting for the ledger: %s", error)
                 loop.call_later(RETRY_SECONDS, self._retry)
             self._overdue.extend(handed.events)
             handed.tell(error)
@@ -204,7 +204,7 @@ class IntentLog:
         def landed(error: BaseException | None) -> None:
             if error is None:
                 self._overdue = self._overdue[len(overdue) :]
-                logger.warning("%d outcomes that waited are on record now", len(overdue))
+                logger.warning("%d waiting outcomes were recorded", len(overdue))
             if self._overdue and self._ledger.failure:
                 loop.run_in_executor(None, self._rescue.append, self._overdue)
                 self._overdue = []

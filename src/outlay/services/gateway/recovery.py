@@ -42,7 +42,7 @@ class Recovery:
             settled = [(event.organization_id, event.event_id) for event in some]
             self._ledger.submit(some, settled=settled).result()
         if events:
-            logger.warning("%d outcomes of the rescue file are on record now", len(events))
+            logger.warning("%d outcomes of the rescue file were recorded", len(events))
             self._rescue.clear()
         return len(events)
 
@@ -62,7 +62,7 @@ class Recovery:
             except Unavailable as error:
                 logger.debug("%s", error.message)
             except Exception:
-                logger.exception("what other nodes left open could not be settled")
+                logger.exception("open requests of other nodes could not be settled")
 
     def _settle(self, intents: Sequence[Intent]) -> int:
         """Their usage is unknown: the provider may have answered, but there is no count."""

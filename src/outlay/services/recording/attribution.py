@@ -80,7 +80,7 @@ class Attribution:
             if any(is_key_id(each.api_key_id) and not known.has_key_of(each) for each in reports):
                 raise
             # Other events are recorded with the cached data while the directory is unreachable.
-            logger.debug("what is new is not known: %s", error.message)
+            logger.debug("new directory entries could not be loaded: %s", error.message)
 
     def meet_key(self, api_key: ApiKey) -> None:
         """Reload the data for a key that is about to be used, if it is unknown. Not for event

@@ -153,9 +153,9 @@ class Scrubbing:
         with self._directory.change() as session:
             put_scrub(session, self._state)
         if faults:
-            logger.error("the scrub has read everything and found %d faults", len(faults))
+            logger.error("the scrub has finished with %d faults", len(faults))
         else:
-            logger.info("the scrub has read everything and found it as it was written")
+            logger.info("the scrub has finished without faults")
 
     def _save(self) -> None:
         with self._directory.write() as session:
@@ -168,7 +168,7 @@ class Scrubbing:
         try:
             self._save()
         except Exception:
-            logger.debug("the position of the scrub could not be noted", exc_info=True)
+            logger.debug("the position of the scrub could not be saved", exc_info=True)
 
     def _scrub_table(self, number: int) -> Scrubbed:
         tables = covered_tables()

@@ -124,7 +124,7 @@ def _csv_rows(lines: TextIOWrapper) -> Iterator[_Found]:
         if len(cells) == width:
             yield number, dict(zip(names, cells, strict=True)), "", ""
         elif cells:
-            fault = f"expected {width} columns, found {len(cells)}"
+            fault = f"The row has {len(cells)} columns, not {width}."
             yield number, None, fault, separator.join(cells)
 
 
@@ -136,13 +136,13 @@ def _jsonl_rows(lines: TextIOWrapper, records: Sequence[str]) -> Iterator[_Found
         try:
             values = decode(line)
         except (msgspec.DecodeError, RecursionError) as error:
-            yield number, None, f"not JSON: {error}", line.rstrip("\r\n")
+            yield number, None, f"The line is not valid JSON: {error}.", line.rstrip("\r\n")
             continue
         for row in _unfolded(values, records) if isinstance(values, dict) else (values,):
             if isinstance(row, dict):
                 yield number, row, "", ""
             else:
-                yield number, None, "not a JSON object", line.rstrip("\r\n")
+                yield number, None, "The row is not a JSON object.", line.rstrip("\r\n")
 
 
 def _json_rows(path: Path, content: Content, records: Sequence[str]) -> Iterator[FileRow]:
@@ -162,7 +162,7 @@ def _json_rows(path: Path, content: Content, records: Sequence[str]) -> Iterator
             yield FileRow(number, values, "", "", number, len(rows))
         else:
             shown = msgspec.json.encode(values).decode()
-            yield FileRow(number, None, "not a JSON object", shown, number, len(rows))
+            yield FileRow(number, None, "The row is not a JSON object.", shown, number, len(rows))
 
 
 def _unfolded(document: Any, records: Sequence[str]) -> Iterator[Any]:

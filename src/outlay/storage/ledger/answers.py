@@ -188,7 +188,7 @@ class _Settling:
             try:
                 self._check([row])
             except Damaged as error:  # reported when it is read; new events must be stored anyway
-                logger.warning("event %s cannot be taken back: %s", other.event_id, error.message)
+                logger.warning("event %s cannot be voided: %s", other.event_id, error.message)
                 return False
         return True
 

@@ -72,7 +72,7 @@ class RescueFile:
             if digest == _digest(text):
                 yield _decode(text)
             elif not text.endswith(b"}"):
-                logger.warning("line %d of %s is unfinished", number, self._path)
+                logger.warning("line %d of %s is incomplete", number, self._path)
             else:
                 raise Damaged(
                     f"Line {number} of {self._path} does not match its checksum. Correct it, or "

@@ -253,7 +253,7 @@ class Ledger(LedgerReader):
                     with self._writing:
                         self._idle()
                 except Exception:  # the next submitter gets the error; nobody waits for this
-                    logger.exception("the ledger could not do what was due")
+                    logger.exception("maintenance of the ledger failed")
                 continue
             if first is None:
                 return

@@ -60,7 +60,7 @@ class Proxy:
         )
         self._metrics.add_gauge(
             "outlay_journal_entries",
-            "Events and intents in the local journal, for a database that is away.",
+            "Events and intents in the write-ahead buffer while the database is unreachable.",
             lambda: services.ledger.buffered,
         )
         self._metrics.add_gauge(

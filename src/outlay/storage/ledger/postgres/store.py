@@ -259,7 +259,7 @@ class PostgresLedger(PostgresReading, Ledger):
         self._drop_writer()
         if not self._is_unreachable:
             known = error if isinstance(error, Unavailable) else away(error)
-            logger.warning("events go to the local journal: %s", known.message)
+            logger.warning("events go to the write-ahead buffer: %s", known.message)
         self._is_unreachable = True
 
     def _buffer_commit(
@@ -287,7 +287,7 @@ class PostgresLedger(PostgresReading, Ledger):
             intents = [Intent(*intent) for intent in entry.intents]
             self._commit_with(self._connected(), entry.events, intents, entry.settled)
             self._buffer.drop_through(last_id)
-        logger.warning("the local journal has been emptied into the database")
+        logger.warning("the write-ahead buffer has been drained into the database")
 
     _idle_seconds = 1.0
 

@@ -109,6 +109,6 @@ class SqliteReading(LedgerReader):
             try:
                 self._free.get(timeout=CLOSE_SECONDS).close()
             except queue.Empty:
-                logger.warning("a question to the ledger did not end in time")
+                logger.warning("a ledger query did not end in time")
         self._readers = []
         self._free.put(None)
