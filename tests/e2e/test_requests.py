@@ -135,7 +135,7 @@ def test_a_failed_request_says_why_and_leads_to_its_like(page: Page, demo: Demo)
     page.goto(f"{demo.url}{LOG}?preset=all&timezone=UTC&id={event_id}")
     drawer = page.locator(".drawer")
 
-    expect(drawer).to_contain_text("The provider answered: overloaded.")
+    expect(drawer).to_contain_text("Overloaded: the provider has too much load.")
     expect(drawer).to_contain_text("It failed before any tokens were used, so it has no cost.")
     for wrong in ("Nobody counted", "Tokens counted by", "First token", "Priced at"):
         expect(drawer).not_to_contain_text(wrong)

@@ -43,7 +43,7 @@ def test_the_documents_have_the_same_table() -> None:
         (Status.UPSTREAM_ERROR, "upstream-²", None, "the error “upstream-²”"),
         (Status.CANCELED, "", None, "gave up"),
         (Status.GATEWAY_ERROR, "", 502, "The gateway failed"),
-        (Status.UPSTREAM_ERROR, "", None, "did not report why"),
+        (Status.UPSTREAM_ERROR, "", None, "gave no reason"),
     ],
 )
 def test_a_failure_is_told_as_far_as_it_is_known(
