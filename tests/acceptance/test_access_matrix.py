@@ -246,7 +246,7 @@ def policies(route: RouteContext) -> list[Policy]:
     return found
 
 
-def test_every_route_declares_one_policy_and_is_in_the_tables_above(server: Server) -> None:
+def test_every_route_declares_one_policy_and_is_listed_here(server: Server) -> None:
     seen = set()
     for name, route in routes(server):
         (policy,) = set(policies(route))
@@ -421,7 +421,7 @@ def test_every_page_for_every_role_and_plan(
         assert by_token.status_code in {401, 403}, path
 
 
-def test_nobody_gets_anything_without_a_good_credential(server: Server) -> None:
+def test_everything_requires_a_valid_credential(server: Server) -> None:
     world = make_world(server)
     person = world.people[Role.OWNER]
     _, key = world.key(person.member)
@@ -469,7 +469,7 @@ def check_refused(world: World, name: str, headers: dict[str, str], who: str) ->
     assert world.canary not in answer.text
 
 
-def test_the_gateways_paths_are_not_for_access_tokens_and_its_keys_not_for_the_api(
+def test_gateway_paths_reject_access_tokens_and_the_api_rejects_api_keys(
     server: Server,
 ) -> None:
     world = make_world(server)
@@ -486,7 +486,7 @@ def test_the_gateways_paths_are_not_for_access_tokens_and_its_keys_not_for_the_a
             assert answer.status_code == 401, path
 
 
-def test_a_token_may_do_no_more_than_its_scopes(server: Server) -> None:
+def test_token_is_limited_to_its_scopes(server: Server) -> None:
     world = make_world(server)
     owner = world.people[Role.OWNER]
     needs = {
@@ -512,7 +512,7 @@ def test_a_token_may_do_no_more_than_its_scopes(server: Server) -> None:
                 assert (answer.status_code, answer.json()["code"]) == (403, "scope-required")
 
 
-def test_a_narrow_token_lets_nobody_in_who_could_do_more(server: Server) -> None:
+def test_token_with_few_scopes_cannot_admit_members_with_more_rights(server: Server) -> None:
     world = make_world(server)
     colleague = world.people[Role.DEVELOPER].member.member_id
     actions: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -540,7 +540,7 @@ def test_a_narrow_token_lets_nobody_in_who_could_do_more(server: Server) -> None
         assert ask_with(frozenset(Scope), method, path, body).is_success, path
 
 
-def test_by_token_only_means_no_session(server: Server) -> None:
+def test_token_only_routes_reject_sessions(server: Server) -> None:
     world = make_world(server)
     cookie = {"Cookie": world.people[Role.OWNER].cookie["Cookie"]}
     answer = httpx.post(f"{server.url}/v1/usage/events", headers=cookie, json=[])
@@ -549,7 +549,7 @@ def test_by_token_only_means_no_session(server: Server) -> None:
     assert isinstance(ByToken, type)
 
 
-def test_a_developer_has_to_do_with_their_own_things_alone(server: Server) -> None:
+def test_developers_manage_only_their_own_objects(server: Server) -> None:
     world = make_world(server)
     developer, other = world.people[Role.DEVELOPER], world.add_person(Role.DEVELOPER)
     key_id, token_id = world.api_key(other.member), world.token(other.member)
@@ -584,7 +584,7 @@ def test_a_developer_has_to_do_with_their_own_things_alone(server: Server) -> No
     assert answer.status_code == 403
 
 
-def test_foreign_ids_in_bodies_and_second_places_are_unknown(server: Server) -> None:
+def test_foreign_ids_in_bodies_and_paths_are_not_found(server: Server) -> None:
     world, stranger = make_world(server), make_world(server)
     owner, victim = world.people[Role.OWNER], stranger.people[Role.DEVELOPER]
     group = world.group()

@@ -92,7 +92,7 @@ def restore(file: Path, settings: Settings) -> None:
 
 @pytest.mark.parametrize("target", ENGINES)
 @pytest.mark.parametrize("source", ENGINES)
-def test_what_is_restored_is_what_was_backed_up(
+def test_restored_installation_equals_the_backup(
     new_settings: NewSettings, tmp_path: Path, source: str, target: str
 ) -> None:
     old, new = new_settings(source), new_settings(target)
@@ -126,9 +126,7 @@ def test_what_is_restored_is_what_was_backed_up(
         assert services.administration.audit.verify().faults == []
 
 
-def test_a_cube_that_went_on_after_the_backup_is_made_anew(
-    new_settings: NewSettings, tmp_path: Path
-) -> None:
+def test_cube_newer_than_the_backup_is_rebuilt(new_settings: NewSettings, tmp_path: Path) -> None:
     """Its positions mean events that are lost, not the ones that come in after the restore."""
     old = new_settings("scale-out")
     new = replace(new_settings("scale-out"), cube_url=old.cube_url)
@@ -156,7 +154,7 @@ def contents(file: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_backup_under_load_has_all_that_was_acknowledged_before_it_began(
+def test_backup_under_load_has_everything_acknowledged_before_it_began(
     new_settings: NewSettings, tmp_path: Path, engine: str
 ) -> None:
     settings = new_settings(engine)
@@ -187,7 +185,7 @@ def test_a_backup_under_load_has_all_that_was_acknowledged_before_it_began(
             thread.join()
 
 
-def test_a_backup_that_was_cut_or_changed_restores_nothing(
+def test_truncated_or_changed_backup_restores_nothing(
     new_settings: NewSettings, tmp_path: Path
 ) -> None:
     old, new = new_settings("embedded"), new_settings("embedded")
@@ -215,9 +213,7 @@ def test_a_backup_that_was_cut_or_changed_restores_nothing(
         assert not new.database_path.exists()
 
 
-def test_a_backup_that_lacks_what_its_end_says_is_refused(
-    new_settings: NewSettings, tmp_path: Path
-) -> None:
+def test_incomplete_backup_is_refused(new_settings: NewSettings, tmp_path: Path) -> None:
     """Its digest is right: whoever wrote it left something out."""
     old = new_settings("embedded")
     with open_installation(old, FixedClock(NOW)) as services:
@@ -239,7 +235,7 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, arguments)
 
 
-def test_the_commands_say_what_they_did_and_never_overwrite(
+def test_commands_report_results_and_never_overwrite(
     new_settings: NewSettings, tmp_path: Path
 ) -> None:
     old, new = new_settings("embedded"), new_settings("embedded")
@@ -265,7 +261,7 @@ def test_the_commands_say_what_they_did_and_never_overwrite(
     assert run("verify", "--data", str(new.data)).exit_code == 0
 
 
-def test_a_backup_before_the_first_start(new_settings: NewSettings, tmp_path: Path) -> None:
+def test_backup_before_the_first_start(new_settings: NewSettings, tmp_path: Path) -> None:
     """There are people and keys, but no usage yet."""
     old, new = new_settings("embedded"), new_settings("embedded")
     with open_administration(old) as administration:
@@ -277,7 +273,7 @@ def test_a_backup_before_the_first_start(new_settings: NewSettings, tmp_path: Pa
     assert "Restored 0 events" in restored.output
 
 
-def test_an_installation_is_moved_to_other_engines_and_proven_equal(
+def test_installation_is_moved_to_other_engines_and_compared(
     new_settings: NewSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, there = new_settings("embedded"), new_settings("scale-out")

@@ -9,7 +9,7 @@ from tests.acceptance.conftest import Server
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
-def test_a_damaged_request_is_not_shown_and_others_are(server: Server, accept: str) -> None:
+def test_damaged_request_is_hidden_and_others_are_shown(server: Server, accept: str) -> None:
     tenant = server.tenant()
     for name in ("whole", "damaged"):
         event = {

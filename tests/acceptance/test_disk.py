@@ -78,7 +78,7 @@ def full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("full")
 @pytest.mark.parametrize("name", CHANGES)
-def test_every_change_is_refused_in_one_line(world: World, name: str) -> None:
+def test_every_change_is_refused_with_a_one_line_error(world: World, name: str) -> None:
     person = world.add_person(Role.OWNER)
     answer = ask(name, RULES[name], person.bearer, world, world, person)
     assert answer.status_code == 503, answer.text
@@ -89,13 +89,13 @@ def test_every_change_is_refused_in_one_line(world: World, name: str) -> None:
 
 @pytest.mark.usefixtures("full")
 @pytest.mark.parametrize("name", READS)
-def test_everything_can_be_read_on_a_full_disk(world: World, name: str) -> None:
+def test_everything_is_readable_on_a_full_disk(world: World, name: str) -> None:
     person = world.people[Role.OWNER]
     answer = ask(name, RULES[name], person.bearer, world, world, person)
     assert answer.is_success, answer.text
 
 
-def test_what_an_error_of_sqlite_means() -> None:
+def test_sqlite_errors_are_translated() -> None:
     health = StorageHealth()
     codes = {
         pysqlite3.SQLITE_FULL: "disk-full",
@@ -135,7 +135,7 @@ def create_project(services: Services) -> None:
     administration.projects.create(operator_of(administration.organizations.all()[0]), "P")
 
 
-def test_an_error_that_the_directory_meets_is_told_to_the_ledger(services: Services) -> None:
+def test_io_error_in_the_directory_stops_the_ledger(services: Services) -> None:
     with (
         no_commits(services, pysqlite3.SQLITE_IOERR | 4 << 8),
         pytest.raises(Unavailable, match="until a restart"),
@@ -149,7 +149,7 @@ def test_an_error_that_the_directory_meets_is_told_to_the_ledger(services: Servi
     assert len(services.administration.organizations.all()) == 1
 
 
-def test_an_error_that_the_ledger_meets_is_told_to_the_directory(
+def test_io_error_in_the_ledger_stops_the_directory(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -164,7 +164,7 @@ def test_an_error_that_the_ledger_meets_is_told_to_the_directory(
     assert services.administration.projects.list_for(operator_of(organization)) == []
 
 
-def test_a_commit_beside_a_failing_one_is_not_acknowledged(services: Services) -> None:
+def test_commit_concurrent_with_a_failing_one_is_not_acknowledged(services: Services) -> None:
     """Its own flush may have reported what the failed one had dropped as written."""
     directory = services.directory
     assert isinstance(directory, SqliteDirectory)
@@ -172,7 +172,7 @@ def test_a_commit_beside_a_failing_one_is_not_acknowledged(services: Services) -
         directory._health.fail("meanwhile")
 
 
-def test_usage_committed_beside_a_failing_commit_is_not_acknowledged(
+def test_usage_committed_concurrently_with_a_failing_commit_is_not_acknowledged(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = services.ledger._commit
@@ -187,7 +187,7 @@ def test_usage_committed_beside_a_failing_commit_is_not_acknowledged(
         services.ledger.append([make_event()])
 
 
-def test_a_failing_disk_under_a_server(tmp_path: Path) -> None:
+def test_server_on_a_failing_disk(tmp_path: Path) -> None:
     """The first to meet it is the directory; what was acknowledged before is there afterwards."""
     data = tmp_path / "data"
     token = make_token(data)
@@ -262,7 +262,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.long
-def test_a_full_disk_under_a_server_and_at_its_start(small_disk: Path) -> None:
+def test_server_on_a_full_disk_running_and_starting(small_disk: Path) -> None:
     data = small_disk / "data"
     token = make_token(data)
     filler = small_disk / "filler"
@@ -340,7 +340,7 @@ def make_folder_of_key(data: Path) -> None:
         make_folder_of_key,
     ],
 )
-def test_a_start_on_a_spoilt_folder_is_one_line(
+def test_damaged_folder_is_a_one_line_error_at_startup(
     tmp_path: Path, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings(data=tmp_path / "data")

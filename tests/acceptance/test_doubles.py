@@ -35,9 +35,7 @@ def at(seconds: float) -> str:
     return (NOW - timedelta(minutes=10) + timedelta(seconds=seconds)).isoformat()
 
 
-def test_a_trace_without_an_id_beside_the_record_is_listed_and_merged(
-    server: Server, tenant: Tenant
-) -> None:
+def test_trace_without_an_answer_id_is_listed_and_merged(server: Server, tenant: Tenant) -> None:
     relayed = event_body(eventTime=at(0), responseId="chatcmpl-0123456789abcdef0123")
     record_from(server, tenant, "gateway", relayed)
     traced = event_body(eventTime=at(30))
@@ -70,7 +68,7 @@ def test_a_trace_without_an_id_beside_the_record_is_listed_and_merged(
         {"responseId": "chatcmpl-ffffffffffffffffffff"},
     ],
 )
-def test_what_is_not_alike_is_neither_listed_nor_merged(
+def test_different_requests_are_neither_listed_nor_merged(
     server: Server, tenant: Tenant, other: dict[str, Any]
 ) -> None:
     one = event_body(eventTime=at(0), responseId="chatcmpl-0123456789abcdef0000")
@@ -85,9 +83,7 @@ def test_what_is_not_alike_is_neither_listed_nor_merged(
     assert summary(server, tenant)["requestCount"] == 2
 
 
-def test_the_two_of_a_pair_are_never_taken_back_for_each_other(
-    server: Server, tenant: Tenant
-) -> None:
+def test_requests_of_a_pair_are_never_both_voided(server: Server, tenant: Tenant) -> None:
     one, two = event_body(eventTime=at(0)), event_body(eventTime=at(1))
     record_from(server, tenant, "gateway", one)
     record(server, tenant, [two])

@@ -105,7 +105,7 @@ def shape(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
-def test_an_example_has_the_shape_of_the_answer(
+def test_examples_match_the_response_schema(
     server: Server, place: tuple[Tenant, dict[str, str]], path: str
 ) -> None:
     tenant, ids = place

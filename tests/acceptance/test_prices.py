@@ -55,7 +55,7 @@ def post(server: Server, tenant: Tenant, path: str, body: dict[str, Any]) -> Any
     return server.http.post(path, json=body, headers=tenant.headers)
 
 
-def test_every_field_is_kept_and_shown_with_the_rate(server: Server, tenant: Tenant) -> None:
+def test_every_price_field_is_stored_and_shown(server: Server, tenant: Tenant) -> None:
     rate = {"currency": "EUR", "usd": "1.0842", "effectiveFrom": "2026-10-01"}
     made = post(server, tenant, "/exchange-rates", rate).json()
     price = post(server, tenant, "/prices", FULL).json()
@@ -77,7 +77,7 @@ def test_every_field_is_kept_and_shown_with_the_rate(server: Server, tenant: Ten
     assert listed == [share]
 
 
-def test_a_preview_says_what_last_month_would_have_been(server: Server, tenant: Tenant) -> None:
+def test_preview_shows_the_effect_on_last_month(server: Server, tenant: Tenant) -> None:
     answer = post(server, tenant, "/prices/preview", SHARE).json()
     row = {"requestCount": 2, "costBefore": "5", "costAfter": "2.5", "difference": "-2.5"}
 
@@ -113,7 +113,7 @@ def test_a_preview_says_what_last_month_would_have_been(server: Server, tenant: 
     ],
 )
 @pytest.mark.parametrize("path", ["/prices", "/prices/preview"])
-def test_a_fault_is_told_at_its_field_and_nothing_is_kept(
+def test_error_is_reported_at_its_field_and_nothing_is_stored(
     server: Server, tenant: Tenant, path: str, change: dict[str, Any], field: str, told: str
 ) -> None:
     post(server, tenant, "/prices", {"model": "openai/gpt-4o", "input": "1", "output": "2"})
@@ -127,7 +127,7 @@ def test_a_fault_is_told_at_its_field_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize("percent", ["0", "0.85", "1000"])
-def test_a_percentage_that_is_none_is_refused(server: Server, tenant: Tenant, percent: str) -> None:
+def test_invalid_percentage_is_refused(server: Server, tenant: Tenant, percent: str) -> None:
     answer = post(server, tenant, "/prices", {"provider": "openai", "percentOfList": percent})
 
     assert answer.json()["field"] == "percentOfList"

@@ -320,7 +320,7 @@ class RightsMachine(RuleBasedStateMachine):
         assert found.plan is self.organization.plan
 
 
-def test_no_sequence_of_actions_yields_a_right_that_the_actor_lacked() -> None:
+def test_no_sequence_of_actions_escalates_rights() -> None:
     run_state_machine_as_test(
         RightsMachine,
         settings=settings(

@@ -239,7 +239,7 @@ def following(query: RowQuery, reader: CubeReader) -> RowQuery:
 
 @settings(max_examples=EXAMPLES)
 @given(case=cases())
-def test_every_answer_is_the_same(sides: tuple[Side, Side], case: Case) -> None:
+def test_engines_return_the_same_answers(sides: tuple[Side, Side], case: Case) -> None:
     found = []
     for side in sides:
         side.take(case.events, is_folded=case.is_folded)
@@ -254,9 +254,7 @@ def test_every_answer_is_the_same(sides: tuple[Side, Side], case: Case) -> None:
 
 @settings(max_examples=EXAMPLES // 3)
 @given(case=cases())
-def test_cells_come_to_what_verification_sums_of_the_ledger(
-    sides: tuple[Side, Side], case: Case
-) -> None:
+def test_cells_equal_the_sums_of_the_ledger(sides: tuple[Side, Side], case: Case) -> None:
     organization_id = case.query.organization_id
     expected = LedgerSums("salt")
     expected.add(to_row(event, seq, 0) for seq, event in enumerate([*case.events, *case.more], 1))

@@ -117,7 +117,7 @@ def stored(data: Path) -> list[UsageEvent]:
 @pytest.mark.parametrize(
     "kills", [8, pytest.param(100, marks=pytest.mark.long)], ids=["a few", "a hundred"]
 )
-def test_killing_the_gateway_under_load_loses_and_doubles_nothing(
+def test_killing_the_gateway_under_load_loses_and_duplicates_nothing(
     tmp_path: Path, kills: int
 ) -> None:
     data = tmp_path / "data"

@@ -38,7 +38,7 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 @pytest.mark.parametrize(
     "rounds", [2, pytest.param(30, marks=pytest.mark.long)], ids=["a few", "many"]
 )
-def test_what_was_acknowledged_with_and_without_the_database_is_on_record_once(
+def test_events_acknowledged_during_an_outage_are_recorded_once(
     own_cluster: Cluster, tmp_path: Path, rounds: int
 ) -> None:
     """Attributed to the key that it names, whenever it was taken."""

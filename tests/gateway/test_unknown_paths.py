@@ -45,7 +45,7 @@ def refused(gate: Gate, reason: str) -> int:
         ("/v1/files", f"Available: {CHAT}, "),
     ],
 )
-def test_an_unknown_path_is_told_what_is_meant(gate: Gate, path: str, advice: str) -> None:
+def test_unknown_path_error_names_the_intended_path(gate: Gate, path: str, advice: str) -> None:
     counted = refused(gate, "unknown_path")
     answer = gate.post(path)
     assert answer.status_code == 404
@@ -59,7 +59,7 @@ def test_an_unknown_path_is_told_what_is_meant(gate: Gate, path: str, advice: st
 
 
 @pytest.mark.parametrize("path", ["/messages", "/v1/v1/messages", "/anthropic/v1/messages"])
-def test_anthropic_s_clients_are_told_in_their_dialect(gate: Gate, path: str) -> None:
+def test_unknown_path_error_is_in_the_anthropic_format(gate: Gate, path: str) -> None:
     answer = gate.post(path)
     body = answer.json()
     assert (answer.status_code, body["type"]) == (404, "error")
@@ -68,14 +68,14 @@ def test_anthropic_s_clients_are_told_in_their_dialect(gate: Gate, path: str) ->
     assert body["request_id"] == answer.headers["request-id"]
 
 
-def test_headers_tell_the_dialect_where_the_path_does_not(gate: Gate) -> None:
+def test_headers_determine_the_dialect(gate: Gate) -> None:
     claude = gate.post("/v1/files", **{"anthropic-version": "2023-06-01"})
     assert claude.json()["error"]["type"] == "not_found_error"
     gemini = gate.post("/v1beta/models/gemini-2.5-pro:generateContent")
     assert gemini.json()["error"]["status"] == "NOT_FOUND"
 
 
-def test_the_libraries_show_the_advice_and_do_not_try_again(gate: Gate) -> None:
+def test_libraries_show_the_advice_and_do_not_retry(gate: Gate) -> None:
     counted = refused(gate, "unknown_path")
     with (
         openai.OpenAI(base_url=gate.url, api_key=gate.key) as client,
@@ -101,13 +101,13 @@ def test_the_libraries_show_the_advice_and_do_not_try_again(gate: Gate) -> None:
         ("GET", "/nothing/here", 404),
     ],
 )
-def test_our_own_paths_answer_as_they_did(gate: Gate, method: str, path: str, status: int) -> None:
+def test_own_paths_are_not_affected(gate: Gate, method: str, path: str, status: int) -> None:
     answer = gate.http.request(method, gate.url + path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_only_paths_of_providers_are_taken_for_strays() -> None:
+def test_only_provider_paths_are_treated_as_unknown_paths() -> None:
     for path in (*ENDPOINTS, "/models", "/v1/anything", "/v2/chat", "/v1beta/models"):
         assert is_unknown_path(path.encode())
     for path in ("/", "/chat", "/organization/members", "/v1", "/exports/report", "/v2/x"):
@@ -115,7 +115,7 @@ def test_only_paths_of_providers_are_taken_for_strays() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/realtime", "/v1/messages"])
-def test_websockets_are_answered_426_without_a_word_in_the_log(
+def test_websockets_are_answered_426_without_logging(
     gate: Gate, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"connection": "Upgrade", "upgrade": "websocket", **gate.headers}
@@ -125,12 +125,12 @@ def test_websockets_are_answered_426_without_a_word_in_the_log(
     assert not [r for r in caplog.records if "websocket" in r.getMessage().lower()]
 
 
-def test_the_root_answers_probes(gate: Gate) -> None:
+def test_root_answers_probes(gate: Gate) -> None:
     answer = gate.http.head(gate.url + "/")
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_calls_without_a_good_key_are_counted(gate: Gate) -> None:
+def test_calls_without_a_valid_key_are_counted(gate: Gate) -> None:
     without, wrong = refused(gate, "no_key"), refused(gate, "wrong_key")
     old = {"authorization": "Bearer otl_old"}
     for path in ("/v1/chat/completions", "/v1/messages"):
@@ -142,7 +142,7 @@ def test_calls_without_a_good_key_are_counted(gate: Gate) -> None:
     assert refused(gate, "wrong_key") == wrong + 4
 
 
-def test_an_anthropic_401_has_an_id(gate: Gate) -> None:
+def test_anthropic_401_has_a_request_id(gate: Gate) -> None:
     with (
         anthropic.Anthropic(base_url=gate.url, api_key="otl_old", max_retries=0) as claude,
         pytest.raises(anthropic.AuthenticationError) as told,
@@ -153,7 +153,7 @@ def test_an_anthropic_401_has_an_id(gate: Gate) -> None:
     assert body["request_id"].startswith("req_")
 
 
-def test_the_log_names_one_a_minute(
+def test_refused_calls_are_logged_once_a_minute(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -174,7 +174,7 @@ def test_the_log_names_one_a_minute(
     assert "otl_old" not in first
 
 
-def test_keys_are_taken_where_other_dialects_show_them(gate: Gate) -> None:
+def test_keys_are_accepted_where_other_dialects_send_them(gate: Gate) -> None:
     places: list[dict[str, Any]] = [
         {"headers": {"api-key": gate.key}},
         {"headers": {"x-goog-api-key": gate.key}},
@@ -191,7 +191,7 @@ def test_keys_are_taken_where_other_dialects_show_them(gate: Gate) -> None:
     assert served.path.endswith("?api-version=v+1") or served.path.endswith("?api-version=v%201")
 
 
-def test_a_key_in_the_query_never_reaches_the_upstream(gate: Gate) -> None:
+def test_key_in_the_query_is_not_forwarded(gate: Gate) -> None:
     answer = gate.http.post(
         f"{gate.url}/v1/chat/completions?a=1&%6Bey=AIza-secret&key=&b=%2F",
         json=chat_body(),

@@ -44,7 +44,7 @@ def totals(services: Services, organization_id: str) -> Totals:
 FIRST = (NOW - timedelta(days=20)).date()
 
 
-def test_verification_proves_what_is_priced_again_merged_and_taken_back(tmp_path: Path) -> None:
+def test_verification_covers_repricing_merging_and_voiding(tmp_path: Path) -> None:
     with open_installation(Settings(data=tmp_path / "data"), FixedClock(NOW)) as services:
         organization = services.administration.organizations.create("Acme")
         operator, key = operator_of(organization), organization.organization_id

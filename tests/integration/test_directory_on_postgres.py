@@ -60,13 +60,13 @@ def administration(directory: Directory, tmp_path: Path) -> Iterator[Administrat
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index.*")
-def test_the_migrations_make_exactly_the_mapped_tables(directory: Directory) -> None:
+def test_migrations_create_exactly_the_mapped_tables(directory: Directory) -> None:
     with directory._engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_an_organization_is_run_as_on_sqlite(
+def test_organization_is_managed_as_on_sqlite(
     directory: Directory, administration: Administration
 ) -> None:
     a, access = administration, Access(directory, FixedClock(NOW))
@@ -121,7 +121,7 @@ def test_an_organization_is_run_as_on_sqlite(
         delete_ended_sessions(work, 0, 0)
 
 
-def test_an_older_directory_learns_who_and_what_made_links_and_tokens(cluster: Cluster) -> None:
+def test_older_directory_is_migrated_with_issuers(cluster: Cluster) -> None:
     database = PostgresDatabase(cluster.create_database())
     with database.engine.begin() as connection:
         upgrade_to(connection, BEFORE)
@@ -131,7 +131,7 @@ def test_an_older_directory_learns_who_and_what_made_links_and_tokens(cluster: C
     database.close()
 
 
-def test_organizations_have_people_of_the_same_address(
+def test_organizations_can_have_members_with_the_same_address(
     directory: Directory, administration: Administration
 ) -> None:
     organizations = [administration.organizations.create(name) for name in ("First", "Second")]
@@ -154,7 +154,7 @@ def test_organizations_have_people_of_the_same_address(
         "UPDATE personal_value SET value = 'x'",
     ],
 )
-def test_the_database_itself_refuses_to_change_an_entry(
+def test_database_refuses_to_change_an_entry(
     directory: Directory, administration: Administration, statement: str
 ) -> None:
     operator = operator_of(administration.organizations.create(f"Acme {statement}"))
@@ -168,7 +168,7 @@ def test_the_database_itself_refuses_to_change_an_entry(
     assert list(administration.audit.all(operator, AuditFilter())) == before
 
 
-def test_what_names_somebody_is_counted(
+def test_mentions_of_a_person_are_counted(
     directory: Directory, administration: Administration
 ) -> None:
     operator = operator_of(administration.organizations.create("Counted"))
@@ -179,7 +179,7 @@ def test_what_names_somebody_is_counted(
     assert found == {"project.name": 1, "audit_entry.after": 1}
 
 
-def test_work_for_one_organization_sees_nothing_of_another(
+def test_work_for_one_organization_cannot_see_another(
     directory: Directory, administration: Administration
 ) -> None:
     """Not even through a statement that forgot to say whose rows it is about."""

@@ -69,7 +69,7 @@ def question(organization_id: str, days: int, until_days_ago: int = 0) -> UsageQ
     )
 
 
-def test_the_same_question_reaches_the_cube_once(services: Services, asked: list[str]) -> None:
+def test_repeated_query_reaches_the_cube_once(services: Services, asked: list[str]) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 2, app="a")
     query = question(organization_id, 7)
@@ -82,7 +82,7 @@ def test_the_same_question_reaches_the_cube_once(services: Services, asked: list
     assert len(asked) > before
 
 
-def test_an_event_in_the_window_is_in_the_next_answer(services: Services) -> None:
+def test_event_in_the_window_invalidates_the_answer(services: Services) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 2, app="a")
     query = question(organization_id, 7)
@@ -92,7 +92,7 @@ def test_an_event_in_the_window_is_in_the_next_answer(services: Services) -> Non
     assert services.analytics.breakdown(query).total.requests == 2
 
 
-def test_events_beside_the_window_and_of_others_leave_answers_be(
+def test_events_outside_the_window_keep_cached_answers(
     services: Services, asked: list[str]
 ) -> None:
     organization_id = new_id("org")
@@ -108,7 +108,7 @@ def test_events_beside_the_window_and_of_others_leave_answers_be(
     assert len(asked) == before
 
 
-def test_a_snapshot_from_before_neither_takes_nor_leaves_an_answer(services: Services) -> None:
+def test_older_snapshot_neither_uses_nor_fills_the_cache(services: Services) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 1, app="a")
     query = question(organization_id, 3)
@@ -125,7 +125,7 @@ def test_a_snapshot_from_before_neither_takes_nor_leaves_an_answer(services: Ser
         assert new.totals(replace(query, interval=Interval.TOTAL))[0].requests == 2
 
 
-def test_rows_can_be_read_in_part_and_again(services: Services) -> None:
+def test_rows_can_be_read_partially_and_again(services: Services) -> None:
     organization_id = new_id("org")
     for name in ("a", "b", "c"):
         record(services, organization_id, 1, app=name)
@@ -140,7 +140,7 @@ def test_rows_can_be_read_in_part_and_again(services: Services) -> None:
         assert [row.keys for row in reader.rows(wanted)] == [("a",), ("b",), ("c",)]
 
 
-def test_erasing_somebody_forgets_what_was_answered_about_them(services: Services) -> None:
+def test_erasure_clears_cached_answers(services: Services) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 1, end_user="ada@example.test")
     query = replace(question(organization_id, 3), group_by=Dimension.END_USER)
@@ -160,7 +160,7 @@ def test_erasing_somebody_forgets_what_was_answered_about_them(services: Service
     st.integers(1, 20),
 )
 @settings(max_examples=200)
-def test_the_last_change_of_a_period_is_that_of_its_days(
+def test_last_change_of_a_period_is_that_of_its_days(
     noted: list[tuple[int, int]], first: int, length: int
 ) -> None:
     changes, seq = Changes(), 0
@@ -179,7 +179,7 @@ def test_the_last_change_of_a_period_is_that_of_its_days(
     assert changes.last("other", period, seq) == 0
 
 
-def test_the_least_recently_wanted_answers_go_first() -> None:
+def test_least_recently_used_answers_are_evicted() -> None:
     answers = Answers(max_rows=10)
     answers.keep("a", "A", 3)
     answers.keep("b", "B", 3)

@@ -31,7 +31,7 @@ API = (DOCS / "api.md").read_text()
 
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
-def test_every_measure_is_explained(measure: object) -> None:
+def test_every_measure_is_documented(measure: object) -> None:
     assert f"| `{getattr(measure, 'api_name', '')}` |" in API
     assert getattr(measure, "meaning", "?") in API
 
@@ -72,7 +72,7 @@ def test_every_path_of_the_gateway_and_every_variable_is_documented() -> None:
     assert [name for name in variables if f"`{name}`" not in operate] == []
 
 
-def test_the_example_of_a_price_file_is_one(tmp_path: Path) -> None:
+def test_example_price_file_is_valid(tmp_path: Path) -> None:
     text = (DOCS / "pricing.md").read_text()
     example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
     assert example is not None
@@ -85,14 +85,14 @@ def test_the_example_of_a_price_file_is_one(tmp_path: Path) -> None:
     assert overrides.prices[0].rates.at(272_001).input == 8_500_000_000_000
 
 
-def test_links_between_documents_lead_somewhere() -> None:
+def test_links_between_documents_work() -> None:
     root = DOCS.parent
     for document in (*root.glob("*.md"), *DOCS.rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
             assert (document.parent / target).exists(), (document, target)
 
 
-def test_the_table_of_rights_is_the_policy() -> None:
+def test_permission_table_equals_the_policy() -> None:
     text = (DOCS / "access.md").read_text()
     for permission, rule in POLICY.items():
         limited = rule.own if rule.own != frozenset(Role) else ()

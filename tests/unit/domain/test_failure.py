@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 PROXY = ROOT / "src/outlay/web/proxy"
 
 
-def test_every_code_that_the_gateway_records_has_a_sentence() -> None:
+def test_every_recorded_error_code_is_explained() -> None:
     source = "".join(path.read_text() for path in PROXY.glob("*.py"))
     raised = re.findall(r'UpstreamFailure\(\s*"([a-z-]+)"', source)
     recorded = re.findall(r'_ending\(Status\.\w+, "([a-z-]+)"', source)
@@ -23,7 +23,7 @@ def test_every_code_that_the_gateway_records_has_a_sentence() -> None:
     assert {*raised, *recorded, INTERRUPTED} <= FAILURES.keys()
 
 
-def test_the_documents_have_the_same_table() -> None:
+def test_documents_have_the_same_table() -> None:
     text = (ROOT / "docs/api.md").read_text()
     part = text[text.index("| `errorCode` | what it means |") :]
     rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", part.partition("\n\n")[0], re.MULTILINE)
@@ -46,7 +46,7 @@ def test_the_documents_have_the_same_table() -> None:
         (Status.UPSTREAM_ERROR, "", None, "gave no reason"),
     ],
 )
-def test_a_failure_is_told_as_far_as_it_is_known(
+def test_failure_is_explained_as_far_as_known(
     status: Status, code: str, http_status: int | None, said: str
 ) -> None:
     found = describe_failure(status, code, http_status)

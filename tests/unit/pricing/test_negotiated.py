@@ -53,7 +53,7 @@ def fault(tmp_path: Path, text: str) -> str:
     return told.strip()
 
 
-def test_a_percentage_keeps_the_proportions_of_cache_tiers_and_meters(tmp_path: Path) -> None:
+def test_percentage_keeps_proportions_of_cache_tiers_and_meters(tmp_path: Path) -> None:
     listed, agreed = (
         PriceBook(),
         book(tmp_path, '[[price]]\nprovider = "anthropic"\npercent_of_list = "85"\n'),
@@ -67,7 +67,7 @@ def test_a_percentage_keeps_the_proportions_of_cache_tiers_and_meters(tmp_path: 
         assert after.price_ref == f"override:1*{before.price_ref}"
 
 
-def test_single_prices_and_meters_have_percentages_of_their_own(tmp_path: Path) -> None:
+def test_single_prices_and_meters_can_have_percentages(tmp_path: Path) -> None:
     agreed = book(
         tmp_path,
         """
@@ -87,7 +87,7 @@ def test_single_prices_and_meters_have_percentages_of_their_own(tmp_path: Path) 
     assert after.meter_cost_pusd == before.meter_cost_pusd == 10 * USD
 
 
-def test_a_percentage_falls_to_that_of_what_it_is_part_of() -> None:
+def test_percentage_falls_back_to_that_of_the_whole() -> None:
     shares = Shares(
         Decimal(90), {"input": Decimal(80), "cache_write": Decimal(70), "output": Decimal(60)}
     )
@@ -101,7 +101,7 @@ def test_a_percentage_falls_to_that_of_what_it_is_part_of() -> None:
     assert shares.of("cache_audio_read_tokens") == shares.of("input_audio_tokens") == 80
 
 
-def test_a_price_of_a_meter_alone_leaves_the_rest_at_its_price(tmp_path: Path) -> None:
+def test_meter_only_price_keeps_other_prices(tmp_path: Path) -> None:
     agreed = book(
         tmp_path,
         """
@@ -121,7 +121,7 @@ def test_a_price_of_a_meter_alone_leaves_the_rest_at_its_price(tmp_path: Path) -
     assert after.cost_source is CostSource.OVERRIDE
 
 
-def test_a_price_keeps_its_own_meters_before_those_of_all_models(tmp_path: Path) -> None:
+def test_own_meters_of_a_price_win_over_general_ones(tmp_path: Path) -> None:
     agreed = book(
         tmp_path,
         f"""
@@ -140,7 +140,7 @@ def test_a_price_keeps_its_own_meters_before_those_of_all_models(tmp_path: Path)
     assert dict(priced.meter_costs) == {"web_searches": 3 * USD, "code_executions": 5 * USD}
 
 
-def test_tokens_without_a_price_are_marked_and_never_free(tmp_path: Path) -> None:
+def test_unpriced_tokens_are_marked_and_never_free(tmp_path: Path) -> None:
     agreed = book(
         tmp_path,
         """
@@ -192,7 +192,7 @@ meters = { web_searches = "10" }
 """
 
 
-def test_a_price_in_another_currency_is_converted_at_the_rate_of_its_day(tmp_path: Path) -> None:
+def test_price_in_another_currency_uses_the_rate_of_the_day(tmp_path: Path) -> None:
     agreed = book(tmp_path, EUROS)
     usage, meters = TokenUsage(input_tokens=200_000), {"web_searches": 100}
     october = price(agreed, "x/y", datetime(2026, 10, 31, 23, 59, tzinfo=UTC), usage, meters)
@@ -212,7 +212,7 @@ rates = st.decimals(min_value="0.000001", max_value=100, places=12, allow_nan=Fa
 
 
 @given(amount=amounts, rate=rates)
-def test_a_conversion_is_exact_but_for_one_rounding(amount: Decimal, rate: Decimal) -> None:
+def test_conversion_is_exact_up_to_one_rounding(amount: Decimal, rate: Decimal) -> None:
     exact = Context(prec=80)
     expected = exact.multiply(amount, rate).quantize(Decimal("1e-12"), ROUND_HALF_EVEN, exact)
 
@@ -271,7 +271,7 @@ def test_a_conversion_is_exact_but_for_one_rounding(amount: Decimal, rate: Decim
         ),
     ],
 )
-def test_what_is_wrong_is_told_at_its_field(tmp_path: Path, text: str, told: str) -> None:
+def test_errors_are_reported_at_their_field(tmp_path: Path, text: str, told: str) -> None:
     rate = '[[exchange_rate]]\ncurrency = "EUR"\neffective_from = 2026-10-01\nusd = "1.0842"\n'
 
     assert fault(tmp_path, f'{rate}[[price]]\nmodel = "x/y"\n{text}') == f"price 1, {told}"
@@ -297,17 +297,17 @@ def test_what_is_wrong_is_told_at_its_field(tmp_path: Path, text: str, told: str
         ('currency = "EUR"', 'usd: Must be USD for one EUR such as "4.25".'),
     ],
 )
-def test_a_wrong_exchange_rate_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_invalid_exchange_rate_is_reported(tmp_path: Path, text: str, told: str) -> None:
     assert fault(tmp_path, f"[[exchange_rate]]\n{text}").startswith(f"exchange rate 1, {told}")
 
 
-def test_one_currency_has_one_rate_a_day(tmp_path: Path) -> None:
+def test_one_rate_per_currency_and_day(tmp_path: Path) -> None:
     rate = '[[exchange_rate]]\ncurrency = "EUR"\nusd = "1.1"\n'
 
     assert fault(tmp_path, rate + rate).startswith("exchange rate 2, effective_from: Another")
 
 
-def test_a_new_price_that_reaches_into_a_later_one_has_to_end(tmp_path: Path) -> None:
+def test_overlapping_new_price_must_end(tmp_path: Path) -> None:
     told = fault(
         tmp_path,
         '[[price]]\nmodel = "m"\ninput = 1\noutput = 1\neffective_from = 2026-03-01\n'
@@ -320,7 +320,7 @@ def test_a_new_price_that_reaches_into_a_later_one_has_to_end(tmp_path: Path) ->
     )
 
 
-def test_a_price_for_all_models_does_not_hide_the_model_that_answered(tmp_path: Path) -> None:
+def test_price_for_all_models_does_not_hide_the_answering_model(tmp_path: Path) -> None:
     general = book(tmp_path, '[[price]]\nprovider = "openai"\npercent_of_list = "85"\n')
     own = book(tmp_path, '[[price]]\nmodel = "openai/gpt-5.5"\npercent_of_list = "85"\n')
 
@@ -328,7 +328,7 @@ def test_a_price_for_all_models_does_not_hide_the_model_that_answered(tmp_path: 
     assert own.find("openai", "openai/gpt-5.5", to_us(AT)).is_named
 
 
-def test_a_file_without_tables_has_no_prices(tmp_path: Path) -> None:
+def test_file_without_tables_has_no_prices(tmp_path: Path) -> None:
     path = tmp_path / "prices.toml"
     path.write_text("exchange_rate = 3", encoding="utf-8")
 
