@@ -57,7 +57,7 @@ def invite(world: World, role: Role = Role.DEVELOPER, by: Role = Role.OWNER) -> 
     """The path of a new invitation's link."""
     email = f"{world.name().replace(' ', '-').lower()}@example.test"
     answer = httpx.post(
-        f"{world.server.url}/invitations",
+        f"{world.server.url}/api/v1/invitations",
         headers=world.people[by].bearer,
         json={"email": email, "role": role},
     )
@@ -69,7 +69,7 @@ def password_link(world: World, role: Role) -> str:
     """The path of a new link that sets somebody's password."""
     member_id = world.people[role].member.member_id
     answer = httpx.post(
-        f"{world.server.url}/members/{member_id}/password-link",
+        f"{world.server.url}/api/v1/members/{member_id}/password-link",
         headers=world.people[Role.OWNER].bearer,
     )
     assert answer.status_code == 201, answer.text
@@ -128,7 +128,10 @@ def test_a_password_link_sets_the_password_once_and_ends_sessions(world: World) 
 
     assert answer.status_code == 303
     assert httpx.post(world.server.url + link, data={"password": PASSWORD}).status_code == 404
-    assert httpx.get(f"{world.server.url}/me", headers=person.cookie).status_code in {303, 401}
+    assert httpx.get(f"{world.server.url}/api/v1/me", headers=person.cookie).status_code in {
+        303,
+        401,
+    }
     assert sign_in(world, person.member.email, PASSWORD) == 401
     assert sign_in(world, person.member.email, OTHER) == 303
 
@@ -142,7 +145,7 @@ def session_cookie(world: World, email: str, password: str = PASSWORD) -> dict[s
 
 def is_signed_in(world: World, cookie: dict[str, str]) -> bool:
     """Whether a session still says who somebody is."""
-    status = httpx.get(f"{world.server.url}/me", headers=cookie).status_code
+    status = httpx.get(f"{world.server.url}/api/v1/me", headers=cookie).status_code
     assert status in {200, 303, 401}
     return status == 200
 
@@ -152,7 +155,7 @@ def test_role_change_ends_every_session(world: World) -> None:
     admin, developer = world.people[Role.ADMIN], world.people[Role.DEVELOPER]
     cookies = [session_cookie(world, admin.member.email) for _ in range(2)]
     other = session_cookie(world, developer.member.email)
-    members = f"{world.server.url}/members/{admin.member.member_id}"
+    members = f"{world.server.url}/api/v1/members/{admin.member.member_id}"
     owner = world.people[Role.OWNER].bearer
 
     renamed = httpx.patch(members, headers=owner, json={"name": "Another Name"})
@@ -171,7 +174,7 @@ def test_password_change_ends_all_other_sessions(world: World) -> None:
     person = world.people[Role.DEVELOPER].member
     own, others = session_cookie(world, person.email), session_cookie(world, person.email)
     same_site = {**own, "Origin": world.server.url, "Sec-Fetch-Site": "same-origin"}
-    path = f"{world.server.url}/me/password"
+    path = f"{world.server.url}/api/v1/me/password"
 
     wrong = httpx.put(path, headers=same_site, json={"current": OTHER, "password": OTHER})
     assert wrong.status_code == 400
@@ -211,7 +214,7 @@ def test_address_used_in_another_organization_is_available(world: World) -> None
     email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
     assert email is not None
     taken = httpx.post(
-        f"{world.server.url}/invitations",
+        f"{world.server.url}/api/v1/invitations",
         headers=other.people[Role.OWNER].bearer,
         json={"email": email[0], "role": "owner"},
     ).json()["url"]
@@ -341,7 +344,7 @@ def test_failed_sign_ins_are_audited_with_a_bound(world: World, clock: FixedCloc
         sign_in(world, person.member.email, "a wrong guess")
         clock.instant += timedelta(minutes=5)
     answer = httpx.get(
-        f"{world.server.url}/audit",
+        f"{world.server.url}/api/v1/audit",
         params={"action": "session.refuse"},
         headers=world.people[Role.OWNER].bearer,
     )
@@ -381,11 +384,13 @@ def test_cookie_is_bound_to_the_host_over_tls(public: Any) -> None:
     public.cookies.clear()
     strict = {"Accept": "application/json"}
     assert (
-        public.get("/me", headers={**strict, "Cookie": f"outlay_session={value}"}).status_code
+        public.get(
+            "/api/v1/me", headers={**strict, "Cookie": f"outlay_session={value}"}
+        ).status_code
         == 401
     )
     good = {**strict, "Cookie": f"__Host-outlay_session={value}"}
-    assert public.get("/me", headers=good).status_code == 200
+    assert public.get("/api/v1/me", headers=good).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -409,7 +414,7 @@ def test_links_use_the_public_url(public: Any) -> None:
     public.post("/login", data={"email": "me@example.test", "password": PASSWORD})
     cookie = {"Cookie": f"__Host-outlay_session={session_of(public)}"}
     answer = public.post(
-        "/invitations",
+        "/api/v1/invitations",
         json={"email": "new@example.test"},
         headers={**cookie, "Host": "evil.test", "Sec-Fetch-Site": "same-origin"},
     )

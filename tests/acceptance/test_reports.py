@@ -46,7 +46,7 @@ def tenant(server: Server) -> Tenant:
 
 def fetch(server: Server, tenant: Tenant, **params: Any) -> Any:
     answer = server.http.get(
-        "/exports/report", params={**WINDOW, **PARTS, **params}, headers=tenant.headers
+        "/api/v1/exports/report", params={**WINDOW, **PARTS, **params}, headers=tenant.headers
     )
     assert answer.status_code == 200, answer.text
     return answer
@@ -218,7 +218,9 @@ def test_simultaneous_requests_are_each_on_one_page(server: Server) -> None:
         found: list[str] = []
         params = {**WINDOW, "limit": "2", **filters}
         while True:
-            answer = server.http.get("/requests", params=params, headers=tenant.headers).json()
+            answer = server.http.get(
+                "/api/v1/requests", params=params, headers=tenant.headers
+            ).json()
             found += [entry["eventId"] for entry in answer["requests"]]
             if not answer["next"]:
                 break
@@ -264,15 +266,15 @@ def question_of(server: Server, tenant: Tenant) -> str:
 @pytest.mark.parametrize(
     ("path", "forged"),
     [
-        *(("/exports/report", forged) for forged in FORGED_REPORTS),
-        *(("/requests", forged) for forged in FORGED_LOGS),
+        *(("/api/v1/exports/report", forged) for forged in FORGED_REPORTS),
+        *(("/api/v1/requests", forged) for forged in FORGED_LOGS),
     ],
     ids=ascii,
 )
 def test_forged_cursors_are_refused(
     server: Server, tenant: Tenant, path: str, forged: bytes | list[Any]
 ) -> None:
-    params = {**WINDOW, **(PARTS if path == "/exports/report" else {})}
+    params = {**WINDOW, **(PARTS if path == "/api/v1/exports/report" else {})}
     if isinstance(forged, list):
         forged = json.dumps(forged).replace("QUESTION", question_of(server, tenant)).encode()
     for cursor in (base64.urlsafe_b64encode(forged).decode(), "not base64"):
@@ -309,7 +311,9 @@ def test_later_page_reports_the_window_of_the_first(server: Server, tenant: Tena
 def test_invalid_queries_are_refused(
     server: Server, tenant: Tenant, params: dict[str, str], field: str
 ) -> None:
-    answer = server.http.get("/exports/report", params={**WINDOW, **params}, headers=tenant.headers)
+    answer = server.http.get(
+        "/api/v1/exports/report", params={**WINDOW, **params}, headers=tenant.headers
+    )
 
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 

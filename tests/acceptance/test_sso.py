@@ -86,7 +86,9 @@ def sign_in(world: World, provider: IdentityProvider, **claims: Any) -> dict[str
             assert "notice is-error" in back.text
             return None
         assert back.headers["location"] == "/settings/keys"
-        found: dict[str, Any] = http.get("/me", headers={"Accept": "application/json"}).json()
+        found: dict[str, Any] = http.get(
+            "/api/v1/me", headers={"Accept": "application/json"}
+        ).json()
         return found
 
 
@@ -271,7 +273,7 @@ def test_unusable_or_lying_provider_admits_nobody(
 def test_settings_page_offers_sso_and_hides_the_secret(world: World) -> None:
     owner = world.people[Role.OWNER]
     page = httpx.get(f"{world.server.url}/login", headers={"Accept": "text/html"}).text
-    shown = httpx.get(f"{world.server.url}/sso", headers=owner.bearer)
+    shown = httpx.get(f"{world.server.url}/api/v1/sso", headers=owner.bearer)
 
     assert 'action="/login/sso"' in page
     assert world.organization.slug not in page  # there are others: whose provider is not told
@@ -288,7 +290,7 @@ def test_settings_page_offers_sso_and_hides_the_secret(world: World) -> None:
 def test_invalid_issuers_are_refused(world: World, issuer: str) -> None:
     owner = world.people[Role.OWNER]
     body = {"issuer": issuer, "clientId": "c"}
-    answer = httpx.put(f"{world.server.url}/sso", headers=owner.bearer, json=body)
+    answer = httpx.put(f"{world.server.url}/api/v1/sso", headers=owner.bearer, json=body)
 
     assert (answer.status_code, answer.json()["field"]) == (400, "issuer")
 
@@ -297,7 +299,7 @@ def test_changing_the_client_requires_the_secret(world: World) -> None:
     owner = world.people[Role.OWNER]
 
     def put(**body: str) -> httpx.Response:
-        return httpx.put(f"{world.server.url}/sso", headers=owner.bearer, json=body)
+        return httpx.put(f"{world.server.url}/api/v1/sso", headers=owner.bearer, json=body)
 
     sso = world.administration.sso.find(world.operator)
     assert sso is not None
@@ -310,7 +312,7 @@ def test_changing_the_client_requires_the_secret(world: World) -> None:
 def test_sso_requires_the_enterprise_plan(server: Server) -> None:
     owner = make_world(server, Plan.PRO).people[Role.OWNER]
     body = {"issuer": "https://id.test", "clientId": "c"}
-    answer = httpx.put(f"{server.url}/sso", headers=owner.bearer, json=body)
+    answer = httpx.put(f"{server.url}/api/v1/sso", headers=owner.bearer, json=body)
 
     assert answer.json()["code"] == "plan-required"
 

@@ -352,5 +352,5 @@ def test_only_the_calls_of_each_sender_are_recorded(server: Server, tenant: Tena
     logged(server, tenant)
 
     window = {"from": "2026-11-20", "to": "2026-11-20", "timezone": "UTC"}
-    totals = ask(server, tenant, "/analytics/activity", **window)["totals"]
+    totals = ask(server, tenant, "/api/v1/analytics/activity", **window)["totals"]
     assert (totals["requestCount"], totals["inputTokens"]) == (2, 5_900)

@@ -158,7 +158,7 @@ def test_chart_without_comparison_does_not_mention_one(page: Page, demo: Demo) -
 def test_lines_equal_the_quotients_of_the_api(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LINES}?preset=last-month")
     expect(page.locator(LINE)).to_have_attribute("data-drawn", re.compile("."))
-    answer = demo.get(LINES.replace("/organization", "/analytics"), preset="last-month")
+    answer = demo.get(LINES.replace("/organization", "/api/v1/analytics"), preset="last-month")
     shown = data_of(page, "data-users-cost-per-request")
 
     overall = next(one for one in shown["series"] if one["key"] == "all")

@@ -12,7 +12,9 @@ from tests.e2e.test_project import card, drawn
 
 def test_palette_opens_a_key_and_restores_the_focus(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=7d")
-    key = next(key for key in demo.get("/api-keys")["apiKeys"] if "batch" in key["description"])
+    key = next(
+        key for key in demo.get("/api/v1/api-keys")["apiKeys"] if "batch" in key["description"]
+    )
     page.keyboard.press("/")
     field = page.get_by_role("combobox")
     expect(field).to_be_focused()
@@ -133,7 +135,9 @@ def test_new_usage_appears_without_reload(page: Page, demo: Demo) -> None:
 
 def test_unpriced_model_is_announced_live(page: Page, demo: Demo) -> None:
     name = f"nobody-prices-this-{time.time_ns()}"
-    page.goto(f"{demo.url}/project/{demo.get('/projects')['projects'][0]['projectId']}?preset=24h")
+    page.goto(
+        f"{demo.url}/project/{demo.get('/api/v1/projects')['projects'][0]['projectId']}?preset=24h"
+    )
     expect(page.locator(".kpi").first).to_be_visible()
     expect(page.get_by_text(name)).to_have_count(0)
     project_id = page.url.partition("/project/")[2].partition("?")[0]

@@ -110,7 +110,7 @@ def test_own_paths_are_not_affected(gate: Gate, method: str, path: str, status: 
 def test_only_provider_paths_are_treated_as_unknown_paths() -> None:
     for path in (*ENDPOINTS, "/models", "/v1/anything", "/v2/chat", "/v1beta/models"):
         assert is_unknown_path(path.encode())
-    for path in ("/", "/chat", "/organization/members", "/v1", "/exports/report", "/v2/x"):
+    for path in ("/", "/chat", "/organization/members", "/v1", "/api/v1/exports/report", "/v2/x"):
         assert not is_unknown_path(path.encode())
 
 

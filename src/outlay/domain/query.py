@@ -136,7 +136,7 @@ class RowQuery:
         if Dimension.KIND in self.group_by:
             raise Invalid(
                 "`groupBy=kind` cannot be combined with rows of requests. Use "
-                "/analytics/activity or /exports/activity.csv.",
+                "/api/v1/analytics/activity or /api/v1/exports/activity.csv.",
                 field="groupBy",
             )
         if not self.measures or not set(self.measures) <= set(ALL_MEASURES):

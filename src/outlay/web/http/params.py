@@ -111,7 +111,8 @@ def read_query(
     dimensions = read_group_by(params)
     if len(dimensions) > levels:
         raise Invalid(
-            f"`groupBy` takes at most {levels} dimensions here. /exports/report takes any number.",
+            f"`groupBy` takes at most {levels} dimensions here. "
+            "/api/v1/exports/report takes any number.",
             field="groupBy",
         )
     return UsageQuery(
