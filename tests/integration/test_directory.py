@@ -75,7 +75,7 @@ def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = 'from-the-future'")
     connection.close()
 
-    with pytest.raises(Damaged, match="newer Outlay"):
+    with pytest.raises(Damaged, match="newer version of Outlay"):
         SqliteDirectory(path)
 
 

@@ -391,7 +391,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 def test_unreachable_database_is_reported(tmp_path: Path) -> None:
     url = f"postgresql://outlay:secret@/outlay?host={tmp_path}"
 
-    with pytest.raises(Unavailable, match="does not answer") as caught:
+    with pytest.raises(Unavailable, match="is unreachable") as caught:
         Node(url, tmp_path / "journal.sqlite3", "a")
 
     assert "secret" not in str(caught.value)
@@ -442,7 +442,7 @@ def test_limit_counts_spend_and_reservations_of_all_nodes(open_node: Open) -> No
     assert not open_intents(first, Intent("org_test", "i1", b"", (hold,)))
     (why,) = open_intents(second, Intent("org_test", "i2", b"", (hold,))).values()
     assert "$3 of the API key's $10 per day is left" in why
-    assert "$3 is spent and $4 is held" in why
+    assert "$3 is spent and $4 is reserved" in why
     # The outcome costs less than was held: what is left is free again, for every node.
     first.submit([spend(1, event_id="i1")], settled=[("org_test", "i1")]).result(5)
     assert not open_intents(second, Intent("org_test", "i3", b"", (hold,)))
