@@ -163,7 +163,7 @@ def test_newer_ledger_schema_is_refused_and_unchanged(tmp_path: Path, clock: Fix
     connection.close()
     before = path.read_bytes()
 
-    with pytest.raises(Damaged, match=f"newer Outlay .schema {SCHEMA.version + 1}"):
+    with pytest.raises(Damaged, match=f"newer version of Outlay .schema {SCHEMA.version + 1}"):
         SqliteLedger(path, clock)
     assert path.read_bytes() == before
 

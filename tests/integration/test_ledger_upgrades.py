@@ -220,7 +220,9 @@ def test_next_schema_step_upgrades_and_older_programs_refuse(old: Place) -> None
         ("calm", 1),
         ("happy", 4),
     ]
-    with pytest.raises(Damaged, match=f"newer Outlay .schema {present + 1}.*install the newer"):
+    with pytest.raises(
+        Damaged, match=f"newer version of Outlay .schema {present + 1}.*install the newer"
+    ):
         old.open()
     reopened = old.open_next(before_upgrade=pytest.fail)
     assert events_of(reopened) == {**OLD, "new": 11}
