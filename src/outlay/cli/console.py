@@ -69,6 +69,11 @@ def ending_on_errors(who: str = "") -> Iterator[None]:
         raise SystemExit(EXIT_DISK) from error
 
 
+def warn(message: str) -> None:
+    """Say what should be changed, though the command goes on."""
+    err.print(f"[yellow]Warning:[/] {_plain(message)}")
+
+
 def say(message: str) -> None:
     """Print a status message."""
     err.print(message)
@@ -85,9 +90,9 @@ def take_secret(context: typer.Context, parameter: typer.CallbackParam, value: s
     if value == "-":
         return sys.stdin.readline().rstrip("\r\n")
     option = parameter.opts[0]
-    err.print(
-        f"[yellow]Warning:[/] other users on this machine can read the command line. Pass it "
-        f"on standard input with {option} -, or in {parameter.envvar}."
+    warn(
+        f"other users on this machine can read the command line. Pass it on standard input with "
+        f"{option} -, or in {parameter.envvar}."
     )
     return value
 

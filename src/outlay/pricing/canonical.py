@@ -5,7 +5,8 @@ variants. Rules remove these one at a time, and only if they are complete and we
 makes a different model (a size, a context window, `-mini`, `-thinking`, a fine-tune) stays. Names
 that no rule covers are in `data/model_aliases.toml` and in the operator's own table.
 
-The rules were checked against every model of genai-prices; `docs/pricing.md` lists them in a table.
+The rules were checked against every model of genai-prices;
+`docs/concepts/prices-and-meters.md` lists them in a table.
 """
 
 import re

@@ -23,14 +23,6 @@ def test_every_recorded_error_code_is_explained() -> None:
     assert {*raised, *recorded, INTERRUPTED} <= FAILURES.keys()
 
 
-def test_documents_have_the_same_table() -> None:
-    text = (ROOT / "docs/api.md").read_text()
-    part = text[text.index("| `errorCode` | what it means |") :]
-    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", part.partition("\n\n")[0], re.MULTILINE)
-
-    assert dict(rows[1:] if rows[0][0] == "errorCode" else rows) == FAILURES
-
-
 @pytest.mark.parametrize(
     ("status", "code", "http_status", "said"),
     [
