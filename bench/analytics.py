@@ -1,4 +1,4 @@
-"""Every analytics endpoint over HTTP on ten million rollup rows: alone, and while events arrive."""
+"""Every analytics endpoint over HTTP on ten million rollup rows: idle, and while events arrive."""
 
 import random
 import shutil
@@ -46,7 +46,7 @@ CLIENTS: Final = 8
 EVENTS_PER_SECOND: Final = 500
 LOAD_SECONDS: Final = 20
 THINKING_SECONDS: Final = 0.25
-"""Four questions a second of each: a page is one, or two."""
+"""Four queries per second and client: a page makes one or two."""
 
 ENDPOINTS: Final = {
     "activity by model": "/api/v1/analytics/activity?groupBy=model&shape=series",
@@ -80,7 +80,7 @@ WINDOWS: Final = {
 
 
 def fill(services: Services, rows: int) -> str:
-    """An organization with everything that the rows name; its access token."""
+    """Create an organization with everything that the rows refer to; returns its access token."""
     with services.directory.change() as session:
         organization = Organization(
             organization_id=ORGANIZATION,
@@ -128,7 +128,7 @@ def fill(services: Services, rows: int) -> str:
     database: Any = services.projection._slot.cube
     put_rows(database, rows)
     database._database.execute(LATENCY_SQL)
-    for narrow in NARROWS:  # what the events made; all is made anew
+    for narrow in NARROWS:  # created by the events; rebuilt below
         database._database.execute(f"DELETE FROM {narrow.table}")
     settle(database)
     return token
@@ -164,7 +164,7 @@ def p95_ms(taken: list[float]) -> float:
 
 
 def timed(http: httpx.Client, url: str) -> float:
-    """Seconds of one answer, read to its end."""
+    """Seconds of one response, read to its end."""
     begin = time.perf_counter()
     answer = http.get(url)
     taken = time.perf_counter() - begin
@@ -175,7 +175,7 @@ def timed(http: httpx.Client, url: str) -> float:
 
 @contextmanager
 def events_arriving(url: str, token: str) -> Iterator[None]:
-    """So many events per second, in ten posts."""
+    """Send events at a fixed rate, in ten posts per second."""
     stop = threading.Event()
 
     def send() -> None:
@@ -265,7 +265,7 @@ def _measure(url: str, token: str, rows: int) -> list[str]:
 
 
 TODAY: Final = -30
-"""Days ago at which a window ends after today."""
+"""Days ago on which a window ends, for one that ends after today."""
 
 
 def _asked(path: str, window: str, days_ago: int) -> str:
@@ -276,7 +276,7 @@ def _asked(path: str, window: str, days_ago: int) -> str:
 
 @dataclass(frozen=True)
 class _Dashboards:
-    """Clients that ask the same questions, each in an order of its own."""
+    """Clients that send the same queries, each in its own order."""
 
     url: str
     headers: dict[str, str]

@@ -14,7 +14,7 @@ FIRST_BUCKET: Final = 1_763_596_800 // 900
 
 YEAR_BUCKETS: Final = 365 * 96
 SLICE_BUCKETS: Final = 15 * 96
-"""Coded at a time: few enough for the memory that a cube has."""
+"""Rows encoded at a time: few enough for the cube's memory limit."""
 
 ROWS_SQL: Final = """
 CREATE TABLE staged AS
@@ -54,13 +54,13 @@ FROM usage_rollup
 
 
 def fill_cube(cube: DuckDBCube, rows: int) -> None:
-    """Put `rows` generated rows into the folded usage rollup, in order of time."""
+    """Fill the compacted usage rollup with `rows` generated rows, in order of time."""
     put_rows(cube, rows)
     settle(cube)
 
 
 def put_rows(cube: DuckDBCube, rows: int) -> None:
-    """The rows alone, their texts coded by SQL: a loader would take an hour."""
+    """Insert only the rows, with their texts encoded by SQL: a loader would take an hour."""
     database = cube._database
     database.execute(
         ROWS_SQL,
@@ -102,7 +102,7 @@ def put_rows(cube: DuckDBCube, rows: int) -> None:
 
 
 def settle(cube: DuckDBCube) -> None:
-    """Make the narrow rollups of what was put into the others, and compact what months ended."""
+    """Build the narrow rollups and compact the months that have ended."""
     for narrow in NARROWS:
         names = ", ".join(narrow.shape.dimensions)
         sums = ", ".join(f"sum({name})" for name in narrow.shape.measures)

@@ -23,7 +23,7 @@ IN_FLIGHT: Final = 8
 
 
 def events(first: int, count: int) -> list[UsageEvent]:
-    """An organization's traffic: few keys and models make most of it."""
+    """An organization's traffic, most of which is from few keys and models."""
     random = Random(first)
     made = []
     start_us = 1_790_000_000_000_000

@@ -1,4 +1,4 @@
-"""Questions over a year of rollups: our answers beside PostgreSQL and SQLite, in one run."""
+"""Queries over a year of rollups: Outlay compared with PostgreSQL and SQLite, in one run."""
 
 import resource
 import shutil
@@ -45,7 +45,7 @@ def period(zone: str) -> Period:
 
 
 def question(zone: str = "UTC", **changes: Any) -> UsageQuery:
-    """A year's question as the API asks it."""
+    """A year's query as the API runs it."""
     return UsageQuery(
         organization_id=ORGANIZATION,
         period=period(zone),
@@ -68,7 +68,7 @@ QUESTIONS: Final = {
 
 
 def ours(cube: DuckDBCube) -> Timings:
-    """Our code, and the SQL it sends on its own."""
+    """Outlay's code, and its SQL alone."""
     timings: Timings = {}
     for name, query in QUESTIONS.items():
         with cube.read() as reader:

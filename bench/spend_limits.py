@@ -1,4 +1,4 @@
-"""What spend limits cost a request and an event, with one limit and with thousands side by side."""
+"""The cost of spend limits per request and per event, with one limit and with thousands."""
 
 import asyncio
 import tempfile
@@ -23,7 +23,7 @@ from outlay.storage.ledger.rows import to_row
 MANY: Final = 5_000
 CALLS: Final = 2_000
 ROUNDS: Final = 10
-"""By turns; the best of each counts, as the others were disturbed."""
+"""Alternating; the best of each counts, which is the least disturbed."""
 AMOUNT_PUSD: Final = 9 * 10**18
 
 
@@ -48,7 +48,7 @@ def run() -> list[str]:
 
 @contextmanager
 def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
-    """What is measured, with so many limits whose counters are all kept up."""
+    """The measured operations, with so many limits and their counters."""
     with (
         tempfile.TemporaryDirectory() as folder,
         open_installation(Settings(data=Path(folder))) as services,
@@ -86,7 +86,7 @@ def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
 
 
 def _set_up(services: Services, count: int) -> ApiKey:
-    """An organization whose keys have a limit each; the key that is measured is the first."""
+    """An organization whose keys have one limit each; the first key is measured."""
     organization = services.administration.organizations.create("Bench")
     project, _ = services.administration.projects.ensure(operator_of(organization), "Production")
     first = ApiKey(

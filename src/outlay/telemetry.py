@@ -91,7 +91,7 @@ def sending_traces(settings: Settings) -> Iterator[Tracer | None]:
     except ImportError as error:
         if settings.traces_url:
             raise Invalid(
-                f"OUTLAY_TRACES needs the OpenTelemetry SDK; {_INSTALL}", code="tracing-missing"
+                f"OUTLAY_TRACES needs the OpenTelemetry SDK: {_INSTALL}.", code="tracing-missing"
             ) from error
         logger.info("OTEL_EXPORTER_OTLP_ENDPOINT is ignored: no OpenTelemetry SDK; %s", _INSTALL)
         yield None
@@ -109,8 +109,8 @@ def _target(settings: Settings) -> str:
     if settings.traces_url:
         if is_configured_address(settings, settings.traces_url):
             raise Invalid(
-                "OUTLAY_TRACES is the address of this server, which would then trace how it "
-                "receives its own traces; set it to the address of a collector",
+                "OUTLAY_TRACES is the address of this server, which would trace its own traces. "
+                "Set it to the address of a collector.",
                 code="traces-to-itself",
             )
         return settings.traces_url

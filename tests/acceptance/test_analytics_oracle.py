@@ -414,7 +414,7 @@ def test_tables_equal_the_oracle(server: Server) -> None:
 
 
 @pytest.mark.skipif(EXAMPLES > 1000, reason="the long run below asks the same, more often")
-def test_the_log_and_reports_equal_the_oracle(server: Server) -> None:
+def test_log_and_reports_equal_the_oracle(server: Server) -> None:
     check_log_and_reports(server)
 
 

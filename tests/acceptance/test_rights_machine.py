@@ -310,17 +310,19 @@ class RightsMachine(RuleBasedStateMachine):
     def there_is_an_owner(self) -> None:
         """In both organizations, always."""
         for organization in (self.organization, self.other):
-            members = self.services.administration.members.of(operator_of(organization))
+            members = self.services.administration.members.list_for(operator_of(organization))
             assert any(member.role is Role.OWNER for member in members)
 
     @invariant()
     def the_plan_is_what_was_sold(self) -> None:
         """Whatever members did."""
-        found = self.services.administration.organizations.of(operator_of(self.organization))
+        found = self.services.administration.organizations.organization_of(
+            operator_of(self.organization)
+        )
         assert found.plan is self.organization.plan
 
 
-def test_no_sequence_of_actions_yields_a_right_that_the_actor_lacked() -> None:
+def test_no_sequence_of_actions_escalates_rights() -> None:
     run_state_machine_as_test(
         RightsMachine,
         settings=settings(

@@ -152,7 +152,7 @@ class World:
             project_id=name,
         )
         self.server.services.recorder.record(organization_id, [report])
-        found = self.administration.discovered.of(self.operator)
+        found = self.administration.discovered.list_for(self.operator)
         return next(entry.discovered_id for entry in found if entry.value == name)
 
     def reconciliation(self) -> str:
@@ -233,7 +233,7 @@ class World:
     def free_tag(self) -> str:
         """A key that can be registered: there is room for it."""
         tags = self.administration.tags
-        for known in tags.of(self.operator):
+        for known in tags.list_for(self.operator):
             tags.remove(self.operator, known.key)
         return f"t-{new_id('x')}"[:40]
 

@@ -62,7 +62,7 @@ def logged(ledger: Ledger) -> list[str]:
     return [entry.event.event_id for entry in ledger.read_logged("org_test", positions)]
 
 
-def test_what_comes_second_is_kept_as_a_witness(ledger: Ledger) -> None:
+def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
     first = report(answer_id(), input_tokens=10, cost_pusd=7)
     second = replace(first, event_id="span-1", source="otel")
 
@@ -78,7 +78,7 @@ def test_what_comes_second_is_kept_as_a_witness(ledger: Ledger) -> None:
     assert ledger.count_requests(10) == 1
 
 
-def test_the_record_of_the_gateway_takes_the_place_of_a_trace(ledger: Ledger) -> None:
+def test_gateway_record_replaces_a_trace(ledger: Ledger) -> None:
     trace = report(answer_id(), "otel", input_tokens=10, cost_pusd=7)
     relayed = replace(trace, event_id="req-1", source=GATEWAY, project_id="prj_1", cost_pusd=8)
 
@@ -93,7 +93,7 @@ def test_the_record_of_the_gateway_takes_the_place_of_a_trace(ledger: Ledger) ->
     assert standing(ledger.read_reports(trace)) == [relayed]
 
 
-def test_a_report_with_usage_counts_in_the_place_of_one_without(ledger: Ledger) -> None:
+def test_report_with_usage_replaces_one_without(ledger: Ledger) -> None:
     """A queued answer has none yet; what fetches it has."""
     queued = report(answer_id(), usage_source=UsageSource.UNKNOWN)
     fetched = replace(
@@ -111,7 +111,7 @@ def test_a_report_with_usage_counts_in_the_place_of_one_without(ledger: Ledger) 
     assert counted(ledger) == [fetched]
 
 
-def test_two_relayed_requests_are_two_whatever_the_upstream_calls_its_answers(
+def test_two_relayed_requests_are_two_despite_equal_answer_ids(
     ledger: Ledger,
 ) -> None:
     same = answer_id()
@@ -121,7 +121,7 @@ def test_two_relayed_requests_are_two_whatever_the_upstream_calls_its_answers(
     assert counted(ledger) == events
 
 
-def test_an_id_that_too_many_answers_share_tells_nothing(ledger: Ledger) -> None:
+def test_answer_id_shared_by_too_many_is_ignored(ledger: Ledger) -> None:
     """As of a server that gives all its answers the same: what it costs to look does not grow."""
     relayed = [
         report("constant", provider="local", input_tokens=n) for n in range(MAX_REPORTS + 50)
@@ -148,7 +148,9 @@ def test_an_id_that_too_many_answers_share_tells_nothing(ledger: Ledger) -> None
         {"response_id": ""},
     ],
 )
-def test_other_answers_are_others(ledger: Ledger, difference: dict[str, str]) -> None:
+def test_different_answers_are_different_requests(
+    ledger: Ledger, difference: dict[str, str]
+) -> None:
     first = report(answer_id(), "otel")
     second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]
 
@@ -156,7 +158,7 @@ def test_other_answers_are_others(ledger: Ledger, difference: dict[str, str]) ->
     assert counted(ledger) == [first, second]
 
 
-def test_a_short_id_is_the_same_answer_only_if_all_else_is(ledger: Ledger) -> None:
+def test_short_answer_id_needs_matching_fields(ledger: Ledger) -> None:
     """Local servers draw their ids out of a thousand."""
     first = report("chatcmpl-417", "otel", provider="ollama", input_tokens=100, output_tokens=9)
     events = [
@@ -176,7 +178,7 @@ def test_a_short_id_is_the_same_answer_only_if_all_else_is(ledger: Ledger) -> No
     ]  # fmt: skip
 
 
-def test_an_event_can_be_taken_back_once(ledger: Ledger) -> None:
+def test_event_can_be_voided_once(ledger: Ledger) -> None:
     event = make_event(cost_pusd=5)
     ledger.append([event])
     once, twice = (
@@ -201,7 +203,7 @@ def test_an_event_can_be_taken_back_once(ledger: Ledger) -> None:
     assert {root_of(row.event_id) for row in stored(ledger)} == {event.event_id}
 
 
-def test_a_repriced_event_is_still_known_by_its_answer(ledger: Ledger) -> None:
+def test_repriced_event_is_still_found_by_its_answer(ledger: Ledger) -> None:
     event = report(answer_id(), cost_pusd=5)
     ledger.append([event])
     ledger.append(restated(event, "run-1", replace(event, cost_pusd=6)))
@@ -269,7 +271,7 @@ def rank(event: UsageEvent) -> tuple[bool, bool]:
     return event.usage_source is not UsageSource.UNKNOWN, event.source == GATEWAY
 
 
-def test_amendments_come_to_the_measures_of_what_stands(ledger: Ledger) -> None:
+def test_amendments_sum_to_the_current_versions(ledger: Ledger) -> None:
     events = [make_event(cost_pusd=number, input_tokens=number) for number in range(5)]
     ledger.append(events)
     ledger.append(
@@ -286,7 +288,7 @@ def test_amendments_come_to_the_measures_of_what_stands(ledger: Ledger) -> None:
     assert ledger.count_requests(100) == 4
 
 
-def test_what_was_taken_back_for_another_report_is_not_stated_anew(ledger: Ledger) -> None:
+def test_event_voided_for_another_report_is_not_restated(ledger: Ledger) -> None:
     """A run that prices again has read the request before it was merged."""
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
@@ -300,7 +302,7 @@ def test_what_was_taken_back_for_another_report_is_not_stated_anew(ledger: Ledge
     assert ledger.append([late[1]]) == [Outcome.DUPLICATE]  # a version alone, too
 
 
-def test_a_better_report_beside_an_amendment_in_one_commit_counts_once(ledger: Ledger) -> None:
+def test_better_report_and_amendment_in_one_commit_count_once(ledger: Ledger) -> None:
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
     relayed = replace(event, event_id=f"req-{event.event_id}", source=GATEWAY)

@@ -33,7 +33,7 @@ def log(ledger: Ledger, organization_id: str = "org_test", limit: int = 50) -> l
         "DELETE FROM usage_batch WHERE batch_id = 2",
     ],
 )
-def test_a_row_that_is_not_what_was_written_is_never_shown(
+def test_row_with_a_wrong_checksum_is_never_shown(
     ledger: Ledger, damage: Damage, statement: str, is_warm: bool
 ) -> None:
     ledger.append([make_event(event_id="first", end_user="ada")])
@@ -45,13 +45,13 @@ def test_a_row_that_is_not_what_was_written_is_never_shown(
 
     damage(statement)
 
-    with pytest.raises(Damaged, match=r"batch 2 .*restore it from a backup|in no batch"):
+    with pytest.raises(Damaged, match=r"batch 2 .*Restore a backup|in no batch"):
         log(ledger)
     with pytest.raises(Damaged):
         ledger.read_history("org_test", "shown")
 
 
-def test_damage_hides_its_own_batch_and_nothing_else(ledger: Ledger, damage: Damage) -> None:
+def test_damage_hides_only_its_own_batch(ledger: Ledger, damage: Damage) -> None:
     ledger.append([make_event(event_id="whole")])
     ledger.append([make_event(event_id="damaged"), make_event(event_id="beside")])
     damage("UPDATE usage_event SET input_tokens = 9 WHERE event_id = 'damaged'")
@@ -63,7 +63,7 @@ def test_damage_hides_its_own_batch_and_nothing_else(ledger: Ledger, damage: Dam
     assert ledger.read_history("org_test", "later")
 
 
-def test_a_batch_of_several_organizations_is_checked_as_a_whole(
+def test_batch_of_several_organizations_is_checked_as_a_whole(
     ledger: Ledger, damage: Damage
 ) -> None:
     ledger.append([make_event(event_id="a"), make_event(event_id="b", organization_id="org_other")])
@@ -72,9 +72,7 @@ def test_a_batch_of_several_organizations_is_checked_as_a_whole(
     assert [entry.event.event_id for entry in log(ledger, "org_other")] == ["b"]
 
 
-def test_a_page_touches_batches_far_from_each_other(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_can_span_distant_batches(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_module, "READ_EVENTS", 5)
     ledger._checked = CheckedBatches(capacity=4)
     for number in range(12):
@@ -85,7 +83,7 @@ def test_a_page_touches_batches_far_from_each_other(
     assert len(log(ledger, limit=7)) == 7
 
 
-def test_erasing_beside_readers_is_not_taken_for_damage(ledger: Ledger) -> None:
+def test_erasure_concurrent_with_readers_is_not_reported_as_damage(ledger: Ledger) -> None:
     for number in range(12):
         ledger.append([make_event(end_user=f"user-{number}") for _ in range(40)])
     faults: list[Exception] = []

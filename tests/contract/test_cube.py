@@ -49,7 +49,7 @@ from outlay.storage.cube.rollup_questions import Cells, Fingerprints
 from outlay.storage.cube.rollups import LATENCY, ROLLUPS, USAGE
 from outlay.storage.cube.store import Cube, CubeReader
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import to_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
@@ -106,8 +106,8 @@ def sides(
     sqlite = SqliteLedger(folder / "ledger.sqlite3", clock)
     duckdb = DuckDBCube(folder / "cube.duckdb", sqlite.edition)
     database = PostgresDatabase(cluster.create_database())
-    spool = Spool(folder / "journal.sqlite3", 1_000)
-    postgres = PostgresLedger(database, clock, node_id="node", spool=spool)
+    spool = WriteAheadBuffer(folder / "journal.sqlite3", 1_000)
+    postgres = PostgresLedger(database, clock, node_id="node", buffer=spool)
     home = ClickHouseHome(chdb())
     clickhouse = home.open(postgres.edition)
     yield Side(sqlite, duckdb), Side(postgres, clickhouse)
@@ -258,7 +258,7 @@ def following(query: RowQuery, reader: CubeReader) -> RowQuery:
 
 @settings(max_examples=EXAMPLES)
 @given(case=cases())
-def test_every_answer_is_the_same(sides: tuple[Side, Side], case: Case) -> None:
+def test_engines_return_the_same_answers(sides: tuple[Side, Side], case: Case) -> None:
     found = []
     for side in sides:
         side.take(case.events, is_folded=case.is_folded)
@@ -273,9 +273,7 @@ def test_every_answer_is_the_same(sides: tuple[Side, Side], case: Case) -> None:
 
 @settings(max_examples=EXAMPLES // 3)
 @given(case=cases())
-def test_cells_come_to_what_verification_sums_of_the_ledger(
-    sides: tuple[Side, Side], case: Case
-) -> None:
+def test_cells_equal_the_sums_of_the_ledger(sides: tuple[Side, Side], case: Case) -> None:
     organization_id = case.query.organization_id
     expected = LedgerSums("salt")
     expected.add(to_row(event, seq, 0) for seq, event in enumerate([*case.events, *case.more], 1))

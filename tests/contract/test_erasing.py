@@ -52,7 +52,7 @@ def fill(ledger: Ledger) -> list[UsageEvent]:
     return events
 
 
-def test_end_users_go_seven_at_a_time(ledger: Ledger, steps: list[int]) -> None:
+def test_end_users_are_erased_in_batches(ledger: Ledger, steps: list[int]) -> None:
     events = fill(ledger)
 
     assert ledger.forget_end_users("org_test", LATER) == 40
@@ -65,9 +65,7 @@ def test_end_users_go_seven_at_a_time(ledger: Ledger, steps: list[int]) -> None:
     assert ledger.forget_end_users("org_test", LATER) == 0
 
 
-def test_a_person_goes_from_everywhere_and_nobody_else_does(
-    ledger: Ledger, steps: list[int]
-) -> None:
+def test_erasure_removes_one_person_everywhere(ledger: Ledger, steps: list[int]) -> None:
     events = fill(ledger)
     taken = replace(events[0], end_user="other", app="else")
     ledger.append([taken])
@@ -86,7 +84,7 @@ def test_a_person_goes_from_everywhere_and_nobody_else_does(
     assert stored(ledger) == [without(event) for event in events]
 
 
-def test_a_refused_event_is_rewritten_and_counts_as_a_rewriting(ledger: Ledger) -> None:
+def test_refused_event_is_rewritten_and_counted(ledger: Ledger) -> None:
     event = make_event()
     ledger.append([event, replace(event, end_user="Ada")])
     edition = ledger.edition
@@ -97,7 +95,7 @@ def test_a_refused_event_is_rewritten_and_counts_as_a_rewriting(ledger: Ledger) 
     assert ledger.edition != edition
 
 
-def test_no_more_is_begun_once_it_is_to_stop(ledger: Ledger, steps: list[int]) -> None:
+def test_erasure_stops_when_requested(ledger: Ledger, steps: list[int]) -> None:
     fill(ledger)
     stop = Event()
     stop.set()
@@ -106,7 +104,7 @@ def test_no_more_is_begun_once_it_is_to_stop(ledger: Ledger, steps: list[int]) -
     assert steps == []
 
 
-def test_damage_is_not_restated_and_keeps_nobody_else_waiting(
+def test_damaged_batch_is_skipped_and_others_are_erased(
     ledger: Ledger, damage: Callable[[str], None]
 ) -> None:
     for number in range(3):
@@ -123,7 +121,7 @@ def test_damage_is_not_restated_and_keeps_nobody_else_waiting(
         assert found.event.end_user == ""
 
 
-def test_a_batch_that_somebody_else_rewrote_meanwhile_is_read_again(
+def test_batch_rewritten_concurrently_is_read_again(
     ledger: Ledger, open_ledger: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.append([make_event(end_user=name) for name in ("ada", "bob", "ada", "eve")])
@@ -143,7 +141,7 @@ def test_a_batch_that_somebody_else_rewrote_meanwhile_is_read_again(
     assert names == ["gone", "gone-before", "gone", "gone-before"]
 
 
-def test_the_pace_follows_what_was_measured() -> None:
+def test_pace_adapts_to_measured_durations() -> None:
     pace = Pace(None)
     for _ in range(10):
         pace.note(0.0)

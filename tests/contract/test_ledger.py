@@ -32,7 +32,7 @@ def stored(ledger: Ledger) -> list[UsageEvent]:
     return [from_row(row) for batch in ledger.read_batches(0) for row in batch.rows]
 
 
-def test_every_field_comes_back_as_it_went_in(ledger: Ledger) -> None:
+def test_every_field_round_trips(ledger: Ledger) -> None:
     event = make_event(
         groups="grp_a,grp_b",
         end_user="ünï\u2028cødé",
@@ -49,7 +49,7 @@ def test_every_field_comes_back_as_it_went_in(ledger: Ledger) -> None:
     assert set(EVENT_FIELDS) == set(UsageEvent.__dataclass_fields__)
 
 
-def test_the_same_event_again_is_a_success_that_adds_nothing(ledger: Ledger) -> None:
+def test_repeated_event_succeeds_and_adds_nothing(ledger: Ledger) -> None:
     event = make_event()
 
     assert ledger.append([event, event]) == [Outcome.ACCEPTED, Outcome.DUPLICATE]
@@ -59,7 +59,7 @@ def test_the_same_event_again_is_a_success_that_adds_nothing(ledger: Ledger) -> 
 
 
 @pytest.mark.parametrize("field", FACTS)
-def test_the_same_id_with_another_fact_is_a_conflict_on_record(ledger: Ledger, field: str) -> None:
+def test_same_id_with_another_fact_is_a_recorded_conflict(ledger: Ledger, field: str) -> None:
     event = make_event(duration_us=5, time_to_first_token_us=5, reported_cost_pusd=5)
     value = getattr(event, field)
     changed: Any = value + 1 if isinstance(value, int) else f"{value}x"
@@ -75,14 +75,14 @@ def test_the_same_id_with_another_fact_is_a_conflict_on_record(ledger: Ledger, f
     assert stored(ledger)[0] == event
 
 
-def test_a_new_price_does_not_make_a_repeated_event_a_conflict(ledger: Ledger) -> None:
+def test_price_change_does_not_make_a_repeated_event_a_conflict(ledger: Ledger) -> None:
     event = make_event(cost_pusd=1)
     ledger.append([event])
 
     assert ledger.append([replace(event, cost_pusd=2, groups="grp_new")]) == [Outcome.DUPLICATE]
 
 
-def test_ids_of_different_organizations_have_nothing_to_do_with_each_other(
+def test_event_ids_are_separate_per_organization(
     ledger: Ledger,
 ) -> None:
     event, known = make_event(), make_event()
@@ -116,7 +116,7 @@ def test_many_writers_share_commits_and_lose_nothing(ledger: Ledger) -> None:
     assert len(batches) < 400
 
 
-def test_everybody_who_shares_a_commit_is_told_what_became_of_their_own(ledger: Ledger) -> None:
+def test_submitters_sharing_a_commit_get_their_own_outcomes(ledger: Ledger) -> None:
     first, known, free = make_event(), make_event(), make_event()
     other = replace(known, app="another")
     ledger.append([known])
@@ -144,7 +144,7 @@ def test_everybody_who_shares_a_commit_is_told_what_became_of_their_own(ledger: 
     ]
 
 
-def test_what_was_acknowledged_is_there_after_reopening(open_ledger: Callable[[], Ledger]) -> None:
+def test_acknowledged_events_exist_after_reopening(open_ledger: Callable[[], Ledger]) -> None:
     first = open_ledger()
     first.append([make_event(event_id="a")])
     identity = first.ledger_id
@@ -157,7 +157,7 @@ def test_what_was_acknowledged_is_there_after_reopening(open_ledger: Callable[[]
     assert second.ledger_id == identity
 
 
-def test_a_full_queue_refuses_before_anything_is_stored(
+def test_full_queue_refuses_before_anything_is_stored(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_module, "MAX_PENDING_EVENTS", 10)
@@ -176,7 +176,7 @@ def test_a_full_queue_refuses_before_anything_is_stored(
     assert len(stored(ledger)) == 10
 
 
-def test_outcomes_take_intents_off_record(ledger: Ledger) -> None:
+def test_outcomes_delete_intents(ledger: Ledger) -> None:
     intents = [Intent("org_test", f"e{number}", bytes([number, 0, 255])) for number in range(3)]
     ledger.submit([], intents=intents).result(10)
     assert ledger.intents() == intents
@@ -186,7 +186,7 @@ def test_outcomes_take_intents_off_record(ledger: Ledger) -> None:
     assert ledger.intents() == [intents[0], intents[2]]
 
 
-def test_events_of_any_month_are_found_by_time_id_and_organization(ledger: Ledger) -> None:
+def test_events_are_found_by_time_id_and_organization(ledger: Ledger) -> None:
     times = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=31 * number) for number in range(60)]
     events = [
         make_event(event_time_us=to_us(time), organization_id=f"org_{number % 3}")
@@ -296,7 +296,7 @@ VALUES: dict[LogSort, Callable[[UsageEvent], int | None]] = {
 @pytest.mark.parametrize("wanted", [WANTED, NARROWED], ids=["plain", "narrowed"])
 @pytest.mark.parametrize("is_descending", [True, False])
 @pytest.mark.parametrize("sort", LogSort)
-def test_the_log_is_filtered_and_paged_in_any_order(
+def test_log_is_filtered_and_paged_in_any_order(
     ledger: Ledger, sort: LogSort, is_descending: bool, wanted: LogFilter
 ) -> None:
     events = log_events()
@@ -326,9 +326,7 @@ def test_the_log_is_filtered_and_paged_in_any_order(
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NARROWED], ids=["plain", "narrowed"])
-def test_sums_of_the_log_are_those_of_its_events_with_every_digit(
-    ledger: Ledger, wanted: LogFilter
-) -> None:
+def test_sums_of_the_log_are_exact(ledger: Ledger, wanted: LogFilter) -> None:
     events = log_events()
     ledger.append(events)
     rows = {row[0]: row for batch in ledger.read_batches(0) for row in batch.rows}
@@ -344,7 +342,7 @@ def test_sums_of_the_log_are_those_of_its_events_with_every_digit(
     assert ledger.read_sums(replace(wanted, through_seq=0)) == ZERO
 
 
-def test_an_identity_is_taken_out_and_batches_stay_whole(ledger: Ledger) -> None:
+def test_erased_identity_leaves_batches_valid(ledger: Ledger) -> None:
     events = [make_event(end_user=name) for name in ("Ada", "bob", "ADA", "")]
     ledger.append(events)
     ledger.append([replace(events[0], app="other"), make_event(user_id="ada")])
@@ -361,7 +359,7 @@ def test_an_identity_is_taken_out_and_batches_stay_whole(ledger: Ledger) -> None
     assert len(ledger.read_conflicts()) == 1
 
 
-def test_a_ledger_is_taken_over_only_when_every_batch_follows_from_the_one_before(
+def test_ledger_is_copied_only_if_the_chain_is_valid(
     ledger: Ledger, tmp_path: Path, clock: Clock
 ) -> None:
     source = SqliteLedger(tmp_path / "source.sqlite3", clock)
@@ -386,7 +384,7 @@ def test_a_ledger_is_taken_over_only_when_every_batch_follows_from_the_one_befor
         ledger.adopt(LedgerContents(intents=[], conflicts=[], batches=batches))
 
 
-def test_events_that_name_somebody_are_counted_by_column(ledger: Ledger) -> None:
+def test_mentions_are_counted_by_column(ledger: Ledger) -> None:
     ledger.append(
         [
             make_event(organization_id="org_1", app="of Ada_L", end_user="x ada_l y"),

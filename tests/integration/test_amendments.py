@@ -45,7 +45,7 @@ def totals(services: Services, organization_id: str) -> Totals:
 FIRST = (NOW - timedelta(days=20)).date()
 
 
-def test_verification_proves_what_is_priced_again_merged_and_taken_back(tmp_path: Path) -> None:
+def test_verification_covers_repricing_merging_and_voiding(tmp_path: Path) -> None:
     with open_installation(Settings(data=tmp_path / "data"), FixedClock(NOW)) as services:
         organization = services.administration.organizations.create("Acme")
         operator, key = operator_of(organization), organization.organization_id
@@ -53,7 +53,7 @@ def test_verification_proves_what_is_priced_again_merged_and_taken_back(tmp_path
         services.recorder.record(key, [report(n, "otel", hours=n * 7) for n in range(0, 40, 4)])
         assert totals(services, key).unpriced_requests == 50
 
-        services.doubles.merge(
+        services.duplicates.merge(
             operator, [Pair(f"gateway-{n}", f"otel-{n}") for n in range(0, 40, 8)]
         )
         price = {"model": "acme/model-0", "input": "2", "output": "0"}

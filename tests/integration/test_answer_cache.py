@@ -88,7 +88,7 @@ def test_equal_questions_reach_the_cube_once(
     assert len(asked) > before
 
 
-def test_an_event_in_the_window_is_in_the_next_answer(services: Services) -> None:
+def test_event_in_the_window_invalidates_the_answer(services: Services) -> None:
     organization_id = new_id("org")
     record(services, organization_id, 2, app="a")
     query = question(organization_id, 7)

@@ -98,7 +98,7 @@ class Interruption:
 
 
 @pytest.mark.parametrize("writes", range(6))
-def test_a_load_that_breaks_off_anywhere_is_not_seen_and_counts_once_later(
+def test_interrupted_load_is_invisible_and_counts_once_later(
     home: ClickHouseHome, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     cube = home.open(ledger.edition)
@@ -125,7 +125,7 @@ def test_a_load_that_breaks_off_anywhere_is_not_seen_and_counts_once_later(
     assert (totals(cube).requests, totals(cube).cost_pusd) == (9, 3 * (5 + 7 + 11))
 
 
-def test_two_loaders_at_the_same_position_add_the_same_once(
+def test_concurrent_loaders_at_one_position_add_once(
     home: ClickHouseHome, ledger: SqliteLedger
 ) -> None:
     """One that was paused and has lost its place does what its successor did, word for word."""
@@ -148,7 +148,7 @@ def test_two_loaders_at_the_same_position_add_the_same_once(
 
 
 @pytest.mark.parametrize("writes", range(5))
-def test_a_fold_that_breaks_off_anywhere_changes_no_answer(
+def test_interrupted_compaction_changes_no_answer(
     home: ClickHouseHome, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     cube = home.open(ledger.edition)
@@ -186,7 +186,7 @@ def test_a_fold_that_breaks_off_anywhere_changes_no_answer(
         )
 
 
-def test_a_reader_keeps_its_snapshot_while_others_load_and_fold(
+def test_reader_keeps_its_snapshot_during_loads_and_compaction(
     home: ClickHouseHome, ledger: SqliteLedger
 ) -> None:
     cube = home.open(ledger.edition)
@@ -205,7 +205,7 @@ def test_a_reader_keeps_its_snapshot_while_others_load_and_fold(
     assert totals(cube).cost_pusd == 3 * (5 + 7 + 9)
 
 
-def test_deltas_are_dropped_once_nobody_reads_them(
+def test_deltas_are_dropped_when_unused(
     home: ClickHouseHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cube = home.open("edition")
@@ -227,7 +227,7 @@ def test_deltas_are_dropped_once_nobody_reads_them(
         assert reader.ask(RowCounts())["usage_delta"] == 1
 
 
-def test_a_load_of_many_blocks_counts_once_too(home: ClickHouseHome, ledger: SqliteLedger) -> None:
+def test_load_of_many_blocks_counts_once(home: ClickHouseHome, ledger: SqliteLedger) -> None:
     cube = home.open(ledger.edition)
     events = [make_event(end_user=f"{number}", duration_us=number) for number in range(40_000)]
     ledger.append(events)
@@ -248,7 +248,7 @@ def row_of(cost: int) -> EventRow:
     return to_row(event, 1, 0)
 
 
-def test_a_rebuilt_cube_takes_over_for_every_node(
+def test_rebuilt_cube_replaces_the_old_one_on_every_node(
     home: ClickHouseHome,
     ledger: SqliteLedger,
     clock: FixedClock,
@@ -285,7 +285,7 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
     assert totals(slot.cube).cost_pusd == 36
 
 
-def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: SqliteLedger) -> None:
+def test_concurrent_readers_and_loader(home: ClickHouseHome, ledger: SqliteLedger) -> None:
     cube = home.open(ledger.edition)
     wrong: list[object] = []
     done = threading.Event()
@@ -318,7 +318,7 @@ def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: Sq
     assert totals(cube).requests == 150
 
 
-def test_a_cluster_has_replicated_tables_everywhere() -> None:
+def test_cluster_uses_replicated_tables() -> None:
     """What cannot run here: the statements that a cluster gets."""
     for statement in schema(ClickHouse("clickhouse://ch/outlay?cluster=main").on_cluster):
         assert " ON CLUSTER 'main' (" in statement
@@ -326,14 +326,14 @@ def test_a_cluster_has_replicated_tables_everywhere() -> None:
         assert "non_replicated" not in statement
 
 
-def test_a_server_that_does_not_answer_is_said_to_be_away() -> None:
+def test_unreachable_server_is_reported() -> None:
     home = ClickHouseHome("clickhouse://user:secret@127.0.0.1:1/outlay")
-    with pytest.raises(Unavailable, match="cube does not answer") as caught:
+    with pytest.raises(Unavailable, match="cube is unreachable") as caught:
         home.open("edition")
     assert "secret" not in str(caught.value)
 
 
-def test_a_node_serves_while_the_cube_is_away_and_finds_it_again(tmp_path: Path) -> None:
+def test_node_serves_without_the_cube_and_reconnects(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     settings = Settings(
@@ -342,7 +342,7 @@ def test_a_node_serves_while_the_cube_is_away_and_finds_it_again(tmp_path: Path)
     with open_installation(settings) as services:
         services.ledger.append([make_event(organization_id="org_test", cost_pusd=7)])
         assert services.projection.pending_events == 1
-        with pytest.raises(Unavailable, match="cube does not answer"):
+        with pytest.raises(Unavailable, match="cube is unreachable"):
             services.projection.catch_up()
         with running_clickhouse(tmp_path / "clickhouse", port):
             services.projection.catch_up()

@@ -149,7 +149,7 @@ def expected_kinds(events: list[UsageEvent]) -> dict[str, KindAmount]:
 @pytest.mark.parametrize(
     "filters", [{}, {Dimension.GROUP: ("grp_a",)}, {Dimension.MODEL: ("gpt-4o",)}]
 )
-def test_kinds_are_those_of_the_events_that_stand(
+def test_kinds_equal_those_of_the_current_events(
     services: Services, rows: list[UsageEvent], filters: dict[Grouping, tuple[str, ...]]
 ) -> None:
     wanted = [
@@ -177,7 +177,7 @@ def test_kinds_are_those_of_the_events_that_stand(
     assert all(sum(entry.quantities.values()) == entry.quantity for entry in entries.values())
 
 
-def test_kinds_beyond_the_top_are_one_and_still_come_to_the_whole(
+def test_kinds_beyond_the_top_are_other_and_add_up(
     services: Services, rows: list[UsageEvent]
 ) -> None:
     found = services.analytics.breakdown(replace(QUERY, top=2))
@@ -189,8 +189,8 @@ def test_kinds_beyond_the_top_are_one_and_still_come_to_the_whole(
     assert [entry.key for entry in named.entries] == ["web_searches", "other"]
 
 
-def test_kinds_are_not_combined_and_not_ranked_by_requests() -> None:
-    with pytest.raises(Invalid, match="stands alone"):
+def test_kinds_cannot_be_combined_or_ranked_by_requests() -> None:
+    with pytest.raises(Invalid, match="cannot be combined"):
         replace(QUERY, then_by=Dimension.MODEL)
     with pytest.raises(Invalid, match="several kinds"):
         replace(QUERY, ranks=(Rank.REQUESTS,))
@@ -251,7 +251,7 @@ def test_tags_group_and_filter_by_each_key(
 
 
 @pytest.mark.parametrize("sort", list(SessionSort))
-def test_sessions_are_those_of_the_events_that_stand(
+def test_sessions_equal_those_of_the_current_events(
     services: Services, rows: list[UsageEvent], sort: SessionSort
 ) -> None:
     by_session: dict[str, list[UsageEvent]] = {}
@@ -299,7 +299,7 @@ def test_sessions_are_those_of_the_events_that_stand(
     assert sum(requests for _, requests in buckets) == expected["run-1"][2]
 
 
-def test_the_first_request_of_a_session_may_be_taken_back(services: Services) -> None:
+def test_first_request_of_a_session_can_be_voided(services: Services) -> None:
     start = to_us(NOW - timedelta(hours=3))
     events = [
         make_event(session_id="s", event_time_us=start + minute * 60_000_000, cost_pusd=1)
@@ -315,7 +315,7 @@ def test_the_first_request_of_a_session_may_be_taken_back(services: Services) ->
     assert found.measures.requests == 1
 
 
-def test_what_is_taken_back_altogether_is_no_usage(services: Services) -> None:
+def test_completely_voided_usage_disappears(services: Services) -> None:
     kept = [make_event(model="kept", user_id="mem_a", groups="g", duration_us=5, cost_pusd=2)]
     gone = [
         make_event(
@@ -384,7 +384,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("kind", ["rollup", "delta"])
-def test_verify_finds_damage_and_a_rebuild_mends_it(
+def test_verify_finds_damage_and_rebuild_repairs_it(
     services: Services, rows: list[UsageEvent], kind: str
 ) -> None:
     cube = services.projection._slot.cube
@@ -404,7 +404,7 @@ def test_verify_finds_damage_and_a_rebuild_mends_it(
     assert verify(services).is_proven
 
 
-def test_a_rebuilt_cube_answers_as_the_one_loaded_by_and_by(
+def test_rebuilt_cube_equals_an_incrementally_loaded_one(
     services: Services, rows: list[UsageEvent]
 ) -> None:
     sessions = SessionQuery(usage=replace(QUERY, group_by=None))

@@ -34,9 +34,7 @@ def stored(services: Services) -> list[UsageEvent]:
     return [from_row(row) for batch in services.ledger.read_batches(0) for row in batch.rows]
 
 
-def test_what_was_open_at_the_end_is_on_record_after_the_next_start(
-    tmp_path: Path, clock: FixedClock
-) -> None:
+def test_open_requests_are_recorded_after_the_next_start(tmp_path: Path, clock: FixedClock) -> None:
     settings = Settings(data=tmp_path / "data")
     with open_installation(settings, clock) as services:
         services.ledger.submit([], intents=open_requests(3)).result()
@@ -58,14 +56,12 @@ def test_what_was_open_at_the_end_is_on_record_after_the_next_start(
     assert [event.end_user for event in events] == ["user-0", "user-1", "user-2"]
 
 
-def test_a_request_whose_outcome_is_in_the_rescue_file_keeps_it(
-    tmp_path: Path, clock: FixedClock
-) -> None:
+def test_outcome_in_the_rescue_file_is_used(tmp_path: Path, clock: FixedClock) -> None:
     settings = Settings(data=tmp_path / "data")
     known = make_event(event_id="request-0", input_tokens=11, output_tokens=7)
     with open_installation(settings, clock) as services:
         services.ledger.submit([], intents=open_requests(2)).result()
-        services.gateway.journal._rescue.append([known])
+        services.gateway.intents._rescue.append([known])
     with open_installation(settings, clock) as services:
         by_id = {event.event_id: event for event in stored(services)}
 
@@ -74,7 +70,7 @@ def test_a_request_whose_outcome_is_in_the_rescue_file_keeps_it(
     assert len(by_id) == 2
 
 
-def test_what_other_nodes_left_is_looked_for_again_and_again(
+def test_open_requests_of_other_nodes_are_polled(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also after a look that failed: the database may have been away."""

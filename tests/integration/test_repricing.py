@@ -71,7 +71,7 @@ def installation(
 
 
 @given(report=reports)
-def test_an_event_costs_the_same_when_it_is_priced_again(
+def test_repricing_with_the_same_book_changes_nothing(
     installation: tuple[Services, PriceBook, str], report: UsageReport
 ) -> None:
     services, book, organization_id = installation
@@ -91,11 +91,11 @@ def stored(priced: PricedUsage) -> Mapping[str, Any]:
 
 
 @given(context=st.dictionaries(texts, texts))
-def test_a_context_is_read_as_it_was_stored(context: dict[str, str]) -> None:
+def test_price_context_round_trips(context: dict[str, str]) -> None:
     assert read_context(render_context(context)) == context
 
 
-def test_pictures_of_earlier_versions_are_priced_as_pictures(
+def test_images_of_earlier_versions_are_priced_as_images(
     installation: tuple[Services, PriceBook, str],
 ) -> None:
     _, book, organization_id = installation

@@ -44,7 +44,7 @@ def make_key(services: Services, organization: Organization) -> tuple[str, str, 
     api_key, key = services.administration.keys.create(
         actor,
         project_id=project.project_id,
-        member_id=services.administration.members.of(actor)[0].member_id,
+        member_id=services.administration.members.list_for(actor)[0].member_id,
         description=new_id("d"),
     )
     return api_key.api_key_id, key, project.project_id
@@ -85,9 +85,7 @@ def test_unknown_keys_do_not_delay_a_revocation(
     assert sum("FROM api_key" in statement for statement in statements) < 20
 
 
-def test_a_key_that_was_unknown_is_good_once_it_is_there(
-    services: Services, organization: Organization
-) -> None:
+def test_new_key_is_valid_immediately(services: Services, organization: Organization) -> None:
     _, key, _ = make_key(services, organization)
     head, _, _ = key.rpartition("_")
     with pytest.raises(Unauthenticated):
@@ -95,7 +93,7 @@ def test_a_key_that_was_unknown_is_good_once_it_is_there(
     assert run(services.api_keys.authenticate(key)).organization_id == organization.organization_id
 
 
-def test_what_was_read_before_a_revocation_is_not_kept_after_it(
+def test_value_loaded_before_a_revocation_is_not_cached_after_it(
     services: Services, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api_key_id, key, _ = make_key(services, organization)
@@ -130,14 +128,14 @@ def report(**changes: Any) -> UsageReport:
     )
 
 
-def test_what_is_new_is_looked_up_before_an_event_is_recorded(
+def test_new_entities_are_looked_up_before_an_event_is_recorded(
     services: Services, organization: Organization
 ) -> None:
     recorder, actor = services.recorder, operator_of(organization)
     recorder.record(organization.organization_id, [report()])  # now in memory
     api_key_id, _, project_id = make_key(services, organization)
     group = services.administration.groups.create(actor, "Research")
-    member = services.administration.members.of(actor)[0]
+    member = services.administration.members.list_for(actor)[0]
 
     # Nobody has noticed yet: the watch does not run.
     recorder.record(
@@ -151,7 +149,7 @@ def test_what_is_new_is_looked_up_before_an_event_is_recorded(
     assert (by_user.user_id, by_user.groups) == (member.member_id, group.group_id)
 
 
-def test_a_key_is_known_to_attribution_before_its_first_request(
+def test_key_is_loaded_for_attribution_before_its_first_request(
     services: Services, organization: Organization
 ) -> None:
     services.recorder.record(organization.organization_id, [report()])
@@ -161,7 +159,7 @@ def test_a_key_is_known_to_attribution_before_its_first_request(
     assert found is not None
 
 
-def test_names_past_the_bound_cost_no_more_than_looking(
+def test_names_beyond_the_bound_are_cheap(
     services: Services, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("outlay.services.directory.discovery.MAX_DISCOVERED", 50)
@@ -172,5 +170,5 @@ def test_names_past_the_bound_cost_no_more_than_looking(
     recorder.record(organization_id, [report(user_id=f"more {n}") for n in range(100)])
 
     assert services.directory.revision() == revision
-    found = services.administration.discovered.of(operator_of(organization))
+    found = services.administration.discovered.list_for(operator_of(organization))
     assert 40 < len(found) <= 50

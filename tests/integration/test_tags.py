@@ -55,7 +55,7 @@ def recorded(services: Services, *claims: Mapping[str, str]) -> list[str]:
     ]
 
 
-def test_registered_keys_alone_are_kept(services: Services, actor: Actor) -> None:
+def test_only_registered_keys_are_stored(services: Services, actor: Actor) -> None:
     claim = {"team": " search\n", "env": "a,b=c", "other": "x", "empty": ""}
     assert recorded(services, claim) == [""]
     services.administration.tags.add(actor, "team")
@@ -69,7 +69,7 @@ def test_registered_keys_alone_are_kept(services: Services, actor: Actor) -> Non
     assert recorded(services, claim) == ["team=search"]
 
 
-def test_further_values_are_one(services: Services, actor: Actor) -> None:
+def test_values_beyond_the_bound_are_merged(services: Services, actor: Actor) -> None:
     services.administration.tags.add(actor, "build")
     claims = [{"build": f"b-{number}"} for number in range(MAX_VALUES + 3)]
 
@@ -106,6 +106,8 @@ def test_keys_are_checked_bounded_and_audited(services: Services, actor: Actor) 
         tags.add(actor, "one-more")
     tags.remove(actor, "team")
 
-    assert [one.key for one in tags.of(actor)] == sorted(f"key-{n}" for n in range(MAX_KEYS - 1))
+    assert [one.key for one in tags.list_for(actor)] == sorted(
+        f"key-{n}" for n in range(MAX_KEYS - 1)
+    )
     entries = services.administration.audit.all(actor, AuditFilter())
     assert {shown.entry.action for shown in entries} >= {"tag.add", "tag.remove"}

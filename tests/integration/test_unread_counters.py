@@ -18,7 +18,7 @@ METERS: tuple[dict[str, int], ...] = (
 )
 
 
-def test_no_event_is_computed_while_a_counter_is_not_understood(services: Services) -> None:
+def test_event_with_unknown_counters_is_never_computed(services: Services) -> None:
     found = [
         services.recorder.event(
             "org",

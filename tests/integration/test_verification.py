@@ -60,7 +60,7 @@ def in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification_module, "FEW_EVENTS", 0)
 
 
-def test_sums_of_the_ledger_are_those_of_its_events() -> None:
+def test_sums_of_the_ledger_equal_those_of_its_events() -> None:
     events = random_events(800)
     sums = LedgerSums(SALT)
     sums.add(to_row(event, seq, 0) for seq, event in enumerate(events, 1))
@@ -86,7 +86,7 @@ def test_sums_of_the_ledger_are_those_of_its_events() -> None:
     } == grouped
 
 
-def test_a_negative_number_is_summed_as_what_it_is() -> None:
+def test_negative_numbers_are_summed_correctly() -> None:
     event = make_event(cost_pusd=-5, input_tokens=7)
     sums = LedgerSums(SALT)
     sums.add([to_row(event, 1, 0)] * 3)
@@ -97,7 +97,7 @@ def test_a_negative_number_is_summed_as_what_it_is() -> None:
     )
 
 
-def test_the_cube_weighs_its_cells_as_the_ledger_does(services: Services) -> None:
+def test_cube_and_ledger_use_the_same_cell_weights(services: Services) -> None:
     services.ledger.append([make_event(user_id="Jürgen 💶", duration_us=5, cost_pusd=2**62)] * 1)
     services.projection.catch_up()
     (row,) = next(services.ledger.read_batches(0)).rows
@@ -131,9 +131,7 @@ def collected(parts: Iterator[ScanPart]) -> tuple[int, dict[Day, DaySum]]:
     return events, days
 
 
-def test_parts_of_the_ledger_come_to_the_same_as_the_whole(
-    services: Services, job: ScanJob
-) -> None:
+def test_parts_of_the_ledger_add_up(services: Services, job: ScanJob) -> None:
     jobs = split(services.ledger, job, 4)
     open_reader = partial(_open_sqlite, services.settings.database_path)
 
@@ -162,7 +160,7 @@ def test_damage_is_found_in_every_part(services: Services, job: ScanJob) -> None
     assert services.analytics.freshness().verified.state is VerificationState.DIFFERS
 
 
-def test_a_process_that_is_killed_is_an_error_and_leaves_none_behind(
+def test_killed_process_is_an_error_and_leaves_none_behind(
     services: Services, job: ScanJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
@@ -179,13 +177,13 @@ def test_a_process_that_is_killed_is_an_error_and_leaves_none_behind(
     jobs = split(services.ledger, replace(job, share=0.01), 2)
     open_reader = partial(_open_sqlite, services.settings.database_path)
 
-    with pytest.raises(Unavailable, match="ended too early"):
+    with pytest.raises(Unavailable, match="was terminated"):
         collected(scan_in_processes(open_reader, jobs, lambda: None))
     assert all(process.returncode is not None for process in started)
 
 
 @pytest.mark.usefixtures("in_processes")
-def test_a_ledger_that_is_written_meanwhile_is_proven_as_far_as_the_cube_reaches(
+def test_ledger_written_concurrently_is_verified_up_to_the_cube(
     services: Services, job: ScanJob
 ) -> None:
     is_over = threading.Event()
@@ -225,11 +223,12 @@ def held(services: Services) -> tuple[threading.Event, threading.Thread]:
     return proceed, thread
 
 
-def test_only_one_piece_of_work_runs_at_a_time_and_it_is_named(services: Services) -> None:
+def test_only_one_maintenance_task_runs_and_it_is_named(services: Services) -> None:
     proceed, thread = held(services)
     for begin in (services.maintenance.verify, services.maintenance.rebuild):
         with pytest.raises(
-            Unavailable, match="an erasure, started by Ada at 2026-11-20 12:00:00 UTC, is running"
+            Unavailable,
+            match="an erasure, started by Ada at 2026-11-20 12:00:00 UTC, is still running",
         ) as refused:
             begin()
         assert refused.value.code == "busy"
@@ -238,7 +237,7 @@ def test_only_one_piece_of_work_runs_at_a_time_and_it_is_named(services: Service
     assert verify(services).is_proven
 
 
-def test_work_that_nobody_follows_comes_to_its_end(services: Services) -> None:
+def test_task_without_followers_finishes(services: Services) -> None:
     services.ledger.append(random_events(100))
     following = iter(services.maintenance.verify())
     del following
@@ -252,7 +251,7 @@ def test_work_that_nobody_follows_comes_to_its_end(services: Services) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), Damaged("no")])
-def test_work_that_fails_tells_why_and_holds_nothing(
+def test_failing_task_reports_its_error_and_releases_everything(
     services: Services,
     error: Exception,
     monkeypatch: pytest.MonkeyPatch,
@@ -273,7 +272,7 @@ def test_work_that_fails_tells_why_and_holds_nothing(
     assert ("a rebuild failed" in caplog.text) == isinstance(error, RuntimeError)
 
 
-def test_many_may_follow_and_each_sees_the_end() -> None:
+def test_several_followers_each_see_the_end() -> None:
     run = LongRun[int](what="work", asked_by="a test", since=NOW)
     proceed = threading.Event()
 
@@ -302,7 +301,7 @@ def test_many_may_follow_and_each_sees_the_end() -> None:
 # By itself
 
 
-def test_a_verification_is_due_every_night_and_after_a_rebuild(
+def test_verification_is_due_nightly_and_after_a_rebuild(
     services: Services, clock: FixedClock
 ) -> None:
     maintenance = services.maintenance
@@ -310,7 +309,7 @@ def test_a_verification_is_due_every_night_and_after_a_rebuild(
     assert not maintenance.is_due(clock.now())  # just started
     clock.instant += SETTLE
     assert maintenance.is_due(clock.now())  # and never verified
-    found = maintenance.verify_by_itself()
+    found = maintenance.verify_on_schedule()
     assert found is not None
     assert (found.state, found.events, found.through_seq) == (VerificationState.VERIFIED, 50, 50)
     assert found.at == found.through == clock.now()
@@ -321,11 +320,11 @@ def test_a_verification_is_due_every_night_and_after_a_rebuild(
 
     list(maintenance.rebuild())
     assert maintenance.is_due(clock.now())
-    assert maintenance.verify_by_itself() is not None
+    assert maintenance.verify_on_schedule() is not None
     assert not maintenance.is_due(clock.now())
 
 
-def test_a_scheduled_verification_gives_way(services: Services, clock: FixedClock) -> None:
+def test_scheduled_verification_gives_way(services: Services, clock: FixedClock) -> None:
     services.ledger.append(random_events(500))
     clock.instant += SETTLE
     is_held = threading.Event()
@@ -339,7 +338,7 @@ def test_a_scheduled_verification_gives_way(services: Services, clock: FixedCloc
     services.projection.load_steps = wait  # type: ignore[method-assign]
     outcome: list[object] = []
     thread = threading.Thread(
-        target=lambda: outcome.append(services.maintenance.verify_by_itself())
+        target=lambda: outcome.append(services.maintenance.verify_on_schedule())
     )
     thread.start()
     assert is_held.wait(30)
@@ -350,7 +349,7 @@ def test_a_scheduled_verification_gives_way(services: Services, clock: FixedCloc
     assert outcome == [None]
 
 
-def test_a_verification_that_fails_is_loud(
+def test_failed_verification_is_logged_as_error(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
     services.ledger.append(random_events(50))
@@ -359,7 +358,7 @@ def test_a_verification_that_fails_is_loud(
     database.execute("UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 0")
 
     with caplog.at_level(logging.ERROR):
-        found = services.maintenance.verify_by_itself()
+        found = services.maintenance.verify_on_schedule()
 
     assert found is not None
     assert found.state is VerificationState.DIFFERS
@@ -367,7 +366,7 @@ def test_a_verification_that_fails_is_loud(
     assert found.finding in caplog.text
 
 
-def test_closing_ends_a_verification(tmp_path: Path, clock: FixedClock) -> None:
+def test_closing_stops_a_verification(tmp_path: Path, clock: FixedClock) -> None:
     with open_installation(Settings(data=tmp_path), clock) as services:
         services.projection.load_steps = lambda: iter(  # type: ignore[method-assign]
             lambda: Progress("events", 0, 1), None
@@ -379,7 +378,7 @@ def test_closing_ends_a_verification(tmp_path: Path, clock: FixedClock) -> None:
             services.maintenance.rebuild()
 
 
-def test_unknown_usage_is_no_missing_price_in_ledger_and_cube(services: Services) -> None:
+def test_unknown_usage_is_not_a_missing_price_in_ledger_and_cube(services: Services) -> None:
     unknown = [
         make_event(usage_source=UsageSource.UNKNOWN, cost_source=source)
         for source in (CostSource.UNPRICED, CostSource.REPORTED)

@@ -23,7 +23,7 @@ def serve(
     data: DataOption = None,
     host: Annotated[
         str | None,
-        typer.Option(help="Address to listen on [env: OUTLAY_HOST; default: 127.0.0.1]."),
+        typer.Option(help="Listening address [env: OUTLAY_HOST; default: 127.0.0.1]."),
     ] = None,
     port: Annotated[
         int | None,
@@ -34,7 +34,7 @@ def serve(
         typer.Option(
             min=1,
             max=MAX_WORKERS,
-            help="Processes; more than one share a PostgreSQL [env: OUTLAY_WORKERS; 1].",
+            help="Processes; more than one needs PostgreSQL [env: OUTLAY_WORKERS; 1].",
         ),
     ] = None,
 ) -> None:
@@ -53,14 +53,14 @@ def serve(
 
 
 def _serve_together(settings: Settings) -> int:
-    """Serve with several processes; the exit code."""
+    """Serve with several processes; returns the exit code."""
     if not settings.database_url:
         raise Invalid(
-            "several workers share a database: set OUTLAY_DATABASE_URL to postgresql://…, or serve "
-            "with one worker",
+            "Several workers need a shared database. Set OUTLAY_DATABASE_URL to postgresql://… "
+            "or run one worker.",
             code="workers-need-postgres",
         )
-    # Migrates, and makes the keys of the folder, before there are several who would.
+    # Migrates and creates the keys of the folder before several processes would do so.
     with open_administration(settings) as administration:
         is_new = administration.sign_in.is_new()
     secrets = Secrets(operator=new_secret(), setup=new_secret() if is_new else "")
@@ -84,5 +84,5 @@ def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> 
     else:
         say(message)
     if secrets.setup:
-        out.print("There is no organization yet. Set it up, once, at")
+        out.print("There is no organization yet. Set one up (once) at")
         out.print(f"{settings.public_url or url_of(listener)}/setup/{secrets.setup}")

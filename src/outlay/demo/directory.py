@@ -1,4 +1,4 @@
-"""The demo organization in the directory."""
+"""The demo organization's directory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,18 +36,18 @@ _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(slots=True)
 class DemoDirectory:
-    """What was created, as far as the traffic needs it."""
+    """The created objects that the traffic refers to."""
 
     organization: Organization
     owner: Member
     keys: dict[str, list[ApiKey]] = field(default_factory=dict)
-    """API keys by project name, busiest first."""
+    """API keys by project name, most used first."""
 
 
 def create_demo_directory(
     directory: Directory, random: Random, start: datetime, now: datetime
 ) -> DemoDirectory:
-    """Create everybody and everything in one transaction, as of `start`."""
+    """Create the whole directory in one transaction, as of `start`."""
     start_us, now_us = to_us(start), to_us(now)
 
     def new_id(prefix: str) -> str:
@@ -97,7 +97,7 @@ def create_demo_directory(
             create_group(session, group, start_us)
         for membership in _memberships(members, groups, random, start, now):
             create_membership(session, membership)
-        # Somebody left and a key was thrown away: their past stays in every number.
+        # One member was removed and one key deleted: their usage remains.
         delete_member(session, members[-1].member_id, now_us)
         delete_api_key(session, demo.keys["Staging"][-1].api_key_id, now_us)
     return demo

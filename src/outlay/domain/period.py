@@ -131,7 +131,7 @@ def parse_zone(name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:
         shown = name if len(name) <= 64 else name[:61] + "..."
         raise Invalid(
-            f"unknown time zone {shown!r}; use an IANA name such as UTC or Europe/Berlin",
+            f"Unknown time zone {shown!r}. Use an IANA name such as UTC or Europe/Berlin.",
             code="unknown-timezone",
             field="timezone",
         ) from error
@@ -162,19 +162,19 @@ def period_of_dates(from_date: date, to_date: date, timezone: str) -> Period:
     parse_zone(timezone)
     if to_date < from_date:
         raise Invalid(
-            f"the range is reversed: from {from_date} is after to {to_date}",
+            f"The range is reversed: {from_date} is after {to_date}.",
             code="reversed-range",
             field="from",
         )
     if from_date < FIRST_DATE or to_date > LAST_DATE:
         raise Invalid(
-            f"dates must lie between {FIRST_DATE} and {LAST_DATE}",
+            f"Dates must be between {FIRST_DATE} and {LAST_DATE}.",
             code="range-out-of-bounds",
             field="from" if from_date < FIRST_DATE else "to",
         )
     if (to_date - from_date).days >= MAX_DAYS:
         raise Invalid(
-            f"the range spans more than {MAX_DAYS:,} days; ask for a shorter one",
+            f"The range is longer than {MAX_DAYS:,} days. Request a shorter range.",
             code="range-too-long",
             field="to",
         )
@@ -191,9 +191,11 @@ def period_of_buckets(start_bucket: int, end_bucket: int, timezone: str) -> Peri
     first, last = day_start(FIRST_DATE, timezone), day_start(LAST_DATE, timezone)
     length = end_bucket - start_bucket
     if not (first <= start_bucket and end_bucket <= last and length >= 0):
-        raise Invalid(f"dates must lie between {FIRST_DATE} and {LAST_DATE}", field="from")
+        raise Invalid(f"Dates must be between {FIRST_DATE} and {LAST_DATE}.", field="from")
     if length > MAX_DAYS * BUCKETS_PER_DAY:
-        raise Invalid(f"the range spans more than {MAX_DAYS:,} days", field="to")
+        raise Invalid(
+            f"The range is longer than {MAX_DAYS:,} days. Request a shorter range.", field="to"
+        )
     return Period(start_bucket=start_bucket, end_bucket=end_bucket, timezone=timezone)
 
 
@@ -318,7 +320,7 @@ def _mark_cut(steps: list[Step], period: Period, interval: Interval) -> None:
 def _hour_edges(period: Period) -> list[int]:
     if period.end_bucket - period.start_bucket > MAX_STEPS * BUCKETS_PER_HOUR:
         raise Invalid(
-            f"hourly steps over this range are more than {MAX_STEPS:,}; ask for bucket=day",
+            f"This range has more than {MAX_STEPS:,} hourly steps. Use `bucket=day`.",
             code="too-many-steps",
             field="bucket",
         )

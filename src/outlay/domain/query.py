@@ -77,15 +77,15 @@ class UsageQuery:
 
     def __post_init__(self) -> None:
         if not 1 <= self.top <= MAX_TOP:
-            raise Invalid(f"top must be between 1 and {MAX_TOP:,}", field="top")
+            raise Invalid(f"`top` must be between 1 and {MAX_TOP:,}.", field="top")
         if not set(CORE_MEASURES) <= set(self.measures) <= set(ALL_MEASURES):
-            raise Invalid("measures must include the core ones", field="measures")
+            raise Invalid("`measures` must include the core measures.", field="measures")
         if not self.ranks:
-            raise Invalid("at least one rank is needed", field="rankBy")
+            raise Invalid("`rankBy` must name at least one measure.", field="rankBy")
         if self.then_by is not None and self.then_by in {self.group_by, None}:
-            raise Invalid("the two levels of groupBy must be different", field="groupBy")
+            raise Invalid("`groupBy` must name two different dimensions.", field="groupBy")
         if self.then_by is not None and self.group_by is None:
-            raise Invalid("a second level of groupBy needs a first one", field="groupBy")
+            raise Invalid("`groupBy` has a second level but no first one.", field="groupBy")
         self._check_kinds()
         _check_filters(self.filters)
 
@@ -94,11 +94,14 @@ class UsageQuery:
             return
         if self.then_by is not None:
             raise Invalid(
-                "kind stands alone in groupBy; filter by the other dimension", field="groupBy"
+                "`groupBy=kind` cannot be combined with another dimension. Filter by the other "
+                "dimension instead.",
+                field="groupBy",
             )
         if self.ranks[0] is Rank.REQUESTS:
             raise Invalid(
-                "a request has several kinds of usage: rank them by cost or totalTokens",
+                "A request has several kinds of usage, so `groupBy=kind` can be ranked by cost "
+                "or totalTokens only.",
                 field="rankBy",
             )
 
@@ -146,15 +149,15 @@ class RowQuery:
 
     def __post_init__(self) -> None:
         if len(set(self.group_by)) != len(self.group_by):
-            raise Invalid("a dimension can be given once only", field="groupBy")
+            raise Invalid("Each dimension can appear in `groupBy` only once.", field="groupBy")
         if Dimension.KIND in self.group_by:
             raise Invalid(
-                "kind cannot be combined with rows of requests; "
-                "ask /api/v1/analytics/activity or /api/v1/exports/activity.csv for groupBy=kind",
+                "`groupBy=kind` cannot be combined with rows of requests. Use "
+                "/api/v1/analytics/activity or /api/v1/exports/activity.csv.",
                 field="groupBy",
             )
         if not self.measures or not set(self.measures) <= set(ALL_MEASURES):
-            raise Invalid("give measures of the catalogue", field="measures")
+            raise Invalid("`measures` must name measures from the catalogue.", field="measures")
         _check_filters(self.filters)
 
     @override
@@ -170,7 +173,8 @@ def _check_filters(filters: Mapping[Grouping, tuple[str, ...]]) -> None:
     for dimension, values in filters.items():
         if not 1 <= len(values) <= MAX_FILTER_VALUES:
             raise Invalid(
-                f"a filter takes 1 to {MAX_FILTER_VALUES:,} values", field=dimension.value
+                f"`{dimension.value}` takes 1 to {MAX_FILTER_VALUES:,} values.",
+                field=dimension.value,
             )
         for value in values:
             _check_text(value, dimension.value)
@@ -178,9 +182,9 @@ def _check_filters(filters: Mapping[Grouping, tuple[str, ...]]) -> None:
 
 def _check_text(value: str, name: str) -> None:
     if len(value) > MAX_TEXT:
-        raise Invalid(f"a {name} is at most {MAX_TEXT} characters long", field=name)
+        raise Invalid(f"`{name}` must be at most {MAX_TEXT} characters long.", field=name)
     if "\0" in value or not _is_encodable(value):
-        raise Invalid(f"the {name} contains characters that are not valid text", field=name)
+        raise Invalid(f"`{name}` contains characters that are not valid text.", field=name)
 
 
 def _is_encodable(value: str) -> bool:

@@ -9,7 +9,7 @@ from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
 
 MAX_SESSIONS = 200
-"""Most sessions of one page."""
+"""Most sessions on one page."""
 
 MAX_PAGE = 10_000
 
@@ -24,7 +24,7 @@ SHOWN_OF = (
 
 
 class SessionSort(StrEnum):
-    """What sessions are listed by; its value is the word used in the API."""
+    """Sort order of session lists; its value is the word used in the API."""
 
     LAST = "last"
     FIRST = "first"
@@ -38,9 +38,9 @@ class SessionQuery:
     """A page of the sessions with requests in a period."""
 
     usage: UsageQuery
-    """The organization, the period and the filters of their requests."""
+    """The organization, the period and the request filters."""
     session_ids: tuple[str, ...] = ()
-    """These alone, if any are given."""
+    """Restricts the query to these sessions, if not empty."""
     sort: SessionSort = SessionSort.LAST
     is_descending: bool = True
     page: int = 1
@@ -48,9 +48,9 @@ class SessionQuery:
 
     def __post_init__(self) -> None:
         if not 1 <= self.page_size <= MAX_SESSIONS:
-            raise Invalid(f"pageSize must be from 1 to {MAX_SESSIONS}", field="pageSize")
+            raise Invalid(f"`pageSize` must be between 1 and {MAX_SESSIONS}.", field="pageSize")
         if not 1 <= self.page <= MAX_PAGE:
-            raise Invalid(f"page must be from 1 to {MAX_PAGE:,}", field="page")
+            raise Invalid(f"`page` must be between 1 and {MAX_PAGE:,}.", field="page")
 
     @property
     def organization_id(self) -> str:

@@ -209,7 +209,7 @@ def _secrets_dir(variables: Mapping[str, str]) -> Path | None:
         return None
     folder = Path(text)
     if not folder.is_dir():
-        raise Invalid(f"{SECRETS_DIR} must be a folder that exists, not {text!r}", code="settings")
+        raise Invalid(f"{SECRETS_DIR} must be an existing folder, not {text!r}.", code="settings")
     return folder
 
 

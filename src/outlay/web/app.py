@@ -71,9 +71,9 @@ from outlay.web.http.refusals import Refusals
 from outlay.web.http.routes import Router
 from outlay.web.ingest import events, litellm, otlp
 from outlay.web.preloading import preload
-from outlay.web.proxy.answers import Told, put
+from outlay.web.proxy.answers import PreparedResponse, send_response
 from outlay.web.proxy.app import Proxy
-from outlay.web.proxy.strays import is_stray
+from outlay.web.proxy.unknown_paths import is_unknown_path
 
 API_ROUTERS: Final = (
     analytics.router,
@@ -166,13 +166,13 @@ class Application:
             note_route(scope, scope["path"])
             await handler(scope, receive, send)
             return
-        if is_stray(scope["raw_path"]) and not self._has_page(scope):
+        if is_unknown_path(scope["raw_path"]) and not self._has_page(scope):
             await self._proxy.serve_other(scope, receive, send)
             return
         if scope["method"] == "HEAD" and scope["raw_path"] == b"/":
             # Coding agents and monitors look so whether somebody is there.
             note_route(scope, "/")
-            await put(send, Told(200, [(b"content-length", b"0")], b""))
+            await send_response(send, PreparedResponse(200, [(b"content-length", b"0")], b""))
             return
         see_behind_proxies(scope, self._trusted_proxies)
         with begin_work():

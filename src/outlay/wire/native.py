@@ -17,7 +17,7 @@ from outlay.domain.event import MAX_TEXT, Status, UsageSource
 from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.meter import MAX_QUANTITY
 from outlay.domain.money import render_usd
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import from_us, to_us
@@ -171,15 +171,15 @@ def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
 def _route(event: NativeEvent, position: int) -> tuple[str, str]:
     """Provider and mapping. The provider goes by its one name; the model stands as it is called."""
     prefix, slash, rest = event.model.partition("/")
-    provider = provider_called(event.provider or (prefix if slash else ""))
+    provider = find_provider(event.provider or (prefix if slash else ""))
     if not provider:
         raise Invalid(
-            f"$[{position}].model: {event.model!r} does not say its provider; write it as "
-            "openai/gpt-5.5 or add the field provider",
+            f"`$[{position}].model` is {event.model!r}, without a provider. Write openai/gpt-5.5 "
+            "or add the field `provider`.",
             code="invalid-event",
             field=f"$[{position}].model",
         )
-    if slash and provider_called(prefix) != provider:
+    if slash and find_provider(prefix) != provider:
         return provider, event.model  # another's model, as resellers name it
     return provider, f"{provider}/{rest if slash else event.model}"
 
@@ -260,6 +260,6 @@ def _pusd(cost: Decimal | None, position: int) -> int | None:
     if pusd is None:
         field = f"$[{position}].reportedCost"
         raise Invalid(
-            f"{field}: must be between 0 and 9000000 USD", code="invalid-event", field=field
+            f"`{field}` must be between 0 and 9000000 USD.", code="invalid-event", field=field
         )
     return pusd

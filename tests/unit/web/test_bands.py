@@ -87,9 +87,7 @@ def comparison_of(
 
 
 @given(answers(), st.sampled_from(Rank))
-def test_bands_of_parts_sum_to_the_totals_in_every_step(
-    entries: tuple[Entry, ...], metric: Rank
-) -> None:
+def test_bands_add_up_to_the_totals_in_every_step(entries: tuple[Entry, ...], metric: Rank) -> None:
     comparison = comparison_of(entries)
     ranking = rank_entries(comparison, metric, {one.key: 1 for one in entries})
 
@@ -105,7 +103,7 @@ def test_bands_of_parts_sum_to_the_totals_in_every_step(
     ]
 
 
-def test_other_holds_every_value_without_a_row() -> None:
+def test_other_has_every_value_without_a_row() -> None:
     spent = {0: Totals(requests=1, cost_pusd=10**12)}
     entries = tuple(entry(EntryKind.VALUE, f"value-{place}", spent) for place in range(11))
     comparison = comparison_of(entries)
@@ -118,7 +116,7 @@ def test_other_holds_every_value_without_a_row() -> None:
 
 
 @given(answers())
-def test_what_is_embedded_is_exact(entries: tuple[Entry, ...]) -> None:
+def test_embedded_values_are_exact(entries: tuple[Entry, ...]) -> None:
     comparison = comparison_of(entries)
     ranking = rank_entries(comparison, Rank.COST, {one.key: 1 for one in entries})
 
@@ -159,7 +157,7 @@ def test_totals_of_groups_count_each_request_once() -> None:
         ({}, "No cost in this period."),
     ],
 )
-def test_a_chart_is_told_in_words(costs: dict[int, int], summary: str) -> None:
+def test_chart_description(costs: dict[int, int], summary: str) -> None:
     by_step = {index: Totals(requests=1, cost_pusd=usd * 10**12) for index, usd in costs.items()}
     comparison = comparison_of((entry(EntryKind.VALUE, "gpt-5.5", by_step),))
     ranking = rank_entries(comparison, Rank.COST, {"gpt-5.5": 1})

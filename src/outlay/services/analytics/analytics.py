@@ -89,12 +89,12 @@ class Analytics:
         """The period that a preset or a pair of dates means now; Invalid for half a pair."""
         if preset is not None:
             if from_date or to_date:
-                raise Invalid("give either preset or from and to, not both", field="preset")
+                raise Invalid("Use either `preset` or `from` and `to`, not both.", field="preset")
             first = self.first_event(organization_id) if preset is Preset.ALL else None
             return period_of_preset(preset, self._clock.now(), timezone, first_event=first)
         if from_date is None or to_date is None:
             missing = "to" if to_date is None else "from"
-            raise Invalid("from and to go together; one of them is missing", field=missing)
+            raise Invalid("`from` and `to` must be given together.", field=missing)
         return period_of_dates(from_date, to_date, timezone)
 
     def now_us(self) -> int:

@@ -164,10 +164,14 @@ def reader_as_of(
     """A snapshot as of a ledger position; SnapshotGone where it cannot be made."""
     loaded = reader.loaded_seq
     if position > loaded:
-        raise SnapshotGone("this cursor is of a state that is not loaded here")
+        raise SnapshotGone(
+            "The cursor refers to a state that is no longer loaded. Start again with the first "
+            "page."
+        )
     if loaded - position > MAX_LATER_EVENTS:
         raise SnapshotGone(
-            f"more than {MAX_LATER_EVENTS:,} requests were recorded since the first page"
+            f"More than {MAX_LATER_EVENTS:,} requests were recorded since the first page. Start "
+            "again with the first page."
         )
     later = Deltas()
     try:
@@ -176,7 +180,10 @@ def reader_as_of(
                 (row for row in batch.rows if row[_ORGANIZATION] == organization_id), into=later
             )
     except Damaged as error:
-        raise SnapshotGone("the requests since the first page cannot be read") from error
+        raise SnapshotGone(
+            "The requests recorded since the first page cannot be read. Start again with the "
+            "first page."
+        ) from error
     return EarlierReader(reader, later.usage, position)
 
 

@@ -100,7 +100,7 @@ class Report:
 
     def __post_init__(self) -> None:
         if self.limit is not None and not 1 <= self.limit <= MAX_LIMIT:
-            raise Invalid(f"limit must be from 1 to {MAX_LIMIT:,}", field="limit")
+            raise Invalid(f"`limit` must be between 1 and {MAX_LIMIT:,}.", field="limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +218,8 @@ class Reports:
     ) -> EarlierReader:
         if cursor.state != state:
             raise SnapshotGone(
-                "users, groups or requests were merged or erased since the first page"
+                "Users, groups or requests were merged or erased since the first page. Start "
+                "again with the first page."
             )
         return reader_as_of(snapshot, self._ledger, report.organization_id, cursor.position)
 
@@ -325,7 +326,10 @@ def _read_cursor(report: Report) -> _Cursor | None:
         return None
     cursor = read_cursor(report.cursor, _Cursor)
     if cursor.question != _question(report) or len(cursor.keys) != len(report.group_by):
-        raise Invalid("the cursor belongs to another question", field="cursor")
+        raise Invalid(
+            "`cursor` belongs to a different query. Start again with the first page.",
+            field="cursor",
+        )
     return cursor
 
 

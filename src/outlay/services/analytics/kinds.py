@@ -6,7 +6,7 @@ from typing import Final
 
 from outlay.domain.answers import Breakdown, EntryKind, Totals, sum_totals
 from outlay.domain.dimension import Dimension
-from outlay.domain.kind import KindAmount, KindEntry, kind_called, kinds_of, totals_of_kind
+from outlay.domain.kind import KindAmount, KindEntry, find_kind, kinds_of, totals_of_kind
 from outlay.domain.period import steps_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import MeterUsage, StepTotals
@@ -65,7 +65,7 @@ def _entries(query: UsageQuery, amounts: _Amounts) -> tuple[KindEntry, ...]:
 
 
 def _entry(name: str, by_step: Mapping[int, KindAmount]) -> KindEntry:
-    kind = kind_called(name)
+    kind = find_kind(name)
     totals = {step: totals_of_kind(name, amount) for step, amount in by_step.items()}
     return KindEntry(
         kind=EntryKind.VALUE,

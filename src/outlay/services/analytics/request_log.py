@@ -87,7 +87,10 @@ class LogQuery:
     def __post_init__(self) -> None:
         cursor = self.cursor
         if cursor and LogOrder(cursor.sort, cursor.is_descending) != self.order:
-            raise Invalid("the cursor belongs to another sort or order", field="cursor")
+            raise Invalid(
+                "`cursor` belongs to a different sort or order. Start again with the first page.",
+                field="cursor",
+            )
 
     @property
     def is_exhaustive(self) -> bool:
@@ -131,8 +134,8 @@ class LogPlan:
         rows = sum(span.rows for span in self.spans)
         if rows > MAX_ROWS:
             raise TooWide(
-                f"the period has {rows:,} requests, and this question has to read each of them; "
-                f"it may read {MAX_ROWS:,}: narrow the period",
+                f"The period has {rows:,} requests, and this query has to read each of them. It "
+                f"may read at most {MAX_ROWS:,}; choose a shorter period.",
                 field="from",
             )
 
@@ -219,7 +222,7 @@ class RequestLog:
     def page(self, plan: LogPlan, limit: int = 50) -> LogPage:
         """A page of the requests; TooWide when the order needs more to be read than is allowed."""
         if not 1 <= limit <= MAX_LIMIT:
-            raise Invalid(f"limit must be from 1 to {MAX_LIMIT}", field="limit")
+            raise Invalid(f"`limit` must be between 1 and {MAX_LIMIT}.", field="limit")
         positions, following, preceding = self.positions(plan, limit)
         entries = self._ledger.read_logged(plan.wanted.organization_id, positions)
         return LogPage(entries=entries, following=following, preceding=preceding)
@@ -306,7 +309,7 @@ class RequestLog:
         for span in spans:
             if self._monotonic() > deadline:
                 raise TooWide(
-                    "reading each request of the period takes too long; narrow the period",
+                    "Reading each request of the period takes too long. Choose a shorter period.",
                     field="from",
                 )
             yield span

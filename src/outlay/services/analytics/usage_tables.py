@@ -84,9 +84,9 @@ class UserView:
 
     def __post_init__(self) -> None:
         if not 1 <= self.page_size <= MAX_PAGE_SIZE:
-            raise Invalid(f"pageSize must be from 1 to {MAX_PAGE_SIZE}", field="pageSize")
+            raise Invalid(f"`pageSize` must be between 1 and {MAX_PAGE_SIZE}.", field="pageSize")
         if self.page < 1:
-            raise Invalid("page must be at least 1", field="page")
+            raise Invalid("`page` must be at least 1.", field="page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,14 +132,17 @@ class Maintenance:
                 if gives_way or not running.gives_way:
                     raise Unavailable(
                         f"{running.what}, started by {running.asked_by} at "
-                        f"{running.since:%Y-%m-%d %H:%M:%S} UTC, is running; try again when it is "
-                        "done",
+                        f"{running.since:%Y-%m-%d %H:%M:%S} UTC, is still running. Try again when "
+                        "it has finished.",
                         code="busy",
                     )
                 running.stop()
                 self._free.wait()
             if self._is_closed:
-                raise Unavailable("this process is about to end", code="stopping")
+                raise Unavailable(
+                    "This process is shutting down. Try again when it has restarted.",
+                    code="stopping",
+                )
             run = LongRun[Result](
                 what=what, asked_by=asked_by, since=self._clock.now(), gives_way=gives_way
             )
@@ -183,7 +186,7 @@ class Maintenance:
         while not stop.wait(LOOK_SECONDS):
             try:
                 if self.is_due(self._clock.now()) and self._nodes.lead():
-                    self.verify_by_itself()
+                    self.verify_on_schedule()
             except Exception:
                 logger.exception("the scheduled verification failed")
 
@@ -200,7 +203,7 @@ class Maintenance:
         planned = now.replace(hour=self._verify_hour or 0, minute=minute, second=0, microsecond=0)
         return planned if planned <= now else planned - DAY
 
-    def verify_by_itself(self) -> Verified | None:
+    def verify_on_schedule(self) -> Verified | None:
         """Verify with a share of the machine; None when it gave way to other work."""
         self._not_before = self._clock.now() + RETRY_AFTER
         try:

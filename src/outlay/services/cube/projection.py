@@ -292,7 +292,8 @@ def load_some(
             break
     if last == after_seq:
         raise Damaged(
-            f"the ledger has no batch after event {after_seq}; the cube must be rebuilt",
+            f"The ledger has no batch after event {after_seq}. Rebuild the cube with `outlay "
+            "rebuild`.",
             code="ledger-gap",
         )
     through = cube.plan(after_seq, last)

@@ -67,7 +67,9 @@ def _receive(connection: "Connection[Any, Any]") -> Any:
         received = connection.recv()
     except (EOFError, OSError) as error:
         raise Unavailable(
-            "a process that read the ledger ended too early; was memory short?", code="scan-ended"
+            "A process that read the ledger was terminated. Check that the machine has enough "
+            "memory.",
+            code="scan-ended",
         ) from error
     if isinstance(received, Exception):
         raise received
@@ -88,7 +90,7 @@ def _process(open_reader: OpenReader, job: Job[object]) -> "Iterator[Connection[
         )
     except OSError as error:
         ours.close()
-        raise Unavailable(f"a process to read the ledger cannot be started: {error}") from error
+        raise Unavailable(f"A process to read the ledger cannot be started: {error}.") from error
     finally:
         theirs.close()
     try:
@@ -119,7 +121,7 @@ def main() -> None:
     except OutlayError as error:
         connection.send(error)
     except Exception as error:
-        connection.send(Unavailable(f"reading the ledger failed: {error}", code="scan-failed"))
+        connection.send(Unavailable(f"Reading the ledger failed: {error}.", code="scan-failed"))
 
 
 if __name__ == "__main__":

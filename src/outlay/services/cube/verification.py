@@ -104,7 +104,7 @@ class Verification:
             report.damage = damage.message
         if self._ledger.read_edition() != edition:
             raise Unavailable(
-                "rows of the ledger were rewritten while they were compared; verify again",
+                "Ledger rows were rewritten during the comparison. Run the verification again.",
                 code="rewritten",
             )
         self._store(report)

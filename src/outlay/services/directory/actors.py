@@ -1,4 +1,4 @@
-"""A member as an actor: identity, role and scopes of whoever asks."""
+"""Members as actors: identity, role and scopes."""
 
 from outlay.domain.actor import Actor, Channel, Scope
 from outlay.storage.directory.members import find_member
@@ -14,7 +14,7 @@ def actor_for(
     credential_id: str = "",
     request_id: str = "",
 ) -> Actor | None:
-    """A present member as an actor, None when the member has left."""
+    """A current member as an actor, None if the member was removed."""
     member = find_member(session, member_id)
     if member is None or member.is_deleted:
         return None

@@ -1,4 +1,4 @@
-"""Bills against records: a provider's own costs per day, project and model beside ours, and why."""
+"""Reconciliation of provider bills with the recorded cost per day, project and model."""
 
 import tempfile
 from collections import defaultdict
@@ -14,7 +14,7 @@ from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval, parse_zone, period_of_dates, steps_of
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.domain.query import RowQuery
 from outlay.domain.questions import Rows
 from outlay.domain.reconciliation import (
@@ -27,7 +27,7 @@ from outlay.domain.reconciliation import (
 from outlay.kit.clock import from_us
 from outlay.kit.ids import new_id
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.text_rules import pick
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Key
@@ -53,54 +53,60 @@ _MEASURES: Final = (
 
 
 class Reconciling:
-    """Compares bills of an actor's organization and keeps what came of it."""
+    """Compares bills of an actor's organization and stores the results."""
 
     def __init__(
-        self, directory: Directory, trail: Trail, analytics: Analytics, prices: PriceBooks
+        self,
+        directory: Directory,
+        audited: AuditedChanges,
+        analytics: Analytics,
+        prices: PriceBooks,
     ) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._analytics = analytics
         self._prices = prices
 
-    def of(self, actor: Actor) -> list[Reconciliation]:
-        """What was compared, newest first."""
+    def list_for(self, actor: Actor) -> list[Reconciliation]:
+        """Stored reconciliations, newest first."""
         with self._directory.read() as session:
             return list_reconciliations(session, actor.organization_id)
 
     def find(self, actor: Actor, reconciliation_id: str) -> Reconciliation:
-        """One of them; NotFound when there is none."""
+        """One of them; NotFound if there is none."""
         return pick(
-            self.of(actor),
+            self.list_for(actor),
             lambda known: known.reconciliation_id == reconciliation_id,
             "reconciliation",
         )
 
     def reconcile(self, actor: Actor, file: BillFile) -> Reconciliation:
-        """Compare a file of costs with what was recorded on its days, and keep the result."""
+        """Compare a cost file with the usage recorded on its days, and store the result."""
         name = Path(file.file_name).name
         if not name.isprintable():
-            raise Invalid("the file's name has characters that are not text", field="fileName")
+            raise Invalid(
+                "The file name contains characters that are not valid text.", field="fileName"
+            )
         mapping = parse_mapping(file.mapping.encode(), "mapping") if file.mapping else None
         now = from_us(self._analytics.now_us())
-        canonical = self._prices.of(actor.organization_id).canonical_model
+        canonical = self._prices.book_for(actor.organization_id).canonical_model
         with tempfile.TemporaryDirectory() as folder:
-            # What rows are written in is told by the name and the first bytes.
+            # The file format is detected by name and first bytes.
             path = Path(folder) / f"costs{''.join(Path(name).suffixes[-1:])}"
             path.write_text(file.content, encoding="utf-8", errors="replace", newline="")
             try:
                 bill = read_bill(path, file, mapping, canonical, now)
             except Invalid as error:
-                # Where it lies meanwhile is nobody's business; they know it by its name.
+                # The message must not show the temporary path but the user's file name.
                 message = error.message.replace(str(path), name)
                 raise Invalid(message, code=error.code, field=error.field) from None
         found = self._compare(actor.organization_id, bill, file.tolerance_pusd)
         notes = list(found.notes)
-        again = next((one for one in self.of(actor) if one.digest == file.digest), None)
+        again = next((one for one in self.list_for(actor) if one.digest == file.digest), None)
         if again is not None:
             made = from_us(again.created_at_us)
             notes.append(f"The same file was compared on {made:%Y-%m-%d at %H:%M} UTC.")
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor) as change:
             found = replace(
                 found,
                 reconciliation_id=new_id("rec"),
@@ -146,7 +152,7 @@ class Reconciling:
             notes.append("The bill does not tell models apart.")
             recorded = _folded(recorded, lambda key: (key[0], key[1], ""))
         lines = _beside(billed, recorded)
-        book = self._prices.of(organization_id)
+        book = self._prices.book_for(organization_id)
         reasons = BillReasons(
             lines,
             hours,
@@ -166,7 +172,10 @@ class Reconciling:
             timezone=bill.timezone,
             lines=[
                 _line(
-                    key, both, reasons.of(key), names.get(key[1]) or bill.project_names.get(key[1])
+                    key,
+                    both,
+                    reasons.parts_for(key),
+                    names.get(key[1]) or bill.project_names.get(key[1]),
                 )
                 for key, both in sorted(lines.items())
             ],
@@ -176,7 +185,7 @@ class Reconciling:
     def _with_our_projects(
         self, organization_id: str, bill: Bill, names: Mapping[str, str]
     ) -> list[BillLine]:
-        """The lines of a bill under our ids of their projects, found by id or by name."""
+        """The lines of a bill with our project ids, matched by id or name."""
         merges = self._analytics.merges(organization_id)
         by_name = {name.casefold(): project for project, name in names.items()}
 
@@ -207,7 +216,7 @@ def _line(
 
 
 def _beside(billed: Sequence[BillLine], recorded: Mapping[Key, Totals]) -> dict[Key, BothSides]:
-    """The lines of the bill beside what was recorded."""
+    """Join the lines of the bill with the recorded usage."""
     lines: dict[Key, BothSides] = defaultdict(BothSides)
     for key, totals in recorded.items():
         lines[key].recorded = totals
@@ -220,14 +229,14 @@ def _beside(billed: Sequence[BillLine], recorded: Mapping[Key, Totals]) -> dict[
 
 
 def _spellings(reader: CubeReader, query: RowQuery, provider: str) -> tuple[str, ...]:
-    """A provider as senders have spelt it."""
+    """The spellings of a provider that senders have used."""
     by_provider = replace(query, group_by=(Dimension.PROVIDER,))
     found = {row.keys[0] for row in reader.ask(Rows(by_provider))}
-    return tuple({provider, *(name for name in found if provider_called(name) == provider)})
+    return tuple({provider, *(name for name in found if find_provider(name) == provider)})
 
 
 def _recorded(reader: CubeReader, query: RowQuery) -> dict[Key, Totals]:
-    """What was recorded by day, project and canonical model."""
+    """Recorded usage by day, project and canonical model."""
     daily = replace(
         query,
         measures=_MEASURES,
@@ -258,7 +267,7 @@ def _hours(reader: CubeReader, query: RowQuery) -> dict[date, dict[str, dict[int
 
 
 def _left_out(reader: CubeReader, query: RowQuery, bill: Bill, now: datetime) -> list[str]:
-    """Notes of days that the record has and the bill has not, up to the end of its month."""
+    """Remarks on days with recorded usage but no bill, up to the end of its month."""
     first, last = bill.lines[0].day, bill.lines[-1].day
     end = last
     if first.day == 1:

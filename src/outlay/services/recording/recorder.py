@@ -73,7 +73,7 @@ class Recorder:
                 events.append(self.event(organization_id, report, latest_us))
             except Invalid as error:
                 raise Invalid(
-                    f"event {position} ({report.event_id}): {error.message}",
+                    f"Event {position} ({report.event_id}): {error.message}",
                     code=error.code,
                     field=f"[{position}].{error.field}" if error.field else f"[{position}]",
                 ) from error
@@ -90,7 +90,7 @@ class Recorder:
 
     def load(self, organization_id: str) -> None:
         """Have in memory what making events of an organization needs."""
-        self._prices.of(organization_id)
+        self._prices.book_for(organization_id)
         self._attribution.load(organization_id)
         self._discovery.merges(organization_id)
         self._tags.load(organization_id)
@@ -100,7 +100,8 @@ class Recorder:
         check_time(report.event_time_us, latest_us)
         if report.event_id.startswith(RESERVED):
             raise Invalid(
-                f"event ids that begin with {RESERVED!r} are those of amendments", field="eventId"
+                f"`eventId` must not begin with {RESERVED!r}, which is reserved for amendments.",
+                field="eventId",
             )
         usage, is_adjusted = _NOTHING, False
         if report.usage is not None:
@@ -108,7 +109,7 @@ class Recorder:
         used = with_pictures(report.operation, report.usage, report.meters)
         meters, is_cut = settle_meters(usage, check_meters(used))
         priced = price_billed(
-            self._prices.of(organization_id),
+            self._prices.book_for(organization_id),
             Billed(
                 provider=report.provider,
                 mapping=report.mapping,
@@ -180,7 +181,7 @@ class Recorder:
         somebody that the organization knows. Without a key of ours, whoever reports is believed.
         """
         if key is None:
-            called = self._attribution.member_called(organization_id, report.user_id)
+            called = self._attribution.find_member_by_email(organization_id, report.user_id)
             user_id = called or report.user_id
             if report.groups:
                 return user_id, self._attribution.groups_claimed(organization_id, report.groups)
@@ -188,10 +189,10 @@ class Recorder:
             user_id = key.member_id
         if key and key.trusts_caller:
             if report.user_id:
-                called = self._attribution.member_called(organization_id, report.user_id)
+                called = self._attribution.find_member_by_email(organization_id, report.user_id)
                 user_id = called or user_id
             if report.groups:
-                claimed = self._attribution.groups_called(organization_id, report.groups)
+                claimed = self._attribution.groups_named(organization_id, report.groups)
                 if claimed:
                     return user_id, claimed
         groups = self._attribution.groups_at(organization_id, user_id, report.event_time_us)
@@ -202,13 +203,13 @@ def check_time(event_time_us: int, latest_us: int) -> None:
     """Raise Invalid for an event time before any metered LLM or ahead of `latest_us`."""
     if event_time_us < _EARLIEST_US:
         raise Invalid(
-            f"the event time is before {EARLIEST_EVENT:%Y-%m-%d}; is it in the right unit?",
+            f"`eventTime` must not be before {EARLIEST_EVENT:%Y-%m-%d}. Check its unit.",
             code="event-too-old",
             field="eventTime",
         )
     if event_time_us > latest_us:
         raise Invalid(
-            f"the event time is more than {MAX_FUTURE.seconds // 60} minutes in the future",
+            f"`eventTime` must not be more than {MAX_FUTURE.seconds // 60} minutes in the future.",
             code="event-in-future",
             field="eventTime",
         )

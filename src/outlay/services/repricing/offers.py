@@ -1,4 +1,4 @@
-"""What had no price when it was recorded and has one now: offered to be priced again."""
+"""Requests without a price when they were recorded that could be priced now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,17 +21,17 @@ from outlay.storage.ledger.store import Ledger
 
 LOOK_BACK: Final = timedelta(days=90)
 MAX_OFFERS: Final = 20
-"""Routes that are looked into: those with the most requests."""
+"""Most routes checked: those with the most requests."""
 
 _MEASURES: Final = ("requests", "unpriced_requests", "partly_priced_requests")
 _KNOWN: Final = tuple(source.value for source in UsageSource if source is not UsageSource.UNKNOWN)
-"""Of unknown usage no price could be made."""
+"""Requests of unknown usage cannot be priced."""
 _LACKING: Final = (CostSource.UNPRICED.value, CostSource.PARTIAL.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Requests of one route that lack a price, of which the newest has one now."""
+    """Unpriced requests of one route, the newest of which has a price now."""
 
     provider: str
     mapping: str
@@ -47,15 +47,15 @@ class _Lacking:
 
 
 class RepriceOffers:
-    """Finds what could be priced again: the cube says where, one request of each is read."""
+    """Finds what can be repriced: the cube shows the routes, one request of each is read."""
 
     def __init__(self, analytics: Analytics, ledger: Ledger, prices: PriceBooks) -> None:
         self._analytics = analytics
         self._ledger = ledger
         self._prices = prices
 
-    def of(self, organization_id: str, timezone: str) -> Sequence[Offer]:
-        """What an organization could price again, the most requests first."""
+    def list_for(self, organization_id: str, timezone: str) -> Sequence[Offer]:
+        """What an organization can reprice, most requests first."""
         today = from_us(self._analytics.now_us()).astimezone(parse_zone(timezone)).date()
         period = period_of_dates(today - LOOK_BACK, today, timezone)
         days = [step.start.date() for step in steps_of(period, Interval.DAY)]
@@ -88,9 +88,9 @@ class RepriceOffers:
         keys: tuple[str, ...],
         day: date,
     ) -> bool:
-        """Whether the newest request of a route that lacks a price would lack less of one now.
+        """Whether the newest unpriced request of a route has more of a price now.
 
-        The cube says in which hour of the day it is: the ledger is read no further.
+        The cube shows the hour of the day, so the ledger is read no further.
         """
         filters: dict[Grouping, tuple[str, ...]] = {
             dimension: (key,) for dimension, key in zip(query.group_by, keys, strict=True)
@@ -109,7 +109,7 @@ class RepriceOffers:
             conditions=LogConditions(cost_sources=_LACKING, usage_sources=_KNOWN),
             through_seq=reader.loaded_seq,
         )
-        book = self._prices.of(query.organization_id)
+        book = self._prices.book_for(query.organization_id)
         positions = self._ledger.read_positions(wanted, NEWEST_FIRST, None, 1)
         found = self._ledger.read_logged(query.organization_id, positions)
         return any(repriced(book, entry.event) is not entry.event for entry in found)

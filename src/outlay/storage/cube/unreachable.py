@@ -40,4 +40,6 @@ class UnreachableCube:
 
 
 def _unreachable() -> Unavailable:
-    return Unavailable("the cube does not answer; nothing is lost meanwhile", code="cube-away")
+    return Unavailable(
+        "The cube is unreachable. Usage is still recorded; try again later.", code="cube-away"
+    )

@@ -16,7 +16,7 @@ _IDS_AT_ONCE: Final = 1_000
 def create_api_key(
     session: WriteSession, api_key: ApiKey, created_at_us: int, secret_digest: bytes | None = None
 ) -> None:
-    """Add an API key; without a digest nobody can call with it."""
+    """Add an API key; without a digest it cannot authenticate calls."""
     session.add(
         ApiKeyRow(
             api_key_id=api_key.api_key_id,
@@ -49,7 +49,7 @@ def update_api_key(session: WriteSession, api_key: ApiKey) -> None:
 
 
 def delete_api_key(session: WriteSession, api_key_id: str, deleted_at_us: int) -> None:
-    """Mark an API key as deleted; the description stays for reports."""
+    """Mark an API key as deleted; the description remains for reports."""
     session.execute(
         update(ApiKeyRow)
         .where(ApiKeyRow.api_key_id == api_key_id)
@@ -58,7 +58,7 @@ def delete_api_key(session: WriteSession, api_key_id: str, deleted_at_us: int) -
 
 
 def revoke_api_key(session: WriteSession, api_key_id: str, revoked_at_us: int) -> None:
-    """Make an API key useless from now on."""
+    """Revoke an API key."""
     session.execute(
         update(ApiKeyRow)
         .where(ApiKeyRow.api_key_id == api_key_id, ApiKeyRow.revoked_at_us.is_(None))
@@ -67,7 +67,7 @@ def revoke_api_key(session: WriteSession, api_key_id: str, revoked_at_us: int) -
 
 
 def revoke_keys_of(session: WriteSession, member_id: str, revoked_at_us: int) -> list[str]:
-    """Make all API keys that count as a member's useless; the ids of those that were not."""
+    """Revoke all API keys attributed to a member; returns the ids of those that were valid."""
     good = (
         ApiKeyRow.member_id == member_id,
         ApiKeyRow.revoked_at_us.is_(None),
@@ -81,9 +81,10 @@ def revoke_keys_of(session: WriteSession, member_id: str, revoked_at_us: int) ->
 def find_credentials(
     session: ReadSession, api_key_ids: Sequence[str]
 ) -> dict[str, tuple[ApiKey, bytes] | Damaged]:
-    """The API keys with some ids and the digests of their secrets, revoked and expired included.
+    """The API keys with some ids and the digests of their secrets, including revoked and expired
+    ones.
 
-    Keys of deleted projects are not among them. In the place of a damaged one stands the error.
+    Keys of deleted projects are left out. A damaged key is replaced by the error.
     """
     found: dict[str, tuple[ApiKey, bytes] | Damaged] = {}
     for start in range(0, len(api_key_ids), _IDS_AT_ONCE):
@@ -104,7 +105,7 @@ def find_credentials(
 
 
 def list_api_keys(session: ReadSession, organization_id: str) -> list[ApiKey]:
-    """API keys of an organization, deleted ones included, by description."""
+    """API keys of an organization, including deleted ones, by description."""
     rows = session.scalars(
         select(ApiKeyRow)
         .where(ApiKeyRow.organization_id == organization_id)

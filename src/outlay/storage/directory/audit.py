@@ -26,7 +26,7 @@ Fields = Mapping[str, Value | Personal]
 def append_entry(
     session: WriteSession, entry: AuditEntry, before: Fields | None, after: Fields | None
 ) -> AuditEntry:
-    """Add an entry behind the last one; it gets its number, its digest and its fields here."""
+    """Append an entry to the chain; assigns its number, digest and fields."""
     last = find_end(session, entry.organization_id)
     numbered = replace(
         entry,
@@ -56,7 +56,7 @@ def append_entry(
 
 
 def find_end(session: ReadSession, organization_id: str) -> Checkpoint | None:
-    """Where the chain of an organization ends, None where it has not begun."""
+    """The end of an organization's chain, None if it is empty."""
     row = session.scalars(
         select(AuditEntryRow)
         .where(AuditEntryRow.organization_id == organization_id)
@@ -67,14 +67,14 @@ def find_end(session: ReadSession, organization_id: str) -> Checkpoint | None:
 
 
 def list_ends(session: ReadSession) -> list[Checkpoint]:
-    """Where the chains of all organizations end."""
+    """The ends of all organizations' chains."""
     organizations = session.scalars(select(OrganizationRow.organization_id))
     found = [find_end(session, organization_id) for organization_id in organizations]
     return [end for end in found if end is not None]
 
 
 def _set_aside(session: WriteSession, fields: Fields | None) -> dict[str, Value] | None:
-    """The fields as an entry holds them, what identifies a person kept apart."""
+    """The fields in the form of an entry; personal values are stored separately."""
     if fields is None:
         return None
     kept: dict[str, Value] = {}
@@ -100,7 +100,7 @@ def list_entries(
     before_number: int | None = None,
     limit: int,
 ) -> list[AuditEntry]:
-    """Up to `limit` entries, newest first, that come before a number."""
+    """Up to `limit` entries before a number, newest first."""
     conditions = [AuditEntryRow.organization_id == organization_id, *_conditions(wanted)]
     if before_number is not None:
         conditions.append(AuditEntryRow.number < before_number)
@@ -130,7 +130,7 @@ def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
 def read_chain(
     session: ReadSession, organization_id: str
 ) -> Iterator[tuple[int, AuditEntry | None]]:
-    """Every entry of an organization by number, oldest first; None for one that is not readable."""
+    """Every entry of an organization by number, oldest first; None for an unreadable one."""
     rows = session.scalars(
         select(AuditEntryRow)
         .where(AuditEntryRow.organization_id == organization_id)
@@ -150,19 +150,19 @@ def chained_organizations(session: ReadSession) -> list[str]:
 
 
 def personal_values(session: ReadSession, digests: list[str]) -> dict[str, tuple[bytes, str]]:
-    """Nonce and value by digest, of those that are still kept."""
+    """Nonce and value by digest, of the personal values that still exist."""
     rows = session.scalars(select(PersonalValueRow).where(PersonalValueRow.digest.in_(digests)))
     return {row.digest: (row.nonce, row.value) for row in rows}
 
 
 def list_personal_texts(session: ReadSession, subject_ids: list[str]) -> set[str]:
-    """What the trail says of persons: the names and addresses that they have had."""
+    """The personal values of some persons: the names and addresses they have had."""
     condition = PersonalValueRow.subject_id.in_(subject_ids)
     return set(session.scalars(select(PersonalValueRow.value).where(condition)))
 
 
 def destroy_personal_values(session: WriteSession, subject_ids: list[str]) -> list[str]:
-    """Destroy what the trail says of persons; the digests that stay behind, in order."""
+    """Destroy the personal values of some persons; returns their digests in order."""
     condition = PersonalValueRow.subject_id.in_(subject_ids)
     digests = session.scalars(select(PersonalValueRow.digest).where(condition)).all()
     session.execute(delete(PersonalValueRow).where(condition))

@@ -1,4 +1,4 @@
-"""Reading and writing what reports have named first."""
+"""Reading and writing discovered entities."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,7 +11,7 @@ from outlay.storage.directory.tables import DiscoveredRow
 
 
 def create_discovered(session: WriteSession, entries: Sequence[Discovered]) -> None:
-    """Add entries that are not known yet."""
+    """Add entries that are new."""
     session.execute(
         insert(DiscoveredRow),
         [
@@ -43,7 +43,7 @@ def list_discovered(
 def find_discovered(
     session: ReadSession, organization_id: str, dimension: Dimension, called: str
 ) -> Discovered | None:
-    """The entry whose value, or else whose id, is `called`; None when there is none."""
+    """The entry with the value, or else the id, `called`; None if there is none."""
     found = _read(
         session,
         select(DiscoveredRow).where(
@@ -58,9 +58,9 @@ def find_discovered(
 def search_discovered(
     session: ReadSession, organization_id: str, dimension: Dimension, text: str, limit: int
 ) -> list[Discovered]:
-    """Entries that stand for themselves and whose name or value contains a text, by name."""
+    """Entries that are not merged and whose name or value contains a text, by name."""
     columns = (DiscoveredRow.name, DiscoveredRow.value)
-    # SQLite knows the case of ASCII alone; of other letters the usual forms are looked for.
+    # SQLite folds the case of ASCII only; for other letters the usual forms are searched.
     forms = {text, text.lower(), text.title(), text.upper()}
     contains = (
         func.lower(column).contains(form.lower() if form.isascii() else form, autoescape=True)
@@ -83,7 +83,7 @@ def search_discovered(
 def list_named(
     session: ReadSession, organization_id: str, dimension: Dimension, values: Collection[str]
 ) -> list[Discovered]:
-    """The entries of some values that stand for themselves, by name."""
+    """The unmerged entries of some values, by name."""
     return _read(
         session,
         select(DiscoveredRow).where(
@@ -96,7 +96,7 @@ def list_named(
 
 
 def _read(session: ReadSession, wanted: Select[DiscoveredRow]) -> list[Discovered]:
-    """The entries that a question finds, by name."""
+    """The entries that a query finds, by name."""
     rows = session.scalars(wanted.order_by(DiscoveredRow.name, DiscoveredRow.value))
     return [
         Discovered(
@@ -114,7 +114,7 @@ def _read(session: ReadSession, wanted: Select[DiscoveredRow]) -> list[Discovere
 
 
 def list_values(session: ReadSession, organization_id: str) -> list[tuple[Dimension, str]]:
-    """What is known of an organization: dimension and value of each entry."""
+    """The dimension and value of each entry of an organization."""
     found = session.execute(
         select(DiscoveredRow.dimension, DiscoveredRow.value).where(
             DiscoveredRow.organization_id == organization_id
@@ -124,7 +124,7 @@ def list_values(session: ReadSession, organization_id: str) -> list[tuple[Dimens
 
 
 def list_merges(session: ReadSession, organization_id: str) -> Merges:
-    """What each merged value of an organization counts as."""
+    """The merges of an organization."""
     found = session.execute(
         select(DiscoveredRow.dimension, DiscoveredRow.value, DiscoveredRow.merged_into).where(
             DiscoveredRow.organization_id == organization_id, DiscoveredRow.merged_into != ""
@@ -136,7 +136,7 @@ def list_merges(session: ReadSession, organization_id: str) -> Merges:
 
 
 def rename_discovered(session: WriteSession, entry: Discovered, name: str) -> None:
-    """Give an entry another name."""
+    """Rename an entry."""
     session.execute(
         update(DiscoveredRow)
         .where(DiscoveredRow.discovered_id == entry.discovered_id)
@@ -145,7 +145,7 @@ def rename_discovered(session: WriteSession, entry: Discovered, name: str) -> No
 
 
 def merge_discovered(session: WriteSession, entry: Discovered, target: str) -> None:
-    """Let an entry, and all that is merged into it, count as another value; empty for itself."""
+    """Merge an entry, and everything merged into it, into another value; unmerge it if empty."""
     session.execute(
         update(DiscoveredRow)
         .where(DiscoveredRow.discovered_id == entry.discovered_id)
@@ -164,7 +164,7 @@ def merge_discovered(session: WriteSession, entry: Discovered, target: str) -> N
 
 
 def forget_discovered(session: WriteSession, organization_id: str, who: str) -> list[str]:
-    """Remove users that are called by a name or address, in any case; the ids of what is gone."""
+    """Delete users with a name or address, ignoring case; returns the deleted ids."""
     claim = who.lower()
     gone = session.execute(
         delete(DiscoveredRow)

@@ -24,7 +24,7 @@ def create_exchange_rate(session: WriteSession, rate: OrganizationRate, created_
 
 
 def delete_exchange_rate(session: WriteSession, rate_id: str, deleted_at_us: int) -> None:
-    """Mark a rate as deleted; events keep referring to it."""
+    """Mark a rate as deleted; events still refer to it."""
     session.execute(
         update(ExchangeRateRow)
         .where(ExchangeRateRow.rate_id == rate_id)
@@ -33,7 +33,7 @@ def delete_exchange_rate(session: WriteSession, rate_id: str, deleted_at_us: int
 
 
 def list_exchange_rates(session: ReadSession, organization_id: str) -> list[OrganizationRate]:
-    """Rates of an organization that apply, by currency, the earliest first."""
+    """The valid rates of an organization, by currency, earliest first."""
     rows = session.scalars(
         select(ExchangeRateRow).where(
             ExchangeRateRow.organization_id == organization_id,

@@ -22,7 +22,7 @@ def create_group(session: WriteSession, group: UserGroup, created_at_us: int) ->
 
 
 def create_membership(session: WriteSession, membership: GroupMembership) -> None:
-    """Put a member into a group for a time."""
+    """Add a member to a group for a time."""
     session.add(
         GroupMembershipRow(
             group_id=membership.group_id,
@@ -35,7 +35,7 @@ def create_membership(session: WriteSession, membership: GroupMembership) -> Non
 
 
 def end_membership(session: WriteSession, group_id: str, member_id: str, at_us: int) -> None:
-    """End a member's time in a group at an instant; a time that began then, never was."""
+    """End a membership at an instant; one that began at or after it is deleted."""
     of_member = (
         GroupMembershipRow.group_id == group_id,
         GroupMembershipRow.member_id == member_id,
@@ -48,12 +48,12 @@ def end_membership(session: WriteSession, group_id: str, member_id: str, at_us: 
 
 
 def rename_group(session: WriteSession, group_id: str, name: str) -> None:
-    """Give a group another name."""
+    """Rename a group."""
     session.execute(update(UserGroupRow).where(UserGroupRow.group_id == group_id).values(name=name))
 
 
 def delete_group(session: WriteSession, group_id: str, deleted_at_us: int) -> None:
-    """Mark a group as deleted; the name stays for reports."""
+    """Mark a group as deleted; the name remains for reports."""
     session.execute(
         update(UserGroupRow)
         .where(UserGroupRow.group_id == group_id)
@@ -62,7 +62,7 @@ def delete_group(session: WriteSession, group_id: str, deleted_at_us: int) -> No
 
 
 def list_groups(session: ReadSession, organization_id: str) -> list[UserGroup]:
-    """Groups of an organization, deleted ones included, by name."""
+    """Groups of an organization, including deleted ones, by name."""
     rows = session.scalars(
         select(UserGroupRow)
         .where(UserGroupRow.organization_id == organization_id)
@@ -81,7 +81,7 @@ def list_groups(session: ReadSession, organization_id: str) -> list[UserGroup]:
 
 
 def list_memberships(session: ReadSession, organization_id: str) -> list[GroupMembership]:
-    """Every membership there ever was in an organization."""
+    """All memberships of an organization, including ended ones."""
     rows = session.scalars(
         select(GroupMembershipRow)
         .join(UserGroupRow, UserGroupRow.group_id == GroupMembershipRow.group_id)

@@ -9,7 +9,7 @@ from outlay.storage.directory.tables import InvitationRow
 
 
 def create_invitation(session: WriteSession, invitation: Invitation, digest: bytes) -> None:
-    """Add an invitation, the secret of its link as a digest."""
+    """Add an invitation, with the digest of its link's secret."""
     session.add(
         InvitationRow(
             invitation_id=invitation.invitation_id,
@@ -29,7 +29,7 @@ def create_invitation(session: WriteSession, invitation: Invitation, digest: byt
 
 
 def find_invitation(session: ReadSession, digest: bytes) -> Invitation | None:
-    """The open invitation whose link carries a secret, expired ones included."""
+    """The open invitation of a link's secret, even if it has expired."""
     row = session.scalars(
         select(InvitationRow).where(InvitationRow.digest == digest, *_open())
     ).first()
@@ -53,7 +53,7 @@ def close_invitation(
     member_id: str | None = None,
     at_us: int | None = None,
 ) -> None:
-    """Mark an invitation as taken by a member, or as revoked at an instant."""
+    """Mark an invitation as accepted by a member, or as revoked."""
     session.execute(
         update(InvitationRow)
         .where(InvitationRow.invitation_id == invitation_id)
@@ -62,18 +62,20 @@ def close_invitation(
 
 
 def invitations_taken_by(session: ReadSession, member_id: str) -> list[str]:
-    """Ids of the invitations that a member came by."""
+    """Ids of the invitations that a member accepted."""
     found = select(InvitationRow.invitation_id).where(InvitationRow.member_id == member_id)
     return list(session.scalars(found))
 
 
 def delete_untaken(session: WriteSession, organization_id: str, before_us: int) -> list[str]:
-    """Drop the invitations that expired before an instant without being taken; their ids."""
+    """Delete invitations that expired before an instant without being accepted; returns their
+    ids.
+    """
     return _delete_untaken(session, organization_id, InvitationRow.expires_at_us < before_us)
 
 
 def delete_untaken_of(session: WriteSession, organization_id: str, email: str) -> list[str]:
-    """Drop the invitations of an address, in any case, that were not taken; their ids."""
+    """Delete the open invitations of an address, ignoring case; returns their ids."""
     return _delete_untaken(
         session, organization_id, func.lower(InvitationRow.email) == email.lower()
     )
@@ -93,7 +95,7 @@ def _delete_untaken(
 
 
 def forget_address(session: WriteSession, organization_id: str, email: str, instead: str) -> None:
-    """Replace an address, in any case, in all invitations of an organization."""
+    """Replace an address, ignoring case, in all invitations of an organization."""
     session.execute(
         update(InvitationRow)
         .where(

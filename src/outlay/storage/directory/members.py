@@ -37,7 +37,7 @@ def update_member(session: WriteSession, member: Member) -> None:
 
 
 def set_password(session: WriteSession, member_id: str, password_hash: str | None) -> None:
-    """Replace a member's password, or take it away."""
+    """Replace or remove a member's password."""
     session.execute(
         update(MemberRow)
         .where(MemberRow.member_id == member_id)
@@ -46,7 +46,7 @@ def set_password(session: WriteSession, member_id: str, password_hash: str | Non
 
 
 def delete_member(session: WriteSession, member_id: str, deleted_at_us: int) -> None:
-    """Mark a member as having left; the name stays for reports."""
+    """Mark a member as removed; the name remains for reports."""
     session.execute(
         update(MemberRow)
         .where(MemberRow.member_id == member_id)
@@ -55,7 +55,7 @@ def delete_member(session: WriteSession, member_id: str, deleted_at_us: int) -> 
 
 
 def list_members(session: ReadSession, organization_id: str) -> list[Member]:
-    """Members of an organization, former ones included, by name."""
+    """Members of an organization, including former ones, by name."""
     rows = session.scalars(
         select(MemberRow)
         .where(MemberRow.organization_id == organization_id)
@@ -73,7 +73,7 @@ def find_member(session: ReadSession, member_id: str) -> Member | None:
 def find_login(
     session: ReadSession, organization_id: str, email: str
 ) -> tuple[Member, str | None] | None:
-    """An organization's present member with an e-mail address (any case); the password hash."""
+    """An organization's current member with an e-mail address (any case), and the password hash."""
     row = session.scalars(
         select(MemberRow).where(
             MemberRow.organization_id == organization_id,
@@ -85,7 +85,7 @@ def find_login(
 
 
 def find_password_hash(session: ReadSession, member_id: str) -> str | None:
-    """The hash of a member's password, None when there is none."""
+    """The hash of a member's password, None without one."""
     return session.scalar(select(MemberRow.password_hash).where(MemberRow.member_id == member_id))
 
 

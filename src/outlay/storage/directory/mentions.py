@@ -1,4 +1,4 @@
-"""Where texts of an organization contain something: what an erasure cannot take out of them."""
+"""Counting texts that mention a person and that an erasure cannot change."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from outlay.storage.directory.tables import Base, MemberRow
 def count_mentions(
     session: ReadSession, organization_id: str, wanted: Sequence[str]
 ) -> dict[str, int]:
-    """In how many rows each column contains one of some texts, in whatever case.
+    """The number of rows in which each column contains one of some texts, ignoring case.
 
-    Columns are named `table.column`, those without any are left out.
+    Columns are named `table.column`; those without any are left out.
     """
     found: dict[str, int] = {}
     for table in Base.metadata.sorted_tables:
@@ -30,7 +30,9 @@ def count_mentions(
 
 
 def _is_of(table: Table, organization_id: str) -> ColumnElement[bool] | None:
-    """Which rows are the organization's; None for a table that is nobody's."""
+    """The condition for the organization's rows; None for a table that belongs to no
+    organization.
+    """
     if "organization_id" in table.columns:
         return table.columns["organization_id"] == organization_id
     if "member_id" in table.columns:
@@ -40,7 +42,7 @@ def _is_of(table: Table, organization_id: str) -> ColumnElement[bool] | None:
 
 
 def _contains(column: ColumnElement[str], wanted: Sequence[str]) -> ColumnElement[bool]:
-    # SQLite knows the case of ASCII letters alone: others are found as they are written.
+    # SQLite folds the case of ASCII letters only: others are matched as written.
     return or_(
         *(column.contains(text, autoescape=True) for text in wanted),
         *(func.lower(column).contains(text.lower(), autoescape=True) for text in wanted),

@@ -22,12 +22,12 @@ def create_project(session: WriteSession, project: Project, created_at_us: int) 
 
 
 def rename_project(session: WriteSession, project_id: str, name: str) -> None:
-    """Give a project another name."""
+    """Rename a project."""
     session.execute(update(ProjectRow).where(ProjectRow.project_id == project_id).values(name=name))
 
 
 def delete_project(session: WriteSession, project_id: str, deleted_at_us: int) -> None:
-    """Mark a project as deleted; the name stays for reports."""
+    """Mark a project as deleted; the name remains for reports."""
     session.execute(
         update(ProjectRow)
         .where(ProjectRow.project_id == project_id)
@@ -36,7 +36,7 @@ def delete_project(session: WriteSession, project_id: str, deleted_at_us: int) -
 
 
 def list_projects(session: ReadSession, organization_id: str) -> list[Project]:
-    """Projects of an organization, deleted ones included, by name."""
+    """Projects of an organization, including deleted ones, by name."""
     rows = session.scalars(
         select(ProjectRow)
         .where(ProjectRow.organization_id == organization_id)

@@ -1,4 +1,4 @@
-"""Reading and writing bills that were compared."""
+"""Reading and writing reconciliations."""
 
 import msgspec
 from sqlalchemy import select
@@ -9,7 +9,7 @@ from outlay.storage.directory.tables import ReconciliationRow
 
 
 def create_reconciliation(session: WriteSession, reconciliation: Reconciliation) -> None:
-    """Add one."""
+    """Add a reconciliation."""
     session.add(
         ReconciliationRow(
             reconciliation_id=reconciliation.reconciliation_id,
@@ -22,7 +22,7 @@ def create_reconciliation(session: WriteSession, reconciliation: Reconciliation)
 
 
 def list_reconciliations(session: ReadSession, organization_id: str) -> list[Reconciliation]:
-    """All of an organization, newest first."""
+    """The reconciliations of an organization, newest first."""
     rows = session.scalars(
         select(ReconciliationRow)
         .where(ReconciliationRow.organization_id == organization_id)

@@ -1,4 +1,4 @@
-"""Reading and writing runs that priced requests again."""
+"""Reading and writing repricing runs."""
 
 import msgspec
 from sqlalchemy import select, update
@@ -9,7 +9,7 @@ from outlay.storage.directory.tables import RepriceRow
 
 
 def create_reprice(session: WriteSession, reprice: Reprice) -> None:
-    """Add one."""
+    """Add a run."""
     session.add(
         RepriceRow(
             reprice_id=reprice.reprice_id,
@@ -22,7 +22,7 @@ def create_reprice(session: WriteSession, reprice: Reprice) -> None:
 
 
 def update_reprice(session: WriteSession, reprice: Reprice) -> None:
-    """Put down what came of one."""
+    """Update the state and results of a run."""
     session.execute(
         update(RepriceRow)
         .where(RepriceRow.reprice_id == reprice.reprice_id)
@@ -31,7 +31,7 @@ def update_reprice(session: WriteSession, reprice: Reprice) -> None:
 
 
 def list_reprices(session: ReadSession, organization_id: str) -> list[Reprice]:
-    """All of an organization, newest first."""
+    """The runs of an organization, newest first."""
     rows = session.scalars(
         select(RepriceRow)
         .where(RepriceRow.organization_id == organization_id)

@@ -1,4 +1,4 @@
-"""Reading and writing where spans stand towards counted ones."""
+"""Reading and writing span marks."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -16,7 +16,7 @@ AT_ONCE = 400
 def find_marks(
     session: ReadSession, organization_id: str, keys: Collection[SpanKey]
 ) -> dict[SpanKey, SpanMark]:
-    """What is known of some spans; unknown ones are absent."""
+    """The marks of some spans; unknown spans are absent."""
     found: dict[SpanKey, SpanMark] = {}
     for some in batched(sorted(keys), AT_ONCE):
         rows = session.execute(
@@ -34,7 +34,7 @@ def put_marks(
     marks: Mapping[SpanKey, SpanMark],
     created_at_us: int,
 ) -> None:
-    """Remember marks, in the place of others for the same spans."""
+    """Store marks, replacing those of the same spans."""
     for some in batched(sorted(marks.items()), AT_ONCE):
         session.execute(
             delete(SpanMarkRow).where(_among(organization_id, [key for key, _ in some]))
@@ -53,7 +53,7 @@ def put_marks(
 
 
 def drop_marks(session: WriteSession, before_us: int) -> None:
-    """Forget marks that are older."""
+    """Delete older marks."""
     session.execute(delete(SpanMarkRow).where(SpanMarkRow.created_at_us < before_us))
 
 

@@ -25,7 +25,7 @@ def put_spend_limit(session: WriteSession, limit: SpendLimit, created_at_us: int
 
 
 def delete_spend_limit(session: WriteSession, limit: SpendLimit) -> None:
-    """Remove the limit of a scope and interval, whatever its amount."""
+    """Delete the limit of a scope and interval, whatever its amount."""
     session.execute(
         delete(SpendLimitRow).where(
             SpendLimitRow.organization_id == limit.organization_id,
@@ -45,7 +45,7 @@ def find_spend_limit(session: ReadSession, wanted: SpendLimit) -> SpendLimit | N
 
 def list_spend_limits(session: ReadSession, organization_id: str) -> list[SpendLimit]:
     """Limits of an organization."""
-    # Values rather than rows to be tracked: there may be thousands, read again at each change.
+    # Plain values instead of tracked rows: there may be thousands, read again at each change.
     rows = session.execute(
         select(
             SpendLimitRow.scope,

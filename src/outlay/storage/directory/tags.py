@@ -1,4 +1,4 @@
-"""Reading and writing registered tags and the values seen of them."""
+"""Reading and writing registered tags and their values."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ def create_tag_key(session: WriteSession, key: TagKey) -> None:
 
 
 def delete_tag_key(session: WriteSession, organization_id: str, key: str) -> None:
-    """Take a key out of the register; the values seen of it stay, for when it comes back."""
+    """Unregister a key; its values remain in case it is registered again."""
     session.execute(
         delete(TagKeyRow).where(TagKeyRow.organization_id == organization_id, TagKeyRow.key == key)
     )
@@ -53,7 +53,7 @@ def list_tag_values(session: ReadSession, organization_id: str) -> dict[str, set
 def create_tag_values(
     session: WriteSession, organization_id: str, pairs: Iterable[tuple[str, str]]
 ) -> None:
-    """Remember values that are new."""
+    """Store new values."""
     session.add_all(
         TagValueRow(organization_id=organization_id, key=key, value=value)
         for key, value in sorted(pairs)

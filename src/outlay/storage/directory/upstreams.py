@@ -11,7 +11,7 @@ from outlay.storage.directory.tables import ModelMappingRow, UpstreamRow
 
 @dataclass(frozen=True, slots=True)
 class StoredUpstream:
-    """An upstream with its secret as it is kept: sealed, None when it has none."""
+    """An upstream with its sealed secret, None without one."""
 
     upstream: Upstream
     sealed_secret: bytes | None
@@ -54,7 +54,7 @@ def update_upstream(session: WriteSession, stored: StoredUpstream) -> None:
 
 
 def delete_upstream(session: WriteSession, upstream_id: str, deleted_at_us: int) -> None:
-    """Mark an upstream as deleted and forget its secret."""
+    """Mark an upstream as deleted and delete its secret."""
     session.execute(
         update(UpstreamRow)
         .where(UpstreamRow.upstream_id == upstream_id)
@@ -63,7 +63,7 @@ def delete_upstream(session: WriteSession, upstream_id: str, deleted_at_us: int)
 
 
 def list_upstreams(session: ReadSession, organization_id: str) -> list[StoredUpstream]:
-    """Upstreams of an organization that are in use, oldest first."""
+    """The active upstreams of an organization, oldest first."""
     rows = session.scalars(
         select(UpstreamRow)
         .where(UpstreamRow.organization_id == organization_id, UpstreamRow.deleted_at_us.is_(None))
@@ -87,7 +87,7 @@ def _from_row(row: UpstreamRow) -> StoredUpstream:
 
 
 def find_sealed(session: ReadSession) -> StoredUpstream | None:
-    """Some upstream with a secret: the master key must open it."""
+    """Any upstream with a secret, to check the master key."""
     found = select(UpstreamRow).where(UpstreamRow.sealed_secret.is_not(None)).limit(1)
     row = session.scalars(found).first()
     return _from_row(row) if row else None

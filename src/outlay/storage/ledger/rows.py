@@ -51,7 +51,7 @@ SINCE_SCHEMA_4: Final = (
     "trace_id",
     "parent_id",
 )
-"""Columns at the end of a row, as checksums of older batches cover what is before them."""
+"""Columns at the end of a row; checksums of older batches cover only those before them."""
 
 EVENT_FIELDS: Final = (
     "event_id",
@@ -63,22 +63,22 @@ EVENT_FIELDS: Final = (
 )
 ROW_COLUMNS: Final = ("seq", "recorded_at_us", "facts_digest", *EVENT_FIELDS)
 COLUMN: Final = {name: index for index, name in enumerate(ROW_COLUMNS)}
-"""Position of each column in an EventRow, for readers that cannot afford objects."""
+"""Index of each column in an EventRow, for code that cannot afford objects."""
 
 DIGEST_BYTES: Final = 16
 GENESIS: Final = bytes(DIGEST_BYTES)
-"""What the first batch is chained to."""
+"""The predecessor of the first batch."""
 
 _NO_NEW_FACTS: Final = tuple(
     field.default for field in fields(UsageEvent) if field.name in NEW_FACTS
 )
 _ENUMS: Final = {"status", "usage_source", "cost_source"}
-# The texts of enums: drivers look for adapters of anything but plain text.
+# Plain text of enums: drivers search for adapters of subclasses.
 _fields_of = attrgetter(*(f"{name}._value_" if name in _ENUMS else name for name in EVENT_FIELDS))
 
 
 def _slice(names: tuple[str, ...]) -> slice:
-    """Where some fields that follow each other stand among all."""
+    """The slice of consecutive fields within a row."""
     start = EVENT_FIELDS.index(names[0])
     return slice(start, start + len(names))
 
@@ -90,7 +90,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A committed run of rows whose checksum has been found right."""
+    """A committed run of rows with a valid checksum."""
 
     batch_id: int
     first_seq: int
@@ -100,7 +100,7 @@ class Batch:
 
 
 class StoredBatch(NamedTuple):
-    """A batch as it is stored, with all that its checksum is proven by."""
+    """A stored batch with its checksum data."""
 
     batch_id: int
     first_seq: int
@@ -111,23 +111,23 @@ class StoredBatch(NamedTuple):
     row_width: int
     """Columns per row that the checksum covers."""
     restated: bytes | None
-    """The checksum of the rows since identities were erased; None where none were."""
+    """The checksum of the rows since identities were erased; None without an erasure."""
     rows: list[EventRow]
 
 
 class Intent(NamedTuple):
-    """A request that has been let through, as it is on record until its outcome is."""
+    """An admitted request, recorded until its outcome is."""
 
     organization_id: str
     event_id: str
     begun: bytes
-    """What is known of it, for whoever has to settle it in the end."""
+    """What is known of it, for recovery."""
     holds: tuple[Hold, ...] = ()
-    """What it may cost, where the ledger decides whether its limits have room for it."""
+    """Its reservations, if the ledger checks spend limits."""
 
 
 def facts_digest(event: UsageEvent) -> bytes:
-    """A digest of what was reported; the same event id with another digest is a conflict."""
+    """The digest of the reported facts; the same event id with another digest is a conflict."""
     return _digest(_fields_of(event))
 
 
@@ -139,20 +139,22 @@ def _digest(values: tuple[Any, ...]) -> bytes:
 
 
 def facts_json(event: UsageEvent) -> str:
-    """The reported facts, readable."""
+    """The reported facts as JSON."""
     values = _fields_of(event)
     facts = dict(zip(FACTS, values[_FACTS], strict=True)) | _given(values[_NEW_FACTS])
     return msgspec.json.encode(facts).decode()
 
 
 def _given(new: tuple[Any, ...]) -> dict[str, Any]:
-    """Those new facts that an event has: without any, its digest is what it has always been."""
+    """The new facts that an event has: without any, its digest is the same as in earlier
+    versions.
+    """
     triples = zip(NEW_FACTS, new, _NO_NEW_FACTS, strict=True)
     return {name: value for name, value, default in triples if value != default}
 
 
 def replace_in_facts(facts: str, claim: str, instead: str) -> str:
-    """Readable facts with another identity in the place of one, which is in lower case."""
+    """Facts as JSON with an identity, in lower case, replaced."""
     values = msgspec.json.decode(facts)
     if not isinstance(values, dict):
         return facts
@@ -178,21 +180,21 @@ def from_row(row: EventRow) -> UsageEvent:
 
 
 def digest_of_facts(facts: str) -> bytes:
-    """The digest of an event whose readable facts these are."""
+    """The digest of an event with these facts."""
     items = msgspec.json.decode(facts).items()
     digested = [item if item[0] in NEW_FACTS else item[1] for item in items]
     return blake2b(_encode(digested), digest_size=DIGEST_BYTES).digest()
 
 
 def encode_row(row: EventRow) -> bytes:
-    """A row as the checksum of its batch covers it."""
+    """A row in the form that batch checksums cover."""
     return _encode(row)
 
 
 def batch_checksum(previous: bytes, rows: Sequence[EventRow | msgspec.Raw]) -> bytes:
-    """The checksum of a batch: BLAKE2b over the previous batch's and every stored value.
+    """The checksum of a batch: BLAKE2b over the previous batch's checksum and every stored value.
 
-    Rows may be given as `encode_row` made them.
+    Rows may be given as encoded by `encode_row`.
     """
     digest = blake2b(previous, digest_size=DIGEST_BYTES)
     digest.update(_encode(rows))

@@ -264,7 +264,7 @@ def read_style(params: QueryParams) -> tuple[ReportFormat, FileStyle]:
     file_format = read_choice(params, "format", ReportFormat) or ReportFormat.CSV
     trailer = read_text(params, "trailer") or "last"
     if trailer not in {"last", "none"}:
-        raise Invalid("trailer must be last or none", field="trailer")
+        raise Invalid("`trailer` must be last or none.", field="trailer")
     return file_format, FileStyle(
         money=read_choice(params, "money", MoneyStyle) or MoneyStyle.NUMBER,
         has_trailer=trailer == "last",
@@ -322,11 +322,12 @@ def _metrics(text: str | None) -> tuple[str, ...]:
     for part in text.split(","):
         if part not in METRICS:
             raise Invalid(
-                f"metrics are {', '.join(METRICS)}; there is no {part[:40]!r}", field="metrics"
+                f"There is no metric {part[:40]!r}. Available: {', '.join(METRICS)}.",
+                field="metrics",
             )
         names.append(METRICS[part])
     if len(set(names)) != len(names):
-        raise Invalid("a metric can be given once only", field="metrics")
+        raise Invalid("Each metric can be given only once.", field="metrics")
     return tuple(names)
 
 

@@ -75,7 +75,7 @@ def get_groups(request: Request, actor: Reader) -> GroupList:
     """The user groups of the organization."""
     groups = services_of(request).administration.groups
     memberships = groups.memberships(actor)
-    return GroupList(groups=[_render(group, memberships) for group in groups.of(actor)])
+    return GroupList(groups=[_render(group, memberships) for group in groups.list_for(actor)])
 
 
 @router.post("", status_code=201)
@@ -103,10 +103,10 @@ def put_member(
 ) -> MembershipAnswer:
     """Put a member into a group. Requests on record keep the groups they were recorded with."""
     groups = services_of(request).administration.groups
-    return _render_membership(groups.join(actor, group_id, member_id, body.since))
+    return _render_membership(groups.add_member(actor, group_id, member_id, body.since))
 
 
 @router.delete("/{group_id}/members/{member_id}", status_code=204)
 def delete_member(request: Request, group_id: str, member_id: str, actor: Writer) -> None:
     """Take a member out of a group, from now on."""
-    services_of(request).administration.groups.leave(actor, group_id, member_id)
+    services_of(request).administration.groups.remove_member(actor, group_id, member_id)

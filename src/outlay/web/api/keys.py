@@ -80,7 +80,7 @@ def get_keys(request: Request, actor: Reader) -> KeyList:
     """The API keys of the organization; a developer's own for a developer."""
     services = services_of(request)
     now_us = services.now_us()
-    found = services.administration.keys.of(actor)
+    found = services.administration.keys.list_for(actor)
     return KeyList(api_keys=[_render(key, now_us) for key in found])
 
 

@@ -118,7 +118,7 @@ def _render_invitation(invitation: Invitation) -> InvitationAnswer:
 @router.get("/members")
 def get_members(request: Request, actor: Reader) -> MemberList:
     """The members of the organization."""
-    found = services_of(request).administration.members.of(actor)
+    found = services_of(request).administration.members.list_for(actor)
     return MemberList(members=[render_member(member) for member in found])
 
 

@@ -80,7 +80,7 @@ async def post_events(request: Request, organization: str, source: Annotated[str
     def record() -> Response:
         known = {entry.organization_id for entry in services.administration.organizations.all()}
         if organization not in known:
-            raise Invalid("unknown organization", field="organization")
+            raise Invalid("There is no such organization.", field="organization")
         reports = parse_events(body, source)
         return outcome_response(reports, services.recorder.record(organization, reports))
 

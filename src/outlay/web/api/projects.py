@@ -49,7 +49,7 @@ def _render(project: Project) -> ProjectAnswer:
 @router.get("")
 def get_projects(request: Request, actor: Reader) -> ProjectList:
     """The projects of the organization."""
-    found = services_of(request).administration.projects.of(actor)
+    found = services_of(request).administration.projects.list_for(actor)
     return ProjectList(projects=[_render(project) for project in found])
 
 

@@ -104,8 +104,8 @@ def get_request_export(
     positions, following = log.all_positions(plan, limit or MAX_LIMIT)
     if following is not None and limit is None:
         raise Invalid(
-            f"there are more than {MAX_LIMIT:,} requests; narrow the period, or give limit and go "
-            "on with the cursor that the answer names",
+            f"The period has more than {MAX_LIMIT:,} requests. Choose a shorter period, or set "
+            "`limit` and continue with the returned cursor.",
             code="too-many-rows",
             field="limit",
         )

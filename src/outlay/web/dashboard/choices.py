@@ -41,7 +41,7 @@ def get_choices(
     check_names(params, COMMON | COMPARE | OWN)
     name = read_text(params, "param") or ""
     if name not in FILTERS:
-        raise Invalid(f"param must be one of {', '.join(FILTERS)}", field="param")
+        raise Invalid(f"`param` must be one of {', '.join(FILTERS)}.", field="param")
     dimension = FILTERS[name]
     if dimension in PEOPLE:
         permit(actor, Permission.ORGANIZATION_USAGE)

@@ -62,7 +62,7 @@ def shell_of(request: Request, actor: Actor) -> Shell:
 def projects_of(services: Services, actor: Actor) -> list[Project]:
     """The first projects that an actor may open: set up, then discovered ones."""
     administration = services.administration
-    projects = administration.projects.of(actor)[:SWITCHED]
+    projects = administration.projects.list_for(actor)[:SWITCHED]
     found = administration.discovered.search(
         actor, Dimension.PROJECT, limit=SWITCHED - len(projects)
     )

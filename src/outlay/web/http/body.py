@@ -41,7 +41,8 @@ async def read_body(request: Request) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise Invalid(
-            f"Content-Encoding {encoding!r} is not read; send gzip, or none", code="encoded-body"
+            f"Content-Encoding {encoding!r} is not supported. Send gzip or no encoding.",
+            code="encoded-body",
         )
     body = await request.body()
     if encoding in ("gzip", "x-gzip") and body:
@@ -78,6 +79,4 @@ def decompress(body: bytes) -> bytes:
 
 
 def _malformed(reason: str) -> Invalid:
-    return Invalid(
-        f"the body is not gzip as its Content-Encoding says: {reason}", code="malformed-gzip"
-    )
+    return Invalid(f"The body is not valid gzip: {reason}.", code="malformed-gzip")

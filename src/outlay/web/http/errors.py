@@ -124,8 +124,8 @@ def is_out_of_files(error: BaseException | None) -> bool:
 def out_of_files() -> Unavailable:
     """What is told then."""
     return Unavailable(
-        "the server has no file descriptors left; try again in a moment, and raise its limit "
-        "(ulimit -n) if this comes back",
+        "The server has no file descriptors left. Try again in a moment. If this persists, raise "
+        "the limit (ulimit -n).",
         code="out-of-files",
     )
 

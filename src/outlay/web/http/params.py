@@ -69,7 +69,7 @@ def check_names(
     for name in params:
         if name not in allowed and not (name.startswith(PREFIX) and ANY_TAG in allowed):
             raise Invalid(
-                f"unknown parameter {name!r}; there are {', '.join(sorted(allowed))}",
+                f"Unknown parameter {name!r}. Available: {', '.join(sorted(allowed))}.",
                 code="unknown-parameter",
                 field=name,
             )
@@ -111,8 +111,8 @@ def read_query(
     dimensions = read_group_by(params)
     if len(dimensions) > levels:
         raise Invalid(
-            f"groupBy takes at most {levels} here; "
-            "/api/v1/exports/report takes any number of dimensions",
+            f"`groupBy` takes at most {levels} dimensions here. "
+            "/api/v1/exports/report takes any number.",
             field="groupBy",
         )
     return UsageQuery(
@@ -146,7 +146,7 @@ def read_order(params: QueryParams) -> bool:
     """Whether `order` asks for the largest first."""
     order = read_text(params, "order") or "desc"
     if order not in {"asc", "desc"}:
-        raise Invalid("order must be asc or desc", field="order")
+        raise Invalid("`order` must be asc or desc.", field="order")
     return order == "desc"
 
 
@@ -170,7 +170,7 @@ def read_dimension(
     for dimension in offered:
         if dimensions == (dimension,):
             return dimension
-    raise Invalid(f"groupBy must be one of {', '.join(offered)} here", field="groupBy")
+    raise Invalid(f"`groupBy` must be one of {', '.join(offered)} here.", field="groupBy")
 
 
 def read_comparison(
@@ -179,7 +179,7 @@ def read_comparison(
     """What a period is to be compared with, None for nothing."""
     compare, since = read_choice(params, "compare", Compare), _date(params, "compareFrom")
     if since is not None and compare is not Compare.CUSTOM:
-        raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
+        raise Invalid("`compareFrom` requires `compare=custom`.", field="compareFrom")
     return earlier_of(period, compare or default, since)
 
 
@@ -216,7 +216,7 @@ def read_interval(params: QueryParams, period: Period) -> Interval:
         return choose_interval(period)
     interval = read_choice(params, "bucket", Interval)
     if interval is None or interval is Interval.TOTAL:
-        raise Invalid("bucket must be one of auto, hour, day, week, month", field="bucket")
+        raise Invalid("`bucket` must be one of auto, hour, day, week, month.", field="bucket")
     return interval
 
 
@@ -229,7 +229,7 @@ def read_number(
         return default
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
     if not is_number or not least <= int(text) <= most:
-        raise Invalid(f"{name} must be a whole number from {least} to {most:,}", field=name)
+        raise Invalid(f"`{name}` must be a whole number between {least} and {most:,}.", field=name)
     return int(text)
 
 
@@ -239,7 +239,7 @@ def read_usd(params: QueryParams, name: str) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,12})?", text):
-        raise Invalid(f"{name} must be an amount of USD such as 0.25", field=name)
+        raise Invalid(f"`{name}` must be an amount in USD, such as 0.25.", field=name)
     return parse_usd(Decimal(text))
 
 
@@ -247,7 +247,7 @@ def read_text(params: QueryParams, name: str) -> str | None:
     """A parameter that is given at most once; None when it is left out or empty."""
     values = params.getlist(name)
     if len(values) > 1:
-        raise Invalid(f"{name} may be given once only", field=name)
+        raise Invalid(f"`{name}` can be given only once.", field=name)
     return values[0] if values and values[0] else None
 
 
@@ -274,7 +274,7 @@ def _date(params: QueryParams, name: str) -> date | None:
 
 def _bad_date(name: str, text: str) -> Invalid:
     return Invalid(
-        f"{name} must be a date such as 2026-11-20, not {text[:40]!r}",
+        f"`{name}` must be a date such as 2026-11-20, not {text[:40]!r}.",
         code="invalid-date",
         field=name,
     )
@@ -297,7 +297,7 @@ def read_flag(params: QueryParams, name: str) -> bool | None:
     """True or false; None when it is not given."""
     text = read_text(params, name)
     if text not in {None, "true", "false"}:
-        raise Invalid(f"{name} must be true or false", field=name)
+        raise Invalid(f"`{name}` must be true or false.", field=name)
     return None if text is None else text == "true"
 
 
@@ -307,7 +307,7 @@ def _parse_choice(text: str, name: str, kind: type[_Choice]) -> _Choice:
     except ValueError as error:
         choices = ", ".join(item.value for item in kind if item.value != Interval.TOTAL)
         raise Invalid(
-            f"{name} must be one of {choices}, not {text[:40]!r}",
+            f"`{name}` must be one of {choices}, not {text[:40]!r}.",
             code=f"unknown-{name.lower()}",
             field=name,
         ) from error

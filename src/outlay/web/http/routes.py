@@ -113,7 +113,7 @@ def _check_media_type(request: Request) -> None:
     media_type = request.headers.get("content-type", "").strip().lower()
     if media_type.startswith(_MULTIPART):
         raise Invalid(
-            "Send this form as application/x-www-form-urlencoded; multipart is not read.",
+            "Send this form as application/x-www-form-urlencoded. Multipart is not supported.",
             code="unknown-media-type",
         )
 
@@ -139,6 +139,6 @@ def _malformed(error: RequestValidationError) -> Invalid:
     kind, *place = first["loc"]
     name = ".".join(map(str, place))
     detail = describe_fault(first)
-    if first["type"] != "value_error":  # a sentence of ours stands by itself
-        detail = f"{name or kind}: {detail}"
+    if first["type"] != "value_error":  # our validators write whole sentences
+        detail = f"`{name or kind}`: {detail}"
     return Invalid(detail, field=name or str(kind))

@@ -26,7 +26,7 @@ def reasons_of(
         tolerance_pusd=CENT,
         timezone="UTC",
     )
-    return {key: {p.reason: p.amount_pusd for p in found.of(key)} for key in lines}
+    return {key: {p.reason: p.amount_pusd for p in found.parts_for(key)} for key in lines}
 
 
 def both(recorded: int, billed: int, credit: int = 0, **totals: int) -> BothSides:
@@ -80,9 +80,7 @@ hours_of_days = st.dictionaries(
 
 
 @given(bills, hours_of_days)
-def test_explained_and_unexplained_are_the_difference(
-    lines: dict[Key, BothSides], hours: Hours
-) -> None:
+def test_explained_and_unexplained_parts_add_up(lines: dict[Key, BothSides], hours: Hours) -> None:
     reasons = BillReasons(
         lines,
         hours,
@@ -109,7 +107,7 @@ def test_explained_and_unexplained_are_the_difference(
                 recorded_pusd=side.recorded.cost_pusd,
                 billed_pusd=side.billed_pusd,
                 requests=side.recorded.requests,
-                parts=reasons.of(key),
+                parts=reasons.parts_for(key),
             )
             for key, side in lines.items()
         ],
@@ -123,7 +121,7 @@ def test_explained_and_unexplained_are_the_difference(
     assert sum(found.by_reason.values()) == difference
 
 
-def test_a_discount_is_found_around_an_outage() -> None:
+def test_discount_is_found_around_an_outage() -> None:
     lines = {(day, "p", "gpt-5.5"): both(100 * USD, 85 * USD) for day in DAYS}
     out = (DAYS[2], "p", "gpt-5.5")
     lines[out] = both(60 * USD, 85 * USD)
@@ -136,7 +134,7 @@ def test_a_discount_is_found_around_an_outage() -> None:
     assert found[out] == {Reason.PRICE: -9 * USD, Reason.MISSING_HOURS: 34 * USD}
 
 
-def test_a_reason_explains_no_more_than_its_share_of_the_requests() -> None:
+def test_reason_explains_at_most_its_share_of_requests() -> None:
     line = (DAYS[0], "p", "gpt-5.5")
 
     found = reasons_of({line: both(50 * USD, 100 * USD, unpriced_requests=2)})[line]
@@ -144,7 +142,7 @@ def test_a_reason_explains_no_more_than_its_share_of_the_requests() -> None:
     assert found == {Reason.UNPRICED: 20 * USD, Reason.UNEXPLAINED: 30 * USD}
 
 
-def test_credits_taxes_and_tools_stand_apart() -> None:
+def test_credits_taxes_and_tools_are_separate() -> None:
     day = DAYS[0]
     model, search, tax = ((day, "p", name) for name in ("gpt-5.5", "web search", "tax"))
 
@@ -163,7 +161,7 @@ def test_credits_taxes_and_tools_stand_apart() -> None:
     assert found[day, "p", "gpt-4o"] == {Reason.NOT_RECORDED: 3 * USD}
 
 
-def test_what_lies_within_the_tolerance_is_rounding() -> None:
+def test_difference_within_the_tolerance_is_rounding() -> None:
     line = (DAYS[0], "p", "gpt-5.5")
 
     assert reasons_of({line: both(USD, USD + 7)})[line] == {Reason.ROUNDING: 7}

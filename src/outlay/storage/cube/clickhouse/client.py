@@ -52,9 +52,11 @@ class ClickHouse:
         path, _, database = parts.path.rpartition("/")
         self.database = database or "outlay"
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.database):
-            raise Invalid("OUTLAY_CUBE_URL names a database: letters, digits and underscores")
+            raise Invalid(
+                "OUTLAY_CUBE_URL must name a database of letters, digits and underscores."
+            )
         if self.cluster and not re.fullmatch(r"[A-Za-z0-9_{}.-]+", self.cluster):
-            raise Invalid("the cluster of OUTLAY_CUBE_URL is not a name")
+            raise Invalid("OUTLAY_CUBE_URL must name a cluster of letters, digits and underscores.")
         self._arguments: dict[str, Any] = (
             {"interface": "chdb", "path": path}
             if parts.scheme == "chdb"
@@ -158,8 +160,8 @@ def _translated() -> Iterator[None]:
         first = str(error).strip().partition("\n")[0][:300]
         if code == _MEMORY_EXCEEDED or "MEMORY_LIMIT_EXCEEDED" in first:
             raise Unavailable(
-                "this question needs more memory than is free now; try again in a moment, or ask "
-                "for a shorter period",
+                "This query needs more memory than is free. Try again in a moment or choose a "
+                "shorter period.",
                 code="cube-busy",
             ) from error
-        raise Unavailable(f"the cube does not answer: {first}", code="cube-away") from error
+        raise Unavailable(f"The cube is unreachable: {first}.", code="cube-away") from error

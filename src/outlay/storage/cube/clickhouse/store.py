@@ -87,7 +87,7 @@ class ClickHouseCube:
             found = server.ask(database, "SELECT edition, schema_version FROM cube_identity")
         self.edition, version = found[0]
         if version != CUBE_SCHEMA_VERSION:
-            raise CubeMismatch("the cube was made by another version")
+            raise CubeMismatch("The cube was built by another version.")
         self._known_sets: set[str] = set()
         self._known_tags: set[str] = set()
         self._last_fold = time.monotonic()
@@ -132,7 +132,7 @@ class ClickHouseCube:
         """Add the cells of events (from_seq, through_seq], as planned, and move the position."""
         _, loaded = self._state()
         if loaded != from_seq:
-            raise CubeMismatch(f"the cube stands at event {loaded}, not at {from_seq}")
+            raise CubeMismatch(f"The cube is at event {loaded}, not at {from_seq}.")
         for spec, rows in deltas.tables():
             self._server.insert(
                 self._database,

@@ -22,7 +22,8 @@ class DuckDBHome:
         """The current cube, created if there is none; CubeMismatch for another edition."""
         if self._path.is_dir():
             raise Unavailable(
-                f"{self._path} is a folder, where the file of the cube belongs; move it away",
+                f"{self._path} is a folder, but the cube needs a file of this name. Move the "
+                "folder away.",
                 code="cube-unusable",
             )
         return DuckDBCube(self._path, edition)

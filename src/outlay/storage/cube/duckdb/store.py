@@ -139,7 +139,7 @@ class DuckDBCube:
             raise _unopened(error, is_new=is_new) from error
         if state != (edition, CUBE_SCHEMA_VERSION):
             self._database.close()
-            raise CubeMismatch("the cube was made of other rows or by another version")
+            raise CubeMismatch("The cube was built from different rows or by another version.")
         self.edition = edition
         self._write_lock = threading.Lock()
         self._cursors = Cursors(self._database)
@@ -173,8 +173,8 @@ class DuckDBCube:
                 yield DuckDBReader(cursor, self._codes)
         except duckdb.OutOfMemoryException as error:
             raise Unavailable(
-                "this question needs more memory than is free now; try again in a moment, or ask "
-                "for a shorter period",
+                "This query needs more memory than is free. Try again in a moment or choose a "
+                "shorter period.",
                 code="cube-busy",
             ) from error
 
@@ -205,7 +205,7 @@ class DuckDBCube:
                 [through_seq, from_seq],
             ).fetchall()
             if not moved:
-                raise CubeMismatch(f"the cube does not stand at event {from_seq}")
+                raise CubeMismatch(f"The cube is not at event {from_seq}.")
             for spec, rows in deltas.tables():
                 _load_cells(database, spec, rows)
             if deltas.group_sets:
@@ -288,7 +288,7 @@ def _translated() -> Iterator[None]:
 
 
 def _unusable(error: duckdb.Error) -> Unavailable:
-    return Unavailable(f"the cube cannot be written: {_first_line(error)}", code="cube-unusable")
+    return Unavailable(f"The cube is not writable: {_first_line(error)}.", code="cube-unusable")
 
 
 def _unopened(error: duckdb.Error, *, is_new: bool) -> OutlayError:
@@ -296,8 +296,8 @@ def _unopened(error: duckdb.Error, *, is_new: bool) -> OutlayError:
     if is_new:
         return _unusable(error)
     if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
-        return CubeMismatch("the cube was made by another version")
-    return CubeMismatch(f"the cube cannot be opened: {_first_line(error)}")
+        return CubeMismatch("The cube was built by another version.")
+    return CubeMismatch(f"The cube cannot be opened: {_first_line(error)}.")
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -19,7 +19,7 @@ class ApiKeyRow(Base):
     member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
     description: Mapped[str]
     secret_digest: Mapped[bytes | None]
-    """None for keys that are only reported about, which nobody can call with."""
+    """None for discovered keys, which cannot authenticate calls."""
     hint: Mapped[str] = mapped_column(server_default="")
     trusts_caller: Mapped[bool] = mapped_column(server_default=false())
     created_at_us: Mapped[int]

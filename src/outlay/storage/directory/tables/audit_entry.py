@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class AuditEntryRow(Base):
-    """One thing that was done, chained to the entry before."""
+    """An audited change, chained to the previous entry."""
 
     __tablename__ = "audit_entry"
 

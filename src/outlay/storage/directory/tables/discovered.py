@@ -1,4 +1,4 @@
-"""Table of what reports have named first."""
+"""Table of discovered entities."""
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class DiscoveredRow(Base):
-    """A value of a dimension that nobody has set up, its name, and what it is merged into."""
+    """A reported value, its display name, and what it is merged into."""
 
     __tablename__ = "discovered"
 

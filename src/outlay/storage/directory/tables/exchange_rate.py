@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class ExchangeRateRow(Base):
-    """What an organization pays for one of another currency, in USD, from a day on."""
+    """The value of one unit of a currency in USD, from a day on."""
 
     __tablename__ = "exchange_rate"
 
@@ -17,7 +17,7 @@ class ExchangeRateRow(Base):
     )
     currency: Mapped[str]
     effective_from: Mapped[str | None]
-    """`YYYY-MM-DD`; NULL for ever."""
+    """`YYYY-MM-DD`; NULL for always."""
     usd: Mapped[str]
     created_at_us: Mapped[int]
     deleted_at_us: Mapped[int | None]

@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class InvitationRow(Base):
-    """A place in an organization for whoever has the link, which is kept as a digest."""
+    """An invitation, with the digest of its link's secret."""
 
     __tablename__ = "invitation"
 
@@ -21,9 +21,9 @@ class InvitationRow(Base):
     created_at_us: Mapped[int]
     expires_at_us: Mapped[int]
     member_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
-    """Who took it; None while it is open."""
+    """The member who accepted it; None while it is open."""
     issuer_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
-    """Who made it; None for the operator."""
+    """The member who created it; None for the operator."""
     token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
-    """The access token that it was made with, where it was one."""
+    """The access token that created it, if any."""
     revoked_at_us: Mapped[int | None]

@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class MemberRow(Base):
-    """A person of an organization, in which their e-mail address is theirs alone."""
+    """A person in an organization; e-mail addresses are unique among its current members."""
 
     __tablename__ = "member"
 
@@ -23,7 +23,7 @@ class MemberRow(Base):
     deleted_at_us: Mapped[int | None]
 
 
-# Organizations know nothing of one another's people; who has left may be invited again.
+# Organizations are independent of each other; a removed member may be invited again.
 Index(
     "member#email#present",
     MemberRow.organization_id,

@@ -7,7 +7,9 @@ from outlay.storage.directory.tables.base import Base
 
 
 class PaletteSlotRow(Base):
-    """The colour slot an entity got when it was first shown, so that colours never jump."""
+    """The colour slot that an entity got when it was first shown, so that its colour never
+    changes.
+    """
 
     __tablename__ = "palette_slot"
 

@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class PriceOverrideRow(Base):
-    """A price of an organization, as JSON of the members of a `[[price]]` table."""
+    """A price of an organization: the fields of a `[[price]]` table as JSON."""
 
     __tablename__ = "price_override"
 

@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class ProjectRow(Base):
-    """What API keys belong to."""
+    """A group of API keys."""
 
     __tablename__ = "project"
 

@@ -1,4 +1,4 @@
-"""Table of bills that were compared."""
+"""Table of reconciliations."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class ReconciliationRow(Base):
-    """A bill beside what was recorded, as JSON."""
+    """A reconciliation of a bill, as JSON."""
 
     __tablename__ = "reconciliation"
 

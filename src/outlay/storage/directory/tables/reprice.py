@@ -1,4 +1,4 @@
-"""Table of runs that priced requests again."""
+"""Table of repricing runs."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column

@@ -1,4 +1,4 @@
-"""Table of what is known of spans that stand above or below counted ones."""
+"""Table of span marks."""
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class SpanMarkRow(Base):
-    """Where a span stands towards the calls of its trace that have been counted."""
+    """The relation of a span to the counted calls of its trace."""
 
     __tablename__ = "span_mark"
 

@@ -1,4 +1,4 @@
-"""Table of sign-ins under way at OpenID Connect providers."""
+"""Table of pending sign-ins at OpenID Connect providers."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class SsoAttemptRow(Base):
-    """What a browser was sent away with, by the digest of its state; used once."""
+    """A pending sign-in, by the digest of its state; used once."""
 
     __tablename__ = "sso_attempt"
 

@@ -7,7 +7,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class SsoIdentityRow(Base):
-    """Whom a provider means by a subject."""
+    """The member with a provider's subject."""
 
     __tablename__ = "sso_identity"
 

@@ -19,7 +19,7 @@ class TagKeyRow(Base):
 
 
 class TagValueRow(Base):
-    """A value that requests have had under a key: there are bounds to how many."""
+    """A value seen under a key; their number is bounded."""
 
     __tablename__ = "tag_value"
 

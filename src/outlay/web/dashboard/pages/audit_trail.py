@@ -98,7 +98,9 @@ def get_audit(
         actor=actor,
         title="Audit trail",
         days=list(_days(found, ZoneInfo(actor.timezone))),
-        members=(administration.members.of(actor) if has(actor, Permission.MEMBERS_READ) else []),
+        members=(
+            administration.members.list_for(actor) if has(actor, Permission.MEMBERS_READ) else []
+        ),
         nouns={name: _noun(name) for name in nouns},
         chosen={"member": member, "noun": noun, "target": target},
         older=links.put(before=str(found[-1].entry.number)) if len(found) == PAGE_ENTRIES else None,

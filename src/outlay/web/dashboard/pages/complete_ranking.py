@@ -173,7 +173,7 @@ def _render(request: Request, actor: Actor, query: UsageQuery, place: Place) -> 
     services, params = services_of(request), request.query_params
     dimension = query.group_by or Dimension.MODEL
     if dimension not in place.groupings:
-        raise Invalid(f"groupBy must be one of {', '.join(place.groupings)} here", field="groupBy")
+        raise Invalid(f"`groupBy` must be one of {', '.join(place.groupings)}.", field="groupBy")
     subject = Subject(
         title=f"All {dimension.plural}",
         crumbs=place.crumbs,

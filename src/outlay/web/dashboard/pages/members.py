@@ -219,7 +219,7 @@ def get_member(request: Request, member_id: str, actor: Leader) -> Response:
                 projects.get(key.project_id, "–"),
                 links.travel(f"/project/{key.project_id}/keys/{key.api_key_id}"),
             )
-            for key in administration.keys.of(actor)
+            for key in administration.keys.list_for(actor)
             if key.member_id == member_id
         ],
         requests_path=links.travel("/monitoring/requests", memberId=member_id),

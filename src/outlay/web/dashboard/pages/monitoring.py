@@ -115,7 +115,7 @@ def get_dashboard(
                 for dimension, title in TOPS.items()
             ],
         }
-    freshness, passed = frame["freshness"], services.passed_over
+    freshness, passed = frame["freshness"], services.skipped_telemetry
     order = read_order(request.query_params, PROVIDERS, "requestCount")
     return render_page(
         request,
@@ -128,7 +128,7 @@ def get_dashboard(
         heads=heads_of(PROVIDERS, order, frame["links"]),
         doubts=_doubts(total),
         doubles=double_rows(
-            services.doubles.recent(actor.organization_id), frame["links"], query.period.timezone
+            services.duplicates.recent(actor.organization_id), frame["links"], query.period.timezone
         ),
         may_amend=has(actor, Permission.REQUESTS_AMEND),
         intake=intake_lists(

@@ -223,9 +223,9 @@ def _parse_month(text: str, today: date) -> date:
     except ValueError:
         month = None
     if month is None or not month >= FIRST_DATE:
-        raise Invalid(f"month must be one such as 2026-11, not {text[:40]!r}", field="month")
+        raise Invalid(f"`month` must be a month such as 2026-11, not {text[:40]!r}.", field="month")
     if month > today:
-        raise Invalid("that month has not begun yet", field="month")
+        raise Invalid("This month has not begun yet.", field="month")
     return month
 
 

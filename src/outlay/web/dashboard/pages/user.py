@@ -42,7 +42,7 @@ def get_user(
     params = page_params(request, PARAMETERS)
     user_id = read_text(params, "userId")
     if not user_id:
-        raise Invalid("userId says whose usage is meant", field="userId")
+        raise Invalid("`userId` is required.", field="userId")
     query = page_query(request, params, actor)
     query = query.only(Dimension.USER, user_id)
     with services.analytics.read() as reader:
