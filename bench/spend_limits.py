@@ -64,6 +64,8 @@ def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
             event_id="event",
             organization_id=api_key.organization_id,
             event_time_us=to_us(services.clock.now()),
+            provider="openai",
+            mapping="openai/gpt-5.5",
             api_key_id=api_key.api_key_id,
             project_id=api_key.project_id,
             member_id=api_key.member_id,

@@ -15,7 +15,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Unavailable
-from outlay.domain.event import FACTS, CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.outcome import Outcome
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.domain.result import ZERO, Totals, sum_totals
@@ -23,7 +23,7 @@ from outlay.kit.clock import Clock, to_us
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.ledger import store as store_module
 from outlay.storage.ledger.log import LogConditions, LogFilter, LogOrder, LogPosition, LogSort
-from outlay.storage.ledger.rows import COLUMN, EVENT_FIELDS, Intent, from_row
+from outlay.storage.ledger.rows import COLUMN, EVENT_FIELDS, FACTS, Intent, from_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger, LedgerContents
 

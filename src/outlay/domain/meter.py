@@ -4,7 +4,7 @@ The names and what they count are those of the units of genai-prices, so that ea
 the list; times are in milliseconds where the list has seconds, as quantities are whole numbers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -184,6 +184,8 @@ def settle_meters(usage: TokenUsage, meters: Mapping[str, int]) -> tuple[dict[st
 
     `usage` is settled. What is left out are zeros.
     """
+    if not meters:
+        return {}, False
     room = {
         "cache_read_input_tokens": usage.cache_read_input_tokens,
         "input_tokens": usage.input_tokens
@@ -219,9 +221,9 @@ def split_meters(text: str) -> dict[str, int]:
     return {name: int(quantity) for name, _, quantity in pairs}
 
 
-def join_names(names: Iterable[str]) -> str:
+def join_names(names: Collection[str]) -> str:
     """The stored form of a set of names: sorted, unique, comma-joined; empty for none."""
-    return ",".join(sorted(set(names)))
+    return ",".join(sorted(set(names))) if names else ""
 
 
 def split_disjoint(text: str) -> dict[str, int]:

@@ -202,7 +202,7 @@ def measures_of(event: UsageEvent) -> Totals:
         uncompared_requests=int(event.reported_cost_pusd is not None and not event.is_compared),
         estimated_requests=int(event.usage_source is UsageSource.ESTIMATED),
         unknown_usage_requests=int(event.usage_source is UsageSource.UNKNOWN),
-        adjusted_requests=event.adjusted,
+        adjusted_requests=int(event.adjusted),
         duration_us=event.duration_us or 0,
         timed_requests=int(event.duration_us is not None),
         time_to_first_token_us=event.first_token_us or 0,

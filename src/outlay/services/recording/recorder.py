@@ -17,7 +17,7 @@ from outlay.domain.organization import ApiKey
 from outlay.domain.outcome import Outcome
 from outlay.domain.price_context import render_context
 from outlay.domain.usage import TokenUsage, check_tokens, settle_tokens
-from outlay.domain.usage_report import UsageReport
+from outlay.domain.usage_report import UsageReport, reported_fields
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.services.directory.discovery import Discovery
 from outlay.services.directory.prices import PriceBooks
@@ -125,50 +125,25 @@ class Recorder:
             ),
         )
         key = self._attribution.key(organization_id, report.api_key_id)
-        user_id, groups = self._user(organization_id, report, key)
+        values = reported_fields(report)
+        values["user_id"], groups = self._user(organization_id, report, key)
+        if key is not None:
+            values["project_id"] = key.project_id
+        if report.usage is None:
+            values["usage_source"] = UsageSource.UNKNOWN
         return UsageEvent(
-            event_id=report.event_id,
+            **values,
+            **usage._asdict(),
+            **price_fields(priced),
             organization_id=organization_id,
-            event_time_us=report.event_time_us,
-            project_id=key.project_id if key else report.project_id,
-            api_key_id=report.api_key_id,
-            end_user=report.end_user,
-            app=report.app,
-            provider=report.provider,
-            mapping=report.mapping,
-            operation=report.operation,
-            status=report.status,
-            usage_source=UsageSource.UNKNOWN if report.usage is None else report.usage_source,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_read_input_tokens=usage.cache_read_input_tokens,
-            cache_write_input_tokens=usage.cache_write_input_tokens,
-            cache_write_1h_input_tokens=usage.cache_write_1h_input_tokens,
-            reasoning_output_tokens=usage.reasoning_output_tokens,
-            duration_us=report.duration_us,
-            time_to_first_token_us=report.time_to_first_token_us,
-            reported_cost_pusd=report.reported_cost_pusd,
             price_context=render_context(report.price_context),
-            source=report.source,
             member_id=key.member_id if key else "",
-            user_id=user_id,
             groups=groups,
             model=self._prices.base.canonical_model(report.mapping),
-            adjusted=int(is_adjusted or is_cut),
-            is_stream=int(report.is_stream),
-            http_status=report.http_status,
-            error_code=report.error_code,
-            response_id=report.response_id,
-            response_model=report.response_model,
+            adjusted=is_adjusted or is_cut,
             meters=join_meters(meters),
             unread=join_names(report.unread),
-            session_id=report.session_id,
             tags=self._tags.settle(organization_id, report.tags),
-            provider_batch_id=report.provider_batch_id,
-            attempt=report.attempt,
-            trace_id=report.trace_id,
-            parent_id=report.parent_id,
-            **price_fields(priced),
         )
 
     def _user(

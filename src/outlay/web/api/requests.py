@@ -140,7 +140,7 @@ def _render(entry: LoggedEvent, labels: Labels) -> Json:
         "usageSource": event.usage_source.value,
         "latencyMs": in_ms(event.duration_us),
         "timeToFirstTokenMs": in_ms(event.first_token_us),
-        "isStream": bool(event.is_stream),
+        "isStream": event.is_stream,
         "recordedAt": render_instant(from_us(entry.recorded_at_us)),
     }
 
@@ -176,7 +176,7 @@ def _details(event: UsageEvent) -> Json:
         "priceRef": event.price_ref or None,
         "priceContext": event.price_context or None,
         "meters": split_meters(event.meters),
-        "isAdjusted": bool(event.adjusted),
+        "isAdjusted": event.adjusted,
         "failure": describe_failure(event.status, event.error_code, event.http_status) or None,
         "tokens": {
             "uncachedInput": event.input_tokens
