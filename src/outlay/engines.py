@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.clock import Clock, SystemClock
 from outlay.kit.durable import create_file
@@ -81,7 +82,7 @@ def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]
     with ExitStack() as stack:
         database = _connect(settings, stack)
         if database is None and not settings.database_path.exists():
-            raise Invalid(f"{settings.data} has no installation", code="no-installation")
+            raise Invalid(f"{settings.data} has no installation", code=ErrorCode.NO_INSTALLATION)
         directory = _open_directory(settings, database)
         stack.callback(directory.close)
         if database is None:
@@ -130,7 +131,7 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
                 f"the installation in {settings.data} was moved to another database: set "
                 f"OUTLAY_DATABASE_URL. To go back to what it was then, delete "
                 f"{settings.moved_path.name}",
-                code="moved",
+                code=ErrorCode.MOVED,
             )
         check_database(settings)
         keep_before_upgrade(settings, SystemClock())
@@ -212,7 +213,7 @@ def _open_cubes(settings: Settings) -> CubeHome:
 def _driver_missing(variable: str, engine: str) -> Invalid:
     return Invalid(
         f"{variable} needs the driver of {engine}; install it with `pip install 'outlay[scale]'`",
-        code="driver-missing",
+        code=ErrorCode.DRIVER_MISSING,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
 from outlay.kit.clock import FixedClock, to_us
@@ -84,7 +85,7 @@ def test_what_other_nodes_left_is_looked_for_again_and_again(
     def orphans() -> list[Intent]:
         looks.append(1)
         if len(looks) == 1:
-            raise Unavailable("the database is away", code="database-away")
+            raise Unavailable("the database is away", code=ErrorCode.DATABASE_AWAY)
         return open_requests(2) if len(looks) == 2 else []
 
     monkeypatch.setattr(services.ledger, "orphans", orphans)

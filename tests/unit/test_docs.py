@@ -13,6 +13,7 @@ from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.event import Status, UsageSource
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Preset
@@ -125,6 +126,12 @@ def test_every_action_of_the_audit_trail_is_documented() -> None:
     text = (DOCS / "audit.md").read_text()
 
     assert [action for action in Action if f"`{action}`" not in text] == []
+
+
+def test_the_table_of_error_codes_is_the_registry() -> None:
+    lines = [line for line in (DOCS / "errors.md").read_text().splitlines() if "| `" in line]
+
+    assert lines[1:] == [f"| `{code}` | {code.meaning} |" for code in ErrorCode]
 
 
 def test_every_folder_with_tests_is_run() -> None:

@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from outlay.bootstrap import open_installation
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
 from outlay.domain.outcome import Outcome
 from outlay.domain.reconciliation import Reconciliation
@@ -190,24 +191,25 @@ class RemoteInstallation:
 
 
 def _gone(error: Exception) -> Unavailable:
-    return Unavailable(f"the server cannot be reached ({error})", code="server-gone")
+    return Unavailable(f"the server cannot be reached ({error})", code=ErrorCode.SERVER_GONE)
 
 
 def _broken_off(why: str = "") -> Unavailable:
     return Unavailable(
         f"the server broke off before it was done{why}; its log says more, and the work may be "
         "going on there",
-        code="broken-off",
+        code=ErrorCode.BROKEN_OFF,
     )
 
 
 def _problem(status: int, body: bytes) -> OutlayError:
     try:
         problem = orjson.loads(body)
-        detail, code = problem["detail"], problem["code"]
+        detail = problem["detail"]
+        code = ErrorCode.read(problem["code"], ErrorCode.ERROR)
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return Unavailable(f"the server answered with status {status}", code="broken-off")
-    is_wrong = status < 500 and code != "busy"
+        return Unavailable(f"the server answered with status {status}", code=ErrorCode.BROKEN_OFF)
+    is_wrong = status < 500 and code is not ErrorCode.BUSY
     return Invalid(detail, code=code) if is_wrong else Unavailable(detail, code=code)
 
 

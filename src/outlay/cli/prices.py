@@ -8,6 +8,7 @@ from rich.table import Table
 
 from outlay.cli.administration import confirm
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid
 from outlay.kit.clock import SystemClock
 from outlay.pricing.list_changes import ListChanges, compare_lists
@@ -72,7 +73,8 @@ def update(
     if changes.doubts and not accept:
         named = "".join(f"\n  {doubt}" for doubt in changes.doubts[:SHOWN])
         raise Invalid(
-            f"this looks like a mistake; give --accept if it is none:{named}", code="doubtful-list"
+            f"this looks like a mistake; give --accept if it is none:{named}",
+            code=ErrorCode.DOUBTFUL_LIST,
         )
     confirm("Use this list?", yes)
     lists.take(found, body)

@@ -8,6 +8,7 @@ import typer
 
 from outlay.bootstrap import hold_folder
 from outlay.cli.console import DataOption, out, progress_bar, say
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict
 from outlay.engines import open_truth
 from outlay.kit.clock import SystemClock
@@ -64,7 +65,7 @@ def _make_room(settings: Settings, *, aside: bool) -> None:
             f"{settings.data} has something of an installation ({describe_parts(found)}), which "
             "would be mixed up with what is restored; restore into an empty folder, or say "
             "--move-aside",
-            code="not-empty",
+            code=ErrorCode.NOT_EMPTY,
         )
 
 

@@ -11,6 +11,7 @@ from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.console import DataOption, ending_on_errors, out, say
 from outlay.cli.serving import Secrets, bind, run_server, url_of
 from outlay.cli.workers import Supervisor
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.secrets import new_secret
 from outlay.settings import MAX_WORKERS, Settings, read_settings
@@ -54,7 +55,7 @@ def _serve_together(settings: Settings) -> int:
         raise Invalid(
             "several workers share a database: set OUTLAY_DATABASE_URL to postgresql://…, or serve "
             "with one worker",
-            code="workers-need-postgres",
+            code=ErrorCode.WORKERS_NEED_POSTGRES,
         )
     # Migrates, and makes the keys of the folder, before there are several who would.
     with open_administration(settings) as administration:

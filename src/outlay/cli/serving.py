@@ -12,6 +12,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from outlay.cli.signals import on_stop
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.durable import write_file
 from outlay.services.bundle import Services
@@ -111,5 +112,5 @@ def run_server(
         raise Unavailable(
             f"{services.ledger.failure}; outcomes that it did not take are in "
             f"{services.settings.rescue_path}, and the next start puts them on record",
-            code="ledger-failed",
+            code=ErrorCode.LEDGER_FAILED,
         )

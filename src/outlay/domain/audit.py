@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from outlay.domain.actor import Channel
+
 Value = str | int | bool | None | list[str] | dict[str, str]
 """What an entry may say of a field; no floats, whose text differs between writers."""
 
@@ -90,7 +92,7 @@ class AuditFilter:
     """Which entries are wanted; all conditions that are set must hold."""
 
     author_id: str | None = None
-    actions: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
     target: str | None = None
     from_us: int | None = None
     until_us: int | None = None
@@ -104,15 +106,13 @@ class AuditEntry:
     number: int
     """1, 2, 3 … within the organization."""
     time_us: int
-    channel: str
-    """A Channel."""
+    channel: Channel
     author_id: str
     """The member who did it, empty for the operator."""
     credential_id: str
     """The access token it was done with, empty for others."""
     request_id: str
-    action: str
-    """An Action."""
+    action: Action
     target: str
     """The id of what it was done to."""
     before: Mapping[str, Value] | None
@@ -132,11 +132,11 @@ def canonical_form(entry: AuditEntry) -> bytes:
         "organization": entry.organization_id,
         "number": entry.number,
         "time": entry.time_us,
-        "channel": str(entry.channel),
+        "channel": entry.channel.value,
         "author": entry.author_id,
         "credential": entry.credential_id,
         "request": entry.request_id,
-        "action": str(entry.action),
+        "action": entry.action.value,
         "target": entry.target,
         "before": entry.before,
         "after": entry.after,

@@ -11,20 +11,24 @@ OutlayError
 ├── Damaged           stored data fails its checksum or is missing; never answered from
 └── Locked            another process has the data directory open
 
-Each error carries a stable `code` (kebab-case, for programs) and a sentence (for people). Which
+Each error carries an `ErrorCode` (stable, for programs) and a sentence (for people). Which
 HTTP status or exit code that becomes is the business of the outermost layer.
 """
 
 from datetime import datetime
 from typing import ClassVar
 
+from outlay.domain.error_codes import ErrorCode
+
 
 class OutlayError(Exception):
     """Base of all errors that are answers rather than bugs."""
 
-    default_code: ClassVar[str] = "error"
+    default_code: ClassVar[ErrorCode] = ErrorCode.ERROR
 
-    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: ErrorCode | None = None, field: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
@@ -35,37 +39,37 @@ class OutlayError(Exception):
 class Invalid(OutlayError):
     """The request or file is malformed or asks for something that does not exist."""
 
-    default_code = "invalid"
+    default_code = ErrorCode.INVALID
 
 
 class Unauthenticated(OutlayError):
     """No credential, or one that is unknown, expired or revoked."""
 
-    default_code = "unauthenticated"
+    default_code = ErrorCode.UNAUTHENTICATED
 
 
 class NotPermitted(OutlayError):
     """The credential is good but does not allow this; the code says whether role or plan lacks."""
 
-    default_code = "not-permitted"
+    default_code = ErrorCode.NOT_PERMITTED
 
 
 class NotFound(OutlayError):
     """There is no such object, or it belongs to somebody else."""
 
-    default_code = "not-found"
+    default_code = ErrorCode.NOT_FOUND
 
 
 class Conflict(OutlayError):
     """The same identity was recorded before with other content."""
 
-    default_code = "conflict"
+    default_code = ErrorCode.CONFLICT
 
 
 class LimitReached(OutlayError):
     """A spend limit has no room; the message names it and says when it resets."""
 
-    default_code = "spend-limit-reached"
+    default_code = ErrorCode.SPEND_LIMIT_REACHED
 
     def __init__(self, message: str, *, resets_at: datetime, retry_after: int | None) -> None:
         super().__init__(message)
@@ -78,13 +82,13 @@ class LimitReached(OutlayError):
 class Unavailable(OutlayError):
     """Cannot be served now; trying again later is right."""
 
-    default_code = "unavailable"
+    default_code = ErrorCode.UNAVAILABLE
 
 
 class TooManyAttempts(Unavailable):
     """Somebody has failed too often; it tells when to come back."""
 
-    default_code = "too-many-attempts"
+    default_code = ErrorCode.TOO_MANY_ATTEMPTS
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
@@ -95,10 +99,10 @@ class TooManyAttempts(Unavailable):
 class Damaged(OutlayError):
     """Stored data does not match its checksum; it is reported, never summed."""
 
-    default_code = "damaged"
+    default_code = ErrorCode.DAMAGED
 
 
 class Locked(OutlayError):
     """The data directory belongs to another running process."""
 
-    default_code = "locked"
+    default_code = ErrorCode.LOCKED

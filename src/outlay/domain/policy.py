@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotPermitted
 
 
@@ -122,18 +123,18 @@ def permit(actor: Actor, permission: Permission) -> None:
     if rule.scope not in actor.scopes:
         raise NotPermitted(
             f"This access token may not be used for {permission}; it needs the scope {rule.scope}.",
-            code="scope-required",
+            code=ErrorCode.SCOPE_REQUIRED,
         )
     if actor.plan not in rule.plans:
         raise NotPermitted(
             f"Your organization's plan does not include {permission}; "
             f"{_either(rule.plans).capitalize()} does.",
-            code="plan-required",
+            code=ErrorCode.PLAN_REQUIRED,
         )
     if actor.role not in rule.roles:
         raise NotPermitted(
             f"Your role does not include {permission}; it takes {_either(rule.roles)}.",
-            code="role-required",
+            code=ErrorCode.ROLE_REQUIRED,
         )
 
 
@@ -207,7 +208,7 @@ def permit_admission(actor: Actor, role: Role) -> None:
         raise NotPermitted(
             f"This access token may not let anybody sign in as {role}, who can do what it cannot; "
             f"it needs the scope {' and '.join(sorted(missing))}.",
-            code="scope-required",
+            code=ErrorCode.SCOPE_REQUIRED,
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_KEYS: Final = 20
@@ -76,7 +77,7 @@ def check_key(key: str) -> str:
         raise Invalid(
             "a tag's key is up to 40 small letters, digits, dots, dashes and underscores and "
             f"begins with a letter, not {key[:60]!r}",
-            code="invalid-tag-key",
+            code=ErrorCode.INVALID_TAG_KEY,
             field="key",
         )
     return key

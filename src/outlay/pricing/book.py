@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD, render_usd
@@ -192,7 +193,7 @@ class PriceBook:
             raise Invalid(
                 f"the request would cost {render_usd(parts.total)} USD by price {applied.ref}; "
                 "correct the token counts or the price",
-                code="cost-too-large",
+                code=ErrorCode.COST_TOO_LARGE,
             )
         unpriced = (*parts.unpriced, *applied.unlisted_context)
         above = rates.start(usage.input_tokens)

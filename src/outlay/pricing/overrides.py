@@ -33,6 +33,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.provider import provider_called
 from outlay.kit.clock import FOREVER_US
@@ -134,9 +135,11 @@ def read_overrides(path: Path) -> Overrides:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="invalid-prices") from error
+        raise Invalid(f"{path}: {error.strerror}", code=ErrorCode.INVALID_PRICES) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} is not valid TOML: {error}", code="invalid-prices") from error
+        raise Invalid(
+            f"{path} is not valid TOML: {error}", code=ErrorCode.INVALID_PRICES
+        ) from error
     faults = [
         Fault(key, "", f"unknown key; there are {', '.join(TABLES)}")
         for key in document
@@ -158,7 +161,7 @@ def read_overrides(path: Path) -> Overrides:
     prices = read_prices(entries, exchange, faults)
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
-        raise Invalid(f"{path} has mistakes:{listed}", code="invalid-prices")
+        raise Invalid(f"{path} has mistakes:{listed}", code=ErrorCode.INVALID_PRICES)
     return Overrides(aliases=aliases, prices=prices, cost_policy=cost_policy)
 
 
@@ -173,7 +176,7 @@ def read_entries(
     prices = read_prices(entries, read_exchange_rates(rates, faults), faults)
     if faults:
         told = "; ".join(f"{fault.key}: {fault.message}" for fault in faults)
-        raise Invalid(told, code="invalid-prices", field=faults[0].key)
+        raise Invalid(told, code=ErrorCode.INVALID_PRICES, field=faults[0].key)
     return prices
 
 

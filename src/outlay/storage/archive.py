@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid
 from outlay.kit.durable import new_file
 
@@ -72,7 +73,7 @@ def read_archive(path: Path) -> Iterator[Record]:
             raise Invalid(f"there is no file {path}") from error
         if isinstance(error, gzip.BadGzipFile) and "Not a gzipped file" in str(error):
             raise Invalid(f"{path} is not a backup of Outlay") from error
-        raise Damaged(f"{path} is not whole: {error}", code="backup-damaged") from error
+        raise Damaged(f"{path} is not whole: {error}", code=ErrorCode.BACKUP_DAMAGED) from error
 
 
 def _read(file: gzip.GzipFile, path: Path) -> Iterator[Record]:
@@ -81,8 +82,8 @@ def _read(file: gzip.GzipFile, path: Path) -> Iterator[Record]:
         size = int.from_bytes(head, "big")
         body = file.read(size) if len(head) == 4 and size < MAX_RECORD else b""
         if len(body) != size or not size:
-            raise Damaged(f"{path} is not whole: it ends early", code="backup-damaged")
+            raise Damaged(f"{path} is not whole: it ends early", code=ErrorCode.BACKUP_DAMAGED)
         digest.update(head + body)
         yield Record(*_decode(body))
     if file.read() != digest.digest():
-        raise Damaged(f"{path} is not what was written", code="backup-damaged")
+        raise Damaged(f"{path} is not what was written", code=ErrorCode.BACKUP_DAMAGED)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from outlay import __version__
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged
 from outlay.kit.clock import Clock
 from outlay.kit.durable import PART_SUFFIX, PRIVATE, create_file, flush, sync_folder
@@ -186,7 +187,7 @@ def check_complete(settings: Settings) -> None:
         raise Conflict(
             f"moving aside what was in {settings.data} was interrupted; run `outlay restore` with "
             "--move-aside again",
-            code="restore-interrupted",
+            code=ErrorCode.RESTORE_INTERRUPTED,
         )
     beside = _beside(settings)
     # With the database, all is there: whoever has the folder next removes the rest.
@@ -194,7 +195,7 @@ def check_complete(settings: Settings) -> None:
         raise Conflict(
             f"a restore into {settings.data} was interrupted; run `outlay restore` again, or "
             f"delete {beside} to begin with nothing",
-            code="restore-interrupted",
+            code=ErrorCode.RESTORE_INTERRUPTED,
         )
 
 
@@ -212,5 +213,5 @@ def check_database(settings: Settings) -> None:
         raise Damaged(
             f"{path} is gone, and {describe_parts(left)} of it is there; put it back, or restore a "
             "backup with `outlay restore FILE --move-aside`",
-            code="database-gone",
+            code=ErrorCode.DATABASE_GONE,
         )

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.row_level_security import EVERY_TENANT
@@ -110,7 +111,7 @@ class PostgresDatabase:
             raise Damaged(
                 "PostgreSQL runs with fsync or full_page_writes off: a crash may lose events that "
                 "were acknowledged; switch them on",
-                code="database-unsafe",
+                code=ErrorCode.DATABASE_UNSAFE,
             )
         wall = (
             "its role is a superuser, whom row-level policies do not hold"
@@ -148,7 +149,7 @@ def away(error: Exception) -> Unavailable:
     """What is told when the database does not answer."""
     cause = getattr(error, "orig", None) or error
     detail = str(cause).strip().partition("\n")[0] or type(cause).__name__
-    return Unavailable(f"the database does not answer: {detail}", code="database-away")
+    return Unavailable(f"the database does not answer: {detail}", code=ErrorCode.DATABASE_AWAY)
 
 
 def _options() -> dict[str, Any]:

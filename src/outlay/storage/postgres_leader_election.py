@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import psycopg
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.postgres import PostgresDatabase
 
@@ -38,7 +39,7 @@ class PostgresNodes:
         """Keep other nodes from the same task; Unavailable while one of them is at it."""
         connection = self._take(task)
         if connection is None:
-            raise Unavailable(f"another node is at it: {task}", code="busy")
+            raise Unavailable(f"another node is at it: {task}", code=ErrorCode.BUSY)
         try:
             yield
         finally:

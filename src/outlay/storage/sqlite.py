@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pysqlite3 as driver
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, OutlayError, Unavailable
 from outlay.kit.durable import create_private, flush, new_path
 from outlay.storage.health import StorageHealth
@@ -48,7 +49,7 @@ def check_sqlite_version(version: tuple[int, int, int] = driver.sqlite_version_i
     raise Damaged(
         f"SQLite {shown} can corrupt its write-ahead log; "
         "install pysqlite3 0.6.1 or newer, which bundles a fixed version",
-        code="sqlite-affected",
+        code=ErrorCode.SQLITE_AFFECTED,
     )
 
 
@@ -147,25 +148,25 @@ _TEXTS: Final = {
 }
 """What an error says that carries no code, as those of the driver's own."""
 
-_BUSY: Final = ("the database is busy; try again in a moment", "database-busy")
+_BUSY: Final = ("the database is busy; try again in a moment", ErrorCode.DATABASE_BUSY)
 _UNOPENABLE: Final = (
     "the database file cannot be opened; mend its mode and owner, and those of its folder",
-    "database-unopenable",
+    ErrorCode.DATABASE_UNOPENABLE,
 )
 _REFUSALS: Final = {
     driver.SQLITE_FULL: (
         "the database cannot write now: the disk is full; make room and try again",
-        "disk-full",
+        ErrorCode.DISK_FULL,
     ),
     driver.SQLITE_READONLY: (
         "the database cannot write now: its file is read-only",
-        "database-read-only",
+        ErrorCode.DATABASE_READ_ONLY,
     ),
     driver.SQLITE_BUSY: _BUSY,
     driver.SQLITE_LOCKED: _BUSY,
     driver.SQLITE_CANTOPEN: _UNOPENABLE,
     driver.SQLITE_PERM: _UNOPENABLE,
-    driver.SQLITE_NOMEM: ("the database has no memory left", "out-of-memory"),
+    driver.SQLITE_NOMEM: ("the database has no memory left", ErrorCode.OUT_OF_MEMORY),
 }
 """Code of SQLite → what it means for whoever asked, and our code."""
 
@@ -183,7 +184,8 @@ def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
         return health.fail(str(error))
     if code in _DAMAGE:
         return Damaged(
-            f"the database is damaged ({error}); restore it from a backup", code="database-damaged"
+            f"the database is damaged ({error}); restore it from a backup",
+            code=ErrorCode.DATABASE_DAMAGED,
         )
     if code not in _REFUSALS:
         return None

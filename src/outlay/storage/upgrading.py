@@ -8,6 +8,7 @@ import logging
 import shutil
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.clock import Clock
 from outlay.settings import Settings
@@ -59,5 +60,5 @@ def _check_room(settings: Settings) -> None:
             f"the tables of {path} are to be changed for this version, and the copy that is made "
             f"before needs {(size + SPARE_BYTES) / 1e6:,.0f} MB, of which {free / 1e6:,.0f} MB are "
             "free; make room, or set OUTLAY_UPGRADE_BACKUP=off when you have a backup elsewhere",
-            code="backup-no-room",
+            code=ErrorCode.BACKUP_NO_ROOM,
         )

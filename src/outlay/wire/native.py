@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, UsageSource
 from outlay.domain.latency import MAX_DURATION_US
@@ -185,7 +186,7 @@ def _route(event: ConvertedFields, position: int) -> tuple[str, str]:
         raise Invalid(
             f"$[{position}].model: {event.model!r} does not say its provider; write it as "
             "openai/gpt-5.5 or add the field provider",
-            code="invalid-event",
+            code=ErrorCode.INVALID_EVENT,
             field=f"$[{position}].model",
         )
     if slash and provider_called(prefix) != provider:
@@ -244,6 +245,6 @@ def _pusd(cost: Decimal | None, position: int) -> int | None:
     if pusd is None:
         field = f"$[{position}].reportedCost"
         raise Invalid(
-            f"{field}: must be between 0 and 9000000 USD", code="invalid-event", field=field
+            f"{field}: must be between 0 and 9000000 USD", code=ErrorCode.INVALID_EVENT, field=field
         )
     return pusd

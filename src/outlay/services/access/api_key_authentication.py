@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from outlay.domain.api_key_format import parse_key
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unauthenticated
 from outlay.domain.organization import ApiKey
 from outlay.kit.clock import Clock, to_us
@@ -70,7 +71,7 @@ class ApiKeys:
         if parsed is None:
             raise Unauthenticated(
                 "Send an API key of Outlay: Authorization: Bearer otl_… (or x-api-key: otl_…)",
-                code="invalid-api-key",
+                code=ErrorCode.INVALID_API_KEY,
             )
         api_key_id, secret = parsed
         credential = self._credentials.get(api_key_id)
@@ -80,7 +81,7 @@ class ApiKeys:
         is_right = is_same_digest(digest, digest_secret(secret))
         if api_key is None or not is_right or not self._is_usable(api_key):
             raise Unauthenticated(
-                "The API key is unknown, expired or revoked.", code="invalid-api-key"
+                "The API key is unknown, expired or revoked.", code=ErrorCode.INVALID_API_KEY
             )
         if len(recognised) < _MAX_RECOGNISED:
             recognised[whole] = api_key

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from outlay.domain.organization import Invitation, Member, Organization, operator_of
 from outlay.kit.clock import Clock, to_us
@@ -316,7 +317,9 @@ class SignIn:
         password_hash = self._passwords.hash(password)
         with self._trail.change(_first_steps(drafted, member, request_id)) as change:
             if list_organizations(change.session):
-                raise Conflict("Outlay has been set up already; sign in.", code="set-up-already")
+                raise Conflict(
+                    "Outlay has been set up already; sign in.", code=ErrorCode.SET_UP_ALREADY
+                )
             self._organizations.add(change.session, drafted, change.now_us)
             create_member(change.session, member, change.now_us, password_hash)
             token = open_session(change, member.member_id)
@@ -364,7 +367,9 @@ def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
         wanted = slug.strip().lower()
         return next((known for known in organizations if known.slug == wanted), None)
     if len(organizations) > 1:
-        raise Invalid("Name your organization.", code="organization-required", field="organization")
+        raise Invalid(
+            "Name your organization.", code=ErrorCode.ORGANIZATION_REQUIRED, field="organization"
+        )
     return organizations[0] if organizations else None
 
 

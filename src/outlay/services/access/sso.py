@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound, Unauthenticated
 from outlay.domain.organization import GroupMembership, Member, Organization, operator_of
 from outlay.domain.sso import SingleSignOn
@@ -193,10 +194,13 @@ class Sso:
             stored = find_sso(session, organization_id)
         now_us = to_us(self._clock.now())
         if attempt is None or now_us - attempt.created_at_us > in_us(ATTEMPT_LIFETIME):
-            raise Unauthenticated("This sign-in has expired; start again.", code="sso-refused")
+            raise Unauthenticated(
+                "This sign-in has expired; start again.", code=ErrorCode.SSO_REFUSED
+            )
         if attempt.organization_id != organization_id or stored is None:
             raise Unauthenticated(
-                "This sign-in was begun for another organization; start again.", code="sso-refused"
+                "This sign-in was begun for another organization; start again.",
+                code=ErrorCode.SSO_REFUSED,
             )
         return attempt, stored
 
@@ -257,7 +261,7 @@ class Sso:
             raise Unauthenticated(
                 "The identity provider knows you, but you are not a member here. "
                 "Ask an owner or admin for an invitation.",
-                code="sso-unknown",
+                code=ErrorCode.SSO_UNKNOWN,
             )
         return actor
 
@@ -267,7 +271,7 @@ def _check_sender(provider: Provider, iss: str | None) -> None:
     if iss != provider.issuer and (iss is not None or provider.names_itself):
         raise Unauthenticated(
             "This sign-in comes from another identity provider than it was begun at; start again.",
-            code="sso-refused",
+            code=ErrorCode.SSO_REFUSED,
         )
 
 
@@ -284,7 +288,7 @@ def _check_hosted(sso: SingleSignOn, identity: Identity) -> None:
     ):
         raise Unauthenticated(
             "This Google account is not run by your organization. Sign in with the one that is.",
-            code="sso-unknown",
+            code=ErrorCode.SSO_UNKNOWN,
         )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged
 from outlay.domain.event import split_groups
 from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
@@ -40,7 +41,7 @@ _Place = tuple[int, tuple[str, ...]]
 class SnapshotGone(Conflict):
     """What a page is to be a page of cannot be read any more."""
 
-    default_code = "snapshot-gone"
+    default_code = ErrorCode.SNAPSHOT_GONE
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}; start again without a cursor", field="cursor")

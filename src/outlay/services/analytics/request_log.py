@@ -15,6 +15,7 @@ import msgspec
 
 from outlay.domain.amendment import root_of, standing, version_id
 from outlay.domain.answer import is_same_answer
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import SIGN, Amendment, UsageEvent
 from outlay.domain.period import BUCKET_US
@@ -52,7 +53,7 @@ _FAR: Final = 2**62
 class TooWide(Invalid):
     """A question that only single requests can answer is asked of too many."""
 
-    default_code = "period-too-wide"
+    default_code = ErrorCode.PERIOD_TOO_WIDE
 
 
 class LogCursor(msgspec.Struct, frozen=True, array_like=True):

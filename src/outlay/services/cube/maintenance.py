@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.result import Verified
 from outlay.domain.verification import VerifyReport
@@ -135,12 +136,12 @@ class Maintenance:
                         f"{running.what}, started by {running.asked_by} at "
                         f"{running.since:%Y-%m-%d %H:%M:%S} UTC, is running; try again when it is "
                         "done",
-                        code="busy",
+                        code=ErrorCode.BUSY,
                     )
                 running.stop()
                 self._free.wait()
             if self._is_closed:
-                raise Unavailable("this process is about to end", code="stopping")
+                raise Unavailable("this process is about to end", code=ErrorCode.STOPPING)
             run = LongRun[Result](
                 what=what, asked_by=asked_by, since=self._clock.now(), gives_way=gives_way
             )
@@ -210,7 +211,10 @@ class Maintenance:
             )
             run.result()
         except Unavailable as error:
-            is_expected = isinstance(error, Stopped) or error.code in {"busy", "stopping"}
+            is_expected = isinstance(error, Stopped) or error.code in {
+                ErrorCode.BUSY,
+                ErrorCode.STOPPING,
+            }
             level = logging.INFO if is_expected else logging.WARNING
             logger.log(level, "verifying later: %s", error.message)
             return None

@@ -13,6 +13,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Protocol, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.storage.ledger.reading import LedgerReader
 
@@ -67,7 +68,8 @@ def _receive(connection: "Connection[Any, Any]") -> Any:
         received = connection.recv()
     except (EOFError, OSError) as error:
         raise Unavailable(
-            "a process that read the ledger ended too early; was memory short?", code="scan-ended"
+            "a process that read the ledger ended too early; was memory short?",
+            code=ErrorCode.SCAN_ENDED,
         ) from error
     if isinstance(received, Exception):
         raise received
@@ -119,7 +121,9 @@ def main() -> None:
     except OutlayError as error:
         connection.send(error)
     except Exception as error:
-        connection.send(Unavailable(f"reading the ledger failed: {error}", code="scan-failed"))
+        connection.send(
+            Unavailable(f"reading the ledger failed: {error}", code=ErrorCode.SCAN_FAILED)
+        )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.result import ZERO, VerificationState, Verified
 from outlay.domain.verification import VerifyReport
@@ -105,7 +106,7 @@ class Verification:
         if self._ledger.read_edition() != edition:
             raise Unavailable(
                 "rows of the ledger were rewritten while they were compared; verify again",
-                code="rewritten",
+                code=ErrorCode.REWRITTEN,
             )
         self._remember(report)
         return report

@@ -10,6 +10,7 @@ from datetime import datetime
 from outlay.domain.access_token import TOKEN_PREFIX, AccessToken
 from outlay.domain.actor import Actor, Scope
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticated
 from outlay.domain.policy import Permission, grantable_scopes, is_limited
 from outlay.kit.clock import from_us, to_us
@@ -66,7 +67,7 @@ class Tokens:
         if missing:
             raise NotPermitted(
                 f"A token cannot have more rights than you: {', '.join(sorted(missing))}.",
-                code="scope-exceeded",
+                code=ErrorCode.SCOPE_EXCEEDED,
                 field="scopes",
             )
         token_id, secret = new_secret(12), new_secret()
@@ -106,7 +107,7 @@ class Tokens:
                 "access token",
             )
             if token.is_revoked:
-                raise Conflict("The token is revoked already.", code="revoked-already")
+                raise Conflict("The token is revoked already.", code=ErrorCode.REVOKED_ALREADY)
             _, *children = revoke_access_token(change.session, token_id, change.now_us)
             voided = void_unfounded(change.session, actor.organization_id, change.now_us)
             change.note(

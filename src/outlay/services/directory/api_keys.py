@@ -7,6 +7,7 @@ from typing import Final
 from outlay.domain.actor import Actor
 from outlay.domain.api_key_format import render_key
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted
 from outlay.domain.organization import ApiKey
 from outlay.domain.policy import Permission, is_limited
@@ -64,7 +65,7 @@ class KeySettings:
         creator_id = member_id or actor.member_id
         if is_own and creator_id != actor.member_id:
             raise NotPermitted(
-                "Creating keys for others takes owner or admin.", code="role-required"
+                "Creating keys for others takes owner or admin.", code=ErrorCode.ROLE_REQUIRED
             )
         if not creator_id:
             raise Invalid("name the member who the key is for", field="memberId")
@@ -123,7 +124,7 @@ class KeySettings:
         with self._trail.change(actor) as change:
             api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             if api_key.is_revoked:
-                raise Conflict("The key is revoked already.", code="revoked-already")
+                raise Conflict("The key is revoked already.", code=ErrorCode.REVOKED_ALREADY)
             revoke_api_key(change.session, api_key_id, change.now_us)
             change.note(Action.API_KEY_REVOKE, api_key_id, before=_describe(api_key))
 
@@ -152,7 +153,7 @@ def _check_trust(actor: Actor, trusts_caller: bool) -> None:
     """A key that is believed may put usage down to others: not for a developer to decide."""
     if trusts_caller and is_limited(actor, Permission.KEYS_WRITE):
         raise NotPermitted(
-            "Having a key's caller believed takes owner or admin.", code="role-required"
+            "Having a key's caller believed takes owner or admin.", code=ErrorCode.ROLE_REQUIRED
         )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.kit.clock import FOREVER_US, from_us, to_us
@@ -148,5 +149,7 @@ def _describe(membership: GroupMembership) -> dict[str, Value]:
 def _check_free(group: UserGroup, known: list[UserGroup]) -> None:
     if any(g.name == group.name and g.group_id != group.group_id for g in known):
         raise Conflict(
-            f"There is a group called {group.name!r} already.", code="name-taken", field="name"
+            f"There is a group called {group.name!r} already.",
+            code=ErrorCode.NAME_TAKEN,
+            field="name",
         )

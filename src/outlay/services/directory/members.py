@@ -6,6 +6,7 @@ from typing import Final
 
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, NotFound, NotPermitted
 from outlay.domain.organization import Invitation, Member, PasswordLink
 from outlay.domain.policy import may_manage, permit_admission
@@ -247,7 +248,8 @@ def check_manages(actor: Actor, role: Role) -> None:
     """Raise NotPermitted when a role is above the actor's own."""
     if not may_manage(actor, role):
         raise NotPermitted(
-            f"Your role does not include managing an {role}; it takes owner.", code="role-required"
+            f"Your role does not include managing an {role}; it takes owner.",
+            code=ErrorCode.ROLE_REQUIRED,
         )
 
 
@@ -256,5 +258,5 @@ def check_other_owner(session: ReadSession, actor: Actor, member: Member) -> Non
     owners = [m for m in present_members(session, actor) if m.role is Role.OWNER]
     if member.role is Role.OWNER and len(owners) == 1:
         raise Conflict(
-            "This is the last owner; make somebody else an owner first.", code="last-owner"
+            "This is the last owner; make somebody else an owner first.", code=ErrorCode.LAST_OWNER
         )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import parse_zone
@@ -148,6 +149,6 @@ def _check_free(organization: Organization, known: list[Organization]) -> None:
         if other.organization_id == organization.organization_id:
             continue
         if other.name == organization.name:
-            raise Conflict("This name is taken.", code="name-taken", field="name")
+            raise Conflict("This name is taken.", code=ErrorCode.NAME_TAKEN, field="name")
         if other.slug == organization.slug:
-            raise Conflict("This slug is taken.", code="slug-taken", field="slug")
+            raise Conflict("This slug is taken.", code=ErrorCode.SLUG_TAKEN, field="slug")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.organization_price import OrganizationPrice, OrganizationRate, OwnPrices
@@ -247,7 +248,7 @@ def _check_dispensable(own: OwnPrices, rate: OrganizationRate) -> None:
             raise Invalid(
                 f"the price {price.price_id} needs this exchange rate; delete that price first, or "
                 "add an earlier rate",
-                code="exchange-rate-needed",
+                code=ErrorCode.EXCHANGE_RATE_NEEDED,
             ) from error
 
 

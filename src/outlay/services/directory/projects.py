@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, NotFound
 from outlay.domain.organization import Project
 from outlay.kit.ids import new_id
@@ -89,5 +90,7 @@ def find_project(session: ReadSession, actor: Actor, project_id: str) -> Project
 def _check_free(project: Project, known: list[Project]) -> None:
     if any(p.name == project.name and p.project_id != project.project_id for p in known):
         raise Conflict(
-            f"There is a project called {project.name!r} already.", code="name-taken", field="name"
+            f"There is a project called {project.name!r} already.",
+            code=ErrorCode.NAME_TAKEN,
+            field="name",
         )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, NotFound
 from outlay.domain.policy import permit_admission
 from outlay.domain.sso import SingleSignOn
@@ -89,7 +90,7 @@ class SsoSettings:
             elif before and before.sealed_secret and secret is None:
                 raise Invalid(
                     "another issuer or client needs the secret again",
-                    code="secret-required",
+                    code=ErrorCode.SECRET_REQUIRED,
                     field="secret",
                 )
             else:
@@ -126,7 +127,7 @@ class SsoSettings:
             return self._sealer.open(stored.sealed_secret, stored.sso.place)
         except SealBroken as error:
             raise Damaged(
-                f"the secret of single sign-on does not open: {error}", code="secret-sealed"
+                f"the secret of single sign-on does not open: {error}", code=ErrorCode.SECRET_SEALED
             ) from error
 
     def _seal(self, sso: SingleSignOn, secret: str) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from outlay.domain.tag import (
     MAX_KEYS,
@@ -55,7 +56,7 @@ class Tags:
             if len(known) >= MAX_KEYS:
                 raise Invalid(
                     f"an organization registers at most {MAX_KEYS} tags; remove one first",
-                    code="too-many-tags",
+                    code=ErrorCode.TOO_MANY_TAGS,
                     field="key",
                 )
             added = TagKey(

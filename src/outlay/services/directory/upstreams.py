@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.provider import provider_called
@@ -116,7 +117,7 @@ class Upstreams:
             if address != before.base_url and stored.sealed_secret and secret is None:
                 raise Invalid(
                     "changing the base URL needs the secret again",
-                    code="secret-required",
+                    code=ErrorCode.SECRET_REQUIRED,
                     field="secret",
                 )
             after = replace(
@@ -203,7 +204,7 @@ class Upstreams:
         except SealBroken as error:
             raise Damaged(
                 f"the secret of the upstream {stored.upstream.name!r} does not open: {error}",
-                code="secret-sealed",
+                code=ErrorCode.SECRET_SEALED,
             ) from error
 
     def _check_address(self, text: str) -> str:
@@ -212,7 +213,7 @@ class Upstreams:
         if self._own_address.includes(base_url):
             raise Invalid(
                 f"{base_url} is this gateway itself; give the provider's own address",
-                code="own-address",
+                code=ErrorCode.OWN_ADDRESS,
                 field="baseUrl",
             )
         return base_url
@@ -252,7 +253,7 @@ def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
         if other.name == upstream.name and other.upstream_id != upstream.upstream_id:
             raise Conflict(
                 f"There is an upstream called {upstream.name!r} already.",
-                code="name-taken",
+                code=ErrorCode.NAME_TAKEN,
                 field="name",
             )
 

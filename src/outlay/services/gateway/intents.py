@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -83,7 +84,7 @@ class Journal:
         when the ledger finds that a spend limit has no room for it.
         """
         if self._overdue:
-            raise Unavailable("the ledger cannot write now", code="ledger-unavailable")
+            raise Unavailable("the ledger cannot write now", code=ErrorCode.LEDGER_UNAVAILABLE)
         self._intents.append(intent)
         await self._landing(intent.event_id)
 

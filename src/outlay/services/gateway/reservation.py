@@ -8,6 +8,7 @@ one that does not bound it, what the model can answer at most.
 from collections.abc import Mapping
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotPermitted
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD
@@ -117,5 +118,5 @@ def _unpriced(mapping: str) -> NotPermitted:
     return NotPermitted(
         f"{mapping} has no price, so a spend limit cannot hold it; "
         "ask whoever runs the gateway to give it one (0 for a model that is free).",
-        code="model-unpriced",
+        code=ErrorCode.MODEL_UNPRICED,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.provider import provider_called
@@ -77,13 +78,13 @@ class Router:
         if not known.upstreams:
             raise NotFound(
                 "This organization has no upstream yet; add one with `outlay upstream add`.",
-                code="no-upstream",
+                code=ErrorCode.NO_UPSTREAM,
             )
         names = ", ".join(upstream.name for upstream in known.upstreams)
         raise NotFound(
             f"No upstream is known for the model {model!r}; name one in front of it, "
             f"as in {known.upstreams[0].name}/{model} (there are {names}).",
-            code="model-not-found",
+            code=ErrorCode.MODEL_NOT_FOUND,
         )
 
     def upstreams(self, organization_id: str) -> list[tuple[Upstream, str]]:

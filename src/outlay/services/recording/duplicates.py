@@ -10,6 +10,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of, standing, voided
 from outlay.domain.audit import Action
 from outlay.domain.duplicate import Candidate, Double, find_doubles, may_be_double
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -89,7 +90,7 @@ class Doubles:
             raise Conflict(
                 f"{len(rows) - merged} of {len(rows)} pairs were amended by somebody else "
                 "meanwhile and stay as they are; look again",
-                code="amended-meanwhile",
+                code=ErrorCode.AMENDED_MEANWHILE,
             )
         return merged
 
@@ -100,7 +101,7 @@ class Doubles:
             raise Invalid(
                 f"{pair.kept} and {pair.dropped} are not alike: doubles come on two ways, at about "
                 "the same time, with the same model and tokens",
-                code="not-alike",
+                code=ErrorCode.NOT_ALIKE,
                 field=field,
             )
         return dropped
@@ -111,7 +112,7 @@ class Doubles:
             raise NotFound("There is no such request.", field=field)
         found = standing(history)
         if not found:
-            raise Conflict(f"{event_id} is not counted", code="not-counted", field=field)
+            raise Conflict(f"{event_id} is not counted", code=ErrorCode.NOT_COUNTED, field=field)
         return found[0]
 
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.outcome import Outcome
 from outlay.domain.usage_report import UsageReport
@@ -114,7 +115,7 @@ def mapping_for(path: Path, name: str | None) -> FileMapping:
         raise Invalid(
             f"{path}: no known format has the columns {shown}; "
             "say which it is with --format, or which column is what with --mapping",
-            code="unknown-format",
+            code=ErrorCode.UNKNOWN_FORMAT,
         )
     return found
 
@@ -153,12 +154,12 @@ def check_start(job: FileImport, now: datetime) -> None:
     """Raise Invalid when a file has no rows, or none of the first that can be used."""
     first = list(islice(read_import(job, now), CHECKED_ROWS))
     if not first:
-        raise Invalid(f"{job.path}: the file has no rows", code="empty-file")
+        raise Invalid(f"{job.path}: the file has no rows", code=ErrorCode.EMPTY_FILE)
     if all(row.fault for row in first):
         raise Invalid(
             f"{job.path}: nothing is imported, as none of the first {len(first)} rows can be used; "
             f"row {first[0].number}: {first[0].fault}",
-            code="malformed-file",
+            code=ErrorCode.MALFORMED_FILE,
         )
 
 
@@ -207,7 +208,7 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="unreadable-file") from error
+        raise Invalid(f"{path}: {error.strerror}", code=ErrorCode.UNREADABLE_FILE) from error
 
 
 class ImportState(msgspec.Struct):

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from outlay.domain.amendment import RESERVED
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import (
     EARLIEST_EVENT,
@@ -178,12 +179,12 @@ def check_time(event_time_us: int, latest_us: int) -> None:
     if event_time_us < _EARLIEST_US:
         raise Invalid(
             f"the event time is before {EARLIEST_EVENT:%Y-%m-%d}; is it in the right unit?",
-            code="event-too-old",
+            code=ErrorCode.EVENT_TOO_OLD,
             field="eventTime",
         )
     if event_time_us > latest_us:
         raise Invalid(
             f"the event time is more than {MAX_FUTURE.seconds // 60} minutes in the future",
-            code="event-in-future",
+            code=ErrorCode.EVENT_IN_FUTURE,
             field="eventTime",
         )

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OwnPrices
@@ -155,7 +156,9 @@ class PricePreviews:
         )
         sums = PreviewSums()
         if not self._one_at_a_time.acquire(timeout=WAIT_SECONDS):
-            raise Unavailable("another preview of prices is being made; try again", code="busy")
+            raise Unavailable(
+                "another preview of prices is being made; try again", code=ErrorCode.BUSY
+            )
         try:
             for part in self._parts(job):
                 sums.add(part)
@@ -196,7 +199,7 @@ class PricePreviews:
                 raise Invalid(
                     f"last month has more requests than can be priced in {most:.0f} seconds; use "
                     "`outlay price add --dry-run`, which takes the time that it needs",
-                    code="preview-too-large",
+                    code=ErrorCode.PREVIEW_TOO_LARGE,
                 )
 
         return check

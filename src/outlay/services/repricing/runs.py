@@ -16,6 +16,7 @@ from outlay.domain.amendment import restated, standing
 from outlay.domain.audit import Action
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.discovery import Merges
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unavailable
 from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
 from outlay.domain.outcome import Outcome
@@ -133,7 +134,7 @@ class Reprices:
                 tally.add(*change)
             return tally.table()
         if not self._previewing.acquire(timeout=WAIT_SECONDS):
-            raise Unavailable("another preview is being made; try again", code="busy")
+            raise Unavailable("another preview is being made; try again", code=ErrorCode.BUSY)
         try:
             deadline = time.monotonic() + seconds
 
@@ -170,11 +171,11 @@ class Reprices:
             if other.reverts == reprice_id and other.finished_at_us is not None:
                 raise Conflict(
                     f"{reprice_id} was taken back already, by {other.reprice_id}",
-                    code="already-reverted",
+                    code=ErrorCode.ALREADY_REVERTED,
                 )
         is_running = known.state_at(to_us(self._clock.now())) is RunState.RUNNING
         if is_running or reprice_id in self._running:
-            raise Conflict(f"{reprice_id} is still running", code="still-running")
+            raise Conflict(f"{reprice_id} is still running", code=ErrorCode.STILL_RUNNING)
 
         def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
             return self._reverting(actor.organization_id, known, tally, look)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlay import __version__
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, Unavailable
 from outlay.kit.clock import Clock
 from outlay.kit.durable import create_file
@@ -78,7 +79,9 @@ def records_of(
             tables[part.table] = tables.get(part.table, 0) + len(part.rows)
             yield Record("rows", part)
     if ledger.read_edition() != edition:
-        raise Unavailable("somebody was erased meanwhile; please start again", code="erased")
+        raise Unavailable(
+            "somebody was erased meanwhile; please start again", code=ErrorCode.ERASED
+        )
     yield Record("end", {"events": through, "tables": tables})
 
 
@@ -87,7 +90,7 @@ def check_archive(path: Path, report: Report) -> Contents:
     try:
         return _check(path, report)
     except (TypeError, ValueError, LookupError) as error:
-        raise Damaged(f"{path} is not what was written", code="backup-damaged") from error
+        raise Damaged(f"{path} is not what was written", code=ErrorCode.BACKUP_DAMAGED) from error
 
 
 def _check(path: Path, report: Report) -> Contents:
@@ -109,7 +112,7 @@ def _check(path: Path, report: Report) -> Contents:
             end = record.content
     # Only now has the digest of the whole been compared, too.
     if end != {"events": events, "tables": tables}:
-        raise Damaged(f"{path} lacks some of what it had", code="backup-damaged")
+        raise Damaged(f"{path} lacks some of what it had", code=ErrorCode.BACKUP_DAMAGED)
     return Contents(created_at=header["createdAt"], events=events, tables=tables)
 
 
@@ -119,7 +122,7 @@ def check_header(header: dict[str, Any]) -> None:
         raise Invalid(
             f"this was written by Outlay {header.get('version', '?')}, whose tables are others; "
             "restore it with that version, then upgrade",
-            code="backup-version",
+            code=ErrorCode.BACKUP_VERSION,
         )
 
 
@@ -180,13 +183,13 @@ def compare(source: tuple[LedgerReader, Directory], target: tuple[LedgerReader, 
     pairs = zip(ledger.read_all(through), other_ledger.read_all(through), strict=True)
     for one, other in pairs:
         if one != other:
-            raise Damaged(f"batch {one.batch_id} differs", code="engines-differ")
+            raise Damaged(f"batch {one.batch_id} differs", code=ErrorCode.ENGINES_DIFFER)
         compared += len(one.rows)
     with directory.snapshot() as session, other_directory.snapshot() as other_session:
         mine, theirs = _tables(session), _tables(other_session)
     for table in mine.keys() | theirs.keys():
         if mine.get(table) != theirs.get(table):
-            raise Damaged(f"table {table} differs", code="engines-differ")
+            raise Damaged(f"table {table} differs", code=ErrorCode.ENGINES_DIFFER)
         compared += len(mine[table])
     return compared
 

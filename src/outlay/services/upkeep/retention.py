@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from outlay.domain.audit import Action
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
@@ -131,7 +132,7 @@ class Retention:
                     organization_id, before_us, self._stopping
                 )
             if self._stopping.is_set():
-                raise Unavailable("the server is stopping", code="shutting-down")
+                raise Unavailable("the server is stopping", code=ErrorCode.SHUTTING_DOWN)
             return sum(totals.values())
 
         # The cube groups by end user: made anew, it knows none of these any more.

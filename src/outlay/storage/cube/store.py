@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from outlay.domain.dimension import Grouping
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
@@ -16,7 +17,7 @@ from outlay.storage.cube.rollups import RollupSpec
 class CubeMismatch(Damaged):
     """What is there is not a cube of this ledger and version: it has to be rebuilt."""
 
-    default_code = "cube-mismatch"
+    default_code = ErrorCode.CUBE_MISMATCH
 
 
 class BreakdownRow(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.store import CubeReader
@@ -40,4 +41,6 @@ class AwayCube:
 
 
 def _away() -> Unavailable:
-    return Unavailable("the cube does not answer; nothing is lost meanwhile", code="cube-away")
+    return Unavailable(
+        "the cube does not answer; nothing is lost meanwhile", code=ErrorCode.CUBE_AWAY
+    )

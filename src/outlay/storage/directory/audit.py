@@ -7,15 +7,19 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, delete, select
 
+from outlay.domain.actor import Channel
 from outlay.domain.audit import (
     GENESIS,
     PERSONAL_MARK,
+    Action,
     AuditEntry,
     AuditFilter,
     Personal,
     Value,
     personal_digest,
 )
+from outlay.domain.error_codes import ErrorCode
+from outlay.domain.errors import Damaged
 from outlay.storage.checkpoints import Checkpoint
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AuditEntryRow, OrganizationRow, PersonalValueRow
@@ -40,11 +44,11 @@ def append_entry(
             organization_id=complete.organization_id,
             number=complete.number,
             time_us=complete.time_us,
-            channel=str(complete.channel),
+            channel=complete.channel.value,
             author_id=complete.author_id,
             credential_id=complete.credential_id,
             request_id=complete.request_id,
-            action=str(complete.action),
+            action=complete.action.value,
             target=complete.target,
             before=_dump(complete.before),
             after=_dump(complete.after),
@@ -107,7 +111,17 @@ def list_entries(
     rows = session.scalars(
         select(AuditEntryRow).where(*conditions).order_by(AuditEntryRow.number.desc()).limit(limit)
     )
-    return [_from_row(row) for row in rows]
+    return [_readable(row) for row in rows]
+
+
+def _readable(row: AuditEntryRow) -> AuditEntry:
+    try:
+        return _from_row(row)
+    except ValueError as error:
+        raise Damaged(
+            f"audit entry {row.number} cannot be read ({error}); run `outlay audit verify`",
+            code=ErrorCode.DIRECTORY_DAMAGED,
+        ) from error
 
 
 def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
@@ -178,11 +192,11 @@ def _from_row(row: AuditEntryRow) -> AuditEntry:
         organization_id=row.organization_id,
         number=row.number,
         time_us=row.time_us,
-        channel=row.channel,
+        channel=Channel(row.channel),
         author_id=row.author_id,
         credential_id=row.credential_id,
         request_id=row.request_id,
-        action=row.action,
+        action=Action(row.action),
         target=row.target,
         before=None if row.before is None else json.loads(row.before),
         after=None if row.after is None else json.loads(row.after),

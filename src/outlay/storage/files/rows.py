@@ -12,6 +12,7 @@ from typing import Any, Final
 import duckdb
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_JSON: Final = 512 * 1024 * 1024
@@ -59,13 +60,15 @@ def read_rows(path: Path, records: Sequence[str] = ()) -> Iterator[FileRow]:
             for number, values, fault, text in rows:
                 yield FileRow(number, values, fault, text, raw.tell(), size)
         except UnicodeDecodeError as error:
-            raise Invalid(f"{path}: the file is not UTF-8 text", code="malformed-file") from error
+            raise Invalid(
+                f"{path}: the file is not UTF-8 text", code=ErrorCode.MALFORMED_FILE
+            ) from error
         except (EOFError, gzip.BadGzipFile) as error:
             raise Invalid(
-                f"{path}: the gzip is cut short: {error}", code="malformed-file"
+                f"{path}: the gzip is cut short: {error}", code=ErrorCode.MALFORMED_FILE
             ) from error
         except csv.Error as error:
-            raise Invalid(f"{path}: {error}", code="malformed-file") from error
+            raise Invalid(f"{path}: {error}", code=ErrorCode.MALFORMED_FILE) from error
 
 
 Content = BufferedReader | gzip.GzipFile
@@ -78,7 +81,7 @@ def _opened(path: Path) -> Iterator[tuple[BufferedReader, Content]]:
     try:
         raw = path.open("rb")
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="unreadable-file") from error
+        raise Invalid(f"{path}: {error.strerror}", code=ErrorCode.UNREADABLE_FILE) from error
     with raw:
         if raw.peek(2)[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=raw) as content:
@@ -146,11 +149,13 @@ def _jsonl_rows(lines: TextIOWrapper, records: Sequence[str]) -> Iterator[_Found
 def _json_rows(path: Path, content: Content, records: Sequence[str]) -> Iterator[FileRow]:
     text = content.read(MAX_JSON + 1)
     if len(text) > MAX_JSON:
-        raise Invalid(f"{path}: write so much JSON as one object per line", code="malformed-file")
+        raise Invalid(
+            f"{path}: write so much JSON as one object per line", code=ErrorCode.MALFORMED_FILE
+        )
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(f"{path}: {error}", code="malformed-file") from error
+        raise Invalid(f"{path}: {error}", code=ErrorCode.MALFORMED_FILE) from error
     rows = list(_unfolded(document, records))
     for number, values in enumerate(rows, 1):
         if isinstance(values, dict):
@@ -187,7 +192,7 @@ def _parquet_rows(path: Path) -> Iterator[FileRow]:
             ).fetchone()
             found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         except duckdb.Error as error:
-            raise Invalid(f"{path}: {error}", code="malformed-file") from error
+            raise Invalid(f"{path}: {error}", code=ErrorCode.MALFORMED_FILE) from error
         names = [column[0] for column in found.description or ()]
         total = int(count[0]) if count else 0
         number = 0

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from outlay.domain.amendment import root_of
 from outlay.domain.answer import APART_US, MAX_REPORTS
 from outlay.domain.duplicate import MIN_TOKENS, Candidate
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
 from outlay.domain.result import Totals
@@ -177,7 +178,7 @@ class LedgerReader(ABC):
             raise Damaged(
                 f"the ledger ends at event {position}, not at {through_seq}; restore it from a "
                 "backup",
-                code="ledger-tail",
+                code=ErrorCode.LEDGER_TAIL,
             )
 
     def recorded_from(self, after_seq: int, through_seq: int) -> int:
@@ -446,7 +447,7 @@ def damaged(batch_id: int, first_seq: int, last_seq: int) -> Damaged:
     return Damaged(
         f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not match its "
         "checksum; restore it from a backup",
-        code="ledger-checksum",
+        code=ErrorCode.LEDGER_CHECKSUM,
     )
 
 
@@ -465,7 +466,7 @@ def by_batch(
         lost = next(seq for seq in sequences if seq not in known)
         raise Damaged(
             f"event {lost} of the ledger is in no batch; restore the ledger from a backup",
-            code="ledger-checksum",
+            code=ErrorCode.LEDGER_CHECKSUM,
         )
     return shown
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
 from outlay.kit.durable import PRIVATE, append_lines
@@ -75,7 +76,7 @@ class RescueFile:
                 raise Damaged(
                     f"line {number} of {self._path} is not what was written; correct it, or move "
                     "the file away to start without the requests in it",
-                    code="rescue-checksum",
+                    code=ErrorCode.RESCUE_CHECKSUM,
                 )
 
     def clear(self) -> None:

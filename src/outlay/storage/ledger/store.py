@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -100,7 +101,8 @@ class LedgerContents:
         for batch in self.batches:
             if batch.first_seq != last_seq + 1 or not is_intact(previous, batch):
                 raise Damaged(
-                    f"batch {batch.batch_id} is not what was written", code="ledger-checksum"
+                    f"batch {batch.batch_id} is not what was written",
+                    code=ErrorCode.LEDGER_CHECKSUM,
                 )
             previous, last_seq = batch.checksum, batch.last_seq
             yield batch
@@ -191,7 +193,7 @@ class Ledger(LedgerReader):
         batch does not follow from the one before.
         """
         if self.newest_seq() or self.read_conflicts():
-            raise Conflict("the ledger to restore into is not empty", code="not-empty")
+            raise Conflict("the ledger to restore into is not empty", code=ErrorCode.NOT_EMPTY)
         with self._writing:
             self._adopt(contents)
 
@@ -221,7 +223,7 @@ class Ledger(LedgerReader):
         """
         with self._lock:
             if self._closing:
-                raise Unavailable("the ledger is closing", code="shutting-down")
+                raise Unavailable("the ledger is closing", code=ErrorCode.SHUTTING_DOWN)
             self._health.check()
             # Copies: the writer's thread must find what was counted here, whatever callers do next.
             submission = _Submission(
@@ -229,7 +231,8 @@ class Ledger(LedgerReader):
             )
             if self._pending + submission.size > MAX_PENDING_EVENTS and self._pending:
                 raise Unavailable(
-                    "too many events wait to be written; try again in a moment", code="overloaded"
+                    "too many events wait to be written; try again in a moment",
+                    code=ErrorCode.OVERLOADED,
                 )
             self._pending += submission.size
             self._queue.put(submission)

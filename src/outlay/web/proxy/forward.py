@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
 from outlay.domain.event import Status, status_of_code
 from outlay.services.access.api_key_authentication import ApiKeys
@@ -148,7 +149,7 @@ class _Relay:
             await self._finish(exchange, self._ending(Status.GATEWAY_ERROR, "internal", 500))
             if self._status is None:
                 text = "Something went wrong in the gateway; its log has the details."
-                await self._say(500, "internal", text, exchange.request_id)
+                await self._say(500, ErrorCode.INTERNAL, text, exchange.request_id)
         finally:
             self._metrics.in_flight -= 1
             if self._drains_until is not None:
@@ -178,7 +179,7 @@ class _Relay:
 
     async def _read_call(self, headers: Headers) -> Call:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise Invalid("send the body without a content encoding", code="encoded-body")
+            raise Invalid("send the body without a content encoding", code=ErrorCode.ENCODED_BODY)
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
             raise BodyTooLarge(MAX_BODY_BYTES)

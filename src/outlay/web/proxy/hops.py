@@ -8,6 +8,7 @@ import hashlib
 import re
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.wire.caller import Headers
 
@@ -34,12 +35,12 @@ class Hops:
             raise Invalid(
                 "This request came from this gateway itself: the upstream that it was sent to "
                 "leads back here. Give that upstream the address of its provider.",
-                code="loop-detected",
+                code=ErrorCode.LOOP_DETECTED,
             )
         if len(hops) > MAX_HOPS:
             raise Invalid(
                 f"This request has gone through {len(hops)} gateways; at most {MAX_HOPS + 1} are "
                 "allowed in a row.",
-                code="loop-detected",
+                code=ErrorCode.LOOP_DETECTED,
             )
         return ", ".join((*hops, self._id))

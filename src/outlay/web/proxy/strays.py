@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.types import Scope
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.web.proxy.answers import Told, tell
 from outlay.web.proxy.dialects import ANTHROPIC, GOOGLE, OPENAI, Dialect
 from outlay.web.proxy.endpoints import ENDPOINTS
@@ -52,7 +53,7 @@ def tell_stray(scope: Scope, headers: Headers) -> Told:
     """That there is no such path, and which is meant, as far as that can be told."""
     method, path = scope["method"], scope["path"]
     message = f"{method} {path[:MAX_COMPARED]} is not relayed. {_advice(path)}"
-    return tell(dialect_of(path, headers), 404, "unknown-path", message)
+    return tell(dialect_of(path, headers), 404, ErrorCode.UNKNOWN_PATH, message)
 
 
 def is_websocket(headers: Headers) -> bool:
@@ -70,13 +71,13 @@ def tell_upgrade(dialect: Dialect, path: str) -> Told:
         message = f"{path} is not served over WebSockets; send a POST request"
     else:
         message = f"{path[:MAX_COMPARED]} is not relayed, and WebSockets are not served"
-    return tell(dialect, 426, "upgrade-required", message, more=[(b"upgrade", b"HTTP/1.1")])
+    return tell(dialect, 426, ErrorCode.UPGRADE_REQUIRED, message, more=[(b"upgrade", b"HTTP/1.1")])
 
 
 def tell_method(dialect: Dialect, path: str) -> Told:
     """That a relayed path takes POST requests."""
     message = f"{path} takes POST requests"
-    return tell(dialect, 405, "method-not-allowed", message, more=[(b"allow", b"POST")])
+    return tell(dialect, 405, ErrorCode.METHOD_NOT_ALLOWED, message, more=[(b"allow", b"POST")])
 
 
 def _advice(path: str) -> str:

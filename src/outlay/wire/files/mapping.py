@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.meter import METERS
 
@@ -141,19 +142,19 @@ def parse_mapping(text: bytes, name: str) -> FileMapping:
     try:
         mapping = msgspec.toml.decode(text, type=FileMapping)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{name}: {error}", code="malformed-mapping") from error
+        raise Invalid(f"{name}: {error}", code=ErrorCode.MALFORMED_MAPPING) from error
     except RecursionError:
         # Not chained: its traceback would hold a thousand frames.
-        raise Invalid(f"{name}: it is nested too deep", code="malformed-mapping") from None
+        raise Invalid(f"{name}: it is nested too deep", code=ErrorCode.MALFORMED_MAPPING) from None
     unknown = (mapping.fields.keys() | mapping.defaults.keys()) - FIELDS
     if unknown:
         raise Invalid(
             f"{name}: there is no field {min(unknown)!r}; there are {', '.join(sorted(FIELDS))}",
-            code="malformed-mapping",
+            code=ErrorCode.MALFORMED_MAPPING,
         )
     if "time" not in mapping.fields:
         raise Invalid(
-            f"{name}: [fields] must say which column has the time", code="malformed-mapping"
+            f"{name}: [fields] must say which column has the time", code=ErrorCode.MALFORMED_MAPPING
         )
     return mapping
 

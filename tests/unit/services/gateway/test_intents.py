@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import pytest
 from tests.factories import NOW, make_event
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import LimitReached, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -18,7 +19,7 @@ from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.ledger.store import Ledger, Refused, Settled
 
-AWAY = Unavailable("the ledger cannot write now", code="ledger-unavailable")
+AWAY = Unavailable("the ledger cannot write now", code=ErrorCode.LEDGER_UNAVAILABLE)
 
 
 class Submission(NamedTuple):
@@ -246,7 +247,7 @@ def test_a_ledger_that_has_failed_for_good_leaves_outcomes_to_the_rescue_file(
 
     async def scenario() -> None:
         bench.ledger.failure = "disk I/O error"
-        bench.ledger.refusal = Unavailable(bench.ledger.failure, code="ledger-failed")
+        bench.ledger.refusal = Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED)
         await bench.journal.settle(event)
         assert bench.journal.overdue == 0
 
@@ -324,7 +325,7 @@ def test_an_outcome_is_rescued_though_the_request_that_handed_it_over_was_cancel
         task.cancel()
         await asyncio.sleep(0)
         bench.ledger.failure = "disk I/O error"
-        handed.done.set_exception(Unavailable(bench.ledger.failure, code="ledger-failed"))
+        handed.done.set_exception(Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED))
         for _ in range(400):
             if bench.rescue.count:
                 break
@@ -337,7 +338,7 @@ def test_an_outcome_is_rescued_though_the_request_that_handed_it_over_was_cancel
 def test_an_outcome_in_flight_is_rescued_when_the_loop_has_ended_before_it_was_refused(
     bench: Bench,
 ) -> None:
-    event, refusal = make_event(), Unavailable("disk I/O error", code="ledger-failed")
+    event, refusal = make_event(), Unavailable("disk I/O error", code=ErrorCode.LEDGER_FAILED)
 
     async def scenario() -> None:
         task = asyncio.create_task(bench.journal.settle(event))
@@ -369,7 +370,7 @@ def test_an_outcome_that_comes_after_the_end_was_flushed_is_not_lost(bench: Benc
     async def scenario() -> None:
         bench.journal.flush()
         bench.ledger.failure = "disk I/O error"
-        bench.ledger.refusal = Unavailable(bench.ledger.failure, code="ledger-failed")
+        bench.ledger.refusal = Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED)
         await bench.journal.settle(event)
 
     run(scenario)

@@ -11,6 +11,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unavailable
 
 SETTINGS: Final = {
@@ -160,6 +161,6 @@ def _telling() -> Iterator[None]:
             raise Unavailable(
                 "this question needs more memory than is free now; try again in a moment, or ask "
                 "for a shorter period",
-                code="cube-busy",
+                code=ErrorCode.CUBE_BUSY,
             ) from error
-        raise Unavailable(f"the cube does not answer: {first}", code="cube-away") from error
+        raise Unavailable(f"the cube does not answer: {first}", code=ErrorCode.CUBE_AWAY) from error

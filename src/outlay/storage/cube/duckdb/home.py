@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.store import Cube
@@ -23,7 +24,7 @@ class DuckDBHome:
         if self._path.is_dir():
             raise Unavailable(
                 f"{self._path} is a folder, where the file of the cube belongs; move it away",
-                code="cube-unusable",
+                code=ErrorCode.CUBE_UNUSABLE,
             )
         return DuckDBCube(self._path, edition)
 

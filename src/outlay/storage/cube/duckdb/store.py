@@ -17,6 +17,7 @@ import duckdb
 import orjson
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.period import bucket_at, bucket_start
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
@@ -176,7 +177,7 @@ class DuckDBCube:
             raise Unavailable(
                 "this question needs more memory than is free now; try again in a moment, or ask "
                 "for a shorter period",
-                code="cube-busy",
+                code=ErrorCode.CUBE_BUSY,
             ) from error
 
     # Writing
@@ -289,7 +290,9 @@ def _telling() -> Iterator[None]:
 
 
 def _unusable(error: duckdb.Error) -> Unavailable:
-    return Unavailable(f"the cube cannot be written: {_first_line(error)}", code="cube-unusable")
+    return Unavailable(
+        f"the cube cannot be written: {_first_line(error)}", code=ErrorCode.CUBE_UNUSABLE
+    )
 
 
 def _unopened(error: duckdb.Error, *, is_new: bool) -> OutlayError:

@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 
 
@@ -35,7 +36,7 @@ def upgrade(connection: Connection) -> None:
         if current is not None and current not in known:
             raise Damaged(
                 f"the directory was written by a newer Outlay (revision {current})",
-                code="directory-too-new",
+                code=ErrorCode.DIRECTORY_TOO_NEW,
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

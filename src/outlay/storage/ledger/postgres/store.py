@@ -18,6 +18,7 @@ from typing import ClassVar, Final
 import psycopg
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -141,7 +142,7 @@ class PostgresLedger(PostgresReading, Ledger):
                 f"another node has upgraded the ledger to schema {version}; this Outlay knows "
                 f"schema {self.schema.version}: install the newer version and restart"
             )
-            raise Unavailable(self._outdated, code="ledger-too-new")
+            raise Unavailable(self._outdated, code=ErrorCode.LEDGER_TOO_NEW)
 
     @property
     @override
@@ -270,7 +271,7 @@ class PostgresLedger(PostgresReading, Ledger):
         self._spool.append(events, unlimited, settled)
         unweighed = Unavailable(
             "the database does not answer, so a spend limit cannot be held; try again in a moment",
-            code="database-away",
+            code=ErrorCode.DATABASE_AWAY,
         )
         return Committed(
             [Outcome.ACCEPTED] * len(events), {intent[:2]: unweighed for intent in limited}

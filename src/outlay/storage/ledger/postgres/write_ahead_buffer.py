@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 import pysqlite3 as driver
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.storage.ledger.rows import Intent
@@ -79,7 +80,7 @@ class Spool:
             raise Unavailable(
                 f"the database does not answer, and the local journal is full ({self.size} "
                 "entries); try again in a moment",
-                code="journal-full",
+                code=ErrorCode.JOURNAL_FULL,
             )
         try:
             self._connection.execute(
@@ -88,7 +89,7 @@ class Spool:
         except driver.Error as error:
             raise Unavailable(
                 f"the database does not answer, and the local journal cannot write: {error}",
-                code="journal-failed",
+                code=ErrorCode.JOURNAL_FAILED,
             ) from error
         self._entries += 1
         self.size += entry.size
