@@ -23,6 +23,7 @@ from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
+from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Administration
@@ -479,9 +480,12 @@ def test_a_change_that_says_nothing_of_itself_is_undone(opened: Administration) 
     operator = operator_of(opened.organizations.create("Acme"))
     projects = opened.projects
     kept = projects.create(operator, "Kept")
-    with pytest.raises(RuntimeError, match="must say"), projects._trail.change(operator) as change:
+    with (
+        pytest.raises(RuntimeError, match="must say"),
+        projects._trail.change(operator, Permission.PROJECTS_WRITE) as change,
+    ):
         rename_project(change.session, kept.project_id, "Renamed in silence")
-    with projects._trail.change(operator) as change:
+    with projects._trail.change(operator, Permission.PROJECTS_WRITE) as change:
         change.note(Action.PROJECT_DELETE, "a")
         with pytest.raises(RuntimeError, match="one action"):
             change.note(Action.PROJECT_DELETE, "b")

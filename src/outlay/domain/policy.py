@@ -138,6 +138,12 @@ def permit(actor: Actor, permission: Permission) -> None:
         )
 
 
+def permit_one_of(actor: Actor, *permissions: Permission) -> None:
+    """Raise NotPermitted, about the first, unless the actor has one of some permissions."""
+    if not any(has(actor, permission) for permission in permissions):
+        permit(actor, permissions[0])
+
+
 def has(actor: Actor, permission: Permission) -> bool:
     """Whether an actor has a permission."""
     try:

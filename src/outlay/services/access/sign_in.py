@@ -10,6 +10,7 @@ from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from outlay.domain.organization import Invitation, Member, Organization, operator_of
+from outlay.domain.policy import Permission
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
@@ -151,7 +152,7 @@ class SignIn:
             )
         if actor is None:
             raise Unauthenticated("This account has been removed.")
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ACCOUNT_WRITE) as change:
             find_present_member(change.session, actor, member_id)
             self.throttle.succeed(change.session, attempt)
             token = open_session(change, member_id)
@@ -174,13 +175,13 @@ class SignIn:
             )
         if actor is None:
             return
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ACCOUNT_WRITE) as change:
             delete_session(change.session, digest)
             change.note(Action.SESSION_DELETE, stored.member_id, before={"sessions": 1})
 
     def sign_out_others(self, actor: Actor, token: str | None) -> int:
         """End all sessions of the actor but the one of a token; how many there were."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ACCOUNT_WRITE) as change:
             kept = digest_secret(token) if token else b""
             ended = delete_sessions_of(change.session, actor.member_id, kept)
             if ended:
@@ -210,7 +211,7 @@ class SignIn:
         if not self._passwords.verify(present, current):
             raise Invalid("This is not your present password.", field="current")
         password_hash = self._passwords.hash(password)
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ACCOUNT_WRITE) as change:
             session, member_id = change.session, actor.member_id
             find_present_member(session, actor, member_id)
             _put_password(change, member_id, password_hash, digest_secret(token) if token else b"")
@@ -248,7 +249,7 @@ class SignIn:
         )
         password_hash = self._passwords.hash(password)
         actor = _first_steps(organization, member, request_id)
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ACCOUNT_WRITE) as change:
             # Once more: two may have followed the link, or whoever made it has left meanwhile.
             good_invitation(change.session, secret, change.now_us)
             if find_login(change.session, member.organization_id, member.email) is not None:
@@ -279,7 +280,7 @@ class SignIn:
             )
         if actor is None:
             raise link_over()
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ACCOUNT_WRITE) as change:
             # Once more: two may have followed the link, or whoever made it has left meanwhile.
             member_of_link(change.session, secret, change.now_us)
             _put_password(change, member.member_id, password_hash)
@@ -315,7 +316,8 @@ class SignIn:
             role=Role.OWNER,
         )
         password_hash = self._passwords.hash(password)
-        with self._trail.change(_first_steps(drafted, member, request_id)) as change:
+        owner = _first_steps(drafted, member, request_id)
+        with self._trail.change(owner, Permission.ORGANIZATION_WRITE) as change:
             if list_organizations(change.session):
                 raise Conflict(
                     "Outlay has been set up already; sign in.", code=ErrorCode.SET_UP_ALREADY
@@ -341,7 +343,7 @@ class SignIn:
         check_password(password)
         address = check_email(email)
         password_hash = self._passwords.hash(password)
-        with self._trail.change(operator_of(organization)) as change:
+        with self._trail.change(operator_of(organization), Permission.MEMBERS_WRITE) as change:
             login = find_login(change.session, organization.organization_id, address)
             if login is not None:
                 member = login[0]

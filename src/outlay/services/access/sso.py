@@ -13,6 +13,7 @@ from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound, Unauthenticated
 from outlay.domain.organization import GroupMembership, Member, Organization, operator_of
+from outlay.domain.policy import Permission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
@@ -209,7 +210,7 @@ class Sso:
     def _admit(self, sso: SingleSignOn, identity: Identity, request_id: str) -> str:
         """A session for whom the provider vouches for, in the groups that it says."""
         actor = self._actor(sso, identity, request_id)
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ACCOUNT_WRITE) as change:
             session = change.session
             described: dict[str, Value | Personal] = {"method": "sso", "issuer": sso.issuer}
             action = Action.SESSION_CREATE

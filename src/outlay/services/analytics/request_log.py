@@ -13,17 +13,20 @@ from typing import Annotated, Final
 
 import msgspec
 
+from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of, standing, version_id
 from outlay.domain.answer import is_same_answer
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import SIGN, Amendment, UsageEvent
 from outlay.domain.period import BUCKET_US
+from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, Totals, sum_totals
 from outlay.domain.session import SessionQuery
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.log_windows import PART_ROWS, Span, cut_spans, step_at
+from outlay.services.analytics.own_usage import owner_of
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.log import (
     LEAST_VALUE,
@@ -312,14 +315,17 @@ class RequestLog:
                 )
             yield span
 
-    def find(self, organization_id: str, event_id: str) -> LoggedRequest:
-        """One request, as it stands; NotFound when the organization has none with the id."""
-        history = self._ledger.read_history(organization_id, event_id)
+    def find(self, actor: Actor, event_id: str) -> LoggedRequest:
+        """One request, as it stands; NotFound when there is none that the actor may see."""
+        owner = owner_of(actor, Permission.REQUESTS_READ)
+        history = self._ledger.read_history(actor.organization_id, event_id)
         if not history:
             raise NotFound("There is no such request.")
         versions = [entry for entry in history if entry.event.amendment != Amendment.VOID]
         gone = {entry.event.amends for entry in history} - {""}
         latest = versions[-1]
+        if owner not in {None, latest.event.user_id}:
+            raise NotFound("There is no such request.")
         reports = self._ledger.read_reports(latest.event)
         others = [
             event

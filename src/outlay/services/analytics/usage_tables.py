@@ -10,14 +10,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import BUCKET_US, Period
+from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.own_usage import owner_of
 from outlay.services.analytics.value_totals import read_value_totals
 from outlay.services.directory.text_rules import pick
 from outlay.storage.directory.api_keys import list_api_keys
@@ -159,28 +162,30 @@ class UsageTables:
             members = list_members(session, organization_id)
         return pick(members, lambda member: member.member_id == member_id, "member")
 
-    def project(self, organization_id: str, called: str, member_id: str | None = None) -> Project:
+    def project(self, actor: Actor, called: str) -> Project:
         """A project, also a deleted or discovered one; NotFound when there is none.
 
         A merged one is the one that it counts as. What was discovered is of no member.
         """
+        owner = owner_of(actor, Permission.PROJECT_USAGE)
         with self._directory.read() as session:
-            wanted, found = _discovered(session, organization_id, Dimension.PROJECT, called)
-            projects = list_projects(session, organization_id)
-        if found is not None and member_id is None:
+            wanted, found = _discovered(session, actor.organization_id, Dimension.PROJECT, called)
+            projects = list_projects(session, actor.organization_id)
+        if found is not None and owner is None:
             return found.as_project()
         return pick(projects, lambda project: project.project_id == wanted, "project")
 
-    def key(self, organization_id: str, called: str, member_id: str | None = None) -> ApiKey:
-        """An API key, in the same way; NotFound also when it is not of the member."""
+    def key(self, actor: Actor, called: str) -> ApiKey:
+        """An API key, in the same way; NotFound also when the actor may not see it."""
+        owner = owner_of(actor, Permission.KEY_USAGE)
         with self._directory.read() as session:
-            wanted, found = _discovered(session, organization_id, Dimension.API_KEY, called)
-            keys = list_api_keys(session, organization_id)
-        if found is not None and member_id is None:
+            wanted, found = _discovered(session, actor.organization_id, Dimension.API_KEY, called)
+            keys = list_api_keys(session, actor.organization_id)
+        if found is not None and owner is None:
             return found.as_key()
         return pick(
             keys,
-            lambda key: key.api_key_id == wanted and member_id in {None, key.member_id},
+            lambda key: key.api_key_id == wanted and owner in {None, key.member_id},
             "API key",
         )
 

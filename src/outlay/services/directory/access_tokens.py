@@ -12,7 +12,7 @@ from outlay.domain.actor import Actor, Scope
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticated
-from outlay.domain.policy import Permission, grantable_scopes, is_limited
+from outlay.domain.policy import Permission, grantable_scopes, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.directory.changes import Trail
@@ -38,6 +38,7 @@ class Tokens:
 
     def of(self, actor: Actor) -> list[AccessToken]:
         """Tokens that are not revoked, oldest first."""
+        permit(actor, Permission.TOKENS_READ)
         is_own = is_limited(actor, Permission.TOKENS_READ)
         with self._directory.read() as session:
             found = list_access_tokens(session, actor.organization_id)
@@ -71,7 +72,7 @@ class Tokens:
                 field="scopes",
             )
         token_id, secret = new_secret(12), new_secret()
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.TOKENS_WRITE) as change:
             owner_id = member_id if actor.is_operator and member_id else actor.member_id
             find_present_member(change.session, actor, owner_id)
             expires_at_us = to_us(expires_at) if expires_at else None
@@ -97,7 +98,7 @@ class Tokens:
         That is tokens, theirs included, and invitations and password links that are open.
         """
         is_own = is_limited(actor, Permission.TOKENS_WRITE)
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.TOKENS_WRITE) as change:
             token = pick(
                 list_access_tokens(change.session, actor.organization_id),
                 lambda known: (

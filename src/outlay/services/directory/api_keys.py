@@ -10,7 +10,7 @@ from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted
 from outlay.domain.organization import ApiKey
-from outlay.domain.policy import Permission, is_limited
+from outlay.domain.policy import Permission, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
@@ -40,6 +40,7 @@ class KeySettings:
 
     def of(self, actor: Actor) -> list[ApiKey]:
         """Keys that are not deleted, by description."""
+        permit(actor, Permission.KEYS_READ)
         with self._directory.read() as session:
             return _visible(session, actor, Permission.KEYS_READ)
 
@@ -73,7 +74,7 @@ class KeySettings:
         secret = new_secret()
         api_key_id = new_id("key")
         text = render_key(api_key_id, secret)
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.KEYS_WRITE) as change:
             find_project(change.session, actor, project_id)
             find_present_member(change.session, actor, creator_id)
             api_key = ApiKey(
@@ -100,7 +101,7 @@ class KeySettings:
         trusts_caller: bool | None = None,
     ) -> ApiKey:
         """Change a key; what is None stays as it is."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.KEYS_WRITE) as change:
             before = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             after = replace(
                 before,
@@ -121,7 +122,7 @@ class KeySettings:
 
     def revoke(self, actor: Actor, api_key_id: str) -> None:
         """Refuse a key from now on; it stays in the list."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.KEYS_WRITE) as change:
             api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             if api_key.is_revoked:
                 raise Conflict("The key is revoked already.", code=ErrorCode.REVOKED_ALREADY)
@@ -130,7 +131,7 @@ class KeySettings:
 
     def delete(self, actor: Actor, api_key_id: str) -> None:
         """Refuse a key from now on and take it off the list; its past stays in every number."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.KEYS_WRITE) as change:
             api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
             delete_api_key(change.session, api_key_id, change.now_us)
             change.note(Action.API_KEY_DELETE, api_key_id, before=_describe(api_key))

@@ -19,6 +19,7 @@ from outlay.domain.audit import (
 )
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
+from outlay.domain.policy import Permission, permit
 from outlay.services.directory.changes import Trail
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
@@ -117,6 +118,7 @@ class Audit:
         self, actor: Actor, wanted: AuditFilter, *, before_number: int | None, limit: int
     ) -> list[ShownEntry]:
         """Up to `limit` entries of the actor's organization, newest first, before a number."""
+        permit(actor, Permission.AUDIT_READ)
         with self._directory.read() as session:
             entries = list_entries(
                 session,
@@ -129,6 +131,7 @@ class Audit:
 
     def all(self, actor: Actor, wanted: AuditFilter) -> Iterator[ShownEntry]:
         """Every entry that is wanted, newest first."""
+        permit(actor, Permission.AUDIT_READ)
         before: int | None = None
         while page := self.page(actor, wanted, before_number=before, limit=_PAGE):
             yield from page
@@ -198,7 +201,8 @@ class Audit:
             organizations = list_organizations(session)
         told = [str(fault) for fault in faults[:MAX_FAULTS]]
         for organization in organizations:
-            with self._trail.change(operator_of(organization)) as change:
+            operator = operator_of(organization)
+            with self._trail.change(operator, Permission.ORGANIZATION_WRITE) as change:
                 change.note(
                     Action.DIRECTORY_ACCEPT,
                     organization.organization_id,

@@ -20,7 +20,7 @@ from outlay.domain.discovery import (
 )
 from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.event import UsageEvent, split_groups
-from outlay.domain.policy import Permission, has
+from outlay.domain.policy import Permission, has, permit
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
@@ -162,6 +162,7 @@ class DiscoveredThings:
 
     def of(self, actor: Actor) -> list[Discovered]:
         """Everything discovered, merged or not: by dimension, then by name."""
+        permit(actor, Permission.DISCOVERED_READ)
         with self._directory.read() as session:
             found = list_discovered(session, actor.organization_id)
         return sorted(found, key=lambda entry: DISCOVERABLE.index(entry.dimension))
@@ -187,7 +188,7 @@ class DiscoveredThings:
 
     def rename(self, actor: Actor, discovered_id: str, name: str) -> Discovered:
         """Call it otherwise; its past, too."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.DISCOVERED_WRITE) as change:
             before = _find(change.session, actor, discovered_id)
             after = replace(before, name=check_name(name))
             rename_discovered(change.session, before, after.name)
@@ -201,7 +202,7 @@ class DiscoveredThings:
 
     def merge(self, actor: Actor, discovered_id: str, into: str) -> Discovered:
         """Count it as another value of its kind, its past too; as itself when `into` is empty."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.DISCOVERED_WRITE) as change:
             before = _find(change.session, actor, discovered_id)
             target = _check_target(change.session, before, into) if into else ""
             merge_discovered(change.session, before, target)

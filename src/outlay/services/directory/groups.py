@@ -8,6 +8,7 @@ from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.organization import GroupMembership, UserGroup
+from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import Trail
@@ -35,11 +36,13 @@ class Groups:
 
     def of(self, actor: Actor) -> list[UserGroup]:
         """Present groups, by name."""
+        permit(actor, Permission.GROUPS_READ)
         with self._directory.read() as session:
             return present_groups(session, actor)
 
     def memberships(self, actor: Actor) -> list[GroupMembership]:
         """Every membership of present groups that there is or ever was."""
+        permit(actor, Permission.GROUPS_READ)
         with self._directory.read() as session:
             present = {group.group_id for group in present_groups(session, actor)}
             found = list_memberships(session, actor.organization_id)
@@ -50,7 +53,7 @@ class Groups:
         group = UserGroup(
             group_id=new_id("grp"), organization_id=actor.organization_id, name=check_name(name)
         )
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             group = replace(group, created_at_us=change.now_us)
             _check_free(group, present_groups(change.session, actor))
             create_group(change.session, group, change.now_us)
@@ -59,7 +62,7 @@ class Groups:
 
     def rename(self, actor: Actor, group_id: str, name: str) -> UserGroup:
         """Give a group another name."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             before = find_group(change.session, actor, group_id)
             after = replace(before, name=check_name(name))
             _check_free(after, present_groups(change.session, actor))
@@ -71,7 +74,7 @@ class Groups:
 
     def delete(self, actor: Actor, group_id: str) -> None:
         """Remove a group from use: its memberships end, its past stays."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             group = find_group(change.session, actor, group_id)
             for membership in list_memberships(change.session, actor.organization_id):
                 if membership.group_id == group_id:
@@ -86,7 +89,7 @@ class Groups:
 
         Requests that are on record keep the groups they were recorded with.
         """
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             find_group(change.session, actor, group_id)
             find_present_member(change.session, actor, member_id)
             membership = GroupMembership(
@@ -107,7 +110,7 @@ class Groups:
         self, actor: Actor, group_id: str, member_id: str, until: datetime | None = None
     ) -> None:
         """Take a member out of a group, from now or from an instant on."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             find_group(change.session, actor, group_id)
             until_us = to_us(until) if until else change.now_us
             membership = pick(

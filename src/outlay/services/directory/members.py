@@ -9,7 +9,7 @@ from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, NotFound, NotPermitted
 from outlay.domain.organization import Invitation, Member, PasswordLink
-from outlay.domain.policy import may_manage, permit_admission
+from outlay.domain.policy import Permission, may_manage, permit, permit_admission
 from outlay.kit.clock import from_us, in_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
@@ -42,16 +42,28 @@ class Members:
 
     def of(self, actor: Actor) -> list[Member]:
         """Present members, by name."""
+        permit(actor, Permission.MEMBERS_READ)
         with self._directory.read() as session:
             return present_members(session, actor)
 
     def find(self, actor: Actor, member_id: str) -> Member:
         """A present member; raises NotFound for all others."""
+        permit(
+            actor,
+            Permission.ACCOUNT_READ if member_id == actor.member_id else Permission.MEMBERS_READ,
+        )
         with self._directory.read() as session:
             return find_present_member(session, actor, member_id)
 
+    def owners(self, actor: Actor) -> list[Member]:
+        """The owners, whom any member may ask for what they lack themselves."""
+        permit(actor, Permission.ACCOUNT_READ)
+        with self._directory.read() as session:
+            return present_owners(session, actor)
+
     def called(self, actor: Actor, email: str | None) -> Member:
         """The present member with an e-mail address, or the first owner when none is given."""
+        permit(actor, Permission.MEMBERS_READ)
         for member in self.of(actor):
             if member.email.lower() == email.lower() if email else member.role is Role.OWNER:
                 return member
@@ -61,6 +73,7 @@ class Members:
 
     def invitations(self, actor: Actor) -> list[Invitation]:
         """Open invitations, oldest first, expired ones included."""
+        permit(actor, Permission.MEMBERS_READ)
         with self._directory.read() as session:
             return list_invitations(session, actor.organization_id)
 
@@ -69,7 +82,7 @@ class Members:
         check_manages(actor, role)
         permit_admission(actor, role)
         address, secret = check_email(email), new_secret()
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.MEMBERS_WRITE) as change:
             members = present_members(change.session, actor)
             if any(member.email.lower() == address.lower() for member in members):
                 raise Conflict(f"{address} is a member already.", field="email")
@@ -105,7 +118,7 @@ class Members:
 
     def revoke_invitation(self, actor: Actor, invitation_id: str) -> None:
         """Make the link of an invitation useless."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.MEMBERS_WRITE) as change:
             invitation = pick(
                 list_invitations(change.session, actor.organization_id),
                 lambda known: known.invitation_id == invitation_id,
@@ -128,7 +141,7 @@ class Members:
 
         What they invited others to, and may not any more, ends with it.
         """
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.MEMBERS_WRITE) as change:
             before = find_present_member(change.session, actor, member_id)
             voided: dict[str, Value] = {}
             check_manages(actor, before.role)
@@ -157,7 +170,7 @@ class Members:
 
     def rename_self(self, actor: Actor, name: str) -> Member:
         """Change the actor's own name."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ACCOUNT_WRITE) as change:
             before = find_present_member(change.session, actor, actor.member_id)
             after = replace(before, name=check_name(name))
             update_member(change.session, after)
@@ -175,7 +188,7 @@ class Members:
         Invitations and password links that they made end, too.
         API keys that they created keep working, as applications use them; revoke those apart.
         """
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.MEMBERS_WRITE) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             check_other_owner(change.session, actor, member)
@@ -185,7 +198,7 @@ class Members:
     def create_password_link(self, actor: Actor, member_id: str) -> str:
         """The secret of a link by which a member sets a password, once, within a day."""
         secret = new_secret()
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.MEMBERS_WRITE) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             permit_admission(actor, member.role)
@@ -229,6 +242,11 @@ def present_members(session: ReadSession, actor: Actor) -> list[Member]:
     return [m for m in list_members(session, actor.organization_id) if not m.is_deleted]
 
 
+def present_owners(session: ReadSession, actor: Actor) -> list[Member]:
+    """Those of them who are owners."""
+    return [m for m in present_members(session, actor) if m.role is Role.OWNER]
+
+
 def find_present_member(session: ReadSession, actor: Actor, member_id: str) -> Member:
     """A present member of the actor's organization; raises NotFound for all others."""
     found = present_members(session, actor)
@@ -255,8 +273,7 @@ def check_manages(actor: Actor, role: Role) -> None:
 
 def check_other_owner(session: ReadSession, actor: Actor, member: Member) -> None:
     """Raise Conflict when an owner is the only one."""
-    owners = [m for m in present_members(session, actor) if m.role is Role.OWNER]
-    if member.role is Role.OWNER and len(owners) == 1:
+    if member.role is Role.OWNER and len(present_owners(session, actor)) == 1:
         raise Conflict(
             "This is the last owner; make somebody else an owner first.", code=ErrorCode.LAST_OWNER
         )

@@ -8,6 +8,7 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import parse_zone
+from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import Trail
 from outlay.services.directory.text_rules import check_name, check_slug, slug_of
@@ -43,7 +44,7 @@ class Organizations:
     ) -> Organization:
         """A new organization; raises Conflict when its name or slug is taken."""
         organization = self.draft(name, plan=plan, timezone=timezone, slug=slug)
-        with self._trail.change(operator_of(organization)) as change:
+        with self._trail.change(operator_of(organization), Permission.ORGANIZATION_WRITE) as change:
             self.add(change.session, organization, change.now_us)
             change.note(
                 Action.ORGANIZATION_CREATE,
@@ -89,6 +90,7 @@ class Organizations:
 
     def of(self, actor: Actor) -> Organization:
         """The actor's organization."""
+        permit(actor, Permission.ORGANIZATION_READ)
         with self._directory.read() as session:
             return _find(session, actor)
 
@@ -107,7 +109,7 @@ class Organizations:
         """
         if timezone is not None:
             parse_zone(timezone)
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.ORGANIZATION_WRITE) as change:
             before = _find(change.session, actor)
             after = replace(
                 before,

@@ -12,6 +12,7 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.organization_price import OrganizationPrice, OrganizationRate, OwnPrices
+from outlay.domain.policy import Permission, permit, permit_one_of
 from outlay.kit.cache import Cache
 from outlay.kit.ids import new_id
 from outlay.pricing.book import PriceBook
@@ -54,17 +55,19 @@ class Prices:
 
     def of(self, actor: Actor) -> OwnPrices:
         """What applies."""
+        permit_one_of(actor, Permission.PRICES_READ, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return read_own(session, actor.organization_id)
 
     def draft(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
         """A price that could be created; Invalid names every fault in it."""
+        permit(actor, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return _draft(session, actor, entry)
 
     def create(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
         """A new price; Invalid names every fault in it. What is recorded keeps its cost."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.PRICES_WRITE) as change:
             price = _draft(change.session, actor, entry)
             create_price_override(change.session, price, change.now_us)
             change.note(Action.PRICE_CREATE, price.price_id, after=_describe(price.entry))
@@ -72,7 +75,7 @@ class Prices:
 
     def delete(self, actor: Actor, price_id: str) -> None:
         """Remove a price: later requests are priced without it."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.PRICES_WRITE) as change:
             price = self.find(read_own(change.session, actor.organization_id), price_id)
             delete_price_override(change.session, price_id, change.now_us)
             change.note(Action.PRICE_DELETE, price_id, before=_describe(price.entry))
@@ -93,12 +96,13 @@ class Prices:
 
     def draft_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
         """An exchange rate that could be created; Invalid names every fault in it."""
+        permit(actor, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return _draft_rate(session, actor, entry)
 
     def create_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
         """A new exchange rate; Invalid names every fault in it. It holds until the next one."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.PRICES_WRITE) as change:
             rate = _draft_rate(change.session, actor, entry)
             create_exchange_rate(change.session, rate, change.now_us)
             change.note(Action.EXCHANGE_RATE_CREATE, rate.rate_id, after=_describe(rate.entry))
@@ -106,7 +110,7 @@ class Prices:
 
     def delete_rate(self, actor: Actor, rate_id: str) -> None:
         """Remove an exchange rate: the one before it holds on. Invalid while a price needs it."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.PRICES_WRITE) as change:
             own = read_own(change.session, actor.organization_id)
             rate = pick(own.rates, lambda known: known.rate_id == rate_id, "exchange rate")
             _check_dispensable(own, rate)

@@ -7,6 +7,7 @@ from outlay.domain.audit import Action
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, NotFound
 from outlay.domain.organization import Project
+from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import Trail
 from outlay.services.directory.text_rules import check_name, pick
@@ -29,6 +30,7 @@ class Projects:
 
     def of(self, actor: Actor) -> list[Project]:
         """Present projects, by name."""
+        permit(actor, Permission.PROJECTS_READ)
         with self._directory.read() as session:
             return present_projects(session, actor)
 
@@ -37,7 +39,7 @@ class Projects:
         project = Project(
             project_id=new_id("prj"), organization_id=actor.organization_id, name=check_name(name)
         )
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
             project = replace(project, created_at_us=change.now_us)
             _check_free(project, present_projects(change.session, actor))
             create_project(change.session, project, change.now_us)
@@ -46,7 +48,7 @@ class Projects:
 
     def rename(self, actor: Actor, project_id: str, name: str) -> Project:
         """Give a project another name."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
             before = find_project(change.session, actor, project_id)
             after = replace(before, name=check_name(name))
             _check_free(after, present_projects(change.session, actor))
@@ -58,7 +60,7 @@ class Projects:
 
     def delete(self, actor: Actor, project_id: str) -> None:
         """Remove a project from use; its keys are refused from now on, its past stays."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
             project = find_project(change.session, actor, project_id)
             delete_project(change.session, project_id, change.now_us)
             change.note(Action.PROJECT_DELETE, project_id, before={"name": project.name})

@@ -9,7 +9,7 @@ from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, NotFound
-from outlay.domain.policy import permit_admission
+from outlay.domain.policy import Permission, permit, permit_admission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.egress import OPEN, Egress
 from outlay.kit.sealing import SealBroken, Sealer
@@ -50,6 +50,7 @@ class SsoSettings:
 
     def find(self, actor: Actor) -> SingleSignOn | None:
         """The provider, None when there is none."""
+        permit(actor, Permission.SSO_READ)
         with self._directory.read() as session:
             stored = find_sso(session, actor.organization_id)
         return stored.sso if stored else None
@@ -79,7 +80,7 @@ class SsoSettings:
             group_claim=check_name(group_claim, "groupClaim"),
             groups={check_name(name, "groups"): group for name, group in (groups or {}).items()},
         )
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.SSO_WRITE) as change:
             for group_id in set(wanted.groups.values()):
                 find_group(change.session, actor, group_id)
             before = find_sso(change.session, actor.organization_id)
@@ -109,7 +110,7 @@ class SsoSettings:
 
     def delete(self, actor: Actor) -> None:
         """Sign in with passwords alone from now on; sessions that are open stay so."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.SSO_WRITE) as change:
             before = find_sso(change.session, actor.organization_id)
             if before is None:
                 raise NotFound("There is no single sign-on.")

@@ -10,6 +10,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from outlay.domain.policy import Permission, permit
 from outlay.domain.tag import (
     MAX_KEYS,
     MAX_VALUES,
@@ -43,13 +44,14 @@ class Tags:
 
     def of(self, actor: Actor) -> list[TagKey]:
         """All of them, by name."""
+        permit(actor, Permission.TAGS_READ)
         with self._directory.read() as session:
             return list_tag_keys(session, actor.organization_id)
 
     def add(self, actor: Actor, key: str) -> TagKey:
         """Register a key; Conflict for one that is, Invalid when there are too many."""
         check_key(key)
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.TAGS_WRITE) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key in known:
                 raise Conflict(f"the tag {key!r} is registered already", field="key")
@@ -68,7 +70,7 @@ class Tags:
 
     def remove(self, actor: Actor, key: str) -> None:
         """Keep no further tags of a key; requests on record keep theirs."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.TAGS_WRITE) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key not in known:
                 raise NotFound("There is no such tag.")

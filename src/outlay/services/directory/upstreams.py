@@ -11,6 +11,7 @@ from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.policy import Permission, permit
 from outlay.domain.provider import provider_called
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
 from outlay.kit.addresses import is_loopback_name
@@ -90,7 +91,7 @@ class Upstreams:
             hint=_hint(secret),
             asks_usage=asks_usage,
         )
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.UPSTREAMS_WRITE) as change:
             _check_free(upstream, list_upstreams(change.session, actor.organization_id))
             create_upstream(change.session, self._seal(upstream, secret), change.now_us)
             change.note(
@@ -109,7 +110,7 @@ class Upstreams:
         asks_usage: bool | None = None,
     ) -> Upstream:
         """Change an upstream. A new address needs the secret again, which was meant for the old."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.UPSTREAMS_WRITE) as change:
             known = list_upstreams(change.session, actor.organization_id)
             stored = _pick(known, upstream_id)
             before = stored.upstream
@@ -142,7 +143,7 @@ class Upstreams:
 
     def delete(self, actor: Actor, upstream_id: str) -> None:
         """Stop using an upstream, its mappings included, and forget its secret."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.UPSTREAMS_WRITE) as change:
             session = change.session
             stored = _pick(list_upstreams(session, actor.organization_id), upstream_id)
             for mapping in list_model_mappings(session, actor.organization_id):
@@ -155,6 +156,7 @@ class Upstreams:
 
     def of(self, actor: Actor) -> list[Upstream]:
         """The upstreams in use, oldest first."""
+        permit(actor, Permission.UPSTREAMS_READ)
         with self._directory.read() as session:
             return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
 
@@ -166,7 +168,7 @@ class Upstreams:
         mapping = ModelMapping(
             organization_id=actor.organization_id, name=name, upstream_id=upstream_id, model=model
         )
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.UPSTREAMS_WRITE) as change:
             _pick(list_upstreams(change.session, actor.organization_id), upstream_id)
             known = list_model_mappings(change.session, actor.organization_id)
             before = next((m for m in known if m.name == name), None)
@@ -184,7 +186,7 @@ class Upstreams:
 
     def delete_mapping(self, actor: Actor, name: str) -> None:
         """Remove a name; raises NotFound when there is none."""
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.UPSTREAMS_WRITE) as change:
             known = list_model_mappings(change.session, actor.organization_id)
             mapping = pick(known, lambda m: m.name == name, "model mapping")
             delete_model_mapping(change.session, actor.organization_id, name)
@@ -192,6 +194,7 @@ class Upstreams:
 
     def mappings_of(self, actor: Actor) -> list[ModelMapping]:
         """The organization's own model names."""
+        permit(actor, Permission.UPSTREAMS_READ)
         with self._directory.read() as session:
             return list_model_mappings(session, actor.organization_id)
 

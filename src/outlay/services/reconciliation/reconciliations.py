@@ -13,6 +13,7 @@ from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval, Period, parse_zone, period_of_dates, steps_of
+from outlay.domain.policy import Permission, permit_one_of
 from outlay.domain.provider import provider_called
 from outlay.domain.query import RowQuery
 from outlay.domain.reconciliation import (
@@ -64,6 +65,7 @@ class Reconciling:
 
     def of(self, actor: Actor) -> list[Reconciliation]:
         """What was compared, newest first."""
+        permit_one_of(actor, Permission.RECONCILIATIONS_READ, Permission.RECONCILIATIONS_WRITE)
         with self._directory.read() as session:
             return list_reconciliations(session, actor.organization_id)
 
@@ -99,7 +101,7 @@ class Reconciling:
         if again is not None:
             made = from_us(again.created_at_us)
             notes.append(f"The same file was compared on {made:%Y-%m-%d at %H:%M} UTC.")
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.RECONCILIATIONS_WRITE) as change:
             found = replace(
                 found,
                 reconciliation_id=new_id("rec"),

@@ -14,6 +14,7 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
+from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import Trail
@@ -70,6 +71,7 @@ class Doubles:
         where two are not alike, NotFound where there is no such request, Conflict where one of
         them does not count any more; nothing is merged then.
         """
+        permit(actor, Permission.REQUESTS_AMEND)
         if not 1 <= len(pairs) <= MAX_MERGED:
             raise Invalid(f"give from 1 to {MAX_MERGED} pairs", field="pairs")
         dropped = [pair.dropped for pair in pairs]
@@ -81,7 +83,7 @@ class Doubles:
                 voided(self._dropped(actor.organization_id, pair, f"pairs[{number}]"), amendment_id)
                 for number, pair in enumerate(pairs)
             ]
-            with self._trail.change(actor) as change:
+            with self._trail.change(actor, Permission.REQUESTS_AMEND) as change:
                 change.note(Action.REQUEST_MERGE, amendment_id, after={"dropped": dropped})
             outcomes = self._ledger.append(rows)
             self._recent.pop(actor.organization_id, None)

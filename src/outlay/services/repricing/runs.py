@@ -21,7 +21,7 @@ from outlay.domain.errors import Conflict, Invalid, Unavailable
 from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
-from outlay.domain.policy import Permission, permit
+from outlay.domain.policy import Permission, permit, permit_one_of
 from outlay.domain.repricing import (
     Reprice,
     RepriceTable,
@@ -112,6 +112,7 @@ class Reprices:
 
     def of(self, actor: Actor) -> list[Reprice]:
         """The runs so far, newest first."""
+        permit_one_of(actor, Permission.PRICES_READ, Permission.REQUESTS_AMEND)
         with self._directory.read() as session:
             return list_reprices(session, actor.organization_id)
 
@@ -242,7 +243,7 @@ class Reprices:
         reason = reason.strip()
         if not reason or len(reason) > MAX_REASON or not reason.isprintable():
             raise Invalid(f"say why, in up to {MAX_REASON} characters on one line", field="reason")
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.REQUESTS_AMEND) as change:
             reprice = Reprice(
                 reprice_id=new_id("rpr"),
                 organization_id=actor.organization_id,

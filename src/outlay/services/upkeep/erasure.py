@@ -14,6 +14,7 @@ from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import NotFound
 from outlay.domain.organization import Member
+from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.cube.maintenance import Maintenance
 from outlay.services.directory.changes import Trail
@@ -77,6 +78,7 @@ class Erasure:
         Raises NotFound for somebody who is not there or erased already, Conflict for the last
         owner, and Unavailable while the cube is being verified or rebuilt.
         """
+        permit(actor, Permission.MEMBERS_ERASE)
         with self._directory.read() as session:
             member = _find(session, actor, who)
             _check(session, actor, member)
@@ -84,7 +86,7 @@ class Erasure:
         events = self._maintenance.rewrite(
             lambda: self._ledger.forget(actor.organization_id, member.email, member.member_id)
         )
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.MEMBERS_ERASE) as change:
             session = change.session
             member = _find(session, actor, member.member_id)
             _check(session, actor, member)
@@ -126,11 +128,12 @@ class Erasure:
 
         Raises NotFound when nothing says so, and Unavailable as `erase` does.
         """
+        permit(actor, Permission.MEMBERS_ERASE)
         surrogate = new_id("gone")
         events = self._maintenance.rewrite(
             lambda: self._ledger.forget(actor.organization_id, who, surrogate)
         )
-        with self._trail.change(actor) as change:
+        with self._trail.change(actor, Permission.MEMBERS_ERASE) as change:
             invitations = delete_untaken_of(change.session, actor.organization_id, who)
             forgotten = forget_discovered(change.session, actor.organization_id, who)
             if not events and not invitations and not forgotten:

@@ -16,6 +16,7 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
+from outlay.domain.policy import Permission
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.worker import Worker
 from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
@@ -147,7 +148,7 @@ class Retention:
         self, organization: Organization, now_us: int, events: int
     ) -> RetentionReport | None:
         """Forget who was invited in vain, and put on record all that was dropped."""
-        with self._trail.change(operator_of(organization)) as change:
+        with self._trail.change(operator_of(organization), Permission.ORGANIZATION_WRITE) as change:
             untaken = delete_untaken(
                 change.session,
                 organization.organization_id,

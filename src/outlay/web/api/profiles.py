@@ -12,10 +12,10 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Entry
 from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.services.analytics.profiles import read_profile
 from outlay.web.api.usage_tables import render_member
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.ownership import own_keys_only, owner_of
 from outlay.web.http.params import AS_JSON, COMMON, check_names, read_query
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
@@ -48,8 +48,7 @@ def get_member(request: Request, user_id: str, actor: OrganizationReader) -> Res
 def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
     """One API key, also a deleted one; for developers one of their own."""
     services = services_of(request)
-    creator = owner_of(actor, Permission.KEY_USAGE)
-    key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
+    key = services.usage_tables.key(actor, api_key_id)
     query = _read(request, actor, Dimension.API_KEY, key.api_key_id)
     return _profile(
         request,
@@ -72,8 +71,7 @@ def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
 def get_project(request: Request, project_id: str, actor: ProjectReader) -> Response:
     """One project, also a deleted one; for developers the usage of their own keys in it."""
     services = services_of(request)
-    owner = owner_of(actor, Permission.PROJECT_USAGE)
-    project = services.usage_tables.project(actor.organization_id, project_id, owner)
+    project = services.usage_tables.project(actor, project_id)
     query = own_keys_only(
         actor,
         _read(request, actor, Dimension.PROJECT, project.project_id),

@@ -10,13 +10,12 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import NotFound
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.failure import describe_failure
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval
-from outlay.domain.policy import Permission, is_limited
+from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import from_us
 from outlay.pricing.evidence import computed_cost_of
@@ -82,9 +81,7 @@ def get_request(request: Request, event_id: str, actor: Reader) -> Response:
     """One request: its tokens by kind, what each part cost, its timing and its attribution."""
     services = services_of(request)
     check_names(request.query_params, AS_JSON)
-    found = services.request_log.find(actor.organization_id, event_id)
-    if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
-        raise NotFound("There is no such request.")
+    found = services.request_log.find(actor, event_id)
     labels = _labels(services, actor.organization_id)
     return json_answer(
         request,

@@ -22,10 +22,10 @@ from outlay.domain.session import (
     SessionSort,
 )
 from outlay.kit.clock import from_us
+from outlay.services.analytics.own_usage import own_requests_only
 from outlay.services.analytics.sessions import Session, read_session, read_sessions
 from outlay.services.bundle import Services
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import (
     AS_JSON,
     COMMON,

@@ -17,6 +17,7 @@ from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.own_usage import own_keys_only, own_requests_only
 from outlay.services.analytics.request_log import LogQuery
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
@@ -40,7 +41,6 @@ from outlay.web.dashboard.places import key_paths_in, project_path
 from outlay.web.dashboard.shell import PROJECT_COOKIE
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, is_secure, services_of
-from outlay.web.http.ownership import own_keys_only, own_requests_only, owner_of
 from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
 
@@ -135,8 +135,7 @@ def read_project(
     """
     services = services_of(request)
     params = page_params(request, PARAMETERS | more)
-    owner = owner_of(actor, Permission.PROJECT_USAGE)
-    project = services.usage_tables.project(actor.organization_id, project_id, owner)
+    project = services.usage_tables.project(actor, project_id)
     query = page_query(request, params, actor)
     query = query.only(Dimension.PROJECT, project.project_id)
     return project, own_keys_only(actor, query, Permission.PROJECT_USAGE)
