@@ -7,6 +7,9 @@ from rich.table import Table
 
 from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.actor import Actor
+from outlay.domain.organization import Project
+from outlay.services.bundle import Administration
 from outlay.services.directory.text_rules import pick
 
 project = typer.Typer(help="Projects: what API keys belong to.", no_args_is_help=True)
@@ -44,9 +47,7 @@ def rename(
 ) -> None:
     """Give a project another name."""
     with administration(data, organization) as (opened, operator):
-        known = pick(
-            opened.projects.of(operator), lambda p: project in {p.name, p.project_id}, "project"
-        )
+        known = _find(opened, operator, project)
         opened.projects.rename(operator, known.project_id, name)
     say(f"{known.name!r} is now called {name!r}.")
 
@@ -61,8 +62,10 @@ def delete(
     """Remove a project: its keys are refused from now on, its past stays in every number."""
     confirm(f"Delete {project}? Its API keys are refused at once.", yes)
     with administration(data, organization) as (opened, operator):
-        known = pick(
-            opened.projects.of(operator), lambda p: project in {p.name, p.project_id}, "project"
-        )
+        known = _find(opened, operator, project)
         opened.projects.delete(operator, known.project_id)
     say(f"{known.name!r} is deleted.")
+
+
+def _find(opened: Administration, operator: Actor, name: str) -> Project:
+    return pick(opened.projects.of(operator), lambda p: name in {p.name, p.project_id}, "project")

@@ -30,6 +30,9 @@ class Status(StrEnum):
         return "OK" if self is Status.OK else self.value.replace("_", " ").capitalize()
 
 
+FAILED: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
+"""The statuses of failures, those that an operator can do something about first."""
+
 OPERATOR_FAULTS: Final = frozenset({401, 403, 407, 408, 429})
 """Upstream statuses below 500 that are not the client's doing: our credential, their capacity."""
 

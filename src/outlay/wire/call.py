@@ -19,7 +19,7 @@ from outlay.wire.caller import tags_in
 from outlay.wire.end_users import end_user_of
 from outlay.wire.estimate import BYTES_PER_TOKEN
 
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_REQUEST_BYTES: Final = 32 * 1024 * 1024
 
 
 class _Json(msgspec.Struct):

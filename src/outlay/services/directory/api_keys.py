@@ -8,7 +8,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.api_key_format import render_key
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
-from outlay.domain.errors import Conflict, Invalid, NotPermitted
+from outlay.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from outlay.domain.organization import ApiKey
 from outlay.domain.policy import Permission, is_limited, permit
 from outlay.kit.clock import from_us, to_us
@@ -16,11 +16,12 @@ from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.directory.changes import Trail
 from outlay.services.directory.members import find_present_member
-from outlay.services.directory.projects import find_project
-from outlay.services.directory.text_rules import check_name, pick
+from outlay.services.directory.projects import find_present_project
+from outlay.services.directory.text_rules import check_name, check_present
 from outlay.storage.directory.api_keys import (
     create_api_key,
     delete_api_key,
+    find_api_key,
     list_api_keys,
     revoke_api_key,
     update_api_key,
@@ -46,7 +47,9 @@ class KeySettings:
 
     def find(self, actor: Actor, api_key_id: str) -> ApiKey:
         """One of them; raises NotFound for all others."""
-        return _pick(self.of(actor), api_key_id)
+        permit(actor, Permission.KEYS_READ)
+        with self._directory.read() as session:
+            return _find(session, actor, api_key_id, Permission.KEYS_READ)
 
     def create(
         self,
@@ -75,7 +78,7 @@ class KeySettings:
         api_key_id = new_id("key")
         text = render_key(api_key_id, secret)
         with self._trail.change(actor, Permission.KEYS_WRITE) as change:
-            find_project(change.session, actor, project_id)
+            find_present_project(change.session, actor, project_id)
             find_present_member(change.session, actor, creator_id)
             api_key = ApiKey(
                 api_key_id=api_key_id,
@@ -102,7 +105,7 @@ class KeySettings:
     ) -> ApiKey:
         """Change a key; what is None stays as it is."""
         with self._trail.change(actor, Permission.KEYS_WRITE) as change:
-            before = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+            before = _find(change.session, actor, api_key_id, Permission.KEYS_WRITE)
             after = replace(
                 before,
                 description=(
@@ -123,7 +126,7 @@ class KeySettings:
     def revoke(self, actor: Actor, api_key_id: str) -> None:
         """Refuse a key from now on; it stays in the list."""
         with self._trail.change(actor, Permission.KEYS_WRITE) as change:
-            api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+            api_key = _find(change.session, actor, api_key_id, Permission.KEYS_WRITE)
             if api_key.is_revoked:
                 raise Conflict("The key is revoked already.", code=ErrorCode.REVOKED_ALREADY)
             revoke_api_key(change.session, api_key_id, change.now_us)
@@ -132,7 +135,7 @@ class KeySettings:
     def delete(self, actor: Actor, api_key_id: str) -> None:
         """Refuse a key from now on and take it off the list; its past stays in every number."""
         with self._trail.change(actor, Permission.KEYS_WRITE) as change:
-            api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+            api_key = _find(change.session, actor, api_key_id, Permission.KEYS_WRITE)
             delete_api_key(change.session, api_key_id, change.now_us)
             change.note(Action.API_KEY_DELETE, api_key_id, before=_describe(api_key))
 
@@ -146,8 +149,11 @@ def _visible(session: ReadSession, actor: Actor, permission: Permission) -> list
     ]
 
 
-def _pick(keys: list[ApiKey], api_key_id: str) -> ApiKey:
-    return pick(keys, lambda key: key.api_key_id == api_key_id, "API key")
+def _find(session: ReadSession, actor: Actor, api_key_id: str, permission: Permission) -> ApiKey:
+    key = check_present(find_api_key(session, api_key_id), actor.organization_id, "API key")
+    if is_limited(actor, permission) and key.member_id != actor.member_id:
+        raise NotFound("There is no such API key.")
+    return key
 
 
 def _check_trust(actor: Actor, trusts_caller: bool) -> None:

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
-from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.domain.policy import Permission, permit
@@ -13,13 +12,14 @@ from outlay.kit.clock import FOREVER_US, from_us, to_us
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import Trail
 from outlay.services.directory.members import find_present_member
-from outlay.services.directory.text_rules import check_name, pick
+from outlay.services.directory.text_rules import check_name, check_name_free, check_present, pick
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import (
     create_group,
     create_membership,
     delete_group,
     end_membership,
+    find_group,
     list_groups,
     list_memberships,
     rename_group,
@@ -55,7 +55,7 @@ class Groups:
         )
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             group = replace(group, created_at_us=change.now_us)
-            _check_free(group, present_groups(change.session, actor))
+            _check_free(change.session, actor, group)
             create_group(change.session, group, change.now_us)
             change.note(Action.GROUP_CREATE, group.group_id, after={"name": group.name})
         return group
@@ -63,9 +63,9 @@ class Groups:
     def rename(self, actor: Actor, group_id: str, name: str) -> UserGroup:
         """Give a group another name."""
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
-            before = find_group(change.session, actor, group_id)
+            before = find_present_group(change.session, actor, group_id)
             after = replace(before, name=check_name(name))
-            _check_free(after, present_groups(change.session, actor))
+            _check_free(change.session, actor, after)
             rename_group(change.session, group_id, after.name)
             change.note_update(
                 Action.GROUP_UPDATE, group_id, {"name": before.name}, {"name": after.name}
@@ -75,7 +75,7 @@ class Groups:
     def delete(self, actor: Actor, group_id: str) -> None:
         """Remove a group from use: its memberships end, its past stays."""
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
-            group = find_group(change.session, actor, group_id)
+            group = find_present_group(change.session, actor, group_id)
             for membership in list_memberships(change.session, actor.organization_id):
                 if membership.group_id == group_id:
                     end_membership(change.session, group_id, membership.member_id, change.now_us)
@@ -90,7 +90,7 @@ class Groups:
         Requests that are on record keep the groups they were recorded with.
         """
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
-            find_group(change.session, actor, group_id)
+            find_present_group(change.session, actor, group_id)
             find_present_member(change.session, actor, member_id)
             membership = GroupMembership(
                 group_id=group_id,
@@ -111,7 +111,7 @@ class Groups:
     ) -> None:
         """Take a member out of a group, from now or from an instant on."""
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
-            find_group(change.session, actor, group_id)
+            find_present_group(change.session, actor, group_id)
             until_us = to_us(until) if until else change.now_us
             membership = pick(
                 list_memberships(change.session, actor.organization_id),
@@ -133,10 +133,9 @@ def present_groups(session: ReadSession, actor: Actor) -> list[UserGroup]:
     return [g for g in list_groups(session, actor.organization_id) if not g.is_deleted]
 
 
-def find_group(session: ReadSession, actor: Actor, group_id: str) -> UserGroup:
+def find_present_group(session: ReadSession, actor: Actor, group_id: str) -> UserGroup:
     """A present group of the actor's organization; raises NotFound for all others."""
-    found = present_groups(session, actor)
-    return pick(found, lambda group: group.group_id == group_id, "user group")
+    return check_present(find_group(session, group_id), actor.organization_id, "user group")
 
 
 def _describe(membership: GroupMembership) -> dict[str, Value]:
@@ -149,10 +148,6 @@ def _describe(membership: GroupMembership) -> dict[str, Value]:
     return described
 
 
-def _check_free(group: UserGroup, known: list[UserGroup]) -> None:
-    if any(g.name == group.name and g.group_id != group.group_id for g in known):
-        raise Conflict(
-            f"There is a group called {group.name!r} already.",
-            code=ErrorCode.NAME_TAKEN,
-            field="name",
-        )
+def _check_free(session: ReadSession, actor: Actor, group: UserGroup) -> None:
+    others = [o for o in present_groups(session, actor) if o.group_id != group.group_id]
+    check_name_free(group.name, [other.name for other in others], "group")

@@ -15,7 +15,7 @@ from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.directory.changes import Change, Trail
 from outlay.services.directory.issuing import ended, void_unfounded
-from outlay.services.directory.text_rules import check_email, check_name, pick
+from outlay.services.directory.text_rules import check_email, check_name, check_present, pick
 from outlay.storage.directory.access_tokens import find_access_token, revoke_tokens_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import end_membership, list_memberships
@@ -24,7 +24,7 @@ from outlay.storage.directory.invitations import (
     create_invitation,
     list_invitations,
 )
-from outlay.storage.directory.members import delete_member, list_members, update_member
+from outlay.storage.directory.members import delete_member, find_member, list_members, update_member
 from outlay.storage.directory.password_links import create_password_link, delete_password_links
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.sessions import delete_sessions_of
@@ -249,8 +249,7 @@ def present_owners(session: ReadSession, actor: Actor) -> list[Member]:
 
 def find_present_member(session: ReadSession, actor: Actor, member_id: str) -> Member:
     """A present member of the actor's organization; raises NotFound for all others."""
-    found = present_members(session, actor)
-    return pick(found, lambda member: member.member_id == member_id, "member")
+    return check_present(find_member(session, member_id), actor.organization_id, "member")
 
 
 def describe_member(member: Member) -> dict[str, Value | Personal]:

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
-from outlay.domain.error_codes import ErrorCode
-from outlay.domain.errors import Conflict, NotFound
+from outlay.domain.errors import NotFound
 from outlay.domain.organization import Project
 from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import Trail
-from outlay.services.directory.text_rules import check_name, pick
+from outlay.services.directory.text_rules import check_name, check_name_free, check_present, pick
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.projects import (
     create_project,
     delete_project,
+    find_project,
     list_projects,
     rename_project,
 )
@@ -41,7 +41,7 @@ class Projects:
         )
         with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
             project = replace(project, created_at_us=change.now_us)
-            _check_free(project, present_projects(change.session, actor))
+            _check_free(change.session, actor, project)
             create_project(change.session, project, change.now_us)
             change.note(Action.PROJECT_CREATE, project.project_id, after={"name": project.name})
         return project
@@ -49,9 +49,9 @@ class Projects:
     def rename(self, actor: Actor, project_id: str, name: str) -> Project:
         """Give a project another name."""
         with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
-            before = find_project(change.session, actor, project_id)
+            before = find_present_project(change.session, actor, project_id)
             after = replace(before, name=check_name(name))
-            _check_free(after, present_projects(change.session, actor))
+            _check_free(change.session, actor, after)
             rename_project(change.session, project_id, after.name)
             change.note_update(
                 Action.PROJECT_UPDATE, project_id, {"name": before.name}, {"name": after.name}
@@ -61,7 +61,7 @@ class Projects:
     def delete(self, actor: Actor, project_id: str) -> None:
         """Remove a project from use; its keys are refused from now on, its past stays."""
         with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
-            project = find_project(change.session, actor, project_id)
+            project = find_present_project(change.session, actor, project_id)
             delete_project(change.session, project_id, change.now_us)
             change.note(Action.PROJECT_DELETE, project_id, before={"name": project.name})
 
@@ -83,16 +83,11 @@ def present_projects(session: ReadSession, actor: Actor) -> list[Project]:
     return [p for p in list_projects(session, actor.organization_id) if not p.is_deleted]
 
 
-def find_project(session: ReadSession, actor: Actor, project_id: str) -> Project:
+def find_present_project(session: ReadSession, actor: Actor, project_id: str) -> Project:
     """A present project of the actor's organization; raises NotFound for all others."""
-    found = present_projects(session, actor)
-    return pick(found, lambda project: project.project_id == project_id, "project")
+    return check_present(find_project(session, project_id), actor.organization_id, "project")
 
 
-def _check_free(project: Project, known: list[Project]) -> None:
-    if any(p.name == project.name and p.project_id != project.project_id for p in known):
-        raise Conflict(
-            f"There is a project called {project.name!r} already.",
-            code=ErrorCode.NAME_TAKEN,
-            field="name",
-        )
+def _check_free(session: ReadSession, actor: Actor, project: Project) -> None:
+    others = [o for o in present_projects(session, actor) if o.project_id != project.project_id]
+    check_name_free(project.name, [other.name for other in others], "project")

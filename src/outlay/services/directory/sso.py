@@ -14,7 +14,7 @@ from outlay.domain.sso import SingleSignOn
 from outlay.kit.egress import OPEN, Egress
 from outlay.kit.sealing import SealBroken, Sealer
 from outlay.services.directory.changes import Trail
-from outlay.services.directory.groups import find_group
+from outlay.services.directory.groups import find_present_group
 from outlay.services.directory.text_rules import check_name
 from outlay.services.directory.upstreams import check_base_url
 from outlay.storage.directory.engine import Directory
@@ -82,7 +82,7 @@ class SsoSettings:
         )
         with self._trail.change(actor, Permission.SSO_WRITE) as change:
             for group_id in set(wanted.groups.values()):
-                find_group(change.session, actor, group_id)
+                find_present_group(change.session, actor, group_id)
             before = find_sso(change.session, actor.organization_id)
             if secret:
                 sealed: bytes | None = self._seal(wanted, secret)

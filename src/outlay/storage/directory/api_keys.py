@@ -113,6 +113,12 @@ def list_api_keys(session: ReadSession, organization_id: str) -> list[ApiKey]:
     return [_from_row(row) for row in rows]
 
 
+def find_api_key(session: ReadSession, api_key_id: str) -> ApiKey | None:
+    """An API key, also a deleted one."""
+    row = session.get(ApiKeyRow, api_key_id)
+    return None if row is None else _from_row(row)
+
+
 def _from_row(row: ApiKeyRow) -> ApiKey:
     return ApiKey(
         api_key_id=row.api_key_id,

@@ -68,16 +68,23 @@ def list_groups(session: ReadSession, organization_id: str) -> list[UserGroup]:
         .where(UserGroupRow.organization_id == organization_id)
         .order_by(UserGroupRow.name, UserGroupRow.group_id)
     )
-    return [
-        UserGroup(
-            group_id=row.group_id,
-            organization_id=row.organization_id,
-            name=row.name,
-            created_at_us=row.created_at_us,
-            is_deleted=row.deleted_at_us is not None,
-        )
-        for row in rows
-    ]
+    return [_from_row(row) for row in rows]
+
+
+def find_group(session: ReadSession, group_id: str) -> UserGroup | None:
+    """A group, also a deleted one."""
+    row = session.get(UserGroupRow, group_id)
+    return None if row is None else _from_row(row)
+
+
+def _from_row(row: UserGroupRow) -> UserGroup:
+    return UserGroup(
+        group_id=row.group_id,
+        organization_id=row.organization_id,
+        name=row.name,
+        created_at_us=row.created_at_us,
+        is_deleted=row.deleted_at_us is not None,
+    )
 
 
 def list_memberships(session: ReadSession, organization_id: str) -> list[GroupMembership]:

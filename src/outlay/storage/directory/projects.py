@@ -42,13 +42,20 @@ def list_projects(session: ReadSession, organization_id: str) -> list[Project]:
         .where(ProjectRow.organization_id == organization_id)
         .order_by(ProjectRow.name, ProjectRow.project_id)
     )
-    return [
-        Project(
-            project_id=row.project_id,
-            organization_id=row.organization_id,
-            name=row.name,
-            created_at_us=row.created_at_us,
-            is_deleted=row.deleted_at_us is not None,
-        )
-        for row in rows
-    ]
+    return [_from_row(row) for row in rows]
+
+
+def find_project(session: ReadSession, project_id: str) -> Project | None:
+    """A project, also a deleted one."""
+    row = session.get(ProjectRow, project_id)
+    return None if row is None else _from_row(row)
+
+
+def _from_row(row: ProjectRow) -> Project:
+    return Project(
+        project_id=row.project_id,
+        organization_id=row.organization_id,
+        name=row.name,
+        created_at_us=row.created_at_us,
+        is_deleted=row.deleted_at_us is not None,
+    )

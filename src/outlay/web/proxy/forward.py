@@ -35,7 +35,7 @@ from outlay.web.proxy.patience import OutOfPatience, Patience, Sweeper
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
 from outlay.wire.answer_reader import BodyReader, StreamReader
-from outlay.wire.call import MAX_BODY_BYTES, Call
+from outlay.wire.call import MAX_REQUEST_BYTES, Call
 from outlay.wire.caller import Headers, read_caller
 
 logger = logging.getLogger(__name__)
@@ -181,9 +181,9 @@ class _Relay:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise Invalid("send the body without a content encoding", code=ErrorCode.ENCODED_BODY)
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            raise BodyTooLarge(MAX_BODY_BYTES)
-        body = await self._client.read_body(MAX_BODY_BYTES)
+        if declared.isdigit() and int(declared) > MAX_REQUEST_BYTES:
+            raise BodyTooLarge(MAX_REQUEST_BYTES)
+        body = await self._client.read_body(MAX_REQUEST_BYTES)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         return self._endpoint.parse(body, content_type)
 

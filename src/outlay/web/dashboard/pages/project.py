@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import Status
+from outlay.domain.event import FAILED, Status
 from outlay.domain.organization import Project
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
@@ -49,7 +49,6 @@ router = Router(prefix="/project", include_in_schema=False)
 PARAMETERS: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"projectId"}
 SIDE_ROWS: Final = 6
 LATEST: Final = 8
-FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
 
 ProjectReader = Annotated[Actor, Depends(OnPage(Permission.PROJECT_USAGE))]
 
@@ -191,7 +190,7 @@ def _failures(
 ) -> Sequence[SideRow]:
     """Which models failed how, most requests first."""
     asked = query.filters.get(Dimension.STATUS)
-    statuses = tuple(status.value for status in FAILURES if not asked or status.value in asked)
+    statuses = tuple(status.value for status in FAILED if not asked or status.value in asked)
     if not statuses:
         return []
     rows = RowQuery(
