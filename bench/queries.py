@@ -13,6 +13,7 @@ from typing import Any, Final
 from bench import engines
 from bench.data import ORGANIZATION, export_csv, fill_cube
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, period_of_dates
 from outlay.domain.query import CORE_MEASURES, UsageQuery
@@ -45,7 +46,10 @@ def period(zone: str) -> Period:
 def question(zone: str = "UTC", **changes: Any) -> UsageQuery:
     """A year's question as the API asks it."""
     return UsageQuery(
-        organization_id=ORGANIZATION, period=period(zone), measures=CORE_MEASURES, **changes
+        organization_id=OrganizationId(ORGANIZATION),
+        period=period(zone),
+        measures=CORE_MEASURES,
+        **changes,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from outlay.bootstrap import open_installation
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import ApiKeyId, MemberId
 from outlay.domain.organization import ApiKey, operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.kit.clock import to_us
@@ -58,7 +59,7 @@ def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
         limits, counters = services.limits, services.limits._counters
         assert isinstance(counters, LocalCounters)
         for number in range(count):
-            key = replace(api_key, api_key_id=f"key_{number}")
+            key = replace(api_key, api_key_id=ApiKeyId(f"key_{number}"))
             limits.settle(runner.run(limits.reserve(key, 1)))
         event = UsageEvent(
             event_id="event",
@@ -92,10 +93,10 @@ def _set_up(services: Services, count: int) -> ApiKey:
     organization = services.administration.organizations.create("Bench")
     project, _ = services.administration.projects.ensure(operator_of(organization), "Production")
     first = ApiKey(
-        api_key_id="key_0",
+        api_key_id=ApiKeyId("key_0"),
         organization_id=organization.organization_id,
         project_id=project.project_id,
-        member_id="mem_1",
+        member_id=MemberId("mem_1"),
         description="bench",
     )
     with services.directory.change() as session:

@@ -22,6 +22,7 @@ from outlay.cli.main import app
 from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -309,7 +310,7 @@ def test_a_whole_new_chain_is_found_as_nobody_can_sign_it(copy: Path) -> None:
     directory = SqliteDirectory(copy / "outlay.sqlite3")
     organization = main_organization(copy)
     with directory.read() as session:
-        chain = [entry for _, entry in read_chain(session, organization) if entry]
+        chain = [entry for _, entry in read_chain(session, OrganizationId(organization)) if entry]
     directory.close()
     connection = open_as_intruder(copy)
     previous = GENESIS
@@ -336,7 +337,7 @@ def test_a_whole_new_chain_is_found_as_nobody_can_sign_it(copy: Path) -> None:
     assert len(faults) == len(chain) - 3
 
     own = CheckpointFile(copy / "forged.jsonl", bytes(32))
-    own.append(Checkpoint(organization, 4, previous, 0))
+    own.append(Checkpoint(OrganizationId(organization), 4, previous, 0))
     lines = (copy / "forged.jsonl").read_bytes()
     (copy / "audit-checkpoints.jsonl").write_bytes(lines)
     assert any("not what was signed" in fault for fault in verify(copy))

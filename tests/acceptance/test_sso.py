@@ -34,6 +34,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import GroupId
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
 from outlay.kit.egress import PUBLIC
@@ -181,7 +182,7 @@ def test_groups_follow_the_claim_and_others_are_left_alone(
     assert sso is not None
     person = world.people[Role.DEVELOPER].member
     mine = world.group()
-    world.administration.groups.join(world.operator, mine, person.member_id)
+    world.administration.groups.join(world.operator, GroupId(mine), person.member_id)
 
     def groups_after(groups: Any) -> set[str]:
         assert sign_in(world, provider, sub="8", email=person.email, groups=groups)

@@ -18,6 +18,7 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import summary
 from tests.factories import NOW
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services.recording.skipped_telemetry import (
     MAX_KINDS,
@@ -308,13 +309,16 @@ def test_tokens_that_are_passed_over_are_counted_and_named(server: Server, tenan
 def test_names_of_what_is_passed_over_have_a_bound() -> None:
     passed = PassedOver(FixedClock(NOW))
     for number in range(MAX_KINDS + 50):
-        passed.note("org", [PassedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)])
+        passed.note(
+            OrganizationId("org"),
+            [PassedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)],
+        )
 
-    found = passed.counts("org")
+    found = passed.counts(OrganizationId("org"))
     assert len(found) == MAX_KINDS + 1
     assert sum(one.count for one in found) == MAX_KINDS + 50
     assert max(len(one.kind.operation) for one in found) <= MAX_NAME
-    assert passed.counts("another") == []
+    assert passed.counts(OrganizationId("another")) == []
 
 
 def test_of_spans_within_each_other_the_innermost_counts(server: Server, tenant: Tenant) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.repricing import RepriceWanted
@@ -34,10 +35,14 @@ def totals(services: Services, organization_id: str) -> Totals:
     """What the cube says of the last 30 days, loaded and folded."""
     services.projection.catch_up()
     period = services.analytics.resolve_period(
-        organization_id, timezone="UTC", preset=None, from_date=FIRST, to_date=NOW.date()
+        OrganizationId(organization_id),
+        timezone="UTC",
+        preset=None,
+        from_date=FIRST,
+        to_date=NOW.date(),
     )
     return services.analytics.breakdown(
-        UsageQuery(organization_id=organization_id, period=period)
+        UsageQuery(organization_id=OrganizationId(organization_id), period=period)
     ).total
 
 

@@ -14,6 +14,7 @@ from tests.factories import make_event
 from outlay.bootstrap import open_installation
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
@@ -57,7 +58,9 @@ def ledger(tmp_path: Path, clock: FixedClock) -> Iterator[SqliteLedger]:
 
 def totals(cube: Cube) -> Totals:
     with cube.read() as reader:
-        return reader.totals(UsageQuery(organization_id="org_test", period=EVER)).get(0, ZERO)
+        return reader.totals(
+            UsageQuery(organization_id=OrganizationId("org_test"), period=EVER)
+        ).get(0, ZERO)
 
 
 def events_of(cost: int, number: int = 3) -> list[UsageEvent]:
@@ -170,7 +173,11 @@ def test_a_fold_that_breaks_off_anywhere_changes_no_answer(
     with cube.read() as reader:
         assert reader.row_counts()["usage_rollup"] > 0
         assert (
-            sum(reader.latency_bins(UsageQuery(organization_id="org_test", period=EVER)).values())
+            sum(
+                reader.latency_bins(
+                    UsageQuery(organization_id=OrganizationId("org_test"), period=EVER)
+                ).values()
+            )
             == 12
         )
 
@@ -182,7 +189,7 @@ def test_a_reader_keeps_its_snapshot_while_others_load_and_fold(
     assert isinstance(cube, ClickHouseCube)
     ledger.append(events_of(5))
     loaded = load_some(ledger, cube, 0)
-    query = UsageQuery(organization_id="org_test", period=EVER)
+    query = UsageQuery(organization_id=OrganizationId("org_test"), period=EVER)
     with cube.read() as reader:
         before = reader.totals(query)
         for cost in (7, 9):
@@ -249,7 +256,7 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
     projection = Projection(ledger, slot, home, OneNode(), clock)
     following = Projection(ledger, other, home, OneNode(), clock)
     projection.catch_up()
-    ledger.forget("org_test", "nobody", "x")
+    ledger.forget(OrganizationId("org_test"), "nobody", "x")
     ledger.append(events_of(7))
 
     projection.rebuild()
@@ -282,7 +289,9 @@ def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: Sq
     def look() -> None:
         while not done.is_set():
             with cube.read() as reader:
-                found = reader.totals(UsageQuery(organization_id="org_test", period=EVER))
+                found = reader.totals(
+                    UsageQuery(organization_id=OrganizationId("org_test"), period=EVER)
+                )
                 if found.get(0, ZERO).requests != reader.loaded_seq():
                     wrong.append(found)
 

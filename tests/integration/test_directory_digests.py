@@ -13,6 +13,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Role, Scope
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.errors import Damaged, Unauthenticated
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
@@ -123,7 +124,10 @@ def test_nobody_gets_in_by_a_damaged_row_and_others_do(place: Place) -> None:
         place.services.access.actor_of_token(place.token)
 
     with place.services.directory.read() as session:
-        assert actor_for(session, place.owner_id, frozenset(), place.operator.channel) is not None
+        assert (
+            actor_for(session, MemberId(place.owner_id), frozenset(), place.operator.channel)
+            is not None
+        )
 
 
 def test_a_damaged_key_is_refused_and_another_is_revoked_all_the_same(place: Place) -> None:
@@ -134,7 +138,7 @@ def test_a_damaged_key_is_refused_and_another_is_revoked_all_the_same(place: Pla
             place.operator,
             project_id=created.project_id,
             description=name,
-            member_id=place.owner_id,
+            member_id=MemberId(place.owner_id),
         )
         for name in ("damaged", "revoked", "good")
     ]
@@ -159,7 +163,7 @@ def test_damage_is_not_washed_away_by_another_change(place: Place) -> None:
     place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
 
     place.services.administration.members.update(
-        place.operator, place.other_id, name="Another name"
+        place.operator, MemberId(place.other_id), name="Another name"
     )
 
     assert [fault.name for fault in place.faults()] == [place.other_id]
@@ -169,7 +173,7 @@ def test_what_is_deleted_here_leaves_no_fault(place: Place) -> None:
     place.run("UPDATE session SET seen_at_us = seen_at_us + 1")
     assert {fault.table for fault in place.faults()} == {"session"}
 
-    place.services.administration.members.remove(place.operator, place.other_id)
+    place.services.administration.members.remove(place.operator, MemberId(place.other_id))
 
     assert place.faults() == []
 

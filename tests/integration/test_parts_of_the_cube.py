@@ -15,6 +15,7 @@ from outlay.domain.amendment import restated, standing, voided
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, Status, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.kind import WHOLE, KindAmount, KindEntry
 from outlay.domain.measure import Rank
 from outlay.domain.meter import join_meters, split_meters
@@ -30,7 +31,10 @@ from outlay.storage.cube.duckdb.store import DuckDBCube
 
 DAYS = period_of_dates(NOW.date() - timedelta(days=5), NOW.date(), "UTC")
 QUERY = UsageQuery(
-    organization_id="org_test", period=DAYS, group_by=Dimension.KIND, interval=Interval.TOTAL
+    organization_id=OrganizationId("org_test"),
+    period=DAYS,
+    group_by=Dimension.KIND,
+    interval=Interval.TOTAL,
 )
 
 
@@ -176,7 +180,7 @@ def test_kinds_are_not_combined_and_not_ranked_by_requests() -> None:
     with pytest.raises(Invalid, match="several kinds"):
         replace(QUERY, ranks=(Rank.REQUESTS,))
     with pytest.raises(Invalid, match="cannot be combined"):
-        RowQuery(organization_id="o", period=EVER, group_by=(Dimension.KIND,))
+        RowQuery(organization_id=OrganizationId("o"), period=EVER, group_by=(Dimension.KIND,))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +224,7 @@ def test_tags_group_and_filter_by_each_key(
         )
     with services.analytics.read() as reader:
         row_query = RowQuery(
-            organization_id="org_test",
+            organization_id=OrganizationId("org_test"),
             period=DAYS,
             group_by=(Tag("env"), Dimension.MODEL, Tag("team")),
             filters=filters,

@@ -14,6 +14,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid, Locked, Unavailable
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, VerificationState
@@ -73,7 +74,9 @@ def verify(services: Services) -> VerifyReport:
 
 
 def total(services: Services) -> Breakdown:
-    return services.analytics.breakdown(UsageQuery(organization_id="org_test", period=EVER))
+    return services.analytics.breakdown(
+        UsageQuery(organization_id=OrganizationId("org_test"), period=EVER)
+    )
 
 
 def test_an_event_is_in_the_answer_once_loaded(services: Services) -> None:
@@ -330,7 +333,9 @@ def test_late_events_land_in_their_own_bucket(services: Services) -> None:
         timezone="UTC",
     )
 
-    found = services.analytics.breakdown(UsageQuery(organization_id="org_test", period=day))
+    found = services.analytics.breakdown(
+        UsageQuery(organization_id=OrganizationId("org_test"), period=day)
+    )
 
     assert found.total.requests == 1
 
@@ -341,7 +346,7 @@ def test_an_event_in_three_groups_counts_in_each_and_once_in_total(services: Ser
 
     found = services.analytics.breakdown(
         UsageQuery(
-            organization_id="org_test",
+            organization_id=OrganizationId("org_test"),
             period=EVER,
             interval=Interval.TOTAL,
             group_by=Dimension.GROUP,
@@ -367,10 +372,12 @@ def test_a_query_refuses_what_it_cannot_mean() -> None:
     ]
     for wrong in wrongs:
         with pytest.raises(Invalid):
-            UsageQuery(organization_id="o", period=EVER, **wrong)
+            UsageQuery(organization_id=OrganizationId("o"), period=EVER, **wrong)
     for text in ("\0", "\ud800", "x" * 300):
         with pytest.raises(Invalid):
-            UsageQuery(organization_id="o", period=EVER, filters={Dimension.APP: (text,)})
+            UsageQuery(
+                organization_id=OrganizationId("o"), period=EVER, filters={Dimension.APP: (text,)}
+            )
 
 
 @pytest.mark.parametrize("narrow", NARROWS, ids=lambda narrow: narrow.shape.name)

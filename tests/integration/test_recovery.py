@@ -11,6 +11,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway import recovery as recovery_module
@@ -28,7 +29,9 @@ def begun(user: str) -> bytes:
 
 
 def open_requests(count: int) -> list[Intent]:
-    return [Intent("org_test", f"request-{n}", begun(f"user-{n}")) for n in range(count)]
+    return [
+        Intent(OrganizationId("org_test"), f"request-{n}", begun(f"user-{n}")) for n in range(count)
+    ]
 
 
 def stored(services: Services) -> list[UsageEvent]:

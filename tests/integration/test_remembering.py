@@ -13,6 +13,7 @@ from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, bucket_at, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
@@ -61,7 +62,7 @@ def question(organization_id: str, days: int, until_days_ago: int = 0) -> UsageQ
     """Usage by app over some days."""
     last = TODAY - timedelta(days=until_days_ago)
     return UsageQuery(
-        organization_id=organization_id,
+        organization_id=OrganizationId(organization_id),
         period=period_of_dates(last - timedelta(days=days - 1), last, "UTC"),
         interval=Interval.DAY,
         group_by=Dimension.APP,
@@ -130,7 +131,7 @@ def test_rows_can_be_read_in_part_and_again(services: Services) -> None:
     for name in ("a", "b", "c"):
         record(services, organization_id, 1, app=name)
     wanted = RowQuery(
-        organization_id=organization_id,
+        organization_id=OrganizationId(organization_id),
         period=question(organization_id, 3).period,
         group_by=(Dimension.APP,),
     )
@@ -148,7 +149,9 @@ def test_erasing_somebody_forgets_what_was_answered_about_them(services: Service
         "ada@example.test"
     ]
     services.maintenance.rewrite(
-        lambda: services.ledger.forget(organization_id, "ada@example.test", "erased-1")
+        lambda: services.ledger.forget(
+            OrganizationId(organization_id), "ada@example.test", "erased-1"
+        )
     )
 
     assert [entry.key for entry in services.analytics.breakdown(query).entries] == ["erased-1"]

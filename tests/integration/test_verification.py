@@ -22,6 +22,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import CostSource, UsageSource, split_groups
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, VerificationState
@@ -388,5 +389,7 @@ def test_unknown_usage_is_no_missing_price_in_ledger_and_cube(services: Services
 
     assert report.differences == []
     with services.projection._slot.read() as reader:
-        (total,) = reader.totals(UsageQuery(organization_id="org_test", period=EVER)).values()
+        (total,) = reader.totals(
+            UsageQuery(organization_id=OrganizationId("org_test"), period=EVER)
+        ).values()
     assert (total.unpriced_requests, total.unknown_usage_requests) == (1, 2)

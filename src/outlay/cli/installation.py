@@ -12,6 +12,7 @@ import orjson
 from outlay.bootstrap import open_installation
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.reconciliation import Reconciliation
 from outlay.domain.repricing import Reprice
@@ -44,7 +45,9 @@ class Installation(Protocol):
         """Where an import goes, created where there is none."""
         ...
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         ...
 
@@ -79,7 +82,9 @@ class LocalInstallation:
         """Where an import goes, created where there is none."""
         return import_target(self._services.administration, organization, project)
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         return self._services.recorder.record(organization_id, reports)
 
@@ -126,7 +131,9 @@ class RemoteInstallation:
         answer = self._read("/api/v1/operations/target", body)
         return msgspec.convert(answer, ImportTarget)
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         path = (
             f"/api/v1/operations/events?organization={quote(organization_id)}"

@@ -14,6 +14,7 @@ from outlay.cli.administration import (
     parse_instant,
 )
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.ids import ApiKeyId
 from outlay.kit.clock import SystemClock, to_us
 
 key = typer.Typer(help="API keys that applications call the gateway with.", no_args_is_help=True)
@@ -83,7 +84,7 @@ def revoke(
 ) -> None:
     """Refuse an API key from now on; its past stays in every number."""
     with administration(data, organization) as (opened, operator):
-        opened.keys.revoke(operator, api_key_id)
+        opened.keys.revoke(operator, ApiKeyId(api_key_id))
     say(f"{api_key_id} is revoked.")
 
 
@@ -104,7 +105,7 @@ def update(
     """Change description or trust of an API key."""
     with administration(data, organization) as (opened, operator):
         opened.keys.update(
-            operator, api_key_id, description=description, trusts_caller=trusts_caller
+            operator, ApiKeyId(api_key_id), description=description, trusts_caller=trusts_caller
         )
     say(f"{api_key_id} is changed.")
 
@@ -119,5 +120,5 @@ def delete(
     """Refuse an API key from now on and take it off the list."""
     confirm(f"Delete {api_key_id}? Applications that use it are refused at once.", yes)
     with administration(data, organization) as (opened, operator):
-        opened.keys.delete(operator, api_key_id)
+        opened.keys.delete(operator, ApiKeyId(api_key_id))
     say(f"{api_key_id} is deleted.")

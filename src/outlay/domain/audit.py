@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.actor import Channel
+from outlay.domain.ids import OrganizationId
 
 Value = str | int | bool | None | list[str] | dict[str, str]
 """What an entry may say of a field; no floats, whose text differs between writers."""
@@ -102,7 +103,7 @@ class AuditFilter:
 class AuditEntry:
     """One thing that was done."""
 
-    organization_id: str
+    organization_id: OrganizationId
     number: int
     """1, 2, 3 … within the organization."""
     time_us: int

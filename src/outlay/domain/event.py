@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple, get_args, get_origin, get_type_hints
 
+from outlay.domain.ids import OrganizationId
+
 EARLIEST_EVENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """Older than any metered LLM; an earlier time is a unit mistake (seconds read as milliseconds)."""
 
@@ -155,7 +157,7 @@ class UsageEvent(ReportedRequest):
     alone: no price could mend it.
     """
 
-    organization_id: Annotated[str, Column(1)]
+    organization_id: Annotated[OrganizationId, Column(1)]
 
     # Reported, in the form that the ledger keeps.
     input_tokens: Annotated[int, fact(12)] = 0

@@ -8,6 +8,7 @@ from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import NO_MERGES, Merges
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval, Period
 
@@ -55,7 +56,7 @@ class UsageQuery:
     events without a value are Unattributed and never part of Other.
     """
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
     measures: tuple[str, ...] = ALL_MEASURES
     """Names of the measures wanted; the others read 0 in the answer. Fewer are faster."""
@@ -115,7 +116,7 @@ class RowQuery:
     Dimension.GROUP an event stands in the row of each group of its user.
     """
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
     measures: tuple[str, ...] = ALL_MEASURES
     interval: Interval = Interval.TOTAL

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 
 MAX_RATE: Final = 1_000_000
 
@@ -99,7 +100,7 @@ class Reconciliation:
     """A bill that was compared, and when."""
 
     reconciliation_id: str
-    organization_id: str
+    organization_id: OrganizationId
     provider: str
     file_name: str
     created_at_us: int

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 
 MAX_LINES: Final = 100
 """Rows of each table of a comparison; what is left is one more."""
@@ -99,7 +100,7 @@ class Reprice:
     """A run that priced requests again, or took back what another one did."""
 
     reprice_id: str
-    organization_id: str
+    organization_id: OrganizationId
     author: str
     """The member who asked for it; empty for the operator."""
     reason: str

@@ -10,6 +10,7 @@ from typing import Final
 
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 
 MAX_KEYS: Final = 20
 """Keys that an organization may register."""
@@ -66,7 +67,7 @@ class Tag(str):
 class TagKey:
     """A key that an organization has registered."""
 
-    organization_id: str
+    organization_id: OrganizationId
     key: str
     created_at_us: int
 

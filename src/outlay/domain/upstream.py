@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from outlay.domain.ids import OrganizationId
+
 BASE_URLS: Final[Mapping[str, str]] = {
     "anthropic": "https://api.anthropic.com/v1",
     "deepseek": "https://api.deepseek.com/v1",
@@ -23,7 +25,7 @@ class Upstream:
     """An endpoint that requests are sent to. Its secret is not part of it."""
 
     upstream_id: str
-    organization_id: str
+    organization_id: OrganizationId
     name: str
     """What callers put before the slash, `openai` in `openai/gpt-5.5`."""
     provider: str
@@ -46,7 +48,7 @@ class Upstream:
 class ModelMapping:
     """A name of the organization's own for a model of an upstream."""
 
-    organization_id: str
+    organization_id: OrganizationId
     name: str
     upstream_id: str
     model: str

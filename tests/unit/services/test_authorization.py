@@ -10,6 +10,7 @@ import pytest
 import outlay.services
 from outlay.domain.actor import Actor, Channel, Plan, Role, Scope
 from outlay.domain.errors import NotPermitted
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.policy import Permission, permit_one_of
 
 ASKS: Final = {"permit", "permit_one_of", "has", "owner_of", "change"}
@@ -62,11 +63,11 @@ def test_every_method_with_an_actor_asks_for_a_permission() -> None:
 def test_one_of_several_permissions_is_enough() -> None:
     def actor(*scopes: Scope) -> Actor:
         return Actor(
-            organization_id="org",
+            organization_id=OrganizationId("org"),
             organization_name="Org",
             plan=Plan.ENTERPRISE,
             timezone="UTC",
-            member_id="mem",
+            member_id=MemberId("mem"),
             role=Role.OWNER,
             scopes=frozenset(scopes),
             channel=Channel.TOKEN,

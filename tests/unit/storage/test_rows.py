@@ -4,6 +4,8 @@ from dataclasses import fields
 from typing import Any
 
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, declared
+from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import OrganizationId
 from outlay.domain.usage_report import UsageReport, reported_fields
 from outlay.storage.ledger.rows import (
     GENESIS,
@@ -18,7 +20,7 @@ from outlay.wire.native import NativeEvent
 
 PLAIN = UsageEvent(
     event_id="e1",
-    organization_id="org",
+    organization_id=OrganizationId("org"),
     event_time_us=1_790_000_000_000_000,
     provider="openai",
     mapping="openai/gpt-5.5",
@@ -35,7 +37,7 @@ def full_event() -> UsageEvent:
         "adjusted": True,
     }
     values = {
-        name: special.get(name, name if kind is str else 1000 + column.number)
+        name: special.get(name, name if kind in {str, OrganizationId} else 1000 + column.number)
         for name, (kind, column) in declared(UsageEvent).items()
     }
     return UsageEvent(**values)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
 from outlay.domain.period import Interval, period_of_dates, steps_of
@@ -26,7 +27,7 @@ from outlay.web.dashboard.parts.ranking import rank_entries
 
 PERIOD = period_of_dates(date(2026, 11, 1), date(2026, 11, 4), "UTC")
 STEPS = steps_of(PERIOD, Interval.DAY)
-QUERY = UsageQuery(organization_id="org", period=PERIOD, interval=Interval.DAY)
+QUERY = UsageQuery(organization_id=OrganizationId("org"), period=PERIOD, interval=Interval.DAY)
 
 totals = st.builds(
     Totals,

@@ -9,6 +9,7 @@ from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role
 from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unauthenticated, Unavailable
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Invitation, Member, Organization, operator_of
 from outlay.domain.policy import Permission
 from outlay.kit.clock import Clock, to_us
@@ -125,7 +126,7 @@ class SignIn:
     def _begin(self, slug: str, email: str, remote: str, device: str) -> _Begun:
         with self._directory.read() as session:
             place = _place(session, slug)
-            login = find_login(session, place, email.strip())
+            login = find_login(session, OrganizationId(place), email.strip())
         member, password_hash = login or (None, None)
         attempt = self.throttle.begin(_account(place, email), remote, device)
         return _Begun(attempt, member, password_hash)
@@ -241,7 +242,7 @@ class SignIn:
         invitation, organization = self.invitation(secret)
         check_password(password)
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=invitation.organization_id,
             name=check_name(name),
             email=invitation.email,
@@ -309,7 +310,7 @@ class SignIn:
         check_password(password)
         drafted = self._organizations.draft(organization, plan=Plan.ENTERPRISE, timezone=timezone)
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=drafted.organization_id,
             name=check_name(name),
             email=check_email(email),
@@ -351,7 +352,7 @@ class SignIn:
                 change.note(Action.PASSWORD_UPDATE, member.member_id)
                 return member
             member = Member(
-                member_id=new_id("mem"),
+                member_id=MemberId(new_id("mem")),
                 organization_id=organization.organization_id,
                 name=address.partition("@")[0],
                 email=address,
@@ -386,14 +387,16 @@ def _account(place: str, email: str) -> str:
     return f"{place} {email.strip().lower()}"
 
 
-def _put_password(change: Change, member_id: str, password_hash: str, kept: bytes = b"") -> None:
+def _put_password(
+    change: Change, member_id: MemberId, password_hash: str, kept: bytes = b""
+) -> None:
     """Set a password; links to set another one end, and sessions but the one with a digest."""
     set_password(change.session, member_id, password_hash)
     delete_password_links(change.session, member_id)
     delete_sessions_of(change.session, member_id, kept)
 
 
-def open_session(change: Change, member_id: str) -> str:
+def open_session(change: Change, member_id: MemberId) -> str:
     """A new session of a member, and the only sight of its token."""
     token = new_secret()
     create_session(

@@ -12,6 +12,7 @@ from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Role
 from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound, Unauthenticated
+from outlay.domain.ids import GroupId, MemberId, OrganizationId
 from outlay.domain.organization import GroupMembership, Member, Organization, operator_of
 from outlay.domain.policy import Permission
 from outlay.domain.sso import SingleSignOn
@@ -59,7 +60,7 @@ GOOGLE: Final = "https://accounts.google.com"
 ATTEMPT_LIFETIME: Final = timedelta(minutes=10)
 
 
-def callback_of(organization_id: str) -> str:
+def callback_of(organization_id: OrganizationId) -> str:
     """The path that the provider of an organization sends browsers back to, and no other one.
 
     It has the id, as another organization may take a slug that has become free.
@@ -130,7 +131,7 @@ class Sso:
         return Departure(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", state)
 
     async def arrive(
-        self, back: Arrival, *, organization_id: str, base_url: str, request_id: str
+        self, back: Arrival, *, organization_id: OrganizationId, base_url: str, request_id: str
     ) -> tuple[str, str]:
         """Complete a sign-in: the session token and the page to go to.
 
@@ -175,7 +176,7 @@ class Sso:
         raise NotFound("No organization of this name signs in with single sign-on.")
 
     def _begin(
-        self, organization_id: str, state: str, nonce: str, verifier: str, target: str
+        self, organization_id: OrganizationId, state: str, nonce: str, verifier: str, target: str
     ) -> None:
         now_us = to_us(self._clock.now())
         attempt = SsoAttempt(
@@ -188,7 +189,7 @@ class Sso:
         with self._directory.write() as session:
             create_attempt(session, digest_secret(state), attempt, now_us - in_us(ATTEMPT_LIFETIME))
 
-    def _take(self, state: str, organization_id: str) -> tuple[SsoAttempt, StoredSso]:
+    def _take(self, state: str, organization_id: OrganizationId) -> tuple[SsoAttempt, StoredSso]:
         """The sign-in that a state was given out for, never again, and whose provider it is."""
         with self._directory.write() as session:
             attempt = take_attempt(session, digest_secret(state))
@@ -256,7 +257,7 @@ class Sso:
                     if organization is not None:
                         return _newcomer(organization, identity, request_id)
             actor = member_id and actor_for(
-                session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
+                session, MemberId(member_id), ALL_SCOPES, Channel.SESSION, request_id=request_id
             )
         if not actor:
             raise Unauthenticated(
@@ -302,7 +303,7 @@ def _newcomer(organization: Organization, identity: Identity, request_id: str) -
     name = identity.name.strip()[:MAX_NAME]
     return replace(
         operator_of(organization),
-        member_id=new_id("mem"),
+        member_id=MemberId(new_id("mem")),
         member_name=name if name.isprintable() and name else identity.email.partition("@")[0],
         email=check_email(identity.email),
         role=Role.DEVELOPER,
@@ -331,8 +332,10 @@ def _sync_groups(
     for group_id in joined:
         create_membership(
             session,
-            GroupMembership(group_id=group_id, member_id=actor.member_id, valid_from_us=now_us),
+            GroupMembership(
+                group_id=GroupId(group_id), member_id=actor.member_id, valid_from_us=now_us
+            ),
         )
     for group_id in left:
         end_membership(session, group_id, actor.member_id, now_us)
-    return joined, left
+    return list(joined), list(left)

@@ -10,6 +10,7 @@ from outlay.domain.comparison_period import Compare, elapsed_part
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.latency import quantile_us
 from outlay.domain.measure import Rank
 from outlay.domain.period import (
@@ -99,7 +100,7 @@ class Analytics:
 
     def resolve_period(
         self,
-        organization_id: str,
+        organization_id: OrganizationId,
         *,
         timezone: str,
         preset: Preset | None = None,
@@ -121,11 +122,11 @@ class Analytics:
         """The present instant in µs since the epoch."""
         return to_us(self._clock.now())
 
-    def has_events(self, organization_id: str) -> bool:
+    def has_events(self, organization_id: OrganizationId) -> bool:
         """Whether the organization has ever had a request."""
         return self.first_event(organization_id) is not None
 
-    def first_event(self, organization_id: str) -> datetime | None:
+    def first_event(self, organization_id: OrganizationId) -> datetime | None:
         """When the organization's first request was, None before it."""
         times = self._ledger.event_time_range(organization_id)
         return from_us(times[0]) if times else None
@@ -212,11 +213,11 @@ class Analytics:
         """The edition of the ledger that answers come from; the same throughout a snapshot."""
         return self._slot.cube.edition
 
-    def merges(self, organization_id: str) -> Merges:
+    def merges(self, organization_id: OrganizationId) -> Merges:
         """Which values count as others in every answer."""
         return self._discovery.merges(organization_id)
 
-    def labels(self, organization_id: str, dimension: Grouping) -> Mapping[str, str]:
+    def labels(self, organization_id: OrganizationId, dimension: Grouping) -> Mapping[str, str]:
         """What to call the values of a dimension."""
         return read_labels(self._directory, organization_id, dimension)
 

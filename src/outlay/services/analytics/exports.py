@@ -17,6 +17,7 @@ import msgspec
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import MEASURES_BY_NAME, Unit
 from outlay.domain.period import MAX_STEPS, Interval, Period, period_of_buckets, steps_of
 from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
@@ -87,7 +88,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 class Report:
     """A question whose answer is a file."""
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
     interval: Interval
     group_by: tuple[Grouping, ...]
@@ -164,7 +165,7 @@ class Reports:
             for dimension in report.group_by
         }
         whole = UsageQuery(
-            organization_id=report.organization_id,
+            organization_id=OrganizationId(report.organization_id),
             period=report.period,
             filters=report.filters,
         )
@@ -182,7 +183,7 @@ class Reports:
             rows = paging.over(
                 reader.rows(
                     RowQuery(
-                        organization_id=report.organization_id,
+                        organization_id=OrganizationId(report.organization_id),
                         period=report.period,
                         measures=_needed(report.measures),
                         interval=report.interval,

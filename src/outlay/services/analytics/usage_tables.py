@@ -14,6 +14,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import BUCKET_US, Period
 from outlay.domain.policy import Permission
@@ -119,7 +120,7 @@ class UsageTables:
         with self._directory.read() as session:
             members = list_members(session, query.organization_id)
             keys = list_api_keys(session, query.organization_id)
-        counts = Counter(key.member_id for key in keys if not key.is_deleted)
+        counts: Counter[str] = Counter(key.member_id for key in keys if not key.is_deleted)
         table = self._table(query, Dimension.MEMBER, {m.member_id: m for m in members})
         return table, counts
 
@@ -135,7 +136,7 @@ class UsageTables:
         with self._directory.read() as session:
             groups = list_groups(session, query.organization_id)
             memberships = list_memberships(session, query.organization_id)
-        counts = Counter(
+        counts: Counter[str] = Counter(
             membership.group_id
             for membership in memberships
             if membership.valid_from_us <= now_us
@@ -143,7 +144,9 @@ class UsageTables:
         )
         return self._table(query, Dimension.GROUP, {g.group_id: g for g in groups}), counts
 
-    def group_members(self, organization_id: str, period: Period) -> Mapping[str, set[str]]:
+    def group_members(
+        self, organization_id: OrganizationId, period: Period
+    ) -> Mapping[str, set[str]]:
         """Who was in which user group at some time of a period: member ids by group."""
         start_us, end_us = period.start_bucket * BUCKET_US, period.end_bucket * BUCKET_US
         with self._directory.read() as session:
@@ -156,7 +159,7 @@ class UsageTables:
 
     # One of a kind, gone ones included
 
-    def member(self, organization_id: str, member_id: str) -> Member:
+    def member(self, organization_id: OrganizationId, member_id: MemberId) -> Member:
         """A present or former member; NotFound when there is none."""
         with self._directory.read() as session:
             members = list_members(session, organization_id)
@@ -240,7 +243,7 @@ class UsageTables:
 
 
 def _discovered(
-    session: ReadSession, organization_id: str, dimension: Dimension, called: str
+    session: ReadSession, organization_id: OrganizationId, dimension: Dimension, called: str
 ) -> tuple[str, Discovered | None]:
     """The value that something counts as, and its entry where it is a discovered one."""
     entry = find_discovered(session, organization_id, dimension, called)

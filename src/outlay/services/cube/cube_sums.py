@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
@@ -30,7 +31,7 @@ _LANE_OF: Final = tuple(USAGE.measures.index(name) for name in LANES)
 class WrongAnswer(NamedTuple):
     """Where the query model answers something else than the rollups have."""
 
-    organization_id: str
+    organization_id: OrganizationId
     days: tuple[int, ...]
     """One, or all of a slice when none is wrong by itself."""
     dimension: Grouping | None
@@ -41,7 +42,7 @@ class WrongAnswer(NamedTuple):
 class WrongPart(NamedTuple):
     """Where the query model answers something else than a rollup beside that of usage has."""
 
-    organization_id: str
+    organization_id: OrganizationId
     days: tuple[int, ...]
     spec: RollupSpec
     answered: tuple[int, ...]
@@ -54,7 +55,7 @@ class CubeSums:
 
     through_seq: int
     days: dict[Day, DaySum] = field(default_factory=dict)
-    ever: dict[str, Totals] = field(default_factory=dict)
+    ever: dict[OrganizationId, Totals] = field(default_factory=dict)
     """Per organization what the query model answers for all time."""
     wrong_answers: list[WrongAnswer] = field(default_factory=list)
     wrong_parts: list[WrongPart] = field(default_factory=list)
@@ -144,7 +145,10 @@ def _answered(reader: CubeReader, query: UsageQuery, spec: RollupSpec) -> tuple[
 
 
 def parts_of(
-    sums: Mapping[Day, DaySum], organization_id: str, days: Sequence[int], spec: RollupSpec
+    sums: Mapping[Day, DaySum],
+    organization_id: OrganizationId,
+    days: Sequence[int],
+    spec: RollupSpec,
 ) -> tuple[int, ...]:
     """What days come to by the measures of a rollup beside that of usage."""
     nothing = DaySum()
@@ -152,8 +156,8 @@ def parts_of(
     return tuple(unpack(total, len(spec.measures)))
 
 
-def _by_organization(days: Iterable[Day]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
+def _by_organization(days: Iterable[Day]) -> dict[OrganizationId, list[int]]:
+    found: dict[OrganizationId, list[int]] = {}
     for organization_id, day in days:
         found.setdefault(organization_id, []).append(day)
     return found
@@ -209,7 +213,7 @@ def _sum_by_step(reader: CubeReader, query: UsageQuery) -> dict[int, Totals]:
 
 def sum_of(
     sums: Mapping[Day, DaySum],
-    organization_id: str,
+    organization_id: OrganizationId,
     days: Sequence[int],
     dimension: Grouping | None,
 ) -> Totals:

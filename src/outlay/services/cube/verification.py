@@ -20,6 +20,7 @@ from typing import Final
 
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.result import ZERO, VerificationState, Verified
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import Clock
@@ -205,7 +206,7 @@ class Verification:
         self, report: VerifyReport, days: dict[Day, DaySum], cube: CubeSums
     ) -> None:
         """Compare what is not of a day: all time, the narrow rollups, the count."""
-        ever: dict[str, int] = {}
+        ever: dict[OrganizationId, int] = {}
         for (organization_id, _), found in days.items():
             ever[organization_id] = ever.get(organization_id, 0) + found.plain
         for organization_id in sorted(ever.keys() | cube.ever.keys()):
@@ -224,7 +225,7 @@ class Verification:
         )
 
 
-def _place_of_days(organization_id: str, days: tuple[int, ...]) -> str:
+def _place_of_days(organization_id: OrganizationId, days: tuple[int, ...]) -> str:
     """What some days of an organization are called."""
     place = place_of((organization_id, days[0]))
     return f"{place} and {len(days) - 1} more days" if len(days) > 1 else place

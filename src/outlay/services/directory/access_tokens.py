@@ -12,6 +12,7 @@ from outlay.domain.actor import Actor, Scope
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticated
+from outlay.domain.ids import MemberId
 from outlay.domain.policy import Permission, grantable_scopes, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.secrets import digest_secret, new_secret
@@ -55,7 +56,7 @@ class Tokens:
         description: str,
         scopes: Iterable[Scope],
         expires_at: datetime | None = None,
-        member_id: str | None = None,
+        member_id: MemberId | None = None,
     ) -> tuple[AccessToken, str]:
         """A new token of the actor, or of a member whom the operator names; and its only sight.
 

@@ -9,6 +9,7 @@ from outlay.domain.api_key_format import render_key
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound, NotPermitted
+from outlay.domain.ids import ApiKeyId, MemberId, ProjectId
 from outlay.domain.organization import ApiKey
 from outlay.domain.policy import Permission, is_limited, permit
 from outlay.kit.clock import from_us, to_us
@@ -45,7 +46,7 @@ class KeySettings:
         with self._directory.read() as session:
             return _visible(session, actor, Permission.KEYS_READ)
 
-    def find(self, actor: Actor, api_key_id: str) -> ApiKey:
+    def find(self, actor: Actor, api_key_id: ApiKeyId) -> ApiKey:
         """One of them; raises NotFound for all others."""
         permit(actor, Permission.KEYS_READ)
         with self._directory.read() as session:
@@ -55,9 +56,9 @@ class KeySettings:
         self,
         actor: Actor,
         *,
-        project_id: str,
+        project_id: ProjectId,
         description: str,
-        member_id: str | None = None,
+        member_id: MemberId | None = None,
         trusts_caller: bool = False,
         expires_at: datetime | None = None,
     ) -> tuple[ApiKey, str]:
@@ -76,12 +77,12 @@ class KeySettings:
         _check_trust(actor, trusts_caller)
         secret = new_secret()
         api_key_id = new_id("key")
-        text = render_key(api_key_id, secret)
+        text = render_key(ApiKeyId(api_key_id), secret)
         with self._trail.change(actor, Permission.KEYS_WRITE) as change:
             find_present_project(change.session, actor, project_id)
             find_present_member(change.session, actor, creator_id)
             api_key = ApiKey(
-                api_key_id=api_key_id,
+                api_key_id=ApiKeyId(api_key_id),
                 organization_id=actor.organization_id,
                 project_id=project_id,
                 member_id=creator_id,
@@ -98,7 +99,7 @@ class KeySettings:
     def update(
         self,
         actor: Actor,
-        api_key_id: str,
+        api_key_id: ApiKeyId,
         *,
         description: str | None = None,
         trusts_caller: bool | None = None,
@@ -123,7 +124,7 @@ class KeySettings:
             )
         return after
 
-    def revoke(self, actor: Actor, api_key_id: str) -> None:
+    def revoke(self, actor: Actor, api_key_id: ApiKeyId) -> None:
         """Refuse a key from now on; it stays in the list."""
         with self._trail.change(actor, Permission.KEYS_WRITE) as change:
             api_key = _find(change.session, actor, api_key_id, Permission.KEYS_WRITE)
@@ -132,7 +133,7 @@ class KeySettings:
             revoke_api_key(change.session, api_key_id, change.now_us)
             change.note(Action.API_KEY_REVOKE, api_key_id, before=_describe(api_key))
 
-    def delete(self, actor: Actor, api_key_id: str) -> None:
+    def delete(self, actor: Actor, api_key_id: ApiKeyId) -> None:
         """Refuse a key from now on and take it off the list; its past stays in every number."""
         with self._trail.change(actor, Permission.KEYS_WRITE) as change:
             api_key = _find(change.session, actor, api_key_id, Permission.KEYS_WRITE)
@@ -149,7 +150,9 @@ def _visible(session: ReadSession, actor: Actor, permission: Permission) -> list
     ]
 
 
-def _find(session: ReadSession, actor: Actor, api_key_id: str, permission: Permission) -> ApiKey:
+def _find(
+    session: ReadSession, actor: Actor, api_key_id: ApiKeyId, permission: Permission
+) -> ApiKey:
     key = check_present(find_api_key(session, api_key_id), actor.organization_id, "API key")
     if is_limited(actor, permission) and key.member_id != actor.member_id:
         raise NotFound("There is no such API key.")

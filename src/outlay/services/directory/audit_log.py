@@ -18,6 +18,7 @@ from outlay.domain.audit import (
     personal_digest,
 )
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, permit
 from outlay.services.directory.changes import Trail
@@ -212,8 +213,8 @@ class Audit:
 
     def _read_checkpoints(
         self, public_key: str, report: AuditReport
-    ) -> dict[str, dict[int, Checkpoint]]:
-        signed: dict[str, dict[int, Checkpoint]] = {}
+    ) -> dict[OrganizationId, dict[int, Checkpoint]]:
+        signed: dict[OrganizationId, dict[int, Checkpoint]] = {}
         try:
             for line, checkpoint, is_unfinished in read_checkpoints(self._checkpoints, public_key):
                 if is_unfinished:
@@ -238,7 +239,7 @@ class Audit:
 
 def _verify_chain(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     signed: Mapping[int, Checkpoint],
     report: AuditReport,
 ) -> Iterator[tuple[int, bytes]]:
@@ -285,7 +286,7 @@ def _verify_end(end: Checkpoint, signed: Mapping[int, Checkpoint], report: Audit
 
 def _verify_personal(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     named: Mapping[str, int],
     erased: set[str],
     report: AuditReport,
@@ -312,7 +313,7 @@ def _personal_digests(entry: AuditEntry) -> Iterator[str]:
 def _readable(session: ReadSession, actor: Actor, entries: list[AuditEntry]) -> list[ShownEntry]:
     digests = [digest for entry in entries for digest in _personal_digests(entry)]
     values = personal_values(session, digests)
-    names = {
+    names: dict[str, str] = {
         member.member_id: member.name for member in list_members(session, actor.organization_id)
     }
     return [

@@ -20,6 +20,7 @@ from outlay.domain.discovery import (
 )
 from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.event import UsageEvent, split_groups
+from outlay.domain.ids import OrganizationId
 from outlay.domain.policy import Permission, has, permit
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
@@ -66,7 +67,7 @@ class Discovery:
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
-        self._known: Cache[str, _Known] = Cache(self._read)
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
         self._waiting: dict[str, _Found] = {}
         """What could not be noted yet, by organization."""
         self._waiting_lock = threading.Lock()
@@ -77,12 +78,15 @@ class Discovery:
         """Read again what is known of the directory."""
         self._known.refresh()
 
-    def merges(self, organization_id: str) -> Merges:
+    def merges(self, organization_id: OrganizationId) -> Merges:
         """Which values of an organization count as others."""
         return self._known.get(organization_id).merges
 
     def note(
-        self, organization_id: str, reports: Sequence[UsageReport], events: Sequence[UsageEvent]
+        self,
+        organization_id: OrganizationId,
+        reports: Sequence[UsageReport],
+        events: Sequence[UsageEvent],
     ) -> None:
         """Remember what events name for the first time, as their reports call it."""
         known = self._known.get(organization_id).values
@@ -121,7 +125,7 @@ class Discovery:
             everything = {**others, **found}
             self._waiting[organization_id] = dict(islice(everything.items(), MAX_DISCOVERED))
 
-    def _remember(self, organization_id: str, found: _Found) -> None:
+    def _remember(self, organization_id: OrganizationId, found: _Found) -> None:
         """Write down what is new; a project called like one of ours counts as that from now on."""
         with self._directory.change() as session:
             known = _values(session, organization_id)
@@ -145,7 +149,7 @@ class Discovery:
                 session.cancel()
         self._known.reload(organization_id)
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         with self._directory.read() as session:
             return _Known(
                 values=_values(session, organization_id),
@@ -251,7 +255,7 @@ def _named(event: UsageEvent) -> Iterable[tuple[Dimension, str]]:
             yield Dimension.GROUP, group
 
 
-def _values(session: ReadSession, organization_id: str) -> dict[Dimension, set[str]]:
+def _values(session: ReadSession, organization_id: OrganizationId) -> dict[Dimension, set[str]]:
     """Every value that is known, gone ones included."""
     values: dict[Dimension, set[str]] = {
         Dimension.PROJECT: {p.project_id for p in list_projects(session, organization_id)},

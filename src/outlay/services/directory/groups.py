@@ -6,6 +6,7 @@ from datetime import datetime
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import Conflict, Invalid
+from outlay.domain.ids import GroupId, MemberId
 from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import FOREVER_US, from_us, to_us
@@ -51,7 +52,9 @@ class Groups:
     def create(self, actor: Actor, name: str) -> UserGroup:
         """A new group; raises Conflict when a present one has the name."""
         group = UserGroup(
-            group_id=new_id("grp"), organization_id=actor.organization_id, name=check_name(name)
+            group_id=GroupId(new_id("grp")),
+            organization_id=actor.organization_id,
+            name=check_name(name),
         )
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             group = replace(group, created_at_us=change.now_us)
@@ -60,7 +63,7 @@ class Groups:
             change.note(Action.GROUP_CREATE, group.group_id, after={"name": group.name})
         return group
 
-    def rename(self, actor: Actor, group_id: str, name: str) -> UserGroup:
+    def rename(self, actor: Actor, group_id: GroupId, name: str) -> UserGroup:
         """Give a group another name."""
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             before = find_present_group(change.session, actor, group_id)
@@ -72,7 +75,7 @@ class Groups:
             )
         return after
 
-    def delete(self, actor: Actor, group_id: str) -> None:
+    def delete(self, actor: Actor, group_id: GroupId) -> None:
         """Remove a group from use: its memberships end, its past stays."""
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
             group = find_present_group(change.session, actor, group_id)
@@ -83,7 +86,7 @@ class Groups:
             change.note(Action.GROUP_DELETE, group_id, before={"name": group.name})
 
     def join(
-        self, actor: Actor, group_id: str, member_id: str, since: datetime | None = None
+        self, actor: Actor, group_id: GroupId, member_id: MemberId, since: datetime | None = None
     ) -> GroupMembership:
         """Put a member into a group, from now or an instant before or after.
 
@@ -107,7 +110,7 @@ class Groups:
         return membership
 
     def leave(
-        self, actor: Actor, group_id: str, member_id: str, until: datetime | None = None
+        self, actor: Actor, group_id: GroupId, member_id: MemberId, until: datetime | None = None
     ) -> None:
         """Take a member out of a group, from now or from an instant on."""
         with self._trail.change(actor, Permission.GROUPS_WRITE) as change:
@@ -133,7 +136,7 @@ def present_groups(session: ReadSession, actor: Actor) -> list[UserGroup]:
     return [g for g in list_groups(session, actor.organization_id) if not g.is_deleted]
 
 
-def find_present_group(session: ReadSession, actor: Actor, group_id: str) -> UserGroup:
+def find_present_group(session: ReadSession, actor: Actor, group_id: GroupId) -> UserGroup:
     """A present group of the actor's organization; raises NotFound for all others."""
     return check_present(find_group(session, group_id), actor.organization_id, "user group")
 

@@ -1,8 +1,11 @@
 """Invitations and password links rest on the right of whoever made them, and end with it."""
 
+from collections.abc import Sequence
+
 from outlay.domain.actor import ALL_SCOPES, Channel, Issuer, Role
 from outlay.domain.audit import Value
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Invitation, Member
 from outlay.domain.policy import Permission, has, may_manage
 from outlay.kit.secrets import digest_secret
@@ -73,7 +76,9 @@ def link_over() -> NotFound:
     return NotFound("This link has been used or has expired.")
 
 
-def void_unfounded(session: WriteSession, organization_id: str, now_us: int) -> dict[str, Value]:
+def void_unfounded(
+    session: WriteSession, organization_id: OrganizationId, now_us: int
+) -> dict[str, Value]:
     """Make those of an organization useless whose issuer has lost the right to them.
 
     To be called in every change that takes a right away; it returns what the entry of that
@@ -95,7 +100,7 @@ def void_unfounded(session: WriteSession, organization_id: str, now_us: int) -> 
     return ended(invitations=invitations, passwordLinks=members)
 
 
-def ended(**ids: list[str]) -> dict[str, Value]:
+def ended(**ids: Sequence[str]) -> dict[str, Value]:
     """What an entry says of things that ended with another: ids by kind, kinds without any left
     out."""
-    return {kind: found for kind, found in ids.items() if found}
+    return {kind: list(found) for kind, found in ids.items() if found}

@@ -8,6 +8,7 @@ from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Personal, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, NotFound, NotPermitted
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import Invitation, Member, PasswordLink
 from outlay.domain.policy import Permission, may_manage, permit, permit_admission
 from outlay.kit.clock import from_us, in_us
@@ -46,7 +47,7 @@ class Members:
         with self._directory.read() as session:
             return present_members(session, actor)
 
-    def find(self, actor: Actor, member_id: str) -> Member:
+    def find(self, actor: Actor, member_id: MemberId) -> Member:
         """A present member; raises NotFound for all others."""
         permit(
             actor,
@@ -135,7 +136,12 @@ class Members:
     # Members
 
     def update(
-        self, actor: Actor, member_id: str, *, name: str | None = None, role: Role | None = None
+        self,
+        actor: Actor,
+        member_id: MemberId,
+        *,
+        name: str | None = None,
+        role: Role | None = None,
     ) -> Member:
         """Change name or role; another role signs the member out everywhere.
 
@@ -182,7 +188,7 @@ class Members:
             )
         return after
 
-    def remove(self, actor: Actor, member_id: str) -> None:
+    def remove(self, actor: Actor, member_id: MemberId) -> None:
         """Let a member go: signed out, tokens revoked, out of all groups.
 
         Invitations and password links that they made end, too.
@@ -195,7 +201,7 @@ class Members:
             released = release_member(change.session, member, change.now_us)
             change.note(Action.MEMBER_REMOVE, member_id, before=describe_member(member) | released)
 
-    def create_password_link(self, actor: Actor, member_id: str) -> str:
+    def create_password_link(self, actor: Actor, member_id: MemberId) -> str:
         """The secret of a link by which a member sets a password, once, within a day."""
         secret = new_secret()
         with self._trail.change(actor, Permission.MEMBERS_WRITE) as change:
@@ -247,7 +253,7 @@ def present_owners(session: ReadSession, actor: Actor) -> list[Member]:
     return [m for m in present_members(session, actor) if m.role is Role.OWNER]
 
 
-def find_present_member(session: ReadSession, actor: Actor, member_id: str) -> Member:
+def find_present_member(session: ReadSession, actor: Actor, member_id: MemberId) -> Member:
     """A present member of the actor's organization; raises NotFound for all others."""
     return check_present(find_member(session, member_id), actor.organization_id, "member")
 

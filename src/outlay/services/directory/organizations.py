@@ -6,6 +6,7 @@ from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import parse_zone
 from outlay.domain.policy import Permission, permit
@@ -58,7 +59,7 @@ class Organizations:
     ) -> Organization:
         """An organization that is not on record yet; Invalid when something is wrong with it."""
         parse_zone(timezone)
-        organization_id = new_id("org")
+        organization_id = OrganizationId(new_id("org"))
         return Organization(
             organization_id=organization_id,
             name=check_name(name),

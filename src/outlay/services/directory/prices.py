@@ -11,6 +11,7 @@ from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization_price import OrganizationPrice, OrganizationRate, OwnPrices
 from outlay.domain.policy import Permission, permit, permit_one_of
 from outlay.kit.cache import Cache
@@ -80,7 +81,9 @@ class Prices:
             delete_price_override(change.session, price_id, change.now_us)
             change.note(Action.PRICE_DELETE, price_id, before=_describe(price.entry))
 
-    def referred(self, organization_id: str, price_ref: str) -> list[tuple[OrganizationPrice, str]]:
+    def referred(
+        self, organization_id: OrganizationId, price_ref: str
+    ) -> list[tuple[OrganizationPrice, str]]:
         """The prices that an event refers to, deleted ones, too, each with its conversion."""
         parts = re.findall(r"(prc_\w+)(?::([A-Z]{3}@[0-9.]+))?", price_ref)
         if not parts:
@@ -134,9 +137,9 @@ class PriceBooks:
         self._find_list = find_list
         self._directory = directory
         self.base = base
-        self._books: Cache[str, PriceBook] = Cache(self.read)
+        self._books: Cache[OrganizationId, PriceBook] = Cache(self.read)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether what there is of an organization is in memory."""
         return organization_id in self._books
 
@@ -144,7 +147,7 @@ class PriceBooks:
         """Read again what is known of the directory."""
         self._books.refresh()
 
-    def of(self, organization_id: str) -> PriceBook:
+    def of(self, organization_id: OrganizationId) -> PriceBook:
         """The book that an organization's requests are priced by."""
         return self._books.get(organization_id)
 
@@ -163,14 +166,14 @@ class PriceBooks:
             book = book.beneath(Overrides(prices=tuple(own)))
         return explain_cost(event, book, self._find_list)
 
-    def read(self, organization_id: str) -> PriceBook:
+    def read(self, organization_id: OrganizationId) -> PriceBook:
         """The same as it is this moment, whatever is kept in memory."""
         with self._directory.read() as session:
             own = read_own(session, organization_id)
         return book_with(self.base, own)
 
 
-def read_own(session: ReadSession, organization_id: str) -> OwnPrices:
+def read_own(session: ReadSession, organization_id: OrganizationId) -> OwnPrices:
     """The prices and exchange rates of an organization that apply."""
     return OwnPrices(
         list_price_overrides(session, organization_id),

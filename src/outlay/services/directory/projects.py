@@ -5,6 +5,7 @@ from dataclasses import replace
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import ProjectId
 from outlay.domain.organization import Project
 from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
@@ -37,7 +38,9 @@ class Projects:
     def create(self, actor: Actor, name: str) -> Project:
         """A new project; raises Conflict when a present one has the name."""
         project = Project(
-            project_id=new_id("prj"), organization_id=actor.organization_id, name=check_name(name)
+            project_id=ProjectId(new_id("prj")),
+            organization_id=actor.organization_id,
+            name=check_name(name),
         )
         with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
             project = replace(project, created_at_us=change.now_us)
@@ -46,7 +49,7 @@ class Projects:
             change.note(Action.PROJECT_CREATE, project.project_id, after={"name": project.name})
         return project
 
-    def rename(self, actor: Actor, project_id: str, name: str) -> Project:
+    def rename(self, actor: Actor, project_id: ProjectId, name: str) -> Project:
         """Give a project another name."""
         with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
             before = find_present_project(change.session, actor, project_id)
@@ -58,7 +61,7 @@ class Projects:
             )
         return after
 
-    def delete(self, actor: Actor, project_id: str) -> None:
+    def delete(self, actor: Actor, project_id: ProjectId) -> None:
         """Remove a project from use; its keys are refused from now on, its past stays."""
         with self._trail.change(actor, Permission.PROJECTS_WRITE) as change:
             project = find_present_project(change.session, actor, project_id)
@@ -83,7 +86,7 @@ def present_projects(session: ReadSession, actor: Actor) -> list[Project]:
     return [p for p in list_projects(session, actor.organization_id) if not p.is_deleted]
 
 
-def find_present_project(session: ReadSession, actor: Actor, project_id: str) -> Project:
+def find_present_project(session: ReadSession, actor: Actor, project_id: ProjectId) -> Project:
     """A present project of the actor's organization; raises NotFound for all others."""
     return check_present(find_project(session, project_id), actor.organization_id, "project")
 

@@ -9,6 +9,7 @@ from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, NotFound
+from outlay.domain.ids import GroupId
 from outlay.domain.policy import Permission, permit, permit_admission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.egress import OPEN, Egress
@@ -82,7 +83,7 @@ class SsoSettings:
         )
         with self._trail.change(actor, Permission.SSO_WRITE) as change:
             for group_id in set(wanted.groups.values()):
-                find_present_group(change.session, actor, group_id)
+                find_present_group(change.session, actor, GroupId(group_id))
             before = find_sso(change.session, actor.organization_id)
             if secret:
                 sealed: bytes | None = self._seal(wanted, secret)

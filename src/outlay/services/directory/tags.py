@@ -10,6 +10,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.policy import Permission, permit
 from outlay.domain.tag import (
     MAX_KEYS,
@@ -97,8 +98,8 @@ class TagKeeper:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._known: Cache[str, _Known] = Cache(self._read)
-        self._waiting: set[tuple[str, str, str]] = set()
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
+        self._waiting: set[tuple[OrganizationId, str, str]] = set()
         """Organization, key and value of what is not written down yet."""
         self._lock = threading.Lock()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tag-values")
@@ -107,11 +108,11 @@ class TagKeeper:
         """Write down what is left, and end the thread."""
         self._writer.shutdown()
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether what there is of an organization is in memory."""
         return organization_id in self._known
 
-    def load(self, organization_id: str) -> None:
+    def load(self, organization_id: OrganizationId) -> None:
         """Have in memory what there is of an organization."""
         self._known.get(organization_id)
 
@@ -119,7 +120,7 @@ class TagKeeper:
         """Read again what is known of the directory."""
         self._known.refresh()
 
-    def meet(self, organization_id: str, reports: Sequence[UsageReport]) -> None:
+    def meet(self, organization_id: OrganizationId, reports: Sequence[UsageReport]) -> None:
         """Look up keys that are not known: they may be registered since. Not from an event loop."""
         if not any(report.tags for report in reports):
             return
@@ -132,7 +133,7 @@ class TagKeeper:
         except Unavailable as error:
             logger.debug("which tags are new is not known: %s", error.message)
 
-    def settle(self, organization_id: str, claimed: Mapping[str, str]) -> str:
+    def settle(self, organization_id: OrganizationId, claimed: Mapping[str, str]) -> str:
         """The stored set of those tags that are kept: of registered keys, their values bounded."""
         if not claimed:
             return ""
@@ -151,7 +152,7 @@ class TagKeeper:
             kept[key] = value
         return join_tags(kept)
 
-    def _note(self, organization_id: str, key: str, value: str) -> None:
+    def _note(self, organization_id: OrganizationId, key: str, value: str) -> None:
         with self._lock:
             self._waiting.add((organization_id, key, value))
         self._writer.submit(self._write)
@@ -177,7 +178,7 @@ class TagKeeper:
             with self._lock:
                 self._waiting |= waiting
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         revision = self._directory.revision()  # first: what is read is no older
         with self._directory.read() as session:
             keys = [one.key for one in list_tag_keys(session, organization_id)]

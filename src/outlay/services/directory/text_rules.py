@@ -6,6 +6,7 @@ from typing import Final, Protocol, TypeVar
 
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 
 MAX_NAME: Final = 100
 MAX_EMAIL: Final = 254
@@ -70,7 +71,7 @@ def pick(things: Iterable[T], is_it: Callable[[T], bool], noun: str) -> T:
     raise NotFound(f"There is no such {noun}.")
 
 
-def check_present(thing: Kept | None, organization_id: str, noun: str) -> Kept:
+def check_present(thing: Kept | None, organization_id: OrganizationId, noun: str) -> Kept:
     """The thing itself; NotFound unless it is the organization's and not deleted."""
     if thing is None or thing.is_deleted or thing.organization_id != organization_id:
         raise NotFound(f"There is no such {noun}.")

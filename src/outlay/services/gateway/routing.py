@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.ids import OrganizationId
 from outlay.domain.provider import provider_called
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.kit.cache import Cache
@@ -49,9 +50,9 @@ class Router:
         self._directory = directory
         self._upstreams = upstreams
         self._prices = prices
-        self._known: Cache[str, _Known] = Cache(self._read)
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether what there is of an organization is in memory."""
         return organization_id in self._known
 
@@ -59,7 +60,7 @@ class Router:
         """Read again what is known of the directory."""
         self._known.refresh()
 
-    def route(self, organization_id: str, model: str) -> Route:
+    def route(self, organization_id: OrganizationId, model: str) -> Route:
         """Where a model is answered; raises NotFound when nobody does.
 
         In this order: a name of the organization's own; `upstream/model` or `provider/model`; a
@@ -87,12 +88,12 @@ class Router:
             code=ErrorCode.MODEL_NOT_FOUND,
         )
 
-    def upstreams(self, organization_id: str) -> list[tuple[Upstream, str]]:
+    def upstreams(self, organization_id: OrganizationId) -> list[tuple[Upstream, str]]:
         """All upstreams of an organization with their secrets."""
         known = self._known.get(organization_id)
         return [(upstream, known.secrets[upstream.upstream_id]) for upstream in known.upstreams]
 
-    def mappings(self, organization_id: str) -> list[ModelMapping]:
+    def mappings(self, organization_id: OrganizationId) -> list[ModelMapping]:
         """The organization's own model names."""
         return list(self._known.get(organization_id).mappings.values())
 
@@ -118,7 +119,7 @@ class Router:
                 return _route(known, upstream, model)
         return None
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         with self._directory.read() as session:
             stored = list_upstreams(session, organization_id)
             mappings = list_model_mappings(session, organization_id)

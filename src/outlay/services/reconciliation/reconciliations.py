@@ -12,6 +12,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, Period, parse_zone, period_of_dates, steps_of
 from outlay.domain.policy import Permission, permit_one_of
 from outlay.domain.provider import provider_called
@@ -118,7 +119,9 @@ class Reconciling:
             )
         return found
 
-    def _compare(self, organization_id: str, bill: Bill, tolerance_pusd: int) -> Reconciliation:
+    def _compare(
+        self, organization_id: OrganizationId, bill: Bill, tolerance_pusd: int
+    ) -> Reconciliation:
         first, last = bill.lines[0].day, bill.lines[-1].day
         period = period_of_dates(first, last, bill.timezone)
         notes = list(bill.notes)
@@ -171,7 +174,7 @@ class Reconciling:
         )
 
     def _with_our_projects(
-        self, organization_id: str, bill: Bill, names: Mapping[str, str]
+        self, organization_id: OrganizationId, bill: Bill, names: Mapping[str, str]
     ) -> list[BillLine]:
         """The lines of a bill under our ids of their projects, found by id or by name."""
         merges = self._analytics.merges(organization_id)
@@ -217,7 +220,7 @@ def _beside(billed: Sequence[BillLine], recorded: Mapping[Key, Totals]) -> dict[
 
 
 def _spellings(
-    reader: CubeReader, organization_id: str, provider: str, period: Period
+    reader: CubeReader, organization_id: OrganizationId, provider: str, period: Period
 ) -> tuple[str, ...]:
     """A provider as senders have spelt it."""
     query = RowQuery(
@@ -232,7 +235,7 @@ def _spellings(
 
 
 def _recorded(
-    reader: CubeReader, organization_id: str, providers: tuple[str, ...], period: Period
+    reader: CubeReader, organization_id: OrganizationId, providers: tuple[str, ...], period: Period
 ) -> dict[Key, Totals]:
     """What was recorded by day, project and canonical model."""
     query = RowQuery(
@@ -248,7 +251,7 @@ def _recorded(
 
 
 def _hours(
-    reader: CubeReader, organization_id: str, providers: tuple[str, ...], period: Period
+    reader: CubeReader, organization_id: OrganizationId, providers: tuple[str, ...], period: Period
 ) -> dict[date, dict[str, dict[int, int]]]:
     """Requests by day, model and hour of the day."""
     found: dict[date, dict[str, dict[int, int]]] = {}
@@ -270,7 +273,7 @@ def _hours(
 
 def _left_out(
     reader: CubeReader,
-    organization_id: str,
+    organization_id: OrganizationId,
     providers: tuple[str, ...],
     bill: Bill,
     now: datetime,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from outlay.domain.api_key_format import is_key_id
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import join_groups
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId
 from outlay.domain.organization import ApiKey, GroupMembership
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
@@ -49,9 +50,9 @@ class Attribution:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._known: Cache[str, _Known] = Cache(self._read)
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether what there is of an organization is in memory."""
         return organization_id in self._known
 
@@ -59,11 +60,11 @@ class Attribution:
         """Read again what is known of the directory."""
         self._known.refresh()
 
-    def load(self, organization_id: str) -> None:
+    def load(self, organization_id: OrganizationId) -> None:
         """Have in memory what there is of an organization."""
         self._known.get(organization_id)
 
-    def meet(self, organization_id: str, reports: Sequence[UsageReport]) -> None:
+    def meet(self, organization_id: OrganizationId, reports: Sequence[UsageReport]) -> None:
         """Look up what reports name and is not known: it may be new.
 
         What is recorded of an event stays for good, so it is not decided from what was true a
@@ -88,21 +89,21 @@ class Attribution:
         if api_key.api_key_id not in known.keys:
             self._known.reload(api_key.organization_id)
 
-    def key(self, organization_id: str, api_key_id: str) -> ApiKey | None:
+    def key(self, organization_id: OrganizationId, api_key_id: ApiKeyId) -> ApiKey | None:
         """The API key of an organization with an id."""
         return self._known.get(organization_id).keys.get(api_key_id)
 
-    def member_called(self, organization_id: str, claim: str) -> str | None:
+    def member_called(self, organization_id: OrganizationId, claim: str) -> str | None:
         """The id of the member that an id or e-mail address means, None for no member."""
         return self._known.get(organization_id).members.get(claim.lower())
 
-    def groups_called(self, organization_id: str, claims: Iterable[str]) -> str:
+    def groups_called(self, organization_id: OrganizationId, claims: Iterable[str]) -> str:
         """The stored set of those groups that ids or names mean."""
         groups = self._known.get(organization_id).groups
         found = [groups.get(claim) or groups.get(claim.lower()) for claim in claims]
         return join_groups([group_id for group_id in found if group_id])
 
-    def groups_claimed(self, organization_id: str, claims: Iterable[str]) -> str:
+    def groups_claimed(self, organization_id: OrganizationId, claims: Iterable[str]) -> str:
         """The stored set of groups that ids or names mean; unknown ones stand as they are said."""
         groups = self._known.get(organization_id).groups
         return join_groups(
@@ -112,7 +113,7 @@ class Attribution:
             ]
         )
 
-    def groups_at(self, organization_id: str, member_id: str, us: int) -> str:
+    def groups_at(self, organization_id: OrganizationId, member_id: MemberId, us: int) -> str:
         """The stored set of groups a member was in at an instant."""
         memberships = self._known.get(organization_id).memberships.get(member_id)
         if not memberships:
@@ -126,7 +127,7 @@ class Attribution:
             ]
         )
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         known = _Known(revision=self._directory.revision())  # first: what is read is no older
         with self._directory.read() as session:
             for api_key in list_api_keys(session, organization_id):

@@ -13,6 +13,7 @@ from outlay.domain.duplicate import Candidate, Double, find_doubles, may_be_doub
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import Clock, in_us, to_us
@@ -46,7 +47,7 @@ class Doubles:
         self._merging = threading.Lock()
         self._recent: dict[str, tuple[int, Sequence[Double]]] = {}
 
-    def recent(self, organization_id: str) -> Sequence[Double]:
+    def recent(self, organization_id: OrganizationId) -> Sequence[Double]:
         """What `of` finds, looked for once a minute at most: it reads a week of requests."""
         now_us = to_us(self._clock.now())
         at_us, found = self._recent.get(organization_id, (0, ()))
@@ -55,7 +56,7 @@ class Doubles:
             self._recent[organization_id] = (now_us, found)
         return found
 
-    def of(self, organization_id: str) -> Sequence[Double]:
+    def of(self, organization_id: OrganizationId) -> Sequence[Double]:
         """Probable doubles of the last week, the newest first, up to MAX_SHOWN."""
         now_us = to_us(self._clock.now())
         found = self._ledger.read_alike(
@@ -96,7 +97,7 @@ class Doubles:
             )
         return merged
 
-    def _dropped(self, organization_id: str, pair: Pair, field: str) -> UsageEvent:
+    def _dropped(self, organization_id: OrganizationId, pair: Pair, field: str) -> UsageEvent:
         kept = self._standing(organization_id, pair.kept, f"{field}.kept")
         dropped = self._standing(organization_id, pair.dropped, f"{field}.dropped")
         if not may_be_double(_candidate(kept), _candidate(dropped)):
@@ -108,7 +109,7 @@ class Doubles:
             )
         return dropped
 
-    def _standing(self, organization_id: str, event_id: str, field: str) -> UsageEvent:
+    def _standing(self, organization_id: OrganizationId, event_id: str, field: str) -> UsageEvent:
         history = self._ledger.read_rows(organization_id, event_id)
         if not history:
             raise NotFound("There is no such request.", field=field)

@@ -17,6 +17,7 @@ import msgspec
 
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import ProjectId
 from outlay.domain.outcome import Outcome
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import from_us, in_us, to_us
@@ -41,7 +42,7 @@ class FileImport:
 
     path: Path
     mapping: FileMapping
-    project_id: str = ""
+    project_id: ProjectId = ProjectId("")  # noqa: RUF009 - text, which does not change
     """Of rows that name none, as are the model and the app."""
     model: str = ""
     app: str = ""

@@ -13,6 +13,7 @@ from outlay.domain.event import (
     UsageEvent,
     UsageSource,
 )
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId
 from outlay.domain.meter import check_meters, join_meters, join_names, settle_meters
 from outlay.domain.organization import ApiKey
 from outlay.domain.outcome import Outcome
@@ -56,14 +57,18 @@ class Recorder:
         self._tags = tags
         self._clock = clock
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports and wait until they are on disk; one outcome per report, in order.
 
         Raises Invalid, naming the report's position, with nothing stored when any is wrong.
         """
         return self.submit(organization_id, reports).result()
 
-    def submit(self, organization_id: str, reports: Sequence[UsageReport]) -> Future[list[Outcome]]:
+    def submit(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> Future[list[Outcome]]:
         """Like `record`, without waiting: the future resolves once the events are on disk."""
         latest_us = to_us(self._clock.now()) + _MAX_FUTURE_US
         self._attribution.meet(organization_id, reports)
@@ -81,7 +86,7 @@ class Recorder:
         self._discovery.note(organization_id, reports, events)
         return self._ledger.submit(events)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether events of an organization can be made from memory."""
         return (
             self._prices.knows(organization_id)
@@ -89,14 +94,16 @@ class Recorder:
             and self._tags.knows(organization_id)
         )
 
-    def load(self, organization_id: str) -> None:
+    def load(self, organization_id: OrganizationId) -> None:
         """Have in memory what making events of an organization needs."""
         self._prices.of(organization_id)
         self._attribution.load(organization_id)
         self._discovery.merges(organization_id)
         self._tags.load(organization_id)
 
-    def event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
+    def event(
+        self, organization_id: OrganizationId, report: UsageReport, latest_us: int
+    ) -> UsageEvent:
         """The event of a report, attributed and priced; Invalid says what is wrong with it."""
         check_time(report.event_time_us, latest_us)
         if report.event_id.startswith(RESERVED):
@@ -125,7 +132,7 @@ class Recorder:
                 source=report.source,
             ),
         )
-        key = self._attribution.key(organization_id, report.api_key_id)
+        key = self._attribution.key(organization_id, ApiKeyId(report.api_key_id))
         values = reported_fields(report)
         values["user_id"], groups = self._user(organization_id, report, key)
         if key is not None:
@@ -148,7 +155,7 @@ class Recorder:
         )
 
     def _user(
-        self, organization_id: str, report: UsageReport, key: ApiKey | None
+        self, organization_id: OrganizationId, report: UsageReport, key: ApiKey | None
     ) -> tuple[str, str]:
         """Whom a request is attributed to, and the stored set of their groups.
 
@@ -170,7 +177,9 @@ class Recorder:
                 claimed = self._attribution.groups_called(organization_id, report.groups)
                 if claimed:
                     return user_id, claimed
-        groups = self._attribution.groups_at(organization_id, user_id, report.event_time_us)
+        groups = self._attribution.groups_at(
+            organization_id, MemberId(user_id), report.event_time_us
+        )
         return user_id, groups
 
 

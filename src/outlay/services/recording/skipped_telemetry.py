@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import Clock, to_us
 
 MAX_KINDS: Final = 100
@@ -87,7 +88,7 @@ class PassedOver:
         self.since_us: Final = to_us(clock.now())
         """When counting began."""
 
-    def note(self, organization_id: str, kinds: Iterable[PassedKind]) -> None:
+    def note(self, organization_id: OrganizationId, kinds: Iterable[PassedKind]) -> None:
         """Count each of some."""
         now_us = to_us(self._clock.now())
         with self._lock:
@@ -102,7 +103,7 @@ class PassedOver:
                     now_us,
                 )
 
-    def counts(self, organization_id: str) -> list[PassedCount]:
+    def counts(self, organization_id: OrganizationId) -> list[PassedCount]:
         """What was passed over: losses first, then by how often."""
         with self._lock:
             found = [*self._counts.get(organization_id, {}).values()]

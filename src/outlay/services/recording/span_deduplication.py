@@ -17,6 +17,7 @@ from typing import Final
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_FUTURE
+from outlay.domain.ids import OrganizationId
 from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import Clock, in_us, to_us
@@ -48,7 +49,7 @@ class Tracing:
         self._clock = clock
         self._dropped_us = 0
 
-    def record(self, organization_id: str, spans: Sequence[Span]) -> tuple[int, str]:
+    def record(self, organization_id: OrganizationId, spans: Sequence[Span]) -> tuple[int, str]:
         """Record spans; returns once they are on disk.
 
         How many calls were rejected for their time or counts, and what the sender should know:
@@ -99,7 +100,10 @@ class Tracing:
         return calls, left_out, reason
 
     def _choose(
-        self, organization_id: str, spans: Sequence[Span], calls: Mapping[SpanKey, UsageReport]
+        self,
+        organization_id: OrganizationId,
+        spans: Sequence[Span],
+        calls: Mapping[SpanKey, UsageReport],
     ) -> tuple[Mapping[SpanKey, SpanMark], list[UsageReport]]:
         """Where spans stand, which is remembered, and the reports that count."""
         now_us = to_us(self._clock.now())

@@ -7,6 +7,7 @@ from typing import Final
 
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.event import CostSource, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, Interval, parse_zone, period_of_dates, steps_of
 from outlay.domain.query import RowQuery
 from outlay.kit.clock import from_us
@@ -52,7 +53,7 @@ class RepriceOffers:
         self._ledger = ledger
         self._prices = prices
 
-    def of(self, organization_id: str, timezone: str) -> Sequence[Offer]:
+    def of(self, organization_id: OrganizationId, timezone: str) -> Sequence[Offer]:
         """What an organization could price again, the most requests first."""
         today = from_us(self._analytics.now_us()).astimezone(parse_zone(timezone)).date()
         period = period_of_dates(today - LOOK_BACK, today, timezone)
@@ -81,7 +82,7 @@ class RepriceOffers:
     def _has_price(
         self,
         reader: CubeReader,
-        organization_id: str,
+        organization_id: OrganizationId,
         keys: tuple[str, ...],
         day: date,
         timezone: str,

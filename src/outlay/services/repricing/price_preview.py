@@ -14,6 +14,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OwnPrices
 from outlay.domain.period import Period, Preset, period_of_preset
@@ -171,7 +172,7 @@ class PricePreviews:
             users=self._users(actor.organization_id, sums),
         )
 
-    def _users(self, organization_id: str, sums: PreviewSums) -> PreviewTable:
+    def _users(self, organization_id: OrganizationId, sums: PreviewSums) -> PreviewTable:
         with self._directory.read() as session:
             merges = list_merges(session, organization_id)
         merged: dict[str, PreviewSum] = {}

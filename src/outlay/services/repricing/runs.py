@@ -19,6 +19,7 @@ from outlay.domain.discovery import Merges
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unavailable
 from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
 from outlay.domain.policy import Permission, permit, permit_one_of
@@ -94,8 +95,8 @@ class Reprices:
         ledger: Ledger,
         prices: PriceBooks,
         clock: Clock,
-        labels: Callable[[str, Dimension], Mapping[str, str]],
-        merges: Callable[[str], Merges],
+        labels: Callable[[OrganizationId, Dimension], Mapping[str, str]],
+        merges: Callable[[OrganizationId], Merges],
     ) -> None:
         """`labels` says what values of a dimension are called, `merges` which count as others."""
         self._labels = labels
@@ -188,7 +189,7 @@ class Reprices:
         permit(actor, Permission.REQUESTS_READ)
         return self._labels(actor.organization_id, Dimension.USER)
 
-    def _tally(self, organization_id: str) -> RepriceTally:
+    def _tally(self, organization_id: OrganizationId) -> RepriceTally:
         merges = self._merges(organization_id)
         return RepriceTally(lambda user: merges.target(Dimension.USER, user))
 
@@ -330,7 +331,7 @@ class Reprices:
             update_reprice(session, reprice)
 
     def _standing(
-        self, organization_id: str, wanted: RepriceWanted, through_seq: int, look: Look
+        self, organization_id: OrganizationId, wanted: RepriceWanted, through_seq: int, look: Look
     ) -> Iterator[UsageEvent]:
         """The requests that are wanted, as they stand, under the ids of their rows."""
         for part in self._days(organization_id, wanted, through_seq):
@@ -343,7 +344,11 @@ class Reprices:
                     yield entry.row_event
 
     def _changes(
-        self, organization_id: str, wanted: RepriceWanted, tally: RepriceTally, look: Look
+        self,
+        organization_id: OrganizationId,
+        wanted: RepriceWanted,
+        tally: RepriceTally,
+        look: Look,
     ) -> Iterator[Change]:
         """The requests that would cost something else now; all that are seen are counted."""
         book = self._prices.read(organization_id)
@@ -355,7 +360,7 @@ class Reprices:
                 yield event, after
 
     def _reverting(
-        self, organization_id: str, known: Reprice, tally: RepriceTally, look: Look
+        self, organization_id: OrganizationId, known: Reprice, tally: RepriceTally, look: Look
     ) -> Iterator[Change]:
         """The requests that a run changed, as they stand and as they were before."""
         everything = replace(known.wanted, only_lacking=False)
@@ -373,7 +378,7 @@ class Reprices:
                 yield latest, before
 
     def _days(
-        self, organization_id: str, wanted: RepriceWanted, through_seq: int
+        self, organization_id: OrganizationId, wanted: RepriceWanted, through_seq: int
     ) -> Iterator[LogFilter]:
         """The question, a day at a time: what takes rows back is looked for within each."""
         check_wanted(wanted)

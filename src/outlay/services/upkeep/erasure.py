@@ -13,6 +13,7 @@ from typing import Final
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import Member
 from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
@@ -43,7 +44,7 @@ _SHORTEST: Final = 3
 class ErasureReport:
     """What an erasure did."""
 
-    member_id: str
+    member_id: MemberId
     """What remains: an id that nobody can tie to the person any more."""
     events: int
     """Events that claimed the person's address."""
@@ -144,7 +145,7 @@ class Erasure:
             )
         self._directory.truncate_log()
         return ErasureReport(
-            member_id=surrogate,
+            member_id=MemberId(surrogate),
             events=events,
             values=len(destroyed),
             left=self._left(actor, {who}),

@@ -14,6 +14,7 @@ from typing import Final
 from outlay.domain.audit import Action
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.policy import Permission
@@ -45,7 +46,7 @@ _WEEK_BUCKETS: Final = 7 * BUCKETS_PER_DAY
 class RetentionReport:
     """What was dropped of one organization."""
 
-    organization_id: str
+    organization_id: OrganizationId
     events: int
     """Events whose claimed end user is gone; the events are still there."""
     invitations: int
@@ -122,7 +123,9 @@ class Retention:
             self._directory.truncate_log()
         return reports
 
-    def _drop_end_users(self, organizations: list[Organization], now_us: int) -> dict[str, int]:
+    def _drop_end_users(
+        self, organizations: list[Organization], now_us: int
+    ) -> dict[OrganizationId, int]:
         """Per organization, of how many events the claimed end user is gone."""
         before_us = end_users_kept_from(now_us, self._end_user_days)
         totals = {organization.organization_id: 0 for organization in organizations}

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from outlay.domain.dimension import Grouping
 from outlay.domain.discovery import Merges
+from outlay.domain.ids import OrganizationId
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.domain.session import SessionPart, SessionQuery, SessionSums, SessionTotals
@@ -19,7 +20,7 @@ Question = TypeVar("Question", UsageQuery, RowQuery)
 class MergingReader:
     """Asks every question with the merges of its organization."""
 
-    def __init__(self, reader: CubeReader, merges_of: Callable[[str], Merges]) -> None:
+    def __init__(self, reader: CubeReader, merges_of: Callable[[OrganizationId], Merges]) -> None:
         self._reader = reader
         self._merges_of = merges_of
 

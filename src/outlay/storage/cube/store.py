@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from outlay.domain.dimension import Grouping
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.result import Totals
 from outlay.domain.session import SessionPart, SessionQuery, SessionSums, SessionTotals
@@ -68,7 +69,7 @@ class MeterSums(NamedTuple):
 class CellSums(NamedTuple):
     """Sums over cells of a rollup of one organization and day."""
 
-    organization_id: str
+    organization_id: OrganizationId
     day: int
     """Since the epoch, UTC."""
     part: int

@@ -20,6 +20,7 @@ from outlay.domain.audit import (
 )
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.storage.checkpoints import Checkpoint
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AuditEntryRow, OrganizationRow, PersonalValueRow
@@ -59,7 +60,7 @@ def append_entry(
     return complete
 
 
-def find_end(session: ReadSession, organization_id: str) -> Checkpoint | None:
+def find_end(session: ReadSession, organization_id: OrganizationId) -> Checkpoint | None:
     """Where the chain of an organization ends, None where it has not begun."""
     row = session.scalars(
         select(AuditEntryRow)
@@ -98,7 +99,7 @@ def _set_aside(session: WriteSession, fields: Fields | None) -> dict[str, Value]
 
 def list_entries(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     wanted: AuditFilter | None = None,
     *,
     before_number: int | None = None,
@@ -142,7 +143,7 @@ def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
 
 
 def read_chain(
-    session: ReadSession, organization_id: str
+    session: ReadSession, organization_id: OrganizationId
 ) -> Iterator[tuple[int, AuditEntry | None]]:
     """Every entry of an organization by number, oldest first; None for one that is not readable."""
     rows = session.scalars(
@@ -158,7 +159,7 @@ def read_chain(
             yield row.number, None
 
 
-def chained_organizations(session: ReadSession) -> list[str]:
+def chained_organizations(session: ReadSession) -> list[OrganizationId]:
     """Ids of the organizations that have entries."""
     return list(session.scalars(select(AuditEntryRow.organization_id).distinct()))
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import delete, or_, select, update
 
+from outlay.domain.ids import GroupId, MemberId, OrganizationId
 from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import GroupMembershipRow, UserGroupRow
@@ -34,7 +35,9 @@ def create_membership(session: WriteSession, membership: GroupMembership) -> Non
     session.flush()
 
 
-def end_membership(session: WriteSession, group_id: str, member_id: str, at_us: int) -> None:
+def end_membership(
+    session: WriteSession, group_id: GroupId, member_id: MemberId, at_us: int
+) -> None:
     """End a member's time in a group at an instant; a time that began then, never was."""
     of_member = (
         GroupMembershipRow.group_id == group_id,
@@ -47,12 +50,12 @@ def end_membership(session: WriteSession, group_id: str, member_id: str, at_us: 
     session.execute(update(GroupMembershipRow).where(*of_member).values(valid_to_us=at_us))
 
 
-def rename_group(session: WriteSession, group_id: str, name: str) -> None:
+def rename_group(session: WriteSession, group_id: GroupId, name: str) -> None:
     """Give a group another name."""
     session.execute(update(UserGroupRow).where(UserGroupRow.group_id == group_id).values(name=name))
 
 
-def delete_group(session: WriteSession, group_id: str, deleted_at_us: int) -> None:
+def delete_group(session: WriteSession, group_id: GroupId, deleted_at_us: int) -> None:
     """Mark a group as deleted; the name stays for reports."""
     session.execute(
         update(UserGroupRow)
@@ -61,7 +64,7 @@ def delete_group(session: WriteSession, group_id: str, deleted_at_us: int) -> No
     )
 
 
-def list_groups(session: ReadSession, organization_id: str) -> list[UserGroup]:
+def list_groups(session: ReadSession, organization_id: OrganizationId) -> list[UserGroup]:
     """Groups of an organization, deleted ones included, by name."""
     rows = session.scalars(
         select(UserGroupRow)
@@ -71,7 +74,7 @@ def list_groups(session: ReadSession, organization_id: str) -> list[UserGroup]:
     return [_from_row(row) for row in rows]
 
 
-def find_group(session: ReadSession, group_id: str) -> UserGroup | None:
+def find_group(session: ReadSession, group_id: GroupId) -> UserGroup | None:
     """A group, also a deleted one."""
     row = session.get(UserGroupRow, group_id)
     return None if row is None else _from_row(row)
@@ -87,7 +90,9 @@ def _from_row(row: UserGroupRow) -> UserGroup:
     )
 
 
-def list_memberships(session: ReadSession, organization_id: str) -> list[GroupMembership]:
+def list_memberships(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[GroupMembership]:
     """Every membership there ever was in an organization."""
     rows = session.scalars(
         select(GroupMembershipRow)

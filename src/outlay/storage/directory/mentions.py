@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, String, Table, case, func, or_, select
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.tables import Base, MemberRow
 
 
 def count_mentions(
-    session: ReadSession, organization_id: str, wanted: Sequence[str]
+    session: ReadSession, organization_id: OrganizationId, wanted: Sequence[str]
 ) -> dict[str, int]:
     """In how many rows each column contains one of some texts, in whatever case.
 
@@ -29,7 +30,7 @@ def count_mentions(
     return found
 
 
-def _is_of(table: Table, organization_id: str) -> ColumnElement[bool] | None:
+def _is_of(table: Table, organization_id: OrganizationId) -> ColumnElement[bool] | None:
     """Which rows are the organization's; None for a table that is nobody's."""
     if "organization_id" in table.columns:
         return table.columns["organization_id"] == organization_id

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead
 from outlay.storage.ledger.reading import Connection
@@ -158,7 +159,7 @@ class Drafts:
         self._last = None
 
 
-def claims_replaced(organization_id: str, claim: str, instead: str) -> Rewriting:
+def claims_replaced(organization_id: OrganizationId, claim: str, instead: str) -> Rewriting:
     """Put `instead` in the place of a claim, which is in lower case."""
 
     def change(row: EventRow) -> EventRow:
@@ -171,7 +172,7 @@ def claims_replaced(organization_id: str, claim: str, instead: str) -> Rewriting
     return Rewriting(queries.CLAIMED_EVENTS, (organization_id, claim, claim), change)
 
 
-def end_users_dropped(organization_id: str, before_us: int) -> Rewriting:
+def end_users_dropped(organization_id: OrganizationId, before_us: int) -> Rewriting:
     """Drop the claimed end users of events before an instant."""
     return Rewriting(
         queries.CLAIMS_BEFORE,
@@ -181,7 +182,7 @@ def end_users_dropped(organization_id: str, before_us: int) -> Rewriting:
 
 
 def conflicts_replaced(
-    reader: Connection, organization_id: str, claim: str, instead: str
+    reader: Connection, organization_id: OrganizationId, claim: str, instead: str
 ) -> Iterator[tuple[str, bytes, int]]:
     """What refused events are said to have told, with another identity, its digest, and where."""
     for rowid, facts in reader.execute(queries.CONFLICTS, (organization_id,)).fetchall():

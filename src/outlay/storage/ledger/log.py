@@ -14,6 +14,7 @@ from outlay.domain.amendment import version_id, version_of
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.duplicate import Candidate
 from outlay.domain.event import Amendment, CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.result import ZERO, Totals
 from outlay.domain.tag import Tag
 from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
@@ -120,7 +121,7 @@ NO_CONDITIONS: Final = LogConditions()
 class LogFilter:
     """Which events of an organization are wanted; all conditions must hold."""
 
-    organization_id: str
+    organization_id: OrganizationId
     start_us: int
     end_us: int
     """Exclusive."""

@@ -13,6 +13,7 @@ from outlay.domain.duplicate import MIN_TOKENS, Candidate
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.result import Totals
 from outlay.kit.batches import batched
 from outlay.kit.clock import FOREVER_US
@@ -211,7 +212,7 @@ class LedgerReader(ABC):
             return [tuple(row) for row in reader.execute(queries.ALL_CONFLICTS)]
 
     def read_window(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> list[EventRow]:
         """Rows of an organization with event time in [start_us, end_us), through a sequence.
 
@@ -222,7 +223,7 @@ class LedgerReader(ABC):
             return reader.execute(queries.EVENTS_OF_WINDOW, window).fetchall()
 
     def read_costs(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> Iterator[list[CostRow]]:
         """What the costs of a window depend on, in pages by time."""
         time_us, seq = start_us, -1
@@ -258,7 +259,7 @@ class LedgerReader(ABC):
             return read_marks(reader.execute(text, values).fetchall())
 
     def read_logged(
-        self, organization_id: str, positions: Sequence[LogPosition]
+        self, organization_id: OrganizationId, positions: Sequence[LogPosition]
     ) -> list[LoggedEvent]:
         """The events at positions, in their order; Damaged when a batch of theirs is."""
         if not positions:
@@ -270,7 +271,7 @@ class LedgerReader(ABC):
         found = {row[0]: row for row in rows}
         return [logged(found[position.seq]) for position in positions if position.seq in found]
 
-    def read_history(self, organization_id: str, event_id: str) -> list[LoggedEvent]:
+    def read_history(self, organization_id: OrganizationId, event_id: str) -> list[LoggedEvent]:
         """All rows of an event, as they came: as reported, taken back, restated; [] for none.
 
         `event_id` is the id that it was reported with. Damaged when a batch of theirs is.
@@ -278,13 +279,13 @@ class LedgerReader(ABC):
         with self.snapshot(organization_id) as reader:
             return [logged(row) for row in self._history(reader, organization_id, event_id)]
 
-    def read_rows(self, organization_id: str, event_id: str) -> list[UsageEvent]:
+    def read_rows(self, organization_id: OrganizationId, event_id: str) -> list[UsageEvent]:
         """The same, each row under its own id."""
         with self.snapshot(organization_id) as reader:
             return [from_row(row) for row in self._history(reader, organization_id, event_id)]
 
     def read_alike(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> list[Candidate]:
         """Requests of a window of time that are alike and of different sources, in order.
 
@@ -302,7 +303,7 @@ class LedgerReader(ABC):
         return [Candidate(*row) for row in found]
 
     def read_restated(
-        self, organization_id: str, start_us: int, end_us: int, amendment_id: str
+        self, organization_id: OrganizationId, start_us: int, end_us: int, amendment_id: str
     ) -> Iterator[list[UsageEvent]]:
         """The rows of each event of a window of time that was restated by an amendment."""
         window = (organization_id, start_us, end_us, amendment_id)
@@ -319,7 +320,9 @@ class LedgerReader(ABC):
             for rows in histories.values():
                 yield [from_row(row) for row in rows]
 
-    def _history(self, reader: Connection, organization_id: str, event_id: str) -> list[EventRow]:
+    def _history(
+        self, reader: Connection, organization_id: OrganizationId, event_id: str
+    ) -> list[EventRow]:
         rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
         if rows:
             place = (organization_id, rows[0][_TIME], event_id)
@@ -382,7 +385,7 @@ class LedgerReader(ABC):
         with self._reading() as reader:
             return [row[0] for row in reader.execute(self._organizations)]
 
-    def event_time_range(self, organization_id: str) -> tuple[int, int] | None:
+    def event_time_range(self, organization_id: OrganizationId) -> tuple[int, int] | None:
         """Earliest and latest event time in µs, None without events."""
         with self._reading(organization_id) as reader:
             (first,) = reader.execute(queries.FIRST_EVENT_TIME, (organization_id,)).fetchone()
@@ -397,7 +400,9 @@ class LedgerReader(ABC):
             found = reader.execute(queries.COUNT_REQUESTS, (through_seq, through_seq))
             return int(found.fetchone()[0])
 
-    def count_mentions(self, organization_id: str, wanted: Sequence[str]) -> dict[str, int]:
+    def count_mentions(
+        self, organization_id: OrganizationId, wanted: Sequence[str]
+    ) -> dict[str, int]:
         """In how many events each text that senders fill contains one of some, in whatever case.
 
         Those without any are left out.

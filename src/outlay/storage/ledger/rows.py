@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.domain.event import UsageEvent, declared
+from outlay.domain.ids import OrganizationId
 from outlay.domain.spend_limit import Hold
 
 _FIRST_NEW: Final = 40
@@ -86,7 +87,7 @@ class StoredBatch(NamedTuple):
 class Intent(NamedTuple):
     """A request that has been let through, as it is on record until its outcome is."""
 
-    organization_id: str
+    organization_id: OrganizationId
     event_id: str
     begun: bytes
     """What is known of it, for whoever has to settle it in the end."""

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.kit.batches import batched
 from outlay.kit.clock import Clock
@@ -373,7 +374,7 @@ class Ledger(LedgerReader):
 
     # Erasing
 
-    def forget(self, organization_id: str, identity: str, instead: str) -> int:
+    def forget(self, organization_id: OrganizationId, identity: str, instead: str) -> int:
         """Put `instead` in the place of an identity, in any case, wherever requests claimed it.
 
         Returns the number of events that changed. All else, numbers above all, stays as it is; the
@@ -391,7 +392,7 @@ class Ledger(LedgerReader):
         return self._rewrite(claims_replaced(organization_id, claim, instead), pace)
 
     def forget_end_users(
-        self, organization_id: str, before_us: int, stop: threading.Event | None = None
+        self, organization_id: OrganizationId, before_us: int, stop: threading.Event | None = None
     ) -> int:
         """Drop claimed end users of events before an instant; of how many events.
 

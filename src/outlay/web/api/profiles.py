@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import ApiKeyId, MemberId, ProjectId
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Entry
@@ -40,12 +41,12 @@ def get_member(request: Request, user_id: str, actor: OrganizationReader) -> Res
     """One member, present or former: what was put down to them, and where it went."""
     services = services_of(request)
     query = _read(request, actor, Dimension.MEMBER, user_id)
-    member = services.usage_tables.member(actor.organization_id, user_id)
+    member = services.usage_tables.member(actor.organization_id, MemberId(user_id))
     return _profile(request, query, {"member": render_member(user_id, member.name, member)})
 
 
 @router.get("/keys/{api_key_id}", openapi_extra=documented(PROFILE))
-def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
+def get_key(request: Request, api_key_id: ApiKeyId, actor: KeyReader) -> Response:
     """One API key, also a deleted one; for developers one of their own."""
     services = services_of(request)
     key = services.usage_tables.key(actor, api_key_id)
@@ -68,7 +69,7 @@ def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
 
 
 @router.get("/projects/{project_id}", openapi_extra=documented(PROFILE))
-def get_project(request: Request, project_id: str, actor: ProjectReader) -> Response:
+def get_project(request: Request, project_id: ProjectId, actor: ProjectReader) -> Response:
     """One project, also a deleted one; for developers the usage of their own keys in it."""
     services = services_of(request)
     project = services.usage_tables.project(actor, project_id)

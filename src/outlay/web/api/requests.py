@@ -12,6 +12,7 @@ from outlay.domain.amendment import root_of
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.failure import describe_failure
+from outlay.domain.ids import OrganizationId
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval
@@ -94,7 +95,7 @@ def get_request(request: Request, event_id: str, actor: Reader) -> Response:
     )
 
 
-def _labels(services: Services, organization_id: str) -> Labels:
+def _labels(services: Services, organization_id: OrganizationId) -> Labels:
     return {
         dimension: services.analytics.labels(organization_id, dimension)
         for dimension in (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER, Dimension.GROUP)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
@@ -134,7 +135,7 @@ def get_session(request: Request, session_id: str, actor: Reader) -> Response:
     )
 
 
-def _labels(services: Services, organization_id: str) -> Labels:
+def _labels(services: Services, organization_id: OrganizationId) -> Labels:
     return {
         dimension: services.analytics.labels(organization_id, dimension) for dimension in SHOWN_OF
     }

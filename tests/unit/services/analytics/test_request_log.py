@@ -13,6 +13,7 @@ from tests.factories import make_event
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, Interval, Period, steps_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Breakdown, Totals
@@ -184,7 +185,7 @@ def plan_of(log: RequestLog, cube: Cube, query: LogQuery) -> LogPlan:
 
 
 def usage(interval: Interval = Interval.HOUR) -> UsageQuery:
-    return UsageQuery(organization_id="org_test", period=PERIOD, interval=interval)
+    return UsageQuery(organization_id=OrganizationId("org_test"), period=PERIOD, interval=interval)
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.reconciliation import Reason, ReconciledLine, Reconciliation
 from outlay.domain.result import Totals
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Hours, Key
@@ -92,7 +93,7 @@ def test_explained_and_unexplained_are_the_difference(
     )
     found = Reconciliation(
         reconciliation_id="",
-        organization_id="",
+        organization_id=OrganizationId(""),
         provider="openai",
         file_name="",
         created_at_us=0,
