@@ -5,7 +5,6 @@ from typing import Any
 
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, declared
 from outlay.domain.ids import OrganizationId
-from outlay.domain.ids import OrganizationId
 from outlay.domain.usage_report import UsageReport, reported_fields
 from outlay.storage.ledger.rows import (
     GENESIS,
