@@ -174,6 +174,9 @@ class ErrorCode(StrEnum):
     OUT_OF_MEMORY = "out-of-memory", "The database has no memory left."
 
     # The installation.
+    SETTINGS = "settings", "An environment variable or settings file is wrong."
+    TRACING_MISSING = "tracing-missing", "The OpenTelemetry SDK is not installed."
+    TRACES_TO_ITSELF = "traces-to-itself", "Traces would be sent to the server that makes them."
     DATA_UNWRITABLE = "data-unwritable", "The data directory cannot be written."
     NO_INSTALLATION = "no-installation", "The data directory has no installation."
     MOVED = "moved", "The installation was moved to another database."
