@@ -29,6 +29,7 @@ from bench.data import (
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey, Member, Organization, Project, UserGroup, operator_of
 from outlay.services.bundle import Services
 from outlay.settings import Settings
@@ -83,7 +84,7 @@ def fill(services: Services, rows: int) -> str:
     """Create an organization with everything that the rows refer to; returns its access token."""
     with services.directory.change() as session:
         organization = Organization(
-            organization_id=ORGANIZATION,
+            organization_id=OrganizationId(ORGANIZATION),
             name="Bench",
             plan=Plan.ENTERPRISE,
             timezone="UTC",
@@ -92,8 +93,8 @@ def fill(services: Services, rows: int) -> str:
         create_organization(session, organization, 0)
         for n in range(200):
             member = Member(
-                member_id=f"mem_{n}",
-                organization_id=ORGANIZATION,
+                member_id=MemberId(f"mem_{n}"),
+                organization_id=OrganizationId(ORGANIZATION),
                 name=f"Member {n}",
                 email=f"m{n}@example.test",
                 role=Role.OWNER if n == 0 else Role.DEVELOPER,
@@ -102,23 +103,31 @@ def fill(services: Services, rows: int) -> str:
         for n in range(51):
             create_project(
                 session,
-                Project(project_id=f"prj_{n}", organization_id=ORGANIZATION, name=f"Project {n}"),
+                Project(
+                    project_id=ProjectId(f"prj_{n}"),
+                    organization_id=OrganizationId(ORGANIZATION),
+                    name=f"Project {n}",
+                ),
                 0,
             )
         for n in range(501):
             key = ApiKey(
-                api_key_id=f"key_{n}",
-                organization_id=ORGANIZATION,
-                project_id=f"prj_{n // 10}",
-                member_id=f"mem_{n % 200}",
+                api_key_id=ApiKeyId(f"key_{n}"),
+                organization_id=OrganizationId(ORGANIZATION),
+                project_id=ProjectId(f"prj_{n // 10}"),
+                member_id=MemberId(f"mem_{n % 200}"),
                 description=f"Key {n}",
             )
             create_api_key(session, key, 0)
         for n in range(20):
-            group = UserGroup(group_id=f"grp_{n}", organization_id=ORGANIZATION, name=f"Group {n}")
+            group = UserGroup(
+                group_id=GroupId(f"grp_{n}"),
+                organization_id=OrganizationId(ORGANIZATION),
+                name=f"Group {n}",
+            )
             create_group(session, group, 0)
     _, token = services.administration.tokens.create(
-        operator_of(organization), description="b", scopes=Scope, member_id="mem_0"
+        operator_of(organization), description="b", scopes=Scope, member_id=MemberId("mem_0")
     )
     generator = random.Random(7)
     for start in range(0, LOGGED, 5_000):
@@ -140,7 +149,7 @@ def logged(generator: random.Random, number: int) -> UsageEvent:
     at = (FIRST_BUCKET + generator.randrange(YEAR_BUCKETS)) * 900 * 1_000_000
     return UsageEvent(
         event_id=f"evt-{number}",
-        organization_id=ORGANIZATION,
+        organization_id=OrganizationId(ORGANIZATION),
         event_time_us=at,
         project_id=f"prj_{key // 10}",
         api_key_id=f"key_{key}",

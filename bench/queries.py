@@ -14,6 +14,7 @@ from bench import engines
 from bench.data import ORGANIZATION, export_csv, fill_cube
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, period_of_dates
 from outlay.domain.query import CORE_MEASURES, UsageQuery
@@ -47,7 +48,7 @@ def period(zone: str) -> Period:
 def question(zone: str = "UTC", **changes: Any) -> UsageQuery:
     """A year's query as the API runs it."""
     return UsageQuery(
-        organization_id=ORGANIZATION,
+        organization_id=OrganizationId(ORGANIZATION),
         period=period(zone),
         merges=NO_MERGES,
         measures=CORE_MEASURES,

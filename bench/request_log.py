@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import CostSource
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import FixedClock, to_us
 from outlay.storage.ledger.checking import CheckedBatches
 from outlay.storage.ledger.log import (
@@ -98,7 +99,7 @@ def fill(path: Path) -> None:
 def questions() -> dict[str, Callable[[SqliteLedger], object]]:
     """The queries."""
     everything = LogFilter(
-        organization_id=ORGANIZATION, start_us=0, end_us=2**62, through_seq=2**62
+        organization_id=OrganizationId(ORGANIZATION), start_us=0, end_us=2**62, through_seq=2**62
     )
     rare = replace(everything, values={Dimension.APP: ["rare"]})
     slow = replace(everything, conditions=LogConditions(min_duration_us=SLOWEST_US * 9 // 10))
@@ -131,7 +132,9 @@ def page(
     after: LogPosition | None = None,
 ) -> object:
     """A page, read like the log does."""
-    return ledger.read_logged(ORGANIZATION, ledger.read_positions(wanted, order, after, PAGE))
+    return ledger.read_logged(
+        OrganizationId(ORGANIZATION), ledger.read_positions(wanted, order, after, PAGE)
+    )
 
 
 @contextmanager

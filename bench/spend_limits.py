@@ -11,6 +11,7 @@ from typing import Final
 
 from outlay.bootstrap import open_installation
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import ApiKeyId, MemberId
 from outlay.domain.organization import ApiKey, operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.kit.clock import to_us
@@ -58,12 +59,14 @@ def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
         limits, counters = services.limits, services.limits._counters
         assert isinstance(counters, LocalCounters)
         for number in range(count):
-            key = replace(api_key, api_key_id=f"key_{number}")
+            key = replace(api_key, api_key_id=ApiKeyId(f"key_{number}"))
             limits.settle(runner.run(limits.reserve(key, 1)))
         event = UsageEvent(
             event_id="event",
             organization_id=api_key.organization_id,
             event_time_us=to_us(services.clock.now()),
+            provider="openai",
+            mapping="openai/gpt-5.5",
             api_key_id=api_key.api_key_id,
             project_id=api_key.project_id,
             member_id=api_key.member_id,
@@ -90,10 +93,10 @@ def _set_up(services: Services, count: int) -> ApiKey:
     organization = services.administration.organizations.create("Bench")
     project, _ = services.administration.projects.ensure(operator_of(organization), "Production")
     first = ApiKey(
-        api_key_id="key_0",
+        api_key_id=ApiKeyId("key_0"),
         organization_id=organization.organization_id,
         project_id=project.project_id,
-        member_id="mem_1",
+        member_id=MemberId("mem_1"),
         description="bench",
     )
     with services.directory.change() as session:

@@ -16,6 +16,7 @@ from typing import Final
 from outlay.bootstrap import open_installation
 from outlay.cli.serving import GC_THRESHOLD
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import Services
@@ -43,7 +44,7 @@ def year_events(first: int, count: int, total: int) -> list[UsageEvent]:
         made.append(
             UsageEvent(
                 event_id=f"{random.getrandbits(128):032x}",
-                organization_id="org_bench",
+                organization_id=OrganizationId("org_bench"),
                 event_time_us=_START_US + number * (_YEAR_US // total),
                 project_id=f"prj_{key % 12}",
                 api_key_id=f"key_{key:012d}",
@@ -87,7 +88,7 @@ def read_once(services: Services) -> float:
         pass
     with services.projection._slot.read() as reader:
         for spec in ROLLUPS:
-            for _ in reader.ask(Cells(spec, "org_bench", 0, 2**31 - 1)):
+            for _ in reader.ask(Cells(spec, OrganizationId("org_bench"), 0, 2**31 - 1)):
                 pass
     return time.perf_counter() - begin
 

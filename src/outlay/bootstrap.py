@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
 from outlay.engines import open_directory, open_stores
 from outlay.kit.clock import Clock, SystemClock
@@ -322,13 +323,13 @@ def open_checkpoints(settings: Settings) -> CheckpointFile:
             return CheckpointFile(path, parse_key(settings.audit_key))
         key = read_key(settings.audit_key_path)
     except ValueError as error:
-        raise Invalid(f"The audit key is malformed: {error}.", code="audit-key") from error
+        raise Invalid(f"The audit key is malformed: {error}.", code=ErrorCode.AUDIT_KEY) from error
     if key is None:
         if path.exists() and path.stat().st_size:
             raise Damaged(
                 f"{settings.audit_key_path} is missing or empty, but the audit trail is signed "
                 "with that key. Restore the file or set OUTLAY_AUDIT_KEY.",
-                code="audit-key",
+                code=ErrorCode.AUDIT_KEY,
             )
         key = create_key(settings.audit_key_path)
     return CheckpointFile(path, key)
@@ -345,14 +346,16 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
             return Sealer(parse_key(settings.master_key))
         key = read_key(settings.master_key_path)
     except ValueError as error:
-        raise Invalid(f"The master key is malformed: {error}.", code="master-key") from error
+        raise Invalid(
+            f"The master key is malformed: {error}.", code=ErrorCode.MASTER_KEY
+        ) from error
     if key is None:
         with directory.read() as session:
             if find_sealed(session) is not None or find_sealed_sso(session) is not None:
                 raise Damaged(
                     f"{settings.master_key_path} is missing or empty, but stored secrets are "
                     "sealed with that key. Restore the file or set OUTLAY_MASTER_KEY.",
-                    code="master-key",
+                    code=ErrorCode.MASTER_KEY,
                 )
         key = create_key(settings.master_key_path)
     return Sealer(key)
@@ -394,7 +397,8 @@ def _make_folder(settings: Settings) -> None:
 
 def _unwritable(settings: Settings, error: OSError) -> Unavailable:
     return Unavailable(
-        f"{settings.data} is not writable: {error.strerror or error}.", code="data-unwritable"
+        f"{settings.data} is not writable: {error.strerror or error}.",
+        code=ErrorCode.DATA_UNWRITABLE,
     )
 
 

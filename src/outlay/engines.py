@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.clock import Clock, SystemClock
 from outlay.kit.durable import create_file
@@ -86,7 +87,7 @@ def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]
         if database is None and not settings.database_path.exists():
             raise Invalid(
                 f"{settings.data} has no installation. Create one with `outlay org create`.",
-                code="no-installation",
+                code=ErrorCode.NO_INSTALLATION,
             )
         directory = _open_directory(settings, database)
         stack.callback(directory.close)
@@ -138,7 +139,7 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
                 f"The installation in {settings.data} was moved to another database. Set "
                 "OUTLAY_DATABASE_URL. To go back to the old state, delete "
                 f"{settings.moved_path.name}.",
-                code="moved",
+                code=ErrorCode.MOVED,
             )
         check_database(settings)
         keep_before_upgrade(settings, SystemClock())
@@ -220,7 +221,7 @@ def _open_cubes(settings: Settings) -> CubeHome:
 def _driver_missing(variable: str, engine: str) -> Invalid:
     return Invalid(
         f"{variable} needs the {engine} driver. Install it with `pip install 'outlay[scale]'`.",
-        code="driver-missing",
+        code=ErrorCode.DRIVER_MISSING,
     )
 
 

@@ -13,6 +13,7 @@ from tests.acceptance.world import PASSWORD, Person, World, make_world
 from tests.factories import NOW
 
 from outlay.domain.actor import Plan, Role, Scope
+from outlay.domain.ids import GroupId, MemberId
 from outlay.web.app import ALIASES, API_ROUTERS, Application, create_pages
 from outlay.web.http.auth import ByToken, OnPage, Open, OperatorOnly, Policy, Requires, SignedIn
 from outlay.web.http.openapi import API_PREFIX
@@ -313,7 +314,9 @@ def ask(
         path = path.replace(f"{{{kind}}}", things.make(kind, owner.member))
     if name == "DELETE /api/v1/groups/{group_id}/members/{member_id}":
         _, group_id, _, member_id = path.removeprefix(API_PREFIX).strip("/").split("/")
-        things.administration.groups.add_member(things.operator, group_id, member_id)
+        things.administration.groups.add_member(
+            things.operator, GroupId(group_id), MemberId(member_id)
+        )
     if name == "DELETE /api/v1/sso":
         things.sso()
     foreign_body = {"{new}", "{mail}", "{slug}"}

@@ -22,7 +22,9 @@ from outlay.cli.main import app
 from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
+from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Administration
@@ -310,7 +312,7 @@ def test_rewritten_chain_is_detected_without_the_signing_key(copy: Path) -> None
     directory = SqliteDirectory(copy / "outlay.sqlite3")
     organization = main_organization(copy)
     with directory.read() as session:
-        chain = [entry for _, entry in read_chain(session, organization) if entry]
+        chain = [entry for _, entry in read_chain(session, OrganizationId(organization)) if entry]
     directory.close()
     connection = open_as_intruder(copy)
     previous = GENESIS
@@ -337,7 +339,7 @@ def test_rewritten_chain_is_detected_without_the_signing_key(copy: Path) -> None
     assert len(faults) == len(chain) - 3
 
     own = CheckpointFile(copy / "forged.jsonl", bytes(32))
-    own.append(Checkpoint(organization, 4, previous, 0))
+    own.append(Checkpoint(OrganizationId(organization), 4, previous, 0))
     lines = (copy / "forged.jsonl").read_bytes()
     (copy / "audit-checkpoints.jsonl").write_bytes(lines)
     assert any("not what was signed" in fault for fault in verify(copy))
@@ -483,10 +485,10 @@ def test_change_without_an_action_is_rolled_back(opened: Administration) -> None
     kept = projects.create(operator, "Kept")
     with (
         pytest.raises(RuntimeError, match="must say"),
-        projects._audited.change(operator) as change,
+        projects._audited.change(operator, Permission.PROJECTS_WRITE) as change,
     ):
         rename_project(change.session, kept.project_id, "Renamed in silence")
-    with projects._audited.change(operator) as change:
+    with projects._audited.change(operator, Permission.PROJECTS_WRITE) as change:
         change.note(Action.PROJECT_DELETE, "a")
         with pytest.raises(RuntimeError, match="one action"):
             change.note(Action.PROJECT_DELETE, "b")

@@ -18,6 +18,7 @@ from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.errors import Conflict, Damaged, Invalid
+from outlay.domain.ids import ApiKeyId, ProjectId
 from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import FixedClock, SystemClock, to_us
@@ -65,7 +66,18 @@ def fill(services: Services) -> None:
     services.ledger.append([replace(events[0], app="other"), make_event(organization_id=mine)])
     services.ledger.forget(mine, "ada", "gone_1")
     begun = _encode_begun(
-        _Begun(to_us(NOW), "prj", "key", "openai", "openai/gpt-5.5", "chat", "", "", (), False)
+        _Begun(
+            to_us(NOW),
+            ProjectId("prj"),
+            ApiKeyId("key"),
+            "openai",
+            "openai/gpt-5.5",
+            "chat",
+            "",
+            "",
+            (),
+            False,
+        )
     )
     # The second was settled, as it were, between the looks at intents and at events.
     under_way = [Intent(mine, name, begun) for name in ("under way", events[1].event_id)]

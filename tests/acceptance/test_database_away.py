@@ -19,6 +19,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Scope
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import MemberId
 from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.settings import Settings
@@ -123,7 +124,9 @@ def test_ingest_continues_with_a_cached_token_and_records_once(mortal: Cluster, 
     token = gate.access_token(SCOPES)
     group = gate.administration.groups.create(gate.operator, "Research")
     since = NOW - timedelta(days=1)
-    gate.administration.groups.add_member(gate.operator, group.group_id, gate.member_id, since)
+    gate.administration.groups.add_member(
+        gate.operator, group.group_id, MemberId(gate.member_id), since
+    )
     gate.services.watch.check()
     assert send(gate, token, make_report("before")).status_code == 200
     mine = {"apiKeyId": gate.api_key.api_key_id}
@@ -220,7 +223,7 @@ def test_cached_tokens_expire_and_revoked_tokens_are_not_cached(
             gate.operator,
             description=name,
             scopes=SCOPES,
-            member_id=gate.member_id,
+            member_id=MemberId(gate.member_id),
             expires_at=NOW + timedelta(hours=hours),
         )
         for name, hours in (("short", 1), ("long", 9), ("revoked", 9))
@@ -283,7 +286,7 @@ def test_key_just_created_by_another_node_is_attributed_immediately(
         new, text = other.administration.keys.create(
             gate.operator,
             project_id=gate.project.project_id,
-            member_id=gate.member_id,
+            member_id=MemberId(gate.member_id),
             description="new",
         )
     assert send(gate, token, make_report("new", apiKeyId=new.api_key_id)).status_code == 200

@@ -13,6 +13,7 @@ from outlay.bootstrap import open_installation
 from outlay.cli.main import app
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -56,7 +57,7 @@ def record(services: Services, event_id: str = "e") -> UsageEvent:
         mapping="openai/gpt-9",
         usage=TokenUsage(1_000),
     )
-    return services.recorder.event("org", report, to_us(NOW))
+    return services.recorder.event(OrganizationId("org"), report, to_us(NOW))
 
 
 def files(data: Path) -> dict[str, bytes]:

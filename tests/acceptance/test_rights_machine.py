@@ -23,6 +23,7 @@ from tests.factories import NOW
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role, Scope
 from outlay.domain.errors import Unauthenticated
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, has
 from outlay.kit.clock import FixedClock
@@ -121,7 +122,7 @@ class RightsMachine(RuleBasedStateMachine):
         if not issuer.is_session:
             return self.rights(issuer)
         with self.services.directory.read() as session:
-            actor = actor_for(session, issuer.member_id, ALL_SCOPES, Channel.SESSION)
+            actor = actor_for(session, MemberId(issuer.member_id), ALL_SCOPES, Channel.SESSION)
         return self.rights_of(actor) if actor else frozenset()
 
     def send(self, by: Credential | None, method: str, path: str, body: Any = None) -> Any:
@@ -144,7 +145,7 @@ class RightsMachine(RuleBasedStateMachine):
 
     def members(self) -> list[str]:
         """Ids of the members of both organizations, present and former."""
-        found = []
+        found: list[str] = []
         for organization in (self.organization, self.other):
             with self.services.directory.read() as session:
                 found += [m.member_id for m in list_members(session, organization.organization_id)]

@@ -34,6 +34,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import GroupId
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
 from outlay.kit.egress import PUBLIC
@@ -177,7 +178,7 @@ def test_mapped_groups_follow_the_claim(world: World, provider: IdentityProvider
     assert sso is not None
     person = world.people[Role.DEVELOPER].member
     mine = world.group()
-    world.administration.groups.add_member(world.operator, mine, person.member_id)
+    world.administration.groups.add_member(world.operator, GroupId(mine), person.member_id)
 
     def groups_after(groups: Any) -> set[str]:
         assert sign_in(world, provider, sub="8", email=person.email, groups=groups)

@@ -18,6 +18,7 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import summary
 from tests.factories import NOW
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services.recording.skipped_telemetry import (
     MAX_KINDS,
@@ -306,13 +307,16 @@ def test_skipped_tokens_are_counted_and_named(server: Server, tenant: Tenant) ->
 def test_names_of_skipped_telemetry_are_bounded() -> None:
     passed = SkippedTelemetry(FixedClock(NOW))
     for number in range(MAX_KINDS + 50):
-        passed.note("org", [SkippedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)])
+        passed.note(
+            OrganizationId("org"),
+            [SkippedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)],
+        )
 
-    found = passed.counts("org")
+    found = passed.counts(OrganizationId("org"))
     assert len(found) == MAX_KINDS + 1
     assert sum(one.count for one in found) == MAX_KINDS + 50
     assert max(len(one.kind.operation) for one in found) <= MAX_NAME
-    assert passed.counts("another") == []
+    assert passed.counts(OrganizationId("another")) == []
 
 
 def test_innermost_of_nested_spans_counts(server: Server, tenant: Tenant) -> None:

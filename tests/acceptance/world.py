@@ -11,6 +11,7 @@ from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.ids import MemberId, ProjectId
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.domain.repricing import RepriceWanted
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -74,7 +75,7 @@ class World:
         """Another member."""
         number = next(_numbers)
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=self.organization.organization_id,
             name=f"{self.canary} {role} {number}",
             email=email or f"{role}{number}@{self.canary.lower()}.test",
@@ -134,7 +135,7 @@ class World:
         """An API key and its text."""
         created, text = self.administration.keys.create(
             self.operator,
-            project_id=self.project(),
+            project_id=ProjectId(self.project()),
             description=self.name(),
             member_id=owner.member_id,
         )

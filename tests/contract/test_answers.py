@@ -11,6 +11,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.amendment import restated, root_of, standing, void_id, voided
 from outlay.domain.event import SIGN, Amendment, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.same_answer import GATEWAY, MAX_REPORTS
 from outlay.kit.clock import to_us
@@ -52,14 +53,16 @@ def logged(ledger: Ledger) -> list[str]:
     """The ids that the log of requests shows."""
     now_us = to_us(NOW)
     wanted = LogFilter(
-        organization_id="org_test",
+        organization_id=OrganizationId("org_test"),
         start_us=now_us - 10**12,
         end_us=now_us + 10**12,
         through_seq=10**9,
     )
     positions = ledger.read_positions(wanted, NEWEST_FIRST, None, 1_000)
     assert ledger.read_sums(wanted).requests == len(positions)
-    return [entry.event.event_id for entry in ledger.read_logged("org_test", positions)]
+    return [
+        entry.event.event_id for entry in ledger.read_logged(OrganizationId("org_test"), positions)
+    ]
 
 
 def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
@@ -88,7 +91,7 @@ def test_gateway_record_replaces_a_trace(ledger: Ledger) -> None:
     assert counted(ledger) == [relayed]
     assert [event.amendment for event in stored(ledger)] == ["", "", Amendment.VOID]
     assert logged(ledger) == ["req-1"]
-    history = ledger.read_history("org_test", trace.event_id)
+    history = ledger.read_history(OrganizationId("org_test"), trace.event_id)
     assert [entry.event.event_id for entry in history] == [trace.event_id, void_id(trace.event_id)]
     assert standing(ledger.read_reports(trace)) == [relayed]
 
@@ -196,7 +199,7 @@ def test_event_can_be_voided_once(ledger: Ledger) -> None:
     assert ledger.append(third) == [Outcome.ACCEPTED] * 2
     assert [each.cost_pusd for each in counted(ledger)] == [9]
     assert logged(ledger) == [event.event_id]
-    history = ledger.read_history("org_test", event.event_id)
+    history = ledger.read_history(OrganizationId("org_test"), event.event_id)
     assert [(entry.version, entry.event.amendment) for entry in history] == [
         (1, ""), (1, "void"), (2, "restate"), (1, "void"), (3, "restate"),
     ]  # fmt: skip

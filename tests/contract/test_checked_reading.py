@@ -7,6 +7,7 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger import reading as reading_module
 from outlay.storage.ledger.checking import CheckedBatches
@@ -17,9 +18,11 @@ Damage = Callable[[str], None]
 
 
 def log(ledger: Ledger, organization_id: str = "org_test", limit: int = 50) -> list[LoggedEvent]:
-    wanted = LogFilter(organization_id=organization_id, start_us=0, end_us=2**62, through_seq=2**62)
+    wanted = LogFilter(
+        organization_id=OrganizationId(organization_id), start_us=0, end_us=2**62, through_seq=2**62
+    )
     positions = ledger.read_positions(wanted, NEWEST_FIRST, None, limit)
-    return ledger.read_logged(organization_id, positions)
+    return ledger.read_logged(OrganizationId(organization_id), positions)
 
 
 @pytest.mark.parametrize("is_warm", [True, False])
@@ -38,17 +41,17 @@ def test_row_with_a_wrong_checksum_is_never_shown(
 ) -> None:
     ledger.append([make_event(event_id="first", end_user="ada")])
     ledger.append([make_event(event_id="beside"), make_event(event_id="shown")])
-    ledger.forget_end_users("org_test", to_us(NOW) + 1)
+    ledger.forget_end_users(OrganizationId("org_test"), to_us(NOW) + 1)
     if is_warm:
         assert len(log(ledger)) == 3
-        assert ledger.read_history("org_test", "shown")
+        assert ledger.read_history(OrganizationId("org_test"), "shown")
 
     damage(statement)
 
     with pytest.raises(Damaged, match=r"batch 2 .*Restore a backup|in no batch"):
         log(ledger)
     with pytest.raises(Damaged):
-        ledger.read_history("org_test", "shown")
+        ledger.read_history(OrganizationId("org_test"), "shown")
 
 
 def test_damage_hides_only_its_own_batch(ledger: Ledger, damage: Damage) -> None:
@@ -56,11 +59,11 @@ def test_damage_hides_only_its_own_batch(ledger: Ledger, damage: Damage) -> None
     ledger.append([make_event(event_id="damaged"), make_event(event_id="beside")])
     damage("UPDATE usage_event SET input_tokens = 9 WHERE event_id = 'damaged'")
 
-    assert ledger.read_history("org_test", "whole")
+    assert ledger.read_history(OrganizationId("org_test"), "whole")
     with pytest.raises(Damaged):
-        ledger.read_history("org_test", "beside")
+        ledger.read_history(OrganizationId("org_test"), "beside")
     assert ledger.append([make_event(event_id="later")])
-    assert ledger.read_history("org_test", "later")
+    assert ledger.read_history(OrganizationId("org_test"), "later")
 
 
 def test_batch_of_several_organizations_is_checked_as_a_whole(
@@ -100,7 +103,7 @@ def test_erasure_concurrent_with_readers_is_not_reported_as_damage(ledger: Ledge
     for reader in readers:
         reader.start()
     for number in range(12):
-        ledger.forget("org_test", f"user-{number}", f"gone-{number}")
+        ledger.forget(OrganizationId("org_test"), f"user-{number}", f"gone-{number}")
     is_done.set()
     for reader in readers:
         reader.join()

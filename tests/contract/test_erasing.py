@@ -10,6 +10,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger import erasing
 from outlay.storage.ledger.erasing import Drafts, Pace, Replacement
@@ -55,14 +56,14 @@ def fill(ledger: Ledger) -> list[UsageEvent]:
 def test_end_users_are_erased_in_batches(ledger: Ledger, steps: list[int]) -> None:
     events = fill(ledger)
 
-    assert ledger.forget_end_users("org_test", LATER) == 40
+    assert ledger.forget_end_users(OrganizationId("org_test"), LATER) == 40
 
     assert steps == [34, 27, 20, 13, 6, 1]
     assert stored(ledger) == [
         replace(event, end_user="") if event.organization_id == "org_test" else event
         for event in events
     ]
-    assert ledger.forget_end_users("org_test", LATER) == 0
+    assert ledger.forget_end_users(OrganizationId("org_test"), LATER) == 0
 
 
 def test_erasure_removes_one_person_everywhere(ledger: Ledger, steps: list[int]) -> None:
@@ -70,7 +71,7 @@ def test_erasure_removes_one_person_everywhere(ledger: Ledger, steps: list[int])
     taken = replace(events[0], end_user="other", app="else")
     ledger.append([taken])
 
-    assert ledger.forget("org_test", "User-1", "gone") == 8 + 4
+    assert ledger.forget(OrganizationId("org_test"), "User-1", "gone") == 8 + 4
 
     def without(event: UsageEvent) -> UsageEvent:
         if event.organization_id != "org_test":
@@ -89,7 +90,7 @@ def test_refused_event_is_rewritten_and_counted(ledger: Ledger) -> None:
     ledger.append([event, replace(event, end_user="Ada")])
     edition = ledger.edition
 
-    assert ledger.forget("org_test", "ada", "gone") == 0
+    assert ledger.forget(OrganizationId("org_test"), "ada", "gone") == 0
 
     assert "gone" in ledger.read_conflicts()[0][5]
     assert ledger.edition != edition
@@ -100,7 +101,7 @@ def test_erasure_stops_when_requested(ledger: Ledger, steps: list[int]) -> None:
     stop = Event()
     stop.set()
 
-    assert ledger.forget_end_users("org_test", LATER, stop) == 0
+    assert ledger.forget_end_users(OrganizationId("org_test"), LATER, stop) == 0
     assert steps == []
 
 
@@ -112,12 +113,12 @@ def test_damaged_batch_is_skipped_and_others_are_erased(
     damage("UPDATE usage_event SET cost_pusd = 2 WHERE event_id = '1'")
 
     with pytest.raises(Damaged, match="batch 2"):
-        ledger.forget_end_users("org_test", LATER)
+        ledger.forget_end_users(OrganizationId("org_test"), LATER)
 
     with pytest.raises(Damaged, match="batch 2"):
         stored(ledger)
     for name in ("0", "2"):
-        (found,) = ledger.read_history("org_test", name)
+        (found,) = ledger.read_history(OrganizationId("org_test"), name)
         assert found.event.end_user == ""
 
 
@@ -131,12 +132,12 @@ def test_batch_rewritten_concurrently_is_read_again(
     def overtaken(drafts: Drafts, sequences: Sequence[int]) -> list[Replacement]:
         found = honest(drafts, sequences)
         if others and drafts._wanted.values[1] == "ada":
-            ledger.forget("org_test", others.pop(), "gone-before")
+            ledger.forget(OrganizationId("org_test"), others.pop(), "gone-before")
         return found
 
     monkeypatch.setattr(Drafts, "replacements", overtaken)
 
-    assert ledger.forget("org_test", "ada", "gone") == 2
+    assert ledger.forget(OrganizationId("org_test"), "ada", "gone") == 2
     names: list[Any] = [event.end_user for event in stored(ledger)]
     assert names == ["gone", "gone-before", "gone", "gone-before"]
 

@@ -16,14 +16,15 @@ from tests.factories import NOW, make_event
 from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Unavailable
-from outlay.domain.event import FACTS, CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import Clock, to_us
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.ledger import store as store_module
 from outlay.storage.ledger.log import LogConditions, LogFilter, LogOrder, LogPosition, LogSort
-from outlay.storage.ledger.rows import COLUMN, EVENT_FIELDS, Intent, from_row
+from outlay.storage.ledger.rows import COLUMN, EVENT_FIELDS, FACTS, Intent, from_row
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger, LedgerContents
 
@@ -90,7 +91,10 @@ def test_event_ids_are_separate_per_organization(
 
     # With one that is known the ledger looks at each of them.
     for first in (make_event(), known):
-        others = [replace(event, organization_id=name, app=name) for name in ("org_b", "org_c")]
+        others = [
+            replace(event, organization_id=OrganizationId(name), app=name)
+            for name in ("org_b", "org_c")
+        ]
         outcomes = ledger.append([first, *others])
         assert outcomes[1:] == [Outcome.ACCEPTED, Outcome.ACCEPTED]
         event = make_event()
@@ -177,7 +181,10 @@ def test_full_queue_refuses_before_anything_is_stored(
 
 
 def test_outcomes_delete_intents(ledger: Ledger) -> None:
-    intents = [Intent("org_test", f"e{number}", bytes([number, 0, 255])) for number in range(3)]
+    intents = [
+        Intent(OrganizationId("org_test"), f"e{number}", bytes([number, 0, 255]))
+        for number in range(3)
+    ]
     ledger.submit([], intents=intents).result(10)
     assert ledger.intents() == intents
 
@@ -200,16 +207,16 @@ def test_events_are_found_by_time_id_and_organization(ledger: Ledger) -> None:
     for organization in ledger.organizations():
         mine = [event for event in events if event.organization_id == organization]
         ends = [event.event_time_us for event in mine]
-        assert ledger.event_time_range(organization) == (min(ends), max(ends))
+        assert ledger.event_time_range(OrganizationId(organization)) == (min(ends), max(ends))
         window = (to_us(times[10]), to_us(times[40]))
-        within = ledger.read_window(organization, *window, ledger.last_seq)
+        within = ledger.read_window(OrganizationId(organization), *window, ledger.last_seq)
         assert {row[3] for row in within} == {
             event.event_id for event in mine if window[0] <= event.event_time_us < window[1]
         }
-        (found,) = ledger.read_history(organization, mine[0].event_id)
+        (found,) = ledger.read_history(OrganizationId(organization), mine[0].event_id)
         assert found.event == mine[0]
-        assert ledger.read_history("org_other", mine[0].event_id) == []
-    assert ledger.event_time_range("org_other") is None
+        assert ledger.read_history(OrganizationId("org_other"), mine[0].event_id) == []
+    assert ledger.event_time_range(OrganizationId("org_other")) is None
     assert ledger.count_requests(30) == 30
 
 
@@ -240,7 +247,7 @@ def log_events() -> list[UsageEvent]:
 
 
 WANTED = LogFilter(
-    organization_id="org_test",
+    organization_id=OrganizationId("org_test"),
     start_us=to_us(NOW) - 15_000_000,
     end_us=to_us(NOW) - 1_000_000,
     through_seq=380,
@@ -317,7 +324,7 @@ def test_log_is_filtered_and_paged_in_any_order(
         if not page:
             break
     back = ledger.read_positions(wanted, order.reversed, pages[10], 400)
-    entries = ledger.read_logged("org_test", pages)
+    entries = ledger.read_logged(OrganizationId("org_test"), pages)
 
     assert len(expected) > 10
     assert [position.seq for position in pages] == expected
@@ -348,13 +355,13 @@ def test_erased_identity_leaves_batches_valid(ledger: Ledger) -> None:
     ledger.append([replace(events[0], app="other"), make_event(user_id="ada")])
     edition = ledger.edition
 
-    assert ledger.forget("org_test", "ada", "gone_1") == 3
+    assert ledger.forget(OrganizationId("org_test"), "ada", "gone_1") == 3
 
     assert [event.end_user for event in stored(ledger)] == ["gone_1", "bob", "gone_1", "", ""]
     assert stored(ledger)[4].user_id == "gone_1"
     assert ledger.edition != edition
     assert ledger.append([make_event()]) == [Outcome.ACCEPTED]
-    assert ledger.forget_end_users("org_test", to_us(NOW)) == 3
+    assert ledger.forget_end_users(OrganizationId("org_test"), to_us(NOW)) == 3
     assert {event.end_user for event in stored(ledger)} == {""}
     assert len(ledger.read_conflicts()) == 1
 
@@ -392,9 +399,9 @@ def test_mentions_are_counted_by_column(ledger: Ledger) -> None:
             make_event(organization_id="org_2", app="Ada_L"),
         ]
     )
-    assert ledger.count_mentions("org_1", ["aDa_l", "nobody"]) == {
+    assert ledger.count_mentions(OrganizationId("org_1"), ["aDa_l", "nobody"]) == {
         "usage_event.event_id": 1,
         "usage_event.end_user": 1,
         "usage_event.app": 1,
     }
-    assert ledger.count_mentions("org_1", ["nobody"]) == {}
+    assert ledger.count_mentions(OrganizationId("org_1"), ["nobody"]) == {}

@@ -18,6 +18,7 @@ from tests.upstream import running_upstream
 
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.services.recording.recorder import Recorder
 from outlay.storage.ledger.rescue import RescueFile
 
@@ -119,7 +120,7 @@ def test_request_without_a_computable_outcome_has_unknown_usage(
         def fail(self: Recorder, organization_id: str, report: Any, latest_us: int) -> UsageEvent:
             if report.usage is not None:
                 raise OSError(24, "Too many open files")
-            return event_of(self, organization_id, report, latest_us)
+            return event_of(self, OrganizationId(organization_id), report, latest_us)
 
         monkeypatch.setattr(Recorder, "event", fail)
         assert gate.post().status_code == 200
@@ -139,7 +140,7 @@ def test_request_is_settled_after_its_outcome_is_created(
             if failures:
                 failures.pop()
                 raise OSError(24, "Too many open files")
-            return event_of(self, organization_id, report, latest_us)
+            return event_of(self, OrganizationId(organization_id), report, latest_us)
 
         monkeypatch.setattr(Recorder, "event", fail)
         gate.post()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from outlay.domain.event import Status, UsageSource
-from outlay.wire.call import MAX_BODY_BYTES
+from outlay.wire.call import MAX_REQUEST_BYTES
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, open_gate
 from tests.gateway.raw import connect, read_all, request_bytes
 from tests.upstream import Upstream
@@ -44,7 +44,7 @@ def test_oversized_body_is_413_before_it_is_buffered(gate: Gate) -> None:
         )
         piece = b"100000\r\n" + bytes(MIB) + b"\r\n"
         try:
-            for _ in range(MAX_BODY_BYTES // MIB + 2):
+            for _ in range(MAX_REQUEST_BYTES // MIB + 2):
                 sock.sendall(piece)
         except OSError:
             pass  # the gateway has hung up

@@ -13,6 +13,7 @@ from outlay.domain.actor import Role, Scope
 from outlay.domain.api_key_format import parse_key
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import Status
+from outlay.domain.ids import GroupId, MemberId, OrganizationId
 from outlay.domain.organization import GroupMembership, Member, UserGroup
 from outlay.kit.clock import SystemClock
 from outlay.kit.ids import new_id
@@ -146,7 +147,9 @@ def test_upstream_secrets_are_write_only_and_bound_to_the_base_url(
     )
     assert moved.base_url == "https://eu.example/v1"
     with pytest.raises(NotFound):
-        upstreams.delete(replace(operator, organization_id="org_other"), created.upstream_id)
+        upstreams.delete(
+            replace(operator, organization_id=OrganizationId("org_other")), created.upstream_id
+        )
     upstreams.delete(operator, created.upstream_id)
     with pytest.raises(NotFound):
         upstreams.delete(operator, created.upstream_id)
@@ -288,14 +291,14 @@ def test_apps(gate: Gate, headers: dict[str, str], app: str) -> None:
 def test_only_a_key_that_may_set_attribution_can_name_users(gate: Gate) -> None:
     organization_id = gate.organization.organization_id
     other = Member(
-        member_id=new_id("mem"),
+        member_id=MemberId(new_id("mem")),
         organization_id=organization_id,
         name="Other",
         email="Other@Example.test",
         role=Role.DEVELOPER,
     )
     groups = [
-        UserGroup(group_id=new_id("grp"), organization_id=organization_id, name=name)
+        UserGroup(group_id=GroupId(new_id("grp")), organization_id=organization_id, name=name)
         for name in ("Search", "Ads")
     ]
     with gate.services.directory.change() as session:

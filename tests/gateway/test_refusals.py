@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from outlay.domain.errors import LimitReached
+from outlay.domain.ids import OrganizationId
 from outlay.domain.money import PUSD_PER_USD
 from outlay.domain.spend_limit import (
     CounterKey,
@@ -164,9 +165,9 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
     """The refusal of a request under a limit of 10 USD that resets after so many seconds."""
     end_us = to_us(NOON + timedelta(seconds=seconds))
-    key = CounterKey("org", LimitScope.PROJECT, "prj_1", end_us - 1, end_us)
+    key = CounterKey(OrganizationId("org"), LimitScope.PROJECT, "prj_1", end_us - 1, end_us)
     limit = SpendLimit(
-        organization_id="org",
+        organization_id=OrganizationId("org"),
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,

@@ -8,6 +8,7 @@ from tests.factories import NOW
 from outlay.bootstrap import open_installation
 from outlay.domain.answers import Totals
 from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.repricing import RepriceWanted
@@ -35,10 +36,14 @@ def totals(services: Services, organization_id: str) -> Totals:
     """What the cube says of the last 30 days, loaded and folded."""
     services.projection.catch_up()
     period = services.analytics.resolve_period(
-        organization_id, timezone="UTC", preset=None, from_date=FIRST, to_date=NOW.date()
+        OrganizationId(organization_id),
+        timezone="UTC",
+        preset=None,
+        from_date=FIRST,
+        to_date=NOW.date(),
     )
     return services.analytics.breakdown(
-        UsageQuery(organization_id=organization_id, merges=NO_MERGES, period=period)
+        UsageQuery(organization_id=OrganizationId(organization_id), merges=NO_MERGES, period=period)
     ).total
 
 

@@ -16,6 +16,7 @@ from outlay.domain.answers import ZERO, Row
 from outlay.domain.comparison_period import Compare, earlier_of
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES, Merges
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, Preset, bucket_at, period_of_dates
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
@@ -64,7 +65,7 @@ def question(organization_id: str, days: int, until_days_ago: int = 0) -> UsageQ
     """Usage by app over some days."""
     last = TODAY - timedelta(days=until_days_ago)
     return UsageQuery(
-        organization_id=organization_id,
+        organization_id=OrganizationId(organization_id),
         merges=NO_MERGES,
         period=period_of_dates(last - timedelta(days=days - 1), last, "UTC"),
         interval=Interval.DAY,
@@ -136,7 +137,7 @@ def test_rows_can_be_read_partly_and_again(services: Services) -> None:
     for name in ("a", "b", "c"):
         record(services, organization_id, 1, app=name)
     wanted = RowQuery(
-        organization_id=organization_id,
+        organization_id=OrganizationId(organization_id),
         merges=NO_MERGES,
         period=question(organization_id, 3).period,
         group_by=(Dimension.APP,),
@@ -155,7 +156,9 @@ def test_erasure_invalidates_answers(services: Services) -> None:
         "ada@example.test"
     ]
     services.maintenance.rewrite(
-        lambda: services.ledger.forget(organization_id, "ada@example.test", "erased-1")
+        lambda: services.ledger.forget(
+            OrganizationId(organization_id), "ada@example.test", "erased-1"
+        )
     )
 
     assert [entry.key for entry in services.analytics.breakdown(query).entries] == ["erased-1"]
@@ -222,7 +225,7 @@ def cached(source: Source) -> CachingReader:
 def test_the_key_of_an_answer_is_the_question_as_far_as_it_matters_to_the_answer() -> None:
     period = period_of_dates(TODAY, TODAY, "UTC")
     query = UsageQuery(
-        organization_id="org",
+        organization_id=OrganizationId("org"),
         period=period,
         merges=NO_MERGES,
         filters={Dimension.APP: ("a",), Dimension.MODEL: ("m",)},
@@ -252,7 +255,9 @@ def test_the_key_of_an_answer_is_the_question_as_far_as_it_matters_to_the_answer
 
 def test_rows_are_cached_only_when_they_are_few() -> None:
     query = UsageQuery(
-        organization_id="org", period=period_of_dates(TODAY, TODAY, "UTC"), merges=NO_MERGES
+        organization_id=OrganizationId("org"),
+        period=period_of_dates(TODAY, TODAY, "UTC"),
+        merges=NO_MERGES,
     )
     row = Row(0, (), ZERO)
     for count, is_cached in ((MAX_ANSWER_ROWS - 1, True), (MAX_ANSWER_ROWS, False)):

@@ -16,6 +16,7 @@ from outlay.domain.answers import ZERO, Totals
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import LatencyBins, StepTotals
 from outlay.domain.verification import VerifyReport
@@ -61,7 +62,11 @@ def ledger(tmp_path: Path, clock: FixedClock) -> Iterator[SqliteLedger]:
 def totals(cube: Cube) -> Totals:
     with cube.read() as reader:
         return reader.ask(
-            StepTotals(UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER))
+            StepTotals(
+                UsageQuery(
+                    organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=EVER
+                )
+            )
         ).get(0, ZERO)
 
 
@@ -178,7 +183,11 @@ def test_interrupted_compaction_changes_no_answer(
             sum(
                 reader.ask(
                     LatencyBins(
-                        UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER)
+                        UsageQuery(
+                            organization_id=OrganizationId("org_test"),
+                            merges=NO_MERGES,
+                            period=EVER,
+                        )
                     )
                 ).values()
             )
@@ -193,7 +202,7 @@ def test_reader_keeps_its_snapshot_during_loads_and_compaction(
     assert isinstance(cube, ClickHouseCube)
     ledger.append(events_of(5))
     loaded = load_some(ledger, cube, 0)
-    query = UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER)
+    query = UsageQuery(organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=EVER)
     with cube.read() as reader:
         before = reader.ask(StepTotals(query))
         for cost in (7, 9):
@@ -260,7 +269,7 @@ def test_rebuilt_cube_replaces_the_old_one_on_every_node(
     projection = Projection(ledger, slot, home, OneNode(), clock)
     following = Projection(ledger, other, home, OneNode(), clock)
     projection.catch_up()
-    ledger.forget("org_test", "nobody", "x")
+    ledger.forget(OrganizationId("org_test"), "nobody", "x")
     ledger.append(events_of(7))
 
     projection.rebuild()
@@ -295,7 +304,11 @@ def test_concurrent_readers_and_loader(home: ClickHouseHome, ledger: SqliteLedge
             with cube.read() as reader:
                 found = reader.ask(
                     StepTotals(
-                        UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER)
+                        UsageQuery(
+                            organization_id=OrganizationId("org_test"),
+                            merges=NO_MERGES,
+                            period=EVER,
+                        )
                     )
                 )
                 if found.get(0, ZERO).requests != reader.loaded_seq:

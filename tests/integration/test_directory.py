@@ -23,6 +23,7 @@ from outlay.domain.actor import Role, Scope
 from outlay.domain.answers import ZERO, Entry, EntryKind
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound, Unauthenticated, Unavailable
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId
 from outlay.domain.organization import ApiKey, GroupMembership, UserGroup, operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -95,7 +96,7 @@ def new_token(services: Services, member_id: str, expires_at: datetime | None = 
         description="t",
         scopes=[Scope.USAGE_READ],
         expires_at=expires_at,
-        member_id=member_id,
+        member_id=MemberId(member_id),
     )
     return token
 
@@ -143,7 +144,7 @@ def test_removed_member_loses_sessions_and_tokens(services: Services, owner: str
     session_token = sign_in(services)
     access_token = new_token(services, owner)
     with services.directory.write() as session:
-        delete_member(session, owner, to_us(NOW))
+        delete_member(session, MemberId(owner), to_us(NOW))
 
     with pytest.raises(Unauthenticated):
         services.access.actor_of_session(session_token)
@@ -216,20 +217,25 @@ def test_request_is_attributed_to_project_creator_and_current_groups(
     moved_us = to_us(NOW) - 3_600_000_000
     with services.directory.write() as session:
         key = ApiKey(
-            api_key_id="key_1",
+            api_key_id=ApiKeyId("key_1"),
             organization_id=actor.organization_id,
             project_id=project.project_id,
-            member_id=owner,
+            member_id=MemberId(owner),
             description="key",
         )
         create_api_key(session, key, 0)
         for name, valid_from, valid_to in (("a", 0, moved_us), ("b", moved_us, None)):
-            group = UserGroup(group_id=name, organization_id=actor.organization_id, name=name)
+            group = UserGroup(
+                group_id=GroupId(name), organization_id=actor.organization_id, name=name
+            )
             create_group(session, group, 0)
             create_membership(
                 session,
                 GroupMembership(
-                    group_id=name, member_id=owner, valid_from_us=valid_from, valid_to_us=valid_to
+                    group_id=GroupId(name),
+                    member_id=MemberId(owner),
+                    valid_from_us=valid_from,
+                    valid_to_us=valid_to,
                 ),
             )
     reports = [

@@ -13,6 +13,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Role, Scope
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.errors import Damaged, Unauthenticated
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
@@ -125,7 +126,10 @@ def test_damaged_row_grants_no_access_and_others_do(place: Place) -> None:
         place.services.access.actor_of_token(place.token)
 
     with place.services.directory.read() as session:
-        assert actor_for(session, place.owner_id, frozenset(), place.operator.channel) is not None
+        assert (
+            actor_for(session, MemberId(place.owner_id), frozenset(), place.operator.channel)
+            is not None
+        )
 
 
 def test_damaged_key_is_refused_and_others_can_be_revoked(place: Place) -> None:
@@ -136,7 +140,7 @@ def test_damaged_key_is_refused_and_others_can_be_revoked(place: Place) -> None:
             place.operator,
             project_id=created.project_id,
             description=name,
-            member_id=place.owner_id,
+            member_id=MemberId(place.owner_id),
         )
         for name in ("damaged", "revoked", "good")
     ]
@@ -161,7 +165,7 @@ def test_damage_persists_through_other_changes(place: Place) -> None:
     place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
 
     place.services.administration.members.update(
-        place.operator, place.other_id, name="Another name"
+        place.operator, MemberId(place.other_id), name="Another name"
     )
 
     assert [fault.name for fault in place.faults()] == [place.other_id]
@@ -171,7 +175,7 @@ def test_deleted_rows_leave_no_faults(place: Place) -> None:
     place.run("UPDATE session SET seen_at_us = seen_at_us + 1")
     assert {fault.table for fault in place.faults()} == {"session"}
 
-    place.services.administration.members.remove(place.operator, place.other_id)
+    place.services.administration.members.remove(place.operator, MemberId(place.other_id))
 
     assert place.faults() == []
 

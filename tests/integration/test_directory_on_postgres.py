@@ -18,6 +18,7 @@ from outlay.bootstrap import _administer, open_checkpoints
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import FixedClock, to_us
@@ -138,7 +139,7 @@ def test_organizations_can_have_members_with_the_same_address(
     for organization in organizations:
         administration.sign_in.set_owner(organization, "Both@example.test", PASSWORD)
         present = administration.members.find_by_email(operator_of(organization), None)
-        again = replace(present, member_id=new_id("mem"), email="both@EXAMPLE.test")
+        again = replace(present, member_id=MemberId(new_id("mem")), email="both@EXAMPLE.test")
         with pytest.raises(IntegrityError), directory.write() as session:
             create_member(session, again, to_us(NOW))
     sizes = [len(administration.members.list_for(operator_of(known))) for known in organizations]

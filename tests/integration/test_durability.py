@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 from tests.factories import make_event
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.storage.archive import Record, read_archive, write_archive
@@ -111,7 +112,7 @@ def test_checkpoint_is_flushed_before_its_change_is_acknowledged(
     disk = Disk(monkeypatch)
     checkpoints = CheckpointFile(tmp_path / "checkpoints.jsonl", bytes(32))
     for number in range(1, 4):
-        checkpoints.append(Checkpoint("org_a", number, bytes(16), number))
+        checkpoints.append(Checkpoint(OrganizationId("org_a"), number, bytes(16), number))
         assert disk.has(checkpoints.path), number
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import FixedClock, to_us
 from outlay.storage.ledger.sqlite import reading as reading_module
 from outlay.storage.ledger.sqlite.reading import READERS
@@ -38,7 +39,7 @@ def open_files() -> int:
 
 def ids(ledger: SqliteLedger) -> list[str]:
     """The ids of all events, as a window of the log reads them."""
-    rows = ledger.read_window("org_test", *EVER, ledger.last_seq)
+    rows = ledger.read_window(OrganizationId("org_test"), *EVER, ledger.last_seq)
     return [row[3] for row in rows]
 
 
@@ -112,11 +113,11 @@ def test_snapshot_excludes_later_commits(ledger: SqliteLedger) -> None:
     """A window is cut at a sequence number, so that it fits a cube that reaches that far."""
     through = ledger.last_seq
     ledger.append([make_event(event_id="later")])
-    rows = ledger.read_window("org_test", *EVER, through)
+    rows = ledger.read_window(OrganizationId("org_test"), *EVER, through)
 
     assert "later" not in [row[3] for row in rows]
     assert "later" in ids(ledger)
-    assert list(ledger.read_window("org_other", *EVER, ledger.last_seq)) == []
+    assert list(ledger.read_window(OrganizationId("org_other"), *EVER, ledger.last_seq)) == []
 
 
 def test_closed_readers_refuse(tmp_path: Path, clock: FixedClock) -> None:

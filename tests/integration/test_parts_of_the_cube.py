@@ -17,6 +17,7 @@ from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, Status, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.kind import WHOLE, KindAmount, KindEntry
 from outlay.domain.measure import Rank
 from outlay.domain.meter import join_meters, split_meters
@@ -45,7 +46,7 @@ from outlay.storage.cube.duckdb.store import DuckDBCube
 
 DAYS = period_of_dates(NOW.date() - timedelta(days=5), NOW.date(), "UTC")
 QUERY = UsageQuery(
-    organization_id="org_test",
+    organization_id=OrganizationId("org_test"),
     merges=NO_MERGES,
     period=DAYS,
     group_by=Dimension.KIND,
@@ -195,7 +196,12 @@ def test_kinds_cannot_be_combined_or_ranked_by_requests() -> None:
     with pytest.raises(Invalid, match="several kinds"):
         replace(QUERY, ranks=(Rank.REQUESTS,))
     with pytest.raises(Invalid, match="cannot be combined"):
-        RowQuery(organization_id="o", merges=NO_MERGES, period=EVER, group_by=(Dimension.KIND,))
+        RowQuery(
+            organization_id=OrganizationId("o"),
+            merges=NO_MERGES,
+            period=EVER,
+            group_by=(Dimension.KIND,),
+        )
 
 
 @pytest.mark.parametrize(
@@ -239,7 +245,7 @@ def test_tags_group_and_filter_by_each_key(
         )
     with services.analytics.read() as reader:
         row_query = RowQuery(
-            organization_id="org_test",
+            organization_id=OrganizationId("org_test"),
             merges=NO_MERGES,
             period=DAYS,
             group_by=(Tag("env"), Dimension.MODEL, Tag("team")),

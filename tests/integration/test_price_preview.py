@@ -14,6 +14,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Channel, Scope
 from outlay.domain.errors import Invalid, NotFound, NotPermitted
 from outlay.domain.event import UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -251,8 +252,10 @@ def test_simultaneous_requests_are_read_once_each(services: Services) -> None:
     services.ledger.submit(events).result()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "READ_EVENTS", 5)
-        pages = [*services.ledger.read_costs("org_test", 5, 6, services.ledger.last_seq)]
+        pages = [
+            *services.ledger.read_costs(OrganizationId("org_test"), 5, 6, services.ledger.last_seq)
+        ]
 
     assert [len(page) for page in pages] == [5, 5, 5, 5, 3]
     assert len({row[0] for page in pages for row in page}) == 23
-    assert [*services.ledger.read_costs("org_test", 6, 7, 23)] == []
+    assert [*services.ledger.read_costs(OrganizationId("org_test"), 6, 7, 23)] == []

@@ -20,6 +20,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Conflict, Damaged, NotFound, Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
@@ -126,7 +127,7 @@ def use(services: Services, organization_id: str) -> None:
     """Requests that claim to be Ada's, in her own spelling and others, and one refused one."""
     spellings = [ADDRESS, ADDRESS.lower(), ADDRESS.upper(), "someone@example.test", ""]
     for number in range(200):
-        intent = Intent(organization_id, f"req-{number}", ADDRESS.encode() * 3)
+        intent = Intent(OrganizationId(organization_id), f"req-{number}", ADDRESS.encode() * 3)
         services.ledger.submit([], intents=[intent]).result()
         event = make_event(
             organization_id=organization_id,
@@ -446,7 +447,9 @@ def events_of(services: Services, organization_id: str) -> list[UsageEvent]:
     """The events on record."""
     from outlay.storage.ledger.rows import from_row
 
-    rows = services.ledger.read_window(organization_id, 0, 2**62, services.ledger.last_seq)
+    rows = services.ledger.read_window(
+        OrganizationId(organization_id), 0, 2**62, services.ledger.last_seq
+    )
     return [from_row(row) for row in rows]
 
 

@@ -16,6 +16,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Invalid, Locked, Unavailable
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.verification import VerificationState, VerifyReport
@@ -76,7 +77,7 @@ def verify(services: Services) -> VerifyReport:
 
 def total(services: Services) -> Breakdown:
     return services.analytics.breakdown(
-        UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER)
+        UsageQuery(organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=EVER)
     )
 
 
@@ -337,7 +338,7 @@ def test_late_events_are_in_their_own_bucket(services: Services) -> None:
     )
 
     found = services.analytics.breakdown(
-        UsageQuery(organization_id="org_test", merges=NO_MERGES, period=day)
+        UsageQuery(organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=day)
     )
 
     assert found.total.requests == 1
@@ -349,7 +350,7 @@ def test_event_in_three_groups_counts_in_each_and_once_in_total(services: Servic
 
     found = services.analytics.breakdown(
         UsageQuery(
-            organization_id="org_test",
+            organization_id=OrganizationId("org_test"),
             merges=NO_MERGES,
             period=EVER,
             interval=Interval.TOTAL,
@@ -376,11 +377,14 @@ def test_query_refuses_invalid_combinations() -> None:
     ]
     for wrong in wrongs:
         with pytest.raises(Invalid):
-            UsageQuery(organization_id="o", period=EVER, **wrong)
+            UsageQuery(organization_id=OrganizationId("o"), period=EVER, **wrong)
     for text in ("\0", "\ud800", "x" * 300):
         with pytest.raises(Invalid):
             UsageQuery(
-                organization_id="o", merges=NO_MERGES, period=EVER, filters={Dimension.APP: (text,)}
+                organization_id=OrganizationId("o"),
+                merges=NO_MERGES,
+                period=EVER,
+                filters={Dimension.APP: (text,)},
             )
 
 

@@ -8,8 +8,10 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway import recovery as recovery_module
@@ -27,7 +29,9 @@ def begun(user: str) -> bytes:
 
 
 def open_requests(count: int) -> list[Intent]:
-    return [Intent("org_test", f"request-{n}", begun(f"user-{n}")) for n in range(count)]
+    return [
+        Intent(OrganizationId("org_test"), f"request-{n}", begun(f"user-{n}")) for n in range(count)
+    ]
 
 
 def stored(services: Services) -> list[UsageEvent]:
@@ -80,7 +84,7 @@ def test_open_requests_of_other_nodes_are_polled(
     def orphans() -> list[Intent]:
         looks.append(1)
         if len(looks) == 1:
-            raise Unavailable("the database is away", code="database-away")
+            raise Unavailable("the database is away", code=ErrorCode.DATABASE_AWAY)
         return open_requests(2) if len(looks) == 2 else []
 
     monkeypatch.setattr(services.ledger, "orphans", orphans)

@@ -12,6 +12,7 @@ from tests.factories import NOW, make_event
 from typing_extensions import override
 
 from outlay.bootstrap import open_installation
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import FixedClock, to_us
 from outlay.services.bundle import Services
@@ -53,7 +54,7 @@ def test_intact_data_has_no_faults(filled: Services) -> None:
     assert round_of(filled) == []
     assert filled.scrubbing.state.finished_at_us == to_us(NOW)
 
-    filled.ledger.forget("org_test", "ada", "gone_1")
+    filled.ledger.forget(OrganizationId("org_test"), "ada", "gone_1")
     assert round_of(filled) == []
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.factories import NOW, make_event
 from tests.postgres import ADMIN, USER, Cluster
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -44,7 +45,7 @@ def ledger(url: str, tmp_path: Path) -> Iterator[PostgresLedger]:
 
 
 def key_of(scope: LimitScope = LimitScope.API_KEY, scope_id: str = "key_1") -> CounterKey:
-    return CounterKey("org_test", scope, scope_id, START_US, START_US + DAY_US)
+    return CounterKey(OrganizationId("org_test"), scope, scope_id, START_US, START_US + DAY_US)
 
 
 def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: CounterKey) -> str:
@@ -59,7 +60,7 @@ def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: Cou
     told: list[str] = []
     ledger.submit(
         [],
-        intents=[Intent("org_test", name, b"", (Hold(key, wanted, amount),))],
+        intents=[Intent(OrganizationId("org_test"), name, b"", (Hold(key, wanted, amount),))],
         refused=lambda _, why: told.append(why.message),
     ).result(5)
     return "".join(told)

@@ -12,6 +12,7 @@ from tests.factories import NOW
 
 from outlay.domain.api_key_format import render_key
 from outlay.domain.errors import Unauthenticated
+from outlay.domain.ids import ApiKeyId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -52,7 +53,9 @@ def make_key(services: Services, organization: Organization) -> tuple[str, str, 
 
 def unknown_key() -> str:
     """Well-formed, as anybody can make them."""
-    return render_key(new_id("key"), new_secret()[:43].replace("-", "x").replace("_", "x"))
+    return render_key(
+        ApiKeyId(new_id("key")), new_secret()[:43].replace("-", "x").replace("_", "x")
+    )
 
 
 @pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.long)])
@@ -74,7 +77,7 @@ def test_unknown_keys_do_not_delay_a_revocation(
     statements: list[str] = []
     listen_to = services.directory._engine
     event.listen(listen_to, "before_cursor_execute", lambda *args: statements.append(str(args[2])))
-    services.administration.keys.revoke(operator_of(organization), api_key_id)
+    services.administration.keys.revoke(operator_of(organization), ApiKeyId(api_key_id))
     started = time.monotonic()
     while time.monotonic() - started < 5:
         try:
@@ -102,7 +105,7 @@ def test_value_loaded_before_a_revocation_is_not_cached_after_it(
 
     def revoke_meanwhile(found: Any) -> None:
         told(found)
-        services.administration.keys.revoke(operator_of(organization), api_key_id)
+        services.administration.keys.revoke(operator_of(organization), ApiKeyId(api_key_id))
         services.watch.check()
 
     monkeypatch.setattr(api_keys, "_on_found", revoke_meanwhile)
@@ -155,7 +158,7 @@ def test_key_is_loaded_for_attribution_before_its_first_request(
     services.recorder.record(organization.organization_id, [report()])
     api_key_id, key, _ = make_key(services, organization)
     run(services.api_keys.authenticate(key))
-    found = services.attribution.key(organization.organization_id, api_key_id)
+    found = services.attribution.key(organization.organization_id, ApiKeyId(api_key_id))
     assert found is not None
 
 

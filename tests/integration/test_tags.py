@@ -9,6 +9,7 @@ from tests.factories import NOW
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.tag import MAX_KEYS, MAX_VALUES, MORE
 from outlay.domain.usage import TokenUsage
@@ -23,7 +24,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def actor(services: Services) -> Actor:
     organization = Organization(
-        organization_id="org_test",
+        organization_id=OrganizationId("org_test"),
         name="Test",
         slug="test",
         plan=Plan.ENTERPRISE,
@@ -47,11 +48,11 @@ def recorded(services: Services, *claims: Mapping[str, str]) -> list[str]:
         )
         for tags in claims
     ]
-    services.recorder.record("org_test", reports)
+    services.recorder.record(OrganizationId("org_test"), reports)
     return [
         found.event.tags
         for report in reports
-        for found in services.ledger.read_history("org_test", report.event_id)
+        for found in services.ledger.read_history(OrganizationId("org_test"), report.event_id)
     ]
 
 

@@ -3,6 +3,7 @@
 from tests.factories import NOW
 
 from outlay.domain.event import CostSource, Status, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -21,7 +22,7 @@ METERS: tuple[dict[str, int], ...] = (
 def test_event_with_unknown_counters_is_never_computed(services: Services) -> None:
     found = [
         services.recorder.event(
-            "org",
+            OrganizationId("org"),
             UsageReport(
                 event_id="e",
                 event_time_us=to_us(NOW),

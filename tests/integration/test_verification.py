@@ -24,6 +24,7 @@ from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import CostSource, UsageSource, split_groups
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import StepTotals
@@ -391,6 +392,10 @@ def test_unknown_usage_is_not_a_missing_price_in_ledger_and_cube(services: Servi
     assert report.differences == []
     with services.projection._slot.read() as reader:
         (total,) = reader.ask(
-            StepTotals(UsageQuery(organization_id="org_test", merges=NO_MERGES, period=EVER))
+            StepTotals(
+                UsageQuery(
+                    organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=EVER
+                )
+            )
         ).values()
     assert (total.unpriced_requests, total.unknown_usage_requests) == (1, 2)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError
 from outlay.kit.progress import Progress
 
@@ -20,16 +21,16 @@ EXIT_DISK: Final = 3
 
 DISK_CODES: Final = frozenset(
     {
-        "backup-no-room",
-        "cube-unusable",
-        "data-unwritable",
-        "database-busy",
-        "database-damaged",
-        "database-read-only",
-        "database-unopenable",
-        "disk-full",
-        "ledger-failed",
-        "out-of-memory",
+        ErrorCode.BACKUP_NO_ROOM,
+        ErrorCode.CUBE_UNUSABLE,
+        ErrorCode.DATA_UNWRITABLE,
+        ErrorCode.DATABASE_BUSY,
+        ErrorCode.DATABASE_DAMAGED,
+        ErrorCode.DATABASE_READ_ONLY,
+        ErrorCode.DATABASE_UNOPENABLE,
+        ErrorCode.DISK_FULL,
+        ErrorCode.LEDGER_FAILED,
+        ErrorCode.OUT_OF_MEMORY,
     }
 )
 """Codes of errors caused by the disk."""

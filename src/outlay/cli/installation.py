@@ -10,7 +10,9 @@ import msgspec
 import orjson
 
 from outlay.bootstrap import open_installation
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.reconciliation import Reconciliation
 from outlay.domain.repricing import Reprice
@@ -43,7 +45,9 @@ class Installation(Protocol):
         """The target of an import, created if necessary."""
         ...
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         ...
 
@@ -78,7 +82,9 @@ class LocalInstallation:
         """The target of an import, created if necessary."""
         return import_target(self._services.administration, organization, project)
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         return self._services.recorder.record(organization_id, reports)
 
@@ -125,7 +131,9 @@ class RemoteInstallation:
         answer = self._read("/api/v1/operations/target", body)
         return msgspec.convert(answer, ImportTarget)
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         path = (
             f"/api/v1/operations/events?organization={quote(organization_id)}"
@@ -190,24 +198,25 @@ class RemoteInstallation:
 
 
 def _gone(error: Exception) -> Unavailable:
-    return Unavailable(f"The server is unreachable ({error}).", code="server-gone")
+    return Unavailable(f"The server is unreachable ({error}).", code=ErrorCode.SERVER_GONE)
 
 
 def _broken_off(why: str = "") -> Unavailable:
     return Unavailable(
         f"The connection to the server was lost before the command finished{why}. The command may "
         "still be running there; see the server's log.",
-        code="broken-off",
+        code=ErrorCode.BROKEN_OFF,
     )
 
 
 def _problem(status: int, body: bytes) -> OutlayError:
     try:
         problem = orjson.loads(body)
-        detail, code = problem["detail"], problem["code"]
+        detail = problem["detail"]
+        code = ErrorCode.read(problem["code"], ErrorCode.ERROR)
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return Unavailable(f"The server returned status {status}.", code="broken-off")
-    is_wrong = status < 500 and code != "busy"
+        return Unavailable(f"The server returned status {status}.", code=ErrorCode.BROKEN_OFF)
+    is_wrong = status < 500 and code is not ErrorCode.BUSY
     return Invalid(detail, code=code) if is_wrong else Unavailable(detail, code=code)
 
 

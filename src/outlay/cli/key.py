@@ -14,6 +14,7 @@ from outlay.cli.administration import (
     parse_instant,
 )
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.ids import ApiKeyId
 from outlay.kit.clock import SystemClock, to_us
 
 key = typer.Typer(help="API keys of applications.", no_args_is_help=True)
@@ -83,7 +84,7 @@ def revoke(
 ) -> None:
     """Revoke an API key; its usage remains in all totals."""
     with administration(data, organization) as (opened, operator):
-        opened.keys.revoke(operator, api_key_id)
+        opened.keys.revoke(operator, ApiKeyId(api_key_id))
     say(f"Revoked {api_key_id}.")
 
 
@@ -104,7 +105,7 @@ def update(
     """Change the description of an API key, or whether it may set attribution."""
     with administration(data, organization) as (opened, operator):
         opened.keys.update(
-            operator, api_key_id, description=description, trusts_caller=trusts_caller
+            operator, ApiKeyId(api_key_id), description=description, trusts_caller=trusts_caller
         )
     say(f"Changed {api_key_id}.")
 
@@ -119,5 +120,5 @@ def delete(
     """Revoke an API key and remove it from the list."""
     confirm(f"Delete {api_key_id}? It stops working immediately.", yes)
     with administration(data, organization) as (opened, operator):
-        opened.keys.delete(operator, api_key_id)
+        opened.keys.delete(operator, ApiKeyId(api_key_id))
     say(f"Deleted {api_key_id}.")

@@ -7,6 +7,7 @@ import typer
 
 from outlay.bootstrap import hold_folder, open_installation
 from outlay.cli.console import DataOption, fail, out, progress_bar, show_progress
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.verification import VerifyReport
@@ -28,7 +29,7 @@ def migrate_engine(data: DataOption = None) -> None:
         raise Invalid("Set OUTLAY_DATABASE_URL to the URL of the new database (postgresql://…).")
     source = replace(target, database_url="", cube_url="")
     if source.moved_path.exists():
-        raise Invalid(f"The installation in {source.data} was already moved.", code="moved")
+        raise Invalid(f"The installation in {source.data} was already moved.", code=ErrorCode.MOVED)
     with hold_folder(source):
         rows = _copy(source, target)
         note = {"movedAt": SystemClock().now().isoformat(), "rows": rows}

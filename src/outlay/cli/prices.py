@@ -8,6 +8,7 @@ from rich.table import Table
 
 from outlay.cli.administration import confirm
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid
 from outlay.kit.clock import SystemClock
 from outlay.pricing.list_changes import ListChanges, compare_lists
@@ -70,7 +71,7 @@ def update(
         raise Invalid(
             "Some prices in this list look wrong. Check them, then confirm with "
             f"`--accept`:{named}",
-            code="doubtful-list",
+            code=ErrorCode.DOUBTFUL_LIST,
         )
     confirm("Use this list?", yes)
     lists.take(found, body)

@@ -8,6 +8,7 @@ import typer
 
 from outlay.bootstrap import hold_folder
 from outlay.cli.console import DataOption, out, progress_bar, say
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict
 from outlay.engines import open_truth
 from outlay.kit.clock import SystemClock
@@ -67,7 +68,7 @@ def _make_room(settings: Settings, *, aside: bool) -> None:
         raise Conflict(
             f"{settings.data} already contains parts of an installation "
             f"({describe_parts(found)}). Restore into an empty folder or use `--move-aside`.",
-            code="not-empty",
+            code=ErrorCode.NOT_EMPTY,
         )
 
 

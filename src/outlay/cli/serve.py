@@ -12,6 +12,7 @@ from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.console import DataOption, ending_on_errors, out, say
 from outlay.cli.serving import Secrets, bind, log_as_server, run_server, url_of
 from outlay.cli.workers import Supervisor
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.secrets import new_secret
 from outlay.settings import MAX_WORKERS, Settings, read_settings
@@ -58,7 +59,7 @@ def _serve_together(settings: Settings) -> int:
         raise Invalid(
             "Several workers need a shared database. Set OUTLAY_DATABASE_URL to postgresql://… "
             "or run one worker.",
-            code="workers-need-postgres",
+            code=ErrorCode.WORKERS_NEED_POSTGRES,
         )
     # Migrates and creates the keys of the folder before several processes would do so.
     with open_administration(settings) as administration:

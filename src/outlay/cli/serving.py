@@ -12,6 +12,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from outlay.cli.signals import on_stop
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.durable import write_file
 from outlay.kit.logs import JsonFormatter, TextFormatter, start_logging
@@ -124,5 +125,5 @@ def run_server(
         raise Unavailable(
             f"{services.ledger.failure} Outcomes that were not written are in "
             f"{services.settings.rescue_path}; the next start records them.",
-            code="ledger-failed",
+            code=ErrorCode.LEDGER_FAILED,
         )

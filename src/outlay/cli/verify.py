@@ -7,6 +7,7 @@ from rich.table import Table
 
 from outlay.cli.console import DataOption, fail, out, show_progress
 from outlay.cli.installation import Installation, use_installation
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, OutlayError
 from outlay.domain.money import render_usd
 from outlay.domain.verification import VerifyReport
@@ -18,7 +19,7 @@ BUSY: Final = 4
 BROKEN_OFF: Final = 5
 SERVER_GONE: Final = 6
 
-_EXIT_OF_CODE: Final = {"busy": BUSY, "server-gone": SERVER_GONE}
+_EXIT_OF_CODE: Final = {ErrorCode.BUSY: BUSY, ErrorCode.SERVER_GONE: SERVER_GONE}
 
 
 def verify(data: DataOption = None) -> None:

@@ -11,6 +11,7 @@ from outlay.demo.provider import PREFIX
 from outlay.demo.traffic import demo_reports
 from outlay.domain.actor import Role
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.outcome import Outcome
 from outlay.kit.progress import Progress
@@ -93,7 +94,7 @@ def _record(
         future.result()
 
 
-def _find_owner(services: Services, organization_id: str) -> Member:
+def _find_owner(services: Services, organization_id: OrganizationId) -> Member:
     with services.directory.read() as session:
         members = list_members(session, organization_id)
     return next(member for member in members if member.role is Role.OWNER)

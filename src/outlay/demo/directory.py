@@ -15,6 +15,7 @@ from outlay.demo.cast import (
     WORKLOADS,
 )
 from outlay.domain.actor import Plan, Role
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import (
     ApiKey,
     GroupMembership,
@@ -54,7 +55,7 @@ def create_demo_directory(
         return f"{prefix}_" + "".join(random.choices(_ID_LETTERS, k=16))
 
     organization = Organization(
-        organization_id=new_id("org"),
+        organization_id=OrganizationId(new_id("org")),
         name=ORGANIZATION,
         slug="acme",
         plan=Plan.ENTERPRISE,
@@ -68,7 +69,7 @@ def create_demo_directory(
             create_member(session, member, start_us)
         for workload in WORKLOADS:
             project = Project(
-                project_id=new_id("prj"),
+                project_id=ProjectId(new_id("prj")),
                 organization_id=organization.organization_id,
                 name=workload.project,
             )
@@ -76,7 +77,7 @@ def create_demo_directory(
             names = random.sample(KEY_NAMES, workload.keys)
             keys = [
                 ApiKey(
-                    api_key_id=new_id("key"),
+                    api_key_id=ApiKeyId(new_id("key")),
                     organization_id=organization.organization_id,
                     project_id=project.project_id,
                     member_id=random.choice(members).member_id,
@@ -89,7 +90,9 @@ def create_demo_directory(
             demo.keys[workload.project] = keys
         groups = [
             UserGroup(
-                group_id=new_id("grp"), organization_id=organization.organization_id, name=name
+                group_id=GroupId(new_id("grp")),
+                organization_id=organization.organization_id,
+                name=name,
             )
             for name in GROUPS
         ]
@@ -103,13 +106,13 @@ def create_demo_directory(
     return demo
 
 
-def _members(organization_id: str, new_id: Callable[[str], str]) -> list[Member]:
+def _members(organization_id: OrganizationId, new_id: Callable[[str], str]) -> list[Member]:
     members = []
     for position, name in enumerate(PEOPLE):
         role = Role.ADMIN if position in {1, 2} else Role.DEVELOPER
         members.append(
             Member(
-                member_id=new_id("mem"),
+                member_id=MemberId(new_id("mem")),
                 organization_id=organization_id,
                 name=name,
                 email=f"{_mailbox(name)}@{EMAIL_DOMAIN}",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from outlay.domain.actor import Scope
+from outlay.domain.ids import MemberId
 
 TOKEN_PREFIX: Final = "ota"  # noqa: S105 - a prefix, not a secret
 """A token reads `ota_<id>_<secret>`."""
@@ -14,7 +15,7 @@ class AccessToken:
     """A member's credential for the JSON API, without its secret."""
 
     token_id: str
-    member_id: str
+    member_id: MemberId
     description: str
     scopes: frozenset[Scope]
     created_at_us: int

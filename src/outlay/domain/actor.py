@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from outlay.domain.ids import MemberId, OrganizationId
+
 
 class Role(StrEnum):
     """What a member may do in their organization."""
@@ -45,7 +47,7 @@ class Channel(StrEnum):
 class Issuer:
     """The issuer on whose rights an invitation or a password link depends."""
 
-    member_id: str | None
+    member_id: MemberId | None
     """None for the operator."""
     token_id: str | None
     """The access token that was used, if any."""
@@ -58,12 +60,12 @@ class Actor:
     Either a member with a session or an access token, or the operator at the command line.
     """
 
-    organization_id: str
+    organization_id: OrganizationId
     organization_name: str
     plan: Plan
     timezone: str
     """The organization's time zone, the default of requests that name none."""
-    member_id: str = ""
+    member_id: MemberId = MemberId("")  # noqa: RUF009 - text, which does not change
     """Empty for the operator."""
     member_name: str = "Operator"
     email: str = ""

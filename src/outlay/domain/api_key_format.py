@@ -7,6 +7,7 @@ so malformed keys are rejected without a database lookup.
 import re
 from typing import Final
 
+from outlay.domain.ids import ApiKeyId
 from outlay.kit.secrets import checksum_of
 
 KEY_PREFIX: Final = "otl"
@@ -15,7 +16,7 @@ _ID_PREFIX: Final = "key_"
 _ID: Final = re.compile(r"key_[0-9a-z]{16}", re.ASCII)
 
 
-def render_key(api_key_id: str, secret: str) -> str:
+def render_key(api_key_id: ApiKeyId, secret: str) -> str:
     """The complete key, as its holder uses it."""
     start = f"{KEY_PREFIX}_{api_key_id.removeprefix(_ID_PREFIX)}_{secret}"
     return start + checksum_of(start)

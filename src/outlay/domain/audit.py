@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from outlay.domain.actor import Channel
+from outlay.domain.ids import OrganizationId
+
 Value = str | int | bool | None | list[str] | dict[str, str]
 """A value of a field in an entry; no floats, whose text differs between writers."""
 
@@ -90,7 +93,7 @@ class AuditFilter:
     """The entries to return; all conditions that are set must match."""
 
     author_id: str | None = None
-    actions: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
     target: str | None = None
     from_us: int | None = None
     until_us: int | None = None
@@ -100,19 +103,17 @@ class AuditFilter:
 class AuditEntry:
     """One recorded change."""
 
-    organization_id: str
+    organization_id: OrganizationId
     number: int
     """1, 2, 3 … within the organization."""
     time_us: int
-    channel: str
-    """A Channel."""
+    channel: Channel
     author_id: str
     """The member who made the change, empty for the operator."""
     credential_id: str
     """The access token that was used, empty without one."""
     request_id: str
-    action: str
-    """An Action."""
+    action: Action
     target: str
     """The id of the changed object."""
     before: Mapping[str, Value] | None
@@ -132,11 +133,11 @@ def canonical_form(entry: AuditEntry) -> bytes:
         "organization": entry.organization_id,
         "number": entry.number,
         "time": entry.time_us,
-        "channel": str(entry.channel),
+        "channel": entry.channel.value,
         "author": entry.author_id,
         "credential": entry.credential_id,
         "request": entry.request_id,
-        "action": str(entry.action),
+        "action": entry.action.value,
         "target": entry.target,
         "before": entry.before,
         "after": entry.after,

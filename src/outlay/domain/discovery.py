@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from outlay.domain.dimension import Dimension, Grouping
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey, Project
 from outlay.domain.tag import Tag
 
@@ -71,7 +72,7 @@ class Discovered:
     """An entity first seen in a report."""
 
     discovered_id: str
-    organization_id: str
+    organization_id: OrganizationId
     dimension: Dimension
     value: str
     """The value as it is in events."""
@@ -86,7 +87,7 @@ class Discovered:
     def as_project(self) -> Project:
         """The entity as a project without further properties."""
         return Project(
-            project_id=self.value,
+            project_id=ProjectId(self.value),
             organization_id=self.organization_id,
             name=self.name,
             created_at_us=self.created_at_us,
@@ -96,10 +97,10 @@ class Discovered:
     def as_key(self) -> ApiKey:
         """The entity as an API key without further properties."""
         return ApiKey(
-            api_key_id=self.value,
+            api_key_id=ApiKeyId(self.value),
             organization_id=self.organization_id,
-            project_id="",
-            member_id="",
+            project_id=ProjectId(""),
+            member_id=MemberId(""),
             description=self.name,
             created_at_us=self.created_at_us,
             discovered_id=self.discovered_id,

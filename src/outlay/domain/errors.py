@@ -11,20 +11,24 @@ OutlayError
 ├── Damaged           stored data fails its checksum or is missing; it is never used
 └── Locked            another process has the data directory open
 
-Each error has a stable `code` (kebab-case, for programs) and a message, a full sentence (for
+Each error has an `ErrorCode` (stable, for programs) and a message, a full sentence (for
 people). The outermost layer maps errors to HTTP statuses and exit codes.
 """
 
 from datetime import datetime
 from typing import ClassVar
 
+from outlay.domain.error_codes import ErrorCode
+
 
 class OutlayError(Exception):
     """Base of all expected errors; anything else is a bug."""
 
-    default_code: ClassVar[str] = "error"
+    default_code: ClassVar[ErrorCode] = ErrorCode.ERROR
 
-    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: ErrorCode | None = None, field: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
@@ -35,13 +39,13 @@ class OutlayError(Exception):
 class Invalid(OutlayError):
     """The request or file is malformed or asks for something that does not exist."""
 
-    default_code = "invalid"
+    default_code = ErrorCode.INVALID
 
 
 class Unauthenticated(OutlayError):
     """No credential, or one that is unknown, expired or revoked."""
 
-    default_code = "unauthenticated"
+    default_code = ErrorCode.UNAUTHENTICATED
 
 
 class NotPermitted(OutlayError):
@@ -49,25 +53,25 @@ class NotPermitted(OutlayError):
     is missing.
     """
 
-    default_code = "not-permitted"
+    default_code = ErrorCode.NOT_PERMITTED
 
 
 class NotFound(OutlayError):
     """The object does not exist or belongs to another organization."""
 
-    default_code = "not-found"
+    default_code = ErrorCode.NOT_FOUND
 
 
 class Conflict(OutlayError):
     """The request contradicts recorded data: the same identity exists with different content."""
 
-    default_code = "conflict"
+    default_code = ErrorCode.CONFLICT
 
 
 class LimitReached(OutlayError):
     """A spend limit has no room left; the message names the limit and its reset."""
 
-    default_code = "spend-limit-reached"
+    default_code = ErrorCode.SPEND_LIMIT_REACHED
 
     def __init__(self, message: str, *, resets_at: datetime, retry_after: int | None) -> None:
         super().__init__(message)
@@ -80,13 +84,13 @@ class LimitReached(OutlayError):
 class Unavailable(OutlayError):
     """The request cannot be served now; a retry may succeed."""
 
-    default_code = "unavailable"
+    default_code = ErrorCode.UNAVAILABLE
 
 
 class TooManyAttempts(Unavailable):
     """Too many failed attempts; `retry_after` tells when to try again."""
 
-    default_code = "too-many-attempts"
+    default_code = ErrorCode.TOO_MANY_ATTEMPTS
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
@@ -97,10 +101,10 @@ class TooManyAttempts(Unavailable):
 class Damaged(OutlayError):
     """Stored data does not match its checksum; it is reported and never summed."""
 
-    default_code = "damaged"
+    default_code = ErrorCode.DAMAGED
 
 
 class Locked(OutlayError):
     """The data directory is in use by another process."""
 
-    default_code = "locked"
+    default_code = ErrorCode.LOCKED

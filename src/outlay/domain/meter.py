@@ -4,7 +4,7 @@ Names and meanings follow the units of genai-prices, so that each meter has its 
 Times are in milliseconds where the list has seconds, because quantities are whole numbers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -188,6 +188,8 @@ def settle_meters(usage: TokenUsage, meters: Mapping[str, int]) -> tuple[dict[st
 
     `usage` is settled already. Zeros are left out.
     """
+    if not meters:
+        return {}, False
     room = {
         "cache_read_input_tokens": usage.cache_read_input_tokens,
         "input_tokens": usage.input_tokens
@@ -223,9 +225,9 @@ def split_meters(text: str) -> dict[str, int]:
     return {name: int(quantity) for name, _, quantity in pairs}
 
 
-def join_names(names: Iterable[str]) -> str:
+def join_names(names: Collection[str]) -> str:
     """The stored form of a set of names: sorted, unique, comma-joined; empty for none."""
-    return ",".join(sorted(set(names)))
+    return ",".join(sorted(set(names))) if names else ""
 
 
 def split_disjoint(text: str) -> dict[str, int]:

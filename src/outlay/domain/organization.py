@@ -6,13 +6,14 @@ Deleted objects keep their rows, so their names remain in reports; `is_deleted` 
 from dataclasses import dataclass
 
 from outlay.domain.actor import Actor, Issuer, Plan, Role
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
     """A tenant: every object belongs to exactly one."""
 
-    organization_id: str
+    organization_id: OrganizationId
     name: str
     plan: Plan
     timezone: str
@@ -24,8 +25,8 @@ class Organization:
 class Member:
     """A person in an organization."""
 
-    member_id: str
-    organization_id: str
+    member_id: MemberId
+    organization_id: OrganizationId
     name: str
     email: str
     role: Role
@@ -40,7 +41,7 @@ class Invitation:
     """An open invitation: whoever has the link can become a member."""
 
     invitation_id: str
-    organization_id: str
+    organization_id: OrganizationId
     email: str
     role: Role
     issuer: Issuer
@@ -52,7 +53,7 @@ class Invitation:
 class PasswordLink:
     """A one-time link to set a member's password."""
 
-    member_id: str
+    member_id: MemberId
     issuer: Issuer
     created_at_us: int
     expires_at_us: int
@@ -62,9 +63,9 @@ class PasswordLink:
 class Project:
     """A group of API keys."""
 
-    project_id: str
+    project_id: ProjectId
     """The reported value if the project was discovered."""
-    organization_id: str
+    organization_id: OrganizationId
     name: str
     created_at_us: int = 0
     is_deleted: bool = False
@@ -81,10 +82,10 @@ class Project:
 class ApiKey:
     """A credential of a project. Its usage is attributed to the member who created it."""
 
-    api_key_id: str
-    organization_id: str
-    project_id: str
-    member_id: str
+    api_key_id: ApiKeyId
+    organization_id: OrganizationId
+    project_id: ProjectId
+    member_id: MemberId
     description: str
     hint: str = ""
     """The end of its secret, for recognition; empty without a secret."""
@@ -111,8 +112,8 @@ class ApiKey:
 class UserGroup:
     """A named set of members for reporting."""
 
-    group_id: str
-    organization_id: str
+    group_id: GroupId
+    organization_id: OrganizationId
     name: str
     created_at_us: int = 0
     is_deleted: bool = False
@@ -122,8 +123,8 @@ class UserGroup:
 class GroupMembership:
     """A member's time in a group: [valid_from_us, valid_to_us), open-ended if None."""
 
-    group_id: str
-    member_id: str
+    group_id: GroupId
+    member_id: MemberId
     valid_from_us: int
     valid_to_us: int | None = None
 

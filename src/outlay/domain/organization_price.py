@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outlay.domain.ids import OrganizationId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationPrice:
     """One price of an organization, in the format of `prices.toml`."""
 
     price_id: str
-    organization_id: str
+    organization_id: OrganizationId
     number: int
     """Its position in order of creation."""
     entry: Mapping[str, Any]
@@ -22,7 +24,7 @@ class OrganizationRate:
     """One exchange rate of an organization."""
 
     rate_id: str
-    organization_id: str
+    organization_id: OrganizationId
     currency: str
     effective_from: str | None
     """`YYYY-MM-DD`; None for always."""

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 BUCKET_SECONDS: Final = 900
@@ -132,7 +133,7 @@ def parse_zone(name: str) -> ZoneInfo:
         shown = name if len(name) <= 64 else name[:61] + "..."
         raise Invalid(
             f"Unknown time zone {shown!r}. Use an IANA name such as UTC or Europe/Berlin.",
-            code="unknown-timezone",
+            code=ErrorCode.UNKNOWN_TIMEZONE,
             field="timezone",
         ) from error
 
@@ -163,19 +164,19 @@ def period_of_dates(from_date: date, to_date: date, timezone: str) -> Period:
     if to_date < from_date:
         raise Invalid(
             f"The range is reversed: {from_date} is after {to_date}.",
-            code="reversed-range",
+            code=ErrorCode.REVERSED_RANGE,
             field="from",
         )
     if from_date < FIRST_DATE or to_date > LAST_DATE:
         raise Invalid(
             f"Dates must be between {FIRST_DATE} and {LAST_DATE}.",
-            code="range-out-of-bounds",
+            code=ErrorCode.RANGE_OUT_OF_BOUNDS,
             field="from" if from_date < FIRST_DATE else "to",
         )
     if (to_date - from_date).days >= MAX_DAYS:
         raise Invalid(
             f"The range is longer than {MAX_DAYS:,} days. Request a shorter range.",
-            code="range-too-long",
+            code=ErrorCode.RANGE_TOO_LONG,
             field="to",
         )
     return Period(
@@ -321,7 +322,7 @@ def _hour_edges(period: Period) -> list[int]:
     if period.end_bucket - period.start_bucket > MAX_STEPS * BUCKETS_PER_HOUR:
         raise Invalid(
             f"This range has more than {MAX_STEPS:,} hourly steps. Use `bucket=day`.",
-            code="too-many-steps",
+            code=ErrorCode.TOO_MANY_STEPS,
             field="bucket",
         )
     zone = parse_zone(period.timezone)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotPermitted
 
 
@@ -122,19 +123,25 @@ def permit(actor: Actor, permission: Permission) -> None:
     if rule.scope not in actor.scopes:
         raise NotPermitted(
             f"This access token does not allow {permission}. It needs the scope {rule.scope}.",
-            code="scope-required",
+            code=ErrorCode.SCOPE_REQUIRED,
         )
     if actor.plan not in rule.plans:
         raise NotPermitted(
             f"Your organization's plan does not include {permission}. "
             f"{_either(rule.plans).capitalize()} does.",
-            code="plan-required",
+            code=ErrorCode.PLAN_REQUIRED,
         )
     if actor.role not in rule.roles:
         raise NotPermitted(
             f"Your role does not include {permission}. It requires {_either(rule.roles)}.",
-            code="role-required",
+            code=ErrorCode.ROLE_REQUIRED,
         )
+
+
+def permit_one_of(actor: Actor, *permissions: Permission) -> None:
+    """Raise NotPermitted, about the first, unless the actor has one of some permissions."""
+    if not any(has(actor, permission) for permission in permissions):
+        permit(actor, permissions[0])
 
 
 def has(actor: Actor, permission: Permission) -> bool:
@@ -209,7 +216,7 @@ def permit_admission(actor: Actor, role: Role) -> None:
         raise NotPermitted(
             f"This access token cannot grant sign-in as {role}, a role with more rights than the "
             f"token. It needs the scope {' and '.join(sorted(missing))}.",
-            code="scope-required",
+            code=ErrorCode.SCOPE_REQUIRED,
         )
 
 

@@ -10,6 +10,7 @@ from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval, Period
 
@@ -57,7 +58,7 @@ class UsageQuery:
     events without a value are Unattributed and never part of Other.
     """
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
     merges: Merges
     """Values that are merged into others, in groups and filters alike."""
@@ -135,7 +136,7 @@ class RowQuery:
     Dimension.GROUP an event counts in the row of each group of its user.
     """
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
     merges: Merges
     """Values that are merged into others, in rows and filters alike."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 
 MAX_RATE: Final = 1_000_000
 
@@ -101,7 +102,7 @@ class Reconciliation:
     """The stored result of comparing a bill."""
 
     reconciliation_id: str
-    organization_id: str
+    organization_id: OrganizationId
     provider: str
     file_name: str
     created_at_us: int

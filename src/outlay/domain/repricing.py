@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 
 MAX_LINES: Final = 100
 """Rows of each table of a comparison; the rest is one more row."""
@@ -99,7 +100,7 @@ class Reprice:
     """A run that repriced requests or reverted another run."""
 
     reprice_id: str
-    organization_id: str
+    organization_id: OrganizationId
     author: str
     """The member who started it; empty for the operator."""
     reason: str

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from outlay.domain.errors import LimitReached
+from outlay.domain.ids import OrganizationId
 from outlay.domain.money import render_usd
 from outlay.domain.period import Period, period_of_dates
 from outlay.kit.clock import from_us
@@ -33,7 +34,7 @@ class LimitInterval(StrEnum):
 class SpendLimit:
     """The largest amount that may be spent within one interval."""
 
-    organization_id: str
+    organization_id: OrganizationId
     scope: LimitScope
     scope_id: str
     interval: LimitInterval
@@ -43,7 +44,7 @@ class SpendLimit:
 class CounterKey(NamedTuple):
     """Identifies a spend counter: whose spend in which interval; instants in µs since the epoch."""
 
-    organization_id: str
+    organization_id: OrganizationId
     scope: LimitScope
     scope_id: str
     start_us: int

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from outlay.domain.ids import OrganizationId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleSignOn:
     """A trusted OpenID Connect provider, without its client secret."""
 
-    organization_id: str
+    organization_id: OrganizationId
     issuer: str
     """As in the provider's tokens: compared character by character."""
     client_id: str

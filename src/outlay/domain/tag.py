@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 
 MAX_KEYS: Final = 20
 """Most keys that an organization can register."""
@@ -67,7 +69,7 @@ class Tag(str):
 class TagKey:
     """A key registered by an organization."""
 
-    organization_id: str
+    organization_id: OrganizationId
     key: str
     created_at_us: int
 
@@ -78,7 +80,7 @@ def check_key(key: str) -> str:
         raise Invalid(
             "A tag key must start with a letter and have up to 40 lower-case letters, digits, "
             f"dots, dashes and underscores, not {key[:60]!r}.",
-            code="invalid-tag-key",
+            code=ErrorCode.INVALID_TAG_KEY,
             field="key",
         )
     return key

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from outlay.domain.ids import OrganizationId
+
 BASE_URLS: Final[Mapping[str, str]] = {
     "anthropic": "https://api.anthropic.com/v1",
     "deepseek": "https://api.deepseek.com/v1",
@@ -23,7 +25,7 @@ class Upstream:
     """An endpoint that requests are relayed to, without its secret."""
 
     upstream_id: str
-    organization_id: str
+    organization_id: OrganizationId
     name: str
     """The prefix that callers put before the slash, `openai` in `openai/gpt-5.5`."""
     provider: str
@@ -48,7 +50,7 @@ class Upstream:
 class ModelMapping:
     """An organization's own name for a model of an upstream."""
 
-    organization_id: str
+    organization_id: OrganizationId
     name: str
     upstream_id: str
     model: str

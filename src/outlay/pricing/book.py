@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD, render_usd
@@ -193,7 +194,7 @@ class PriceBook:
             raise Invalid(
                 f"The request would cost {render_usd(parts.total)} USD at price {applied.ref}. "
                 "Correct the token counts or the price.",
-                code="cost-too-large",
+                code=ErrorCode.COST_TOO_LARGE,
             )
         unpriced = (*parts.unpriced, *applied.unlisted_context)
         above = rates.start(usage.input_tokens)

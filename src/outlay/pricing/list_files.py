@@ -23,6 +23,7 @@ from genai_prices.types import (
 )
 from pydantic import ValidationError
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.pricing.fields import MAX_PRICE
 from outlay.pricing.reference import RESERVED
@@ -63,7 +64,7 @@ def read_list(body: bytes, version: str) -> PriceList:
 
 
 def _invalid(why: str) -> Invalid:
-    return Invalid(f"The price list cannot be used. {why}", code="invalid-price-list")
+    return Invalid(f"The price list cannot be used. {why}", code=ErrorCode.INVALID_PRICE_LIST)
 
 
 def _listed(faults: list[str]) -> str:

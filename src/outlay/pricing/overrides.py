@@ -33,6 +33,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.provider import find_provider
 from outlay.kit.clock import FOREVER_US
@@ -135,9 +136,13 @@ def read_overrides(path: Path) -> Overrides:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
-        raise Invalid(f"{path} cannot be read: {error.strerror}.", code="invalid-prices") from error
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}.", code=ErrorCode.INVALID_PRICES
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} is not valid TOML: {error}.", code="invalid-prices") from error
+        raise Invalid(
+            f"{path} is not valid TOML: {error}.", code=ErrorCode.INVALID_PRICES
+        ) from error
     faults = [
         Fault(key, "", f"Unknown key. Available: {', '.join(TABLES)}.")
         for key in document
@@ -159,7 +164,7 @@ def read_overrides(path: Path) -> Overrides:
     prices = read_prices(entries, exchange, faults)
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
-        raise Invalid(f"{path} has errors:{listed}", code="invalid-prices")
+        raise Invalid(f"{path} has errors:{listed}", code=ErrorCode.INVALID_PRICES)
     return Overrides(aliases=aliases, prices=prices, cost_policy=cost_policy)
 
 
@@ -174,7 +179,7 @@ def read_entries(
     prices = read_prices(entries, read_exchange_rates(rates, faults), faults)
     if faults:
         told = " ".join(f"{fault.key}: {fault.message}" for fault in faults)
-        raise Invalid(told, code="invalid-prices", field=faults[0].key)
+        raise Invalid(told, code=ErrorCode.INVALID_PRICES, field=faults[0].key)
     return prices
 
 

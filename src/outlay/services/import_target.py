@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from outlay.domain.ids import OrganizationId, ProjectId
 from outlay.domain.organization import operator_of
 from outlay.services.bundle import Administration
 
@@ -10,9 +11,9 @@ from outlay.services.bundle import Administration
 class ImportTarget:
     """The organization and default project of imported usage."""
 
-    organization_id: str
+    organization_id: OrganizationId
     organization_name: str
-    project_id: str
+    project_id: ProjectId
     """For rows without a project; empty without a default."""
     project_name: str
     created: tuple[str, ...]
@@ -40,7 +41,7 @@ def import_target(
     return ImportTarget(
         organization_id=organization.organization_id,
         organization_name=organization.name,
-        project_id=project_id,
+        project_id=ProjectId(project_id),
         project_name=project_name,
         created=tuple(created),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.kit.progress import Progress
 
@@ -24,7 +25,7 @@ Result = TypeVar("Result")
 class Stopped(Unavailable):
     """The work was stopped before it finished."""
 
-    default_code = "stopped"
+    default_code = ErrorCode.STOPPED
 
 
 @dataclass(slots=True, kw_only=True)

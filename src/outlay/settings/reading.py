@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.egress import Egress
 from outlay.settings.types import Form, LogSettings, Variable
@@ -209,7 +210,9 @@ def _secrets_dir(variables: Mapping[str, str]) -> Path | None:
         return None
     folder = Path(text)
     if not folder.is_dir():
-        raise Invalid(f"{SECRETS_DIR} must be an existing folder, not {text!r}.", code="settings")
+        raise Invalid(
+            f"{SECRETS_DIR} must be an existing folder, not {text!r}.", code=ErrorCode.SETTINGS
+        )
     return folder
 
 
@@ -268,9 +271,9 @@ def _invalid(error: "ValidationError", variables: Mapping[str, str]) -> Invalid:
     faults = error.errors(include_url=False)
     sentences = list(dict.fromkeys(_sentence(fault, variables) for fault in faults))
     if len(sentences) == 1:
-        return Invalid(sentences[0], code="settings")
+        return Invalid(sentences[0], code=ErrorCode.SETTINGS)
     listed = "\n".join(f"  {sentence}" for sentence in sentences)
-    return Invalid(f"{len(sentences)} settings are wrong:\n{listed}", code="settings")
+    return Invalid(f"{len(sentences)} settings are wrong:\n{listed}", code=ErrorCode.SETTINGS)
 
 
 def _sentence(fault: Mapping[str, Any], variables: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid
 from outlay.kit.durable import new_file
 
@@ -81,7 +82,7 @@ def read_archive(path: Path) -> Iterator[Record]:
             raise Invalid(f"There is no file {path}.") from error
         if isinstance(error, gzip.BadGzipFile) and "Not a gzipped file" in str(error):
             raise Invalid(f"{path} is not an Outlay backup.") from error
-        raise Damaged(f"{path} is damaged: {error}.", code="backup-damaged") from error
+        raise Damaged(f"{path} is damaged: {error}.", code=ErrorCode.BACKUP_DAMAGED) from error
 
 
 def _read(file: gzip.GzipFile, path: Path) -> Iterator[Record]:
@@ -90,8 +91,10 @@ def _read(file: gzip.GzipFile, path: Path) -> Iterator[Record]:
         size = int.from_bytes(head, "big")
         body = file.read(size) if len(head) == 4 and size < MAX_RECORD else b""
         if len(body) != size or not size:
-            raise Damaged(f"{path} is damaged: it ends early.", code="backup-damaged")
+            raise Damaged(f"{path} is damaged: it ends early.", code=ErrorCode.BACKUP_DAMAGED)
         digest.update(head + body)
         yield Record(*_decode(body))
     if file.read() != digest.digest():
-        raise Damaged(f"{path} is damaged: its checksum does not match.", code="backup-damaged")
+        raise Damaged(
+            f"{path} is damaged: its checksum does not match.", code=ErrorCode.BACKUP_DAMAGED
+        )

@@ -15,6 +15,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.durable import PRIVATE, append_lines, ends_in_newline, sync_folder
 
 _CONTEXT: Final = b"outlay audit checkpoint\n"
@@ -25,7 +26,7 @@ _LINE_END: Final = b'"}'
 class Checkpoint(NamedTuple):
     """The end of an organization's chain at some time."""
 
-    organization_id: str
+    organization_id: OrganizationId
     number: int
     digest: bytes
     time_us: int
@@ -124,6 +125,7 @@ def _read(text: bytes, key: Ed25519PublicKey) -> Checkpoint | None:
     try:
         line = msgspec.json.decode(text, type=_Line)
         key.verify(bytes.fromhex(line.signature), line.covered())
-        return Checkpoint(line.organization, line.number, bytes.fromhex(line.digest), line.time)
+        organization_id = OrganizationId(line.organization)
+        return Checkpoint(organization_id, line.number, bytes.fromhex(line.digest), line.time)
     except (msgspec.DecodeError, ValueError, InvalidSignature):
         return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from outlay import __version__
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged
 from outlay.kit.clock import Clock
 from outlay.kit.durable import PART_SUFFIX, PRIVATE, create_file, flush, sync_folder
@@ -189,7 +190,7 @@ def check_complete(settings: Settings) -> None:
         raise Conflict(
             f"Moving the old contents of {settings.data} aside was interrupted. Run `outlay "
             "restore` with `--move-aside` again.",
-            code="restore-interrupted",
+            code=ErrorCode.RESTORE_INTERRUPTED,
         )
     beside = _beside(settings)
     # With the database, everything is there: the next process deletes the remains.
@@ -197,7 +198,7 @@ def check_complete(settings: Settings) -> None:
         raise Conflict(
             f"A restore into {settings.data} was interrupted. Run `outlay restore` again, or "
             f"delete {beside} to start empty.",
-            code="restore-interrupted",
+            code=ErrorCode.RESTORE_INTERRUPTED,
         )
 
 
@@ -217,5 +218,5 @@ def check_database(settings: Settings) -> None:
         raise Damaged(
             f"{path} is missing, but {describe_parts(left)} is there. Put the file back or "
             "restore a backup with `outlay restore FILE --move-aside`.",
-            code="database-gone",
+            code=ErrorCode.DATABASE_GONE,
         )

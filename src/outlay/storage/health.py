@@ -4,11 +4,12 @@ import logging
 import threading
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-FAILED: Final = "ledger-failed"
+FAILED: Final = ErrorCode.LEDGER_FAILED
 """Error code after a failure."""
 
 

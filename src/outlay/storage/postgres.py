@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.settings import DEFAULT_POOL_SIZE
@@ -112,7 +113,7 @@ class PostgresDatabase:
             raise Damaged(
                 "PostgreSQL runs with fsync or full_page_writes off, so a crash may lose "
                 "acknowledged events. Turn both on.",
-                code="database-unsafe",
+                code=ErrorCode.DATABASE_UNSAFE,
             )
         wall = (
             "its role is a superuser, whom row-level policies do not hold"
@@ -150,7 +151,7 @@ def away(error: Exception) -> Unavailable:
     """The error for an unreachable database."""
     cause = getattr(error, "orig", None) or error
     detail = str(cause).strip().partition("\n")[0] or type(cause).__name__
-    return Unavailable(f"The database is unreachable: {detail}.", code="database-away")
+    return Unavailable(f"The database is unreachable: {detail}.", code=ErrorCode.DATABASE_AWAY)
 
 
 def _options() -> dict[str, Any]:

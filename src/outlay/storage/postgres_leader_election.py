@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import psycopg
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.postgres import PostgresDatabase
 
@@ -38,7 +39,9 @@ class PostgresLeaderElection:
         """Run a task exclusively; Unavailable if another node is running it."""
         connection = self._take(task)
         if connection is None:
-            raise Unavailable(f"Another node is already running this task: {task}.", code="busy")
+            raise Unavailable(
+                f"Another node is already running this task: {task}.", code=ErrorCode.BUSY
+            )
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pysqlite3 as driver
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, OutlayError, Unavailable
 from outlay.kit.durable import create_private, flush, new_path
 from outlay.storage.health import StorageHealth
@@ -48,7 +49,7 @@ def check_sqlite_version(version: tuple[int, int, int] = driver.sqlite_version_i
     raise Damaged(
         f"SQLite {shown} can corrupt its write-ahead log. Install pysqlite3 0.6.1 or newer, which "
         "bundles a fixed version.",
-        code="sqlite-affected",
+        code=ErrorCode.SQLITE_AFFECTED,
     )
 
 
@@ -147,19 +148,19 @@ _TEXTS: Final = {
 }
 """Messages of errors without a code, such as the driver's own."""
 
-_BUSY: Final = ("The database is busy. Try again in a moment.", "database-busy")
+_BUSY: Final = ("The database is busy. Try again in a moment.", ErrorCode.DATABASE_BUSY)
 _UNOPENABLE: Final = (
     "The database file cannot be opened. Check its mode and owner, and those of its folder.",
-    "database-unopenable",
+    ErrorCode.DATABASE_UNOPENABLE,
 )
 _REFUSALS: Final = {
     driver.SQLITE_FULL: (
         "The database is not writable: the disk is full. Free some space and try again.",
-        "disk-full",
+        ErrorCode.DISK_FULL,
     ),
     driver.SQLITE_READONLY: (
         "The database is not writable: its file is read-only.",
-        "database-read-only",
+        ErrorCode.DATABASE_READ_ONLY,
     ),
     driver.SQLITE_BUSY: _BUSY,
     driver.SQLITE_LOCKED: _BUSY,
@@ -167,7 +168,7 @@ _REFUSALS: Final = {
     driver.SQLITE_PERM: _UNOPENABLE,
     driver.SQLITE_NOMEM: (
         "The database ran out of memory. Try again in a moment.",
-        "out-of-memory",
+        ErrorCode.OUT_OF_MEMORY,
     ),
 }
 """SQLite's code → message and Outlay's code."""
@@ -186,7 +187,8 @@ def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
         return health.fail(str(error))
     if code in _DAMAGE:
         return Damaged(
-            f"The database is damaged ({error}). Restore a backup.", code="database-damaged"
+            f"The database is damaged ({error}). Restore a backup.",
+            code=ErrorCode.DATABASE_DAMAGED,
         )
     if code not in _REFUSALS:
         return None

@@ -8,6 +8,7 @@ import logging
 import shutil
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.clock import Clock
 from outlay.settings import Settings
@@ -59,5 +60,5 @@ def _check_room(settings: Settings) -> None:
             f"Upgrading {path} makes a backup copy first, which needs "
             f"{(size + SPARE_BYTES) / 1e6:,.0f} MB; {free / 1e6:,.0f} MB are free. Free some "
             "space, or set OUTLAY_UPGRADE_BACKUP=off if you have a backup.",
-            code="backup-no-room",
+            code=ErrorCode.BACKUP_NO_ROOM,
         )

@@ -10,7 +10,7 @@ import msgspec
 from outlay.wire.answer import Answer, Fields, Format
 from outlay.wire.sse import EventSplitter, event_data
 
-MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Longer bodies are not kept; only their start and end are searched for the usage."""
 
 END_BYTES: Final = 64 * 1024
@@ -111,7 +111,7 @@ class BodyReader:
     def feed(self, chunk: bytes) -> bytes:
         """Feed the next bytes; returns them unchanged."""
         self._size += len(chunk)
-        if self._size <= MAX_BODY_BYTES:
+        if self._size <= MAX_ANSWER_BYTES:
             self._chunks.append(chunk)
         else:
             if self._chunks:

@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_EVENTS: Final = 10_000
@@ -34,13 +35,13 @@ class Objects(Generic[Kind]):
             message, _, path = str(error).partition(" - at `")
             path = path.rstrip("`")
             raise Invalid(
-                f"`{path or 'body'}`: {message}.", code="invalid-event", field=path or None
+                f"`{path or 'body'}`: {message}.", code=ErrorCode.INVALID_EVENT, field=path or None
             ) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Invalid(
                 "The body is neither a JSON array of events nor one event per line: "
                 f"{_malformed_line(body)}{error}.",
-                code="malformed-json",
+                code=ErrorCode.MALFORMED_JSON,
             ) from error
         if len(found) > MAX_EVENTS:
             raise Invalid(f"A body can hold at most {MAX_EVENTS:,} events. Split it.")

@@ -13,13 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.wire.answer import text_of
 from outlay.wire.caller import tags_in
 from outlay.wire.end_users import end_user_of
 from outlay.wire.estimate import BYTES_PER_TOKEN
 
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_REQUEST_BYTES: Final = 32 * 1024 * 1024
 
 
 class _Json(msgspec.Struct):
@@ -80,15 +81,17 @@ def parse_json_call(body: bytes) -> Call:
     try:
         found, readable = _read(body)
     except msgspec.ValidationError as error:
-        raise Invalid("The body must be a JSON object.", code="invalid-body") from error
+        raise Invalid("The body must be a JSON object.", code=ErrorCode.INVALID_BODY) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"The body is not valid JSON: {error}.", code="malformed-json") from error
+        raise Invalid(
+            f"The body is not valid JSON: {error}.", code=ErrorCode.MALFORMED_JSON
+        ) from error
     except RecursionError as error:
-        raise Invalid("The body is nested too deeply.", code="malformed-json") from error
+        raise Invalid("The body is nested too deeply.", code=ErrorCode.MALFORMED_JSON) from error
     if any(body.count(name) > 1 for name in _DECIDING):
         _refuse_duplicates(readable)
     if not isinstance(found.model, str) or not found.model:
-        raise Invalid("The body must name a model.", code="model-required", field="model")
+        raise Invalid("The body must name a model.", code=ErrorCode.MODEL_REQUIRED, field="model")
     options = found.stream_options if isinstance(found.stream_options, dict) else {}
     metadata = found.metadata if isinstance(found.metadata, dict) else {}
     return Call(
@@ -135,7 +138,9 @@ def _refuse_duplicates(body: bytes) -> None:
     names = json.loads(body, object_pairs_hook=check)[""]
     for name in ("model", "stream", "stream_options"):
         if names.count(name) > 1:
-            raise Invalid(f"The body has {name!r} twice.", code="duplicate-member", field=name)
+            raise Invalid(
+                f"The body has {name!r} twice.", code=ErrorCode.DUPLICATE_MEMBER, field=name
+            )
 
 
 def rewrite_json(call: Call, *, model: str, asks_usage: bool) -> bytes:
@@ -162,7 +167,7 @@ def parse_form_call(body: bytes, content_type: str) -> Call:
     parts = {name: body[start:end] for name, start, end in _form_parts(body, content_type)}
     model = text_of(parts.get("model", b"").decode(errors="replace"))
     if not model:
-        raise Invalid("The form must name a model.", code="model-required", field="model")
+        raise Invalid("The form must name a model.", code=ErrorCode.MODEL_REQUIRED, field="model")
     return Call(
         body=body,
         content_type=content_type,
@@ -186,7 +191,7 @@ def _form_parts(body: bytes, content_type: str) -> Iterator[tuple[str, int, int]
     """Name, start and end of the values of the relevant parts."""
     found = re.search(r'boundary="?([^";,\s]{1,70})"?', content_type, re.IGNORECASE)
     if found is None:
-        raise Invalid("The form has no boundary.", code="invalid-body")
+        raise Invalid("The form has no boundary.", code=ErrorCode.INVALID_BODY)
     delimiter = b"--" + found[1].encode("latin-1")
     seen = set()
     position = body.find(delimiter)
@@ -199,7 +204,7 @@ def _form_parts(body: bytes, content_type: str) -> Iterator[tuple[str, int, int]
         if name := _PART_HEAD.search(body, head, start + 2):
             label = name[1].decode().lower()
             if label in seen:
-                raise Invalid(f"The form has {label!r} twice.", code="duplicate-member")
+                raise Invalid(f"The form has {label!r} twice.", code=ErrorCode.DUPLICATE_MEMBER)
             seen.add(label)
             yield label, start + 4, position
         position += 2

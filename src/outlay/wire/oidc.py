@@ -15,6 +15,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unauthenticated
 
 MAX_TOKEN: Final = 16 * 1024
@@ -253,5 +254,5 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refused(reason: str) -> Unauthenticated:
     return Unauthenticated(
-        f"The identity provider's answer was refused: {reason}.", code="sso-refused"
+        f"The identity provider's answer was refused: {reason}.", code=ErrorCode.SSO_REFUSED
     )

@@ -7,9 +7,10 @@ import pytest
 
 from outlay.domain.actor import Channel
 from outlay.domain.audit import GENESIS, Action, AuditEntry
+from outlay.domain.ids import OrganizationId
 
 ENTRY = AuditEntry(
-    organization_id="org_a",
+    organization_id=OrganizationId("org_a"),
     number=7,
     time_us=1,
     channel=Channel.SESSION,

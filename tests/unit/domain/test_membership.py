@@ -2,12 +2,15 @@
 
 import pytest
 
+from outlay.domain.ids import GroupId, MemberId
 from outlay.domain.organization import GroupMembership
 
 
 def membership(valid_to_us: int | None) -> GroupMembership:
     """A membership that begins at 10."""
-    return GroupMembership(group_id="g", member_id="m", valid_from_us=10, valid_to_us=valid_to_us)
+    return GroupMembership(
+        group_id=GroupId("g"), member_id=MemberId("m"), valid_from_us=10, valid_to_us=valid_to_us
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.meter import METERS, join_meters, settle_meters
 from outlay.domain.usage import TokenUsage, settle_tokens
 from outlay.kit.clock import to_us
@@ -96,7 +97,7 @@ def event_of(
 ) -> UsageEvent:
     return UsageEvent(
         event_id="e",
-        organization_id="org",
+        organization_id=OrganizationId("org"),
         event_time_us=to_us(at),
         provider=provider,
         mapping=mapping,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.faults import disk_full, every_fault, every_kill, input_output_error
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile, read_checkpoints
 
 SEED = bytes(range(32))
@@ -23,7 +24,7 @@ def file(tmp_path: Path) -> CheckpointFile:
 
 
 def checkpoint(number: int) -> Checkpoint:
-    return Checkpoint("org_1", number, bytes([number]) * 32, number)
+    return Checkpoint(OrganizationId("org_1"), number, bytes([number]) * 32, number)
 
 
 def numbers(file: CheckpointFile) -> list[int]:

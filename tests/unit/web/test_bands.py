@@ -10,6 +10,7 @@ from outlay.domain.answers import ZERO, Breakdown, Comparison, Entry, EntryKind,
 from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
 from outlay.domain.period import Interval, period_of_dates, steps_of
@@ -19,7 +20,9 @@ from outlay.web.dashboard.parts.ranking import rank_entries
 
 PERIOD = period_of_dates(date(2026, 11, 1), date(2026, 11, 4), "UTC")
 STEPS = steps_of(PERIOD, Interval.DAY)
-QUERY = UsageQuery(organization_id="org", merges=NO_MERGES, period=PERIOD, interval=Interval.DAY)
+QUERY = UsageQuery(
+    organization_id=OrganizationId("org"), merges=NO_MERGES, period=PERIOD, interval=Interval.DAY
+)
 
 totals = st.builds(
     Totals,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.wire.answer import Answer
-from outlay.wire.answer_reader import MAX_BODY_BYTES, BodyReader, StreamReader
+from outlay.wire.answer_reader import MAX_ANSWER_BYTES, BodyReader, StreamReader
 from outlay.wire.anthropic.messages import MESSAGES
 from outlay.wire.anthropic.messages import parse_usage as parse_anthropic
 from outlay.wire.counters import read_cost, read_counters
@@ -154,7 +154,7 @@ def test_fast_path_and_general_reader_agree() -> None:
 
 def test_usage_at_the_end_of_a_long_body_is_found() -> None:
     reader = BodyReader(CHAT)
-    reader.feed(b'{"data":[' + b"0.5," * (MAX_BODY_BYTES // 4))
+    reader.feed(b'{"data":[' + b"0.5," * (MAX_ANSWER_BYTES // 4))
     reader.feed(b'0.5],"usage":{"prompt_tokens":8,"total_tokens":8}}')
     reader.finish()
     assert reader.answer.usage == TokenUsage(8, 0)

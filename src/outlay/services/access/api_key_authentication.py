@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from outlay.domain.api_key_format import parse_key
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unauthenticated
+from outlay.domain.ids import ApiKeyId
 from outlay.domain.organization import ApiKey
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.secrets import digest_secret, is_same_digest
@@ -71,17 +73,17 @@ class ApiKeys:
             raise Unauthenticated(
                 "An Outlay API key is required. Send `Authorization: Bearer otl_…` or "
                 "`x-api-key: otl_…`.",
-                code="invalid-api-key",
+                code=ErrorCode.INVALID_API_KEY,
             )
         api_key_id, secret = parsed
         credential = self._credentials.get(api_key_id)
         if credential is None:
-            credential = await asyncio.to_thread(self._find, api_key_id)
+            credential = await asyncio.to_thread(self._find, ApiKeyId(api_key_id))
         api_key, digest = credential or (None, _NO_DIGEST)
         is_right = is_same_digest(digest, digest_secret(secret))
         if api_key is None or not is_right or not self._is_usable(api_key):
             raise Unauthenticated(
-                "The API key is unknown, expired or revoked.", code="invalid-api-key"
+                "The API key is unknown, expired or revoked.", code=ErrorCode.INVALID_API_KEY
             )
         if len(recognised) < _MAX_RECOGNISED:
             recognised[whole] = api_key
@@ -97,7 +99,7 @@ class ApiKeys:
         expires = api_key.expires_at_us
         return expires is None or to_us(self._clock.now()) < expires
 
-    def _find(self, api_key_id: str) -> Credential | None:
+    def _find(self, api_key_id: ApiKeyId) -> Credential | None:
         generation = self._generation
         with self._directory.read() as session:
             credential = find_credentials(session, [api_key_id]).get(api_key_id)

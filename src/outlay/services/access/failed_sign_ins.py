@@ -8,6 +8,7 @@ from typing import Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Personal
+from outlay.domain.policy import Permission
 from outlay.kit.clock import in_us
 from outlay.kit.secrets import digest_secret
 from outlay.services.access.sign_in_throttle import WINDOW, Attempt
@@ -23,7 +24,7 @@ def note_failure(audited: AuditedChanges, account: Actor, attempt: Attempt, remo
     if attempt.failures & (attempt.failures - 1):
         return
     source = digest_secret(f"noted {account.organization_id}")
-    with audited.change(account) as change:
+    with audited.change(account, Permission.ACCOUNT_WRITE) as change:
         since_us = change.now_us - in_us(WINDOW)
         if find_failures(change.session, source, since_us).number >= MAX_ENTRIES:
             change.cancel()

@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unauthenticated, Unavailable
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Invitation, Member, Organization, operator_of
+from outlay.domain.policy import Permission
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
@@ -125,7 +128,7 @@ class SignIn:
     def _begin(self, slug: str, email: str, remote: str, device: str) -> _Begun:
         with self._directory.read() as session:
             place = _place(session, slug)
-            login = find_login(session, place, email.strip())
+            login = find_login(session, OrganizationId(place), email.strip())
         member, password_hash = login or (None, None)
         attempt = self.throttle.begin(_account(place, email), remote, device)
         return _Begun(attempt, member, password_hash)
@@ -152,7 +155,7 @@ class SignIn:
             )
         if actor is None:
             raise Unauthenticated("This account was removed.")
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             find_present_member(change.session, actor, member_id)
             self.throttle.succeed(change.session, attempt)
             token = open_session(change, member_id)
@@ -175,13 +178,13 @@ class SignIn:
             )
         if actor is None:
             return
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             delete_session(change.session, digest)
             change.note(Action.SESSION_DELETE, stored.member_id, before={"sessions": 1})
 
     def sign_out_others(self, actor: Actor, token: str | None) -> int:
         """End all of the actor's sessions except the one of a token; returns how many."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             kept = digest_secret(token) if token else b""
             ended = delete_sessions_of(change.session, actor.member_id, kept)
             if ended:
@@ -212,7 +215,7 @@ class SignIn:
         if not self._passwords.verify(present, current):
             raise Invalid("The current password is wrong.", field="current")
         password_hash = self._passwords.hash(password)
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             session, member_id = change.session, actor.member_id
             find_present_member(session, actor, member_id)
             _put_password(change, member_id, password_hash, digest_secret(token) if token else b"")
@@ -242,7 +245,7 @@ class SignIn:
         invitation, organization = self.invitation(secret)
         check_password(password)
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=invitation.organization_id,
             name=check_name(name),
             email=invitation.email,
@@ -250,7 +253,7 @@ class SignIn:
         )
         password_hash = self._passwords.hash(password)
         actor = _first_steps(organization, member, request_id)
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             # Check again: the link may have been used, or its issuer removed, in the meantime.
             good_invitation(change.session, secret, change.now_us)
             if find_login(change.session, member.organization_id, member.email) is not None:
@@ -283,7 +286,7 @@ class SignIn:
             )
         if actor is None:
             raise link_over()
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             # Check again: the link may have been used, or its issuer removed, in the meantime.
             member_of_link(change.session, secret, change.now_us)
             _put_password(change, member.member_id, password_hash)
@@ -314,16 +317,19 @@ class SignIn:
         check_password(password)
         drafted = self._organizations.draft(organization, plan=Plan.ENTERPRISE, timezone=timezone)
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=drafted.organization_id,
             name=check_name(name),
             email=check_email(email),
             role=Role.OWNER,
         )
         password_hash = self._passwords.hash(password)
-        with self._audited.change(_first_steps(drafted, member, request_id)) as change:
+        owner = _first_steps(drafted, member, request_id)
+        with self._audited.change(owner, Permission.ORGANIZATION_WRITE) as change:
             if list_organizations(change.session):
-                raise Conflict("Outlay is already set up. Sign in instead.", code="set-up-already")
+                raise Conflict(
+                    "Outlay is already set up. Sign in instead.", code=ErrorCode.SET_UP_ALREADY
+                )
             self._organizations.add(change.session, drafted, change.now_us)
             create_member(change.session, member, change.now_us, password_hash)
             token = open_session(change, member.member_id)
@@ -345,7 +351,7 @@ class SignIn:
         check_password(password)
         address = check_email(email)
         password_hash = self._passwords.hash(password)
-        with self._audited.change(operator_of(organization)) as change:
+        with self._audited.change(operator_of(organization), Permission.MEMBERS_WRITE) as change:
             login = find_login(change.session, organization.organization_id, address)
             if login is not None:
                 member = login[0]
@@ -353,7 +359,7 @@ class SignIn:
                 change.note(Action.PASSWORD_UPDATE, member.member_id)
                 return member
             member = Member(
-                member_id=new_id("mem"),
+                member_id=MemberId(new_id("mem")),
                 organization_id=organization.organization_id,
                 name=address.partition("@")[0],
                 email=address,
@@ -372,7 +378,9 @@ def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
         return next((known for known in organizations if known.slug == wanted), None)
     if len(organizations) > 1:
         raise Invalid(
-            "The organization needs a name.", code="organization-required", field="organization"
+            "The organization needs a name.",
+            code=ErrorCode.ORGANIZATION_REQUIRED,
+            field="organization",
         )
     return organizations[0] if organizations else None
 
@@ -388,14 +396,16 @@ def _account(place: str, email: str) -> str:
     return f"{place} {email.strip().lower()}"
 
 
-def _put_password(change: Change, member_id: str, password_hash: str, kept: bytes = b"") -> None:
+def _put_password(
+    change: Change, member_id: MemberId, password_hash: str, kept: bytes = b""
+) -> None:
     """Set a password; deletes password links and all sessions but one."""
     set_password(change.session, member_id, password_hash)
     delete_password_links(change.session, member_id)
     delete_sessions_of(change.session, member_id, kept)
 
 
-def open_session(change: Change, member_id: str) -> str:
+def open_session(change: Change, member_id: MemberId) -> str:
     """Create a session of a member; returns its token, which is not stored."""
     token = new_secret()
     create_session(

@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Final
 
 from outlay.domain.errors import TooManyAttempts
+from outlay.domain.ids import MemberId
 from outlay.kit.addresses import neighbourhood_of
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.sealing import SealBroken, Sealer
@@ -90,7 +91,7 @@ class Throttle:
         }
         return self._begin(limits, overall)
 
-    def begin_own(self, member_id: str) -> Attempt:
+    def begin_own(self, member_id: MemberId) -> Attempt:
         """Like `begin`, when a signed-in member has to repeat the password."""
         source = _source("own", member_id)
         return self._begin({source: FREE_OF_ACCOUNT_HERE}, source)

@@ -10,8 +10,11 @@ from urllib.parse import urlencode
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound, Unauthenticated
+from outlay.domain.ids import GroupId, MemberId, OrganizationId
 from outlay.domain.organization import GroupMembership, Member, Organization, operator_of
+from outlay.domain.policy import Permission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
@@ -57,7 +60,7 @@ GOOGLE: Final = "https://accounts.google.com"
 ATTEMPT_LIFETIME: Final = timedelta(minutes=10)
 
 
-def callback_of(organization_id: str) -> str:
+def callback_of(organization_id: OrganizationId) -> str:
     """The redirect path of an organization.
 
     It contains the id, because another organization may take a slug that has become free.
@@ -130,7 +133,12 @@ class Sso:
         )
 
     async def complete(
-        self, back: CompletedSignIn, *, organization_id: str, base_url: str, request_id: str
+        self,
+        back: CompletedSignIn,
+        *,
+        organization_id: OrganizationId,
+        base_url: str,
+        request_id: str,
     ) -> tuple[str, str]:
         """Complete a sign-in; returns the session token and the page to open.
 
@@ -175,7 +183,7 @@ class Sso:
         raise NotFound("No organization with this name uses single sign-on.")
 
     def _begin(
-        self, organization_id: str, state: str, nonce: str, verifier: str, target: str
+        self, organization_id: OrganizationId, state: str, nonce: str, verifier: str, target: str
     ) -> None:
         now_us = to_us(self._clock.now())
         attempt = SsoAttempt(
@@ -188,18 +196,20 @@ class Sso:
         with self._directory.write() as session:
             create_attempt(session, digest_secret(state), attempt, now_us - in_us(ATTEMPT_LIFETIME))
 
-    def _take(self, state: str, organization_id: str) -> tuple[SsoAttempt, StoredSso]:
+    def _take(self, state: str, organization_id: OrganizationId) -> tuple[SsoAttempt, StoredSso]:
         """The pending sign-in of a state, which can be used once, and its provider."""
         with self._directory.write() as session:
             attempt = take_attempt(session, digest_secret(state))
             stored = find_sso(session, organization_id)
         now_us = to_us(self._clock.now())
         if attempt is None or now_us - attempt.created_at_us > in_us(ATTEMPT_LIFETIME):
-            raise Unauthenticated("This sign-in has expired. Start again.", code="sso-refused")
+            raise Unauthenticated(
+                "This sign-in has expired. Start again.", code=ErrorCode.SSO_REFUSED
+            )
         if attempt.organization_id != organization_id or stored is None:
             raise Unauthenticated(
                 "This sign-in was started for another organization. Start again.",
-                code="sso-refused",
+                code=ErrorCode.SSO_REFUSED,
             )
         return attempt, stored
 
@@ -208,7 +218,7 @@ class Sso:
     def _admit(self, sso: SingleSignOn, identity: Identity, request_id: str) -> str:
         """A session for the asserted identity, with synchronised groups."""
         actor = self._actor(sso, identity, request_id)
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             session = change.session
             described: dict[str, Value | Personal] = {"method": "sso", "issuer": sso.issuer}
             action = Action.SESSION_CREATE
@@ -254,13 +264,13 @@ class Sso:
                     if organization is not None:
                         return _newcomer(organization, identity, request_id)
             actor = member_id and actor_for(
-                session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
+                session, MemberId(member_id), ALL_SCOPES, Channel.SESSION, request_id=request_id
             )
         if not actor:
             raise Unauthenticated(
                 "The identity provider recognized you, but you are not a member here. Ask an "
                 "owner or admin for an invitation.",
-                code="sso-unknown",
+                code=ErrorCode.SSO_UNKNOWN,
             )
         return actor
 
@@ -271,7 +281,7 @@ def _check_sender(provider: Provider, iss: str | None) -> None:
         raise Unauthenticated(
             "This sign-in came from a different identity provider than the one it was started "
             "with. Start again.",
-            code="sso-refused",
+            code=ErrorCode.SSO_REFUSED,
         )
 
 
@@ -288,7 +298,7 @@ def _check_hosted(sso: SingleSignOn, identity: Identity) -> None:
     ):
         raise Unauthenticated(
             "This Google account is not managed by your organization. Use the account that is.",
-            code="sso-unknown",
+            code=ErrorCode.SSO_UNKNOWN,
         )
 
 
@@ -301,7 +311,7 @@ def _newcomer(organization: Organization, identity: Identity, request_id: str) -
     name = identity.name.strip()[:MAX_NAME]
     return replace(
         operator_of(organization),
-        member_id=new_id("mem"),
+        member_id=MemberId(new_id("mem")),
         member_name=name if name.isprintable() and name else identity.email.partition("@")[0],
         email=check_email(identity.email),
         role=Role.DEVELOPER,
@@ -328,8 +338,10 @@ def _sync_groups(
     for group_id in joined:
         create_membership(
             session,
-            GroupMembership(group_id=group_id, member_id=actor.member_id, valid_from_us=now_us),
+            GroupMembership(
+                group_id=GroupId(group_id), member_id=actor.member_id, valid_from_us=now_us
+            ),
         )
     for group_id in left:
         end_membership(session, group_id, actor.member_id, now_us)
-    return joined, left
+    return list(joined), list(left)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unauthenticated, Unavailable
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.addresses import Address
@@ -133,5 +134,5 @@ def _kept_from_strangers(issuer: str) -> Iterator[None]:
         logger.warning("the identity provider %s is not usable: %s", issuer, error)
         raise Unavailable(
             "The identity provider is not usable. See the server's log for the reason.",
-            code="sso-unavailable",
+            code=ErrorCode.SSO_UNAVAILABLE,
         ) from error

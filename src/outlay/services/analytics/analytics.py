@@ -21,6 +21,7 @@ from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
 from outlay.domain.freshness import Freshness
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import (
     Interval,
     Period,
@@ -79,7 +80,7 @@ class Analytics:
 
     def resolve_period(
         self,
-        organization_id: str,
+        organization_id: OrganizationId,
         *,
         timezone: str,
         preset: Preset | None = None,
@@ -101,11 +102,11 @@ class Analytics:
         """The present instant in µs since the epoch."""
         return to_us(self._clock.now())
 
-    def has_events(self, organization_id: str) -> bool:
+    def has_events(self, organization_id: OrganizationId) -> bool:
         """Whether the organization has ever had a request."""
         return self.first_event(organization_id) is not None
 
-    def first_event(self, organization_id: str) -> datetime | None:
+    def first_event(self, organization_id: OrganizationId) -> datetime | None:
         """When the organization's first request was, None before it."""
         times = self._ledger.event_time_range(organization_id)
         return from_us(times[0]) if times else None
@@ -190,11 +191,11 @@ class Analytics:
         """The edition of the ledger that answers come from; the same throughout a snapshot."""
         return self._slot.cube.edition
 
-    def merges(self, organization_id: str) -> Merges:
+    def merges(self, organization_id: OrganizationId) -> Merges:
         """Which values are merged into others; every query of the organization needs them."""
         return self._discovery.merges(organization_id)
 
-    def labels(self, organization_id: str, dimension: Grouping) -> Mapping[str, str]:
+    def labels(self, organization_id: OrganizationId, dimension: Grouping) -> Mapping[str, str]:
         """The labels of a dimension's values."""
         return read_labels(self._directory, organization_id, dimension)
 

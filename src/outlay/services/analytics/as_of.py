@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from outlay.domain.answers import ZERO, Row, Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged
 from outlay.domain.event import split_groups
 from outlay.domain.query import ALL_MEASURES, RowQuery
@@ -44,7 +45,7 @@ _Place = tuple[int, tuple[str, ...]]
 class SnapshotGone(Conflict):
     """The snapshot of the first page cannot be read any more."""
 
-    default_code = "snapshot-gone"
+    default_code = ErrorCode.SNAPSHOT_GONE
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}; start again without a cursor", field="cursor")

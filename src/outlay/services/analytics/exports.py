@@ -17,6 +17,7 @@ import msgspec
 from outlay.domain.answers import ZERO, Row, Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import MEASURES_BY_NAME, Unit
 from outlay.domain.period import MAX_STEPS, Interval, Period, period_of_buckets, steps_of
 from outlay.domain.query import ALL_MEASURES, UsageQuery
@@ -87,7 +88,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 class Report:
     """A question whose answer is a file."""
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
     interval: Interval
     group_by: tuple[Grouping, ...]
@@ -165,7 +166,7 @@ class Reports:
         }
         merges = self._analytics.merges(report.organization_id)
         whole = UsageQuery(
-            organization_id=report.organization_id,
+            organization_id=OrganizationId(report.organization_id),
             merges=merges,
             period=report.period,
             filters=report.filters,

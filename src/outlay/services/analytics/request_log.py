@@ -13,17 +13,21 @@ from typing import Annotated, Final
 
 import msgspec
 
+from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of, standing, version_id
 from outlay.domain.answers import Breakdown, Totals, sum_totals
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import SIGN, Amendment, UsageEvent
 from outlay.domain.period import BUCKET_US
+from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import Buckets, SessionBuckets
 from outlay.domain.same_answer import is_same_answer
 from outlay.domain.session import SessionQuery
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.log_windows import PART_ROWS, Span, cut_spans, step_at
+from outlay.services.analytics.own_usage import owner_of
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.log import (
     LEAST_VALUE,
@@ -53,7 +57,7 @@ _FAR: Final = 2**62
 class TooWide(Invalid):
     """A question that only single requests can answer is asked of too many."""
 
-    default_code = "period-too-wide"
+    default_code = ErrorCode.PERIOD_TOO_WIDE
 
 
 class LogCursor(msgspec.Struct, frozen=True, array_like=True):
@@ -314,14 +318,17 @@ class RequestLog:
                 )
             yield span
 
-    def find(self, organization_id: str, event_id: str) -> LoggedRequest:
-        """One request in its latest version; NotFound if the organization has none with the id."""
-        history = self._ledger.read_history(organization_id, event_id)
+    def find(self, actor: Actor, event_id: str) -> LoggedRequest:
+        """One request in its latest version; NotFound if there is none that the actor may see."""
+        owner = owner_of(actor, Permission.REQUESTS_READ)
+        history = self._ledger.read_history(actor.organization_id, event_id)
         if not history:
             raise NotFound("There is no such request.")
         versions = [entry for entry in history if entry.event.amendment != Amendment.VOID]
         gone = {entry.event.amends for entry in history} - {""}
         latest = versions[-1]
+        if owner not in {None, latest.event.user_id}:
+            raise NotFound("There is no such request.")
         reports = self._ledger.read_reports(latest.event)
         others = [
             event

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from outlay.domain.answers import ZERO, Totals
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import Groups, MeterUsage, SessionSummary, StepTotals
@@ -32,7 +33,7 @@ _LANE_OF: Final = tuple(USAGE.measures.index(name) for name in LANES)
 class WrongAnswer(NamedTuple):
     """An answer that differs from the rollups."""
 
-    organization_id: str
+    organization_id: OrganizationId
     days: tuple[int, ...]
     """One, or all of a slice when none is wrong by itself."""
     dimension: Grouping | None
@@ -43,7 +44,7 @@ class WrongAnswer(NamedTuple):
 class WrongPart(NamedTuple):
     """An answer that differs from a rollup other than usage."""
 
-    organization_id: str
+    organization_id: OrganizationId
     days: tuple[int, ...]
     spec: RollupSpec
     answered: tuple[int, ...]
@@ -56,7 +57,7 @@ class CubeSums:
 
     through_seq: int
     days: dict[Day, DaySum] = field(default_factory=dict)
-    ever: dict[str, Totals] = field(default_factory=dict)
+    ever: dict[OrganizationId, Totals] = field(default_factory=dict)
     """Per organization what the query model answers for all time."""
     wrong_answers: list[WrongAnswer] = field(default_factory=list)
     wrong_parts: list[WrongPart] = field(default_factory=list)
@@ -146,7 +147,10 @@ def _answered(reader: CubeReader, query: UsageQuery, spec: RollupSpec) -> tuple[
 
 
 def parts_of(
-    sums: Mapping[Day, DaySum], organization_id: str, days: Sequence[int], spec: RollupSpec
+    sums: Mapping[Day, DaySum],
+    organization_id: OrganizationId,
+    days: Sequence[int],
+    spec: RollupSpec,
 ) -> tuple[int, ...]:
     """The sums of days by the measures of a rollup other than usage."""
     nothing = DaySum()
@@ -154,8 +158,8 @@ def parts_of(
     return tuple(unpack(total, len(spec.measures)))
 
 
-def _by_organization(days: Iterable[Day]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
+def _by_organization(days: Iterable[Day]) -> dict[OrganizationId, list[int]]:
+    found: dict[OrganizationId, list[int]] = {}
     for organization_id, day in days:
         found.setdefault(organization_id, []).append(day)
     return found
@@ -213,7 +217,7 @@ def _sum_by_step(reader: CubeReader, query: UsageQuery) -> dict[int, Totals]:
 
 def sum_of(
     sums: Mapping[Day, DaySum],
-    organization_id: str,
+    organization_id: OrganizationId,
     days: Sequence[int],
     dimension: Grouping | None,
 ) -> Totals:

@@ -10,6 +10,7 @@ from typing import Final
 
 from outlay.domain.answers import ZERO, Totals
 from outlay.domain.event import SIGN, CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
 from outlay.domain.meter import split_disjoint, split_meters
@@ -109,7 +110,7 @@ def compare_measures(
 def _compare_cells(
     reader: CubeReader,
     expected: "_Expected",
-    window: tuple[str, int, int],
+    window: tuple[OrganizationId, int, int],
     place: str,
     report: VerifyReport,
 ) -> None:
@@ -203,7 +204,7 @@ def measures_of(event: UsageEvent) -> Totals:
         uncompared_requests=int(event.reported_cost_pusd is not None and not event.is_compared),
         estimated_requests=int(event.usage_source is UsageSource.ESTIMATED),
         unknown_usage_requests=int(event.usage_source is UsageSource.UNKNOWN),
-        adjusted_requests=event.adjusted,
+        adjusted_requests=int(event.adjusted),
         duration_us=event.duration_us or 0,
         timed_requests=int(event.duration_us is not None),
         time_to_first_token_us=event.first_token_us or 0,

@@ -15,6 +15,7 @@ from typing import Final
 from outlay.domain.answers import Totals
 from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
+from outlay.domain.ids import OrganizationId
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
 from outlay.domain.meter import split_disjoint, split_meters
@@ -66,7 +67,7 @@ _SESSION: Final = COLUMN["session_id"]
 _METERS: Final = COLUMN["meters"]
 _METER_COSTS: Final = COLUMN["meter_costs"]
 
-Day = tuple[str, int]
+Day = tuple[OrganizationId, int]
 """An organization and a day since the epoch, UTC."""
 
 
@@ -171,7 +172,7 @@ class LedgerSums:
             if row[_SESSION]:
                 _add_session(day, row, sign, self._salt)
 
-    def _place(self, organization_id: str, bucket: int) -> tuple[DaySum, str]:
+    def _place(self, organization_id: OrganizationId, bucket: int) -> tuple[DaySum, str]:
         """The sums that events of a bucket go to, and how the text of their cells ends."""
         day = self.days.setdefault((organization_id, bucket // BUCKETS_PER_DAY), DaySum())
         return day, f"{SEPARATOR}{bucket}{SEPARATOR}{self._salt}"

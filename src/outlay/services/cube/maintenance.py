@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.verification import Verified, VerifyReport
 from outlay.kit.clock import Clock
@@ -134,14 +135,14 @@ class Maintenance:
                         f"{running.what}, started by {running.asked_by} at "
                         f"{running.since:%Y-%m-%d %H:%M:%S} UTC, is still running. Try again when "
                         "it has finished.",
-                        code="busy",
+                        code=ErrorCode.BUSY,
                     )
                 running.stop()
                 self._free.wait()
             if self._is_closed:
                 raise Unavailable(
                     "This process is shutting down. Try again when it has restarted.",
-                    code="stopping",
+                    code=ErrorCode.STOPPING,
                 )
             run = LongRun[Result](
                 what=what, asked_by=asked_by, since=self._clock.now(), gives_way=gives_way
@@ -212,7 +213,10 @@ class Maintenance:
             )
             run.result()
         except Unavailable as error:
-            is_expected = isinstance(error, Stopped) or error.code in {"busy", "stopping"}
+            is_expected = isinstance(error, Stopped) or error.code in {
+                ErrorCode.BUSY,
+                ErrorCode.STOPPING,
+            }
             level = logging.INFO if is_expected else logging.WARNING
             logger.log(level, "verifying later: %s", error.message)
             return None

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.period import bucket_at
 from outlay.kit.clock import FOREVER_US, Clock, from_us, to_us
@@ -294,7 +295,7 @@ def load_some(
         raise Damaged(
             f"The ledger has no batch after event {after_seq}. Rebuild the cube with `outlay "
             "rebuild`.",
-            code="ledger-gap",
+            code=ErrorCode.LEDGER_GAP,
         )
     through = cube.plan(after_seq, last)
     if through > last:

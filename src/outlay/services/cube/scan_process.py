@@ -13,6 +13,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Protocol, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.storage.ledger.reading import LedgerReader
 
@@ -69,7 +70,7 @@ def _receive(connection: "Connection[Any, Any]") -> Any:
         raise Unavailable(
             "A process that read the ledger was terminated. Check that the machine has enough "
             "memory.",
-            code="scan-ended",
+            code=ErrorCode.SCAN_ENDED,
         ) from error
     if isinstance(received, Exception):
         raise received
@@ -121,7 +122,9 @@ def main() -> None:
     except OutlayError as error:
         connection.send(error)
     except Exception as error:
-        connection.send(Unavailable(f"Reading the ledger failed: {error}.", code="scan-failed"))
+        connection.send(
+            Unavailable(f"Reading the ledger failed: {error}.", code=ErrorCode.SCAN_FAILED)
+        )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ from datetime import datetime
 from typing import Final
 
 from outlay.domain.answers import ZERO
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.verification import VerificationState, Verified, VerifyReport
 from outlay.kit.clock import Clock
 from outlay.kit.progress import Progress
@@ -105,7 +107,7 @@ class Verification:
         if self._ledger.read_edition() != edition:
             raise Unavailable(
                 "Ledger rows were rewritten during the comparison. Run the verification again.",
-                code="rewritten",
+                code=ErrorCode.REWRITTEN,
             )
         self._store(report)
         return report
@@ -204,7 +206,7 @@ class Verification:
         self, report: VerifyReport, days: dict[Day, DaySum], cube: CubeSums
     ) -> None:
         """Compare what is not of a day: all time, the narrow rollups, the count."""
-        ever: dict[str, int] = {}
+        ever: dict[OrganizationId, int] = {}
         for (organization_id, _), found in days.items():
             ever[organization_id] = ever.get(organization_id, 0) + found.plain
         for organization_id in sorted(ever.keys() | cube.ever.keys()):
@@ -223,7 +225,7 @@ class Verification:
         )
 
 
-def _place_of_days(organization_id: str, days: tuple[int, ...]) -> str:
+def _place_of_days(organization_id: OrganizationId, days: tuple[int, ...]) -> str:
     """What some days of an organization are called."""
     place = place_of((organization_id, days[0]))
     return f"{place} and {len(days) - 1} more days" if len(days) > 1 else place

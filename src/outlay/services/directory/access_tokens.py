@@ -10,8 +10,10 @@ from datetime import datetime
 from outlay.domain.access_token import TOKEN_PREFIX, AccessToken
 from outlay.domain.actor import Actor, Scope
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticated
-from outlay.domain.policy import Permission, grantable_scopes, is_limited
+from outlay.domain.ids import MemberId
+from outlay.domain.policy import Permission, grantable_scopes, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.directory.changes import AuditedChanges
@@ -37,6 +39,7 @@ class Tokens:
 
     def list_for(self, actor: Actor) -> list[AccessToken]:
         """Valid and expired tokens, not revoked ones, oldest first."""
+        permit(actor, Permission.TOKENS_READ)
         is_own = is_limited(actor, Permission.TOKENS_READ)
         with self._directory.read() as session:
             found = list_access_tokens(session, actor.organization_id)
@@ -53,7 +56,7 @@ class Tokens:
         description: str,
         scopes: Iterable[Scope],
         expires_at: datetime | None = None,
-        member_id: str | None = None,
+        member_id: MemberId | None = None,
     ) -> tuple[AccessToken, str]:
         """Create a token for the actor, or for a member named by the operator; returns its secret,
         which is not stored.
@@ -68,11 +71,11 @@ class Tokens:
             raise NotPermitted(
                 "A token cannot have more rights than its creator. Not allowed: "
                 f"{', '.join(sorted(missing))}.",
-                code="scope-exceeded",
+                code=ErrorCode.SCOPE_EXCEEDED,
                 field="scopes",
             )
         token_id, secret = new_secret(12), new_secret()
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.TOKENS_WRITE) as change:
             owner_id = member_id if actor.is_operator and member_id else actor.member_id
             find_present_member(change.session, actor, owner_id)
             expires_at_us = to_us(expires_at) if expires_at else None
@@ -98,7 +101,7 @@ class Tokens:
         That is tokens, recursively, open invitations and password links.
         """
         is_own = is_limited(actor, Permission.TOKENS_WRITE)
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.TOKENS_WRITE) as change:
             token = pick(
                 list_access_tokens(change.session, actor.organization_id),
                 lambda known: (
@@ -108,7 +111,7 @@ class Tokens:
                 "access token",
             )
             if token.is_revoked:
-                raise Conflict("The token is already revoked.", code="revoked-already")
+                raise Conflict("The token is already revoked.", code=ErrorCode.REVOKED_ALREADY)
             _, *children = revoke_access_token(change.session, token_id, change.now_us)
             voided = void_unfounded(change.session, actor.organization_id, change.now_us)
             change.note(

@@ -1,6 +1,7 @@
 """Members as actors: identity, role and scopes."""
 
 from outlay.domain.actor import Actor, Channel, Scope
+from outlay.domain.ids import MemberId
 from outlay.storage.directory.members import find_member
 from outlay.storage.directory.organizations import find_organization
 from outlay.storage.directory.session import ReadSession
@@ -8,7 +9,7 @@ from outlay.storage.directory.session import ReadSession
 
 def actor_for(
     session: ReadSession,
-    member_id: str,
+    member_id: MemberId,
     scopes: frozenset[Scope],
     channel: Channel,
     credential_id: str = "",

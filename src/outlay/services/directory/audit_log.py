@@ -18,7 +18,9 @@ from outlay.domain.audit import (
     personal_digest,
 )
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
+from outlay.domain.policy import Permission, permit
 from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
@@ -118,6 +120,7 @@ class Audit:
         self, actor: Actor, wanted: AuditFilter, *, before_number: int | None, limit: int
     ) -> list[ShownEntry]:
         """Up to `limit` entries of the actor's organization before a number, newest first."""
+        permit(actor, Permission.AUDIT_READ)
         with self._directory.read() as session:
             entries = list_entries(
                 session,
@@ -130,6 +133,7 @@ class Audit:
 
     def all(self, actor: Actor, wanted: AuditFilter) -> Iterator[ShownEntry]:
         """All matching entries, newest first."""
+        permit(actor, Permission.AUDIT_READ)
         before: int | None = None
         while page := self.page(actor, wanted, before_number=before, limit=_PAGE):
             yield from page
@@ -199,7 +203,8 @@ class Audit:
             organizations = list_organizations(session)
         told = [str(fault) for fault in faults[:MAX_FAULTS]]
         for organization in organizations:
-            with self._audited.change(operator_of(organization)) as change:
+            operator = operator_of(organization)
+            with self._audited.change(operator, Permission.ORGANIZATION_WRITE) as change:
                 change.note(
                     Action.DIRECTORY_ACCEPT,
                     organization.organization_id,
@@ -209,8 +214,8 @@ class Audit:
 
     def _read_checkpoints(
         self, public_key: str, report: AuditReport
-    ) -> dict[str, dict[int, Checkpoint]]:
-        signed: dict[str, dict[int, Checkpoint]] = {}
+    ) -> dict[OrganizationId, dict[int, Checkpoint]]:
+        signed: dict[OrganizationId, dict[int, Checkpoint]] = {}
         try:
             for line, checkpoint, is_unfinished in read_checkpoints(self._checkpoints, public_key):
                 if is_unfinished:
@@ -237,7 +242,7 @@ class Audit:
 
 def _verify_chain(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     signed: Mapping[int, Checkpoint],
     report: AuditReport,
 ) -> Iterator[tuple[int, bytes]]:
@@ -284,7 +289,7 @@ def _verify_end(end: Checkpoint, signed: Mapping[int, Checkpoint], report: Audit
 
 def _verify_personal(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     named: Mapping[str, int],
     erased: set[str],
     report: AuditReport,
@@ -311,7 +316,7 @@ def _personal_digests(entry: AuditEntry) -> Iterator[str]:
 def _readable(session: ReadSession, actor: Actor, entries: list[AuditEntry]) -> list[ShownEntry]:
     digests = [digest for entry in entries for digest in _personal_digests(entry)]
     values = personal_values(session, digests)
-    names = {
+    names: dict[str, str] = {
         member.member_id: member.name for member in list_members(session, actor.organization_id)
     }
     return [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, AuditEntry, changes_between
+from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import Clock, to_us
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
 from outlay.storage.directory.audit import Fields, append_entry, list_ends
@@ -93,12 +94,15 @@ class AuditedChanges:
                 self._shared.reset(token)
 
     @contextmanager
-    def change(self, actor: Actor) -> Iterator[Change]:
+    def change(self, actor: Actor, permission: Permission) -> Iterator[Change]:
         """One transaction of one actor in its organization, including the audit entry.
 
-        Rolls back if the block raises or records no action. The signed checkpoint is written after
-        the commit.
+        Raises NotPermitted unless the actor has the permission.
+
+        Undone when the block raises or says nothing of what it does. The signed checkpoint
+        follows the commit.
         """
+        permit(actor, permission)
         with self._transaction() as transaction:
             change = Change(transaction.session, to_us(self._clock.now()))
             yield change

@@ -22,7 +22,8 @@ from outlay.domain.discovery import (
 )
 from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.event import UsageEvent, split_groups
-from outlay.domain.policy import Permission, has
+from outlay.domain.ids import OrganizationId
+from outlay.domain.policy import Permission, has, permit
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
@@ -68,7 +69,7 @@ class Discovery:
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
-        self._known: Cache[str, _Known] = Cache(self._read)
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
         self._waiting: dict[str, _Found] = {}
         """What could not be recorded yet, by organization."""
         self._waiting_lock = threading.Lock()
@@ -79,12 +80,15 @@ class Discovery:
         """Reload the cached data."""
         self._known.refresh()
 
-    def merges(self, organization_id: str) -> Merges:
+    def merges(self, organization_id: OrganizationId) -> Merges:
         """The merges of an organization."""
         return self._known.get(organization_id).merges
 
     def note(
-        self, organization_id: str, reports: Sequence[UsageReport], events: Sequence[UsageEvent]
+        self,
+        organization_id: OrganizationId,
+        reports: Sequence[UsageReport],
+        events: Sequence[UsageEvent],
     ) -> None:
         """Record the entities that events name for the first time, with the names in their
         reports.
@@ -126,7 +130,7 @@ class Discovery:
             everything = {**others, **found}
             self._waiting[organization_id] = dict(islice(everything.items(), MAX_DISCOVERED))
 
-    def _remember(self, organization_id: str, found: _Found) -> None:
+    def _remember(self, organization_id: OrganizationId, found: _Found) -> None:
         """Store new entities; a project with the name of a configured one is merged into it."""
         with self._directory.change() as session:
             known = _values(session, organization_id)
@@ -150,7 +154,7 @@ class Discovery:
                 session.cancel()
         self._known.reload(organization_id)
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         with self._directory.read() as session:
             return _Known(
                 values=_values(session, organization_id),
@@ -169,6 +173,7 @@ class DiscoveredEntities:
 
     def list_for(self, actor: Actor) -> list[Discovered]:
         """All discovered entities, merged or not, by dimension, then by name."""
+        permit(actor, Permission.DISCOVERED_READ)
         with self._directory.read() as session:
             found = list_discovered(session, actor.organization_id)
         return sorted(found, key=lambda entry: DISCOVERABLE.index(entry.dimension))
@@ -195,7 +200,7 @@ class DiscoveredEntities:
 
     def rename(self, actor: Actor, discovered_id: str, name: str) -> Discovered:
         """Rename an entity, including its history."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.DISCOVERED_WRITE) as change:
             before = _find(change.session, actor, discovered_id)
             after = replace(before, name=check_name(name))
             rename_discovered(change.session, before, after.name)
@@ -211,7 +216,7 @@ class DiscoveredEntities:
         """Merge an entity into another value of its dimension, with its history; unmerge it if
         `into` is empty.
         """
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.DISCOVERED_WRITE) as change:
             before = _find(change.session, actor, discovered_id)
             target = _check_target(change.session, before, into) if into else ""
             merge_discovered(change.session, before, target)
@@ -261,7 +266,7 @@ def _named(event: UsageEvent) -> Iterable[tuple[Dimension, str]]:
             yield Dimension.GROUP, group
 
 
-def _values(session: ReadSession, organization_id: str) -> dict[Dimension, set[str]]:
+def _values(session: ReadSession, organization_id: OrganizationId) -> dict[Dimension, set[str]]:
     """All known values, including deleted ones."""
     values: dict[Dimension, set[str]] = {
         Dimension.PROJECT: {p.project_id for p in list_projects(session, organization_id)},

@@ -2,9 +2,12 @@
 them.
 """
 
+from collections.abc import Sequence
+
 from outlay.domain.actor import ALL_SCOPES, Channel, Issuer, Role
 from outlay.domain.audit import Value
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Invitation, Member
 from outlay.domain.policy import Permission, has, may_manage
 from outlay.kit.secrets import digest_secret
@@ -75,7 +78,9 @@ def link_over() -> NotFound:
     return NotFound("This link was used or has expired.")
 
 
-def void_unfounded(session: WriteSession, organization_id: str, now_us: int) -> dict[str, Value]:
+def void_unfounded(
+    session: WriteSession, organization_id: OrganizationId, now_us: int
+) -> dict[str, Value]:
     """Void the invitations and links of an organization whose issuer has lost the right to them.
 
     Call it in every change that removes a right. Returns what the change's audit entry lists: ids
@@ -97,8 +102,8 @@ def void_unfounded(session: WriteSession, organization_id: str, now_us: int) -> 
     return ended(invitations=invitations, passwordLinks=members)
 
 
-def ended(**ids: list[str]) -> dict[str, Value]:
+def ended(**ids: Sequence[str]) -> dict[str, Value]:
     """The fields of an audit entry for what ended with another object: ids by kind, without empty
     kinds.
     """
-    return {kind: found for kind, found in ids.items() if found}
+    return {kind: list(found) for kind, found in ids.items() if found}

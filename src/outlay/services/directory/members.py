@@ -6,15 +6,17 @@ from typing import Final
 
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, NotFound, NotPermitted
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import Invitation, Member, PasswordLink
-from outlay.domain.policy import may_manage, permit_admission
+from outlay.domain.policy import Permission, may_manage, permit, permit_admission
 from outlay.kit.clock import from_us, in_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.directory.changes import AuditedChanges, Change
 from outlay.services.directory.issuing import ended, void_unfounded
-from outlay.services.directory.text_rules import check_email, check_name, pick
+from outlay.services.directory.text_rules import check_email, check_name, check_present, pick
 from outlay.storage.directory.access_tokens import find_access_token, revoke_tokens_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import end_membership, list_memberships
@@ -23,7 +25,7 @@ from outlay.storage.directory.invitations import (
     create_invitation,
     list_invitations,
 )
-from outlay.storage.directory.members import delete_member, list_members, update_member
+from outlay.storage.directory.members import delete_member, find_member, list_members, update_member
 from outlay.storage.directory.password_links import create_password_link, delete_password_links
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.sessions import delete_sessions_of
@@ -41,16 +43,28 @@ class Members:
 
     def list_for(self, actor: Actor) -> list[Member]:
         """Current members, by name."""
+        permit(actor, Permission.MEMBERS_READ)
         with self._directory.read() as session:
             return present_members(session, actor)
 
-    def find(self, actor: Actor, member_id: str) -> Member:
+    def find(self, actor: Actor, member_id: MemberId) -> Member:
         """A current member; NotFound for all others."""
+        permit(
+            actor,
+            Permission.ACCOUNT_READ if member_id == actor.member_id else Permission.MEMBERS_READ,
+        )
         with self._directory.read() as session:
             return find_present_member(session, actor, member_id)
 
+    def owners(self, actor: Actor) -> list[Member]:
+        """The owners, whom any member may ask for permissions."""
+        permit(actor, Permission.ACCOUNT_READ)
+        with self._directory.read() as session:
+            return present_owners(session, actor)
+
     def find_by_email(self, actor: Actor, email: str | None) -> Member:
         """The current member with an e-mail address, or the first owner if none is given."""
+        permit(actor, Permission.MEMBERS_READ)
         for member in self.list_for(actor):
             if member.email.lower() == email.lower() if email else member.role is Role.OWNER:
                 return member
@@ -60,6 +74,7 @@ class Members:
 
     def invitations(self, actor: Actor) -> list[Invitation]:
         """Open invitations, oldest first, including expired ones."""
+        permit(actor, Permission.MEMBERS_READ)
         with self._directory.read() as session:
             return list_invitations(session, actor.organization_id)
 
@@ -70,7 +85,7 @@ class Members:
         check_manages(actor, role)
         permit_admission(actor, role)
         address, secret = check_email(email), new_secret()
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             members = present_members(change.session, actor)
             if any(member.email.lower() == address.lower() for member in members):
                 raise Conflict(f"{address!r} is already a member.", field="email")
@@ -106,7 +121,7 @@ class Members:
 
     def revoke_invitation(self, actor: Actor, invitation_id: str) -> None:
         """Revoke an invitation."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             invitation = pick(
                 list_invitations(change.session, actor.organization_id),
                 lambda known: known.invitation_id == invitation_id,
@@ -123,13 +138,18 @@ class Members:
     # Members
 
     def update(
-        self, actor: Actor, member_id: str, *, name: str | None = None, role: Role | None = None
+        self,
+        actor: Actor,
+        member_id: MemberId,
+        *,
+        name: str | None = None,
+        role: Role | None = None,
     ) -> Member:
         """Change name or role; a new role signs the member out everywhere.
 
         The member's invitations that the new role does not allow become void.
         """
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             before = find_present_member(change.session, actor, member_id)
             voided: dict[str, Value] = {}
             check_manages(actor, before.role)
@@ -158,7 +178,7 @@ class Members:
 
     def rename_self(self, actor: Actor, name: str) -> Member:
         """Change the actor's own name."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             before = find_present_member(change.session, actor, actor.member_id)
             after = replace(before, name=check_name(name))
             update_member(change.session, after)
@@ -170,23 +190,23 @@ class Members:
             )
         return after
 
-    def remove(self, actor: Actor, member_id: str) -> None:
+    def remove(self, actor: Actor, member_id: MemberId) -> None:
         """Remove a member: ends sessions, revokes tokens, ends group memberships.
 
         The member's invitations and password links become void, too. Created API keys keep working,
         because applications use them; revoke those separately.
         """
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             check_other_owner(change.session, actor, member)
             released = release_member(change.session, member, change.now_us)
             change.note(Action.MEMBER_REMOVE, member_id, before=describe_member(member) | released)
 
-    def create_password_link(self, actor: Actor, member_id: str) -> str:
+    def create_password_link(self, actor: Actor, member_id: MemberId) -> str:
         """The secret of a link with which a member can set a password, once, within a day."""
         secret = new_secret()
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             permit_admission(actor, member.role)
@@ -230,10 +250,14 @@ def present_members(session: ReadSession, actor: Actor) -> list[Member]:
     return [m for m in list_members(session, actor.organization_id) if not m.is_deleted]
 
 
-def find_present_member(session: ReadSession, actor: Actor, member_id: str) -> Member:
+def present_owners(session: ReadSession, actor: Actor) -> list[Member]:
+    """Those of them who are owners."""
+    return [m for m in present_members(session, actor) if m.role is Role.OWNER]
+
+
+def find_present_member(session: ReadSession, actor: Actor, member_id: MemberId) -> Member:
     """A current member of the actor's organization; NotFound for all others."""
-    found = present_members(session, actor)
-    return pick(found, lambda member: member.member_id == member_id, "member")
+    return check_present(find_member(session, member_id), actor.organization_id, "member")
 
 
 def describe_member(member: Member) -> dict[str, Value | Personal]:
@@ -250,14 +274,13 @@ def check_manages(actor: Actor, role: Role) -> None:
     if not may_manage(actor, role):
         raise NotPermitted(
             f"Your role does not include managing an {role}. It requires owner.",
-            code="role-required",
+            code=ErrorCode.ROLE_REQUIRED,
         )
 
 
 def check_other_owner(session: ReadSession, actor: Actor, member: Member) -> None:
     """Raise Conflict if a member is the only owner."""
-    owners = [m for m in present_members(session, actor) if m.role is Role.OWNER]
-    if member.role is Role.OWNER and len(owners) == 1:
+    if member.role is Role.OWNER and len(present_owners(session, actor)) == 1:
         raise Conflict(
-            "This is the last owner. Make another member an owner first.", code="last-owner"
+            "This is the last owner. Make another member an owner first.", code=ErrorCode.LAST_OWNER
         )

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import parse_zone
+from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, check_slug, slug_of
@@ -42,7 +45,9 @@ class Organizations:
     ) -> Organization:
         """Create an organization; raises Conflict if its name or slug is taken."""
         organization = self.draft(name, plan=plan, timezone=timezone, slug=slug)
-        with self._audited.change(operator_of(organization)) as change:
+        with self._audited.change(
+            operator_of(organization), Permission.ORGANIZATION_WRITE
+        ) as change:
             self.add(change.session, organization, change.now_us)
             change.note(
                 Action.ORGANIZATION_CREATE,
@@ -56,7 +61,7 @@ class Organizations:
     ) -> Organization:
         """An organization that is not stored yet; Invalid if a property is not valid."""
         parse_zone(timezone)
-        organization_id = new_id("org")
+        organization_id = OrganizationId(new_id("org"))
         return Organization(
             organization_id=organization_id,
             name=check_name(name),
@@ -90,6 +95,7 @@ class Organizations:
 
     def organization_of(self, actor: Actor) -> Organization:
         """The actor's organization."""
+        permit(actor, Permission.ORGANIZATION_READ)
         with self._directory.read() as session:
             return _find(session, actor)
 
@@ -108,7 +114,7 @@ class Organizations:
         """
         if timezone is not None:
             parse_zone(timezone)
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.ORGANIZATION_WRITE) as change:
             before = _find(change.session, actor)
             after = replace(
                 before,
@@ -150,6 +156,6 @@ def _check_free(organization: Organization, known: list[Organization]) -> None:
         if other.organization_id == organization.organization_id:
             continue
         if other.name == organization.name:
-            raise Conflict("This name is already taken.", code="name-taken", field="name")
+            raise Conflict("This name is already taken.", code=ErrorCode.NAME_TAKEN, field="name")
         if other.slug == organization.slug:
-            raise Conflict("This slug is already taken.", code="slug-taken", field="slug")
+            raise Conflict("This slug is already taken.", code=ErrorCode.SLUG_TAKEN, field="slug")

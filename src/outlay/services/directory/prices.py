@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization_price import OrganizationPrice, OrganizationRate, OwnPrices
+from outlay.domain.policy import Permission, permit, permit_one_of
 from outlay.kit.cache import Cache
 from outlay.kit.ids import new_id
 from outlay.pricing.book import PriceBook
@@ -53,17 +56,19 @@ class Prices:
 
     def list_for(self, actor: Actor) -> OwnPrices:
         """The valid prices and rates."""
+        permit_one_of(actor, Permission.PRICES_READ, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return read_own(session, actor.organization_id)
 
     def draft(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
         """A price that can be created; Invalid names every error in it."""
+        permit(actor, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return _draft(session, actor, entry)
 
     def create(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
         """Create a price; Invalid names every error in it. Recorded costs do not change."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             price = _draft(change.session, actor, entry)
             create_price_override(change.session, price, change.now_us)
             change.note(Action.PRICE_CREATE, price.price_id, after=_describe(price.entry))
@@ -71,12 +76,14 @@ class Prices:
 
     def delete(self, actor: Actor, price_id: str) -> None:
         """Delete a price: later requests are priced without it."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             price = self.find(read_own(change.session, actor.organization_id), price_id)
             delete_price_override(change.session, price_id, change.now_us)
             change.note(Action.PRICE_DELETE, price_id, before=_describe(price.entry))
 
-    def referred(self, organization_id: str, price_ref: str) -> list[tuple[OrganizationPrice, str]]:
+    def referred(
+        self, organization_id: OrganizationId, price_ref: str
+    ) -> list[tuple[OrganizationPrice, str]]:
         """The prices that an event refers to, including deleted ones, each with its conversion."""
         parts = re.findall(r"(prc_\w+)(?::([A-Z]{3}@[0-9.]+))?", price_ref)
         if not parts:
@@ -92,12 +99,13 @@ class Prices:
 
     def draft_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
         """An exchange rate that can be created; Invalid names every error in it."""
+        permit(actor, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return _draft_rate(session, actor, entry)
 
     def create_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
         """Create an exchange rate, valid until the next one; Invalid names every error in it."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             rate = _draft_rate(change.session, actor, entry)
             create_exchange_rate(change.session, rate, change.now_us)
             change.note(Action.EXCHANGE_RATE_CREATE, rate.rate_id, after=_describe(rate.entry))
@@ -107,7 +115,7 @@ class Prices:
         """Delete an exchange rate: the previous one applies instead. Invalid while a price needs
         it.
         """
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             own = read_own(change.session, actor.organization_id)
             rate = pick(own.rates, lambda known: known.rate_id == rate_id, "exchange rate")
             _check_dispensable(own, rate)
@@ -131,9 +139,9 @@ class PriceBooks:
         self._find_list = find_list
         self._directory = directory
         self.base = base
-        self._books: Cache[str, PriceBook] = Cache(self.read)
+        self._books: Cache[OrganizationId, PriceBook] = Cache(self.read)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether an organization's data is cached."""
         return organization_id in self._books
 
@@ -141,7 +149,7 @@ class PriceBooks:
         """Reload the cached data."""
         self._books.refresh()
 
-    def book_for(self, organization_id: str) -> PriceBook:
+    def book_for(self, organization_id: OrganizationId) -> PriceBook:
         """The book for an organization's requests."""
         return self._books.get(organization_id)
 
@@ -160,14 +168,14 @@ class PriceBooks:
             book = book.beneath(Overrides(prices=tuple(own)))
         return explain_cost(event, book, self._find_list)
 
-    def read(self, organization_id: str) -> PriceBook:
+    def read(self, organization_id: OrganizationId) -> PriceBook:
         """The current book, regardless of the cache."""
         with self._directory.read() as session:
             own = read_own(session, organization_id)
         return book_with(self.base, own)
 
 
-def read_own(session: ReadSession, organization_id: str) -> OwnPrices:
+def read_own(session: ReadSession, organization_id: OrganizationId) -> OwnPrices:
     """The valid prices and exchange rates of an organization."""
     return OwnPrices(
         list_price_overrides(session, organization_id),
@@ -249,7 +257,7 @@ def _check_dispensable(own: OwnPrices, rate: OrganizationRate) -> None:
             raise Invalid(
                 f"The price {price.price_id} needs this exchange rate. Delete that price first or "
                 "add an earlier rate.",
-                code="exchange-rate-needed",
+                code=ErrorCode.EXCHANGE_RATE_NEEDED,
             ) from error
 
 

@@ -4,6 +4,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.money import MAX_PUSD, render_usd
+from outlay.domain.policy import Permission, permit
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.members import present_members
@@ -28,6 +29,7 @@ class LimitSettings:
 
     def list_for(self, actor: Actor) -> list[SpendLimit]:
         """All limits."""
+        permit(actor, Permission.LIMITS_READ)
         with self._directory.read() as session:
             return list_spend_limits(session, actor.organization_id)
 
@@ -49,7 +51,7 @@ class LimitSettings:
             interval=interval,
             amount_pusd=amount_pusd,
         )
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.LIMITS_WRITE) as change:
             if scope_id not in _known_ids(change.session, actor, scope):
                 raise NotFound(f"There is no such {scope}.", field="scopeId")
             before = find_spend_limit(change.session, limit)
@@ -76,7 +78,7 @@ class LimitSettings:
             interval=interval,
             amount_pusd=0,
         )
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.LIMITS_WRITE) as change:
             limit = find_spend_limit(change.session, wanted)
             if limit is None:
                 raise NotFound("There is no such limit.")

@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, NotFound
-from outlay.domain.policy import permit_admission
+from outlay.domain.ids import GroupId
+from outlay.domain.policy import Permission, permit, permit_admission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.egress import OPEN, Egress
 from outlay.kit.sealing import SealBroken, Sealer
 from outlay.services.directory.changes import AuditedChanges
-from outlay.services.directory.groups import find_group
+from outlay.services.directory.groups import find_present_group
 from outlay.services.directory.text_rules import check_name
 from outlay.services.directory.upstreams import check_base_url
 from outlay.storage.directory.engine import Directory
@@ -51,6 +53,7 @@ class SsoSettings:
 
     def find(self, actor: Actor) -> SingleSignOn | None:
         """The provider, None without one."""
+        permit(actor, Permission.SSO_READ)
         with self._directory.read() as session:
             stored = find_sso(session, actor.organization_id)
         return stored.sso if stored else None
@@ -80,9 +83,9 @@ class SsoSettings:
             group_claim=check_name(group_claim, "groupClaim"),
             groups={check_name(name, "groups"): group for name, group in (groups or {}).items()},
         )
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.SSO_WRITE) as change:
             for group_id in set(wanted.groups.values()):
-                find_group(change.session, actor, group_id)
+                find_present_group(change.session, actor, GroupId(group_id))
             before = find_sso(change.session, actor.organization_id)
             if secret:
                 sealed: bytes | None = self._seal(wanted, secret)
@@ -91,7 +94,7 @@ class SsoSettings:
             elif before and before.sealed_secret and secret is None:
                 raise Invalid(
                     "Changing the issuer or the client id requires the secret again.",
-                    code="secret-required",
+                    code=ErrorCode.SECRET_REQUIRED,
                     field="secret",
                 )
             else:
@@ -110,7 +113,7 @@ class SsoSettings:
 
     def delete(self, actor: Actor) -> None:
         """Delete the provider: only passwords remain for signing in; existing sessions continue."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.SSO_WRITE) as change:
             before = find_sso(change.session, actor.organization_id)
             if before is None:
                 raise NotFound("Single sign-on is not configured.")
@@ -128,7 +131,8 @@ class SsoSettings:
             return self._sealer.open(stored.sealed_secret, stored.sso.place)
         except SealBroken as error:
             raise Damaged(
-                f"The single sign-on secret cannot be opened: {error}.", code="secret-sealed"
+                f"The single sign-on secret cannot be opened: {error}.",
+                code=ErrorCode.SECRET_SEALED,
             ) from error
 
     def _seal(self, sso: SingleSignOn, secret: str) -> bytes:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from outlay.domain.ids import OrganizationId
+from outlay.domain.policy import Permission, permit
 from outlay.domain.tag import (
     MAX_KEYS,
     MAX_VALUES,
@@ -42,20 +45,21 @@ class Tags:
 
     def list_for(self, actor: Actor) -> list[TagKey]:
         """All keys, by name."""
+        permit(actor, Permission.TAGS_READ)
         with self._directory.read() as session:
             return list_tag_keys(session, actor.organization_id)
 
     def add(self, actor: Actor, key: str) -> TagKey:
         """Register a key; Conflict if it exists, Invalid if there are too many."""
         check_key(key)
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.TAGS_WRITE) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key in known:
                 raise Conflict(f"The tag {key!r} is already registered.", field="key")
             if len(known) >= MAX_KEYS:
                 raise Invalid(
                     f"An organization can register at most {MAX_KEYS} tags. Remove one first.",
-                    code="too-many-tags",
+                    code=ErrorCode.TOO_MANY_TAGS,
                     field="key",
                 )
             added = TagKey(
@@ -67,7 +71,7 @@ class Tags:
 
     def remove(self, actor: Actor, key: str) -> None:
         """Unregister a key; recorded requests keep their tags."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.TAGS_WRITE) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key not in known:
                 raise NotFound("There is no such tag.")
@@ -94,8 +98,8 @@ class TagKeeper:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._known: Cache[str, _Known] = Cache(self._read)
-        self._waiting: set[tuple[str, str, str]] = set()
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
+        self._waiting: set[tuple[OrganizationId, str, str]] = set()
         """Organization, key and value of values that are not stored yet."""
         self._lock = threading.Lock()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tag-values")
@@ -104,11 +108,11 @@ class TagKeeper:
         """Store the remaining values and stop the thread."""
         self._writer.shutdown()
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether an organization's data is cached."""
         return organization_id in self._known
 
-    def load(self, organization_id: str) -> None:
+    def load(self, organization_id: OrganizationId) -> None:
         """Load an organization's data into the cache."""
         self._known.get(organization_id)
 
@@ -116,7 +120,7 @@ class TagKeeper:
         """Reload the cached data."""
         self._known.refresh()
 
-    def meet(self, organization_id: str, reports: Sequence[UsageReport]) -> None:
+    def meet(self, organization_id: OrganizationId, reports: Sequence[UsageReport]) -> None:
         """Look up unknown keys, which may have been registered since. Not for event loops."""
         if not any(report.tags for report in reports):
             return
@@ -129,7 +133,7 @@ class TagKeeper:
         except Unavailable as error:
             logger.debug("new tags could not be loaded: %s", error.message)
 
-    def settle(self, organization_id: str, claimed: Mapping[str, str]) -> str:
+    def settle(self, organization_id: OrganizationId, claimed: Mapping[str, str]) -> str:
         """The stored form of the tags to keep: those of registered keys, with bounded values."""
         if not claimed:
             return ""
@@ -148,7 +152,7 @@ class TagKeeper:
             kept[key] = value
         return join_tags(kept)
 
-    def _note(self, organization_id: str, key: str, value: str) -> None:
+    def _note(self, organization_id: OrganizationId, key: str, value: str) -> None:
         with self._lock:
             self._waiting.add((organization_id, key, value))
         self._writer.submit(self._write)
@@ -174,7 +178,7 @@ class TagKeeper:
             with self._lock:
                 self._waiting |= waiting
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         # first, so that the data is no older than the revision
         revision = self._directory.revision()
         with self._directory.read() as session:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.error_codes import ErrorCode
+from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 
 MAX_NAME: Final = 100
 MAX_EMAIL: Final = 254
@@ -14,6 +16,18 @@ _EMAIL: Final = re.compile(r"[^@\s\"(),:;<>\[\\\]]{1,64}@[^@\s\"(),:;<>\[\\\]]+"
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 T = TypeVar("T")
+
+
+class _Kept(Protocol):
+    """A thing of an organization that is marked when it is deleted."""
+
+    @property
+    def organization_id(self) -> str: ...
+    @property
+    def is_deleted(self) -> bool: ...
+
+
+Kept = TypeVar("Kept", bound=_Kept)
 
 
 def check_name(name: str, field: str = "name") -> str:
@@ -57,3 +71,18 @@ def pick(things: Iterable[T], is_it: Callable[[T], bool], noun: str) -> T:
         if is_it(thing):
             return thing
     raise NotFound(f"There is no such {noun}.")
+
+
+def check_present(thing: Kept | None, organization_id: OrganizationId, noun: str) -> Kept:
+    """The thing itself; NotFound unless it is the organization's and not deleted."""
+    if thing is None or thing.is_deleted or thing.organization_id != organization_id:
+        raise NotFound(f"There is no such {noun}.")
+    return thing
+
+
+def check_name_free(name: str, taken: Iterable[str], noun: str) -> None:
+    """Raise Conflict when another thing of the kind has a name."""
+    if name in taken:
+        raise Conflict(
+            f"There is a {noun} called {name!r} already.", code=ErrorCode.NAME_TAKEN, field="name"
+        )

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.policy import Permission, permit
 from outlay.domain.provider import find_provider
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
 from outlay.kit.addresses import is_loopback_name
@@ -89,7 +91,7 @@ class Upstreams:
             hint=_hint(secret),
             asks_usage=asks_usage,
         )
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             _check_free(upstream, list_upstreams(change.session, actor.organization_id))
             create_upstream(change.session, self._seal(upstream, secret), change.now_us)
             change.note(
@@ -110,7 +112,7 @@ class Upstreams:
         """Change an upstream. A new base URL requires the secret again, which was entered for the
         old one.
         """
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             known = list_upstreams(change.session, actor.organization_id)
             stored = _pick(known, upstream_id)
             before = stored.upstream
@@ -118,7 +120,7 @@ class Upstreams:
             if address != before.base_url and stored.sealed_secret and secret is None:
                 raise Invalid(
                     "Changing the base URL requires the secret again.",
-                    code="secret-required",
+                    code=ErrorCode.SECRET_REQUIRED,
                     field="secret",
                 )
             after = replace(
@@ -143,7 +145,7 @@ class Upstreams:
 
     def delete(self, actor: Actor, upstream_id: str) -> None:
         """Delete an upstream, its mappings and its secret."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             session = change.session
             stored = _pick(list_upstreams(session, actor.organization_id), upstream_id)
             for mapping in list_model_mappings(session, actor.organization_id):
@@ -156,6 +158,7 @@ class Upstreams:
 
     def list_for(self, actor: Actor) -> list[Upstream]:
         """The active upstreams, oldest first."""
+        permit(actor, Permission.UPSTREAMS_READ)
         with self._directory.read() as session:
             return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
 
@@ -169,7 +172,7 @@ class Upstreams:
         mapping = ModelMapping(
             organization_id=actor.organization_id, name=name, upstream_id=upstream_id, model=model
         )
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             _pick(list_upstreams(change.session, actor.organization_id), upstream_id)
             known = list_model_mappings(change.session, actor.organization_id)
             before = next((m for m in known if m.name == name), None)
@@ -187,7 +190,7 @@ class Upstreams:
 
     def delete_mapping(self, actor: Actor, name: str) -> None:
         """Delete a mapping; NotFound if there is none."""
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             known = list_model_mappings(change.session, actor.organization_id)
             mapping = pick(known, lambda m: m.name == name, "model mapping")
             delete_model_mapping(change.session, actor.organization_id, name)
@@ -195,6 +198,7 @@ class Upstreams:
 
     def mappings_of(self, actor: Actor) -> list[ModelMapping]:
         """The organization's model mappings."""
+        permit(actor, Permission.UPSTREAMS_READ)
         with self._directory.read() as session:
             return list_model_mappings(session, actor.organization_id)
 
@@ -207,7 +211,7 @@ class Upstreams:
         except SealBroken as error:
             raise Damaged(
                 f"The secret of the upstream {stored.upstream.name!r} cannot be opened: {error}.",
-                code="secret-sealed",
+                code=ErrorCode.SECRET_SEALED,
             ) from error
 
     def _check_address(self, text: str) -> str:
@@ -216,7 +220,7 @@ class Upstreams:
         if self._own_address.includes(base_url):
             raise Invalid(
                 f"The base URL {base_url} is this gateway itself. Use the provider's own address.",
-                code="own-address",
+                code=ErrorCode.OWN_ADDRESS,
                 field="baseUrl",
             )
         return base_url
@@ -257,7 +261,7 @@ def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
         if other.name == upstream.name and other.upstream_id != upstream.upstream_id:
             raise Conflict(
                 f"There is already an upstream with the name {upstream.name!r}.",
-                code="name-taken",
+                code=ErrorCode.NAME_TAKEN,
                 field="name",
             )
 

@@ -15,6 +15,7 @@ import msgspec
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.domain.ids import ApiKeyId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey
 from outlay.domain.same_answer import GATEWAY
 from outlay.domain.upstream import Upstream
@@ -55,8 +56,8 @@ class _Begun(NamedTuple):
     """What is recorded of a request until its outcome is."""
 
     event_time_us: int
-    project_id: str
-    api_key_id: str
+    project_id: ProjectId
+    api_key_id: ApiKeyId
     provider: str
     mapping: str
     operation: str
@@ -223,7 +224,7 @@ class Gateway:
         )
         await self.intents.settle(self._event(exchange, ending))
 
-    def upstreams(self, organization_id: str) -> list[tuple[Upstream, str]]:
+    def upstreams(self, organization_id: OrganizationId) -> list[tuple[Upstream, str]]:
         """All upstreams of an organization with their secrets."""
         return self._router.upstreams(organization_id)
 

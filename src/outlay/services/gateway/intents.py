@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -83,7 +84,7 @@ class IntentLog:
         """
         if self._overdue:
             raise Unavailable(
-                "The ledger is not writable. Try again later.", code="ledger-unavailable"
+                "The ledger is not writable. Try again later.", code=ErrorCode.LEDGER_UNAVAILABLE
             )
         self._intents.append(intent)
         await self._landing(intent.event_id)

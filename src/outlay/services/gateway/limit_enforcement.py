@@ -16,6 +16,7 @@ from typing import Final
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import ApiKey
 from outlay.domain.period import Period, parse_zone
 from outlay.domain.query import CORE_MEASURES, UsageQuery
@@ -71,9 +72,9 @@ class SpendLimits:
         self._slot = slot
         self._counters = counters
         self._clock = clock
-        self._limits: Cache[str, tuple[str, _Limits]] = Cache(self._read)
+        self._limits: Cache[OrganizationId, tuple[str, _Limits]] = Cache(self._read)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether an organization's data is cached."""
         return organization_id in self._limits
 
@@ -157,7 +158,7 @@ class SpendLimits:
                 )
         return through_seq, spent
 
-    def _read(self, organization_id: str) -> tuple[str, _Limits]:
+    def _read(self, organization_id: OrganizationId) -> tuple[str, _Limits]:
         with self._directory.read() as session:
             organization = find_organization(session, organization_id)
             limits = list_spend_limits(session, organization_id)

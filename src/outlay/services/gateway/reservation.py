@@ -8,6 +8,7 @@ that the model can answer.
 from collections.abc import Mapping
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotPermitted
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD
@@ -117,5 +118,5 @@ def _unpriced(mapping: str) -> NotPermitted:
     return NotPermitted(
         f"The model {mapping} has no price, so a spend limit cannot be applied. Ask the gateway's "
         "operator to set a price (0 for a free model).",
-        code="model-unpriced",
+        code=ErrorCode.MODEL_UNPRICED,
     )

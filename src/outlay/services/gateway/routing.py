@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.ids import OrganizationId
 from outlay.domain.provider import find_provider
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.kit.cache import Cache
@@ -48,9 +50,9 @@ class Router:
         self._directory = directory
         self._upstreams = upstreams
         self._prices = prices
-        self._known: Cache[str, _Known] = Cache(self._read)
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether an organization's data is cached."""
         return organization_id in self._known
 
@@ -58,7 +60,7 @@ class Router:
         """Reload the cached data."""
         self._known.refresh()
 
-    def route(self, organization_id: str, model: str) -> Route:
+    def route(self, organization_id: OrganizationId, model: str) -> Route:
         """The route of a model; raises NotFound if there is none.
 
         In this order: a model mapping; `upstream/model` or `provider/model`; a bare name at the
@@ -77,21 +79,21 @@ class Router:
         if not known.upstreams:
             raise NotFound(
                 "This organization has no upstream. Add one with `outlay upstream add`.",
-                code="no-upstream",
+                code=ErrorCode.NO_UPSTREAM,
             )
         names = ", ".join(upstream.name for upstream in known.upstreams)
         raise NotFound(
             f"No upstream is configured for the model {model!r}. Put an upstream before the "
             f"model, such as {known.upstreams[0].name}/{model} (available: {names}).",
-            code="model-not-found",
+            code=ErrorCode.MODEL_NOT_FOUND,
         )
 
-    def upstreams(self, organization_id: str) -> list[tuple[Upstream, str]]:
+    def upstreams(self, organization_id: OrganizationId) -> list[tuple[Upstream, str]]:
         """All upstreams of an organization with their secrets."""
         known = self._known.get(organization_id)
         return [(upstream, known.secrets[upstream.upstream_id]) for upstream in known.upstreams]
 
-    def mappings(self, organization_id: str) -> list[ModelMapping]:
+    def mappings(self, organization_id: OrganizationId) -> list[ModelMapping]:
         """The organization's model mappings."""
         return list(self._known.get(organization_id).mappings.values())
 
@@ -117,7 +119,7 @@ class Router:
                 return _route(known, upstream, model)
         return None
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         with self._directory.read() as session:
             stored = list_upstreams(session, organization_id)
             mappings = list_model_mappings(session, organization_id)

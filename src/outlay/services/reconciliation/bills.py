@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.period import parse_zone
@@ -132,12 +133,12 @@ class _Reading:
         )
         for row in read_import(job, self._now):
             if row.fault:
-                raise Invalid(f"Row {row.number}: {row.fault}", code="malformed-file")
+                raise Invalid(f"Row {row.number}: {row.fault}", code=ErrorCode.MALFORMED_FILE)
             is_repeated = self._look_at(row.content)
             for report in row.reports:
                 cost = report.reported_cost_pusd
                 if cost is None:
-                    raise Invalid(f"Row {row.number} has no cost.", code="malformed-file")
+                    raise Invalid(f"Row {row.number} has no cost.", code=ErrorCode.MALFORMED_FILE)
                 if is_repeated:
                     self._repeated_pusd += cost
                     if self._are_told_apart:
@@ -156,7 +157,7 @@ class _Reading:
                     )
                 self._names |= report.names
         if not self._sums:
-            raise Invalid("The file contains no costs.", code="empty-file")
+            raise Invalid("The file contains no costs.", code=ErrorCode.EMPTY_FILE)
         return Bill(
             provider=self._provider,
             lines=[

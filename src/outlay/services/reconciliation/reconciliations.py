@@ -13,7 +13,9 @@ from outlay.domain.answers import ZERO, Totals
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, parse_zone, period_of_dates, steps_of
+from outlay.domain.policy import Permission, permit_one_of
 from outlay.domain.provider import find_provider
 from outlay.domain.query import RowQuery
 from outlay.domain.questions import Rows
@@ -69,6 +71,7 @@ class Reconciling:
 
     def list_for(self, actor: Actor) -> list[Reconciliation]:
         """Stored reconciliations, newest first."""
+        permit_one_of(actor, Permission.RECONCILIATIONS_READ, Permission.RECONCILIATIONS_WRITE)
         with self._directory.read() as session:
             return list_reconciliations(session, actor.organization_id)
 
@@ -106,7 +109,7 @@ class Reconciling:
         if again is not None:
             made = from_us(again.created_at_us)
             notes.append(f"The same file was compared on {made:%Y-%m-%d at %H:%M} UTC.")
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.RECONCILIATIONS_WRITE) as change:
             found = replace(
                 found,
                 reconciliation_id=new_id("rec"),
@@ -123,7 +126,9 @@ class Reconciling:
             )
         return found
 
-    def _compare(self, organization_id: str, bill: Bill, tolerance_pusd: int) -> Reconciliation:
+    def _compare(
+        self, organization_id: OrganizationId, bill: Bill, tolerance_pusd: int
+    ) -> Reconciliation:
         first, last = bill.lines[0].day, bill.lines[-1].day
         query = RowQuery(
             organization_id=organization_id,
@@ -183,7 +188,7 @@ class Reconciling:
         )
 
     def _with_our_projects(
-        self, organization_id: str, bill: Bill, names: Mapping[str, str]
+        self, organization_id: OrganizationId, bill: Bill, names: Mapping[str, str]
     ) -> list[BillLine]:
         """The lines of a bill with our project ids, matched by id or name."""
         merges = self._analytics.merges(organization_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from outlay.domain.api_key_format import is_key_id
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import join_groups
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId
 from outlay.domain.organization import ApiKey, GroupMembership
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
@@ -49,9 +50,9 @@ class Attribution:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._known: Cache[str, _Known] = Cache(self._read)
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether an organization's data is cached."""
         return organization_id in self._known
 
@@ -59,11 +60,11 @@ class Attribution:
         """Reload the cached data."""
         self._known.refresh()
 
-    def load(self, organization_id: str) -> None:
+    def load(self, organization_id: OrganizationId) -> None:
         """Load an organization's data into the cache."""
         self._known.get(organization_id)
 
-    def meet(self, organization_id: str, reports: Sequence[UsageReport]) -> None:
+    def meet(self, organization_id: OrganizationId, reports: Sequence[UsageReport]) -> None:
         """Reload the data if reports name unknown entities, which may be new.
 
         Attribution cannot be corrected later, so it is not decided from stale data. Raises
@@ -90,21 +91,21 @@ class Attribution:
         if api_key.api_key_id not in known.keys:
             self._known.reload(api_key.organization_id)
 
-    def key(self, organization_id: str, api_key_id: str) -> ApiKey | None:
+    def key(self, organization_id: OrganizationId, api_key_id: ApiKeyId) -> ApiKey | None:
         """An organization's API key by id."""
         return self._known.get(organization_id).keys.get(api_key_id)
 
-    def find_member_by_email(self, organization_id: str, claim: str) -> str | None:
+    def find_member_by_email(self, organization_id: OrganizationId, claim: str) -> str | None:
         """The member's id for an id or e-mail address, None if there is no such member."""
         return self._known.get(organization_id).members.get(claim.lower())
 
-    def groups_named(self, organization_id: str, claims: Iterable[str]) -> str:
+    def groups_named(self, organization_id: OrganizationId, claims: Iterable[str]) -> str:
         """The stored form of the known groups among ids or names."""
         groups = self._known.get(organization_id).groups
         found = [groups.get(claim) or groups.get(claim.lower()) for claim in claims]
         return join_groups([group_id for group_id in found if group_id])
 
-    def groups_claimed(self, organization_id: str, claims: Iterable[str]) -> str:
+    def groups_claimed(self, organization_id: OrganizationId, claims: Iterable[str]) -> str:
         """The stored form of groups given by ids or names; unknown ones are kept as given."""
         groups = self._known.get(organization_id).groups
         return join_groups(
@@ -114,7 +115,7 @@ class Attribution:
             ]
         )
 
-    def groups_at(self, organization_id: str, member_id: str, us: int) -> str:
+    def groups_at(self, organization_id: OrganizationId, member_id: MemberId, us: int) -> str:
         """The stored form of a member's groups at an instant."""
         memberships = self._known.get(organization_id).memberships.get(member_id)
         if not memberships:
@@ -123,7 +124,7 @@ class Attribution:
             [membership.group_id for membership in memberships if membership.is_valid_at(us)]
         )
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         # first, so that the data is no older than the revision
         known = _Known(revision=self._directory.revision())
         with self._directory.read() as session:

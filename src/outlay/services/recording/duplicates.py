@@ -10,9 +10,12 @@ from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of, standing, voided
 from outlay.domain.audit import Action
 from outlay.domain.duplicate import Candidate, Duplicate, find_duplicates, may_be_duplicate
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
+from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
 from outlay.services.directory.changes import AuditedChanges
@@ -44,7 +47,7 @@ class Duplicates:
         self._merging = threading.Lock()
         self._recent: dict[str, tuple[int, Sequence[Duplicate]]] = {}
 
-    def recent(self, organization_id: str) -> Sequence[Duplicate]:
+    def recent(self, organization_id: OrganizationId) -> Sequence[Duplicate]:
         """Like `list_for`, but searched at most once a minute, because it reads a week of
         requests.
         """
@@ -55,7 +58,7 @@ class Duplicates:
             self._recent[organization_id] = (now_us, found)
         return found
 
-    def list_for(self, organization_id: str) -> Sequence[Duplicate]:
+    def list_for(self, organization_id: OrganizationId) -> Sequence[Duplicate]:
         """Probable duplicates of the last week, newest first, up to MAX_SHOWN."""
         now_us = to_us(self._clock.now())
         found = self._ledger.read_alike(
@@ -73,6 +76,7 @@ class Duplicates:
         that do not match, NotFound for unknown ones, Conflict for ones that do not count any more;
         nothing is merged then.
         """
+        permit(actor, Permission.REQUESTS_AMEND)
         if not 1 <= len(pairs) <= MAX_MERGED:
             raise Invalid(f"`pairs` must have 1 to {MAX_MERGED} pairs.", field="pairs")
         dropped = [pair.dropped for pair in pairs]
@@ -85,7 +89,7 @@ class Duplicates:
                 voided(self._dropped(actor.organization_id, pair, f"pairs[{number}]"), amendment_id)
                 for number, pair in enumerate(pairs)
             ]
-            with self._audited.change(actor) as change:
+            with self._audited.change(actor, Permission.REQUESTS_AMEND) as change:
                 change.note(Action.REQUEST_MERGE, amendment_id, after={"dropped": dropped})
             outcomes = self._ledger.append(rows)
             self._recent.pop(actor.organization_id, None)
@@ -94,30 +98,30 @@ class Duplicates:
             raise Conflict(
                 f"{len(rows) - merged} of {len(rows)} pairs were amended in the meantime and were "
                 "not merged. Reload the duplicates.",
-                code="amended-meanwhile",
+                code=ErrorCode.AMENDED_MEANWHILE,
             )
         return merged
 
-    def _dropped(self, organization_id: str, pair: Pair, field: str) -> UsageEvent:
+    def _dropped(self, organization_id: OrganizationId, pair: Pair, field: str) -> UsageEvent:
         kept = self._standing(organization_id, pair.kept, f"{field}.kept")
         dropped = self._standing(organization_id, pair.dropped, f"{field}.dropped")
         if not may_be_duplicate(_candidate(kept), _candidate(dropped)):
             raise Invalid(
                 f"{pair.kept} and {pair.dropped} do not match. Duplicates come from two sources "
                 "at about the same time with the same model and tokens.",
-                code="not-alike",
+                code=ErrorCode.NOT_ALIKE,
                 field=field,
             )
         return dropped
 
-    def _standing(self, organization_id: str, event_id: str, field: str) -> UsageEvent:
+    def _standing(self, organization_id: OrganizationId, event_id: str, field: str) -> UsageEvent:
         history = self._ledger.read_rows(organization_id, event_id)
         if not history:
             raise NotFound("There is no such request.", field=field)
         found = standing(history)
         if not found:
             raise Conflict(
-                f"The request {event_id} is not counted.", code="not-counted", field=field
+                f"The request {event_id} is not counted.", code=ErrorCode.NOT_COUNTED, field=field
             )
         return found[0]
 

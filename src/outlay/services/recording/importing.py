@@ -15,7 +15,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import ProjectId
 from outlay.domain.outcome import Outcome
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import from_us, in_us, to_us
@@ -40,7 +42,7 @@ class FileImport:
 
     path: Path
     mapping: FileMapping
-    project_id: str = ""
+    project_id: ProjectId = ProjectId("")  # noqa: RUF009 - text, which does not change
     """The defaults of rows without a project, model or app."""
     model: str = ""
     app: str = ""
@@ -114,7 +116,7 @@ def mapping_for(path: Path, name: str | None) -> FileMapping:
         raise Invalid(
             f"{path} matches no known format; its columns are {shown}. Name the format with "
             "`--format` or the columns with `--mapping`.",
-            code="unknown-format",
+            code=ErrorCode.UNKNOWN_FORMAT,
         )
     return found
 
@@ -153,12 +155,12 @@ def check_start(job: FileImport, now: datetime) -> None:
     """Raise Invalid if a file has no rows, or none of the first rows is valid."""
     first = list(islice(read_import(job, now), CHECKED_ROWS))
     if not first:
-        raise Invalid(f"{job.path} has no rows.", code="empty-file")
+        raise Invalid(f"{job.path} has no rows.", code=ErrorCode.EMPTY_FILE)
     if all(row.fault for row in first):
         raise Invalid(
             f"{job.path} was not imported, as none of the first {len(first)} rows is valid. Row "
             f"{first[0].number}: {first[0].fault}",
-            code="malformed-file",
+            code=ErrorCode.MALFORMED_FILE,
         )
 
 
@@ -208,7 +210,7 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         raise Invalid(
-            f"{path} cannot be read: {error.strerror}.", code="unreadable-file"
+            f"{path} cannot be read: {error.strerror}.", code=ErrorCode.UNREADABLE_FILE
         ) from error
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import Clock, to_us
 
 MAX_KINDS: Final = 100
@@ -87,7 +88,7 @@ class SkippedTelemetry:
         self.since_us: Final = to_us(clock.now())
         """The start of counting."""
 
-    def note(self, organization_id: str, kinds: Iterable[SkippedKind]) -> None:
+    def note(self, organization_id: OrganizationId, kinds: Iterable[SkippedKind]) -> None:
         """Count skipped spans."""
         now_us = to_us(self._clock.now())
         with self._lock:
@@ -102,7 +103,7 @@ class SkippedTelemetry:
                     now_us,
                 )
 
-    def counts(self, organization_id: str) -> list[SkippedCount]:
+    def counts(self, organization_id: OrganizationId) -> list[SkippedCount]:
         """The counts: losses first, then by number."""
         with self._lock:
             found = [*self._counts.get(organization_id, {}).values()]

@@ -17,6 +17,7 @@ from typing import Final
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_FUTURE
+from outlay.domain.ids import OrganizationId
 from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import Clock, in_us, to_us
@@ -52,7 +53,7 @@ class Tracing:
         self._clock = clock
         self._dropped_us = 0
 
-    def record(self, organization_id: str, spans: Sequence[Span]) -> tuple[int, str]:
+    def record(self, organization_id: OrganizationId, spans: Sequence[Span]) -> tuple[int, str]:
         """Record spans; returns once they are on disk.
 
         Returns the number of calls rejected for their time or counts, and a message for the sender:
@@ -103,7 +104,10 @@ class Tracing:
         return calls, left_out, reason
 
     def _choose(
-        self, organization_id: str, spans: Sequence[Span], calls: Mapping[SpanKey, UsageReport]
+        self,
+        organization_id: OrganizationId,
+        spans: Sequence[Span],
+        calls: Mapping[SpanKey, UsageReport],
     ) -> tuple[Mapping[SpanKey, SpanMark], list[UsageReport]]:
         """The marks of spans, which are stored, and the reports that count."""
         now_us = to_us(self._clock.now())

@@ -49,7 +49,7 @@ def price_billed(book: PriceBook, billed: Billed) -> PricedUsage:
     A reported cost counts if its provider is known to state what it charges, or if the book lacks a
     price for a part of the usage. Raises Invalid if the cost is more than an event can have.
     """
-    is_counted = bool(billed.meters) or billed.usage not in {None, _NOTHING}
+    is_counted = bool(billed.meters) or (billed.usage is not None and billed.usage != _NOTHING)
     priced = UNPRICED
     if is_counted or (billed.usage is not None and not _is_billed_otherwise(billed)):
         priced = _at_book(book, billed)
@@ -82,19 +82,10 @@ def price_billed(book: PriceBook, billed: Billed) -> PricedUsage:
 
 def price_fields(priced: PricedUsage) -> dict[str, Any]:
     """The fields of an event that depend on its price."""
-    return {
-        "cost_source": priced.cost_source,
-        "cost_pusd": priced.cost_pusd,
-        "input_cost_pusd": priced.input_cost_pusd,
-        "cache_read_cost_pusd": priced.cache_read_cost_pusd,
-        "cache_write_cost_pusd": priced.cache_write_cost_pusd,
-        "output_cost_pusd": priced.output_cost_pusd,
-        "price_ref": priced.price_ref,
-        "computed_cost_pusd": priced.computed_cost_pusd,
-        "meter_cost_pusd": priced.meter_cost_pusd,
-        "meter_costs": join_meters(dict(priced.meter_costs)),
-        "unpriced_parts": join_names(priced.unpriced_parts),
-    }
+    fields = priced._asdict()
+    fields["meter_costs"] = join_meters(dict(priced.meter_costs))
+    fields["unpriced_parts"] = join_names(priced.unpriced_parts)
+    return fields
 
 
 def with_pictures(

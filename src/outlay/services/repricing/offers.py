@@ -8,6 +8,7 @@ from typing import Final
 from outlay.domain.answers import Row
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.event import CostSource, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, Interval, parse_zone, period_of_dates, steps_of
 from outlay.domain.query import RowQuery
 from outlay.domain.questions import Rows
@@ -54,7 +55,7 @@ class RepriceOffers:
         self._ledger = ledger
         self._prices = prices
 
-    def list_for(self, organization_id: str, timezone: str) -> Sequence[Offer]:
+    def list_for(self, organization_id: OrganizationId, timezone: str) -> Sequence[Offer]:
         """What an organization can reprice, most requests first."""
         today = from_us(self._analytics.now_us()).astimezone(parse_zone(timezone)).date()
         period = period_of_dates(today - LOOK_BACK, today, timezone)

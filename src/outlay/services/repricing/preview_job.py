@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from outlay.domain.event import SIGN, CostSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.price_context import read_context
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.book import PriceBook, PricedUsage
@@ -79,7 +80,7 @@ class PreviewSums:
 class PreviewJob:
     """The requests of a period to be priced with two books."""
 
-    organization_id: str
+    organization_id: OrganizationId
     start_us: int
     end_us: int
     through_seq: int

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.kit.clock import Clock
 from outlay.kit.durable import create_file, write_file
@@ -106,7 +107,7 @@ class PriceLists:
         return Damaged(
             f"The price list {self._path(version)} is {how}. Restore the file or run `outlay "
             "prices update --revert`.",
-            code="price-list-damaged",
+            code=ErrorCode.PRICE_LIST_DAMAGED,
         )
 
     def find(self, version: str) -> "PriceList | None":
@@ -130,7 +131,7 @@ class PriceLists:
             body = path.read_bytes()
         except OSError as error:
             raise Invalid(
-                f"{path} cannot be read: {error.strerror}.", code="invalid-price-list"
+                f"{path} cannot be read: {error.strerror}.", code=ErrorCode.INVALID_PRICE_LIST
             ) from error
         version = f"{clock.now():%Y-%m-%d}-{digest_of(body)}"
         try:

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OwnPrices
 from outlay.domain.period import Period, Preset, period_of_preset
@@ -156,7 +158,8 @@ class PricePreviews:
         sums = PreviewSums()
         if not self._one_at_a_time.acquire(timeout=WAIT_SECONDS):
             raise Unavailable(
-                "Another price preview is running. Try again when it has finished.", code="busy"
+                "Another price preview is running. Try again when it has finished.",
+                code=ErrorCode.BUSY,
             )
         try:
             for part in self._parts(job):
@@ -170,7 +173,7 @@ class PricePreviews:
             users=self._users(actor.organization_id, sums),
         )
 
-    def _users(self, organization_id: str, sums: PreviewSums) -> PreviewTable:
+    def _users(self, organization_id: OrganizationId, sums: PreviewSums) -> PreviewTable:
         with self._directory.read() as session:
             merges = list_merges(session, organization_id)
         merged: dict[str, PreviewSum] = {}
@@ -198,7 +201,7 @@ class PricePreviews:
                 raise Invalid(
                     f"Last month has more requests than can be priced in {most:.0f} seconds. Use "
                     "`outlay price add --dry-run`, which has no time limit.",
-                    code="preview-too-large",
+                    code=ErrorCode.PREVIEW_TOO_LARGE,
                 )
 
         return check

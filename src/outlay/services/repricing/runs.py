@@ -16,11 +16,13 @@ from outlay.domain.amendment import restated, standing
 from outlay.domain.audit import Action
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.discovery import Merges
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unavailable
 from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
-from outlay.domain.policy import Permission, permit
+from outlay.domain.policy import Permission, permit, permit_one_of
 from outlay.domain.repricing import (
     Reprice,
     RepriceTable,
@@ -93,8 +95,8 @@ class Reprices:
         ledger: Ledger,
         prices: PriceBooks,
         clock: Clock,
-        labels: Callable[[str, Dimension], Mapping[str, str]],
-        merges: Callable[[str], Merges],
+        labels: Callable[[OrganizationId, Dimension], Mapping[str, str]],
+        merges: Callable[[OrganizationId], Merges],
     ) -> None:
         """`labels` are display names of dimension values, `merges` the merged values."""
         self._labels = labels
@@ -111,6 +113,7 @@ class Reprices:
 
     def list_for(self, actor: Actor) -> list[Reprice]:
         """All runs, newest first."""
+        permit_one_of(actor, Permission.PRICES_READ, Permission.REQUESTS_AMEND)
         with self._directory.read() as session:
             return list_reprices(session, actor.organization_id)
 
@@ -134,7 +137,7 @@ class Reprices:
             return tally.table()
         if not self._previewing.acquire(timeout=WAIT_SECONDS):
             raise Unavailable(
-                "Another preview is running. Try again when it has finished.", code="busy"
+                "Another preview is running. Try again when it has finished.", code=ErrorCode.BUSY
             )
         try:
             deadline = time.monotonic() + seconds
@@ -172,11 +175,13 @@ class Reprices:
             if other.reverts == reprice_id and other.finished_at_us is not None:
                 raise Conflict(
                     f"The repricing {reprice_id} was already reverted by {other.reprice_id}.",
-                    code="already-reverted",
+                    code=ErrorCode.ALREADY_REVERTED,
                 )
         is_running = known.state_at(to_us(self._clock.now())) is RunState.RUNNING
         if is_running or reprice_id in self._running:
-            raise Conflict(f"The repricing {reprice_id} is still running.", code="still-running")
+            raise Conflict(
+                f"The repricing {reprice_id} is still running.", code=ErrorCode.STILL_RUNNING
+            )
 
         def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
             return self._reverting(actor.organization_id, known, tally, look)
@@ -188,7 +193,7 @@ class Reprices:
         permit(actor, Permission.REQUESTS_READ)
         return self._labels(actor.organization_id, Dimension.USER)
 
-    def _tally(self, organization_id: str) -> RepriceTally:
+    def _tally(self, organization_id: OrganizationId) -> RepriceTally:
         merges = self._merges(organization_id)
         return RepriceTally(lambda user: merges.target(Dimension.USER, user))
 
@@ -245,7 +250,7 @@ class Reprices:
             raise Invalid(
                 f"`reason` must have 1 to {MAX_REASON} characters on one line.", field="reason"
             )
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.REQUESTS_AMEND) as change:
             reprice = Reprice(
                 reprice_id=new_id("rpr"),
                 organization_id=actor.organization_id,
@@ -333,7 +338,7 @@ class Reprices:
             update_reprice(session, reprice)
 
     def _standing(
-        self, organization_id: str, wanted: RepriceWanted, through_seq: int, look: Look
+        self, organization_id: OrganizationId, wanted: RepriceWanted, through_seq: int, look: Look
     ) -> Iterator[UsageEvent]:
         """The current versions of the matching requests, under their row ids."""
         for part in self._days(organization_id, wanted, through_seq):
@@ -346,7 +351,11 @@ class Reprices:
                     yield entry.row_event
 
     def _changes(
-        self, organization_id: str, wanted: RepriceWanted, tally: RepriceTally, look: Look
+        self,
+        organization_id: OrganizationId,
+        wanted: RepriceWanted,
+        tally: RepriceTally,
+        look: Look,
     ) -> Iterator[Change]:
         """The requests whose cost would change; all matching requests are counted."""
         book = self._prices.read(organization_id)
@@ -358,7 +367,7 @@ class Reprices:
                 yield event, after
 
     def _reverting(
-        self, organization_id: str, known: Reprice, tally: RepriceTally, look: Look
+        self, organization_id: OrganizationId, known: Reprice, tally: RepriceTally, look: Look
     ) -> Iterator[Change]:
         """The requests changed by a run, in their current and their earlier version."""
         everything = replace(known.wanted, only_lacking=False)
@@ -376,7 +385,7 @@ class Reprices:
                 yield latest, before
 
     def _days(
-        self, organization_id: str, wanted: RepriceWanted, through_seq: int
+        self, organization_id: OrganizationId, wanted: RepriceWanted, through_seq: int
     ) -> Iterator[LogFilter]:
         """The filters split by day: void rows are looked up within each day."""
         check_wanted(wanted)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlay import __version__
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, Unavailable
 from outlay.kit.clock import Clock
 from outlay.kit.durable import create_file
@@ -78,7 +79,9 @@ def records_of(
             tables[part.table] = tables.get(part.table, 0) + len(part.rows)
             yield Record("rows", part)
     if ledger.read_edition() != edition:
-        raise Unavailable("A person was erased during the backup. Start it again.", code="erased")
+        raise Unavailable(
+            "A person was erased during the backup. Start it again.", code=ErrorCode.ERASED
+        )
     yield Record("end", {"events": through, "tables": tables})
 
 
@@ -88,7 +91,8 @@ def check_archive(path: Path, report: Report) -> Contents:
         return _check(path, report)
     except (TypeError, ValueError, LookupError) as error:
         raise Damaged(
-            f"{path} was not written correctly. Run the backup again.", code="backup-damaged"
+            f"{path} was not written correctly. Run the backup again.",
+            code=ErrorCode.BACKUP_DAMAGED,
         ) from error
 
 
@@ -111,7 +115,7 @@ def _check(path: Path, report: Report) -> Contents:
             end = record.content
     # Only now has the digest of the whole been compared, too.
     if end != {"events": events, "tables": tables}:
-        raise Damaged(f"{path} is incomplete. Run the backup again.", code="backup-damaged")
+        raise Damaged(f"{path} is incomplete. Run the backup again.", code=ErrorCode.BACKUP_DAMAGED)
     return Contents(created_at=header["createdAt"], events=events, tables=tables)
 
 
@@ -121,7 +125,7 @@ def check_header(header: dict[str, Any]) -> None:
         raise Invalid(
             f"This backup was written by Outlay {header.get('version', '?')}, which has a "
             "different schema. Restore it with that version, then upgrade.",
-            code="backup-version",
+            code=ErrorCode.BACKUP_VERSION,
         )
 
 
@@ -183,7 +187,8 @@ def compare(source: tuple[LedgerReader, Directory], target: tuple[LedgerReader, 
     for one, other in pairs:
         if one != other:
             raise Damaged(
-                f"Batch {one.batch_id} differs between the two databases.", code="engines-differ"
+                f"Batch {one.batch_id} differs between the two databases.",
+                code=ErrorCode.ENGINES_DIFFER,
             )
         compared += len(one.rows)
     with directory.snapshot() as session, other_directory.snapshot() as other_session:
@@ -191,7 +196,7 @@ def compare(source: tuple[LedgerReader, Directory], target: tuple[LedgerReader, 
     for table in mine.keys() | theirs.keys():
         if mine.get(table) != theirs.get(table):
             raise Damaged(
-                f"Table {table} differs between the two databases.", code="engines-differ"
+                f"Table {table} differs between the two databases.", code=ErrorCode.ENGINES_DIFFER
             )
         compared += len(mine[table])
     return compared

@@ -13,7 +13,9 @@ from typing import Final
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import Member
+from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.cube.maintenance import Maintenance
 from outlay.services.directory.changes import AuditedChanges
@@ -42,7 +44,7 @@ _SHORTEST: Final = 3
 class ErasureReport:
     """The result of an erasure."""
 
-    member_id: str
+    member_id: MemberId
     """The remaining id, which can no longer be linked to the person."""
     events: int
     """Events that claimed the person's address."""
@@ -78,6 +80,7 @@ class Erasure:
         Raises NotFound for an unknown or already erased person, Conflict for the last owner, and
         Unavailable while the cube is being verified or rebuilt.
         """
+        permit(actor, Permission.MEMBERS_ERASE)
         with self._directory.read() as session:
             member = _find(session, actor, who)
             _check(session, actor, member)
@@ -85,7 +88,7 @@ class Erasure:
         events = self._maintenance.rewrite(
             lambda: self._ledger.forget(actor.organization_id, member.email, member.member_id)
         )
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_ERASE) as change:
             session = change.session
             member = _find(session, actor, member.member_id)
             _check(session, actor, member)
@@ -127,11 +130,12 @@ class Erasure:
 
         Raises NotFound if there is no mention, and Unavailable like `erase`.
         """
+        permit(actor, Permission.MEMBERS_ERASE)
         surrogate = new_id("gone")
         events = self._maintenance.rewrite(
             lambda: self._ledger.forget(actor.organization_id, who, surrogate)
         )
-        with self._audited.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_ERASE) as change:
             invitations = delete_untaken_of(change.session, actor.organization_id, who)
             forgotten = forget_discovered(change.session, actor.organization_id, who)
             if not events and not invitations and not forgotten:
@@ -142,7 +146,7 @@ class Erasure:
             )
         self._directory.truncate_log()
         return ErasureReport(
-            member_id=surrogate,
+            member_id=MemberId(surrogate),
             events=events,
             values=len(destroyed),
             left=self._left(actor, {who}),

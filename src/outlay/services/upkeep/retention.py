@@ -12,9 +12,12 @@ from datetime import timedelta
 from typing import Final
 
 from outlay.domain.audit import Action
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
+from outlay.domain.policy import Permission
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.worker import Worker
 from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
@@ -43,7 +46,7 @@ _WEEK_BUCKETS: Final = 7 * BUCKETS_PER_DAY
 class RetentionReport:
     """What was deleted of one organization."""
 
-    organization_id: str
+    organization_id: OrganizationId
     events: int
     """Events without their claimed end user; the events remain."""
     invitations: int
@@ -120,7 +123,9 @@ class Retention:
             self._directory.truncate_log()
         return reports
 
-    def _drop_end_users(self, organizations: list[Organization], now_us: int) -> dict[str, int]:
+    def _drop_end_users(
+        self, organizations: list[Organization], now_us: int
+    ) -> dict[OrganizationId, int]:
         """By organization, the number of events whose claimed end user was deleted."""
         before_us = end_users_kept_from(now_us, self._end_user_days)
         totals = {organization.organization_id: 0 for organization in organizations}
@@ -133,7 +138,7 @@ class Retention:
             if self._stopping.is_set():
                 raise Unavailable(
                     "The server is shutting down. Try again when it has restarted.",
-                    code="shutting-down",
+                    code=ErrorCode.SHUTTING_DOWN,
                 )
             return sum(totals.values())
 
@@ -149,7 +154,9 @@ class Retention:
         self, organization: Organization, now_us: int, events: int
     ) -> RetentionReport | None:
         """Delete expired invitations, and audit everything that was deleted."""
-        with self._audited.change(operator_of(organization)) as change:
+        with self._audited.change(
+            operator_of(organization), Permission.ORGANIZATION_WRITE
+        ) as change:
             untaken = delete_untaken(
                 change.session,
                 organization.organization_id,

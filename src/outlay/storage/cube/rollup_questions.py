@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.questions import Question
 from outlay.storage.cube.aggregation import Key
 from outlay.storage.cube.rollups import RollupSpec
@@ -12,7 +13,7 @@ from outlay.storage.cube.rollups import RollupSpec
 class CellSums(NamedTuple):
     """Sums over cells of a rollup of one organization and day."""
 
-    organization_id: str
+    organization_id: OrganizationId
     day: int
     """Since the epoch, UTC."""
     part: int
@@ -30,7 +31,7 @@ class Cells(Question[Iterable[tuple[Key, tuple[int, ...]]]]):
     """Every cell of a rollup that an organization has in buckets [start, end)."""
 
     spec: RollupSpec
-    organization_id: str
+    organization_id: OrganizationId
     start: int
     end: int
 

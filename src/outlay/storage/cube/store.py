@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.questions import Question
 from outlay.storage.cube.aggregation import Deltas
@@ -13,7 +14,7 @@ A = TypeVar("A")
 class CubeMismatch(Damaged):
     """The stored cube belongs to another ledger or version and has to be rebuilt."""
 
-    default_code = "cube-mismatch"
+    default_code = ErrorCode.CUBE_MISMATCH
 
 
 class CubeReader(Protocol):

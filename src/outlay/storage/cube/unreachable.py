@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.store import CubeReader
@@ -41,5 +42,6 @@ class UnreachableCube:
 
 def _unreachable() -> Unavailable:
     return Unavailable(
-        "The cube is unreachable. Usage is still recorded; try again later.", code="cube-away"
+        "The cube is unreachable. Usage is still recorded; try again later.",
+        code=ErrorCode.CUBE_AWAY,
     )

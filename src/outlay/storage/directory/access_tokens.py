@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, select, update
 
 from outlay.domain.access_token import AccessToken
 from outlay.domain.actor import Scope
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AccessTokenRow, MemberRow
 
@@ -32,7 +33,7 @@ def find_access_token(session: ReadSession, token_id: str) -> tuple[AccessToken,
     return (_from_row(row), row.digest) if row else None
 
 
-def list_access_tokens(session: ReadSession, organization_id: str) -> list[AccessToken]:
+def list_access_tokens(session: ReadSession, organization_id: OrganizationId) -> list[AccessToken]:
     """Access tokens of an organization's members, including revoked ones, oldest first."""
     rows = session.scalars(
         select(AccessTokenRow)
@@ -54,7 +55,7 @@ def revoke_access_token(session: WriteSession, token_id: str, revoked_at_us: int
     return revoked
 
 
-def revoke_tokens_of(session: WriteSession, member_id: str, revoked_at_us: int) -> list[str]:
+def revoke_tokens_of(session: WriteSession, member_id: MemberId, revoked_at_us: int) -> list[str]:
     """Revoke all access tokens of a member; returns the ids of those that were valid."""
     return _revoke(session, AccessTokenRow.member_id == member_id, revoked_at_us)
 

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import select, update
 
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId
 from outlay.domain.organization import ApiKey
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ApiKeyRow, ProjectRow
@@ -48,7 +49,7 @@ def update_api_key(session: WriteSession, api_key: ApiKey) -> None:
     )
 
 
-def delete_api_key(session: WriteSession, api_key_id: str, deleted_at_us: int) -> None:
+def delete_api_key(session: WriteSession, api_key_id: ApiKeyId, deleted_at_us: int) -> None:
     """Mark an API key as deleted; the description remains for reports."""
     session.execute(
         update(ApiKeyRow)
@@ -57,7 +58,7 @@ def delete_api_key(session: WriteSession, api_key_id: str, deleted_at_us: int) -
     )
 
 
-def revoke_api_key(session: WriteSession, api_key_id: str, revoked_at_us: int) -> None:
+def revoke_api_key(session: WriteSession, api_key_id: ApiKeyId, revoked_at_us: int) -> None:
     """Revoke an API key."""
     session.execute(
         update(ApiKeyRow)
@@ -66,7 +67,7 @@ def revoke_api_key(session: WriteSession, api_key_id: str, revoked_at_us: int) -
     )
 
 
-def revoke_keys_of(session: WriteSession, member_id: str, revoked_at_us: int) -> list[str]:
+def revoke_keys_of(session: WriteSession, member_id: MemberId, revoked_at_us: int) -> list[str]:
     """Revoke all API keys attributed to a member; returns the ids of those that were valid."""
     good = (
         ApiKeyRow.member_id == member_id,
@@ -104,7 +105,7 @@ def find_credentials(
     return found
 
 
-def list_api_keys(session: ReadSession, organization_id: str) -> list[ApiKey]:
+def list_api_keys(session: ReadSession, organization_id: OrganizationId) -> list[ApiKey]:
     """API keys of an organization, including deleted ones, by description."""
     rows = session.scalars(
         select(ApiKeyRow)
@@ -112,6 +113,12 @@ def list_api_keys(session: ReadSession, organization_id: str) -> list[ApiKey]:
         .order_by(ApiKeyRow.description, ApiKeyRow.api_key_id)
     )
     return [_from_row(row) for row in rows]
+
+
+def find_api_key(session: ReadSession, api_key_id: ApiKeyId) -> ApiKey | None:
+    """An API key, also a deleted one."""
+    row = session.get(ApiKeyRow, api_key_id)
+    return None if row is None else _from_row(row)
 
 
 def _from_row(row: ApiKeyRow) -> ApiKey:

@@ -7,15 +7,20 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, delete, select
 
+from outlay.domain.actor import Channel
 from outlay.domain.audit import (
     GENESIS,
     PERSONAL_MARK,
+    Action,
     AuditEntry,
     AuditFilter,
     Personal,
     Value,
     personal_digest,
 )
+from outlay.domain.error_codes import ErrorCode
+from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.storage.checkpoints import Checkpoint
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AuditEntryRow, OrganizationRow, PersonalValueRow
@@ -40,11 +45,11 @@ def append_entry(
             organization_id=complete.organization_id,
             number=complete.number,
             time_us=complete.time_us,
-            channel=str(complete.channel),
+            channel=complete.channel.value,
             author_id=complete.author_id,
             credential_id=complete.credential_id,
             request_id=complete.request_id,
-            action=str(complete.action),
+            action=complete.action.value,
             target=complete.target,
             before=_dump(complete.before),
             after=_dump(complete.after),
@@ -55,7 +60,7 @@ def append_entry(
     return complete
 
 
-def find_end(session: ReadSession, organization_id: str) -> Checkpoint | None:
+def find_end(session: ReadSession, organization_id: OrganizationId) -> Checkpoint | None:
     """The end of an organization's chain, None if it is empty."""
     row = session.scalars(
         select(AuditEntryRow)
@@ -94,7 +99,7 @@ def _set_aside(session: WriteSession, fields: Fields | None) -> dict[str, Value]
 
 def list_entries(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     wanted: AuditFilter | None = None,
     *,
     before_number: int | None = None,
@@ -107,7 +112,17 @@ def list_entries(
     rows = session.scalars(
         select(AuditEntryRow).where(*conditions).order_by(AuditEntryRow.number.desc()).limit(limit)
     )
-    return [_from_row(row) for row in rows]
+    return [_readable(row) for row in rows]
+
+
+def _readable(row: AuditEntryRow) -> AuditEntry:
+    try:
+        return _from_row(row)
+    except ValueError as error:
+        raise Damaged(
+            f"audit entry {row.number} cannot be read ({error}); run `outlay audit verify`",
+            code=ErrorCode.DIRECTORY_DAMAGED,
+        ) from error
 
 
 def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
@@ -128,7 +143,7 @@ def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
 
 
 def read_chain(
-    session: ReadSession, organization_id: str
+    session: ReadSession, organization_id: OrganizationId
 ) -> Iterator[tuple[int, AuditEntry | None]]:
     """Every entry of an organization by number, oldest first; None for an unreadable one."""
     rows = session.scalars(
@@ -144,7 +159,7 @@ def read_chain(
             yield row.number, None
 
 
-def chained_organizations(session: ReadSession) -> list[str]:
+def chained_organizations(session: ReadSession) -> list[OrganizationId]:
     """Ids of the organizations that have entries."""
     return list(session.scalars(select(AuditEntryRow.organization_id).distinct()))
 
@@ -178,11 +193,11 @@ def _from_row(row: AuditEntryRow) -> AuditEntry:
         organization_id=row.organization_id,
         number=row.number,
         time_us=row.time_us,
-        channel=row.channel,
+        channel=Channel(row.channel),
         author_id=row.author_id,
         credential_id=row.credential_id,
         request_id=row.request_id,
-        action=row.action,
+        action=Action(row.action),
         target=row.target,
         before=None if row.before is None else json.loads(row.before),
         after=None if row.after is None else json.loads(row.after),

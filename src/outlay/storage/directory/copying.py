@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table, func, select
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import Base, DirectoryRevisionRow, OrganizationRow
@@ -32,7 +33,7 @@ def read_rows(session: ReadSession) -> Iterator[TableRows]:
 def put_rows(session: WriteSession, parts: Iterable[TableRows]) -> None:
     """Insert rows into empty tables; raises Conflict if they are not empty."""
     if session.scalar(select(func.count()).select_from(OrganizationRow)):
-        raise Conflict("The directory to restore into is not empty.", code="not-empty")
+        raise Conflict("The directory to restore into is not empty.", code=ErrorCode.NOT_EMPTY)
     session.execute(DirectoryRevisionRow.__table__.delete())  # type: ignore[attr-defined]
     for part in parts:
         table: Table = Base.metadata.tables[part.table]

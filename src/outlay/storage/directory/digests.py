@@ -32,6 +32,7 @@ from sqlalchemy.exc import SAWarning
 from sqlalchemy.orm import Session, object_mapper
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.kit.batches import batched
 from outlay.storage.directory.tables import Base, RowDigestRow
@@ -212,7 +213,7 @@ def damage_of(session: Session, rows: Sequence[object]) -> list[Damaged | None]:
         else Damaged(
             f"A row of {table.name} in the directory was changed outside Outlay. `outlay audit "
             "verify` names it: restore a backup, or review it and run `outlay audit accept`.",
-            code="directory-damaged",
+            code=ErrorCode.DIRECTORY_DAMAGED,
         )
         for name, (table, values) in zip(names, found, strict=True)
     ]

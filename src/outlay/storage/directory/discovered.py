@@ -6,6 +6,7 @@ from sqlalchemy import Select, delete, func, insert, or_, select, true, update
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered, Merges
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DiscoveredRow
 
@@ -31,7 +32,7 @@ def create_discovered(session: WriteSession, entries: Sequence[Discovered]) -> N
 
 
 def list_discovered(
-    session: ReadSession, organization_id: str, dimension: Dimension | None = None
+    session: ReadSession, organization_id: OrganizationId, dimension: Dimension | None = None
 ) -> list[Discovered]:
     """Entries of an organization, all or of one dimension, by name."""
     wanted = select(DiscoveredRow).where(DiscoveredRow.organization_id == organization_id)
@@ -41,7 +42,7 @@ def list_discovered(
 
 
 def find_discovered(
-    session: ReadSession, organization_id: str, dimension: Dimension, called: str
+    session: ReadSession, organization_id: OrganizationId, dimension: Dimension, called: str
 ) -> Discovered | None:
     """The entry with the value, or else the id, `called`; None if there is none."""
     found = _read(
@@ -56,7 +57,11 @@ def find_discovered(
 
 
 def search_discovered(
-    session: ReadSession, organization_id: str, dimension: Dimension, text: str, limit: int
+    session: ReadSession,
+    organization_id: OrganizationId,
+    dimension: Dimension,
+    text: str,
+    limit: int,
 ) -> list[Discovered]:
     """Entries that are not merged and whose name or value contains a text, by name."""
     columns = (DiscoveredRow.name, DiscoveredRow.value)
@@ -81,7 +86,10 @@ def search_discovered(
 
 
 def list_named(
-    session: ReadSession, organization_id: str, dimension: Dimension, values: Collection[str]
+    session: ReadSession,
+    organization_id: OrganizationId,
+    dimension: Dimension,
+    values: Collection[str],
 ) -> list[Discovered]:
     """The unmerged entries of some values, by name."""
     return _read(
@@ -113,7 +121,9 @@ def _read(session: ReadSession, wanted: Select[DiscoveredRow]) -> list[Discovere
     ]
 
 
-def list_values(session: ReadSession, organization_id: str) -> list[tuple[Dimension, str]]:
+def list_values(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[tuple[Dimension, str]]:
     """The dimension and value of each entry of an organization."""
     found = session.execute(
         select(DiscoveredRow.dimension, DiscoveredRow.value).where(
@@ -123,7 +133,7 @@ def list_values(session: ReadSession, organization_id: str) -> list[tuple[Dimens
     return [(Dimension(dimension), value) for dimension, value in found]
 
 
-def list_merges(session: ReadSession, organization_id: str) -> Merges:
+def list_merges(session: ReadSession, organization_id: OrganizationId) -> Merges:
     """The merges of an organization."""
     found = session.execute(
         select(DiscoveredRow.dimension, DiscoveredRow.value, DiscoveredRow.merged_into).where(
@@ -163,7 +173,9 @@ def merge_discovered(session: WriteSession, entry: Discovered, target: str) -> N
         )
 
 
-def forget_discovered(session: WriteSession, organization_id: str, who: str) -> list[str]:
+def forget_discovered(
+    session: WriteSession, organization_id: OrganizationId, who: str
+) -> list[str]:
     """Delete users with a name or address, ignoring case; returns the deleted ids."""
     claim = who.lower()
     gone = session.execute(

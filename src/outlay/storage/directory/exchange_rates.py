@@ -2,6 +2,7 @@
 
 from sqlalchemy import select, update
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization_price import OrganizationRate
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ExchangeRateRow
@@ -32,7 +33,9 @@ def delete_exchange_rate(session: WriteSession, rate_id: str, deleted_at_us: int
     )
 
 
-def list_exchange_rates(session: ReadSession, organization_id: str) -> list[OrganizationRate]:
+def list_exchange_rates(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[OrganizationRate]:
     """The valid rates of an organization, by currency, earliest first."""
     rows = session.scalars(
         select(ExchangeRateRow).where(

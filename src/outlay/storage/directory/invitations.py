@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, delete, func, select, update
 
 from outlay.domain.actor import Issuer, Role
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Invitation
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import InvitationRow
@@ -36,7 +37,7 @@ def find_invitation(session: ReadSession, digest: bytes) -> Invitation | None:
     return _from_row(row) if row else None
 
 
-def list_invitations(session: ReadSession, organization_id: str) -> list[Invitation]:
+def list_invitations(session: ReadSession, organization_id: OrganizationId) -> list[Invitation]:
     """Open invitations of an organization, oldest first."""
     rows = session.scalars(
         select(InvitationRow)
@@ -50,7 +51,7 @@ def close_invitation(
     session: WriteSession,
     invitation_id: str,
     *,
-    member_id: str | None = None,
+    member_id: MemberId | None = None,
     at_us: int | None = None,
 ) -> None:
     """Mark an invitation as accepted by a member, or as revoked."""
@@ -61,20 +62,24 @@ def close_invitation(
     )
 
 
-def invitations_taken_by(session: ReadSession, member_id: str) -> list[str]:
+def invitations_taken_by(session: ReadSession, member_id: MemberId) -> list[str]:
     """Ids of the invitations that a member accepted."""
     found = select(InvitationRow.invitation_id).where(InvitationRow.member_id == member_id)
     return list(session.scalars(found))
 
 
-def delete_untaken(session: WriteSession, organization_id: str, before_us: int) -> list[str]:
+def delete_untaken(
+    session: WriteSession, organization_id: OrganizationId, before_us: int
+) -> list[str]:
     """Delete invitations that expired before an instant without being accepted; returns their
     ids.
     """
     return _delete_untaken(session, organization_id, InvitationRow.expires_at_us < before_us)
 
 
-def delete_untaken_of(session: WriteSession, organization_id: str, email: str) -> list[str]:
+def delete_untaken_of(
+    session: WriteSession, organization_id: OrganizationId, email: str
+) -> list[str]:
     """Delete the open invitations of an address, ignoring case; returns their ids."""
     return _delete_untaken(
         session, organization_id, func.lower(InvitationRow.email) == email.lower()
@@ -82,7 +87,7 @@ def delete_untaken_of(session: WriteSession, organization_id: str, email: str) -
 
 
 def _delete_untaken(
-    session: WriteSession, organization_id: str, which: ColumnElement[bool]
+    session: WriteSession, organization_id: OrganizationId, which: ColumnElement[bool]
 ) -> list[str]:
     doomed = (
         InvitationRow.organization_id == organization_id,
@@ -94,7 +99,9 @@ def _delete_untaken(
     return ids
 
 
-def forget_address(session: WriteSession, organization_id: str, email: str, instead: str) -> None:
+def forget_address(
+    session: WriteSession, organization_id: OrganizationId, email: str, instead: str
+) -> None:
     """Replace an address, ignoring case, in all invitations of an organization."""
     session.execute(
         update(InvitationRow)

@@ -3,6 +3,7 @@
 from sqlalchemy import func, select, update
 
 from outlay.domain.actor import Role
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Member
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import MemberRow
@@ -36,7 +37,7 @@ def update_member(session: WriteSession, member: Member) -> None:
     )
 
 
-def set_password(session: WriteSession, member_id: str, password_hash: str | None) -> None:
+def set_password(session: WriteSession, member_id: MemberId, password_hash: str | None) -> None:
     """Replace or remove a member's password."""
     session.execute(
         update(MemberRow)
@@ -45,7 +46,7 @@ def set_password(session: WriteSession, member_id: str, password_hash: str | Non
     )
 
 
-def delete_member(session: WriteSession, member_id: str, deleted_at_us: int) -> None:
+def delete_member(session: WriteSession, member_id: MemberId, deleted_at_us: int) -> None:
     """Mark a member as removed; the name remains for reports."""
     session.execute(
         update(MemberRow)
@@ -54,7 +55,7 @@ def delete_member(session: WriteSession, member_id: str, deleted_at_us: int) -> 
     )
 
 
-def list_members(session: ReadSession, organization_id: str) -> list[Member]:
+def list_members(session: ReadSession, organization_id: OrganizationId) -> list[Member]:
     """Members of an organization, including former ones, by name."""
     rows = session.scalars(
         select(MemberRow)
@@ -64,14 +65,14 @@ def list_members(session: ReadSession, organization_id: str) -> list[Member]:
     return [_from_row(row) for row in rows]
 
 
-def find_member(session: ReadSession, member_id: str) -> Member | None:
+def find_member(session: ReadSession, member_id: MemberId) -> Member | None:
     """A member by id."""
     row = session.get(MemberRow, member_id)
     return _from_row(row) if row else None
 
 
 def find_login(
-    session: ReadSession, organization_id: str, email: str
+    session: ReadSession, organization_id: OrganizationId, email: str
 ) -> tuple[Member, str | None] | None:
     """An organization's current member with an e-mail address (any case), and the password hash."""
     row = session.scalars(
@@ -84,7 +85,7 @@ def find_login(
     return (_from_row(row), row.password_hash) if row else None
 
 
-def find_password_hash(session: ReadSession, member_id: str) -> str | None:
+def find_password_hash(session: ReadSession, member_id: MemberId) -> str | None:
     """The hash of a member's password, None without one."""
     return session.scalar(select(MemberRow.password_hash).where(MemberRow.member_id == member_id))
 

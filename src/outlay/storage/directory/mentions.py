@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, String, Table, case, func, or_, select
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.tables import Base, MemberRow
 
 
 def count_mentions(
-    session: ReadSession, organization_id: str, wanted: Sequence[str]
+    session: ReadSession, organization_id: OrganizationId, wanted: Sequence[str]
 ) -> dict[str, int]:
     """The number of rows in which each column contains one of some texts, ignoring case.
 
@@ -29,7 +30,7 @@ def count_mentions(
     return found
 
 
-def _is_of(table: Table, organization_id: str) -> ColumnElement[bool] | None:
+def _is_of(table: Table, organization_id: OrganizationId) -> ColumnElement[bool] | None:
     """The condition for the organization's rows; None for a table that belongs to no
     organization.
     """

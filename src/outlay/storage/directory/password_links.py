@@ -3,6 +3,7 @@
 from sqlalchemy import delete, select
 
 from outlay.domain.actor import Issuer
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import PasswordLink
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import MemberRow, PasswordLinkRow
@@ -30,7 +31,9 @@ def find_password_link(session: ReadSession, digest: bytes, now_us: int) -> Pass
     return _from_row(row) if row is not None and row.expires_at_us > now_us else None
 
 
-def list_password_links(session: ReadSession, organization_id: str) -> list[PasswordLink]:
+def list_password_links(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[PasswordLink]:
     """The links of an organization's members, including expired ones, oldest first."""
     rows = session.scalars(
         select(PasswordLinkRow)
@@ -46,7 +49,7 @@ def delete_expired_links(session: WriteSession, now_us: int) -> None:
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.expires_at_us <= now_us))
 
 
-def delete_password_links(session: WriteSession, member_id: str) -> None:
+def delete_password_links(session: WriteSession, member_id: MemberId) -> None:
     """Delete the links of a member."""
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.member_id == member_id))
 

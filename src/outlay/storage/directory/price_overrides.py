@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select, update
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization_price import OrganizationPrice
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import PriceOverrideRow
@@ -27,7 +28,7 @@ def create_price_override(
     session.flush()
 
 
-def next_number(session: ReadSession, organization_id: str) -> int:
+def next_number(session: ReadSession, organization_id: OrganizationId) -> int:
     """The number of an organization's next price: numbers are not reused."""
     found = select(func.max(PriceOverrideRow.number)).where(
         PriceOverrideRow.organization_id == organization_id
@@ -44,7 +45,9 @@ def delete_price_override(session: WriteSession, price_id: str, deleted_at_us: i
     )
 
 
-def list_price_overrides(session: ReadSession, organization_id: str) -> list[OrganizationPrice]:
+def list_price_overrides(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[OrganizationPrice]:
     """The valid prices of an organization, oldest first."""
     rows = session.scalars(
         select(PriceOverrideRow)
@@ -58,7 +61,7 @@ def list_price_overrides(session: ReadSession, organization_id: str) -> list[Org
 
 
 def find_price_overrides(
-    session: ReadSession, organization_id: str, price_ids: Sequence[str]
+    session: ReadSession, organization_id: OrganizationId, price_ids: Sequence[str]
 ) -> list[OrganizationPrice]:
     """Prices of an organization with some ids, including deleted ones, oldest first."""
     rows = session.scalars(

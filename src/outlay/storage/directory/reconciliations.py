@@ -3,6 +3,7 @@
 import msgspec
 from sqlalchemy import select
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.reconciliation import Reconciliation
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ReconciliationRow
@@ -21,7 +22,9 @@ def create_reconciliation(session: WriteSession, reconciliation: Reconciliation)
     session.flush()
 
 
-def list_reconciliations(session: ReadSession, organization_id: str) -> list[Reconciliation]:
+def list_reconciliations(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[Reconciliation]:
     """The reconciliations of an organization, newest first."""
     rows = session.scalars(
         select(ReconciliationRow)

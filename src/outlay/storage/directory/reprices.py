@@ -3,6 +3,7 @@
 import msgspec
 from sqlalchemy import select, update
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.repricing import Reprice
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import RepriceRow
@@ -30,7 +31,7 @@ def update_reprice(session: WriteSession, reprice: Reprice) -> None:
     )
 
 
-def list_reprices(session: ReadSession, organization_id: str) -> list[Reprice]:
+def list_reprices(session: ReadSession, organization_id: OrganizationId) -> list[Reprice]:
     """The runs of an organization, newest first."""
     rows = session.scalars(
         select(RepriceRow)

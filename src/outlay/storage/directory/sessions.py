@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, func, or_, select, update
 
+from outlay.domain.ids import MemberId
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SessionRow
 
@@ -13,7 +14,7 @@ class StoredSession:
     """A stored browser session, with the digest of its cookie."""
 
     digest: bytes
-    member_id: str
+    member_id: MemberId
     created_at_us: int
     seen_at_us: int
 
@@ -51,7 +52,7 @@ def touch_session(session: WriteSession, digest: bytes, seen_at_us: int) -> None
     )
 
 
-def delete_sessions_of(session: WriteSession, member_id: str, but: bytes = b"") -> int:
+def delete_sessions_of(session: WriteSession, member_id: MemberId, but: bytes = b"") -> int:
     """Delete the sessions of a member except the one with a digest; returns how many."""
     doomed = (SessionRow.member_id == member_id, SessionRow.digest != but)
     count = session.scalar(select(func.count()).where(*doomed)) or 0

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, delete, select, tuple_
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.kit.batches import batched
 from outlay.storage.directory.session import ReadSession, WriteSession
@@ -14,7 +15,7 @@ AT_ONCE = 400
 
 
 def find_marks(
-    session: ReadSession, organization_id: str, keys: Collection[SpanKey]
+    session: ReadSession, organization_id: OrganizationId, keys: Collection[SpanKey]
 ) -> dict[SpanKey, SpanMark]:
     """The marks of some spans; unknown spans are absent."""
     found: dict[SpanKey, SpanMark] = {}
@@ -30,7 +31,7 @@ def find_marks(
 
 def put_marks(
     session: WriteSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     marks: Mapping[SpanKey, SpanMark],
     created_at_us: int,
 ) -> None:
@@ -57,7 +58,7 @@ def drop_marks(session: WriteSession, before_us: int) -> None:
     session.execute(delete(SpanMarkRow).where(SpanMarkRow.created_at_us < before_us))
 
 
-def _among(organization_id: str, keys: Sequence[SpanKey]) -> ColumnElement[bool]:
+def _among(organization_id: OrganizationId, keys: Sequence[SpanKey]) -> ColumnElement[bool]:
     return and_(
         SpanMarkRow.organization_id == organization_id,
         tuple_(SpanMarkRow.trace_id, SpanMarkRow.span_id).in_(keys),

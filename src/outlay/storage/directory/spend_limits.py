@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import delete, select
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SpendLimitRow
@@ -43,7 +44,7 @@ def find_spend_limit(session: ReadSession, wanted: SpendLimit) -> SpendLimit | N
     return replace(wanted, amount_pusd=row.amount_pusd) if row else None
 
 
-def list_spend_limits(session: ReadSession, organization_id: str) -> list[SpendLimit]:
+def list_spend_limits(session: ReadSession, organization_id: OrganizationId) -> list[SpendLimit]:
     """Limits of an organization."""
     # Plain values instead of tracked rows: there may be thousands, read again at each change.
     rows = session.execute(

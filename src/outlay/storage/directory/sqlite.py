@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.directory.engine import HEAD, Directory, is_current, migrate
 from outlay.storage.directory.session import ReadSession, WriteSession
@@ -98,7 +99,7 @@ class SqliteDirectory(Directory):
                 yield
         except PoolTimeout as error:
             raise Unavailable(
-                "The directory is busy. Try again in a moment.", code="database-busy"
+                "The directory is busy. Try again in a moment.", code=ErrorCode.DATABASE_BUSY
             ) from error
         except DBAPIError as error:
             refusal = refusal_of(error.orig, self._health) if error.orig else None

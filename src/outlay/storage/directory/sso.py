@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import delete, or_, select
 
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.sso import SingleSignOn
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SsoAttemptRow, SsoIdentityRow, SsoRow
@@ -26,7 +27,7 @@ class StoredSso:
 class SsoAttempt:
     """A pending sign-in at the provider."""
 
-    organization_id: str
+    organization_id: OrganizationId
     nonce: str
     verifier: str
     target: str
@@ -52,7 +53,7 @@ def put_sso(session: WriteSession, stored: StoredSso, created_at_us: int) -> Non
     session.flush()
 
 
-def find_sso(session: ReadSession, organization_id: str) -> StoredSso | None:
+def find_sso(session: ReadSession, organization_id: OrganizationId) -> StoredSso | None:
     """An organization's single sign-on."""
     row = session.get(SsoRow, organization_id)
     return _from_row(row) if row else None
@@ -69,13 +70,13 @@ def list_sso(session: ReadSession) -> list[SingleSignOn]:
     return [_from_row(row).sso for row in session.scalars(select(SsoRow))]
 
 
-def delete_sso(session: WriteSession, organization_id: str) -> None:
+def delete_sso(session: WriteSession, organization_id: OrganizationId) -> None:
     """Delete an organization's single sign-on; identities remain in case it is set up again."""
     session.execute(delete(SsoRow).where(SsoRow.organization_id == organization_id))
 
 
 def find_identity(
-    session: ReadSession, organization_id: str, issuer: str, subject: str
+    session: ReadSession, organization_id: OrganizationId, issuer: str, subject: str
 ) -> str | None:
     """The member with a provider's subject."""
     row = session.get(SsoIdentityRow, (issuer, subject, organization_id))
@@ -84,10 +85,10 @@ def find_identity(
 
 def put_identity(
     session: WriteSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     issuer: str,
     subject: str,
-    member_id: str,
+    member_id: MemberId,
     at_us: int,
 ) -> None:
     """Store the member of a provider's subject."""
@@ -103,7 +104,7 @@ def put_identity(
     session.flush()
 
 
-def delete_identities(session: WriteSession, member_id: str) -> None:
+def delete_identities(session: WriteSession, member_id: MemberId) -> None:
     """Delete the identities of a member."""
     session.execute(delete(SsoIdentityRow).where(SsoIdentityRow.member_id == member_id))
 
@@ -141,7 +142,7 @@ def create_attempt(
     session.flush()
 
 
-def delete_attempts(session: WriteSession, organization_id: str) -> None:
+def delete_attempts(session: WriteSession, organization_id: OrganizationId) -> None:
     """Delete the pending sign-ins of an organization."""
     session.execute(delete(SsoAttemptRow).where(SsoAttemptRow.organization_id == organization_id))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ModelMappingRow, UpstreamRow
@@ -62,7 +63,7 @@ def delete_upstream(session: WriteSession, upstream_id: str, deleted_at_us: int)
     )
 
 
-def list_upstreams(session: ReadSession, organization_id: str) -> list[StoredUpstream]:
+def list_upstreams(session: ReadSession, organization_id: OrganizationId) -> list[StoredUpstream]:
     """The active upstreams of an organization, oldest first."""
     rows = session.scalars(
         select(UpstreamRow)
@@ -107,7 +108,7 @@ def put_model_mapping(session: WriteSession, mapping: ModelMapping, created_at_u
     session.flush()
 
 
-def delete_model_mapping(session: WriteSession, organization_id: str, name: str) -> None:
+def delete_model_mapping(session: WriteSession, organization_id: OrganizationId, name: str) -> None:
     """Remove a model mapping."""
     session.execute(
         delete(ModelMappingRow).where(
@@ -116,7 +117,9 @@ def delete_model_mapping(session: WriteSession, organization_id: str, name: str)
     )
 
 
-def list_model_mappings(session: ReadSession, organization_id: str) -> list[ModelMapping]:
+def list_model_mappings(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[ModelMapping]:
     """Model mappings of an organization, by name."""
     rows = session.scalars(
         select(ModelMappingRow)

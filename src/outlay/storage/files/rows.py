@@ -12,6 +12,7 @@ from typing import Any, Final
 import duckdb
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_JSON: Final = 512 * 1024 * 1024
@@ -61,11 +62,15 @@ def read_rows(path: Path, records: Sequence[str] = ()) -> Iterator[FileRow]:
             for number, values, fault, text in rows:
                 yield FileRow(number, values, fault, text, raw.tell(), size)
         except UnicodeDecodeError as error:
-            raise Invalid(f"{path} is not UTF-8 text.", code="malformed-file") from error
+            raise Invalid(f"{path} is not UTF-8 text.", code=ErrorCode.MALFORMED_FILE) from error
         except (EOFError, gzip.BadGzipFile) as error:
-            raise Invalid(f"{path} is truncated gzip: {error}.", code="malformed-file") from error
+            raise Invalid(
+                f"{path} is truncated gzip: {error}.", code=ErrorCode.MALFORMED_FILE
+            ) from error
         except csv.Error as error:
-            raise Invalid(f"{path} cannot be read: {error}.", code="malformed-file") from error
+            raise Invalid(
+                f"{path} cannot be read: {error}.", code=ErrorCode.MALFORMED_FILE
+            ) from error
 
 
 Content = BufferedReader | gzip.GzipFile
@@ -79,7 +84,7 @@ def _opened(path: Path) -> Iterator[tuple[BufferedReader, Content]]:
         raw = path.open("rb")
     except OSError as error:
         raise Invalid(
-            f"{path} cannot be read: {error.strerror}.", code="unreadable-file"
+            f"{path} cannot be read: {error.strerror}.", code=ErrorCode.UNREADABLE_FILE
         ) from error
     with raw:
         if raw.peek(2)[:2] == b"\x1f\x8b":
@@ -150,12 +155,14 @@ def _json_rows(path: Path, content: Content, records: Sequence[str]) -> Iterator
     if len(text) > MAX_JSON:
         raise Invalid(
             f"{path} is too large for one JSON document. Use newline-delimited JSON (JSONL).",
-            code="malformed-file",
+            code=ErrorCode.MALFORMED_FILE,
         )
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(f"{path} is not valid JSON: {error}.", code="malformed-file") from error
+        raise Invalid(
+            f"{path} is not valid JSON: {error}.", code=ErrorCode.MALFORMED_FILE
+        ) from error
     rows = list(_unfolded(document, records))
     for number, values in enumerate(rows, 1):
         if isinstance(values, dict):
@@ -194,7 +201,9 @@ def _parquet_rows(path: Path) -> Iterator[FileRow]:
             ).fetchone()
             found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         except duckdb.Error as error:
-            raise Invalid(f"{path} cannot be read: {error}.", code="malformed-file") from error
+            raise Invalid(
+                f"{path} cannot be read: {error}.", code=ErrorCode.MALFORMED_FILE
+            ) from error
         names = [column[0] for column in found.description or ()]
         total = int(count[0]) if count else 0
         number = 0

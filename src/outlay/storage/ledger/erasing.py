@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead
 from outlay.storage.ledger.reading import Connection
@@ -160,7 +161,7 @@ class Drafts:
         self._last = None
 
 
-def claims_replaced(organization_id: str, claim: str, instead: str) -> Rewriting:
+def claims_replaced(organization_id: OrganizationId, claim: str, instead: str) -> Rewriting:
     """Replace a claim, which is in lower case, by `instead`."""
 
     def change(row: EventRow) -> EventRow:
@@ -173,7 +174,7 @@ def claims_replaced(organization_id: str, claim: str, instead: str) -> Rewriting
     return Rewriting(queries.CLAIMED_EVENTS, (organization_id, claim, claim), change)
 
 
-def end_users_dropped(organization_id: str, before_us: int) -> Rewriting:
+def end_users_dropped(organization_id: OrganizationId, before_us: int) -> Rewriting:
     """Drop the claimed end users of events before an instant."""
     return Rewriting(
         queries.CLAIMS_BEFORE,
@@ -183,7 +184,7 @@ def end_users_dropped(organization_id: str, before_us: int) -> Rewriting:
 
 
 def conflicts_replaced(
-    reader: Connection, organization_id: str, claim: str, instead: str
+    reader: Connection, organization_id: OrganizationId, claim: str, instead: str
 ) -> Iterator[tuple[str, bytes, int]]:
     """The facts of refused events, their new digest, and their position, with the identity
     replaced.

@@ -15,6 +15,7 @@ from outlay.domain.answers import ZERO, Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.duplicate import Candidate
 from outlay.domain.event import Amendment, CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.tag import Tag
 from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
 
@@ -120,7 +121,7 @@ NO_CONDITIONS: Final = LogConditions()
 class LogFilter:
     """Which events of an organization match; all conditions must match."""
 
-    organization_id: str
+    organization_id: OrganizationId
     start_us: int
     end_us: int
     """Exclusive."""

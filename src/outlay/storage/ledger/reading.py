@@ -10,8 +10,10 @@ from typing import Any, Final, NamedTuple, Protocol
 from outlay.domain.amendment import root_of
 from outlay.domain.answers import Totals
 from outlay.domain.duplicate import MIN_TOKENS, Candidate
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.same_answer import APART_US, MAX_REPORTS
 from outlay.kit.batches import batched
 from outlay.kit.clock import FOREVER_US
@@ -176,7 +178,7 @@ class LedgerReader(ABC):
         if position < through_seq:
             raise Damaged(
                 f"The ledger ends at event {position}, not at {through_seq}. Restore a backup.",
-                code="ledger-tail",
+                code=ErrorCode.LEDGER_TAIL,
             )
 
     def recorded_from(self, after_seq: int, through_seq: int) -> int:
@@ -211,7 +213,7 @@ class LedgerReader(ABC):
             return [tuple(row) for row in reader.execute(queries.ALL_CONFLICTS)]
 
     def read_window(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> list[EventRow]:
         """Rows of an organization with event time in [start_us, end_us), up to a sequence number.
 
@@ -222,7 +224,7 @@ class LedgerReader(ABC):
             return reader.execute(queries.EVENTS_OF_WINDOW, window).fetchall()
 
     def read_costs(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> Iterator[list[CostRow]]:
         """The cost columns of a window, in pages by time."""
         time_us, seq = start_us, -1
@@ -258,7 +260,7 @@ class LedgerReader(ABC):
             return read_marks(reader.execute(text, values).fetchall())
 
     def read_logged(
-        self, organization_id: str, positions: Sequence[LogPosition]
+        self, organization_id: OrganizationId, positions: Sequence[LogPosition]
     ) -> list[LoggedEvent]:
         """The events at positions, in their order; Damaged if one of their batches is."""
         if not positions:
@@ -270,7 +272,7 @@ class LedgerReader(ABC):
         found = {row[0]: row for row in rows}
         return [logged(found[position.seq]) for position in positions if position.seq in found]
 
-    def read_history(self, organization_id: str, event_id: str) -> list[LoggedEvent]:
+    def read_history(self, organization_id: OrganizationId, event_id: str) -> list[LoggedEvent]:
         """All rows of an event in order: as reported, voided, restated; empty for none.
 
         `event_id` is the reported id. Damaged if one of their batches is.
@@ -278,13 +280,13 @@ class LedgerReader(ABC):
         with self.snapshot(organization_id) as reader:
             return [logged(row) for row in self._history(reader, organization_id, event_id)]
 
-    def read_rows(self, organization_id: str, event_id: str) -> list[UsageEvent]:
+    def read_rows(self, organization_id: OrganizationId, event_id: str) -> list[UsageEvent]:
         """Like `read_history`, each row under its own id."""
         with self.snapshot(organization_id) as reader:
             return [from_row(row) for row in self._history(reader, organization_id, event_id)]
 
     def read_alike(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> list[Candidate]:
         """Probable duplicates in a time window: similar requests of different sources, in order.
 
@@ -303,7 +305,7 @@ class LedgerReader(ABC):
         return [Candidate(*row) for row in found]
 
     def read_restated(
-        self, organization_id: str, start_us: int, end_us: int, amendment_id: str
+        self, organization_id: OrganizationId, start_us: int, end_us: int, amendment_id: str
     ) -> Iterator[list[UsageEvent]]:
         """The rows of each event in a time window that an amendment restated."""
         window = (organization_id, start_us, end_us, amendment_id)
@@ -320,7 +322,9 @@ class LedgerReader(ABC):
             for rows in histories.values():
                 yield [from_row(row) for row in rows]
 
-    def _history(self, reader: Connection, organization_id: str, event_id: str) -> list[EventRow]:
+    def _history(
+        self, reader: Connection, organization_id: OrganizationId, event_id: str
+    ) -> list[EventRow]:
         rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
         if rows:
             place = (organization_id, rows[0][_TIME], event_id)
@@ -384,7 +388,7 @@ class LedgerReader(ABC):
         with self._reading() as reader:
             return [row[0] for row in reader.execute(self._organizations)]
 
-    def event_time_range(self, organization_id: str) -> tuple[int, int] | None:
+    def event_time_range(self, organization_id: OrganizationId) -> tuple[int, int] | None:
         """Earliest and latest event time in µs, None without events."""
         with self._reading(organization_id) as reader:
             (first,) = reader.execute(queries.FIRST_EVENT_TIME, (organization_id,)).fetchone()
@@ -399,7 +403,9 @@ class LedgerReader(ABC):
             found = reader.execute(queries.COUNT_REQUESTS, (through_seq, through_seq))
             return int(found.fetchone()[0])
 
-    def count_mentions(self, organization_id: str, wanted: Sequence[str]) -> dict[str, int]:
+    def count_mentions(
+        self, organization_id: OrganizationId, wanted: Sequence[str]
+    ) -> dict[str, int]:
         """The number of events in which each sender-provided text contains one of some texts,
         ignoring case.
 
@@ -445,7 +451,7 @@ def damaged(batch_id: int, first_seq: int, last_seq: int) -> Damaged:
     return Damaged(
         f"Batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not match its "
         "checksum. Restore a backup.",
-        code="ledger-checksum",
+        code=ErrorCode.LEDGER_CHECKSUM,
     )
 
 
@@ -464,7 +470,7 @@ def by_batch(
         lost = next(seq for seq in sequences if seq not in known)
         raise Damaged(
             f"Event {lost} of the ledger is in no batch. Restore a backup of the ledger.",
-            code="ledger-checksum",
+            code=ErrorCode.LEDGER_CHECKSUM,
         )
     return shown
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
 from outlay.kit.durable import PRIVATE, append_lines
@@ -77,7 +78,7 @@ class RescueFile:
                 raise Damaged(
                     f"Line {number} of {self._path} does not match its checksum. Correct it, or "
                     "move the file away to start without these requests.",
-                    code="rescue-checksum",
+                    code=ErrorCode.RESCUE_CHECKSUM,
                 )
 
     def clear(self) -> None:

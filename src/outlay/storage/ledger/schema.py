@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
@@ -60,13 +61,13 @@ class Schema:
             raise Damaged(
                 f"The ledger was written by a newer version of Outlay (schema {version}). This "
                 f"version reads up to schema {self.version}; install the newer version.",
-                code="ledger-too-new",
+                code=ErrorCode.LEDGER_TOO_NEW,
             )
         if version < self.first:
             raise Damaged(
                 f"The ledger has schema {version}, which this version cannot upgrade. Open it "
                 f"once with a version that has schema {self.first}.",
-                code="ledger-too-old",
+                code=ErrorCode.LEDGER_TOO_OLD,
             )
 
     def upgrade(self, connection: Connection, before: BeforeUpgrade) -> None:

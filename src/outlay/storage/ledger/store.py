@@ -18,8 +18,10 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.kit.batches import batched
 from outlay.kit.clock import Clock
@@ -101,7 +103,8 @@ class LedgerContents:
         for batch in self.batches:
             if batch.first_seq != last_seq + 1 or not is_intact(previous, batch):
                 raise Damaged(
-                    f"Batch {batch.batch_id} does not match its checksum.", code="ledger-checksum"
+                    f"Batch {batch.batch_id} does not match its checksum.",
+                    code=ErrorCode.LEDGER_CHECKSUM,
                 )
             previous, last_seq = batch.checksum, batch.last_seq
             yield batch
@@ -194,7 +197,7 @@ class Ledger(LedgerReader):
         a batch does not follow from the previous one.
         """
         if self.newest_seq() or self.read_conflicts():
-            raise Conflict("The ledger to restore into is not empty.", code="not-empty")
+            raise Conflict("The ledger to restore into is not empty.", code=ErrorCode.NOT_EMPTY)
         with self._writing:
             self._adopt(contents)
 
@@ -226,7 +229,7 @@ class Ledger(LedgerReader):
         """
         with self._lock:
             if self._closing:
-                raise Unavailable("The ledger is closing.", code="shutting-down")
+                raise Unavailable("The ledger is closing.", code=ErrorCode.SHUTTING_DOWN)
             self._health.check()
             # Copies: the writer thread needs the counted content, whatever callers do next.
             submission = _Submission(
@@ -235,7 +238,7 @@ class Ledger(LedgerReader):
             if self._pending + submission.size > MAX_PENDING_EVENTS and self._pending:
                 raise Unavailable(
                     "Too many events are waiting to be written. Try again in a moment.",
-                    code="overloaded",
+                    code=ErrorCode.OVERLOADED,
                 )
             self._pending += submission.size
             self._queue.put(submission)
@@ -378,7 +381,7 @@ class Ledger(LedgerReader):
 
     # Erasing
 
-    def forget(self, organization_id: str, identity: str, instead: str) -> int:
+    def forget(self, organization_id: OrganizationId, identity: str, instead: str) -> int:
         """Replace an identity, ignoring case, wherever requests claimed it.
 
         Returns the number of changed events. Everything else, in particular numbers, stays the
@@ -396,7 +399,7 @@ class Ledger(LedgerReader):
         return self._rewrite(claims_replaced(organization_id, claim, instead), pace)
 
     def forget_end_users(
-        self, organization_id: str, before_us: int, stop: threading.Event | None = None
+        self, organization_id: OrganizationId, before_us: int, stop: threading.Event | None = None
     ) -> int:
         """Delete claimed end users of events before an instant; returns the number of events.
 

@@ -43,7 +43,7 @@ class AuditFilterParams:
         ] = None,
     ) -> None:
         self.author_id = actor
-        self.actions = tuple(entry.value for entry in action or ())
+        self.actions = tuple(action or ())
         self.target = target
         self.first = from_
         self.last = to

@@ -36,10 +36,10 @@ from outlay.services.analytics.exports import (
     ReportFormat,
 )
 from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.services.analytics.usage_tables import UsageRow
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
-from outlay.web.http.ownership import own_keys_only, owner_of
 from outlay.web.http.params import (
     AS_JSON,
     COMMON,
@@ -127,8 +127,7 @@ def get_project_csv(
 ) -> Response:
     """The usage of one project as CSV; for developers that of their own API keys in it."""
     services = services_of(request)
-    owner = owner_of(actor, Permission.PROJECT_USAGE)
-    project = services.usage_tables.project(actor.organization_id, project_id, owner)
+    project = services.usage_tables.project(actor, project_id)
     query = _read(request, actor).only(Dimension.PROJECT, project.project_id)
     return _export(request, own_keys_only(actor, query, Permission.PROJECT_USAGE))
 
@@ -145,8 +144,7 @@ def get_key_csv(
     actor: Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))],
 ) -> Response:
     """The usage of one API key as CSV; for developers one of their own."""
-    creator = owner_of(actor, Permission.KEY_USAGE)
-    key = services_of(request).usage_tables.key(actor.organization_id, api_key_id, creator)
+    key = services_of(request).usage_tables.key(actor, api_key_id)
     return _export(request, _read(request, actor).only(Dimension.API_KEY, key.api_key_id))
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES_BY_NAME
 from outlay.domain.period import Interval
@@ -106,7 +107,7 @@ def get_request_export(
         raise Invalid(
             f"The period has more than {MAX_LIMIT:,} requests. Choose a shorter period, or set "
             "`limit` and continue with the returned cursor.",
-            code="too-many-rows",
+            code=ErrorCode.TOO_MANY_ROWS,
             field="limit",
         )
     labels = {

@@ -18,6 +18,7 @@ from outlay.domain.organization import Member
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES, UsageQuery
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.services.analytics.usage_tables import UsageTable
 from outlay.services.analytics.users_and_groups import (
     TOP_BY_COST,
@@ -26,7 +27,6 @@ from outlay.services.analytics.users_and_groups import (
     top_of,
 )
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import (
     AS_JSON,
     COMMON,

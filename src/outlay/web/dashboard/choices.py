@@ -17,9 +17,9 @@ from outlay.domain.policy import Permission, is_limited, permit
 from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.services.analytics.breakdowns import by_value
 from outlay.services.analytics.labels import DELETED
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import COMMON, COMPARE, FILTERS, check_names, read_query, read_text
 from outlay.web.http.rendering import json_answer
 from outlay.web.http.routes import Router

@@ -14,9 +14,9 @@ from outlay.domain.period import BUCKET_US, BUCKETS_PER_HOUR, Interval, period_o
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import to_us
 from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.own_usage import own_requests_only
 from outlay.services.analytics.request_log import LogCursor, LogQuery
 from outlay.storage.ledger.log import LogConditions, LogOrder, LogSort
-from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import (
     COMMON,
     read_choice,

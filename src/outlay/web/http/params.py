@@ -13,6 +13,7 @@ from starlette.datastructures import QueryParams
 from outlay.domain.actor import Actor
 from outlay.domain.comparison_period import Compare, Earlier, earlier_of
 from outlay.domain.dimension import Dimension, Grouping
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
@@ -70,7 +71,7 @@ def check_names(
         if name not in allowed and not (name.startswith(PREFIX) and ANY_TAG in allowed):
             raise Invalid(
                 f"Unknown parameter {name!r}. Available: {', '.join(sorted(allowed))}.",
-                code="unknown-parameter",
+                code=ErrorCode.UNKNOWN_PARAMETER,
                 field=name,
             )
     for name in once:
@@ -275,7 +276,7 @@ def _date(params: QueryParams, name: str) -> date | None:
 def _bad_date(name: str, text: str) -> Invalid:
     return Invalid(
         f"`{name}` must be a date such as 2026-11-20, not {text[:40]!r}.",
-        code="invalid-date",
+        code=ErrorCode.INVALID_DATE,
         field=name,
     )
 
@@ -308,6 +309,6 @@ def _parse_choice(text: str, name: str, kind: type[_Choice]) -> _Choice:
         choices = ", ".join(item.value for item in kind if item.value != Interval.TOTAL)
         raise Invalid(
             f"`{name}` must be one of {choices}, not {text[:40]!r}.",
-            code=f"unknown-{name.lower()}",
+            code=ErrorCode.read(f"unknown-{name.lower()}", ErrorCode.INVALID),
             field=name,
         ) from error

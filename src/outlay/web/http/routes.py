@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.web.http.access_log import note_principal, note_route
 from outlay.web.http.auth import ADMITTED, Policy
@@ -114,7 +115,7 @@ def _check_media_type(request: Request) -> None:
     if media_type.startswith(_MULTIPART):
         raise Invalid(
             "Send this form as application/x-www-form-urlencoded. Multipart is not supported.",
-            code="unknown-media-type",
+            code=ErrorCode.UNKNOWN_MEDIA_TYPE,
         )
 
 

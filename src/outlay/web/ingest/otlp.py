@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
@@ -57,7 +58,7 @@ async def post_traces(
         raise Invalid(
             f"Content-Type {media_type!r} is not supported. Send {PROTOBUF} or {JSON} "
             "(OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf).",
-            code="unknown-media-type",
+            code=ErrorCode.UNKNOWN_MEDIA_TYPE,
         )
     tracing = services_of(request).tracing
     body = await read_body(request)

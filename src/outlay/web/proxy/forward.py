@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
 from outlay.domain.event import Status, status_of_code
 from outlay.services.access.api_key_authentication import ApiKeys
@@ -35,7 +36,7 @@ from outlay.web.proxy.loop_detection import LoopDetector
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
 from outlay.wire.answer_reader import BodyReader, StreamReader
-from outlay.wire.call import MAX_BODY_BYTES, Call
+from outlay.wire.call import MAX_REQUEST_BYTES, Call
 from outlay.wire.caller import Headers, read_caller
 
 logger = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ class _Relay:
             await self._finish(exchange, self._ending(Status.GATEWAY_ERROR, "internal", 500))
             if self._status is None:
                 text = "The gateway had an internal error. See its log for details."
-                await self._say(500, "internal", text, exchange.request_id)
+                await self._say(500, ErrorCode.INTERNAL, text, exchange.request_id)
         finally:
             self._metrics.in_flight -= 1
             if self._drains_until is not None:
@@ -180,11 +181,11 @@ class _Relay:
 
     async def _read_call(self, headers: Headers) -> Call:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise Invalid("Send the body without a content encoding.", code="encoded-body")
+            raise Invalid("Send the body without a content encoding.", code=ErrorCode.ENCODED_BODY)
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            raise BodyTooLarge(MAX_BODY_BYTES)
-        body = await self._client.read_body(MAX_BODY_BYTES)
+        if declared.isdigit() and int(declared) > MAX_REQUEST_BYTES:
+            raise BodyTooLarge(MAX_REQUEST_BYTES)
+        body = await self._client.read_body(MAX_REQUEST_BYTES)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         return self._endpoint.parse(body, content_type)
 

@@ -8,6 +8,7 @@ import hashlib
 import re
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.wire.caller import Headers
 
@@ -34,12 +35,12 @@ class LoopDetector:
             raise Invalid(
                 "This request came from this gateway itself: one of its upstreams points back to "
                 "it. Set that upstream's base URL to the provider.",
-                code="loop-detected",
+                code=ErrorCode.LOOP_DETECTED,
             )
         if len(hops) > MAX_HOPS:
             raise Invalid(
                 f"This request has passed through {len(hops)} gateways. At most {MAX_HOPS + 1} in "
                 "a row are allowed.",
-                code="loop-detected",
+                code=ErrorCode.LOOP_DETECTED,
             )
         return ", ".join((*hops, self._id))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.wire.files.mapping import Columns
 from outlay.wire.values import opened
@@ -97,6 +98,6 @@ def wrong(name: str, expected: str, value: Any) -> Invalid:
     shown = repr(value)
     return Invalid(
         f"{name} must be {expected}, not {shown if len(shown) <= 60 else shown[:57] + '...'}.",
-        code="malformed-row",
+        code=ErrorCode.MALFORMED_ROW,
         field=name,
     )

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.meter import METERS
 
@@ -142,20 +143,23 @@ def parse_mapping(text: bytes, name: str) -> FileMapping:
     try:
         mapping = msgspec.toml.decode(text, type=FileMapping)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{name} is not valid TOML: {error}.", code="malformed-mapping") from error
+        raise Invalid(
+            f"{name} is not valid TOML: {error}.", code=ErrorCode.MALFORMED_MAPPING
+        ) from error
     except RecursionError:
         # Not chained: its traceback would have a thousand frames.
-        raise Invalid(f"{name} is nested too deeply.", code="malformed-mapping") from None
+        raise Invalid(f"{name} is nested too deeply.", code=ErrorCode.MALFORMED_MAPPING) from None
     unknown = (mapping.fields.keys() | mapping.defaults.keys()) - FIELDS
     if unknown:
         raise Invalid(
             f"{name} has the unknown field {min(unknown)!r}. Available: "
             f"{', '.join(sorted(FIELDS))}.",
-            code="malformed-mapping",
+            code=ErrorCode.MALFORMED_MAPPING,
         )
     if "time" not in mapping.fields:
         raise Invalid(
-            f"{name} must name the column of the time in [fields].", code="malformed-mapping"
+            f"{name} must name the column of the time in [fields].",
+            code=ErrorCode.MALFORMED_MAPPING,
         )
     return mapping
 

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import blake2b
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageSource, status_of_code
 from outlay.domain.latency import MAX_DURATION_US
@@ -175,7 +176,7 @@ class ReportReader:
         if not model:
             raise Invalid(
                 "The row has no model. Name one with `--model openai/gpt-4o`.",
-                code="malformed-row",
+                code=ErrorCode.MALFORMED_ROW,
                 field="model",
             )
         variant = self._fields.text(row, "variant").lower()
@@ -209,7 +210,7 @@ class ReportReader:
             raise Invalid(
                 f"The amount is in {currency}. Set its rate in USD, such as `--rate "
                 f"{currency}=1.08`.",
-                code="unknown-currency",
+                code=ErrorCode.UNKNOWN_CURRENCY,
                 field="currency",
             )
         return rate

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.meter import METERS
@@ -59,7 +60,7 @@ def _share_of_usage(
         raise Invalid(
             "The token counts contradict each other: a part (cached, reasoning, one kind) is "
             "larger than its total.",
-            code="malformed-row",
+            code=ErrorCode.MALFORMED_ROW,
             field=_INPUT,
         )
     parts = {name: _share(count, index, pieces) for name, count in kinds.items()}

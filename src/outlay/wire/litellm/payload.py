@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource, status_of_code
 from outlay.domain.usage import TokenUsage
@@ -266,4 +267,4 @@ def _object(value: object) -> Fields:
 
 def _invalid(at: int, field: str, message: str) -> Invalid:
     path = f"$[{at}].{field}"
-    return Invalid(f"`{path}` {message}.", code="invalid-event", field=path)
+    return Invalid(f"`{path}` {message}.", code=ErrorCode.INVALID_EVENT, field=path)

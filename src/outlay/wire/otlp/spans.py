@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.wire.answer import Fields, list_of, object_of, text_of
 
@@ -65,7 +66,7 @@ def parse_protobuf(body: bytes) -> list[Span]:
     except DecodeError as error:
         raise Invalid(
             f"The body is not an OTLP trace request in protobuf: {error}.",
-            code="malformed-protobuf",
+            code=ErrorCode.MALFORMED_PROTOBUF,
         ) from error
     return _bounded(
         Span(
@@ -94,10 +95,13 @@ def parse_json(body: bytes) -> list[Span]:
         request = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(
-            f"The body is not an OTLP trace request in JSON: {error}.", code="malformed-json"
+            f"The body is not an OTLP trace request in JSON: {error}.",
+            code=ErrorCode.MALFORMED_JSON,
         ) from error
     if not isinstance(request, dict):
-        raise Invalid("The body must be an object with `resourceSpans`.", code="malformed-json")
+        raise Invalid(
+            "The body must be an object with `resourceSpans`.", code=ErrorCode.MALFORMED_JSON
+        )
     return _bounded(_json_spans(request))
 
 
@@ -191,7 +195,9 @@ def _json_integer(span: Fields, name: str, index: int) -> int:
 
 
 def _wrong(index: int, name: str, message: str) -> Invalid:
-    return Invalid(f"Span {index}: `{name}` must be {message}.", code="invalid-span", field=name)
+    return Invalid(
+        f"Span {index}: `{name}` must be {message}.", code=ErrorCode.INVALID_SPAN, field=name
+    )
 
 
 def _json_attributes(owner: Fields) -> dict[str, Value]:
@@ -243,5 +249,7 @@ def _objects(owner: Fields, name: str) -> list[Fields]:
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
-        raise Invalid(f"`{name}` must be a list of objects.", code="invalid-span", field=name)
+        raise Invalid(
+            f"`{name}` must be a list of objects.", code=ErrorCode.INVALID_SPAN, field=name
+        )
     return found

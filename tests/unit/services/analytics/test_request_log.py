@@ -14,6 +14,7 @@ from outlay.domain.answers import ZERO, Breakdown, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, Interval, Period, steps_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import Buckets
@@ -184,7 +185,10 @@ def plan_of(log: RequestLog, cube: Cube, query: LogQuery) -> LogPlan:
 
 def usage(interval: Interval = Interval.HOUR) -> UsageQuery:
     return UsageQuery(
-        organization_id="org_test", merges=NO_MERGES, period=PERIOD, interval=interval
+        organization_id=OrganizationId("org_test"),
+        merges=NO_MERGES,
+        period=PERIOD,
+        interval=interval,
     )
 
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, cast
 import pytest
 from tests.factories import NOW, make_event
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import LimitReached, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.services.gateway import intents as journal_module
 from outlay.services.gateway.intents import IntentLog
@@ -18,7 +20,9 @@ from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.ledger.store import Ledger, Refused, Settled
 
-AWAY = Unavailable("The ledger is not writable. Try again later.", code="ledger-unavailable")
+AWAY = Unavailable(
+    "The ledger is not writable. Try again later.", code=ErrorCode.LEDGER_UNAVAILABLE
+)
 
 
 class Submission(NamedTuple):
@@ -104,7 +108,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 def intent(number: int) -> Intent:
-    return Intent("org_test", f"request-{number}", b"begun")
+    return Intent(OrganizationId("org_test"), f"request-{number}", b"begun")
 
 
 def pair(event: UsageEvent) -> Settled:
@@ -246,7 +250,7 @@ def test_failed_ledger_leaves_outcomes_to_the_rescue_file(
 
     async def scenario() -> None:
         bench.ledger.failure = "disk I/O error"
-        bench.ledger.refusal = Unavailable(bench.ledger.failure, code="ledger-failed")
+        bench.ledger.refusal = Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED)
         await bench.journal.settle(event)
         assert bench.journal.overdue == 0
 
@@ -324,7 +328,7 @@ def test_outcome_is_rescued_if_its_request_was_cancelled(
         task.cancel()
         await asyncio.sleep(0)
         bench.ledger.failure = "disk I/O error"
-        handed.done.set_exception(Unavailable(bench.ledger.failure, code="ledger-failed"))
+        handed.done.set_exception(Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED))
         for _ in range(400):
             if bench.rescue.count:
                 break
@@ -337,7 +341,7 @@ def test_outcome_is_rescued_if_its_request_was_cancelled(
 def test_outcome_in_flight_is_rescued_after_the_loop_ended(
     bench: Bench,
 ) -> None:
-    event, refusal = make_event(), Unavailable("disk I/O error", code="ledger-failed")
+    event, refusal = make_event(), Unavailable("disk I/O error", code=ErrorCode.LEDGER_FAILED)
 
     async def scenario() -> None:
         task = asyncio.create_task(bench.journal.settle(event))
@@ -369,7 +373,7 @@ def test_outcome_after_the_final_flush_is_not_lost(bench: Bench) -> None:
     async def scenario() -> None:
         bench.journal.flush()
         bench.ledger.failure = "disk I/O error"
-        bench.ledger.refusal = Unavailable(bench.ledger.failure, code="ledger-failed")
+        bench.ledger.refusal = Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED)
         await bench.journal.settle(event)
 
     run(scenario)

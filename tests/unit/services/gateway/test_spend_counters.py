@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from tests.factories import NOW, make_event
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -58,7 +59,7 @@ def counters(commits: Commits, clock: FixedClock) -> LocalCounters:
 
 
 def key_of(scope: LimitScope = LimitScope.API_KEY, scope_id: str = "key_1") -> CounterKey:
-    return CounterKey("org_test", scope, scope_id, START_US, START_US + DAY_US)
+    return CounterKey(OrganizationId("org_test"), scope, scope_id, START_US, START_US + DAY_US)
 
 
 def hold_of(amount: int, limit: int, key: CounterKey | None = None) -> Hold:

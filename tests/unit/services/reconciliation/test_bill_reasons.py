@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlay.domain.answers import Totals
+from outlay.domain.ids import OrganizationId
 from outlay.domain.reconciliation import Reason, ReconciledLine, Reconciliation
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Hours, Key
 
@@ -90,7 +91,7 @@ def test_explained_and_unexplained_parts_add_up(lines: dict[Key, BothSides], hou
     )
     found = Reconciliation(
         reconciliation_id="",
-        organization_id="",
+        organization_id=OrganizationId(""),
         provider="openai",
         file_name="",
         created_at_us=0,

@@ -11,6 +11,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unavailable
 
 SETTINGS: Final = {
@@ -162,6 +163,6 @@ def _translated() -> Iterator[None]:
             raise Unavailable(
                 "This query needs more memory than is free. Try again in a moment or choose a "
                 "shorter period.",
-                code="cube-busy",
+                code=ErrorCode.CUBE_BUSY,
             ) from error
-        raise Unavailable(f"The cube is unreachable: {first}.", code="cube-away") from error
+        raise Unavailable(f"The cube is unreachable: {first}.", code=ErrorCode.CUBE_AWAY) from error

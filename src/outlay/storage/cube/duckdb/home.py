@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.store import Cube
@@ -24,7 +25,7 @@ class DuckDBHome:
             raise Unavailable(
                 f"{self._path} is a folder, but the cube needs a file of this name. Move the "
                 "folder away.",
-                code="cube-unusable",
+                code=ErrorCode.CUBE_UNUSABLE,
             )
         return DuckDBCube(self._path, edition)
 

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from outlay.domain.answers import ZERO
 from outlay.domain.discovery import NO_MERGES
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.period import bucket_at, bucket_start
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
@@ -175,7 +176,7 @@ class DuckDBCube:
             raise Unavailable(
                 "This query needs more memory than is free. Try again in a moment or choose a "
                 "shorter period.",
-                code="cube-busy",
+                code=ErrorCode.CUBE_BUSY,
             ) from error
 
     # Writing
@@ -288,7 +289,9 @@ def _translated() -> Iterator[None]:
 
 
 def _unusable(error: duckdb.Error) -> Unavailable:
-    return Unavailable(f"The cube is not writable: {_first_line(error)}.", code="cube-unusable")
+    return Unavailable(
+        f"The cube is not writable: {_first_line(error)}.", code=ErrorCode.CUBE_UNUSABLE
+    )
 
 
 def _unopened(error: duckdb.Error, *, is_new: bool) -> OutlayError:

@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 
 
@@ -36,7 +37,7 @@ def upgrade(connection: Connection) -> None:
             raise Damaged(
                 f"The directory was written by a newer version of Outlay (revision {current}). "
                 "Install that version.",
-                code="directory-too-new",
+                code=ErrorCode.DIRECTORY_TOO_NEW,
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,7 +13,9 @@ class DiscoveredRow(Base):
     __tablename__ = "discovered"
 
     discovered_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.organization_id"))
+    organization_id: Mapped[OrganizationId] = mapped_column(
+        ForeignKey("organization.organization_id")
+    )
     dimension: Mapped[str]
     value: Mapped[str]
     name: Mapped[str]

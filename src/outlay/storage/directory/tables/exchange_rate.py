@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,7 +13,7 @@ class ExchangeRateRow(Base):
     __tablename__ = "exchange_rate"
 
     rate_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )
     currency: Mapped[str]

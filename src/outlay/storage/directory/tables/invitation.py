@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,7 +13,7 @@ class InvitationRow(Base):
     __tablename__ = "invitation"
 
     invitation_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )
     email: Mapped[str]
@@ -20,9 +21,9 @@ class InvitationRow(Base):
     digest: Mapped[bytes] = mapped_column(unique=True)
     created_at_us: Mapped[int]
     expires_at_us: Mapped[int]
-    member_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
+    member_id: Mapped[MemberId | None] = mapped_column(ForeignKey("member.member_id"))
     """The member who accepted it; None while it is open."""
-    issuer_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
+    issuer_id: Mapped[MemberId | None] = mapped_column(ForeignKey("member.member_id"))
     """The member who created it; None for the operator."""
     token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
     """The access token that created it, if any."""

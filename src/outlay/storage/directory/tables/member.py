@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -11,8 +12,8 @@ class MemberRow(Base):
 
     __tablename__ = "member"
 
-    member_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(
+    member_id: Mapped[MemberId] = mapped_column(primary_key=True)
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )
     name: Mapped[str]

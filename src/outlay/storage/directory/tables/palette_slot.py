@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -13,7 +14,7 @@ class PaletteSlotRow(Base):
 
     __tablename__ = "palette_slot"
 
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), primary_key=True
     )
     dimension: Mapped[str] = mapped_column(primary_key=True)

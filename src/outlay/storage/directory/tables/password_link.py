@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import MemberId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,8 +13,8 @@ class PasswordLinkRow(Base):
     __tablename__ = "password_link"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
-    member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
-    issuer_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
+    member_id: Mapped[MemberId] = mapped_column(ForeignKey("member.member_id"), index=True)
+    issuer_id: Mapped[MemberId | None] = mapped_column(ForeignKey("member.member_id"))
     """The member who created it; None for the operator."""
     token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
     """The access token that created it, if any."""

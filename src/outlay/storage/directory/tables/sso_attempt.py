@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,7 +13,9 @@ class SsoAttemptRow(Base):
     __tablename__ = "sso_attempt"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.organization_id"))
+    organization_id: Mapped[OrganizationId] = mapped_column(
+        ForeignKey("organization.organization_id")
+    )
     nonce: Mapped[str]
     verifier: Mapped[str]
     target: Mapped[str]

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
@@ -88,6 +89,6 @@ def check_end(writer: MarkedConnection) -> tuple[str, int, int]:
         raise Damaged(
             f"The ledger ends at event {last_event_seq}, but its last batch ends at {last_seq}. "
             "Restore a backup.",
-            code="ledger-tail",
+            code=ErrorCode.LEDGER_TAIL,
         )
     return ledger_id, last_seq, rewrites

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.spend_limit import (
     CounterKey,
@@ -162,7 +163,7 @@ def _refusal(
         if known is None:
             return Unavailable(
                 "The amount spent against a limit is not known yet. Try again in a moment.",
-                code="spending-unknown",
+                code=ErrorCode.SPENDING_UNKNOWN,
             )
         if known.spent_pusd + known.held_pusd + hold.amount_pusd > hold.limit.amount_pusd:
             refused = HoldRefused(hold, known.spent_pusd, known.held_pusd, now_us)

@@ -18,6 +18,7 @@ from typing import ClassVar, Final
 import psycopg
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -141,7 +142,7 @@ class PostgresLedger(PostgresReading, Ledger):
                 f"Another node has upgraded the ledger to schema {version}, but this one supports "
                 f"schema {self.schema.version}. Install the newer version and restart."
             )
-            raise Unavailable(self._outdated, code="ledger-too-new")
+            raise Unavailable(self._outdated, code=ErrorCode.LEDGER_TOO_NEW)
 
     @property
     @override
@@ -272,7 +273,7 @@ class PostgresLedger(PostgresReading, Ledger):
         unweighed = Unavailable(
             "The database is unreachable, so spend limits cannot be checked. Try again in a "
             "moment.",
-            code="database-away",
+            code=ErrorCode.DATABASE_AWAY,
         )
         return Committed(
             [Outcome.ACCEPTED] * len(events), {intent[:2]: unweighed for intent in limited}

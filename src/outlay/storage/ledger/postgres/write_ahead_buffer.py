@@ -11,8 +11,10 @@ from typing import Final, NamedTuple
 import msgspec
 import pysqlite3 as driver
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.sqlite import connect
 
@@ -26,7 +28,7 @@ class Entry(NamedTuple):
     """One commit that is not in the database yet."""
 
     events: list[UsageEvent]
-    intents: list[tuple[str, str, bytes]]
+    intents: list[tuple[OrganizationId, str, bytes]]
     settled: list[tuple[str, str]]
 
     @property
@@ -79,7 +81,7 @@ class WriteAheadBuffer:
             raise Unavailable(
                 "The database is unreachable and the local write-ahead buffer is full "
                 f"({self.size} entries). Try again in a moment.",
-                code="journal-full",
+                code=ErrorCode.JOURNAL_FULL,
             )
         try:
             self._connection.execute(
@@ -89,7 +91,7 @@ class WriteAheadBuffer:
             raise Unavailable(
                 "The database is unreachable and the local write-ahead buffer is not writable: "
                 f"{error}.",
-                code="journal-failed",
+                code=ErrorCode.JOURNAL_FAILED,
             ) from error
         self._entries += 1
         self.size += entry.size

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.health import StorageHealth
@@ -69,11 +70,11 @@ class SqliteReading(LedgerReader):
         except queue.Empty:
             raise Unavailable(
                 "Too many ledger queries are running. Try again in a moment.",
-                code="overloaded",
+                code=ErrorCode.OVERLOADED,
             ) from None
         if reader is None:
             self._free.put(None)  # wake the next waiting thread
-            raise Unavailable("The ledger is closed.", code="shutting-down")
+            raise Unavailable("The ledger is closed.", code=ErrorCode.SHUTTING_DOWN)
         try:
             with translating_errors(self._health):
                 yield reader

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 import pysqlite3 as driver
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -101,7 +102,7 @@ class SqliteLedger(SqliteReading, Ledger):
             raise Damaged(
                 f"The ledger ends at event {last_event_seq}, but its last batch ends at "
                 f"{self._last_seq}. Restore a backup.",
-                code="ledger-tail",
+                code=ErrorCode.LEDGER_TAIL,
             )
 
     @override
@@ -120,7 +121,7 @@ class SqliteLedger(SqliteReading, Ledger):
         if isinstance(refusal, Damaged):
             return self._health.fail(str(error))
         return refusal or Unavailable(
-            f"The ledger is not writable: {error}.", code="ledger-unavailable"
+            f"The ledger is not writable: {error}.", code=ErrorCode.LEDGER_UNAVAILABLE
         )
 
     @override

@@ -16,6 +16,7 @@ from outlay.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from outlay.domain.ids import OrganizationId
 from outlay.domain.policy import Permission, has, is_limited
 from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.access.sign_in_throttle import DEVICE_LIFETIME
@@ -193,7 +194,7 @@ async def get_sso(request: Request, organization: str = "", next: str = HOME) ->
 
 
 @router.get(CALLBACK + "/{organization_id}", dependencies=[Depends(SIGNING_IN)])
-async def get_sso_callback(request: Request, organization_id: str) -> Response:
+async def get_sso_callback(request: Request, organization_id: OrganizationId) -> Response:
     """Take the browser back from the identity provider of an organization."""
     name, path = _state_cookie(request)
     try:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.answers import Entry, EntryKind, Totals
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import MemberId
 from outlay.domain.measure import Rank
 from outlay.domain.organization import Member
 from outlay.domain.period import Interval
@@ -169,7 +170,7 @@ def get_members(request: Request, actor: Leader) -> Response:
 
 
 @router.get("/{member_id}")
-def get_member(request: Request, member_id: str, actor: Leader) -> Response:
+def get_member(request: Request, member_id: MemberId, actor: Leader) -> Response:
     """One member, present or former."""
     services = services_of(request)
     params = page_params(request, PROFILE)

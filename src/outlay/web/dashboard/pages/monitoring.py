@@ -13,7 +13,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.answers import Comparison, Totals
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import Status
+from outlay.domain.event import FAILED
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission, has
@@ -55,7 +55,6 @@ from outlay.web.http.routes import Router
 router = Router(include_in_schema=False)
 
 PARAMETERS: Final = COMMON | {"bucket"} | SORTING | PAGE_ONLY
-FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
 TOP: Final = 5
 SUBJECT: Final = Subject(
     title="Dashboard",
@@ -222,7 +221,7 @@ def _latency_lines(
 def _errors(services: Services, reader: CubeReader, query: UsageQuery) -> Panel | None:
     """Failed requests by kind, step by step; None where none of the kinds is asked for."""
     asked = query.filters.get(Dimension.STATUS)
-    kinds = tuple(status.value for status in FAILURES if not asked or status.value in asked)
+    kinds = tuple(status.value for status in FAILED if not asked or status.value in asked)
     if not kinds:
         return None
     failed = replace(

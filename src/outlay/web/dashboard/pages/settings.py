@@ -22,6 +22,7 @@ from outlay.kit.clock import from_us
 from outlay.services.access.passwords import MIN_LENGTH
 from outlay.services.access.sso import callback_of
 from outlay.services.analytics.labels import DELETED
+from outlay.services.bundle import Administration
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.listing import read_listing
 from outlay.web.dashboard.navigation import SETTINGS
@@ -149,7 +150,7 @@ def get_keys(
             ),
         ),
         projects=projects,
-        members=_names(administration.members.list_for(actor)),
+        members=_member_names(administration, actor),
         is_limited=is_limited(actor, Permission.KEYS_WRITE),
         base_url=base_url(request),
         awaits_first=not services.analytics.has_events(actor.organization_id),
@@ -320,7 +321,7 @@ def get_tokens(
         actor,
         "tokens",
         tokens=administration.tokens.list_for(actor),
-        members=_names(administration.members.list_for(actor)),
+        members=_member_names(administration, actor),
         scopes=[scope.value for scope in Scope if scope in scopes],
     )
 
@@ -343,6 +344,13 @@ def get_sso(
 
 def _names(members: list[Member]) -> dict[str, str]:
     return {member.member_id: member.name for member in members}
+
+
+def _member_names(administration: Administration, actor: Actor) -> dict[str, str]:
+    """Names of those whose things the actor may see."""
+    if has(actor, Permission.MEMBERS_READ):
+        return _names(administration.members.list_for(actor))
+    return {actor.member_id: actor.member_name}
 
 
 def render_section(request: Request, actor: Actor, name: str, **context: Any) -> Response:
