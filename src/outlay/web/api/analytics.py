@@ -1,11 +1,12 @@
 """`GET /analytics/…`: usage questions as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
-from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.comparison_period import Compare
@@ -14,8 +15,19 @@ from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.domain.result import Totals
 from outlay.services.analytics.colours import assign_slots, remember_slots
 from outlay.services.bundle import Services
+from outlay.web.http.answers.activity import (
+    Activity,
+    ActivitySeries,
+    LatencyAnswer,
+    LatencyEntry,
+    MemberName,
+    OwnUsage,
+    SummaryAnswer,
+)
+from outlay.web.http.answers.measures import Latency, Summary, latency_fields, measured
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import (
     AS_JSON,
@@ -29,11 +41,7 @@ from outlay.web.http.params import (
 )
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
-    Json,
-    json_answer,
-    render_activity,
-    render_compared,
-    render_latency,
+    activity_fields,
     render_meta,
     render_series,
     render_summary,
@@ -52,7 +60,7 @@ OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_U
 
 
 @router.get("/analytics/activity", openapi_extra=documented(ACTIVITY))
-def get_activity(request: Request, actor: OrganizationReader) -> Response:
+def get_activity(request: Request, actor: OrganizationReader) -> Activity | ActivitySeries:
     """Cost, requests and tokens per step of a period, broken down by one dimension."""
     services = services_of(request)
     params = request.query_params
@@ -70,40 +78,37 @@ def get_activity(request: Request, actor: OrganizationReader) -> Response:
         )
         shown = tuple(remembered)
         palette = assign_slots(shown, remembered, [shown])
-        return json_answer(request, render_series(query, comparison, palette, freshness))
-    return json_answer(request, activity_of(services, query))
+        return render_series(query, comparison, palette, freshness)
+    return Activity(**_activity(services, query))
 
 
-def activity_of(services: Services, query: UsageQuery) -> Json:
-    """The answer of an activity question, beside an earlier period where it names one."""
+def _activity(services: Services, query: UsageQuery) -> dict[str, Any]:
+    """The fields of an Activity, beside an earlier period where the question names one."""
     freshness = services.analytics.freshness()
     if query.beside is None:
-        return render_activity(query, services.analytics.breakdown(query), freshness)
+        return activity_fields(query, services.analytics.breakdown(query), freshness)
     comparison = services.analytics.compare(query)
-    return render_activity(query, comparison.current, freshness, comparison)
+    return activity_fields(query, comparison.current, freshness, comparison)
 
 
 @router.get("/analytics/me", openapi_extra=documented(OWN))
 def get_own(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))]
-) -> Response:
-    """The usage that is put down to whoever asks: totals, and steps as in `activity`."""
+) -> OwnUsage:
+    """The usage attributed to the member who asks: totals, and steps as in `activity`."""
     services = services_of(request)
     params = request.query_params
     check_names(params, OWN)
     query = read_own_query(params, actor, services.analytics, levels=2)
-    return json_answer(
-        request,
-        {
-            "member": {"memberId": actor.member_id, "name": actor.member_name},
-            "summary": _summary(services, query),
-            **activity_of(services, query),
-        },
+    return OwnUsage(
+        member=MemberName(member_id=actor.member_id, name=actor.member_name),
+        summary=_summary(services, query),
+        **_activity(services, query),
     )
 
 
 @router.get("/analytics/summary", openapi_extra=documented(SUMMARY))
-def get_summary(request: Request, actor: OrganizationReader) -> Response:
+def get_summary(request: Request, actor: OrganizationReader) -> SummaryAnswer:
     """The totals of a period, with latency percentiles."""
     services = services_of(request)
     params = request.query_params
@@ -112,19 +117,20 @@ def get_summary(request: Request, actor: OrganizationReader) -> Response:
     freshness = services.analytics.freshness()
     comparison = services.analytics.compare(query)
     total = comparison.current.total
-    meta = render_meta(query, total, freshness)
-    summary = render_summary(total, services.analytics.percentiles(query))
-    answer: Json = {"summary": summary, "meta": meta}
+    earlier: Summary | UnsetType = UNSET
     if comparison.is_compared:
         part = replace(query, period=comparison.earlier_part)
         percentiles = services.analytics.percentiles(part)
-        answer["earlier"] = render_summary(comparison.earlier_total, percentiles)
-        meta.update(render_compared(comparison))
-    return json_answer(request, answer)
+        earlier = render_summary(comparison.earlier_total, percentiles)
+    return SummaryAnswer(
+        summary=render_summary(total, services.analytics.percentiles(query)),
+        meta=render_meta(query, total, freshness, comparison=comparison),
+        earlier=earlier,
+    )
 
 
 @router.get("/analytics/latency", openapi_extra=documented(COMMON | {"groupBy", "top"}))
-def get_latency(request: Request, actor: OrganizationReader) -> Response:
+def get_latency(request: Request, actor: OrganizationReader) -> LatencyAnswer:
     """Averages and percentiles of latency, in all and by the values of a dimension."""
     services = services_of(request)
     params = request.query_params
@@ -137,32 +143,31 @@ def get_latency(request: Request, actor: OrganizationReader) -> Response:
     found = services.analytics.latency(query, dimension)
     labels = services.analytics.labels(query.organization_id, dimension)
     query = replace(query, interval=Interval.TOTAL)
-    named = [value for value in found.values if value.key][: query.top]
-    return json_answer(
-        request,
-        {
-            "groupBy": dimension.value,
-            "latency": [
-                {
-                    "key": value.key,
-                    "label": labels.get(value.key, value.key),
-                    **render_latency(value.totals, value.quantiles),
-                }
-                for value in named
-            ],
-            "unattributed": next(
-                (
-                    render_latency(value.totals, value.quantiles)
-                    for value in found.values
-                    if not value.key
-                ),
-                None,
-            ),
-            "totals": render_latency(found.total, found.quantiles),
-            "valueCount": sum(1 for value in found.values if value.key),
-            "meta": render_meta(query, found.total, freshness),
-        },
+    named = [value for value in found.values if value.key]
+    unattributed = [value for value in found.values if not value.key]
+    return LatencyAnswer(
+        group_by=dimension.value,
+        latency=[
+            measured(
+                LatencyEntry,
+                value.totals,
+                key=value.key,
+                label=labels.get(value.key, value.key),
+                **latency_fields(value.totals, value.quantiles),
+            )
+            for value in named[: query.top]
+        ],
+        unattributed=(
+            _latency(unattributed[0].totals, unattributed[0].quantiles) if unattributed else None
+        ),
+        totals=_latency(found.total, found.quantiles),
+        value_count=len(named),
+        meta=render_meta(query, found.total, freshness),
     )
+
+
+def _latency(totals: Totals, quantiles: Mapping[float, float | None]) -> Latency:
+    return measured(Latency, totals, **latency_fields(totals, quantiles))
 
 
 def _whole(query: UsageQuery) -> UsageQuery:
@@ -172,7 +177,7 @@ def _whole(query: UsageQuery) -> UsageQuery:
     )
 
 
-def _summary(services: Services, query: UsageQuery) -> Json:
+def _summary(services: Services, query: UsageQuery) -> Summary:
     """Totals of a question, and the latency."""
     whole = _whole(query)
     total = services.analytics.breakdown(whole).total

@@ -58,7 +58,7 @@ from outlay.web.http.params import (
     read_user_view,
 )
 from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import Json, render_meta
+from outlay.web.http.rendering import head_of_file, render_meta
 from outlay.web.http.routes import Router
 from outlay.wire.json_money import MoneyStyle, dump_json
 from outlay.wire.tables.csv_text import render_line
@@ -178,11 +178,9 @@ def get_report(
         return headers_of_file("report", file_format, services.reports.check(report))
     freshness = services.analytics.freshness()
 
-    def describe(whole: UsageQuery, total: Totals) -> Json:
-        return {
-            "groupBy": [dimension.value for dimension in report.group_by],
-            "meta": render_meta(whole, total, freshness),
-        }
+    def describe(whole: UsageQuery, total: Totals) -> dict[str, Any]:
+        group_by = [dimension.value for dimension in report.group_by]
+        return head_of_file(render_meta(whole, total, freshness), group_by)
 
     written = services.reports.write(report, file_format, describe, style)
     return file_answer(written, "report", file_format, style)
@@ -212,7 +210,7 @@ def get_users(
         Table(
             columns=list(_USER_COLUMNS),
             rows=(_user_cells(row) for row in table.rows),
-            head={"groupBy": ["user"], "meta": render_meta(query, table.total, freshness)},
+            head=head_of_file(render_meta(query, table.total, freshness), ["user"]),
             totals={
                 MEASURES_BY_NAME[name].api_name: getattr(table.total, name)
                 for name in _USER_MEASURES

@@ -1,30 +1,34 @@
 """`/analytics/members/{userId}`, `/keys/{apiKeyId}` and `/projects/{projectId}`: one of a kind."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from starlette.requests import Request
-from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Entry
+from outlay.domain.result import Entry as ResultEntry
 from outlay.services.analytics.labels import mark_deleted
 from outlay.services.analytics.profiles import read_profile
-from outlay.web.api.usage_tables import render_member
+from outlay.services.bundle import Services
+from outlay.web.api.usage_tables import person_fields
+from outlay.web.http.answers.activity import Entry
+from outlay.web.http.answers.profiles import (
+    KeyHead,
+    KeyProfile,
+    MemberProfile,
+    MostUsed,
+    ProjectHead,
+    ProjectProfile,
+)
+from outlay.web.http.answers.tables import Person
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_keys_only, owner_of
 from outlay.web.http.params import AS_JSON, COMMON, check_names, read_query
 from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import (
-    Json,
-    json_answer,
-    render_activity,
-    render_entry,
-    render_summary,
-)
+from outlay.web.http.rendering import activity_fields, render_entry, render_summary
 from outlay.web.http.routes import Router
 
 router = Router(prefix="/analytics", tags=["analytics"])
@@ -36,40 +40,37 @@ OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_U
 
 
 @router.get("/members/{user_id}", openapi_extra=documented(PROFILE))
-def get_member(request: Request, user_id: str, actor: OrganizationReader) -> Response:
-    """One member, present or former: what was put down to them, and where it went."""
+def get_member(request: Request, user_id: str, actor: OrganizationReader) -> MemberProfile:
+    """One member, present or former: the usage of their API keys, and what it went to."""
     services = services_of(request)
     query = _read(request, actor, Dimension.MEMBER, user_id)
     member = services.usage_tables.member(actor.organization_id, user_id)
-    return _profile(request, query, {"member": render_member(user_id, member.name, member)})
+    return MemberProfile(
+        member=Person(**person_fields(user_id, member.name, member)), **_profile(services, query)
+    )
 
 
 @router.get("/keys/{api_key_id}", openapi_extra=documented(PROFILE))
-def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
+def get_key(request: Request, api_key_id: str, actor: KeyReader) -> KeyProfile:
     """One API key, also a deleted one; for developers one of their own."""
     services = services_of(request)
     creator = owner_of(actor, Permission.KEY_USAGE)
     key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
     query = _read(request, actor, Dimension.API_KEY, key.api_key_id)
-    return _profile(
-        request,
-        query,
-        {
-            "apiKey": {
-                "apiKeyId": key.api_key_id,
-                "description": key.description,
-                "label": mark_deleted(key.description, key),
-                "projectId": key.project_id,
-                "userId": key.member_id,
-                "status": key.status_at(services.now_us()),
-                "isDeleted": key.is_deleted,
-            }
-        },
+    head = KeyHead(
+        api_key_id=key.api_key_id,
+        description=key.description,
+        label=mark_deleted(key.description, key),
+        project_id=key.project_id,
+        user_id=key.member_id,
+        status=key.status_at(services.now_us()),
+        is_deleted=key.is_deleted,
     )
+    return KeyProfile(api_key=head, **_profile(services, query))
 
 
 @router.get("/projects/{project_id}", openapi_extra=documented(PROFILE))
-def get_project(request: Request, project_id: str, actor: ProjectReader) -> Response:
+def get_project(request: Request, project_id: str, actor: ProjectReader) -> ProjectProfile:
     """One project, also a deleted one; for developers the usage of their own keys in it."""
     services = services_of(request)
     owner = owner_of(actor, Permission.PROJECT_USAGE)
@@ -79,18 +80,13 @@ def get_project(request: Request, project_id: str, actor: ProjectReader) -> Resp
         _read(request, actor, Dimension.PROJECT, project.project_id),
         Permission.PROJECT_USAGE,
     )
-    return _profile(
-        request,
-        query,
-        {
-            "project": {
-                "projectId": project.project_id,
-                "name": project.name,
-                "label": mark_deleted(project.name, project),
-                "isDeleted": project.is_deleted,
-            }
-        },
+    head = ProjectHead(
+        project_id=project.project_id,
+        name=project.name,
+        label=mark_deleted(project.name, project),
+        is_deleted=project.is_deleted,
     )
+    return ProjectProfile(project=head, **_profile(services, query))
 
 
 def _read(request: Request, actor: Actor, dimension: Dimension, value: str) -> UsageQuery:
@@ -100,27 +96,23 @@ def _read(request: Request, actor: Actor, dimension: Dimension, value: str) -> U
     return query.only(dimension, value)
 
 
-def _profile(request: Request, query: UsageQuery, subject: Json) -> Response:
-    services = services_of(request)
+def _profile(services: Services, query: UsageQuery) -> dict[str, Any]:
+    """The fields of a Profile."""
     freshness = services.analytics.freshness()
     profile = read_profile(services.analytics, query)
-    activity = render_activity(query, profile.activity, freshness)
-    return json_answer(
-        request,
-        {
-            **subject,
-            "summary": render_summary(profile.total, profile.latency),
-            "mostUsed": {
-                dimension.value: entry and render_entry(entry)
-                for dimension, entry in profile.most_used.items()
-            },
-            "costByModel": _entries(profile.top[Dimension.MODEL]),
-            "topProviders": _entries(profile.top[Dimension.PROVIDER]),
-            "topApps": _entries(profile.top[Dimension.APP]),
-            **activity,
-        },
-    )
+    used = {
+        dimension.value: render_entry(entry) if entry else None
+        for dimension, entry in profile.most_used.items()
+    }
+    return {
+        "summary": render_summary(profile.total, profile.latency),
+        "most_used": MostUsed(**used),
+        "cost_by_model": _entries(profile.top[Dimension.MODEL]),
+        "top_providers": _entries(profile.top[Dimension.PROVIDER]),
+        "top_apps": _entries(profile.top[Dimension.APP]),
+        **activity_fields(query, profile.activity, freshness),
+    }
 
 
-def _entries(entries: tuple[Entry, ...]) -> list[Json]:
+def _entries(entries: tuple[ResultEntry, ...]) -> list[Entry]:
     return [render_entry(entry) for entry in entries]

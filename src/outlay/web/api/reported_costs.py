@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -26,6 +27,14 @@ from outlay.web.api.exports import (
     headers_of_file,
     read_style,
 )
+from outlay.web.http.answers.reported_costs import (
+    CostComparison,
+    CostComparisonTotals,
+    KindCosts,
+    ModelCosts,
+    ProviderCosts,
+    ReportedCosts,
+)
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
 from outlay.web.http.params import (
@@ -37,14 +46,9 @@ from outlay.web.http.params import (
     read_query,
 )
 from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import (
-    Json,
-    json_answer,
-    render_compared,
-    render_meta,
-    render_money,
-)
+from outlay.web.http.rendering import head_of_file, render_meta, render_money
 from outlay.web.http.routes import Router
+from outlay.wire.json_money import Money
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 
 router = Router(tags=["analytics"])
@@ -73,8 +77,8 @@ NUMBERS: Final = (
 
 
 @router.get("/analytics/reported-costs", openapi_extra=documented(QUESTION))
-def get_reported_costs(request: Request, actor: OrganizationReader) -> Response:
-    """The sums of reported and computed costs of the same requests, and how far they are apart."""
+def get_reported_costs(request: Request, actor: OrganizationReader) -> ReportedCosts:
+    """The sums of reported and computed costs of the same requests, and their difference."""
     services = services_of(request)
     params = request.query_params
     check_names(params, QUESTION)
@@ -85,19 +89,18 @@ def get_reported_costs(request: Request, actor: OrganizationReader) -> Response:
         found = reported_costs_in(reader, query)
         comparison = services.analytics.compare_in(reader, query)
         earlier = reported_total_in(reader, query, comparison.earlier_part)
-    answer: Json = {
-        "providers": [_row(Dimension.PROVIDER, row) for row in found.rows[Dimension.PROVIDER]],
-        "models": [_row(Dimension.MODEL, row) for row in found.rows[Dimension.MODEL]],
-        "kinds": [_row(Dimension.KIND, row) for row in found.rows[Dimension.KIND]],
-        "totals": _pair(found.total),
-        "meta": {
-            **render_meta(query, found.total.totals, freshness),
-            **render_compared(comparison),
-        },
-    }
-    if comparison.is_compared:
-        answer["totals"]["earlier"] = _pair(earlier)
-    return json_answer(request, answer)
+    return ReportedCosts(
+        providers=[
+            ProviderCosts(**_row(Dimension.PROVIDER, row)) for row in found.rows[Dimension.PROVIDER]
+        ],
+        models=[ModelCosts(**_row(Dimension.MODEL, row)) for row in found.rows[Dimension.MODEL]],
+        kinds=[KindCosts(**_row(Dimension.KIND, row)) for row in found.rows[Dimension.KIND]],
+        totals=CostComparisonTotals(
+            **_fields(found.total),
+            earlier=CostComparison(**_fields(earlier)) if comparison.is_compared else UNSET,
+        ),
+        meta=render_meta(query, found.total.totals, freshness, comparison=comparison),
+    )
 
 
 @router.get(
@@ -107,7 +110,7 @@ def get_reported_costs(request: Request, actor: OrganizationReader) -> Response:
     openapi_extra=documented(EXPORT, LEVEL),
 )
 def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Response:
-    """`/analytics/reported-costs` as a file, by provider or by model."""
+    """`/analytics/reported-costs` as a file, by provider, model or kind of usage."""
     services, params = services_of(request), request.query_params
     check_names(params, EXPORT)
     level = read_dimension(params, LEVELS, Dimension.MODEL)
@@ -124,7 +127,7 @@ def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Resp
         Table(
             columns=[*(Column(dimension.value) for dimension in LEVELS[level]), *NUMBERS],
             rows=_cells(found.rows[level]),
-            head={"meta": render_meta(query, found.total.totals, freshness)},
+            head=head_of_file(render_meta(query, found.total.totals, freshness)),
             totals=dict(zip(names, _sums(found.total), strict=True)),
         ),
         file_format,
@@ -134,23 +137,24 @@ def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Resp
     return file_answer(written, "reported-costs", file_format, style)
 
 
-def _row(level: Dimension, row: PairRow) -> Json:
+def _row(level: Dimension, row: PairRow) -> dict[str, Any]:
     named = zip(LEVELS[level], row.keys, strict=True)
-    return {**{dimension.value: key or None for dimension, key in named}, **_pair(row.pair)}
+    return {**{dimension.value: key or None for dimension, key in named}, **_fields(row.pair)}
 
 
-def _pair(pair: CostPair) -> Json:
+def _fields(pair: CostPair) -> dict[str, Any]:
+    """The fields of a CostComparison."""
     totals = pair.totals
     return {
-        "reportedCostRequestCount": totals.reported_cost_requests,
-        "reportedCost": render_money(totals.reported_cost_pusd),
-        "comparedRequestCount": pair.requests,
-        "comparedReportedCost": render_money(pair.reported_pusd),
-        "computedCost": render_money(pair.computed_pusd),
-        "costDrift": None if pair.drift_pusd is None else render_money(pair.drift_pusd),
-        "driftShare": pair.drift,
-        "uncomparedRequestCount": totals.uncompared_requests,
-        "uncomparedReportedCost": render_money(totals.uncompared_cost_pusd),
+        "reported_cost_request_count": totals.reported_cost_requests,
+        "reported_cost": Money(totals.reported_cost_pusd),
+        "compared_request_count": pair.requests,
+        "compared_reported_cost": Money(pair.reported_pusd),
+        "computed_cost": Money(pair.computed_pusd),
+        "cost_drift": render_money(pair.drift_pusd),
+        "drift_share": pair.drift,
+        "uncompared_request_count": totals.uncompared_requests,
+        "uncompared_reported_cost": Money(totals.uncompared_cost_pusd),
     }
 
 

@@ -29,7 +29,7 @@ from outlay.web.http.head import is_head
 from outlay.web.http.log_params import LOG, SCHEMAS, read_log_query
 from outlay.web.http.params import check_names, read_number
 from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import render_instant, render_meta
+from outlay.web.http.rendering import head_of_file, render_instant, render_meta
 from outlay.web.http.routes import Router
 from outlay.wire.cursors import write_cursor
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
@@ -117,7 +117,7 @@ def get_request_export(
         Table(
             columns=COLUMNS,
             rows=_rows(log.read(plan, positions), labels),
-            head={"meta": render_meta(query.usage, total, freshness)},
+            head=head_of_file(render_meta(query.usage, total, freshness)),
             totals={
                 MEASURES_BY_NAME[name].api_name: getattr(total, name) for name in SUMMED_MEASURES
             },

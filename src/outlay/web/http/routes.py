@@ -4,10 +4,12 @@ FastAPI reads and parses a body before it asks the dependencies of a route. Here
 route declares is asked first, the body is bounded while it arrives, and only then is it parsed.
 """
 
+import inspect
 from collections.abc import Callable, Coroutine
 from enum import Enum
+from functools import wraps
 from traceback import clear_frames
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fastapi import APIRouter, params
 from fastapi.dependencies.models import Dependant
@@ -19,10 +21,12 @@ from starlette.types import Message, Receive
 from typing_extensions import override
 
 from outlay.domain.errors import Invalid
+from outlay.web.http.answers.base import Answer
 from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.faults import describe_fault
 from outlay.web.http.head import headers_of, is_head
+from outlay.web.http.rendering import json_answer
 
 _MULTIPART: Final = "multipart/"
 
@@ -77,6 +81,29 @@ class Router(APIRouter):
             include_in_schema=include_in_schema,
             route_class=GuardedRoute,
         )
+
+    @override
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if answers_of(endpoint):
+            endpoint, options["response_model"] = _writing(endpoint), None
+        super().add_api_route(path, endpoint, **options)
+
+
+def answers_of(endpoint: Callable[..., Any]) -> tuple[type[Answer], ...]:
+    """The types of answers that an endpoint's annotation names; none where it names others."""
+    annotation = inspect.signature(endpoint).return_annotation
+    kinds = get_args(annotation) or (annotation,)
+    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Answer))
+
+
+def _writing(endpoint: Callable[..., Answer]) -> Callable[..., Response]:
+    """An endpoint that writes its answer as JSON, in the thread that made it."""
+
+    @wraps(endpoint)
+    def write(*args: Any, request: Request, **values: Any) -> Response:
+        return json_answer(request, endpoint(*args, request=request, **values))
+
+    return write
 
 
 def policy_of(dependant: Dependant) -> Policy:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
-import orjson
+import msgspec
 from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.outcome import Outcome
 from outlay.domain.usage_report import UsageReport
+from outlay.web.http.answers.ingest import Acknowledgement, EventResult
 from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
 from outlay.web.http.openapi import json_body
@@ -57,14 +58,14 @@ async def record_body(
 def outcome_response(
     reports: Sequence[UsageReport], outcomes: Sequence[Outcome], conflict_status: int = 409
 ) -> Response:
-    """What became of each event."""
+    """The outcome of each event."""
     counts = Counter(outcomes)
-    body = {
+    body = Acknowledgement(
         **{outcome.value: counts[outcome] for outcome in Outcome},
-        "results": [
-            {"eventId": report.event_id, "outcome": outcome.value}
+        results=[
+            EventResult(event_id=report.event_id, outcome=outcome)
             for report, outcome in zip(reports, outcomes, strict=True)
         ],
-    }
+    )
     status = conflict_status if counts[Outcome.CONFLICT] else 200
-    return Response(orjson.dumps(body), status, media_type="application/json")
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
