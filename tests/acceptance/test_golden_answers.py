@@ -20,6 +20,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import to_us
+from outlay.web.http.openapi import API_PREFIX
 
 FILE = Path(__file__).parents[1] / "data" / "golden_answers.json"
 WINDOW = "from=2026-11-17&to=2026-11-20"
@@ -217,7 +218,7 @@ def ask(server: Server, place: tuple[Tenant, dict[str, str]], question: str) -> 
     path = question
     for name, value in ids.items():
         path = path.replace(f"{{{name}}}", value)
-    return server.http.get(path, headers=tenant.headers)
+    return server.http.get(f"{API_PREFIX}{path}", headers=tenant.headers)
 
 
 def recorded(question: str, answer: str) -> str:

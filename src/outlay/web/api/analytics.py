@@ -1,4 +1,4 @@
-"""`GET /analytics/…`: usage questions as JSON."""
+"""`GET /api/v1/analytics/…`: usage questions as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import replace
