@@ -24,7 +24,7 @@ from outlay.domain.organization import operator_of
 from outlay.domain.period import Interval, period_of_dates, steps_of
 from outlay.domain.query import UsageQuery
 from outlay.services.analytics.analytics import quantiles_us
-from outlay.web.http.params import FILTERS as PARAMETERS
+from outlay.web.http.usage_params import FILTERS as PARAMETERS
 
 EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 60
 Question = dict[str, Any]

@@ -22,7 +22,7 @@ from outlay.pricing.overrides import read_overrides
 from outlay.services.bundle import Services
 from outlay.web.app import create_pages
 from outlay.web.http.openapi import describe
-from outlay.web.http.params import FILTERS, QUERY
+from outlay.web.http.usage_params import FILTERS, QUERY
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.wire.native import NativeEvent, NativeTokens
 

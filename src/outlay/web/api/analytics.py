@@ -1,8 +1,8 @@
 """`GET /api/v1/analytics/…`: usage questions as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated, Any, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from fastapi import Depends
 from msgspec import UNSET, UnsetType
@@ -29,17 +29,7 @@ from outlay.web.http.answers.activity import (
 )
 from outlay.web.http.answers.measures import Latency, Summary, latency_fields, measured
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.params import (
-    AS_JSON,
-    COMMON,
-    COMPARE,
-    OWN_QUERY,
-    QUERY,
-    check_names,
-    read_own_query,
-    read_query,
-)
-from outlay.web.http.query_parameters import documented
+from outlay.web.http.parameters import Word
 from outlay.web.http.rendering import (
     activity_fields,
     render_meta,
@@ -47,31 +37,67 @@ from outlay.web.http.rendering import (
     render_summary,
 )
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import (
+    COMPARISON,
+    STEPS,
+    MoneyParams,
+    UsageParams,
+    own_usage_only,
+)
 
 router = Router(tags=["analytics"])
 
-SHAPES: Final = frozenset({"breakdown", "series"})
-ACTIVITY: Final = QUERY | COMPARE | AS_JSON | {"shape"}
-OWN: Final = OWN_QUERY | COMPARE | AS_JSON
-SUMMARY: Final = COMMON | COMPARE | AS_JSON
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityParams(UsageParams, MoneyParams):
+    """Usage over time, broken down."""
+
+    shape: Annotated[
+        str,
+        Word(
+            "An object per step with its breakdown, or an array per entry and measure, with the "
+            "period before.",
+            ("breakdown", "series"),
+        ),
+    ] = "breakdown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnParams(UsageParams, MoneyParams, without=("user_id", "member_id", "group_id")):
+    """One's own usage over time, broken down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryParams(UsageParams, MoneyParams, without=STEPS):
+    """The totals of a period."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyParams(UsageParams, without=(*COMPARISON, "bucket", "rank_by")):
+    """The latency of a period, by the values of a dimension."""
 
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
 
-@router.get("/analytics/activity", openapi_extra=documented(ACTIVITY))
-def get_activity(request: Request, actor: OrganizationReader) -> Activity | ActivitySeries:
+@router.get("/analytics/activity")
+def get_activity(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[ActivityParams, Depends(ActivityParams.of)],
+) -> Activity | ActivitySeries:
     """Cost, requests and tokens per step of a period, broken down by one dimension."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, ACTIVITY)
-    shape = params.get("shape", "breakdown")
-    if shape not in SHAPES:
-        raise Invalid("shape must be breakdown or series", field="shape")
-    default = Compare.PREVIOUS if shape == "series" else Compare.NONE
-    query = read_query(params, actor, services.analytics, default_compare=default, levels=2)
+    is_series = asked.shape == "series"
+    query = asked.query(
+        actor,
+        services.analytics,
+        default_compare=Compare.PREVIOUS if is_series else Compare.NONE,
+        group_by=Dimension.MODEL,
+        levels=2,
+    )
     freshness = services.analytics.freshness()
-    if shape == "series" and query.group_by is not None:
+    if is_series and query.group_by is not None:
         comparison = services.analytics.compare(query)
         remembered = remember_slots(
             services.directory, actor.organization_id, query.group_by, comparison.current.entries
@@ -91,15 +117,16 @@ def _activity(services: Services, query: UsageQuery) -> dict[str, Any]:
     return activity_fields(query, comparison.current, freshness, comparison)
 
 
-@router.get("/analytics/me", openapi_extra=documented(OWN))
+@router.get("/analytics/me")
 def get_own(
-    request: Request, actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))]
+    request: Request,
+    actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))],
+    asked: Annotated[OwnParams, Depends(OwnParams.of)],
 ) -> OwnUsage:
     """The usage attributed to the member who asks: totals, and steps as in `activity`."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, OWN)
-    query = read_own_query(params, actor, services.analytics, levels=2)
+    query = asked.query(actor, services.analytics, group_by=Dimension.MODEL, levels=2)
+    query = own_usage_only(actor, query)
     return OwnUsage(
         member=MemberName(member_id=actor.member_id, name=actor.member_name),
         summary=_summary(services, query),
@@ -107,13 +134,15 @@ def get_own(
     )
 
 
-@router.get("/analytics/summary", openapi_extra=documented(SUMMARY))
-def get_summary(request: Request, actor: OrganizationReader) -> SummaryAnswer:
+@router.get("/analytics/summary")
+def get_summary(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[SummaryParams, Depends(SummaryParams.of)],
+) -> SummaryAnswer:
     """The totals of a period, with latency percentiles."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, SUMMARY)
-    query = _whole(read_query(params, actor, services.analytics, group_by=None))
+    query = _whole(asked.query(actor, services.analytics))
     freshness = services.analytics.freshness()
     comparison = services.analytics.compare(query)
     total = comparison.current.total
@@ -129,13 +158,15 @@ def get_summary(request: Request, actor: OrganizationReader) -> SummaryAnswer:
     )
 
 
-@router.get("/analytics/latency", openapi_extra=documented(COMMON | {"groupBy", "top"}))
-def get_latency(request: Request, actor: OrganizationReader) -> LatencyAnswer:
+@router.get("/analytics/latency")
+def get_latency(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[LatencyParams, Depends(LatencyParams.of)],
+) -> LatencyAnswer:
     """Averages and percentiles of latency, in all and by the values of a dimension."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, COMMON | {"groupBy", "top"})
-    query = read_query(params, actor, services.analytics)
+    query = asked.query(actor, services.analytics, group_by=Dimension.MODEL)
     dimension = query.group_by or Dimension.MODEL
     if dimension is Dimension.KIND:
         raise Invalid("latency is of whole requests, not of kinds of usage", field="groupBy")

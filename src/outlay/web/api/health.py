@@ -1,7 +1,7 @@
 """`GET /analytics/health`: how fresh, complete and certain the numbers of a period are."""
 
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -29,19 +29,20 @@ from outlay.web.http.answers.health import (
 )
 from outlay.web.http.answers.measures import QualityTotals, measured
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.params import AS_JSON, COMMON, check_names, read_query
-from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import render_instant, render_instant_if_any, render_meta
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import (
+    TableParams,
+)
 
 router = Router(tags=["analytics"])
 
-HEALTH: Final = COMMON | AS_JSON
 
-
-@router.get("/analytics/health", openapi_extra=documented(HEALTH))
+@router.get("/analytics/health")
 def get_health(
-    request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
+    request: Request,
+    actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))],
+    asked: Annotated[TableParams, Depends(TableParams.of)],
 ) -> Health:
     """How fresh and how certain the numbers of a period are, and what leaves a doubt, by name.
 
@@ -49,10 +50,7 @@ def get_health(
     there are too many, `readFrom` is the time of the oldest request that was looked at.
     """
     services = services_of(request)
-    params = request.query_params
-    check_names(params, HEALTH)
-    query = read_query(params, actor, services.analytics, group_by=None)
-    query = replace(query, interval=Interval.TOTAL)
+    query = replace(asked.query(actor, services.analytics), interval=Interval.TOTAL)
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
         total = services.analytics.breakdown_in(reader, query).total

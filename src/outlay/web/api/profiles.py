@@ -1,6 +1,7 @@
 """`/analytics/members/{userId}`, `/analytics/keys/{keyId}`, `/analytics/projects/{projectId}`."""
 
-from typing import Annotated, Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -26,37 +27,49 @@ from outlay.web.http.answers.profiles import (
 from outlay.web.http.answers.tables import Person
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_keys_only, owner_of
-from outlay.web.http.params import AS_JSON, COMMON, check_names, read_query
-from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import activity_fields, render_entry, render_summary
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import (
+    COMPARISON,
+    MoneyParams,
+    UsageParams,
+)
 
 router = Router(prefix="/analytics", tags=["analytics"])
 
-PROFILE: Final = COMMON | AS_JSON | {"bucket"}
 KeyReader = Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))]
 ProjectReader = Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))]
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
 
-@router.get("/members/{user_id}", openapi_extra=documented(PROFILE))
-def get_member(request: Request, user_id: str, actor: OrganizationReader) -> MemberProfile:
+@dataclass(frozen=True, kw_only=True)
+class ProfileParams(UsageParams, MoneyParams, without=(*COMPARISON, "group_by", "top", "rank_by")):
+    """Usage over time."""
+
+
+Asked = Annotated[ProfileParams, Depends(ProfileParams.of)]
+
+
+@router.get("/members/{user_id}")
+def get_member(
+    request: Request, user_id: str, actor: OrganizationReader, asked: Asked
+) -> MemberProfile:
     """One member, present or former: the usage of their API keys, and what it went to."""
     services = services_of(request)
-    query = _read(request, actor, Dimension.MEMBER, user_id)
+    query = _read(services, actor, asked, Dimension.MEMBER, user_id)
     member = services.usage_tables.member(actor.organization_id, user_id)
     return MemberProfile(
         member=Person(**person_fields(user_id, member.name, member)), **_profile(services, query)
     )
 
 
-@router.get("/keys/{api_key_id}", openapi_extra=documented(PROFILE))
-def get_key(request: Request, api_key_id: str, actor: KeyReader) -> KeyProfile:
+@router.get("/keys/{api_key_id}")
+def get_key(request: Request, api_key_id: str, actor: KeyReader, asked: Asked) -> KeyProfile:
     """One API key, also a deleted one; for developers one of their own."""
     services = services_of(request)
     creator = owner_of(actor, Permission.KEY_USAGE)
     key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
-    query = _read(request, actor, Dimension.API_KEY, key.api_key_id)
+    query = _read(services, actor, asked, Dimension.API_KEY, key.api_key_id)
     head = KeyHead(
         api_key_id=key.api_key_id,
         description=key.description,
@@ -69,15 +82,17 @@ def get_key(request: Request, api_key_id: str, actor: KeyReader) -> KeyProfile:
     return KeyProfile(api_key=head, **_profile(services, query))
 
 
-@router.get("/projects/{project_id}", openapi_extra=documented(PROFILE))
-def get_project(request: Request, project_id: str, actor: ProjectReader) -> ProjectProfile:
+@router.get("/projects/{project_id}")
+def get_project(
+    request: Request, project_id: str, actor: ProjectReader, asked: Asked
+) -> ProjectProfile:
     """One project, also a deleted one; for developers the usage of their own keys in it."""
     services = services_of(request)
     owner = owner_of(actor, Permission.PROJECT_USAGE)
     project = services.usage_tables.project(actor.organization_id, project_id, owner)
     query = own_keys_only(
         actor,
-        _read(request, actor, Dimension.PROJECT, project.project_id),
+        _read(services, actor, asked, Dimension.PROJECT, project.project_id),
         Permission.PROJECT_USAGE,
     )
     head = ProjectHead(
@@ -89,10 +104,11 @@ def get_project(request: Request, project_id: str, actor: ProjectReader) -> Proj
     return ProjectProfile(project=head, **_profile(services, query))
 
 
-def _read(request: Request, actor: Actor, dimension: Dimension, value: str) -> UsageQuery:
-    """The question of a query string about one value, beside whatever else it filters by."""
-    check_names(request.query_params, PROFILE)
-    query = read_query(request.query_params, actor, services_of(request).analytics)
+def _read(
+    services: Services, actor: Actor, asked: ProfileParams, dimension: Dimension, value: str
+) -> UsageQuery:
+    """The question about one value, with whatever else it filters by."""
+    query = asked.query(actor, services.analytics, group_by=Dimension.MODEL)
     return query.only(dimension, value)
 
 

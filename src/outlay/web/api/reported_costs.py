@@ -1,7 +1,7 @@
 """`/api/v1/analytics/reported-costs`, and the same as a file: reported beside computed costs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
@@ -20,13 +20,7 @@ from outlay.services.analytics.reported_costs import (
     reported_costs_in,
     reported_total_in,
 )
-from outlay.web.api.exports import (
-    FILE,
-    FILE_ANSWERS,
-    file_answer,
-    headers_of_file,
-    read_style,
-)
+from outlay.web.api.files import FILE_ANSWERS, FileParams, file_answer, headers_of_file
 from outlay.web.http.answers.reported_costs import (
     CostComparison,
     CostComparisonTotals,
@@ -37,31 +31,36 @@ from outlay.web.http.answers.reported_costs import (
 )
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
-from outlay.web.http.params import (
-    AS_JSON,
-    COMMON,
-    COMPARE,
-    check_names,
-    read_dimension,
-    read_query,
-)
-from outlay.web.http.query_parameters import documented
+from outlay.web.http.parameters import OneDimension
 from outlay.web.http.rendering import head_of_file, render_meta, render_money
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import STEPS, FilterParams, MoneyParams, UsageParams
 from outlay.wire.json_money import Money
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 
 router = Router(tags=["analytics"])
 
-QUESTION: Final = COMMON | COMPARE | AS_JSON
-EXPORT: Final = FILE | {"groupBy"}
-LEVEL: Final = {
-    "groupBy": (
-        {"type": "string", "enum": [*LEVELS], "default": Dimension.MODEL},
-        "A row for each provider, for each model of each provider, or for each kind of usage: "
-        "a request stands in the row of each meter that it has.",
-    )
-}
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedCostParams(UsageParams, MoneyParams, without=STEPS):
+    """Reported and computed costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedCostFileParams(FilterParams, FileParams):
+    """Reported and computed costs as a file."""
+
+    level: Annotated[
+        Dimension,
+        OneDimension(
+            "A row for each provider, for each model of each provider, or for each kind of usage: "
+            "a request is in the row of each meter that it has.",
+            tuple(LEVELS),
+            Dimension.MODEL,
+            name="groupBy",
+        ),
+    ] = Dimension.MODEL
+
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
@@ -76,14 +75,15 @@ NUMBERS: Final = (
 )
 
 
-@router.get("/analytics/reported-costs", openapi_extra=documented(QUESTION))
-def get_reported_costs(request: Request, actor: OrganizationReader) -> ReportedCosts:
+@router.get("/analytics/reported-costs")
+def get_reported_costs(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[ReportedCostParams, Depends(ReportedCostParams.of)],
+) -> ReportedCosts:
     """The sums of reported and computed costs of the same requests, and their difference."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, QUESTION)
-    query = read_query(params, actor, services.analytics, group_by=None)
-    query = replace(query, interval=Interval.TOTAL)
+    query = replace(asked.query(actor, services.analytics), interval=Interval.TOTAL)
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
         found = reported_costs_in(reader, query)
@@ -107,18 +107,17 @@ def get_reported_costs(request: Request, actor: OrganizationReader) -> ReportedC
     "/exports/reported-costs",
     response_class=StreamingResponse,
     responses=FILE_ANSWERS,
-    openapi_extra=documented(EXPORT, LEVEL),
 )
-def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Response:
+def get_reported_costs_file(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[ReportedCostFileParams, Depends(ReportedCostFileParams.of)],
+) -> Response:
     """`/api/v1/analytics/reported-costs` as a file, by provider, model or kind of usage."""
-    services, params = services_of(request), request.query_params
-    check_names(params, EXPORT)
-    level = read_dimension(params, LEVELS, Dimension.MODEL)
-    query = read_query(params, actor, services.analytics, group_by=None)
-    query = replace(query, interval=Interval.TOTAL)
-    file_format, style = read_style(params)
+    services, level = services_of(request), asked.level
+    query = replace(asked.query(actor, services.analytics), interval=Interval.TOTAL)
     if is_head(request):
-        return headers_of_file("reported-costs", file_format, query.period)
+        return headers_of_file("reported-costs", asked, query.period)
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
         found = reported_costs_in(reader, query)
@@ -130,11 +129,11 @@ def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Resp
             head=head_of_file(render_meta(query, found.total.totals, freshness)),
             totals=dict(zip(names, _sums(found.total), strict=True)),
         ),
-        file_format,
+        asked.format,
         query.period,
-        style,
+        asked.style,
     )
-    return file_answer(written, "reported-costs", file_format, style)
+    return file_answer(written, "reported-costs", asked)
 
 
 def _row(level: Dimension, row: PairRow) -> dict[str, Any]:

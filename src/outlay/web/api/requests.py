@@ -1,7 +1,8 @@
 """`/api/v1/requests`: the log of single requests, and one of them in detail."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -33,38 +34,47 @@ from outlay.web.http.answers.requests import (
 from outlay.web.http.answers.requests import LoggedRequest as RequestRow
 from outlay.web.http.answers.sessions import Labelled
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.log_params import LOG, SCHEMAS, read_log_query
-from outlay.web.http.params import AS_JSON, check_names, read_number
-from outlay.web.http.query_parameters import documented
+from outlay.web.http.log_params import LogParams
+from outlay.web.http.parameters import Number
 from outlay.web.http.rendering import render_instant, render_meta, render_money
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import (
+    MoneyParams,
+)
 from outlay.wire.cursors import write_cursor
 from outlay.wire.json_money import Money
 
 router = Router(prefix="/requests", tags=["requests"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
-PARAMETERS: Final = LOG | AS_JSON | {"limit"}
 Labels = Mapping[Dimension, Mapping[str, str]]
 
 
-@router.get("", openapi_extra=documented(PARAMETERS, SCHEMAS))
-def get_requests(request: Request, actor: Reader) -> RequestPage:
+@dataclass(frozen=True, kw_only=True)
+class RequestParams(LogParams, MoneyParams):
+    """A page of requests."""
+
+    limit: Annotated[int, Number("Most requests of a page.", 1, MAX_LIMIT)] = 50
+
+
+@router.get("")
+def get_requests(
+    request: Request,
+    actor: Reader,
+    asked: Annotated[RequestParams, Depends(RequestParams.of)],
+) -> RequestPage:
     """Requests of a period, a page at a time, and the totals of all of them.
 
     For developers their own. Filters of single requests and orders other than by time read each
     request of the period: the answer is 400 `period-too-wide` where that would be too many.
     """
     services = services_of(request)
-    params = request.query_params
-    check_names(params, PARAMETERS)
-    query = read_log_query(params, actor, services.analytics, Interval.TOTAL)
-    limit = read_number(params, "limit", 50, most=MAX_LIMIT) or 50
+    query = asked.log_query(actor, services.analytics, Interval.TOTAL)
     log = services.request_log
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
         plan = log.plan(reader, query)
-    page = log.page(plan, limit)
+    page = log.page(plan, asked.limit)
     total = log.volume(plan).total
     labels = _labels(services, actor.organization_id)
     return RequestPage(
@@ -76,11 +86,15 @@ def get_requests(request: Request, actor: Reader) -> RequestPage:
     )
 
 
-@router.get("/{event_id:path}", openapi_extra=documented(AS_JSON))
-def get_request(request: Request, event_id: str, actor: Reader) -> RequestDetail:
+@router.get("/{event_id:path}")
+def get_request(
+    request: Request,
+    event_id: str,
+    actor: Reader,
+    asked: Annotated[MoneyParams, Depends(MoneyParams.of)],
+) -> RequestDetail:
     """One request: its tokens by kind, what each part cost, its timing and its attribution."""
     services = services_of(request)
-    check_names(request.query_params, AS_JSON)
     found = services.request_log.find(actor.organization_id, event_id)
     if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
         raise NotFound("There is no such request.")

@@ -1,7 +1,7 @@
 """`/api/v1/analytics/sessions`: conversations and runs of agents, and one of them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
@@ -34,32 +34,18 @@ from outlay.web.http.answers.sessions import (
 from outlay.web.http.answers.sessions import Session as SessionRow
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_requests_only
-from outlay.web.http.params import (
-    AS_JSON,
-    COMMON,
-    check_names,
-    read_choice,
-    read_number,
-    read_order,
-    read_query,
-)
-from outlay.web.http.query_parameters import documented
+from outlay.web.http.parameters import Choice, Direction, Number
 from outlay.web.http.rendering import period_fields, render_instant
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import (
+    MoneyParams,
+    TableParams,
+)
 from outlay.wire.json_money import Money
 
 router = Router(prefix="/analytics/sessions", tags=["analytics"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
-PARAMETERS: Final = COMMON | AS_JSON | {"sort", "order", "page", "pageSize"}
-SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
-    "sort": ({"type": "string", "enum": [*SessionSort], "default": "last"}, "The column."),
-    "page": ({"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 1}, "Which page."),
-    "pageSize": (
-        {"type": "integer", "minimum": 1, "maximum": MAX_SESSIONS, "default": 50},
-        "Sessions per page.",
-    ),
-}
 _PLURALS: Final = {
     Dimension.MODEL: "models",
     Dimension.PROJECT: "projects",
@@ -72,21 +58,34 @@ _PLURALS: Final = {
 Labels = Mapping[Dimension, Mapping[str, str]]
 
 
-@router.get("", openapi_extra=documented(PARAMETERS, SCHEMAS))
-def get_sessions(request: Request, actor: Reader) -> SessionPage:
+@dataclass(frozen=True, kw_only=True)
+class SessionParams(TableParams):
+    """A page of sessions."""
+
+    sort: Annotated[SessionSort, Choice("The column to sort by.", SessionSort)] = SessionSort.LAST
+    is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
+    page: Annotated[int, Number("Which page.", 1, MAX_PAGE)] = 1
+    page_size: Annotated[int, Number("Sessions per page.", 1, MAX_SESSIONS)] = 50
+
+
+@router.get("")
+def get_sessions(
+    request: Request,
+    actor: Reader,
+    asked: Annotated[SessionParams, Depends(SessionParams.of)],
+) -> SessionPage:
     """Sessions with requests in a period, the latest first; for developers their own.
 
     The numbers of a session are those of its requests that are in the period and meet every filter.
     """
-    services, params = services_of(request), request.query_params
-    check_names(params, PARAMETERS)
-    usage = own_requests_only(actor, read_query(params, actor, services.analytics, group_by=None))
+    services = services_of(request)
+    usage = own_requests_only(actor, asked.query(actor, services.analytics))
     query = SessionQuery(
         usage=replace(usage, interval=Interval.TOTAL),
-        sort=read_choice(params, "sort", SessionSort) or SessionSort.LAST,
-        is_descending=read_order(params),
-        page=read_number(params, "page", 1, most=MAX_PAGE) or 1,
-        page_size=read_number(params, "pageSize", 50, most=MAX_SESSIONS) or 50,
+        sort=asked.sort,
+        is_descending=asked.is_descending,
+        page=asked.page,
+        page_size=asked.page_size,
     )
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
@@ -106,11 +105,15 @@ def get_sessions(request: Request, actor: Reader) -> SessionPage:
     )
 
 
-@router.get("/{session_id:path}", openapi_extra=documented(AS_JSON))
-def get_session(request: Request, session_id: str, actor: Reader) -> SessionAnswer:
+@router.get("/{session_id:path}")
+def get_session(
+    request: Request,
+    session_id: str,
+    actor: Reader,
+    asked: Annotated[MoneyParams, Depends(MoneyParams.of)],
+) -> SessionAnswer:
     """One session, from its first request to its last, and what each of its models cost."""
     services = services_of(request)
-    check_names(request.query_params, AS_JSON)
     period = services.analytics.resolve_period(
         actor.organization_id, timezone=actor.timezone, preset=Preset.ALL
     )

@@ -1,7 +1,7 @@
 """`/api/v1/analytics/members`, `/users`, `/projects`, `/groups` and both of the last together."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends
@@ -23,6 +23,7 @@ from outlay.services.analytics.users_and_groups import (
     read_users_and_groups,
     top_of,
 )
+from outlay.services.bundle import Services
 from outlay.web.http.answers.activity import Entry
 from outlay.web.http.answers.measures import RowTotals, in_ms, measured
 from outlay.web.http.answers.tables import (
@@ -42,16 +43,15 @@ from outlay.web.http.answers.tables import (
 )
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.ownership import own_keys_only
-from outlay.web.http.params import (
-    AS_JSON,
-    COMMON,
-    check_names,
-    read_query,
-    read_user_view,
-)
-from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import entry_fields, render_entry, render_meta, render_points
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import (
+    COMPARISON,
+    MoneyParams,
+    TableParams,
+    UsageParams,
+    UserViewParams,
+)
 from outlay.wire.json_money import Money
 
 router = Router(prefix="/analytics", tags=["analytics"])
@@ -60,16 +60,24 @@ _R = TypeVar("_R", bound=RowTotals)
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
-TABLE: Final = COMMON | AS_JSON
-USERS: Final = TABLE | {"sort", "order", "search", "page", "pageSize", "selected"}
-STEPPED: Final = TABLE | {"bucket"}
+Table = Annotated[TableParams, Depends(TableParams.of)]
 
 
-@router.get("/members", openapi_extra=documented(TABLE))
-def get_members(request: Request, actor: OrganizationReader) -> MemberTable:
+@dataclass(frozen=True, kw_only=True)
+class UserParams(UserViewParams, TableParams):
+    """A page of the table of users."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteppedParams(UsageParams, MoneyParams, without=(*COMPARISON, "group_by", "top", "rank_by")):
+    """Usage over time."""
+
+
+@router.get("/members")
+def get_members(request: Request, actor: OrganizationReader, asked: Table) -> MemberTable:
     """Usage of every member, attributed to who created the API key."""
     services = services_of(request)
-    query = _whole(request, actor)
+    query = _whole(services, actor, asked)
     freshness = services.analytics.freshness()
     table, key_counts = services.usage_tables.members(query)
     return MemberTable(
@@ -88,13 +96,15 @@ def get_members(request: Request, actor: OrganizationReader) -> MemberTable:
     )
 
 
-@router.get("/projects", openapi_extra=documented(TABLE))
+@router.get("/projects")
 def get_projects(
-    request: Request, actor: Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))]
+    request: Request,
+    actor: Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))],
+    asked: Table,
 ) -> ProjectTable:
     """Usage of every project; for developers that of their own API keys in it."""
     services = services_of(request)
-    query = own_keys_only(actor, _whole(request, actor), Permission.PROJECT_USAGE)
+    query = own_keys_only(actor, _whole(services, actor, asked), Permission.PROJECT_USAGE)
     freshness = services.analytics.freshness()
     table = services.usage_tables.projects(query)
     return ProjectTable(
@@ -115,11 +125,11 @@ def get_projects(
     )
 
 
-@router.get("/groups", openapi_extra=documented(TABLE))
-def get_groups(request: Request, actor: OrganizationReader) -> GroupTable:
+@router.get("/groups")
+def get_groups(request: Request, actor: OrganizationReader, asked: Table) -> GroupTable:
     """Usage of every user group; a request counts in each group of its user."""
     services = services_of(request)
-    query = _whole(request, actor)
+    query = _whole(services, actor, asked)
     freshness = services.analytics.freshness()
     table, member_counts = services.usage_tables.groups(query)
     return GroupTable(
@@ -141,13 +151,16 @@ def get_groups(request: Request, actor: OrganizationReader) -> GroupTable:
     )
 
 
-@router.get("/users", openapi_extra=documented(USERS))
-def get_users(request: Request, actor: OrganizationReader) -> UserPage:
+@router.get("/users")
+def get_users(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[UserParams, Depends(UserParams.of)],
+) -> UserPage:
     """The table of users: sorted, searched, a page at a time, with the totals of a selection."""
     services = services_of(request)
-    params = request.query_params
-    query = _whole(request, actor, USERS)
-    view = read_user_view(params)
+    query = _whole(services, actor, asked)
+    view = asked.view()
     freshness = services.analytics.freshness()
     page = services.usage_tables.users(query, view)
     return UserPage(
@@ -167,12 +180,15 @@ def get_users(request: Request, actor: OrganizationReader) -> UserPage:
     )
 
 
-@router.get("/users-and-groups", openapi_extra=documented(STEPPED))
-def get_users_and_groups(request: Request, actor: OrganizationReader) -> UsersAndGroups:
+@router.get("/users-and-groups")
+def get_users_and_groups(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[SteppedParams, Depends(SteppedParams.of)],
+) -> UsersAndGroups:
     """The numbers of the page Users & Groups: headlines, top users, and series of both."""
     services = services_of(request)
-    check_names(request.query_params, STEPPED)
-    query = read_query(request.query_params, actor, services.analytics, group_by=None)
+    query = asked.query(actor, services.analytics)
     freshness = services.analytics.freshness()
     found = read_users_and_groups(services.analytics, query)
     groups = found.groups
@@ -242,10 +258,9 @@ def person_fields(user_id: str, name: str, member: Member | None) -> dict[str, A
     }
 
 
-def _whole(request: Request, actor: Actor, names: frozenset[str] = TABLE) -> UsageQuery:
-    """The question of a query string over the whole window, with all measures."""
-    check_names(request.query_params, names)
-    query = read_query(request.query_params, actor, services_of(request).analytics, group_by=None)
+def _whole(services: Services, actor: Actor, asked: TableParams) -> UsageQuery:
+    """The question over the whole period, with the measures of tables."""
+    query = asked.query(actor, services.analytics)
     return replace(query, interval=Interval.TOTAL, measures=_READ)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.dimension import Dimension
@@ -41,14 +40,12 @@ from outlay.web.http.answers.measures import (
     measured,
 )
 from outlay.web.http.answers.periods import EarlierPeriod, Meta, PeriodAnswer, Point, Window
-from outlay.web.http.params import read_choice
 from outlay.wire.json_money import Money, MoneyStyle, dump_json
 
 
-def json_answer(request: Request, value: object, status: int = 200) -> Response:
-    """A JSON answer, its amounts as the parameter `money` asks for."""
-    style = read_choice(request.query_params, "money", MoneyStyle) or MoneyStyle.NUMBER
-    return Response(dump_json(value, style), status, media_type="application/json")
+def json_answer(value: object, style: MoneyStyle = MoneyStyle.NUMBER) -> Response:
+    """A JSON answer, its amounts in one style."""
+    return Response(dump_json(value, style), media_type="application/json")
 
 
 def render_instant(instant: datetime) -> str:

@@ -26,7 +26,9 @@ from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.faults import describe_fault
 from outlay.web.http.head import headers_of, is_head
+from outlay.web.http.parameters import Params
 from outlay.web.http.rendering import json_answer
+from outlay.web.http.usage_params import MoneyParams
 
 _MULTIPART: Final = "multipart/"
 
@@ -86,6 +88,9 @@ class Router(APIRouter):
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if answers_of(endpoint):
             endpoint, options["response_model"] = _writing(endpoint), None
+        if kind := params_of(endpoint):
+            extra = options.get("openapi_extra") or {}
+            options["openapi_extra"] = {**extra, "parameters": kind.described()}
         super().add_api_route(path, endpoint, **options)
 
 
@@ -96,12 +101,22 @@ def answers_of(endpoint: Callable[..., Any]) -> tuple[type[Answer], ...]:
     return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Answer))
 
 
+def params_of(endpoint: Callable[..., Any]) -> type[Params] | None:
+    """The type of parameters that an endpoint takes from the query string, if it declares one."""
+    for parameter in inspect.signature(endpoint).parameters.values():
+        kind = get_args(parameter.annotation)[:1]
+        if kind and isinstance(kind[0], type) and issubclass(kind[0], Params):
+            return kind[0]
+    return None
+
+
 def _writing(endpoint: Callable[..., Answer]) -> Callable[..., Response]:
     """An endpoint that writes its answer as JSON, in the thread that made it."""
 
     @wraps(endpoint)
-    def write(*args: Any, request: Request, **values: Any) -> Response:
-        return json_answer(request, endpoint(*args, request=request, **values))
+    def write(**values: Any) -> Response:
+        styles = [value.money for value in values.values() if isinstance(value, MoneyParams)]
+        return json_answer(endpoint(**values), *styles)
 
     return write
 
