@@ -21,7 +21,10 @@ FILE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "description": "A file. `Repr-Digest` is that of the whole file (RFC 9530), "
         "`Outlay-Next-Cursor` the cursor of the next page and, with `trailer=none`, "
         "`Outlay-Trailer` the trailer as JSON.",
-        "content": {kind.media_type.partition(";")[0]: {} for kind in ReportFormat},
+        "content": {
+            kind.media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ReportFormat
+        },
     }
 }
 """How OpenAPI describes such answers."""

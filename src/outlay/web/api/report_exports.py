@@ -21,6 +21,7 @@ from outlay.services.analytics.exports import MAX_LIMIT, TOTAL_TOKENS, Report
 from outlay.services.analytics.labels import mark_deleted
 from outlay.services.analytics.usage_tables import UsageRow
 from outlay.web.api.files import FILE_ANSWERS, FileParams, file_answer, headers_of_file
+from outlay.web.http.answers.files import TableFile
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
 from outlay.web.http.parameters import Number, Parameter, Schema, Text
@@ -86,7 +87,7 @@ def get_report(
     request: Request,
     actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))],
     asked: Annotated[ReportParams, Depends(ReportParams.of)],
-) -> Response:
+) -> Annotated[Response, TableFile]:
     """Any combination of dimensions and measures, as a file with a digest of its rows."""
     services = services_of(request)
     period = asked.period(actor, services.analytics)
@@ -121,7 +122,7 @@ def get_users(
     request: Request,
     actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))],
     asked: Annotated[UserFileParams, Depends(UserFileParams.of)],
-) -> Response:
+) -> Annotated[Response, TableFile]:
     """`/analytics/users` of all pages as a file, in its order; of those `selected`, if any are."""
     services = services_of(request)
     query = asked.query(actor, services.analytics)

@@ -21,6 +21,7 @@ from outlay.services.analytics.reported_costs import (
     reported_total_in,
 )
 from outlay.web.api.files import FILE_ANSWERS, FileParams, file_answer, headers_of_file
+from outlay.web.http.answers.files import TableFile
 from outlay.web.http.answers.reported_costs import (
     CostComparison,
     CostComparisonTotals,
@@ -112,7 +113,7 @@ def get_reported_costs_file(
     request: Request,
     actor: OrganizationReader,
     asked: Annotated[ReportedCostFileParams, Depends(ReportedCostFileParams.of)],
-) -> Response:
+) -> Annotated[Response, TableFile]:
     """`/api/v1/analytics/reported-costs` as a file, by provider, model or kind of usage."""
     services, level = services_of(request), asked.level
     query = replace(asked.query(actor, services.analytics), interval=Interval.TOTAL)

@@ -18,6 +18,7 @@ from outlay.kit.clock import from_us
 from outlay.services.analytics.exports import MAX_LIMIT
 from outlay.storage.ledger.log import LoggedEvent
 from outlay.web.api.files import FILE_ANSWERS, FileParams, file_answer, headers_of_file
+from outlay.web.http.answers.files import TableFile
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
 from outlay.web.http.log_params import LogParams
@@ -87,7 +88,7 @@ def get_request_export(
     request: Request,
     actor: Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))],
     asked: Annotated[RequestFileParams, Depends(RequestFileParams.of)],
-) -> Response:
+) -> Annotated[Response, TableFile]:
     """`/api/v1/requests` of all pages as a file, in its order; for developers their own."""
     services = services_of(request)
     query = asked.log_query(actor, services.analytics, Interval.TOTAL)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from functools import wraps
 from traceback import clear_frames
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from fastapi import APIRouter, params
 from fastapi.dependencies.models import Dependant
@@ -87,7 +87,9 @@ class Router(APIRouter):
     @override
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if answers_of(endpoint):
-            endpoint, options["response_model"] = _writing(endpoint), None
+            options["response_model"] = None
+        if answers_of(endpoint) and not _writes(endpoint):
+            endpoint = _writing(endpoint)
         if kind := params_of(endpoint):
             extra = options.get("openapi_extra") or {}
             options["openapi_extra"] = {**extra, "parameters": kind.described()}
@@ -95,10 +97,18 @@ class Router(APIRouter):
 
 
 def answers_of(endpoint: Callable[..., Any]) -> tuple[type[Answer], ...]:
-    """The types of answers that an endpoint's annotation names; none where it names others."""
+    """The types of answers that an endpoint's annotation names; none where it names others.
+
+    `-> Activity` is written by the route; `-> Annotated[Response, Acknowledgement]` has written its
+    answer itself, with a status of its own.
+    """
     annotation = inspect.signature(endpoint).return_annotation
     kinds = get_args(annotation) or (annotation,)
     return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Answer))
+
+
+def _writes(endpoint: Callable[..., Any]) -> bool:
+    return get_origin(inspect.signature(endpoint).return_annotation) is Annotated
 
 
 def params_of(endpoint: Callable[..., Any]) -> type[Params] | None:

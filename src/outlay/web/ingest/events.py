@@ -18,6 +18,7 @@ from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
 from outlay.web.http.openapi import json_body
 from outlay.web.http.routes import Router
+from outlay.web.http.schemas import reference_to
 from outlay.wire.bodies import MAX_EVENTS
 from outlay.wire.native import parse_events
 
@@ -27,16 +28,25 @@ _EVENT: Final = {"$ref": "#/components/schemas/UsageEvent"}
 _EVENTS: Final = {"anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": _EVENT}, _EVENT]}
 
 
-@router.post("/v1/usage/events", openapi_extra={"requestBody": json_body(_EVENTS)})
+@router.post(
+    "/v1/usage/events",
+    openapi_extra={"requestBody": json_body(_EVENTS)},
+    responses={
+        409: {
+            "description": "Some events are in conflict with what is on record.",
+            "content": {"application/json": {"schema": reference_to((Acknowledgement,))}},
+        }
+    },
+)
 async def post_events(
     request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]
-) -> Response:
-    """Record events: a JSON array of them, one per line (NDJSON), or one alone; gzip is read too.
+) -> Annotated[Response, Acknowledgement]:
+    """Record events: a JSON array, one event per line (NDJSON), or a single one; gzip is accepted.
 
-    Every event is stored, known already, or a conflict.
+    Each event is accepted, a duplicate, or a conflict (its id was used for other content).
 
-    Nothing is stored when any event is malformed. A conflict (an id that was used for other
-    content) makes the answer a 409, with the others stored; each result says which it is.
+    Nothing is stored when any event is malformed. With a conflict the status is 409, and the other
+    events are stored; each result says which outcome its event had.
     """
     return outcome_response(*await record_body(request, actor, parse_events))
 
