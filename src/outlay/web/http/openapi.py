@@ -74,6 +74,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for name in schemas.keys() & found.keys():
         if "enum" not in found[name]:
             raise RuntimeError(f"two types of answers have the name {name}")
+    if unclear := [name for name in schemas if "__" in name]:
+        raise RuntimeError(f"give these types names of their own: {', '.join(unclear)}")
     schemas.update(found, Problem=PROBLEM, UsageEvent=EVENT_SCHEMA)
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
