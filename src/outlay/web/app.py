@@ -219,7 +219,8 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
 
     for router in API_ROUTERS:
         app.include_router(router, prefix=API_PREFIX)
-    for router in (*ROUTERS, _aliases(), documentation):
+    app.include_router(_aliases(), include_in_schema=False)
+    for router in (*ROUTERS, documentation):
         app.include_router(router)
 
     app.add_exception_handler(OutlayError, _on_outlay_error)
@@ -231,7 +232,7 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
 
 def _aliases() -> Router:
     """The routes of `ALIASES`, by the same functions and policies as under the prefix."""
-    router = Router(include_in_schema=False)
+    router = Router()
     for served in API_ROUTERS:
         for route in served.routes:
             if isinstance(route, APIRoute) and route.path in ALIASES:
