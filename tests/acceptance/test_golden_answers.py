@@ -190,9 +190,8 @@ def golden_events(ids: dict[str, str]) -> Iterator[UsageEvent]:
         )
 
 
-@pytest.fixture(scope="module")
-def place(server: Server) -> tuple[Tenant, dict[str, str]]:
-    """An organization with usage of every kind, and the ids that questions and answers name."""
+def make_place(server: Server) -> tuple[Tenant, dict[str, str]]:
+    """An organization with one of everything, and the ids that questions and answers name."""
     tenant = server.tenant()
     administration = server.services.administration
     operator, member_id = operator_of(tenant.organization), tenant.member.member_id
@@ -209,6 +208,13 @@ def place(server: Server) -> tuple[Tenant, dict[str, str]]:
         "api_key": key.api_key_id,
         "group": group.group_id,
     }
+    return tenant, ids
+
+
+@pytest.fixture(scope="module")
+def place(server: Server) -> tuple[Tenant, dict[str, str]]:
+    """An organization with usage of every kind."""
+    tenant, ids = make_place(server)
     store(server, tenant, list(golden_events(ids)))
     return tenant, ids
 

@@ -312,7 +312,10 @@ class Choices(Parameter):
 
 @dataclass(frozen=True)
 class PresetName(Parameter):
-    """A named period, in whatever case."""
+    """A named period, in whatever case.
+
+    Its schema has no default: generated clients would send it beside `from` and `to`.
+    """
 
     @override
     def read(self, params: QueryParams) -> Preset | None:
@@ -326,7 +329,6 @@ class PresetName(Parameter):
         return {
             "type": "string",
             "pattern": f"^({'|'.join(map(_any_case, PRESETS_BY_NAME))})$",
-            "default": Preset.LAST_30_DAYS,
             "example": Preset.LAST_MONTH,
         }
 
@@ -348,7 +350,7 @@ class Bucket(Parameter):
     @override
     def schema(self) -> Schema:
         steps = (step for step in Interval if step is not Interval.TOTAL)
-        return {"type": "string", "enum": ["auto", *steps], "default": "auto"}
+        return {"type": "string", "enum": ["auto", *steps]}
 
 
 @dataclass(frozen=True)
@@ -364,7 +366,6 @@ class Groupings(Parameter):
         return {
             "type": "string",
             "pattern": f"^(kind|({_DIMENSIONS})(,({_DIMENSIONS}))*)$",
-            "default": Dimension.MODEL,
             "example": "user,model",
         }
 

@@ -57,7 +57,8 @@ class PeriodParams(Params):
         Preset | None,
         PresetName(
             f"A period that moves with the clock: one of {', '.join(Preset)}. Case does not matter "
-            "(`24H`, `All`), and `1M` is `30d`; `meta.preset` has the name as it is listed here."
+            "(`24H`, `All`), and `1M` is `30d`; `meta.preset` has the name as it is listed here. "
+            f"Without a preset and days: `{Preset.LAST_30_DAYS}`."
         ),
     ] = None
     timezone: Annotated[str | None, Text("IANA name; the organization's if not given.")] = None
@@ -113,12 +114,16 @@ class UsageParams(PeriodParams):
     group_by: Annotated[
         tuple[Grouping, ...],
         Groupings(
-            f"The dimension that the answer is broken down by, or two of {', '.join(OF_CELLS)}; "
-            "reports take any number. `kind`, the kind of usage, cannot be combined; `tag:team` "
-            "is the dimension of a registered tag."
+            f"The dimension of the breakdown, or two of {', '.join(OF_CELLS)}; "
+            f"`{Dimension.MODEL}` by default. Reports take any number, by default none. "
+            "`kind`, the kind of usage, cannot be combined; `tag:team` is the dimension of a "
+            "registered tag."
         ),
     ] = ()
-    bucket: Annotated[Interval | Literal["auto"] | None, Bucket("The length of a step.")] = None
+    bucket: Annotated[
+        Interval | Literal["auto"] | None,
+        Bucket("The length of a step; without it, reports sum the whole period."),
+    ] = None
     top: Annotated[
         int | None,
         Number(
