@@ -96,13 +96,20 @@ def place(server: Server) -> tuple[Tenant, dict[str, str]]:
     return tenant, ids
 
 
-def test_the_python_client_gets_typed_answers_to_questions_of_every_kind(
+@pytest.fixture
+def client(
     server: Server, python_client: Path, place: tuple[Tenant, dict[str, str]]
+) -> Iterator[Any]:
+    """The generated client, with an access token."""
+    module = importlib.import_module(f"{PACKAGE}.client")
+    with module.AuthenticatedClient(base_url=server.url, token=place[0].token) as opened:
+        yield opened
+
+
+def test_the_python_client_gets_typed_answers_to_questions_of_every_kind(
+    client: Any, place: tuple[Tenant, dict[str, str]]
 ) -> None:
-    tenant, ids = place
-    client = importlib.import_module(f"{PACKAGE}.client").AuthenticatedClient(
-        base_url=server.url, token=tenant.token
-    )
+    ids = place[1]
     models = importlib.import_module(f"{PACKAGE}.models")
     window = {"from_": datetime.date(2026, 11, 17), "to": datetime.date(2026, 11, 20)}
 
@@ -157,11 +164,8 @@ def test_the_python_client_gets_typed_answers_to_questions_of_every_kind(
 
 
 def test_the_python_client_creates_changes_and_deletes(
-    server: Server, python_client: Path, place: tuple[Tenant, dict[str, str]]
+    client: Any,
 ) -> None:
-    client = importlib.import_module(f"{PACKAGE}.client").AuthenticatedClient(
-        base_url=server.url, token=place[0].token
-    )
     models = importlib.import_module(f"{PACKAGE}.models")
 
     def call(operation: str, *path: str, **parameters: Any) -> Any:
