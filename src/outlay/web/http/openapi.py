@@ -10,7 +10,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic.alias_generators import to_camel
 
 from outlay.web.http.answers.base import Answer
-from outlay.web.http.routes import answers_of
+from outlay.web.http.endpoints import answers_of
 from outlay.web.http.schemas import components_of, reference_to
 from outlay.wire.native import EVENT_SCHEMA
 

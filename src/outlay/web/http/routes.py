@@ -4,12 +4,11 @@ FastAPI reads and parses a body before it asks the dependencies of a route. Here
 route declares is asked first, the body is bounded while it arrives, and only then is it parsed.
 """
 
-import inspect
 from collections.abc import Callable, Coroutine
 from enum import Enum
 from functools import wraps
 from traceback import clear_frames
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Any, Final
 
 from fastapi import APIRouter, params
 from fastapi.dependencies.models import Dependant
@@ -21,12 +20,14 @@ from starlette.types import Message, Receive
 from typing_extensions import override
 
 from outlay.domain.errors import Invalid
+from outlay.web.http.access_log import note_principal, note_route
 from outlay.web.http.answers.base import Answer
 from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
+from outlay.web.http.endpoints import answers_of, params_of, writes_itself
 from outlay.web.http.faults import describe_fault
 from outlay.web.http.head import headers_of, is_head
-from outlay.web.http.parameters import Params
+from outlay.web.http.openapi import API_PREFIX
 from outlay.web.http.rendering import json_answer
 from outlay.web.http.usage_params import MoneyParams
 
@@ -43,7 +44,9 @@ class GuardedRoute(APIRoute):
         has_body = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
-            request.scope[ADMITTED] = await policy.admit(request)
+            note_route(request.scope, _served_as(self.path, request.scope["path"]))
+            request.scope[ADMITTED] = admitted = await policy.admit(request)
+            note_principal(request.scope, admitted)
             _check_length(request, policy.max_body)
             bounded = Request(request.scope, _bounded(request.receive, policy.max_body))
             if has_body:
@@ -88,36 +91,12 @@ class Router(APIRouter):
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if answers_of(endpoint):
             options["response_model"] = None
-        if answers_of(endpoint) and not _writes(endpoint):
+        if answers_of(endpoint) and not writes_itself(endpoint):
             endpoint = _writing(endpoint)
         if kind := params_of(endpoint):
             extra = options.get("openapi_extra") or {}
             options["openapi_extra"] = {**extra, "parameters": kind.described()}
         super().add_api_route(path, endpoint, **options)
-
-
-def answers_of(endpoint: Callable[..., Any]) -> tuple[type[Answer], ...]:
-    """The types of answers that an endpoint's annotation names; none where it names others.
-
-    `-> Activity` is written by the route; `-> Annotated[Response, Acknowledgement]` has written its
-    answer itself, with a status of its own.
-    """
-    annotation = inspect.signature(endpoint).return_annotation
-    kinds = get_args(annotation) or (annotation,)
-    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Answer))
-
-
-def _writes(endpoint: Callable[..., Any]) -> bool:
-    return get_origin(inspect.signature(endpoint).return_annotation) is Annotated
-
-
-def params_of(endpoint: Callable[..., Any]) -> type[Params] | None:
-    """The type of parameters that an endpoint takes from the query string, if it declares one."""
-    for parameter in inspect.signature(endpoint).parameters.values():
-        kind = get_args(parameter.annotation)[:1]
-        if kind and isinstance(kind[0], type) and issubclass(kind[0], Params):
-            return kind[0]
-    return None
 
 
 def _writing(endpoint: Callable[..., Answer]) -> Callable[..., Response]:
@@ -129,6 +108,12 @@ def _writing(endpoint: Callable[..., Answer]) -> Callable[..., Response]:
         return json_answer(endpoint(**values), *styles)
 
     return write
+
+
+def _served_as(declared: str, path: str) -> str:
+    """The path of a route with the prefix under which it was asked for; FastAPI keeps it apart."""
+    has_prefix = path.startswith(f"{API_PREFIX}/") and not declared.startswith(API_PREFIX)
+    return f"{API_PREFIX}{declared}" if has_prefix else declared
 
 
 def policy_of(dependant: Dependant) -> Policy:
