@@ -19,6 +19,7 @@ test: lint
 	tools/ensure_chromium.sh
 	tools/ensure_postgres.sh
 	tools/ensure_node_clients.sh
+	PYTHON=$(PYTHON) tools/ensure_client_generators.sh
 	$(BIN)/python -m pytest -m "not long"
 	$(BIN)/python -m tools.mutants --sample 3 --seed "$$(git rev-parse HEAD 2>/dev/null)"
 

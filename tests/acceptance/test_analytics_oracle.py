@@ -26,7 +26,7 @@ from outlay.domain.period import Interval, period_of_dates, steps_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import LatencyBins, LatencyByStep
 from outlay.services.analytics.latencies import quantiles_us
-from outlay.web.http.params import FILTERS as PARAMETERS
+from outlay.web.http.usage_params import FILTERS as PARAMETERS
 
 EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 60
 Question = dict[str, Any]

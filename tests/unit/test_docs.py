@@ -29,7 +29,7 @@ from outlay.pricing.overrides import read_overrides
 from outlay.settings import declared_settings
 from outlay.settings.reading import CLI_VARIABLES, SECRETS_DIR
 from outlay.web.app import ALIASES
-from outlay.web.http.params import FILTERS, QUERY
+from outlay.web.http.usage_params import FILTERS, QUERY
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.wire.native import NativeEvent, NativeTokens
 

@@ -7,7 +7,7 @@ keeps all of them.
 from enum import StrEnum
 from typing import Final
 
-import orjson
+import msgspec
 
 from outlay.domain.money import render_usd
 
@@ -28,21 +28,25 @@ class Money:
         self.pusd = pusd
 
 
-def dump_json(
-    value: object, style: MoneyStyle = MoneyStyle.NUMBER, option: int | None = None
-) -> bytes:
-    """Serialise a value with its amounts in one style; `option` is passed to orjson."""
-    return orjson.dumps(value, default=_RENDERERS[style], option=option)
+def dump_json(value: object, style: MoneyStyle = MoneyStyle.NUMBER) -> bytes:
+    """A value as JSON, its amounts in one style."""
+    return _ENCODERS[style].encode(value)
 
 
-def _as_number(value: object) -> orjson.Fragment:
-    return orjson.Fragment(_as_text(value))
+def _as_number(value: object) -> object:
+    text = _as_text(value)
+    return msgspec.Raw(text.encode()) if isinstance(value, Money) else text
 
 
 def _as_text(value: object) -> str:
-    if not isinstance(value, Money):
-        raise TypeError(f"{type(value).__name__} has no form in JSON")
-    return render_usd(value.pusd)
+    if isinstance(value, Money):
+        return render_usd(value.pusd)
+    if isinstance(value, str):  # of a subclass, which the encoder does not know
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-_RENDERERS: Final = {MoneyStyle.NUMBER: _as_number, MoneyStyle.TEXT: _as_text}
+_ENCODERS: Final = {
+    MoneyStyle.NUMBER: msgspec.json.Encoder(enc_hook=_as_number),
+    MoneyStyle.TEXT: msgspec.json.Encoder(enc_hook=_as_text),
+}

@@ -19,7 +19,7 @@ from outlay.domain.period import (
 )
 from outlay.web.dashboard.parts.compared import compared_data, describe_compared
 from outlay.web.dashboard.parts.ranking import change_in
-from outlay.web.http.params import CARRIED
+from outlay.web.http.usage_params import CARRIED
 
 NOW = datetime(2026, 11, 20, 12, 34, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -1,13 +1,15 @@
 """`GET /api/v1/analytics/…`: usage questions as JSON."""
 
-from dataclasses import replace
-from typing import Annotated, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from fastapi import Depends
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
-from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Totals
 from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
@@ -16,120 +18,155 @@ from outlay.domain.policy import Permission
 from outlay.domain.query import ALL_MEASURES, UsageQuery
 from outlay.services.analytics.colours import assign_slots, remember_slots
 from outlay.services.bundle import Services
-from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.params import (
-    AS_JSON,
-    COMMON,
-    COMPARE,
-    OWN_QUERY,
-    QUERY,
-    check_names,
-    read_own_query,
-    read_query,
+from outlay.web.http.answers.activity import (
+    Activity,
+    ActivitySeries,
+    LatencyAnswer,
+    LatencyEntry,
+    MemberName,
+    OwnUsage,
+    SummaryAnswer,
 )
-from outlay.web.http.query_parameters import documented
+from outlay.web.http.answers.measures import Latency, Summary, latency_fields, measured
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.parameters import Word
 from outlay.web.http.rendering import (
-    Json,
-    json_answer,
-    render_activity,
-    render_compared,
-    render_latency,
+    activity_fields,
     render_meta,
     render_series,
     render_summary,
 )
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import (
+    COMPARISON,
+    STEPS,
+    MoneyParams,
+    UsageParams,
+    own_usage_only,
+)
 
 router = Router(tags=["analytics"])
 
-SHAPES: Final = frozenset({"breakdown", "series"})
-ACTIVITY: Final = QUERY | COMPARE | AS_JSON | {"shape"}
-OWN: Final = OWN_QUERY | COMPARE | AS_JSON
-SUMMARY: Final = COMMON | COMPARE | AS_JSON
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityParams(UsageParams, MoneyParams):
+    """Usage over time, broken down."""
+
+    shape: Annotated[
+        str,
+        Word(
+            "An object per step with its breakdown, or an array per entry and measure, with the "
+            "period before.",
+            ("breakdown", "series"),
+        ),
+    ] = "breakdown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnParams(UsageParams, MoneyParams, without=("user_id", "member_id", "group_id")):
+    """One's own usage over time, broken down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryParams(UsageParams, MoneyParams, without=STEPS):
+    """The totals of a period."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyParams(UsageParams, without=(*COMPARISON, "bucket", "rank_by")):
+    """The latency of a period, by the values of a dimension."""
 
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
 
-@router.get("/analytics/activity", openapi_extra=documented(ACTIVITY))
-def get_activity(request: Request, actor: OrganizationReader) -> Response:
+@router.get("/analytics/activity")
+def get_activity(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[ActivityParams, Depends(ActivityParams.of)],
+) -> Activity | ActivitySeries:
     """Cost, requests and tokens per step of a period, broken down by one dimension."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, ACTIVITY)
-    shape = params.get("shape", "breakdown")
-    if shape not in SHAPES:
-        raise Invalid("`shape` must be breakdown or series.", field="shape")
-    default = Compare.PREVIOUS if shape == "series" else Compare.NONE
-    query = read_query(params, actor, services.analytics, default_compare=default, levels=2)
+    is_series = asked.shape == "series"
+    query = asked.query(
+        actor,
+        services.analytics,
+        default_compare=Compare.PREVIOUS if is_series else Compare.NONE,
+        group_by=Dimension.MODEL,
+        levels=2,
+    )
     freshness = services.analytics.freshness()
-    if shape == "series" and query.group_by is not None:
+    if is_series and query.group_by is not None:
         comparison = services.analytics.compare(query)
         remembered = remember_slots(
             services.directory, actor.organization_id, query.group_by, comparison.current.entries
         )
         shown = tuple(remembered)
         palette = assign_slots(shown, remembered, [shown])
-        return json_answer(request, render_series(query, comparison, palette, freshness))
-    return json_answer(request, activity_of(services, query))
+        return render_series(query, comparison, palette, freshness)
+    return Activity(**_activity(services, query))
 
 
-def activity_of(services: Services, query: UsageQuery) -> Json:
-    """The answer of an activity question, beside an earlier period where it names one."""
+def _activity(services: Services, query: UsageQuery) -> dict[str, Any]:
+    """The fields of an Activity, beside an earlier period where the question names one."""
     freshness = services.analytics.freshness()
     if query.beside is None:
-        return render_activity(query, services.analytics.breakdown(query), freshness)
+        return activity_fields(query, services.analytics.breakdown(query), freshness)
     comparison = services.analytics.compare(query)
-    return render_activity(query, comparison.current, freshness, comparison)
+    return activity_fields(query, comparison.current, freshness, comparison)
 
 
-@router.get("/analytics/me", openapi_extra=documented(OWN))
+@router.get("/analytics/me")
 def get_own(
-    request: Request, actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))]
-) -> Response:
-    """The usage that is put down to whoever asks: totals, and steps as in `activity`."""
+    request: Request,
+    actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))],
+    asked: Annotated[OwnParams, Depends(OwnParams.of)],
+) -> OwnUsage:
+    """The usage attributed to the member who asks: totals, and steps as in `activity`."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, OWN)
-    query = read_own_query(params, actor, services.analytics, levels=2)
-    return json_answer(
-        request,
-        {
-            "member": {"memberId": actor.member_id, "name": actor.member_name},
-            "summary": _summary(services, query),
-            **activity_of(services, query),
-        },
+    query = asked.query(actor, services.analytics, group_by=Dimension.MODEL, levels=2)
+    query = own_usage_only(actor, query)
+    return OwnUsage(
+        member=MemberName(member_id=actor.member_id, name=actor.member_name),
+        summary=_summary(services, query),
+        **_activity(services, query),
     )
 
 
-@router.get("/analytics/summary", openapi_extra=documented(SUMMARY))
-def get_summary(request: Request, actor: OrganizationReader) -> Response:
+@router.get("/analytics/summary")
+def get_summary(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[SummaryParams, Depends(SummaryParams.of)],
+) -> SummaryAnswer:
     """The totals of a period, with latency percentiles."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, SUMMARY)
-    query = _whole(read_query(params, actor, services.analytics, group_by=None))
+    query = _whole(asked.query(actor, services.analytics))
     freshness = services.analytics.freshness()
     comparison = services.analytics.compare(query)
     total = comparison.current.total
-    meta = render_meta(query, total, freshness)
-    summary = render_summary(total, services.analytics.percentiles(query))
-    answer: Json = {"summary": summary, "meta": meta}
+    earlier: Summary | UnsetType = UNSET
     if comparison.is_compared:
         part = replace(query, period=comparison.earlier_part)
         percentiles = services.analytics.percentiles(part)
-        answer["earlier"] = render_summary(comparison.earlier_total, percentiles)
-        meta.update(render_compared(comparison))
-    return json_answer(request, answer)
+        earlier = render_summary(comparison.earlier_total, percentiles)
+    return SummaryAnswer(
+        summary=render_summary(total, services.analytics.percentiles(query)),
+        meta=render_meta(query, total, freshness, comparison=comparison),
+        earlier=earlier,
+    )
 
 
-@router.get("/analytics/latency", openapi_extra=documented(COMMON | {"groupBy", "top"}))
-def get_latency(request: Request, actor: OrganizationReader) -> Response:
+@router.get("/analytics/latency")
+def get_latency(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[LatencyParams, Depends(LatencyParams.of)],
+) -> LatencyAnswer:
     """Averages and percentiles of latency, in all and by the values of a dimension."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, COMMON | {"groupBy", "top"})
-    query = read_query(params, actor, services.analytics)
+    query = asked.query(actor, services.analytics, group_by=Dimension.MODEL)
     dimension = query.group_by or Dimension.MODEL
     if dimension is Dimension.KIND:
         raise Invalid(
@@ -140,32 +177,31 @@ def get_latency(request: Request, actor: OrganizationReader) -> Response:
     found = services.analytics.latency(query, dimension)
     labels = services.analytics.labels(query.organization_id, dimension)
     query = replace(query, interval=Interval.TOTAL)
-    named = [value for value in found.values if value.key][: query.top]
-    return json_answer(
-        request,
-        {
-            "groupBy": dimension.value,
-            "latency": [
-                {
-                    "key": value.key,
-                    "label": labels.get(value.key, value.key),
-                    **render_latency(value.totals, value.quantiles),
-                }
-                for value in named
-            ],
-            "unattributed": next(
-                (
-                    render_latency(value.totals, value.quantiles)
-                    for value in found.values
-                    if not value.key
-                ),
-                None,
-            ),
-            "totals": render_latency(found.total, found.quantiles),
-            "valueCount": sum(1 for value in found.values if value.key),
-            "meta": render_meta(query, found.total, freshness),
-        },
+    named = [value for value in found.values if value.key]
+    unattributed = [value for value in found.values if not value.key]
+    return LatencyAnswer(
+        group_by=dimension.value,
+        latency=[
+            measured(
+                LatencyEntry,
+                value.totals,
+                key=value.key,
+                label=labels.get(value.key, value.key),
+                **latency_fields(value.totals, value.quantiles),
+            )
+            for value in named[: query.top]
+        ],
+        unattributed=(
+            _latency(unattributed[0].totals, unattributed[0].quantiles) if unattributed else None
+        ),
+        totals=_latency(found.total, found.quantiles),
+        value_count=len(named),
+        meta=render_meta(query, found.total, freshness),
     )
+
+
+def _latency(totals: Totals, quantiles: Mapping[float, float | None]) -> Latency:
+    return measured(Latency, totals, **latency_fields(totals, quantiles))
 
 
 def _whole(query: UsageQuery) -> UsageQuery:
@@ -175,7 +211,7 @@ def _whole(query: UsageQuery) -> UsageQuery:
     )
 
 
-def _summary(services: Services, query: UsageQuery) -> Json:
+def _summary(services: Services, query: UsageQuery) -> Summary:
     """Totals of a question, and the latency."""
     whole = _whole(query)
     total = services.analytics.breakdown(whole).total

@@ -17,17 +17,17 @@ class SumAnswer(Answer):
     difference: str
 
 
-class RowAnswer(SumAnswer):
+class PricePreviewRow(SumAnswer):
     """The same of one model or user."""
 
     value: str
     name: str
 
 
-class TableAnswer(Answer):
+class PricePreviewTable(Answer):
     """Those with the largest difference first."""
 
-    rows: list[RowAnswer]
+    rows: list[PricePreviewRow]
     other_count: int
     others: SumAnswer
 
@@ -45,8 +45,8 @@ class PreviewAnswer(Answer):
     unpriced_before: int
     """Requests without a price for all that they used."""
     unpriced_after: int
-    models: TableAnswer
-    users: TableAnswer
+    models: PricePreviewTable
+    users: PricePreviewTable
 
 
 def render_preview(preview: Preview) -> PreviewAnswer:
@@ -67,14 +67,14 @@ def render_preview(preview: Preview) -> PreviewAnswer:
     )
 
 
-def _table(table: PreviewTable) -> TableAnswer:
-    return TableAnswer(
+def _table(table: PreviewTable) -> PricePreviewTable:
+    return PricePreviewTable(
         rows=[_row(row) for row in table.rows], other_count=table.others, others=_sum(table.rest)
     )
 
 
-def _row(row: PreviewRow) -> RowAnswer:
-    return RowAnswer(value=row.value, name=row.name, **_sum(row.sum).model_dump())
+def _row(row: PreviewRow) -> PricePreviewRow:
+    return PricePreviewRow(value=row.value, name=row.name, **_sum(row.sum).model_dump())
 
 
 def _sum(found: PreviewSum) -> SumAnswer:

@@ -52,7 +52,7 @@ class PartAnswer(Answer):
     detail: str
 
 
-class LineAnswer(Answer):
+class ReconciliationLine(Answer):
     """A day, project and model in both; amounts in USD, as text."""
 
     day: date
@@ -102,7 +102,7 @@ class ReconciliationAnswer(ReconciliationHead):
 
     notes: list[str]
     reasons: list[ReasonAnswer]
-    lines: list[LineAnswer]
+    lines: list[ReconciliationLine]
 
 
 class ReconciliationList(Answer):
@@ -131,8 +131,8 @@ def _head(found: Reconciliation) -> ReconciliationHead:
     )
 
 
-def _line(line: ReconciledLine) -> LineAnswer:
-    return LineAnswer(
+def _line(line: ReconciledLine) -> ReconciliationLine:
+    return ReconciliationLine(
         day=line.day,
         project_id=line.project,
         project=line.project_name,

@@ -1,10 +1,11 @@
 """`/api/v1/analytics/reported-costs`, and the same as a file: reported beside computed costs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Annotated, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -19,45 +20,48 @@ from outlay.services.analytics.reported_costs import (
     reported_costs_in,
     reported_total_in,
 )
-from outlay.web.api.exports import (
-    FILE,
-    FILE_ANSWERS,
-    file_answer,
-    headers_of_file,
-    read_style,
+from outlay.web.api.files import FILE_ANSWERS, FileParams, file_answer, headers_of_file
+from outlay.web.http.answers.files import TableFile
+from outlay.web.http.answers.reported_costs import (
+    CostComparison,
+    CostComparisonTotals,
+    KindCosts,
+    ModelCosts,
+    ProviderCosts,
+    ReportedCosts,
 )
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
-from outlay.web.http.params import (
-    AS_JSON,
-    COMMON,
-    COMPARE,
-    check_names,
-    read_dimension,
-    read_query,
-)
-from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import (
-    Json,
-    json_answer,
-    render_compared,
-    render_meta,
-    render_money,
-)
+from outlay.web.http.parameters import OneDimension
+from outlay.web.http.rendering import head_of_file, render_meta, render_money
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import STEPS, FilterParams, MoneyParams, UsageParams
+from outlay.wire.json_money import Money
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 
 router = Router(tags=["analytics"])
 
-QUESTION: Final = COMMON | COMPARE | AS_JSON
-EXPORT: Final = FILE | {"groupBy"}
-LEVEL: Final = {
-    "groupBy": (
-        {"type": "string", "enum": [*LEVELS], "default": Dimension.MODEL},
-        "A row for each provider, for each model of each provider, or for each kind of usage: "
-        "a request stands in the row of each meter that it has.",
-    )
-}
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedCostParams(UsageParams, MoneyParams, without=STEPS):
+    """Reported and computed costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedCostFileParams(FilterParams, FileParams):
+    """Reported and computed costs as a file."""
+
+    level: Annotated[
+        Dimension,
+        OneDimension(
+            "A row for each provider, for each model of each provider, or for each kind of usage: "
+            "a request is in the row of each meter that it has.",
+            tuple(LEVELS),
+            Dimension.MODEL,
+            name="groupBy",
+        ),
+    ] = Dimension.MODEL
+
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
 
@@ -72,50 +76,49 @@ NUMBERS: Final = (
 )
 
 
-@router.get("/analytics/reported-costs", openapi_extra=documented(QUESTION))
-def get_reported_costs(request: Request, actor: OrganizationReader) -> Response:
-    """The sums of reported and computed costs of the same requests, and how far they are apart."""
+@router.get("/analytics/reported-costs")
+def get_reported_costs(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[ReportedCostParams, Depends(ReportedCostParams.of)],
+) -> ReportedCosts:
+    """The sums of reported and computed costs of the same requests, and their difference."""
     services = services_of(request)
-    params = request.query_params
-    check_names(params, QUESTION)
-    query = read_query(params, actor, services.analytics, group_by=None)
-    query = replace(query, interval=Interval.TOTAL)
+    query = replace(asked.query(actor, services.analytics), interval=Interval.TOTAL)
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
         found = reported_costs_in(reader, query)
         comparison = services.analytics.compare_in(reader, query)
         earlier = reported_total_in(reader, query, comparison.earlier_part)
-    answer: Json = {
-        "providers": [_row(Dimension.PROVIDER, row) for row in found.rows[Dimension.PROVIDER]],
-        "models": [_row(Dimension.MODEL, row) for row in found.rows[Dimension.MODEL]],
-        "kinds": [_row(Dimension.KIND, row) for row in found.rows[Dimension.KIND]],
-        "totals": _pair(found.total),
-        "meta": {
-            **render_meta(query, found.total.totals, freshness),
-            **render_compared(comparison),
-        },
-    }
-    if comparison.is_compared:
-        answer["totals"]["earlier"] = _pair(earlier)
-    return json_answer(request, answer)
+    return ReportedCosts(
+        providers=[
+            ProviderCosts(**_row(Dimension.PROVIDER, row)) for row in found.rows[Dimension.PROVIDER]
+        ],
+        models=[ModelCosts(**_row(Dimension.MODEL, row)) for row in found.rows[Dimension.MODEL]],
+        kinds=[KindCosts(**_row(Dimension.KIND, row)) for row in found.rows[Dimension.KIND]],
+        totals=CostComparisonTotals(
+            **_fields(found.total),
+            earlier=CostComparison(**_fields(earlier)) if comparison.is_compared else UNSET,
+        ),
+        meta=render_meta(query, found.total.totals, freshness, comparison=comparison),
+    )
 
 
 @router.get(
     "/exports/reported-costs",
     response_class=StreamingResponse,
     responses=FILE_ANSWERS,
-    openapi_extra=documented(EXPORT, LEVEL),
 )
-def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Response:
-    """`/api/v1/analytics/reported-costs` as a file, by provider or by model."""
-    services, params = services_of(request), request.query_params
-    check_names(params, EXPORT)
-    level = read_dimension(params, LEVELS, Dimension.MODEL)
-    query = read_query(params, actor, services.analytics, group_by=None)
-    query = replace(query, interval=Interval.TOTAL)
-    file_format, style = read_style(params)
+def get_reported_costs_file(
+    request: Request,
+    actor: OrganizationReader,
+    asked: Annotated[ReportedCostFileParams, Depends(ReportedCostFileParams.of)],
+) -> Annotated[Response, TableFile]:
+    """`/api/v1/analytics/reported-costs` as a file, by provider, model or kind of usage."""
+    services, level = services_of(request), asked.level
+    query = replace(asked.query(actor, services.analytics), interval=Interval.TOTAL)
     if is_head(request):
-        return headers_of_file("reported-costs", file_format, query.period)
+        return headers_of_file("reported-costs", asked, query.period)
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
         found = reported_costs_in(reader, query)
@@ -124,33 +127,34 @@ def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Resp
         Table(
             columns=[*(Column(dimension.value) for dimension in LEVELS[level]), *NUMBERS],
             rows=_cells(found.rows[level]),
-            head={"meta": render_meta(query, found.total.totals, freshness)},
+            head=head_of_file(render_meta(query, found.total.totals, freshness)),
             totals=dict(zip(names, _sums(found.total), strict=True)),
         ),
-        file_format,
+        asked.format,
         query.period,
-        style,
+        asked.style,
     )
-    return file_answer(written, "reported-costs", file_format, style)
+    return file_answer(written, "reported-costs", asked)
 
 
-def _row(level: Dimension, row: PairRow) -> Json:
+def _row(level: Dimension, row: PairRow) -> dict[str, Any]:
     named = zip(LEVELS[level], row.keys, strict=True)
-    return {**{dimension.value: key or None for dimension, key in named}, **_pair(row.pair)}
+    return {**{dimension.value: key or None for dimension, key in named}, **_fields(row.pair)}
 
 
-def _pair(pair: CostPair) -> Json:
+def _fields(pair: CostPair) -> dict[str, Any]:
+    """The fields of a CostComparison."""
     totals = pair.totals
     return {
-        "reportedCostRequestCount": totals.reported_cost_requests,
-        "reportedCost": render_money(totals.reported_cost_pusd),
-        "comparedRequestCount": pair.requests,
-        "comparedReportedCost": render_money(pair.reported_pusd),
-        "computedCost": render_money(pair.computed_pusd),
-        "costDrift": None if pair.drift_pusd is None else render_money(pair.drift_pusd),
-        "driftShare": pair.drift,
-        "uncomparedRequestCount": totals.uncompared_requests,
-        "uncomparedReportedCost": render_money(totals.uncompared_cost_pusd),
+        "reported_cost_request_count": totals.reported_cost_requests,
+        "reported_cost": Money(totals.reported_cost_pusd),
+        "compared_request_count": pair.requests,
+        "compared_reported_cost": Money(pair.reported_pusd),
+        "computed_cost": Money(pair.computed_pusd),
+        "cost_drift": render_money(pair.drift_pusd),
+        "drift_share": pair.drift,
+        "uncompared_request_count": totals.uncompared_requests,
+        "uncompared_reported_cost": Money(totals.uncompared_cost_pusd),
     }
 
 

@@ -63,7 +63,7 @@ class RevertBody(Body):
     reason: Reason
 
 
-class LineAnswer(Answer):
+class RepriceLineAnswer(Answer):
     """Changed requests that have something in common; amounts in USD, as text."""
 
     key: str
@@ -74,7 +74,7 @@ class LineAnswer(Answer):
     difference: str
 
 
-class TableAnswer(Answer):
+class RepriceTableAnswer(Answer):
     """What pricing again changes; `before` and `after` are of the requests that change."""
 
     seen_count: int
@@ -82,9 +82,9 @@ class TableAnswer(Answer):
     before: str
     after: str
     difference: str
-    by_model: list[LineAnswer]
-    by_user: list[LineAnswer]
-    by_cause: list[LineAnswer]
+    by_model: list[RepriceLineAnswer]
+    by_user: list[RepriceLineAnswer]
+    by_cause: list[RepriceLineAnswer]
 
 
 class WantedAnswer(Answer):
@@ -113,7 +113,7 @@ class RepriceAnswer(Answer):
     skipped_count: int
     """Requests that were amended again since the run that is taken back."""
     wanted: WantedAnswer
-    table: TableAnswer | None
+    table: RepriceTableAnswer | None
     """What it changed, once it is finished."""
 
 
@@ -123,8 +123,8 @@ class RepriceList(Answer):
     reprices: list[RepriceAnswer]
 
 
-def _line(line: RepriceLine) -> LineAnswer:
-    return LineAnswer(
+def _line(line: RepriceLine) -> RepriceLineAnswer:
+    return RepriceLineAnswer(
         key=line.key,
         label=line.label,
         request_count=line.requests,
@@ -134,9 +134,9 @@ def _line(line: RepriceLine) -> LineAnswer:
     )
 
 
-def _table(found: RepriceTable, users: Mapping[str, str]) -> TableAnswer:
+def _table(found: RepriceTable, users: Mapping[str, str]) -> RepriceTableAnswer:
     table = labelled(found, users)
-    return TableAnswer(
+    return RepriceTableAnswer(
         seen_count=table.seen,
         changed_count=table.changed,
         before=render_usd(table.before_pusd),
@@ -215,7 +215,7 @@ def get_reprice(request: Request, reprice_id: str, actor: Reader) -> RepriceAnsw
 
 
 @router.post("/preview")
-def post_preview(request: Request, body: WantedBody, actor: Reader) -> TableAnswer:
+def post_preview(request: Request, body: WantedBody, actor: Reader) -> RepriceTableAnswer:
     """What pricing requests again would change; nothing is changed."""
     reprices = services_of(request).reprices
     return _table(reprices.preview(actor, _wanted(body, actor)), reprices.user_names(actor))

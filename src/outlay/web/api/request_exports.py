@@ -1,7 +1,7 @@
 """`GET /api/v1/exports/requests`: the log of single requests as a file."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from fastapi import Depends
@@ -18,26 +18,19 @@ from outlay.domain.policy import Permission
 from outlay.kit.clock import from_us
 from outlay.services.analytics.exports import MAX_LIMIT
 from outlay.storage.ledger.log import LoggedEvent
-from outlay.web.api.exports import (
-    FILE,
-    FILE_ANSWERS,
-    file_answer,
-    headers_of_file,
-    read_style,
-)
+from outlay.web.api.files import FILE_ANSWERS, FileParams, file_answer, headers_of_file
+from outlay.web.http.answers.files import TableFile
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
-from outlay.web.http.log_params import LOG, SCHEMAS, read_log_query
-from outlay.web.http.params import check_names, read_number
-from outlay.web.http.query_parameters import documented
-from outlay.web.http.rendering import render_instant, render_meta
+from outlay.web.http.log_params import LogParams
+from outlay.web.http.parameters import Number
+from outlay.web.http.rendering import head_of_file, render_instant, render_meta
 from outlay.web.http.routes import Router
 from outlay.wire.cursors import write_cursor
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 
 router = Router(tags=["exports"])
 
-EXPORT: Final = LOG | FILE | {"limit"}
 SUMMED_MEASURES: Final = ("input_tokens", "output_tokens", "cost_pusd")
 """What the file says of all requests that were asked for."""
 LABELLED: Final = (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER)
@@ -80,23 +73,29 @@ COLUMNS: Final = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class RequestFileParams(LogParams, FileParams):
+    """The log of requests."""
+
+    limit: Annotated[int | None, Number("Most rows of the file.", 1, MAX_LIMIT)] = None
+
+
 @router.get(
     "/exports/requests",
     response_class=StreamingResponse,
     responses=FILE_ANSWERS,
-    openapi_extra=documented(EXPORT, SCHEMAS),
 )
 def get_request_export(
-    request: Request, actor: Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
-) -> Response:
+    request: Request,
+    actor: Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))],
+    asked: Annotated[RequestFileParams, Depends(RequestFileParams.of)],
+) -> Annotated[Response, TableFile]:
     """`/api/v1/requests` of all pages as a file, in its order; for developers their own."""
-    services, params = services_of(request), request.query_params
-    check_names(params, EXPORT)
-    query = read_log_query(params, actor, services.analytics, Interval.TOTAL)
-    file_format, style = read_style(params)
-    limit = read_number(params, "limit", None, most=MAX_LIMIT)
+    services = services_of(request)
+    query = asked.log_query(actor, services.analytics, Interval.TOTAL)
+    limit = asked.limit
     if is_head(request):
-        return headers_of_file("requests", file_format, query.usage.period)
+        return headers_of_file("requests", asked, query.usage.period)
     log = services.request_log
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
@@ -118,18 +117,18 @@ def get_request_export(
         Table(
             columns=COLUMNS,
             rows=_rows(log.read(plan, positions), labels),
-            head={"meta": render_meta(query.usage, total, freshness)},
+            head=head_of_file(render_meta(query.usage, total, freshness)),
             totals={
                 MEASURES_BY_NAME[name].api_name: getattr(total, name) for name in SUMMED_MEASURES
             },
             is_part=following is not None or query.cursor is not None,
         ),
-        file_format,
+        asked.format,
         query.usage.period,
-        style,
+        asked.style,
     )
     written = replace(written, following=write_cursor(following) if following else None)
-    return file_answer(written, "requests", file_format, style)
+    return file_answer(written, "requests", asked)
 
 
 def _rows(entries: Iterator[LoggedEvent], labels: Labels) -> Iterator[list[Cell]]:

@@ -1,12 +1,11 @@
 """`/api/v1/analytics/sessions`: conversations and runs of agents, and one of them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from starlette.requests import Request
-from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.answers import SessionMeasures
@@ -20,42 +19,35 @@ from outlay.kit.clock import from_us
 from outlay.services.analytics.own_usage import own_requests_only
 from outlay.services.analytics.sessions import Session, read_session, read_sessions
 from outlay.services.bundle import Services
-from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.params import (
-    AS_JSON,
-    COMMON,
-    check_names,
-    read_choice,
-    read_number,
-    read_order,
-    read_query,
+from outlay.web.http.answers.periods import FreshMeta, PeriodMeta
+from outlay.web.http.answers.sessions import (
+    Labelled,
+    ModelCost,
+    SessionAnswer,
+    SessionPage,
+    SessionTotals,
 )
-from outlay.web.http.query_parameters import documented
+from outlay.web.http.answers.sessions import Session as SessionRow
+from outlay.web.http.auth import Requires, services_of
+from outlay.web.http.parameters import Choice, Direction, Number
 from outlay.web.http.rendering import (
-    Json,
-    json_answer,
+    period_fields,
     render_instant,
-    render_money,
-    render_period,
 )
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import (
+    MoneyParams,
+    TableParams,
+)
+from outlay.wire.json_money import Money
 
 router = Router(prefix="/analytics/sessions", tags=["analytics"])
 
 Reader = Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
-PARAMETERS: Final = COMMON | AS_JSON | {"sort", "order", "page", "pageSize"}
-SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
-    "sort": ({"type": "string", "enum": [*SessionSort], "default": "last"}, "The column."),
-    "page": ({"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 1}, "Which page."),
-    "pageSize": (
-        {"type": "integer", "minimum": 1, "maximum": MAX_SESSIONS, "default": 50},
-        "Sessions per page.",
-    ),
-}
 _PLURALS: Final = {
     Dimension.MODEL: "models",
     Dimension.PROJECT: "projects",
-    Dimension.API_KEY: "apiKeys",
+    Dimension.API_KEY: "api_keys",
     Dimension.USER: "users",
     Dimension.APP: "apps",
 }
@@ -64,49 +56,62 @@ _PLURALS: Final = {
 Labels = Mapping[Dimension, Mapping[str, str]]
 
 
-@router.get("", openapi_extra=documented(PARAMETERS, SCHEMAS))
-def get_sessions(request: Request, actor: Reader) -> Response:
+@dataclass(frozen=True, kw_only=True)
+class SessionParams(TableParams):
+    """A page of sessions."""
+
+    sort: Annotated[SessionSort, Choice("The column to sort by.", SessionSort)] = SessionSort.LAST
+    is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
+    page: Annotated[int, Number("Which page.", 1, MAX_PAGE)] = 1
+    page_size: Annotated[int, Number("Sessions per page.", 1, MAX_SESSIONS)] = 50
+
+
+@router.get("")
+def get_sessions(
+    request: Request,
+    actor: Reader,
+    asked: Annotated[SessionParams, Depends(SessionParams.of)],
+) -> SessionPage:
     """Sessions with requests in a period, the latest first; for developers their own.
 
-    What a session comes to is what those of its requests do that are in the period and meet every
-    filter.
+    The numbers of a session are those of its requests that are in the period and meet every filter.
     """
-    services, params = services_of(request), request.query_params
-    check_names(params, PARAMETERS)
-    usage = own_requests_only(actor, read_query(params, actor, services.analytics, group_by=None))
+    services = services_of(request)
+    usage = own_requests_only(actor, asked.query(actor, services.analytics))
     query = SessionQuery(
         usage=replace(usage, interval=Interval.TOTAL),
-        sort=read_choice(params, "sort", SessionSort) or SessionSort.LAST,
-        is_descending=read_order(params),
-        page=read_number(params, "page", 1, most=MAX_PAGE) or 1,
-        page_size=read_number(params, "pageSize", 50, most=MAX_SESSIONS) or 50,
+        sort=asked.sort,
+        is_descending=asked.is_descending,
+        page=asked.page,
+        page_size=asked.page_size,
     )
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
         found = read_sessions(reader, query)
     labels = _labels(services, actor.organization_id)
-    return json_answer(
-        request,
-        {
-            "sessions": [_render(session, labels) for session in found.sessions],
-            "page": query.page,
-            "pageSize": query.page_size,
-            "sessionCount": found.totals.sessions,
-            "totals": _render_measures(found.totals.measures),
-            "meta": {
-                **render_period(query.usage.period),
-                "currency": "USD",
-                "asOf": render_instant(freshness.data_through),
-            },
-        },
+    return SessionPage(
+        sessions=[SessionRow(**_fields(session, labels)) for session in found.sessions],
+        page=query.page,
+        page_size=query.page_size,
+        session_count=found.totals.sessions,
+        totals=SessionTotals(**_measures(found.totals.measures)),
+        meta=PeriodMeta(
+            **period_fields(query.usage.period),
+            currency="USD",
+            as_of=render_instant(freshness.data_through),
+        ),
     )
 
 
-@router.get("/{session_id:path}", openapi_extra=documented(AS_JSON))
-def get_session(request: Request, session_id: str, actor: Reader) -> Response:
+@router.get("/{session_id:path}")
+def get_session(
+    request: Request,
+    session_id: str,
+    actor: Reader,
+    asked: Annotated[MoneyParams, Depends(MoneyParams.of)],
+) -> SessionAnswer:
     """One session, from its first request to its last, and what each of its models cost."""
     services = services_of(request)
-    check_names(request.query_params, AS_JSON)
     period = services.analytics.resolve_period(
         actor.organization_id, timezone=actor.timezone, preset=Preset.ALL
     )
@@ -121,15 +126,10 @@ def get_session(request: Request, session_id: str, actor: Reader) -> Response:
         found = read_session(reader, query, session_id)
     labels = _labels(services, actor.organization_id)
     costs = found.costs[Dimension.MODEL]
-    return json_answer(
-        request,
-        {
-            **_render(found, labels),
-            "costByModel": [
-                {"model": model, "cost": render_money(cost)} for model, cost in costs.items()
-            ],
-            "meta": {"currency": "USD", "asOf": render_instant(freshness.data_through)},
-        },
+    return SessionAnswer(
+        **_fields(found, labels),
+        cost_by_model=[ModelCost(model=model, cost=Money(cost)) for model, cost in costs.items()],
+        meta=FreshMeta(currency="USD", as_of=render_instant(freshness.data_through)),
     )
 
 
@@ -139,30 +139,31 @@ def _labels(services: Services, organization_id: OrganizationId) -> Labels:
     }
 
 
-def _render(session: Session, labels: Labels) -> Json:
+def _fields(session: Session, labels: Labels) -> dict[str, Any]:
+    """The fields of a session's answer."""
     sums = session.sums
     return {
-        "sessionId": sums.session_id,
-        "firstRequestAt": render_instant(from_us(sums.first_at * 1_000_000)),
-        "lastRequestAt": render_instant(from_us(sums.last_at * 1_000_000)),
-        "durationSeconds": sums.last_at - sums.first_at,
-        **_render_measures(sums.measures),
+        "session_id": sums.session_id,
+        "first_request_at": render_instant(from_us(sums.first_at * 1_000_000)),
+        "last_request_at": render_instant(from_us(sums.last_at * 1_000_000)),
+        "duration_seconds": sums.last_at - sums.first_at,
+        **_measures(sums.measures),
         **{
             _PLURALS[dimension]: [
-                {"id": key, "label": labels[dimension].get(key, key)} for key in values
+                Labelled(id=key, label=labels[dimension].get(key, key)) for key in values
             ]
             for dimension, values in session.costs.items()
         },
     }
 
 
-def _render_measures(measures: SessionMeasures) -> Json:
+def _measures(measures: SessionMeasures) -> dict[str, Any]:
     return {
-        "requestCount": measures.requests,
-        "inputTokens": measures.input_tokens,
-        "outputTokens": measures.output_tokens,
-        "totalTokens": measures.input_tokens + measures.output_tokens,
-        "cost": render_money(measures.cost_pusd),
-        "errorCount": measures.errors,
-        "clientErrorCount": measures.client_errors,
+        "request_count": measures.requests,
+        "input_tokens": measures.input_tokens,
+        "output_tokens": measures.output_tokens,
+        "total_tokens": measures.input_tokens + measures.output_tokens,
+        "cost": Money(measures.cost_pusd),
+        "error_count": measures.errors,
+        "client_error_count": measures.client_errors,
     }

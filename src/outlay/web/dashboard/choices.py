@@ -20,9 +20,10 @@ from outlay.services.analytics.labels import DELETED
 from outlay.services.analytics.own_usage import own_keys_only
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import COMMON, COMPARE, FILTERS, check_names, read_query, read_text
+from outlay.web.http.params import check_names, read_text
 from outlay.web.http.rendering import json_answer
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import COMMON, COMPARE, FILTERS, UsageParams
 
 router = Router(include_in_schema=False)
 
@@ -45,7 +46,7 @@ def get_choices(
     dimension = FILTERS[name]
     if dimension in PEOPLE:
         permit(actor, Permission.ORGANIZATION_USAGE)
-    query = read_query(params, actor, services.analytics, group_by=None)
+    query = UsageParams.parse(params).query(actor, services.analytics)
     query = own_keys_only(actor, _without(query, dimension), Permission.PROJECT_USAGE)
     with services.analytics.read() as reader:
         used = by_value(reader, query, dimension)
@@ -58,7 +59,6 @@ def get_choices(
         key=lambda key: (-_requests(used, key), _is_gone(labels, key), labels.get(key, key), key),
     )
     return json_answer(
-        request,
         {
             "choices": [
                 {

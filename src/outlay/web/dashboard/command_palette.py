@@ -59,7 +59,6 @@ def get_palette(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) 
     ]
     shown = [place for _, _, place in sorted(found, key=lambda item: item[:2])[:MOST]]
     return json_answer(
-        request,
         {
             "items": [
                 {"title": one.title, "kind": one.kind, "path": one.path, "lock": one.lock}

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from outlay.web.dashboard.page_query import refused_of
-from outlay.web.http.params import CARRIED
+from outlay.web.http.usage_params import CARRIED
 
 
 @dataclass(frozen=True, slots=True)

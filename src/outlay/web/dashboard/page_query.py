@@ -18,7 +18,8 @@ from outlay.domain.errors import Invalid
 from outlay.domain.period import Period, Preset
 from outlay.domain.query import UsageQuery
 from outlay.web.http.auth import services_of
-from outlay.web.http.params import CARRIED, COMPARE, PERIOD, check_names, read_period, read_query
+from outlay.web.http.params import check_names
+from outlay.web.http.usage_params import CARRIED, COMPARE, PERIOD, PeriodParams, UsageParams
 
 RANGE: Final = PERIOD - {"timezone"}
 
@@ -75,8 +76,7 @@ def page_query(
         params = _without(params, frozenset({"compareFrom"}))
     while True:
         try:
-            query = read_query(
-                params,
+            query = UsageParams.parse(params).query(
                 actor,
                 services.analytics,
                 default_preset=default_preset,
@@ -95,7 +95,7 @@ def page_period(request: Request, params: QueryParams, actor: Actor) -> Period:
     services = services_of(request)
     while True:
         try:
-            return read_period(params, actor, services.analytics, Preset.LAST_MONTH)
+            return PeriodParams.parse(params).period(actor, services.analytics, Preset.LAST_MONTH)
         except Invalid as error:
             params = _go_without(request, params, error)
 

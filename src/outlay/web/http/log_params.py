@@ -1,15 +1,12 @@
-"""Query strings → questions about single requests, for the log's page, endpoint and file alike."""
+"""Parameters of questions about single requests: of the log's page, endpoint and file."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
-
-from starlette.datastructures import QueryParams
+from typing import Annotated, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
-from outlay.domain.event import MAX_TEXT, CostSource, UsageSource
+from outlay.domain.event import CostSource, UsageSource
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_HOUR, Interval, period_of_buckets
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import to_us
@@ -17,112 +14,113 @@ from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.own_usage import own_requests_only
 from outlay.services.analytics.request_log import LogCursor, LogQuery
 from outlay.storage.ledger.log import LogConditions, LogOrder, LogSort
-from outlay.web.http.params import (
-    COMMON,
-    read_choice,
-    read_choices,
-    read_flag,
-    read_number,
-    read_order,
-    read_query,
-    read_text,
-    read_usd,
+from outlay.web.http.parameters import (
+    Choice,
+    Choices,
+    Direction,
+    Flag,
+    Instant,
+    Label,
+    Labels,
+    Number,
+    Params,
+    Text,
+    Usd,
 )
+from outlay.web.http.usage_params import FilterParams
 from outlay.wire.cursors import read_cursor
-
-CONDITIONS: Final = (
-    "minLatencyMs",
-    "minCost",
-    "errorCode",
-    "session",
-    "search",
-    "costSource",
-    "usageSource",
-    "hasReportedCost",
-    "hasComputedCost",
-    "missing",
-)
-"""Filters of single requests, by parameter."""
-
-LOG: Final = COMMON | {*CONDITIONS, "hour", "sort", "order", "cursor"}
 
 MAX_LATENCY_MS: Final = 86_400_000
 MAX_ERROR_CODES: Final = 20
 
-SCHEMAS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
-    "sort": ({"type": "string", "enum": [*LogSort], "default": LogSort.TIME}, "What decides."),
-    "search": ({"type": "string", "maxLength": MAX_TEXT}, "Part of a request's id."),
-    "session": ({"type": "string", "maxLength": MAX_TEXT}, "Only requests of this session."),
-    "errorCode": (
-        {"type": "array", "items": {"type": "string"}, "maxItems": MAX_ERROR_CODES},
-        "Why a request failed, repeatable: values are alternatives.",
-    ),
-    "costSource": (
-        {"type": "array", "items": {"type": "string", "enum": [*CostSource]}},
-        "Where the cost comes from, repeatable.",
-    ),
-    "usageSource": (
-        {"type": "array", "items": {"type": "string", "enum": [*UsageSource]}},
-        "Who counted the tokens, repeatable.",
-    ),
-    "hasReportedCost": (
-        {"type": "string", "enum": ["true", "false"]},
-        "Whether the sender reported a cost.",
-    ),
-    "hasComputedCost": (
-        {"type": "string", "enum": ["true", "false"]},
-        "Whether the price book has a price for all that was used.",
-    ),
-    "missing": (
-        {"type": "string", "maxLength": MAX_TEXT},
-        "A meter, counter or context that has no price, or a counter that is not understood.",
-    ),
-    "hour": (
-        {"type": "string", "format": "date-time"},
-        "Only the hour that begins at this instant, which lies in the period.",
-    ),
-    "cursor": ({"type": "string"}, "`next` or `previous` of another page of the same question."),
-}
-"""What the OpenAPI description says of the parameters that only the log has, or has otherwise."""
 
+@dataclass(frozen=True, kw_only=True)
+class ConditionParams(Params):
+    """Filters of single requests."""
 
-def read_log_query(
-    params: QueryParams, actor: Actor, analytics: Analytics, interval: Interval | None = None
-) -> LogQuery:
-    """The requests that a query string asks for, of those that the actor may see.
-
-    `interval` is the step of what they add up to; one that fits the period when it is left out.
-    """
-    usage = own_requests_only(actor, read_query(params, actor, analytics, group_by=None))
-    return log_query_of(usage, params, interval)
-
-
-def log_query_of(
-    usage: UsageQuery, params: QueryParams, interval: Interval | None = None
-) -> LogQuery:
-    """The single requests of a question that a query string asks for."""
-    usage = _in_hour(usage, read_text(params, "hour"))
-    if interval is not None:
-        usage = replace(usage, interval=interval)
-    latency_ms = read_number(params, "minLatencyMs", None, least=0, most=MAX_LATENCY_MS)
-    cursor = read_text(params, "cursor")
-    return LogQuery(
-        usage=usage,
-        conditions=LogConditions(
-            min_duration_us=None if latency_ms is None else latency_ms * 1000,
-            min_cost_pusd=read_usd(params, "minCost"),
-            error_codes=_error_codes(params),
-            id_part=_text(params, "search"),
-            cost_sources=read_choices(params, "costSource", CostSource),
-            usage_sources=read_choices(params, "usageSource", UsageSource),
-            has_reported_cost=read_flag(params, "hasReportedCost"),
-            has_computed_cost=read_flag(params, "hasComputedCost"),
-            missing=_text(params, "missing"),
-            session_id=_text(params, "session"),
+    min_latency_ms: Annotated[
+        int | None, Number("Only requests that took at least so long.", 0, MAX_LATENCY_MS)
+    ] = None
+    min_cost: Annotated[int | None, Usd("Only requests that cost at least so much, USD.")] = None
+    error_code: Annotated[
+        tuple[str, ...],
+        Labels(
+            "Why a request failed, repeatable: values are alternatives.",
+            MAX_ERROR_CODES,
         ),
-        order=LogOrder(read_choice(params, "sort", LogSort) or LogSort.TIME, read_order(params)),
-        cursor=read_cursor(cursor, LogCursor) if cursor else None,
-    )
+    ] = ()
+    session: Annotated[str, Label("Only requests of this session.")] = ""
+    search: Annotated[str, Label("Part of a request's id.")] = ""
+    cost_source: Annotated[
+        tuple[CostSource, ...], Choices("Where the cost comes from, repeatable.", CostSource)
+    ] = ()
+    usage_source: Annotated[
+        tuple[UsageSource, ...], Choices("Who counted the tokens, repeatable.", UsageSource)
+    ] = ()
+    has_reported_cost: Annotated[bool | None, Flag("Whether the sender reported a cost.")] = None
+    has_computed_cost: Annotated[
+        bool | None, Flag("Whether the price book has a price for everything that was used.")
+    ] = None
+    missing: Annotated[
+        str,
+        Label("A meter, counter or context without a price, or a counter that is not understood."),
+    ] = ""
+
+    def conditions(self) -> LogConditions:
+        """What a request must meet."""
+        latency_ms = self.min_latency_ms
+        return LogConditions(
+            min_duration_us=None if latency_ms is None else latency_ms * 1000,
+            min_cost_pusd=self.min_cost,
+            error_codes=self.error_code,
+            id_part=self.search,
+            cost_sources=self.cost_source,
+            usage_sources=self.usage_source,
+            has_reported_cost=self.has_reported_cost,
+            has_computed_cost=self.has_computed_cost,
+            missing=self.missing,
+            session_id=self.session,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceParams(Params):
+    """The order and the page of the log, and one hour of it."""
+
+    hour: Annotated[
+        str | None, Instant("Only the hour that begins at this instant, within the period.")
+    ] = None
+    sort: Annotated[LogSort, Choice("The order.", LogSort)] = LogSort.TIME
+    is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
+    cursor: Annotated[
+        str | None, Text("`next` or `previous` of another page of the same question.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogParams(PlaceParams, ConditionParams, FilterParams):
+    """A question about single requests."""
+
+    def log_query(self, actor: Actor, analytics: Analytics, interval: Interval) -> LogQuery:
+        """The requests that are wanted, of those that the actor may see, summed by `interval`."""
+        usage = own_requests_only(actor, self.query(actor, analytics))
+        return self.log_query_of(usage, interval)
+
+    def log_query_of(self, usage: UsageQuery, interval: Interval | None = None) -> LogQuery:
+        """The single requests of a question, summed by `interval` instead of its own."""
+        usage = _in_hour(usage, self.hour)
+        return LogQuery(
+            usage=usage if interval is None else replace(usage, interval=interval),
+            conditions=self.conditions(),
+            order=LogOrder(self.sort, self.is_descending),
+            cursor=read_cursor(self.cursor, LogCursor) if self.cursor else None,
+        )
+
+
+CONDITIONS: Final = ConditionParams.names()
+"""Names of filters of single requests."""
+
+LOG: Final = LogParams.names()
 
 
 def _in_hour(query: UsageQuery, text: str | None) -> UsageQuery:
@@ -146,22 +144,3 @@ def _in_hour(query: UsageQuery, text: str | None) -> UsageQuery:
     return replace(
         query, period=period_of_buckets(start, end, period.timezone), interval=Interval.HOUR
     )
-
-
-def _error_codes(params: QueryParams) -> tuple[str, ...]:
-    codes = tuple(dict.fromkeys(params.getlist("errorCode")))
-    if len(codes) > MAX_ERROR_CODES:
-        raise Invalid(f"`errorCode` takes 1 to {MAX_ERROR_CODES} values.", field="errorCode")
-    return tuple(_checked(code, "errorCode") for code in codes)
-
-
-def _text(params: QueryParams, name: str) -> str:
-    return _checked(read_text(params, name) or "", name)
-
-
-def _checked(text: str, name: str) -> str:
-    """A text that an event may have."""
-    is_text = text.isprintable() and "\ufffd" not in text
-    if len(text) > MAX_TEXT or not is_text:
-        raise Invalid(f"`{name}` must have at most {MAX_TEXT} printable characters.", field=name)
-    return text

@@ -6,10 +6,13 @@ from typing import Any, Final
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from pydantic.alias_generators import to_camel
 
 from outlay.domain.error_codes import ErrorCode
-from outlay.web.http.answer_schemas import schema_of
+from outlay.web.http.answers.base import Answer
+from outlay.web.http.endpoints import answers_of
+from outlay.web.http.schemas import components_of, reference_to
 from outlay.wire.native import EVENT_SCHEMA
 
 API_PREFIX: Final = "/api/v1"
@@ -28,23 +31,23 @@ PROBLEM: Final = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "code": {"type": "string", "description": _CODES},
-        "detail": {"type": "string", "description": "What is wrong and how to mend it."},
-        "field": {"type": "string", "description": "The parameter or field at fault."},
+        "detail": {"type": "string", "description": "What is wrong and how to fix it."},
+        "field": {"type": "string", "description": "The parameter or field with the error."},
         "instance": {"type": "string"},
         "requestId": {"type": "string", "description": "As in the audit trail."},
     },
 }
 
-ANSWERS: Final = {
-    "400": "The request is wrong; `field` says where.",
-    "401": "No credential, or one that is unknown, expired or revoked.",
+ERRORS: Final = {
+    "400": "The request is invalid; `field` says where.",
+    "401": "The credential is missing, unknown, expired or revoked.",
     "403": "Code `plan-required`, `role-required` or `scope-required` says what is missing.",
-    "404": "There is no such thing, or it belongs to somebody else.",
-    "409": "It contradicts what there is.",
+    "404": "It does not exist, or belongs to another organization.",
+    "409": "It conflicts with what exists.",
     "413": "The body is too large.",
-    "415": "The body is encoded in a way that is not read.",
+    "415": "The body has an unsupported media type or encoding.",
     "429": "Too many attempts.",
-    "503": "Not now; try again.",
+    "503": "Temporarily unavailable; try again.",
 }
 
 
@@ -57,6 +60,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         description="Usage analytics of an LLM gateway.",
         routes=app.routes,
+        servers=[{"url": "/", "description": "The server that this document is read from."}],
     )
     components = schema.setdefault("components", {})
     components["securitySchemes"] = {
@@ -67,22 +71,49 @@ def describe(app: FastAPI) -> dict[str, Any]:
             "description": "The access token as the password, with any user name.",
         },
     }
-    components.setdefault("schemas", {}).update(Problem=PROBLEM, UsageEvent=EVENT_SCHEMA)
+    answers = answer_types(app)
+    schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
-        components["schemas"].pop(unused, None)
-    for name, path in schema["paths"].items():
-        for method, operation in path.items():
-            operation["operationId"] = to_camel(_words(method, name))
-            example = read_example(method, name)
-            if example is not None:
-                answers = operation["responses"]["200"].setdefault("content", {})
-                answers["application/json"] = {"schema": schema_of(example), "example": example}
+        schemas.pop(unused, None)
+    found = components_of([kind for kinds in answers.values() for kind in kinds])
+    for name in schemas.keys() & found.keys():
+        if "enum" not in found[name]:
+            raise RuntimeError(f"two types of answers have the name {name}")
+    if unclear := [name for name in schemas if "__" in name]:
+        raise RuntimeError(f"give these types names of their own: {', '.join(unclear)}")
+    schemas.update(found, Problem=PROBLEM, UsageEvent=EVENT_SCHEMA)
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            _complete(operation, method, path, answers.get((method, path), ()))
             operation["security"] = [{name: []} for name in components["securitySchemes"]]
-            operation["responses"].pop("422", None)
-            for status, meaning in ANSWERS.items():
-                operation["responses"].setdefault(status, _problem(meaning))
     app.openapi_schema = schema
     return schema
+
+
+def answer_types(app: FastAPI) -> dict[tuple[str, str], tuple[type[Answer], ...]]:
+    """The types that endpoints answer with, by method and path."""
+    return {
+        (method.lower(), str(context.path_format)): answers_of(context.endpoint)
+        for context in iter_route_contexts(app.routes)
+        if context.endpoint is not None
+        for method in context.methods or ()
+    }
+
+
+def _complete(
+    operation: dict[str, Any], method: str, path: str, answers: tuple[type[Answer], ...]
+) -> None:
+    """Add what FastAPI does not know of an operation: its id, its answers and errors."""
+    operation["operationId"] = to_camel(_words(method, path))
+    if answers:
+        content: dict[str, Any] = {"schema": reference_to(answers)}
+        example = read_example(method, path)
+        if example is not None:
+            content["example"] = example
+        operation["responses"]["200"].setdefault("content", {})["application/json"] = content
+    operation["responses"].pop("422", None)
+    for status, meaning in ERRORS.items():
+        operation["responses"].setdefault(status, _problem(meaning))
 
 
 def example_name(method: str, path: str) -> str:

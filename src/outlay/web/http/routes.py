@@ -6,6 +6,7 @@ route declares is asked first, the body is bounded while it arrives, and only th
 
 from collections.abc import Callable, Coroutine
 from enum import Enum
+from functools import wraps
 from traceback import clear_frames
 from typing import Any, Final
 
@@ -21,11 +22,15 @@ from typing_extensions import override
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.web.http.access_log import note_principal, note_route
+from outlay.web.http.answers.base import Answer
 from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
+from outlay.web.http.endpoints import answers_of, params_of, writes_itself
 from outlay.web.http.faults import describe_fault
 from outlay.web.http.head import headers_of, is_head
 from outlay.web.http.openapi import API_PREFIX
+from outlay.web.http.rendering import json_answer
+from outlay.web.http.usage_params import MoneyParams
 
 _MULTIPART: Final = "multipart/"
 
@@ -82,6 +87,28 @@ class Router(APIRouter):
             include_in_schema=include_in_schema,
             route_class=GuardedRoute,
         )
+
+    @override
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if answers_of(endpoint):
+            options["response_model"] = None
+        if answers_of(endpoint) and not writes_itself(endpoint):
+            endpoint = _writing(endpoint)
+        if kind := params_of(endpoint):
+            extra = options.get("openapi_extra") or {}
+            options["openapi_extra"] = {**extra, "parameters": kind.described()}
+        super().add_api_route(path, endpoint, **options)
+
+
+def _writing(endpoint: Callable[..., Answer]) -> Callable[..., Response]:
+    """An endpoint that writes its answer as JSON, in the thread that made it."""
+
+    @wraps(endpoint)
+    def write(**values: Any) -> Response:
+        styles = [value.money for value in values.values() if isinstance(value, MoneyParams)]
+        return json_answer(endpoint(**values), *styles)
+
+    return write
 
 
 def _served_as(declared: str, path: str) -> str:

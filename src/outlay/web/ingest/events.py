@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
-import orjson
+import msgspec
 from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,10 +13,12 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.outcome import Outcome
 from outlay.domain.usage_report import UsageReport
+from outlay.web.http.answers.ingest import Acknowledgement, EventResult
 from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
 from outlay.web.http.openapi import json_body
 from outlay.web.http.routes import Router
+from outlay.web.http.schemas import reference_to
 from outlay.wire.bodies import MAX_EVENTS
 from outlay.wire.native import parse_events
 
@@ -26,17 +28,25 @@ _EVENT: Final = {"$ref": "#/components/schemas/UsageEvent"}
 _EVENTS: Final = {"anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": _EVENT}, _EVENT]}
 
 
-@router.post("/v1/usage/events", openapi_extra={"requestBody": json_body(_EVENTS)})
+@router.post(
+    "/v1/usage/events",
+    openapi_extra={"requestBody": json_body(_EVENTS)},
+    responses={
+        409: {
+            "description": "Some events are in conflict with what is on record.",
+            "content": {"application/json": {"schema": reference_to((Acknowledgement,))}},
+        }
+    },
+)
 async def post_events(
     request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]
-) -> Response:
-    """Record events: a JSON array of them, one per line (NDJSON), or a single one; gzip is
-    accepted.
+) -> Annotated[Response, Acknowledgement]:
+    """Record events: a JSON array, one event per line (NDJSON), or a single one; gzip is accepted.
 
-    Every event is stored, known already, or a conflict.
+    Each event is accepted, a duplicate, or a conflict (its id was used for other content).
 
-    Nothing is stored if any event is malformed. A conflict (an id that was used for different
-    content) makes the response a 409, with the others stored; each result says which it is.
+    Nothing is stored when any event is malformed. With a conflict the status is 409, and the other
+    events are stored; each result says which outcome its event had.
     """
     return outcome_response(*await record_body(request, actor, parse_events))
 
@@ -58,14 +68,14 @@ async def record_body(
 def outcome_response(
     reports: Sequence[UsageReport], outcomes: Sequence[Outcome], conflict_status: int = 409
 ) -> Response:
-    """The response with the result of each event."""
+    """The outcome of each event."""
     counts = Counter(outcomes)
-    body = {
+    body = Acknowledgement(
         **{outcome.value: counts[outcome] for outcome in Outcome},
-        "results": [
-            {"eventId": report.event_id, "outcome": outcome.value}
+        results=[
+            EventResult(event_id=report.event_id, outcome=outcome)
             for report, outcome in zip(reports, outcomes, strict=True)
         ],
-    }
+    )
     status = conflict_status if counts[Outcome.CONFLICT] else 200
-    return Response(orjson.dumps(body), status, media_type="application/json")
+    return Response(msgspec.json.encode(body), status, media_type="application/json")

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.web.http.answers.ingest import Acknowledgement
 from outlay.web.http.auth import RECORDS_USAGE
 from outlay.web.http.openapi import json_body
 from outlay.web.http.params import check_names
@@ -24,14 +25,13 @@ NAMES: Final = frozenset({"teams"})
 async def post_litellm(
     request: Request,
     actor: Annotated[Actor, Depends(RECORDS_USAGE)],
-    teams: Annotated[Teams, Query(description="What LiteLLM's teams are here.")] = Teams.PROJECTS,
-) -> Response:
-    """Record LiteLLM's log: an array, one payload per line, or a single one; successes and
-    failures.
+    teams: Annotated[Teams, Query(description="What LiteLLM's teams become.")] = Teams.PROJECTS,
+) -> Annotated[Response, Acknowledgement]:
+    """Record LiteLLM's log: an array, one payload per line, or a single one; errors as well.
 
-    A call counts once, however often it is posted. A payload that contradicts the recorded call is
-    kept as a conflict and also answered with 200, because LiteLLM drops or repeats a whole batch
-    and never a part of it.
+    A call counts once, however often it is posted. A payload that contradicts what is on record of
+    its call is kept as a conflict. The status is 200 even then: LiteLLM drops or repeats a whole
+    batch, never a part of it.
     """
     check_names(request.query_params, NAMES)
     parse = partial(parse_payloads, teams=teams)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
+from outlay.web.http.answers.ingest import TraceAcknowledgement
 from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
 from outlay.web.http.routes import Router
@@ -42,15 +43,19 @@ _REQUEST_BODY: Final[dict[str, Any]] = {
 
 
 @router.post("/api/public/otel/v1/traces", include_in_schema=False)  # where Langfuse's SDK sends
-@router.post("/v1/traces", openapi_extra={"requestBody": _REQUEST_BODY})
+@router.post(
+    "/v1/traces",
+    openapi_extra={"requestBody": _REQUEST_BODY},
+    responses={200: {"content": {PROTOBUF: {"schema": {"type": "string", "format": "binary"}}}}},
+)
 async def post_traces(
     request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]
-) -> Response:
+) -> Annotated[Response, TraceAcknowledgement]:
     """Record the model calls among the spans of traces; all other spans are skipped.
 
-    If several spans describe one call, the innermost counts. What cannot be recorded, such as a
-    span from the future, is reported as OTLP defines it: as rejected in a partial success. Skipped
-    spans with tokens that no call below explains are reported there as a warning.
+    Where several spans describe one call, the innermost counts. Spans that cannot be recorded, such
+    as one from the future, are rejected in a partial success, as OTLP defines it. Spans with tokens
+    that were skipped, and that no call below them explains, are reported there as a warning.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     parse = _PARSERS.get(media_type)

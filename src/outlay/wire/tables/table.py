@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-import orjson
-
 from outlay.wire.json_money import Money, MoneyStyle, dump_json
 
 Cell = str | int | None
@@ -142,8 +140,6 @@ def _line_maker(columns: Sequence[Column]) -> Callable[[Sequence[Cell], MoneySty
             cell = row[index]
             if isinstance(cell, int):
                 cells[index] = Money(cell)
-        return dump_json(
-            dict(zip(names, cells, strict=True)), style, option=orjson.OPT_APPEND_NEWLINE
-        )
+        return dump_json(dict(zip(names, cells, strict=True)), style) + b"\n"
 
     return line

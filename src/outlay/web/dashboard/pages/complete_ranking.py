@@ -47,13 +47,9 @@ from outlay.web.dashboard.sorting import (
 )
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import (
-    COMMON,
-    OWN_QUERY,
-    own_usage_only,
-    read_text,
-)
+from outlay.web.http.params import read_text
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import COMMON, OWN_QUERY, own_usage_only
 
 router = Router(include_in_schema=False)
 

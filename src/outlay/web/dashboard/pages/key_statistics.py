@@ -29,8 +29,8 @@ from outlay.web.dashboard.parts.usage import (
 from outlay.web.dashboard.places import project_path
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import COMMON
 
 router = Router(include_in_schema=False)
 

@@ -42,8 +42,8 @@ from outlay.web.dashboard.places import key_paths_in, project_path
 from outlay.web.dashboard.shell import PROJECT_COOKIE
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, is_secure, services_of
-from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import COMMON
 
 router = Router(prefix="/project", include_in_schema=False)
 

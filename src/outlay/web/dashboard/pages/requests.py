@@ -32,10 +32,11 @@ from outlay.web.dashboard.parts.request_detail import Detail, detail_of
 from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.log_params import CONDITIONS, LOG, log_query_of
-from outlay.web.http.params import COMPARE, read_text
+from outlay.web.http.log_params import CONDITIONS, LOG, LogParams
+from outlay.web.http.params import read_text
 from outlay.web.http.rendering import render_instant
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import COMPARE
 from outlay.wire.cursors import write_cursor
 
 router = Router(include_in_schema=False)
@@ -129,7 +130,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
     usage = own_requests_only(actor, page_query(request, params, actor, group_by=None))
-    query = log_query_of(usage, params)
+    query = LogParams.parse(params).log_query_of(usage)
     search = read_text(params, "search") or ""
     chosen = read_text(params, "id") or search
     with services.analytics.read() as reader:

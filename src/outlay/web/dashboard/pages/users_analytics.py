@@ -1,7 +1,7 @@
 """Users analytics: the table of all users, sorted, searched, a page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -14,7 +14,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES
-from outlay.services.analytics.usage_tables import UserSort
+from outlay.services.analytics.usage_tables import MAX_PAGE_SIZE, UserSort
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.page_query import page_params, page_query
 from outlay.web.dashboard.paging import turns_of
@@ -25,18 +25,24 @@ from outlay.web.dashboard.parts.user_rows import leads_to_user, line_of_row, lin
 from outlay.web.dashboard.sorting import Column, Order, heads_of
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import (
-    COMMON,
-    FILTERS,
-    read_choice,
-    read_user_view,
-)
+from outlay.web.http.parameters import Number
+from outlay.web.http.params import read_choice
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import COMMON, FILTERS, UserViewParams
 
 router = Router(include_in_schema=False)
 
 OWN: Final = frozenset({"sort", "order", "search", "page", "pageSize"})
 PAGE_SIZES: Final = (10, 25, 50, 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewParams(UserViewParams):
+    """What of the table is shown, a shorter page by default."""
+
+    page_size: Annotated[int, Number("Rows per page.", 1, MAX_PAGE_SIZE)] = PAGE_SIZES[0]
+
+
 FORMATS: Final = ("csv", "json", "parquet", "xlsx")
 SHORT_PRESETS: Final = {
     Preset.LAST_24_HOURS: "24H",
@@ -87,7 +93,7 @@ def get_users(
         interval=Interval.TOTAL,
         measures=(*QUALITY_MEASURES, *LATENCY_MEASURES),
     )
-    view = read_user_view(params, PAGE_SIZES[0])
+    view = ViewParams.parse(params).view()
     if view.page_size not in PAGE_SIZES:
         raise Invalid(
             f"`pageSize` must be one of {', '.join(map(str, PAGE_SIZES))}.", field="pageSize"

@@ -51,8 +51,9 @@ from outlay.web.dashboard.parts.user_rows import UserLine, leads_to_user, line_o
 from outlay.web.dashboard.sorting import SORTING, Column, heads_of, read_order
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import COMMON, read_choice
+from outlay.web.http.params import read_choice
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_params import COMMON
 
 router = Router(include_in_schema=False)
 

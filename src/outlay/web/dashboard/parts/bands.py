@@ -5,7 +5,7 @@ Every figure that a chart shows stands here: values, totals and Other. The brows
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from outlay.domain.answers import Breakdown, Comparison, Entry, EntryKind
 from outlay.domain.measure import Rank
@@ -14,7 +14,6 @@ from outlay.domain.query import UsageQuery
 from outlay.web.dashboard.formatting import format_signed_change
 from outlay.web.dashboard.parts.ranking import Ranking, RankRow
 from outlay.web.dashboard.parts.summaries import describe_series
-from outlay.web.http.rendering import Json
 
 UNITS: Final[Mapping[Rank, str]] = {
     Rank.COST: "usd",
@@ -34,7 +33,7 @@ class Band:
     values: Sequence[int]
     total: int
 
-    def render(self, metric: Rank) -> Json:
+    def render(self, metric: Rank) -> dict[str, Any]:
         """What the chart reads."""
         return {
             "key": self.key,
@@ -100,7 +99,7 @@ def _mark_overlap(band: Band) -> Band:
 
 def metric_data(
     query: UsageQuery, comparison: Comparison, ranking: Ranking, title: str, *, overlaps: bool
-) -> Json:
+) -> dict[str, Any]:
     """What a chart draws of one metric. Totals count each request once, whatever the grouping."""
     result, metric = comparison.current, ranking.metric
     total = result.total.rank_value(metric)

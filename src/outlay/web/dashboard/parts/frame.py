@@ -25,7 +25,8 @@ from outlay.web.dashboard.dates import describe_dates
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.parts.date_range import picker_of
 from outlay.web.http.auth import services_of
-from outlay.web.http.params import COMPARE, FILTERS, read_choice
+from outlay.web.http.params import read_choice
+from outlay.web.http.usage_params import COMPARE, FILTERS
 
 METRICS: Final = {Rank.COST: "Cost", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
 

@@ -12,7 +12,7 @@ from outlay.domain.query import UsageQuery
 from outlay.web.dashboard.formatting import format_count, format_latency, format_money
 from outlay.web.dashboard.parts.frame import filter_of
 from outlay.web.dashboard.parts.summaries import describe_lines
-from outlay.web.http.rendering import Json, render_points
+from outlay.web.http.rendering import render_points
 
 Ratio = Callable[[Totals], int | None]
 
@@ -59,7 +59,7 @@ class Line:
     slot: int | None
     values: Sequence[int | float | None]
 
-    def render(self, unit: LineUnit) -> Json:
+    def render(self, unit: LineUnit) -> dict[str, Any]:
         """What the chart reads."""
         return {
             "key": self.key,

@@ -1,0 +1,114 @@
+"""How fresh, how complete and how certain numbers are."""
+
+from outlay.domain.verification import VerificationState
+from outlay.services.analytics.data_quality import PartKind
+from outlay.services.recording.skipped_telemetry import Reason
+from outlay.web.http.answers.base import Answer, Instant
+from outlay.web.http.answers.measures import QualityTotals
+from outlay.web.http.answers.periods import Meta
+
+
+class FreshnessAnswer(Answer):
+    """Events through `asOf` are in the numbers; `failure` says why no more are loaded."""
+
+    as_of: Instant
+    pending_event_count: int
+    failure: str | None
+
+
+class Doubt(Answer):
+    """Requests with a doubt, and their share of all."""
+
+    count: int
+    share: float | None
+
+
+class Quality(Answer):
+    """Doubts by kind."""
+
+    unpriced_request_count: Doubt
+    partly_priced_request_count: Doubt
+    estimated_request_count: Doubt
+    unknown_usage_request_count: Doubt
+    adjusted_request_count: Doubt
+
+
+class UnpricedMapping(Answer):
+    """A route without a price."""
+
+    mapping: str
+    request_count: int
+
+
+class UnpricedPart(Answer):
+    """A meter, counter or context without a price."""
+
+    name: str
+    kind: PartKind
+    title: str
+    request_count: int
+
+
+class UnpricedParts(Answer):
+    """Requests from `readFrom` on were looked at; all of them if it is null."""
+
+    parts: list[UnpricedPart]
+    read_from: Instant | None
+
+
+class UnreadCounterAnswer(Answer):
+    """A counter of a provider that is not understood."""
+
+    provider: str
+    name: str
+    request_count: int
+    first_seen: Instant
+    last_seen: Instant
+
+
+class UnreadCountersAnswer(Answer):
+    """Requests from `readFrom` on were looked at; all of them if it is null."""
+
+    counters: list[UnreadCounterAnswer]
+    read_from: Instant | None
+
+
+class SkippedSpans(Answer):
+    """Spans of traces that were not recorded as requests, by reason."""
+
+    reason: Reason
+    is_loss: bool
+    instrumentation: str | None
+    operation: str | None
+    count: int
+    first_seen: Instant
+    last_seen: Instant
+
+
+class SkippedTelemetry(Answer):
+    """Spans that were not recorded since this server started."""
+
+    since: Instant
+    spans: list[SkippedSpans]
+
+
+class Verification(Answer):
+    """The last comparison of the cube with the ledger."""
+
+    state: VerificationState
+    at: Instant | None
+    through: Instant | None
+
+
+class Health(Answer):
+    """How fresh and how certain the numbers of a period are, and what leaves a doubt."""
+
+    freshness: FreshnessAnswer
+    quality: Quality
+    unpriced_models: list[UnpricedMapping]
+    unpriced_parts: UnpricedParts
+    unread_counters: UnreadCountersAnswer
+    passed_over: SkippedTelemetry
+    reconciliation: Verification
+    totals: QualityTotals
+    meta: Meta

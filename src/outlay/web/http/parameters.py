@@ -1,0 +1,442 @@
+"""Parameters of query strings, each declared once: what it means, how it is read, its schema.
+
+    @dataclass(frozen=True, kw_only=True)
+    class PeriodParams(Params):
+        from_date: Annotated[date | None, Day("First local day.", name="from")] = None
+
+`PeriodParams.of` reads a request; `Router` puts the parameters into the OpenAPI description.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any, ClassVar, Final, Literal, Self, get_type_hints
+
+from pydantic.alias_generators import to_camel
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from typing_extensions import override
+
+from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.errors import Invalid
+from outlay.domain.event import MAX_TEXT, Status
+from outlay.domain.period import PRESETS_BY_NAME, Interval, Preset
+from outlay.domain.tag import PREFIX, Tag
+from outlay.web.http.params import (
+    ANY_TAG,
+    USD_PATTERN,
+    check_names,
+    parse_choice,
+    read_choice,
+    read_choices,
+    read_date,
+    read_dimension,
+    read_flag,
+    read_groupings,
+    read_number,
+    read_text,
+    read_usd,
+    read_word,
+)
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Parameter(ABC):
+    """A parameter of a query string."""
+
+    meaning: str
+    name: str = field(default="", kw_only=True)
+    """As it is sent; that of the field in camelCase when it is left out."""
+
+    @abstractmethod
+    def read(self, params: QueryParams) -> object:
+        """Its value; None when it is not given. Invalid says what is wrong with it."""
+
+    @abstractmethod
+    def schema(self) -> Schema:
+        """The JSON Schema of its values."""
+
+    def described(self, default: object) -> Schema:
+        """How OpenAPI describes it, with the value that it has when it is not given."""
+        schema = self.schema()
+        if isinstance(default, str | int) and "default" not in schema:
+            schema["default"] = default
+        return {
+            "name": self.name,
+            "in": "query",
+            "required": False,
+            "allowEmptyValue": True,
+            "description": self.meaning,
+            "schema": schema,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """The parameters of an endpoint; subclasses declare them as annotated fields."""
+
+    _hidden: ClassVar[frozenset[str]] = frozenset()
+    _parameters: ClassVar[Mapping[str, Parameter]]
+
+    @override
+    def __init_subclass__(cls, without: Iterable[str] = ()) -> None:
+        """`without`: fields of bases that this endpoint does not read."""
+        super().__init_subclass__()
+        cls._hidden = cls._hidden | frozenset(without)
+
+    @classmethod
+    def parse(cls, params: QueryParams) -> Self:
+        """The values of a query string, which may have other parameters as well."""
+        found = {name: each.read(params) for name, each in cls.parameters().items()}
+        return cls(**{name: value for name, value in found.items() if value is not None})
+
+    @classmethod
+    async def of(cls, request: Request) -> Self:
+        """The values of a request's query string; Invalid for a parameter that is not declared."""
+        check_names(request.query_params, cls.names())
+        return cls.parse(request.query_params)
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, Parameter]:
+        """The declared parameters, by field."""
+        if "_parameters" not in vars(cls):
+            cls._parameters = _declared(cls)
+        return cls._parameters
+
+    @classmethod
+    def names(cls) -> frozenset[str]:
+        """The names of the parameters, as they are sent."""
+        return frozenset(parameter.name for parameter in cls.parameters().values())
+
+    @classmethod
+    def described(cls) -> list[Schema]:
+        """How OpenAPI describes the parameters."""
+        defaults = {each.name: each.default for each in fields(cls)}
+        found = [each.described(defaults[name]) for name, each in cls.parameters().items()]
+        return sorted(found, key=lambda parameter: str(parameter["name"]))
+
+
+def _declared(kind: type[Params]) -> Mapping[str, Parameter]:
+    hints = get_type_hints(kind, include_extras=True)
+    found = {}
+    for name in (each.name for each in fields(kind)):
+        for parameter in hints[name].__metadata__:
+            if name not in kind._hidden and isinstance(parameter, Parameter):
+                found[name] = replace(parameter, name=parameter.name or to_camel(name))
+    return found
+
+
+@dataclass(frozen=True)
+class Text(Parameter):
+    """Any text."""
+
+    @override
+    def read(self, params: QueryParams) -> str | None:
+        return read_text(params, self.name)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string"}
+
+
+@dataclass(frozen=True)
+class Label(Text):
+    """A text as events may have it."""
+
+    @override
+    def read(self, params: QueryParams) -> str | None:
+        text = super().read(params)
+        return None if text is None else checked_label(text, self.name)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "maxLength": MAX_TEXT}
+
+
+@dataclass(frozen=True)
+class Texts(Parameter):
+    """Any texts, repeatable."""
+
+    @override
+    def read(self, params: QueryParams) -> tuple[str, ...] | None:
+        return tuple(params.getlist(self.name)) or None
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "array", "items": {"type": "string"}}
+
+
+@dataclass(frozen=True)
+class Labels(Texts):
+    """A few texts as events may have them, repeatable."""
+
+    most: int
+
+    @override
+    def read(self, params: QueryParams) -> tuple[str, ...] | None:
+        texts = tuple(dict.fromkeys(params.getlist(self.name)))
+        if len(texts) > self.most:
+            raise Invalid(f"{self.name} takes up to {self.most} values", field=self.name)
+        return tuple(checked_label(text, self.name) for text in texts) or None
+
+    @override
+    def schema(self) -> Schema:
+        return {**super().schema(), "maxItems": self.most}
+
+
+@dataclass(frozen=True)
+class Day(Parameter):
+    """A local day."""
+
+    @override
+    def read(self, params: QueryParams) -> object:
+        return read_date(params, self.name)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "format": "date"}
+
+
+@dataclass(frozen=True)
+class Instant(Text):
+    """A date and time with an offset."""
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "format": "date-time"}
+
+
+@dataclass(frozen=True)
+class Number(Parameter):
+    """A whole number."""
+
+    least: int
+    most: int
+
+    @override
+    def read(self, params: QueryParams) -> int | None:
+        return read_number(params, self.name, None, least=self.least, most=self.most)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+
+@dataclass(frozen=True)
+class Usd(Parameter):
+    """An amount of USD, read as pico-USD."""
+
+    @override
+    def read(self, params: QueryParams) -> int | None:
+        return read_usd(params, self.name)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": f"^{USD_PATTERN}$"}
+
+
+@dataclass(frozen=True)
+class Flag(Parameter):
+    """True or false."""
+
+    @override
+    def read(self, params: QueryParams) -> bool | None:
+        return read_flag(params, self.name)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": ["true", "false"]}
+
+
+@dataclass(frozen=True)
+class Word(Parameter):
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @override
+    def read(self, params: QueryParams) -> str | None:
+        return read_word(params, self.name, self.words)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": [*self.words]}
+
+
+@dataclass(frozen=True)
+class Direction(Parameter):
+    """Whether the largest comes first."""
+
+    @override
+    def read(self, params: QueryParams) -> bool | None:
+        word = read_word(params, self.name, ("asc", "desc"))
+        return None if word is None else word == "desc"
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": ["asc", "desc"], "default": "desc"}
+
+
+@dataclass(frozen=True)
+class Choice(Parameter):
+    """A value of an enumeration."""
+
+    kind: type[StrEnum]
+
+    @override
+    def read(self, params: QueryParams) -> StrEnum | None:
+        return read_choice(params, self.name, self.kind)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": [*self.kind]}
+
+
+@dataclass(frozen=True)
+class Choices(Parameter):
+    """Values of an enumeration, repeatable."""
+
+    kind: type[StrEnum]
+
+    @override
+    def read(self, params: QueryParams) -> tuple[StrEnum, ...] | None:
+        return read_choices(params, self.name, self.kind) or None
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "array", "items": {"type": "string", "enum": [*self.kind]}}
+
+
+@dataclass(frozen=True)
+class PresetName(Parameter):
+    """A named period, in whatever case.
+
+    Its schema has no default: generated clients would send it beside `from` and `to`.
+    """
+
+    @override
+    def read(self, params: QueryParams) -> Preset | None:
+        text = read_text(params, self.name)
+        if text is None:
+            return None
+        return PRESETS_BY_NAME.get(text.lower()) or parse_choice(text, self.name, Preset)
+
+    @override
+    def schema(self) -> Schema:
+        return {
+            "type": "string",
+            "pattern": f"^({'|'.join(map(_any_case, PRESETS_BY_NAME))})$",
+            "example": Preset.LAST_MONTH,
+        }
+
+
+@dataclass(frozen=True)
+class Bucket(Parameter):
+    """The length of a step."""
+
+    @override
+    def read(self, params: QueryParams) -> Interval | Literal["auto"] | None:
+        if read_text(params, self.name) == "auto":
+            return "auto"
+        interval = read_choice(params, self.name, Interval)
+        if interval is Interval.TOTAL:
+            words = ", ".join(self.schema()["enum"])
+            raise Invalid(f"{self.name} must be one of {words}", field=self.name)
+        return interval
+
+    @override
+    def schema(self) -> Schema:
+        steps = (step for step in Interval if step is not Interval.TOTAL)
+        return {"type": "string", "enum": ["auto", *steps]}
+
+
+@dataclass(frozen=True)
+class Groupings(Parameter):
+    """Dimensions, separated by commas."""
+
+    @override
+    def read(self, params: QueryParams) -> object:
+        return read_groupings(params, self.name) or None
+
+    @override
+    def schema(self) -> Schema:
+        return {
+            "type": "string",
+            "pattern": f"^(kind|({_DIMENSIONS})(,({_DIMENSIONS}))*)$",
+            "example": "user,model",
+        }
+
+
+@dataclass(frozen=True)
+class OneDimension(Parameter):
+    """One of a few dimensions."""
+
+    offered: Collection[Dimension]
+    default: Dimension
+
+    @override
+    def read(self, params: QueryParams) -> Dimension:
+        return read_dimension(params, self.offered, self.default)
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": [*self.offered], "default": self.default}
+
+
+@dataclass(frozen=True)
+class Filter(Parameter):
+    """Values of a dimension, repeatable. An empty one stands for usage without a value."""
+
+    dimension: Dimension
+
+    @override
+    def read(self, params: QueryParams) -> tuple[str, ...] | None:
+        values = tuple(dict.fromkeys(params.getlist(self.name)))
+        if self.dimension is Dimension.STATUS:
+            for value in values:
+                parse_choice(value, self.name, Status)
+        return values or None
+
+    @override
+    def schema(self) -> Schema:
+        item: Schema = {"type": "string"}
+        if self.dimension is Dimension.STATUS:
+            item["enum"] = [*Status]
+        return {"type": "array", "items": item}
+
+
+@dataclass(frozen=True)
+class TagFilters(Parameter):
+    """Values of registered tags, by tag; repeatable."""
+
+    name: str = field(default=ANY_TAG, kw_only=True)
+
+    @override
+    def read(self, params: QueryParams) -> Mapping[Grouping, tuple[str, ...]]:
+        return {
+            Tag(name.removeprefix(PREFIX)): tuple(dict.fromkeys(params.getlist(name)))
+            for name in params
+            if name.startswith(PREFIX)
+        }
+
+    @override
+    def schema(self) -> Schema:
+        return {"type": "array", "items": {"type": "string"}}
+
+
+_DIMENSIONS: Final = "|".join([*OF_CELLS, "tag:[a-z][a-z0-9_.-]{0,39}"])
+
+
+def _any_case(text: str) -> str:
+    """A pattern of a word in whatever case."""
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in text)
+
+
+def checked_label(text: str, name: str) -> str:
+    """A text that an event may have."""
+    if len(text) > MAX_TEXT or not text.isprintable() or "\ufffd" in text:
+        raise Invalid(f"{name} takes up to {MAX_TEXT} printable characters", field=name)
+    return text

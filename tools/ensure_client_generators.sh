@@ -1,0 +1,17 @@
+#!/bin/sh
+# Generators of API clients: for Python in an environment of its own, for it needs an older typer
+# than the product; for TypeScript with the compiler that checks what it makes.
+set -eu
+folder=.venv/clients
+if ! cmp -s requirements/clients.txt $folder/installed.txt; then
+  rm -rf $folder
+  ${PYTHON:-python3} -m venv $folder
+  $folder/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes \
+    -r requirements/clients.txt
+  cp requirements/clients.txt $folder/installed.txt
+fi
+if [ ! -e $folder/node/node_modules/.bin/openapi-typescript ]; then
+  mkdir -p $folder/node
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix $folder/node \
+    openapi-typescript@7.13.0 typescript@5.9.3
+fi
