@@ -1,7 +1,10 @@
 // Forms and buttons that call the JSON API: one way to send, to say what is wrong, to confirm.
 import { announce } from "./dom.js";
 
-/** What a form says, as the API wants it. @param {HTMLFormElement} form */
+/**
+ * What a form says, as the API wants it.
+ * @param {HTMLFormElement} form
+ */
 export async function readBody(form) {
   /** @type {Record<string, unknown>} */
   const body = {};
@@ -14,7 +17,7 @@ export async function readBody(form) {
       if (file) Object.assign(body, { [input.name]: await file.text(), fileName: file.name });
     } else if (kind === "flag") body[input.name] = input.checked;
     else if (kind === "list") {
-      const list = /** @type {string[]} */ (body[input.name] ??= []);
+      const list = /** @type {string[]} */ ((body[input.name] ??= []));
       if (input.checked) list.push(input.value);
     } else if (kind === "words") body[input.name] = input.value.split(/[\s,]+/).filter(Boolean);
     else if (kind === "map") body[input.name] = readMap(input.value);
@@ -24,21 +27,32 @@ export async function readBody(form) {
     else if (kind === "instant") body[input.name] = `${input.value}T00:00:00Z`;
     else if (input.name.includes(".")) {
       const [name, part] = input.name.split(".");
-      Object.assign(/** @type {object} */ (body[name] ??= {}), { [part]: input.value });
+      Object.assign(/** @type {object} */ ((body[name] ??= {})), { [part]: input.value });
     } else body[input.name] = input.value;
-    const scope = input.closest("[data-scope]") && /** @type {any} */ (input).selectedOptions?.[0]?.closest("optgroup");
+    const scope =
+      input.closest("[data-scope]") &&
+      /** @type {any} */ (input).selectedOptions?.[0]?.closest("optgroup");
     if (scope) body.scope = scope.dataset.scope;
   }
   return body;
 }
 
-/** Lines of `name = value`. @param {string} text */
+/**
+ * Lines of `name = value`.
+ * @param {string} text
+ */
 function readMap(text) {
-  const pairs = text.split("\n").map((line) => line.split("=")).filter((parts) => parts.length > 1);
+  const pairs = text
+    .split("\n")
+    .map((line) => line.split("="))
+    .filter((parts) => parts.length > 1);
   return Object.fromEntries(pairs.map(([name, ...rest]) => [name.trim(), rest.join("=").trim()]));
 }
 
-/** Takes what was wrong off a form. @param {ParentNode} form */
+/**
+ * Takes what was wrong off a form.
+ * @param {ParentNode} form
+ */
 export function clearErrors(form) {
   for (const node of form.querySelectorAll(".field-error")) node.remove();
   for (const node of form.querySelectorAll("[aria-invalid]")) {
@@ -49,12 +63,21 @@ export function clearErrors(form) {
   if (summary) summary.hidden = true;
 }
 
-/** Says what is wrong at its field, or above the form. @param {ParentNode} form @param {string} message @param {string} [field] */
+/**
+ * Says what is wrong at its field, or above the form.
+ * @param {ParentNode} form
+ * @param {string} message
+ * @param {string} [field]
+ */
 export function showError(form, message, field) {
-  const plain = field && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+  const plain =
+    field && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
   const text = plain.charAt(0).toUpperCase() + plain.slice(1);
   const path = (field ?? "").replace(/^body\./, "");
-  const named = (/** @type {string} */ name) => (name ? /** @type {HTMLElement|null} */ (form.querySelector(`[name="${CSS.escape(name)}"]`)) : null);
+  const named = (/** @type {string} */ name) =>
+    name
+      ? /** @type {HTMLElement|null} */ (form.querySelector(`[name="${CSS.escape(name)}"]`))
+      : null;
   const name = named(path) ? path : path.split(".")[0];
   const input = named(name);
   if (input) {
@@ -76,7 +99,10 @@ export function showError(form, message, field) {
   announce(text);
 }
 
-/** Whether everything that a form needs is there, saying so if not. @param {HTMLFormElement} form */
+/**
+ * Whether everything that a form needs is there, saying so if not.
+ * @param {HTMLFormElement} form
+ */
 export function isComplete(form) {
   for (const node of form.elements) {
     const input = /** @type {HTMLInputElement} */ (node);
@@ -97,7 +123,10 @@ export async function call(method, path, body) {
   try {
     const response = await fetch(path, {
       method,
-      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      headers: {
+        Accept: "application/json",
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const answer = response.status === 204 ? {} : await response.json();
@@ -110,7 +139,10 @@ export async function call(method, path, body) {
 /** @param {string} id */
 const dialogOf = (id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
 
-/** Puts a secret into its dialog and into the request to try it with, or takes it out. @param {string} secret */
+/**
+ * Puts a secret into its dialog and into the request to try it with, or takes it out.
+ * @param {string} secret
+ */
 function showSecret(secret) {
   /** @type {HTMLElement} */ (document.getElementById("secret-value")).textContent = secret;
   const snippet = document.getElementById("secret-snippet");
@@ -119,17 +151,25 @@ function showSecret(secret) {
   /** @type {HTMLElement} */ (snippet.closest(".try")).hidden = !secret;
 }
 
-/** Shows the page as it is now. @param {HTMLElement} source @param {any} answer */
+/**
+ * Shows the page as it is now.
+ * @param {HTMLElement} source
+ * @param {any} answer
+ */
 function finish(source, answer) {
   source.closest("dialog")?.close();
   const secret = source.dataset.secret;
   if (secret) {
     showSecret(answer[secret]);
     const dialog = dialogOf("secret");
-    dialog.addEventListener("close", () => {
-      showSecret("");
-      refresh(source);
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        showSecret("");
+        refresh(source);
+      },
+      { once: true },
+    );
     dialog.showModal();
   } else refresh(source);
 }
@@ -171,13 +211,19 @@ async function act(button) {
   } else ask(button, confirm);
 }
 
-/** Asks whether an action is meant, and does it. @param {HTMLElement} button @param {string} text */
+/**
+ * Asks whether an action is meant, and does it.
+ * @param {HTMLElement} button
+ * @param {string} text
+ */
 function ask(button, text) {
   const { method = "POST", path = "", confirm, verb = "Close" } = button.dataset;
   const dialog = dialogOf("confirm");
   const sure = /** @type {HTMLButtonElement} */ (document.getElementById("confirm-button"));
   clearErrors(dialog);
-  /** @type {HTMLElement} */ (document.getElementById("confirm-title")).textContent = confirm ? "Are you sure?" : "This did not work";
+  /** @type {HTMLElement} */ (document.getElementById("confirm-title")).textContent = confirm
+    ? "Are you sure?"
+    : "This did not work";
   /** @type {HTMLElement} */ (document.getElementById("confirm-text")).textContent = text;
   sure.textContent = verb;
   sure.hidden = !confirm;
@@ -201,9 +247,15 @@ async function submit(form) {
   if (!isComplete(form)) return;
   const { method = "POST", path = "" } = form.dataset;
   const appended = /** @type {HTMLSelectElement|null} */ (form.querySelector("[data-append]"));
-  const button = /** @type {HTMLButtonElement|null} */ (form.querySelector("button:not([type=button])"));
+  const button = /** @type {HTMLButtonElement|null} */ (
+    form.querySelector("button:not([type=button])")
+  );
   if (button) button.disabled = true;
-  const { ok, answer } = await call(method, path + (appended ? encodeURIComponent(appended.value) : ""), await readBody(form));
+  const { ok, answer } = await call(
+    method,
+    path + (appended ? encodeURIComponent(appended.value) : ""),
+    await readBody(form),
+  );
   if (button) button.disabled = false;
   if (!ok) {
     showError(form, answer.detail, answer.field);
@@ -224,9 +276,12 @@ document.addEventListener("click", (event) => {
   const target = /** @type {Element} */ (event.target);
   const opener = /** @type {HTMLElement|null} */ (target.closest("[data-dialog]"));
   const action = /** @type {HTMLElement|null} */ (target.closest("button[data-method]"));
-  const ofPrices = /** @type {HTMLElement|null} */ (target.closest("[data-preview],[data-add-row],[data-drop-row]"));
+  const ofPrices = /** @type {HTMLElement|null} */ (
+    target.closest("[data-preview],[data-add-row],[data-drop-row]")
+  );
   if (opener) openDialog(opener);
   else if (action) act(action);
-  else if (ofPrices) import("./priceforms.js").then(({ onPriceControl }) => onPriceControl(ofPrices));
+  else if (ofPrices)
+    import("./priceforms.js").then(({ onPriceControl }) => onPriceControl(ofPrices));
   else if (target.closest("[data-close]")) target.closest("dialog")?.close();
 });
