@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated, Final, TypedDict
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -32,6 +32,23 @@ PEOPLE: Final = frozenset({Dimension.USER, Dimension.MEMBER, Dimension.GROUP, Di
 """Dimensions by which others are told apart."""
 
 
+class Choice(TypedDict):
+    """A value of a filter."""
+
+    value: str
+    label: str
+    hint: str
+    """Its requests in the period, abbreviated; empty if there were none."""
+
+
+class ChoiceList(TypedDict):
+    """The values that match a search."""
+
+    choices: list[Choice]
+    more: bool
+    """There are more than are listed."""
+
+
 @router.get("/choices.json")
 def get_choices(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PROJECT_USAGE))]
@@ -57,20 +74,15 @@ def get_choices(
         (key for key in known if key and wanted in f"{labels.get(key, '')}\n{key}".casefold()),
         key=lambda key: (-_requests(used, key), _is_gone(labels, key), labels.get(key, key), key),
     )
-    return json_answer(
-        request,
-        {
-            "choices": [
-                {
-                    "value": key,
-                    "label": labels.get(key, key),
-                    "hint": format_count(_requests(used, key)) if key in used else "",
-                }
-                for key in found[:MOST]
-            ],
-            "more": len(found) > MOST,
-        },
-    )
+    choices = [
+        Choice(
+            value=key,
+            label=labels.get(key, key),
+            hint=format_count(_requests(used, key)) if key in used else "",
+        )
+        for key in found[:MOST]
+    ]
+    return json_answer(request, ChoiceList(choices=choices, more=len(found) > MOST))
 
 
 def _without(query: UsageQuery, dimension: Dimension) -> UsageQuery:

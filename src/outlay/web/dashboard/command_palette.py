@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypedDict
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -44,6 +44,21 @@ class Place(NamedTuple):
     """What it takes to open it, where that is more than the actor has."""
 
 
+class PaletteItem(TypedDict):
+    """A place as the palette lists it."""
+
+    title: str
+    kind: str
+    path: str
+    lock: str
+
+
+class PaletteItems(TypedDict):
+    """The places that match a search."""
+
+    items: list[PaletteItem]
+
+
 @router.get("/palette.json")
 def get_palette(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) -> Response:
     """Places whose name contains `q`, those that begin with it first; pages without it."""
@@ -58,15 +73,10 @@ def get_palette(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) 
         if wanted in f"{place.title}\n{place.also}".casefold()
     ]
     shown = [place for _, _, place in sorted(found, key=lambda item: item[:2])[:MOST]]
-    return json_answer(
-        request,
-        {
-            "items": [
-                {"title": one.title, "kind": one.kind, "path": one.path, "lock": one.lock}
-                for one in shown
-            ]
-        },
-    )
+    items = [
+        PaletteItem(title=one.title, kind=one.kind, path=one.path, lock=one.lock) for one in shown
+    ]
+    return json_answer(request, PaletteItems(items=items))
 
 
 def _pages(request: Request, actor: Actor) -> Iterator[Place]:

@@ -29,10 +29,12 @@ THEMES: Final = ("system", "light", "dark")
 FRAGMENT_HEADER: Final = "x-fragment"
 
 MODULES: Final = (
+    "api",
     "app",
     "area",
     "chart",
     "chartpaper",
+    "charttable",
     "charttools",
     "daterange",
     "dom",

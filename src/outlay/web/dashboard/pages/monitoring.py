@@ -17,7 +17,7 @@ from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Comparison, Totals
+from outlay.domain.result import Comparison, EntryKind, Totals
 from outlay.kit.clock import from_us
 from outlay.services.analytics.analytics import PERCENTILES, quantiles_us
 from outlay.services.bundle import Services
@@ -28,12 +28,13 @@ from outlay.web.dashboard.formatting import (
 )
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.page_query import page_params, page_query
+from outlay.web.dashboard.parts.chart_data import LineChart, Unit
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
 from outlay.web.dashboard.parts.compared import describe_compared
 from outlay.web.dashboard.parts.frame import FILTER_OF, PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.parts.headlines import Card, cards_of, error_card
 from outlay.web.dashboard.parts.intake import intake_lists
-from outlay.web.dashboard.parts.lines import Line, LineUnit, line_data
+from outlay.web.dashboard.parts.lines import LineSeries, line_data
 from outlay.web.dashboard.parts.panels import Panel, panel_of
 from outlay.web.dashboard.parts.probable_duplicates import double_rows
 from outlay.web.dashboard.parts.providers import PROVIDERS, provider_rows, render_latency
@@ -195,14 +196,14 @@ def _cache_share(totals: Totals) -> int:
 
 def _latency_lines(
     services: Services, reader: CubeReader, query: UsageQuery, comparison: Comparison
-) -> dict[str, Any]:
+) -> LineChart:
     bins = reader.latency_steps(query)
     steps = [quantiles_us(bins.get(index, {})) for index in range(len(comparison.current.steps))]
     lines = [
-        Line(
+        LineSeries(
             key=f"p{round(quantile * 100)}",
             label=f"p{round(quantile * 100)}",
-            kind="value",
+            kind=EntryKind.VALUE,
             slot=slot,
             values=[step[quantile] for step in steps],
         )
@@ -214,7 +215,7 @@ def _latency_lines(
         services.analytics.freshness(reader),
         lines,
         title="Latency percentiles over time",
-        unit=LineUnit.MS,
+        unit=Unit.MS,
     )
 
 

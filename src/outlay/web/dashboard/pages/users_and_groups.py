@@ -1,9 +1,9 @@
 """Users & groups: who and which groups spend what, apart and together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from outlay.domain.measure import Rank
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Comparison, Freshness
+from outlay.domain.result import Breakdown, Comparison, EntryKind, Freshness
 from outlay.services.analytics.usage_tables import UserSort, UserView
 from outlay.services.analytics.users_and_groups import (
     COMBINED,
@@ -32,13 +32,13 @@ from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.formatting import format_count, format_exact_count
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.page_query import page_params, page_query
+from outlay.web.dashboard.parts.chart_data import LineChart, Unit
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
 from outlay.web.dashboard.parts.compared import describe_compared
 from outlay.web.dashboard.parts.frame import FILTER_OF, PAGE_ONLY, frame_of
 from outlay.web.dashboard.parts.headlines import Card, cards_of, describe_totals
 from outlay.web.dashboard.parts.lines import (
-    Line,
-    LineUnit,
+    LineSeries,
     cost_per_request,
     line_data,
     lines_of_entries,
@@ -112,7 +112,7 @@ class LineCard:
 
     key: str
     title: str
-    data: Mapping[str, Any]
+    data: LineChart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +240,7 @@ def _side(
                 freshness,
                 [*lines_of_entries(current, shown, slots, cost_per_request), *overall[0]],
                 title=f"Spend per request by {noun}",
-                unit=LineUnit.USD,
+                unit=Unit.USD,
                 of=of,
             ),
         ),
@@ -253,7 +253,7 @@ def _side(
                 freshness,
                 [*lines_of_entries(current, shown, slots, tokens_of), *overall[1]],
                 title=f"Tokens per {noun}",
-                unit=LineUnit.COUNT,
+                unit=Unit.COUNT,
                 of=of,
             ),
         ),
@@ -261,7 +261,9 @@ def _side(
     return Side(bars=bars, lines=lines, filter_name=FILTER_OF[dimension], dimension=dimension)
 
 
-def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], list[Line]]:
+def _overall(
+    current: Breakdown, found: UsersAndGroups
+) -> tuple[list[LineSeries], list[LineSeries]]:
     """All users together: spend per request, and tokens per active user."""
     steps = [current.at(index) for index in range(len(current.steps))]
     tokens = [
@@ -269,8 +271,8 @@ def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], lis
         for totals, users in zip(steps, found.active_users, strict=True)
     ]
 
-    def line(label: str, values: Sequence[int | None]) -> Line:
-        return Line(key="all", label=label, kind="other", slot=None, values=values)
+    def line(label: str, values: Sequence[int | None]) -> LineSeries:
+        return LineSeries(key="all", label=label, kind=EntryKind.OTHER, slot=None, values=values)
 
     return (
         [line("All users", [cost_per_request(totals) for totals in steps])],

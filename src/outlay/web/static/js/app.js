@@ -12,6 +12,8 @@ import "./multiselect.js";
 import { carryPeriod, go, stay } from "./navigate.js";
 import { onSelection, prepareSelection } from "./selection.js";
 
+/** @import { UsageArea } from "./area.js" */
+
 /**
  * Shows a metric in the cards, the charts and the address.
  * @param {string} metric
@@ -33,9 +35,10 @@ function showMetric(metric, isAsked = true) {
     /** @type {HTMLElement} */ (table).hidden =
       /** @type {HTMLElement} */ (table).dataset.ranking !== metric;
   }
-  if (isAsked)
-    /** @type {any} */ for (const area of document.querySelectorAll("usage-area:not([data-fixed])"))
-      (area).show(metric);
+  const areas = /** @type {NodeListOf<UsageArea>} */ (
+    document.querySelectorAll("usage-area:not([data-fixed])")
+  );
+  if (isAsked) for (const area of areas) area.show(metric);
   for (const title of document.querySelectorAll("h2[data-title]"))
     retitle(/** @type {HTMLElement} */ (title), metric);
   if (!isAsked) return;
@@ -44,6 +47,7 @@ function showMetric(metric, isAsked = true) {
   history.replaceState(null, "", url);
 }
 
+/** @type {Record<string, string>} */
 const NAMES = { cost: "Cost", requestCount: "Requests", totalTokens: "Tokens" };
 
 /**
@@ -53,7 +57,7 @@ const NAMES = { cost: "Cost", requestCount: "Requests", totalTokens: "Tokens" };
  */
 function retitle(title, metric) {
   const rest = (title.textContent ?? "").replace(/^\S+/, "");
-  title.textContent = NAMES[/** @type {keyof NAMES} */ (metric)] + rest;
+  title.textContent = NAMES[metric] + rest;
 }
 
 /**
@@ -213,8 +217,10 @@ document.addEventListener("submit", (event) => {
   }
   if (!form.matches("[data-go-form]")) return;
   event.preventDefault();
-  const filled = [...new FormData(form)].filter(([, value]) => value !== "");
-  const params = new URLSearchParams(/** @type {any} */ (filled));
+  const params = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) {
+    if (typeof value === "string" && value !== "") params.append(name, value);
+  }
   go(stay(new URL(`${form.getAttribute("action")}?${params}`, location.href).href));
 });
 
@@ -226,14 +232,14 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("pick", (event) => {
-  const { name, value } = /** @type {CustomEvent} */ (event).detail;
+  const { name, value } = event.detail;
   const url = new URL(location.href);
   if (!url.searchParams.getAll(name).includes(value)) url.searchParams.append(name, value);
   go(url.href);
 });
 
 document.addEventListener("filter", (event) => {
-  const { name, values } = /** @type {CustomEvent} */ (event).detail;
+  const { name, values } = event.detail;
   const url = new URL(location.href);
   url.searchParams.delete(name);
   for (const gone of ["page", "cursor", "id"]) url.searchParams.delete(gone);
@@ -242,7 +248,7 @@ document.addEventListener("filter", (event) => {
 });
 
 document.addEventListener("zoom", (event) => {
-  const { from, to } = /** @type {CustomEvent} */ (event).detail;
+  const { from, to } = event.detail;
   const url = new URL(location.href);
   url.searchParams.delete("preset");
   url.searchParams.set("from", from);
@@ -266,10 +272,10 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     setDrawer(false);
     const open = document.querySelector(".range[open],.menu[open]");
-    if (open) {
-      open.removeAttribute("open");
-      /** @type {HTMLElement|null} */ (open.querySelector("summary"))?.focus();
-    } /** @type {HTMLElement|null} */ else document.querySelector("[data-drawer-close]")?.click();
+    const close = /** @type {HTMLElement|null} */ (document.querySelector("[data-drawer-close]"));
+    open?.removeAttribute("open");
+    if (open) open.querySelector("summary")?.focus();
+    else close?.click();
   }
   if (range && /^[1-9]$/.test(event.key) && !(target instanceof HTMLInputElement)) {
     /** @type {HTMLElement|null} */ (range.querySelector(`[data-preset="${event.key}"]`))?.click();
@@ -310,16 +316,14 @@ for (const [type, isLit] of /** @type {[string, boolean][]} */ ([
     const row = /** @type {HTMLElement|null} */ (
       /** @type {Element} */ (event.target).closest?.(".ranking tbody tr")
     );
-    if (row)
-      /** @type {any} */ (
-        (row.closest("[data-panel]") ?? document).querySelector("usage-area")
-      )?.light(isLit ? row.dataset.key : null);
+    const area = (row?.closest("[data-panel]") ?? document).querySelector("usage-area");
+    if (row) area?.light(isLit ? (row.dataset.key ?? null) : null);
   });
 }
 
 document.addEventListener("refresh", async (event) => {
   await go(location.href, false);
-  announce(/** @type {CustomEvent} */ (event).detail);
+  announce(event.detail);
 });
 
 /** Jumps somewhere by name. */

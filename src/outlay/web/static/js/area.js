@@ -2,10 +2,19 @@
 // overlap.
 import { Chart } from "./chart.js";
 import { svg } from "./dom.js";
-import { paintLines } from "./line.js";
+import { paintLines, pathThrough } from "./line.js";
 import { heightsOf, highestOf, tone } from "./series.js";
 
-class UsageArea extends Chart {
+/** @import { AreaChart } from "./payloads.js" */
+
+/** @extends {Chart<AreaChart>} */
+export class UsageArea extends Chart {
+  /**
+   * The upper edge of each band.
+   * @type {number[][]}
+   */
+  stacks = [];
+
   get metric() {
     return this.dataset.metric ?? "cost";
   }
@@ -34,7 +43,7 @@ class UsageArea extends Chart {
       filter,
       summary,
       note: null,
-      series: bands.map((/** @type {any} */ band) => ({
+      series: bands.map((band) => ({
         ...band,
         heights: heightsOf(band.values),
       })),
@@ -55,13 +64,13 @@ class UsageArea extends Chart {
       .filter(([index]) => isThere(index));
   }
 
-  /** The whole, where the parts do not show it. */
-  whole() {
+  /** The total, where the parts do not show it. */
+  totalLine() {
     return this.isStack ? [] : this.pointsOf(this.shown.totals?.steps ?? [], () => true);
   }
 
-  /** The period before, while everything is shown. */
-  before() {
+  /** The compared period, while everything is shown. */
+  earlierLine() {
     const { earlier } = this.shown;
     return earlier && Number(earlier.total) && !this.hiddenCount()
       ? this.pointsOf(earlier.steps, (index) => Boolean(earlier.compared.dates[index]))
@@ -70,7 +79,6 @@ class UsageArea extends Chart {
 
   /** @override */
   highest() {
-    /** @type {number[][]} */
     this.stacks = [];
     if (this.isStack) {
       // Where a band ends in the picture; no figure that is shown comes from here.
@@ -83,7 +91,7 @@ class UsageArea extends Chart {
       [
         ...this.stacks,
         this.isStack ? [] : super.highest(),
-        ...[...this.whole(), ...this.before()].map(([, value]) => value),
+        ...[...this.totalLine(), ...this.earlierLine()].map(([, value]) => value),
       ].flat(),
     );
   }
@@ -95,12 +103,12 @@ class UsageArea extends Chart {
   paint(root) {
     const { x, y } = this.geometry;
     const line = (/** @type {[number, number][]} */ points) =>
-      `M${points.map(([index, value]) => `${x(index).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}`;
+      pathThrough(points.map(([index, value]) => [x(index), y(value)]));
     if (this.isStack) this.paintStack(root);
     else paintLines(root, this);
-    const whole = this.whole();
+    const whole = this.totalLine();
     if (whole.length > 1) root.append(svg("path", { class: "whole", d: line(whole) }));
-    const before = this.before();
+    const before = this.earlierLine();
     if (before.length > 1)
       root.append(
         svg("path", { class: "halo", d: line(before) }),
@@ -111,16 +119,13 @@ class UsageArea extends Chart {
   /** @param {SVGElement} root */
   paintStack(root) {
     const { x, y, last } = this.geometry;
-    const point = (/** @type {number} */ index, /** @type {number} */ value) =>
-      `${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
     this.visible.forEach((band, place) => {
       const to = this.stacks[place];
       const from = place ? this.stacks[place - 1] : to.map(() => 0);
+      const upper = to.map((value, index) => [x(index), y(value)]);
+      const lower = from.map((value, index) => [x(index), y(value)]).reverse();
       const d = last
-        ? `M${to.map((value, index) => point(index, value)).join("L")}L${from
-            .map((value, index) => point(index, value))
-            .reverse()
-            .join("L")}Z`
+        ? `${pathThrough([...upper, ...lower])}Z`
         : `M${x(0) - 40} ${y(to[0])}h80V${y(from[0])}h-80Z`;
       root.append(
         svg("path", {

@@ -1,38 +1,104 @@
 // What charts over time have in common: frame, axes, table. Legend, tooltip and controls have
 // modules of their own.
+import { tableOf } from "./charttable.js";
 import { el, svg, textWidth } from "./dom.js";
 import * as fmt from "./fmt.js";
 import { legendOf } from "./legend.js";
 import { listen } from "./pointing.js";
-import { axisDates, rowDates, ticks } from "./scale.js";
+import { axisDates, ticks } from "./scale.js";
 import { BOTTOM, highestOf, TOP, tone } from "./series.js";
 import { fillTip, readOut } from "./tip.js";
 
 /**
- * @typedef {import("./series.js").Series} Series
- * @typedef {{date: string, start: string, incomplete: boolean, pending: boolean, partial: boolean}} Point
- * @typedef {{label: string, note: string, dates: (string|null)[]}} Compared
- * @typedef {{all: string, steps: string[], note: string}} Totals The whole: in all, step by step, and how it relates to the series.
- * @typedef {{total: string, steps: string[], change: string|null, compared: Compared}} Earlier
- * @typedef {{title: string, unit: string, interval: string, points: Point[], series: Series[], until: string, filter: string|null, note: string|null, summary: string, totals: Totals|null, earlier: Earlier|null}} Model
+ * @import { ChartPoint, ComparedPeriod, LineChart } from "./payloads.js"
+ * @import { Series } from "./series.js"
+ */
+
+/**
+ * The whole: the total, its steps, and how it relates to the series.
+ * @typedef {{ all: string, steps: string[], note: string }} Totals
+ */
+
+/**
+ * The compared period.
+ * @typedef {object} Earlier
+ * @property {string} total
+ * @property {string[]} steps
+ * @property {string|null} change
+ * @property {ComparedPeriod} compared
+ */
+
+/**
+ * What a chart draws.
+ * @typedef {object} Model
+ * @property {string} title
+ * @property {LineChart["unit"]} unit
+ * @property {string} interval
+ * @property {ChartPoint[]} points
+ * @property {Series[]} series
+ * @property {string} until
+ * @property {string} filter
+ * @property {string|null} note
+ * @property {string} summary
+ * @property {Totals|null} totals
+ * @property {Earlier|null} earlier
+ */
+
+/**
+ * Where values are drawn.
+ * @typedef {object} Geometry
+ * @property {(index: number) => number} x
+ * @property {(value: number) => number} y
+ * @property {number} gutter
+ * @property {number} width
+ * @property {number} height
+ * @property {number} last
  */
 
 const SHORT = { usd: fmt.money, count: fmt.count, ms: fmt.latency };
 const EXACT = { usd: fmt.exactMoney, count: fmt.exactCount, ms: fmt.latency };
 
+/**
+ * The title of a chart, and which keys it answers to.
+ * @param {string} title
+ * @param {boolean} canFilter
+ */
+const helpOf = (title, canFilter) =>
+  `${title}. Left and right arrows move between dates, up and down between series` +
+  `${canFilter ? ", Enter filters by the series" : ""}. ` +
+  "Hold Shift to select a range, then press Enter to zoom in.";
+
+/** @template Data */
 export class Chart extends HTMLElement {
+  /** @type {Data} */
+  data;
+  /** @type {Model} */
+  shown;
+  /** @type {Series[]} */
+  visible = [];
+  /** @type {Geometry} */
+  geometry;
+  /** @type {Set<string>} */
+  hiddenKeys = new Set();
+  /** @type {SVGSVGElement|null} */
+  root = null;
+  /** @type {SVGElement} */
+  hover;
+  /** @type {HTMLElement} */
+  tip;
+  /** @type {string|null} */
+  lit = null;
+  /** @type {number|null} */
+  paperWidth = null;
+  cursor = -1;
+  drawCount = 0;
+  drawnWidth = 0;
+  asTable = false;
+
   connectedCallback() {
-    /** @type {any} */
     this.data = JSON.parse(document.getElementById(this.dataset.source ?? "")?.textContent ?? "{}");
-    /** @type {Set<string>} */
-    this.hiddenKeys = new Set();
-    this.cursor = -1;
-    this.drawCount = 0;
-    /** @type {string|null} */
-    this.lit = null;
-    this.asTable = false;
     this.observer = new ResizeObserver(() => {
-      if (Math.abs(this.clientWidth - (this.drawnWidth ?? 0)) > 1) this.redraw();
+      if (Math.abs(this.clientWidth - this.drawnWidth) > 1) this.redraw();
     });
     this.observer.observe(this);
     this.outside = (/** @type {Event} */ event) => {
@@ -100,12 +166,12 @@ export class Chart extends HTMLElement {
 
   /** @param {string} value */
   short(value) {
-    return SHORT[/** @type {keyof SHORT} */ (this.shown.unit)](value);
+    return SHORT[this.shown.unit](value);
   }
 
   /** @param {string} value */
   exact(value) {
-    return EXACT[/** @type {keyof SHORT} */ (this.shown.unit)](value);
+    return EXACT[this.shown.unit](value);
   }
 
   /**
@@ -124,7 +190,7 @@ export class Chart extends HTMLElement {
 
   /**
    * Takes newer data of the same shape; what is hidden, read or shown as a table stays so.
-   * @param {unknown} data
+   * @param {Data} data
    */
   update(data) {
     const held = this.contains(document.activeElement)
@@ -157,11 +223,10 @@ export class Chart extends HTMLElement {
     this.light(null);
     const hadFocus = this.root && document.activeElement === this.root;
     const isDrawn = !this.asTable && this.highest() > 0;
-    /** @type {SVGElement|null} */
     this.root = isDrawn ? this.plot() : null;
     this.replaceChildren(
       legendOf(this),
-      this.root ?? (this.asTable ? this.table() : this.nothing()),
+      this.root ?? (this.asTable ? tableOf(this) : this.nothing()),
     );
     if (this.root) {
       this.tip = el("div", { class: "tip", hidden: "" });
@@ -210,7 +275,7 @@ export class Chart extends HTMLElement {
       tabindex: "0",
       "aria-roledescription": "chart",
       "aria-describedby": this.summaryId(),
-      "aria-label": `${title}. Left and right read the values, up and down choose a series${filter ? ", Enter shows it alone" : ""}; with Shift, left and right choose a time, Enter zooms into it.`,
+      "aria-label": helpOf(title, Boolean(filter)),
     });
     marks.forEach((mark, place) => {
       root.append(
@@ -287,7 +352,7 @@ export class Chart extends HTMLElement {
 
   /** @param {number} left In the chart's own units. */
   placeTip(left) {
-    const box = /** @type {SVGElement} */ (this.root).getBoundingClientRect();
+    const box = /** @type {SVGSVGElement} */ (this.root).getBoundingClientRect();
     const over =
       box.left - this.getBoundingClientRect().left + left * (box.width / this.geometry.width) + 14;
     const isBeyond = over + this.tip.offsetWidth > this.clientWidth;
@@ -317,79 +382,5 @@ export class Chart extends HTMLElement {
         "is-lit",
         lit !== null && /** @type {HTMLElement} */ (row).dataset.key === lit,
       );
-  }
-
-  /** What the last column of the table is called; null without one. */
-  totalName() {
-    const { totals } = this.shown;
-    if (!totals) return null;
-    return this.hiddenCount()
-      ? "Total, hidden series included"
-      : totals.note
-        ? `Total, ${totals.note}`
-        : "Total";
-  }
-
-  /**
-   * Every cell as exact text: the first row is the head.
-   * @returns {(string|null)[][]}
-   */
-  cells() {
-    const { points, interval, totals } = this.shown;
-    const dates = rowDates(points, interval);
-    const name = this.totalName();
-    return [
-      ["Date", ...this.visible.map((one) => one.label), ...(name ? [name] : [])],
-      ...points.map((_, index) => [
-        dates[index],
-        ...this.visible.map((one) => one.values[index]),
-        ...(totals ? [totals.steps[index]] : []),
-      ]),
-    ];
-  }
-
-  table() {
-    const [head, ...rows] = this.cells();
-    const { totals } = this.shown;
-    const cell = (/** @type {string|null} */ value) =>
-      value === null
-        ? el("td", {}, "–")
-        : el("td", { title: this.exact(value) }, this.short(value));
-    const foot = totals
-      ? [
-          el(
-            "tfoot",
-            {},
-            el(
-              "tr",
-              {},
-              el("th", { scope: "row" }, "Total"),
-              ...this.visible.map((one) => cell(one.total)),
-              cell(totals.all),
-            ),
-          ),
-        ]
-      : [];
-    return el(
-      "div",
-      { class: "data-table", tabindex: "0", role: "region", "aria-label": "Values over time" },
-      el(
-        "table",
-        {},
-        el(
-          "thead",
-          {},
-          el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text ?? ""))),
-        ),
-        el(
-          "tbody",
-          {},
-          ...rows.map(([date, ...values]) =>
-            el("tr", {}, el("th", { scope: "row" }, date ?? ""), ...values.map(cell)),
-          ),
-        ),
-        ...foot,
-      ),
-    );
   }
 }

@@ -5,10 +5,8 @@ const PAPER_WIDTH = 640;
 
 /** @param {number|null} width */
 function drawChartsFor(width) {
-  /** @type {import("./chart.js").Chart} */ for (const chart of document.querySelectorAll(
-    "usage-area, line-chart",
-  ))
-    (chart).drawFor(width);
+  for (const chart of document.querySelectorAll("usage-area")) chart.drawFor(width);
+  for (const chart of document.querySelectorAll("line-chart")) chart.drawFor(width);
 }
 
 addEventListener("beforeprint", () => drawChartsFor(PAPER_WIDTH));

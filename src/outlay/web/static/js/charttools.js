@@ -1,4 +1,6 @@
 // What the buttons beside a chart or ranking do: a table instead, or a file of it.
+import { Chart } from "./chart.js";
+import { cellsOf } from "./charttable.js";
 import { download } from "./dom.js";
 
 /**
@@ -8,20 +10,16 @@ import { download } from "./dom.js";
 export function onChartTool(target) {
   const button = /** @type {HTMLElement|null} */ (target.closest("[data-chart-do]"));
   if (!button) return false;
-  const chart = /** @type {any} */ (
-    document.getElementById(button.getAttribute("aria-controls") ?? "")
-  );
+  const chart = document.getElementById(button.getAttribute("aria-controls") ?? "");
   if (!chart) return true;
-  if (button.dataset.chartDo === "table") {
+  if (button.dataset.chartDo === "table" && chart instanceof Chart) {
     chart.asTable = !chart.asTable;
     button.setAttribute("aria-pressed", String(chart.asTable));
     chart.draw();
   } else if (button.dataset.chartDo === "csv") {
-    const lines = cellsOf(chart).map((row) => row.map(quoted).join(","));
-    download(
-      new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }),
-      `${slug(titleOf(chart))}.csv`,
-    );
+    const cells = chart instanceof Chart ? cellsOf(chart) : cellsOfRanking(chart);
+    const lines = cells.map((row) => `${row.map(quoted).join(",")}\r\n`);
+    download(new Blob(lines, { type: "text/csv" }), `${slug(titleOf(chart))}.csv`);
   } else {
     // Seldom wanted: loaded when it is.
     import("./picture.js")
@@ -38,13 +36,11 @@ export function onChartTool(target) {
 }
 
 /**
- * The cells of a chart, or of the ranking that is shown, as exact text.
- * @param {any} chart
- * @returns {(string|null)[][]}
+ * The cells of the ranking that is shown, as exact text.
+ * @param {HTMLElement} ranking
  */
-function cellsOf(chart) {
-  if (chart.cells) return chart.cells();
-  const table = /** @type {HTMLTableElement} */ (chart.querySelector("table:not([hidden])"));
+function cellsOfRanking(ranking) {
+  const table = /** @type {HTMLTableElement} */ (ranking.querySelector("table:not([hidden])"));
   return [...table.rows].map((row) =>
     [...row.cells]
       .filter((cell) => !cell.classList.contains("bar-cell"))

@@ -23,6 +23,15 @@ const parse = (text) => Date.parse(`${text}T00:00:00Z`);
 const render = (time) => new Date(time).toISOString().slice(0, 10);
 
 class DateRange extends HTMLElement {
+  /** @type {HTMLInputElement} */
+  from;
+  /** @type {HTMLInputElement} */
+  to;
+  latest = 0;
+  /** The first day of the later month that is shown. */
+  month = 0;
+  picking = false;
+
   connectedCallback() {
     const form = /** @type {HTMLFormElement} */ (this.closest("form"));
     this.from = /** @type {HTMLInputElement} */ (form.elements.namedItem("from"));
@@ -30,7 +39,6 @@ class DateRange extends HTMLElement {
     this.latest = parse(this.dataset.latest ?? render(Date.now()));
     const shown = new Date(parse(this.to.value) || this.latest);
     this.month = Date.UTC(shown.getUTCFullYear(), shown.getUTCMonth(), 1);
-    this.picking = false;
     for (const field of [this.from, this.to]) field.addEventListener("input", () => this.draw());
     this.addEventListener("keydown", (event) => this.onKey(event));
     this.draw();

@@ -15,7 +15,8 @@ function setAttributes(node, attributes) {
 
 /**
  * An HTML element.
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
  * @param {Record<string, unknown>} [attributes]
  * @param {(Node|string)[]} children
  */
@@ -28,7 +29,8 @@ export function el(tag, attributes = {}, ...children) {
 
 /**
  * An SVG element.
- * @param {string} tag
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
  * @param {Record<string, unknown>} [attributes]
  * @param {(Node|string)[]} children
  */
@@ -81,7 +83,7 @@ export function announce(text) {
  */
 export function download(blob, name) {
   const url = URL.createObjectURL(blob);
-  const link = /** @type {HTMLAnchorElement} */ (el("a", { href: url, download: name }));
+  const link = el("a", { href: url, download: name });
   document.body.append(link);
   link.click();
   link.remove();

@@ -82,11 +82,12 @@ function moneyWith(usd, decimals) {
  * @param {(string|number)[]} amounts
  */
 export function moneyTogether(amounts) {
-  const decimals = decimalsOf(
-    amounts
-      .map((usd) => sizeOf(exact(usd)))
-      .reduce((most, size) => (size > most ? size : most), 0n),
-  );
+  let largest = 0n;
+  for (const usd of amounts) {
+    const size = sizeOf(exact(usd));
+    if (size > largest) largest = size; // Math.max does not take integers of this kind
+  }
+  const decimals = decimalsOf(largest);
   return (/** @type {string|number} */ usd) => moneyWith(usd, decimals);
 }
 
@@ -188,9 +189,9 @@ export function axis(marks, unit) {
   const needed = (marks[1] / scale).toFixed(14).replace(/0+$/, "").split(".")[1].length;
   const decimals = unit === "usd" && needed && !suffix ? Math.max(2, needed) : needed;
   const form = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-  return marks.map(
-    (mark) =>
-      `${unit === "usd" ? "$" : ""}${mark ? `${(mark / scale).toLocaleString("en-US", form)}${suffix}` : "0"}`,
+  const sign = unit === "usd" ? "$" : "";
+  return marks.map((mark) =>
+    mark ? `${sign}${(mark / scale).toLocaleString("en-US", form)}${suffix}` : `${sign}0`,
   );
 }
 

@@ -39,8 +39,10 @@ function* keysOf(node) {
   if (node.id) yield `#${CSS.escape(node.id)}`;
   if (node.matches("[data-search]")) yield "[data-search]";
   const menu = node.closest(".filter-menu");
-  if (menu)
-    yield `.filter-menu:nth-of-type(${[...document.querySelectorAll(".filter-menu")].indexOf(menu) + 1}) summary`;
+  if (menu) {
+    const place = [...document.querySelectorAll(".filter-menu")].indexOf(menu) + 1;
+    yield `.filter-menu:nth-of-type(${place}) summary`;
+  }
   for (const name of ["data-key", "data-row", "name", "href"]) {
     const value = node.getAttribute(name);
     if (value) yield `${CSS.escape(node.localName)}[${name}="${CSS.escape(value)}"]`;

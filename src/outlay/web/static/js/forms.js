@@ -1,5 +1,8 @@
 // Forms and buttons that call the JSON API: one way to send, to say what is wrong, to confirm.
+import { call } from "./api.js";
 import { announce } from "./dom.js";
+
+/** @import { Answer } from "./api.js" */
 
 /**
  * What a form says, as the API wants it.
@@ -17,8 +20,8 @@ export async function readBody(form) {
       if (file) Object.assign(body, { [input.name]: await file.text(), fileName: file.name });
     } else if (kind === "flag") body[input.name] = input.checked;
     else if (kind === "list") {
-      const list = /** @type {string[]} */ ((body[input.name] ??= []));
-      if (input.checked) list.push(input.value);
+      body[input.name] ??= [];
+      if (input.checked) /** @type {string[]} */ (body[input.name]).push(input.value);
     } else if (kind === "words") body[input.name] = input.value.split(/[\s,]+/).filter(Boolean);
     else if (kind === "map") body[input.name] = readMap(input.value);
     else if (kind === "json") body[input.name] = JSON.parse(input.value);
@@ -27,12 +30,13 @@ export async function readBody(form) {
     else if (kind === "instant") body[input.name] = `${input.value}T00:00:00Z`;
     else if (input.name.includes(".")) {
       const [name, part] = input.name.split(".");
-      Object.assign(/** @type {object} */ ((body[name] ??= {})), { [part]: input.value });
+      body[name] ??= {};
+      Object.assign(/** @type {object} */ (body[name]), { [part]: input.value });
     } else body[input.name] = input.value;
-    const scope =
-      input.closest("[data-scope]") &&
-      /** @type {any} */ (input).selectedOptions?.[0]?.closest("optgroup");
-    if (scope) body.scope = scope.dataset.scope;
+    if (node instanceof HTMLSelectElement && node.closest("[data-scope]")) {
+      const scope = node.selectedOptions[0]?.closest("optgroup");
+      if (scope) body.scope = scope.dataset.scope;
+    }
   }
   return body;
 }
@@ -115,27 +119,6 @@ export function isComplete(form) {
   return true;
 }
 
-/**
- * Calls the API. @param {string} method @param {string} path @param {unknown} [body]
- * @returns {Promise<{ok: boolean, answer: any}>}
- */
-export async function call(method, path, body) {
-  try {
-    const response = await fetch(path, {
-      method,
-      headers: {
-        Accept: "application/json",
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-      },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    const answer = response.status === 204 ? {} : await response.json();
-    return { ok: response.ok, answer };
-  } catch {
-    return { ok: false, answer: { detail: "The server could not be reached. Try again." } };
-  }
-}
-
 /** @param {string} id */
 const dialogOf = (id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
 
@@ -154,13 +137,13 @@ function showSecret(secret) {
 /**
  * Shows the page as it is now.
  * @param {HTMLElement} source
- * @param {any} answer
+ * @param {Answer} answer
  */
 function finish(source, answer) {
   source.closest("dialog")?.close();
   const secret = source.dataset.secret;
   if (secret) {
-    showSecret(answer[secret]);
+    showSecret(String(answer[secret]));
     const dialog = dialogOf("secret");
     dialog.addEventListener(
       "close",
@@ -202,12 +185,9 @@ function openDialog(opener) {
 async function act(button) {
   const { method = "POST", path = "", confirm } = button.dataset;
   if (!confirm) {
-    const { ok, answer } = await call(method, path);
-    if (ok) finish(button, answer);
-    else {
-      ask(button, answer.detail);
-      return;
-    }
+    const { answer, error } = await call(method, path);
+    if (error) ask(button, error.detail);
+    else finish(button, answer);
   } else ask(button, confirm);
 }
 
@@ -229,10 +209,10 @@ function ask(button, text) {
   sure.hidden = !confirm;
   sure.onclick = async () => {
     sure.disabled = true;
-    const { ok, answer } = await call(method, path);
+    const { answer, error } = await call(method, path);
     sure.disabled = false;
-    if (!ok) {
-      showError(dialog, answer.detail);
+    if (error) {
+      showError(dialog, error.detail);
       return;
     }
     dialog.close();
@@ -251,14 +231,14 @@ async function submit(form) {
     form.querySelector("button:not([type=button])")
   );
   if (button) button.disabled = true;
-  const { ok, answer } = await call(
+  const { answer, error } = await call(
     method,
     path + (appended ? encodeURIComponent(appended.value) : ""),
     await readBody(form),
   );
   if (button) button.disabled = false;
-  if (!ok) {
-    showError(form, answer.detail, answer.field);
+  if (error) {
+    showError(form, error.detail, error.field);
     return;
   }
   if ("clear" in form.dataset) form.reset();

@@ -4,11 +4,16 @@ import { el } from "./dom.js";
 import { swatch } from "./series.js";
 
 /**
+ * @import { Chart } from "./chart.js"
+ * @import { Series } from "./series.js"
+ */
+
+/**
  * How long a click waits for a second one, so that showing one series alone does not hide it first.
  */
 const DOUBLE_MS = 220;
 
-/** @param {import("./chart.js").Chart} chart */
+/** @param {Chart<unknown>} chart */
 export function legendOf(chart) {
   const { series, note } = chart.shown;
   const items = [...series.map((one) => el("li", {}, entryOf(chart, one))), ...linesOf(chart)];
@@ -26,8 +31,8 @@ export function legendOf(chart) {
 }
 
 /**
- * @param {import("./chart.js").Chart} chart
- * @param {import("./series.js").Series} one
+ * @param {Chart<unknown>} chart
+ * @param {Series} one
  */
 function entryOf(chart, one) {
   const { key, label, total } = one;
@@ -55,7 +60,7 @@ function entryOf(chart, one) {
 
 /**
  * The lines that are no series: the total, and the period before.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  */
 function linesOf(chart) {
   const { totals, earlier } = chart.shown;
@@ -99,7 +104,7 @@ const line = (name, text, ...figures) =>
   );
 
 /**
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {string} key
  */
 function toggle(chart, key) {
@@ -110,7 +115,7 @@ function toggle(chart, key) {
 }
 
 /**
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {string} key
  */
 function isolate(chart, key) {
@@ -123,7 +128,7 @@ function isolate(chart, key) {
 }
 
 /**
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {Set<string>} hidden
  */
 function show(chart, hidden) {

@@ -3,10 +3,13 @@ import { Chart } from "./chart.js";
 import { svg } from "./dom.js";
 import { heightsOf, tone } from "./series.js";
 
+/** @import { LineChart as LineData } from "./payloads.js" */
+
 /** Units of width from which lines carry their names. */
 const LABELLED_FROM = 700;
 
-class LineChart extends Chart {
+/** @extends {Chart<LineData>} */
+export class LineChart extends Chart {
   /** @override */
   model() {
     const { title, unit, interval, points, series, until, filter, shown, summary } = this.data;
@@ -21,7 +24,7 @@ class LineChart extends Chart {
       note: shown ? `showing ${shown}` : null,
       totals: null,
       earlier: null,
-      series: series.map((/** @type {any} */ one) => ({
+      series: series.map((one) => ({
         ...one,
         heights: heightsOf(one.values),
         total: null,
@@ -71,9 +74,17 @@ class LineChart extends Chart {
 }
 
 /**
+ * The path of a line through points.
+ * @param {number[][]} points
+ */
+export function pathThrough(points) {
+  return `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`;
+}
+
+/**
  * Draws the series of a chart as lines, a dot where a value stands alone.
  * @param {SVGElement} root
- * @param {Chart} chart
+ * @param {Chart<unknown>} chart
  */
 export function paintLines(root, chart) {
   const { x, y } = chart.geometry;
@@ -81,10 +92,7 @@ export function paintLines(root, chart) {
     const runs = runsOf(one.heights);
     const d = runs
       .filter((run) => run.length > 1)
-      .map(
-        (run) =>
-          `M${run.map((index) => `${x(index).toFixed(1)} ${y(one.heights[index] ?? 0).toFixed(1)}`).join("L")}`,
-      )
+      .map((run) => pathThrough(run.map((index) => [x(index), y(one.heights[index] ?? 0)])))
       .join("");
     const common = { "data-key": one.key, "data-series": "" };
     root.append(svg("path", { class: `line stroke-${tone(one)}`, d, ...common }));

@@ -1,6 +1,7 @@
 // Live refresh: what changed on the server is exchanged in place; the rest of the page stays as it
 // is.
 // Where no news comes, the page says so.
+import { Chart } from "./chart.js";
 import { el, parseFragment } from "./dom.js";
 
 const EVERY_MS = 15_000;
@@ -29,7 +30,7 @@ export function remember(page, etag) {
  * A block without what only tells how fresh it is.
  * @param {Element} node
  */
-const still = (node) => node.outerHTML.replace(/<!--live-clock-->[^]*?<!--\/live-clock-->/g, "");
+const still = (node) => node.outerHTML.replace(/<!--live-clock-->[\s\S]*?<!--\/live-clock-->/g, "");
 
 /**
  * @param {ParentNode} page
@@ -122,10 +123,8 @@ export async function refresh() {
     }
     node.replaceWith(from);
     if (name.startsWith("live ")) continue;
-    /** @type {any} */ for (const chart of document.querySelectorAll(
-      `[data-source="${CSS.escape(from.id)}"]`,
-    ))
-      (chart).update?.(JSON.parse(from.textContent ?? "{}"));
+    for (const chart of document.querySelectorAll(`[data-source="${CSS.escape(from.id)}"]`))
+      if (chart instanceof Chart) chart.update(JSON.parse(from.textContent ?? "{}"));
   }
   known = next;
   tag = response.headers.get("etag") ?? "";

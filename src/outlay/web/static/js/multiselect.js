@@ -3,14 +3,30 @@ import { el } from "./dom.js";
 
 const WAIT = 120;
 
+/**
+ * @import { ApiError } from "./api.js"
+ * @import { Choice, ChoiceList } from "./payloads.js"
+ */
+
 class FilterMenu extends HTMLElement {
+  /**
+   * Labels of the chosen values.
+   * @type {Map<string, string>}
+   */
+  chosen = new Map();
+  /** What was chosen when the menu was opened. */
+  opened = "";
+  /** @type {HTMLInputElement} */
+  search;
+  /** @type {HTMLElement} */
+  list;
+  request = new AbortController();
+
   connectedCallback() {
     const menu = /** @type {HTMLDetailsElement} */ (this.closest("details"));
     menu.addEventListener("toggle", () => {
       if (menu.open) this.open();
     });
-    /** @type {Map<string, string>} */
-    this.chosen = new Map();
   }
 
   get name() {
@@ -19,8 +35,9 @@ class FilterMenu extends HTMLElement {
 
   open() {
     this.chosen = new Map(JSON.parse(this.dataset.chosen ?? "[]"));
-    this.before = [...this.chosen.keys()].join("\n");
-    const find = `Find ${/^[aeio]/i.test(this.dataset.noun ?? "") ? "an" : "a"} ${this.dataset.noun}`;
+    this.opened = [...this.chosen.keys()].join("\n");
+    const { noun = "" } = this.dataset;
+    const find = `Find ${/^[aeio]/i.test(noun) ? "an" : "a"} ${noun}`;
     this.search = /** @type {HTMLInputElement} */ (
       el("input", {
         class: "input",
@@ -85,7 +102,7 @@ class FilterMenu extends HTMLElement {
   }
 
   async load() {
-    this.request?.abort();
+    this.request.abort();
     const request = new AbortController();
     this.request = request;
     const params = new URLSearchParams(this.dataset.scope ?? "");
@@ -98,6 +115,7 @@ class FilterMenu extends HTMLElement {
         signal: request.signal,
         headers: { Accept: "application/json" },
       });
+      /** @type {ChoiceList & ApiError} */
       const body = await answer.json();
       if (answer.ok) this.show(body.choices, body.more);
       else this.list.replaceChildren(el("p", { class: "choices-note" }, body.detail));
@@ -110,7 +128,7 @@ class FilterMenu extends HTMLElement {
   }
 
   /**
-   * @param {{value: string, label: string, hint: string}[]} found
+   * @param {Choice[]} found
    * @param {boolean} more
    */
   show(found, more) {
@@ -120,6 +138,7 @@ class FilterMenu extends HTMLElement {
       hint: found.find((one) => one.value === value)?.hint ?? "",
     }));
     const rest = found.filter((one) => !this.chosen.has(one.value));
+    /** @type {HTMLElement[]} */
     const lines = [...first, ...rest].map((one) => {
       const box = /** @type {HTMLInputElement} */ (
         el("input", { type: "checkbox", value: one.value, checked: this.chosen.has(one.value) })
@@ -146,7 +165,7 @@ class FilterMenu extends HTMLElement {
     const menu = /** @type {HTMLDetailsElement} */ (this.closest("details"));
     menu.open = false;
     menu.querySelector("summary")?.focus();
-    if ([...this.chosen.keys()].join("\n") === this.before) return;
+    if ([...this.chosen.keys()].join("\n") === this.opened) return;
     this.dispatchEvent(
       new CustomEvent("filter", {
         bubbles: true,

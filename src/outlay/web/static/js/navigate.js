@@ -55,7 +55,7 @@ export async function go(url, push = true, keepScroll = false) {
     if (refused) refused.focus();
     else restoreFocus(focused);
     announce(document.title);
-  } catch (error) {
+  } catch {
     if (request.signal.aborted) return;
     sayUnreachable(page, url);
   } finally {

@@ -1,10 +1,12 @@
 // The command palette: jump to a page or a thing by name.
 import { announce, el } from "./dom.js";
 
+/** @import { PaletteItem, PaletteItems } from "./payloads.js" */
+
 const WAIT = 80;
 let timer = 0;
 let request = new AbortController();
-/** @type {{title: string, kind: string, path: string, lock: string}[]} */
+/** @type {PaletteItem[]} */
 let items = [];
 let chosen = 0;
 /** What the list answers. @type {string|null} */
@@ -102,7 +104,9 @@ async function ask(field, list) {
       headers: { Accept: "application/json" },
     });
     if (!answer.ok) throw new Error(answer.statusText);
-    items = (await answer.json()).items;
+    /** @type {PaletteItems} */
+    const found = await answer.json();
+    items = found.items;
   } catch {
     if (signal.aborted) return;
     items = [];
@@ -139,9 +143,8 @@ async function ask(field, list) {
  */
 function choose(field, list, index) {
   chosen = index;
-  [...list.children].forEach((item, place) =>
-    item.setAttribute("aria-selected", String(place === index)),
-  );
+  for (const [place, item] of [...list.children].entries())
+    item.setAttribute("aria-selected", String(place === index));
   field.setAttribute("aria-activedescendant", `place-${index}`);
   list.children[index]?.scrollIntoView({ block: "nearest" });
 }

@@ -1,5 +1,7 @@
 // A chart or ranking as a PNG: shapes from its SVG with every style resolved, texts in the page's
 // own font.
+import { Chart } from "./chart.js";
+import { totalName } from "./charttable.js";
 import { el, svg, textWidth } from "./dom.js";
 
 const SCALE = 2;
@@ -8,33 +10,51 @@ const GAP = 18;
 const RESOLVED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"];
 
 /**
- * @typedef {{text: string, x: number, y: number, anchor: string, size: number, weight: number, fill: string, halo: string}} Label
- */
-/**
- * @typedef {{width: number, height: number, root: SVGElement, labels: Label[], family: string}} Composition
+ * A text of the picture.
+ * @typedef {object} Label
+ * @property {string} text
+ * @property {number} x
+ * @property {number} y
+ * @property {string} anchor
+ * @property {number} size
+ * @property {number} weight
+ * @property {string} fill
+ * @property {string} halo
  */
 
 /**
- * @param {any} chart
+ * @typedef {object} Composition
+ * @property {number} width
+ * @property {number} height
+ * @property {SVGElement} root
+ * @property {Label[]} labels
+ * @property {string} family
+ */
+
+/** @typedef {(text: string, x: number, y: number, style?: Partial<Label>) => void} Write */
+
+/**
+ * @param {HTMLElement} source A chart, or the element around a ranking.
  * @param {string} title
  * @param {string} about The period, its zone and the filters.
  * @returns {Promise<Blob>}
  */
-export const picture = (chart, title, about) => rasterised(compose(chart, title, about));
+export const picture = (source, title, about) => rasterised(compose(source, title, about));
 
 /**
  * Everything that the picture has, placed.
- * @param {any} chart
+ * @param {HTMLElement} source A chart, or the element around a ranking.
  * @param {string} title
  * @param {string} about
  * @returns {Composition}
  */
-export function compose(chart, title, about) {
-  const drawn = chart.visible ? plotOf(chart) : rankingOf(chart);
+export function compose(source, title, about) {
+  const chart = source instanceof Chart ? source : null;
+  const drawn = chart ? plotOf(chart) : rankingOf(source);
   const page = getComputedStyle(document.documentElement);
   const ink = page.color;
   const ground = getComputedStyle(
-    chart.closest(".card") ?? document.documentElement,
+    source.closest(".card") ?? document.documentElement,
   ).backgroundColor;
   const organization = document.querySelector(".org-name")?.textContent ?? "";
   const size = drawn.viewBox.baseVal;
@@ -43,16 +63,12 @@ export function compose(chart, title, about) {
     ...[
       [title, 15],
       [about, 12],
-    ].map(([text, points]) => textWidth(String(text), chart, Number(points), 600) + PAD * 2),
+    ].map(([text, points]) => textWidth(String(text), source, Number(points), 600) + PAD * 2),
   );
   /** @type {Label[]} */
   const labels = [];
-  const say = (
-    /** @type {string} */ text,
-    /** @type {number} */ x,
-    /** @type {number} */ y,
-    /** @type {Partial<Label>} */ style = {},
-  ) =>
+  /** @type {Write} */
+  const say = (text, x, y, style = {}) =>
     labels.push({
       text,
       x,
@@ -66,11 +82,11 @@ export function compose(chart, title, about) {
     });
   say(title, PAD, PAD + 14, { size: 15, weight: 600 });
   say([organization, about].filter(Boolean).join(" \u00b7 "), PAD, PAD + 34);
-  const total = totalOf(chart);
+  const total = totalOf(source);
   if (total) say(total, PAD, PAD + 54, { weight: 600 });
   const top = PAD + (total ? 68 : 48);
   const marks = svg("g");
-  const foot = chart.visible ? placeLegend(chart, drawn, ink, width, top, marks, say) : top;
+  const foot = chart ? placeLegend(chart, drawn, ink, width, top, marks, say) : top;
   const copy = resolved(drawn);
   for (const [name, value] of Object.entries({
     x: PAD,
@@ -95,14 +111,14 @@ export function compose(chart, title, about) {
 
 /**
  * The total of what is drawn, in words; empty where there is none.
- * @param {any} chart
+ * @param {HTMLElement} source
  */
-function totalOf(chart) {
-  if (chart.visible) {
-    const { totals } = chart.shown;
-    return totals ? `${chart.totalName()} ${chart.short(totals.all)}` : "";
+function totalOf(source) {
+  if (source instanceof Chart) {
+    const { totals } = source.shown;
+    return totals ? `${totalName(source)} ${source.short(totals.all)}` : "";
   }
-  const value = chart.querySelector("table:not([hidden]) tfoot .value")?.textContent;
+  const value = source.querySelector("table:not([hidden]) tfoot .value")?.textContent;
   return value ? `Total ${value}` : "";
 }
 
@@ -167,13 +183,13 @@ function paintOf(mark) {
 
 /**
  * Writes the legend line by line; where it ends.
- * @param {any} chart
+ * @param {Chart<unknown>} chart
  * @param {Element} drawn
  * @param {string} ink
  * @param {number} width
  * @param {number} top
  * @param {SVGElement} marks
- * @param {(text: string, x: number, y: number, style?: Partial<Label>) => void} say
+ * @param {Write} say
  */
 function placeLegend(chart, drawn, ink, width, top, marks, say) {
   let [x, y] = [PAD, top + 12];
@@ -205,7 +221,10 @@ function placeLegend(chart, drawn, ink, width, top, marks, say) {
       16,
     );
   }
-  for (const entry of chart.querySelectorAll("[data-legend-line]")) {
+  const entries = /** @type {NodeListOf<HTMLElement>} */ (
+    chart.querySelectorAll("[data-legend-line]")
+  );
+  for (const entry of entries) {
     const path = drawn.querySelector(
       entry.dataset.legendLine === "earlier" ? ".earlier" : ".whole",
     );
@@ -234,7 +253,7 @@ function placeLegend(chart, drawn, ink, width, top, marks, say) {
 
 /**
  * What is drawn, or would be where the values are shown as a table.
- * @param {any} chart
+ * @param {Chart<unknown>} chart
  * @returns {SVGSVGElement}
  */
 function plotOf(chart) {
@@ -279,9 +298,9 @@ function rankingOf(chart) {
 
 /**
  * In the page for a moment, so that its styles resolve.
+ * @template {Element} Root
  * @param {Element} chart
- * @param {Element} root
- * @returns {any}
+ * @param {Root} root
  */
 function unseen(chart, root) {
   const holder = el("div", { class: "sr" }, root);
@@ -296,7 +315,8 @@ function unseen(chart, root) {
  */
 async function rasterised({ width, height, root, labels, family }) {
   const image = new Image();
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(root))}`;
+  const source = new XMLSerializer().serializeToString(root);
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`;
   await image.decode();
   const canvas = /** @type {HTMLCanvasElement} */ (
     el("canvas", { width: Math.ceil(width) * SCALE, height: Math.ceil(height) * SCALE })

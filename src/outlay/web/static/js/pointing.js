@@ -3,8 +3,10 @@ import { svg } from "./dom.js";
 import { BOTTOM, TOP } from "./series.js";
 import { readSeries, rowsAt } from "./tip.js";
 
+/** @import { Chart } from "./chart.js" */
+
 /**
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {SVGElement} root
  */
 export function listen(chart, root) {
@@ -15,7 +17,7 @@ export function listen(chart, root) {
 
 /**
  * A finger leaves its point read until it taps elsewhere; a mouse takes it along.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {SVGElement} root
  */
 function listenToPointer(chart, root) {
@@ -61,10 +63,11 @@ function listenToPointer(chart, root) {
   });
 }
 
+/** @type {Record<string, number>} */
 const MOVES = { ArrowLeft: -1, ArrowRight: 1, PageUp: -7, PageDown: 7 };
 
 /**
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {SVGElement} root
  */
 function listenToKeys(chart, root) {
@@ -92,7 +95,7 @@ function listenToKeys(chart, root) {
   };
   root.addEventListener("keydown", (event) => {
     const { last } = chart.geometry;
-    const move = MOVES[/** @type {keyof MOVES} */ (event.key)];
+    const move = MOVES[event.key];
     if (event.key === "Escape") leave();
     else if (event.key === "Home") moveTo(0, event.shiftKey);
     else if (event.key === "End") moveTo(last, event.shiftKey);
@@ -112,7 +115,7 @@ function listenToKeys(chart, root) {
 
 /**
  * Lights the next series of the point that is read.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} by
  */
 function choose(chart, by) {
@@ -127,7 +130,7 @@ function choose(chart, by) {
 }
 
 /**
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} from
  * @param {number} to
  */
@@ -147,7 +150,7 @@ function showTime(chart, from, to) {
 
 /**
  * Asks for a time alone.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} one
  * @param {number} other
  */
@@ -171,7 +174,7 @@ function zoom(chart, one, other) {
 
 /**
  * Asks for one series alone.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {string} key
  */
 function pick(chart, key) {

@@ -1,8 +1,14 @@
 // What forms of prices can do beside being sent: rows for meters, and what a change makes of last
 // month.
+import { call } from "./api.js";
 import { announce, el } from "./dom.js";
 import { money } from "./fmt.js";
-import { call, clearErrors, isComplete, readBody, showError } from "./forms.js";
+import { clearErrors, isComplete, readBody, showError } from "./forms.js";
+
+/**
+ * @import { Outcome } from "./api.js"
+ * @import { PreviewAnswer, SumAnswer, TableAnswer } from "./payloads.js"
+ */
 
 /** @param {HTMLElement} button a control of a form of prices */
 export function onPriceControl(button) {
@@ -69,12 +75,17 @@ async function preview(button) {
   /** @type {HTMLButtonElement} */ (button).disabled = true;
   button.textContent = "Pricing last month…";
   const body = method === "GET" ? undefined : await readBody(form);
-  const { ok, answer } = await call(method, path.replace("{path}", form.dataset.path ?? ""), body);
+  /** @type {Outcome<PreviewAnswer>} */
+  const { answer, error } = await call(
+    method,
+    path.replace("{path}", form.dataset.path ?? ""),
+    body,
+  );
   button.textContent = label;
   /** @type {HTMLButtonElement} */ (button).disabled = false;
   button.removeAttribute("aria-busy");
-  if (!ok) {
-    showError(form, answer.detail, answer.field);
+  if (error) {
+    showError(form, error.detail, error.field);
     return;
   }
   result.replaceChildren(...drawn(answer));
@@ -84,14 +95,14 @@ async function preview(button) {
   result.scrollIntoView({ block: "nearest" });
 }
 
-/** @param {any} answer */
+/** @param {PreviewAnswer} answer */
 function drawn(answer) {
   const notes = [answer.summary, ...answer.notes].map((text) => el("p", {}, text));
   if (!answer.total.requestCount) return notes;
   return [...notes, table(answer)];
 }
 
-/** @param {any} answer */
+/** @param {PreviewAnswer} answer */
 function table(answer) {
   const head = ["", "Requests", "Before", "After", "Difference"].map((text, place) =>
     el(
@@ -103,13 +114,13 @@ function table(answer) {
   const part = (
     /** @type {string} */ title,
     /** @type {string} */ noun,
-    /** @type {any} */ found,
+    /** @type {TableAnswer} */ found,
   ) =>
     el(
       "tbody",
       {},
       el("tr", {}, el("th", { scope: "rowgroup", colspan: 5, class: "preview-title" }, title)),
-      ...found.rows.map((/** @type {any} */ row) => line(row.name || "Not attributed", row)),
+      ...found.rows.map((row) => line(row.name || "Not attributed", row)),
       ...(found.otherCount ? [line(`${found.otherCount} other ${noun}`, found.others)] : []),
     );
   return el(
@@ -129,7 +140,7 @@ function table(answer) {
 
 /**
  * @param {string} name
- * @param {any} sum
+ * @param {SumAnswer} sum
  */
 function line(name, sum) {
   const amount = (/** @type {string} */ usd) =>

@@ -3,6 +3,14 @@
 import { announce, el } from "./dom.js";
 import * as fmt from "./fmt.js";
 
+/** @import { ApiError } from "./api.js" */
+
+/**
+ * Totals of the selected users.
+ * @typedef {{ cost: number, requestCount: number, totalTokens: number }} Sums
+ */
+
+const FAILED = "Could not load the totals. Reload the page to try again.";
 const STORED = "outlay-selected-users";
 /** @type {Set<string>} */
 const selected = new Set(JSON.parse(sessionStorage.getItem(STORED) ?? "[]"));
@@ -105,25 +113,21 @@ async function sum(bar) {
       headers: { Accept: "application/json" },
       signal,
     });
+    /** @type {{ selection: Sums|null } & Partial<ApiError>} */
     const { selection, detail } = await answer.json();
     if (!selection) {
-      words.textContent = detail ?? "The sum could not be read. Reload the page to try again.";
+      words.textContent = detail ?? FAILED;
       return;
     }
-    const text = `Σ ${fmt.money(selection.cost)} · ${fmt.count(selection.requestCount)} requests · ${fmt.count(selection.totalTokens)} tokens`;
-    words.replaceChildren(
-      el(
-        "span",
-        {
-          title: `${fmt.exactMoney(selection.cost)}, ${fmt.exactCount(selection.requestCount)} requests, ${fmt.exactCount(selection.totalTokens)} tokens`,
-        },
-        text,
-      ),
-    );
+    const { cost, requestCount, totalTokens } = selection;
+    const short = [fmt.money(cost), fmt.count(requestCount), fmt.count(totalTokens)];
+    const exact = [fmt.exactMoney(cost), fmt.exactCount(requestCount), fmt.exactCount(totalTokens)];
+    const text = `Σ ${short[0]} · ${short[1]} requests · ${short[2]} tokens`;
+    const title = `${exact[0]}, ${exact[1]} requests, ${exact[2]} tokens`;
+    words.replaceChildren(el("span", { title }, text));
     announce(`${selected.size} selected, ${text}`);
   } catch {
-    if (!signal.aborted)
-      words.textContent = "The sum could not be read. Reload the page to try again.";
+    if (!signal.aborted) words.textContent = FAILED;
   }
 }
 

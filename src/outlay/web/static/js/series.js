@@ -1,9 +1,11 @@
 // Series as charts hold them: their colours and heights.
 import { el } from "./dom.js";
 
+/** @import { ChartSeries } from "./payloads.js" */
+
 /**
  * Figures are exact decimal text; only `heights`, which are drawn, are doubles.
- * @typedef {{key: string, label: string, kind: string, slot: number|null, values: (string|null)[], heights: (number|null)[], total: string|null}} Series
+ * @typedef {ChartSeries & { heights: (number|null)[] }} Series
  */
 
 /** What a plot leaves free above and below. */

@@ -5,8 +5,13 @@ import { longDate } from "./scale.js";
 import { swatch } from "./series.js";
 
 /**
+ * @import { Chart } from "./chart.js"
+ * @import { Series } from "./series.js"
+ */
+
+/**
  * The series that a point has something of, the largest first.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} index
  */
 export function rowsAt(chart, index) {
@@ -18,7 +23,7 @@ export function rowsAt(chart, index) {
 }
 
 /**
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} index
  */
 function reading(chart, index) {
@@ -47,7 +52,7 @@ function reading(chart, index) {
   };
 }
 
-/** @param {import("./chart.js").Chart} chart */
+/** @param {Chart<unknown>} chart */
 function hiddenNote(chart) {
   const count = chart.shown.totals ? chart.hiddenCount() : 0;
   return count ? `The total includes ${count} hidden series.` : "";
@@ -55,7 +60,7 @@ function hiddenNote(chart) {
 
 /**
  * `vs Oct 3: $12.34 (+5%)`.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} index
  * @param {string} total
  * @param {string} before
@@ -63,11 +68,13 @@ function hiddenNote(chart) {
 function comparedWith(chart, index, total, before) {
   const { points, earlier } = chart.shown;
   const isFair = Number(before) !== 0 && !points[index].incomplete;
-  return `vs ${earlier?.compared.dates[index]}: ${chart.together([before, total])(before)}${isFair ? ` (${fmt.change(total, before)})` : ""}`;
+  const change = isFair ? ` (${fmt.change(total, before)})` : "";
+  const written = chart.together([before, total])(before);
+  return `vs ${earlier?.compared.dates[index]}: ${written}${change}`;
 }
 
 /**
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} index
  */
 export function fillTip(chart, index) {
@@ -116,7 +123,7 @@ export function fillTip(chart, index) {
 
 /**
  * Says a point: the total, the four largest, the period before.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} index
  */
 export function readOut(chart, index) {
@@ -134,9 +141,9 @@ export function readOut(chart, index) {
 
 /**
  * Says one series of a point.
- * @param {import("./chart.js").Chart} chart
+ * @param {Chart<unknown>} chart
  * @param {number} index
- * @param {import("./series.js").Series} series
+ * @param {Series} series
  */
 export function readSeries(chart, index, series) {
   const { total, write } = reading(chart, index);
