@@ -84,7 +84,7 @@ def test_the_total_of_a_tooltip_stays_while_series_are_hidden(page: Page, demo: 
     assert Decimal(total.get_attribute("data-value") or "") == step["cost"]
     expect(chart.locator("[data-tip=hidden]")).to_have_text("The total includes 1 hidden series.")
     expect(page.locator("#announce")).to_contain_text("includes 1 hidden series")
-    assert rows_of(saved(page, "CSV"))[0][-1] == "Total, hidden series included"
+    assert rows_of(saved(page, "CSV"))[0][-1] == "Total, including hidden series"
 
 
 def test_figures_that_no_double_holds_are_exact_everywhere(page: Page, demo: Demo) -> None:
