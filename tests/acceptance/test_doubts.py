@@ -257,14 +257,14 @@ def test_the_dashboard_names_what_was_not_understood_left_out_or_counted_twice(
 
     text = read("/monitoring/dashboard")
 
-    assert "Counters not understood" in text
+    assert "Unknown counters" in text
     assert "missing=acme_credits" in text
     assert "invoke_agent" in text
     assert "acme.otel: no call of a model is known inside it" in text
-    assert "Probable doubles" in text
-    assert "1 pair of the last week, $1.00 counted twice" in text
+    assert "Possible duplicates" in text
+    assert "1 pair in the last week, $1.00 counted twice" in text
     answer = server.http.get("/doubles", headers=tenant.headers).json()["doubles"]
     pair = {name: answer[0][name]["eventId"] for name in ("kept", "dropped")}
     merged = server.http.post("/doubles/merge", json={"pairs": [pair]}, headers=tenant.headers)
     assert merged.json() == {"mergedCount": 1}
-    assert "Probable doubles" not in read("/monitoring/dashboard")
+    assert "Possible duplicates" not in read("/monitoring/dashboard")

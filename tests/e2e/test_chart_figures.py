@@ -66,11 +66,11 @@ def test_groups_are_lines_beside_a_total_that_counts_each_request_once(
     expect(chart.locator(".band")).to_have_count(0)
     assert chart.locator(".line").count() > 1
     expect(chart.locator(".whole")).to_have_count(1)
-    expect(chart.locator("[data-legend-line=total]")).to_contain_text("each request once")
+    expect(chart.locator("[data-legend-line=total]")).to_contain_text("each request counted once")
     expect(chart.locator("[data-legend-line=total] strong")).to_have_text(
         format_money(parse_usd(cost))
     )
-    assert rows_of(saved(page, "CSV"))[0][-1] == "Total, each request once"
+    assert rows_of(saved(page, "CSV"))[0][-1] == "Total, each request counted once"
 
 
 def test_the_total_of_a_tooltip_stays_while_series_are_hidden(page: Page, demo: Demo) -> None:

@@ -121,9 +121,9 @@ def test_marks_keep_their_colours_where_colours_are_forced(page: Page, demo: Dem
 def test_steps_that_are_cut_or_still_filling_in_say_so(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     for flags, said in (
-        ({"partial": True}, ", cut by the period"),
+        ({"partial": True}, ", partial"),
         ({"incomplete": True}, ", so far"),
-        ({"incomplete": True, "pending": True}, ", not yet"),
+        ({"incomplete": True, "pending": True}, ", no data yet"),
     ):
         chart.evaluate(
             "(chart, flags) => { const data = structuredClone(chart.data);"

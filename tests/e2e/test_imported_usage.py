@@ -126,12 +126,12 @@ def test_a_bill_is_compared(visit: Page, world: World, tmp_path: Path) -> None:
     )
 
     page.goto(f"{url}/organization/reconciliation")
-    expect(page.get_by_text("No bill compared yet")).to_be_visible()
+    expect(page.get_by_text("No bills compared yet")).to_be_visible()
     page.get_by_role("button", name="Compare a bill").click()
     dialog = page.locator("dialog[open]")
     dialog.get_by_role("button", name="Compare").click()
     expect(dialog.locator(".field-error")).to_contain_text("needed")
-    dialog.get_by_label("File of costs").set_input_files(costs)
+    dialog.get_by_label("Cost file").set_input_files(costs)
     dialog.get_by_role("button", name="Compare").click()
 
     reasons = page.locator("section[aria-labelledby=reasons] tbody tr")

@@ -74,4 +74,4 @@ def test_search_leads_to_one_member_whose_numbers_are_those_of_the_api(
 def test_nobody_of_that_name(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/organization/members?search=nobody+at+all")
 
-    expect(page.get_by_role("heading", name="No such member")).to_be_visible()
+    expect(page.get_by_role("heading", name="No members found")).to_be_visible()

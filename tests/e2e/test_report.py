@@ -71,4 +71,4 @@ def test_a_month_to_come_is_refused_clearly(page: Page, demo: Demo) -> None:
     answer = page.request.get(f"{demo.url}{REPORT}?month=2099-01")
 
     assert answer.status == 400
-    assert "that month has not begun yet" in answer.text().lower()
+    assert "that month has not started yet" in answer.text().lower()

@@ -85,7 +85,7 @@ def send_twice(demo: Demo) -> None:
 def test_a_probable_double_is_counted_once_by_a_click(page: Page, demo: Demo) -> None:
     send_twice(demo)
     page.goto(f"{demo.url}/monitoring/dashboard")
-    doubles = page.get_by_role("region", name="Probable doubles")
+    doubles = page.get_by_role("region", name="Possible duplicates")
     row = doubles.get_by_role("row").filter(has_text="988K → 321")
     deadline = monotonic() + 70  # what was found is shown for a minute
     while not row.count() and monotonic() < deadline:
@@ -94,7 +94,7 @@ def test_a_probable_double_is_counted_once_by_a_click(page: Page, demo: Demo) ->
     expect(row).to_contain_text("native")
     expect(row).to_contain_text("otel")
     check_access(page)
-    row.get_by_role("button", name="Count once").click()
+    row.get_by_role("button", name="Remove duplicate").click()
     expect(row).to_have_count(0)
 
 

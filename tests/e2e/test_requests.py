@@ -250,8 +250,8 @@ def test_a_request_stands_beside_the_list_with_what_it_cost(page: Page, demo: De
 def test_a_request_is_found_by_its_id_and_an_unknown_one_is_said(page: Page, demo: Demo) -> None:
     event_id = demo.get("/requests", limit=1)["requests"][0]["eventId"]
     page.goto(f"{demo.url}{LOG}")
-    page.get_by_label("Request id").fill(event_id)
-    page.get_by_label("Request id").press("Enter")
+    page.get_by_label("Request ID").fill(event_id)
+    page.get_by_label("Request ID").press("Enter")
     expect(page.locator("#request-id")).to_have_text(event_id)
 
     page.goto(f"{demo.url}{LOG}?search=nothing-of-the-kind")

@@ -29,7 +29,7 @@ def test_the_palette_leads_to_a_key_by_its_name_and_back_to_the_focus(
     page.keyboard.press("Control+k")
     expect(field).to_be_visible()
     field.fill("nothing of that name at all")
-    expect(page.get_by_role("option", name="Nothing of that name.")).to_be_visible()
+    expect(page.get_by_role("option", name="No matches.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(field).to_have_count(0)
 

@@ -152,7 +152,7 @@ def test_totals_of_groups_count_each_request_once() -> None:
     data = metric_data(QUERY, comparison, ranking, "Cost by user group", overlaps=True)
 
     assert (data["total"], data["totals"]) == ("5", ["5", "0", "0", "0"])
-    assert data["bands"][-1]["label"] == "Other (2): sum of groups, overlapping"
+    assert data["bands"][-1]["label"] == "Other (2): sum of overlapping groups"
     assert data["change"] is None
 
 

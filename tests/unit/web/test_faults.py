@@ -46,7 +46,7 @@ def test_every_fault_is_a_sentence_without_code() -> None:
         {"other": 1},
     ]
     said = [*faults(), *(text for one in bad for text in faults(needed="", **one))]
-    assert said[0] == "This is needed."
+    assert said[0] == "This field is required."
     assert "Give one of day or month." in said
     assert "Give a number up to 1,000." in said
     for text in said:

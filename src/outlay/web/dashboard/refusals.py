@@ -44,9 +44,9 @@ def describe_refusal(
     ]
     needs_role = Lack.ROLE in missing
     return Refusal(
-        title=f"{page} is part of the plan Enterprise"
+        title=f"{page} requires the Enterprise plan"
         if Lack.PLAN in missing
-        else f"{page} is for {_roles(item)}",
+        else f"{page} is available to {_roles(item)}",
         offer=f"It shows {item.offer}." if item and item.offer else "",
         reasons=[*_plan_reasons(actor, missing), *_role_reasons(actor, item, missing)],
         command="outlay org update --plan enterprise" if Lack.PLAN in missing else "",
@@ -63,9 +63,9 @@ def _plan_reasons(actor: Actor, missing: frozenset[Lack]) -> list[str]:
     if Lack.PLAN not in missing:
         return []
     plan = actor.plan.value.capitalize()
-    reasons = [f"{actor.organization_name} is on the plan {plan}, which does not include it."]
+    reasons = [f"{actor.organization_name} is on the {plan} plan, which does not include it."]
     if Lack.ROLE not in missing:
-        reasons.append(f"As {_AS[actor.role]} you can open it once the plan has been changed.")
+        reasons.append(f"As {_AS[actor.role]} you can open it after an upgrade.")
     return reasons
 
 
@@ -74,7 +74,7 @@ def _role_reasons(actor: Actor, item: NavItem | None, missing: frozenset[Lack]) 
         return []
     place = f"You are in {actor.organization_name} as {_AS[actor.role]}"
     if Lack.PLAN in missing:
-        return [f"{place}: your role does not include it either, it is for {_roles(item)}."]
+        return [f"{place}. Your role does not include it; it is available to {_roles(item)}."]
     return [f"{place}, and your role does not include it."]
 
 

@@ -20,7 +20,7 @@ DAY: Final = Form(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "Give a date such as 2026-11-
 FORMS: Final[Mapping[str, Form]] = {form.pattern: form for form in (PRICE, DAY)}
 """Every pattern that a field of the API has; the tests look for others."""
 
-NEEDED: Final = "This is needed."
+NEEDED: Final = "This field is required."
 
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "missing": lambda _: NEEDED,

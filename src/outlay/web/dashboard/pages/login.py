@@ -216,10 +216,10 @@ def _arrival(request: Request, held: str) -> Arrival:
     """What the browser brings back, each thing once (RFC 6749, section 3.1)."""
     found = {name: request.query_params.getlist(name) for name in ("state", "code", "iss", "error")}
     if any(len(values) > 1 for values in found.values()):
-        raise Unauthenticated("The identity provider sent something twice; start again.")
+        raise Unauthenticated("The identity provider sent a parameter twice. Sign in again.")
     state, code = "".join(found["state"]), "".join(found["code"])
     if not state or not is_same_digest(digest_secret(held), digest_secret(state)):
-        raise Unauthenticated("This sign-in was not begun in this browser; start again.")
+        raise Unauthenticated("This sign-in was not started in this browser. Sign in again.")
     if found["error"] or not code:
         raise Unauthenticated("The identity provider did not sign you in.")
     return Arrival(state, code, found["iss"][0] if found["iss"] else None)
@@ -235,9 +235,9 @@ def get_former_sso_callback(request: Request) -> Response:
         request,
         HOME,
         Unauthenticated(
-            "The identity provider sent you to an address that is not used any more. Ask an owner "
-            "to register the redirect address that Settings › Single sign-on shows: "
-            f"{base_url(request)}{CALLBACK}/ and the id of your organization."
+            "The identity provider redirected to an outdated URL. Ask an owner to register the "
+            "redirect URL from Settings › Single sign-on: "
+            f"{base_url(request)}{CALLBACK}/ followed by the organization ID."
         ),
     )
 

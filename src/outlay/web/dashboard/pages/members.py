@@ -289,7 +289,7 @@ def _row(
 
 def _most_used(title: str, entry: Entry | None, total: Totals) -> MostUsed:
     if entry is None:
-        return MostUsed(title=title, name="–", share="", note="No request names one")
+        return MostUsed(title=title, name="–", share="", note="Not set by any request")
     return MostUsed(
         title=title,
         name=entry.label,

@@ -169,7 +169,7 @@ def _cards(
             title="Median latency",
             value=render_latency(median),
             exact=f"p99 {render_latency(quantiles[0.99])}; "
-            f"{format_exact_count(total.timed_requests)} requests were timed",
+            f"{format_exact_count(total.timed_requests)} requests measured",
             change=change_in(comparison, round(median or 0), round(median_before or 0)),
             has_tone=True,
             fact=f"p95 {render_latency(quantiles[0.95])}",
@@ -252,8 +252,8 @@ def _top(
 
 def _doubts(total: Totals) -> list[Doubt]:
     counts = {
-        "Unknown price": total.unpriced_requests,
-        "Unknown price of a part": total.partly_priced_requests,
+        "Unpriced": total.unpriced_requests,
+        "Partly priced": total.partly_priced_requests,
         "Unknown usage": total.unknown_usage_requests,
         "Estimated tokens": total.estimated_requests,
         "Adjusted counts": total.adjusted_requests,

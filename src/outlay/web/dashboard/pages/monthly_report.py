@@ -224,7 +224,7 @@ def _parse_month(text: str, today: date) -> date:
     if month is None or not month >= FIRST_DATE:
         raise Invalid(f"month must be one such as 2026-11, not {text[:40]!r}", field="month")
     if month > today:
-        raise Invalid("that month has not begun yet", field="month")
+        raise Invalid("that month has not started yet", field="month")
     return month
 
 

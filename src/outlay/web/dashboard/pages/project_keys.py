@@ -89,7 +89,8 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
     now_us = services.now_us()
     search, status = request.query_params.get("search", ""), _status(request)
     order = read_order(request.query_params, COLUMNS, "cost")
-    subject = subject_of(actor, project, "API keys", "What applications call the gateway with.")
+    lede = "Keys that applications use to call the gateway."
+    subject = subject_of(actor, project, "API keys", lede)
     own = [k for k in administration.keys.of(actor) if k.project_id == project.project_id]
     with services.analytics.read() as reader:
         used = read_value_totals(reader, query, Dimension.API_KEY)

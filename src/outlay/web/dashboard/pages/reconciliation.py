@@ -117,7 +117,7 @@ def _cards(found: Reconciliation) -> list[tuple[str, str, str, str]]:
 
 
 def _explanation(found: Reconciliation) -> list[Explained]:
-    """What each reason makes of the difference, and the sums; nothing where all agrees."""
+    """Difference by reason, and the sums; nothing where all agrees."""
     reasons = found.by_reason
     if not reasons:
         return []

@@ -54,7 +54,7 @@ OWN: Final = SORTING | {"groupBy", "page"}
 SUBJECT: Final = Subject(
     title="Reported costs",
     crumbs=(Crumb("Organization"),),
-    lede="What senders and providers say that requests cost, beside what the price book says.",
+    lede="Costs reported by providers and senders, compared with costs from the price book.",
     export="",
     groupings={
         Dimension.PROVIDER: "Provider",
@@ -65,14 +65,14 @@ SUBJECT: Final = Subject(
 
 COLUMNS: Final = {
     "name": Column("Name", is_number=False),
-    "requestCount": Column("Requests", note="Requests that have both costs"),
+    "requestCount": Column("Requests", note="Requests with both costs"),
     "reported": Column("Reported", note="Reported cost of those requests"),
-    "computed": Column("Computed", note="Their cost at the price book"),
-    "drift": Column("Drift", note="Reported less computed; sorted by its size"),
+    "computed": Column("Computed", note="Their cost computed from the price book"),
+    "drift": Column("Drift", note="Reported minus computed; sorted by absolute size"),
     "driftShare": Column("Of computed"),
     "uncompared": Column(
-        "Reported alone",
-        note="Reported cost of requests for which the price book has no price, or not for all",
+        "Reported only",
+        note="Reported cost of requests that the price book cannot fully price",
     ),
 }
 
@@ -172,9 +172,9 @@ def _cards(comparison: Comparison, now: CostPair, before: CostPair) -> list[Card
             change=change_in(comparison, now.reported_pusd, before.reported_pusd),
         ),
         _money_card(
-            "Computed beside",
+            "Computed for the same",
             now.computed_pusd,
-            fact="at the price book",
+            fact="from the price book",
             change=change_in(comparison, now.computed_pusd, before.computed_pusd),
         ),
         Card(
@@ -185,10 +185,9 @@ def _cards(comparison: Comparison, now: CostPair, before: CostPair) -> list[Card
             fact=_drift_fact(now, before),
         ),
         _money_card(
-            "Reported alone",
+            "Reported only",
             totals.uncompared_cost_pusd,
-            fact=f"{format_number_of(totals.uncompared_requests, 'request')} without a price "
-            "for all of it",
+            fact=f"{format_number_of(totals.uncompared_requests, 'request')} not fully priced",
         ),
     ]
 

@@ -136,7 +136,7 @@ def _wanted(params: QueryParams, actor: Actor) -> RepriceWanted:
         try:
             return date.fromisoformat(params.get(name, ""))
         except ValueError as error:
-            raise Invalid("give a day, such as 2026-11-01", field=name) from error
+            raise Invalid("enter a date such as 2026-11-01", field=name) from error
 
     return RepriceWanted(
         from_date=day("from"),
@@ -176,7 +176,7 @@ def _preview(
 def _sentence(table: RepriceTable) -> str:
     if not table.changed:
         return (
-            f"None of {format_exact_count(table.seen)} requests would cost anything else: "
+            f"None of {format_exact_count(table.seen)} requests would change: "
             "all are priced as they would be today."
         )
     return (
@@ -218,7 +218,7 @@ def _run(services: Services, actor: Actor, run: Reprice, known: Sequence[Reprice
         title=f"{made} by {author or 'the operator'}",
         what=_what(run),
         reason=run.reason,
-        state="taken back" if is_reverted else state.value,
+        state="reverted" if is_reverted else state.value,
         result=""
         if table is None
         else f"{format_exact_count(table.changed)} requests, "
@@ -230,11 +230,11 @@ def _run(services: Services, actor: Actor, run: Reprice, known: Sequence[Reprice
 def _what(run: Reprice) -> str:
     wanted = run.wanted
     if run.reverts:
-        return f"Took back {run.reverts}"
+        return f"Reverted {run.reverts}"
     parts = [describe_range(wanted.from_date, wanted.to_date)]
     parts += [f"{name} {', '.join(values)}" for name, values in wanted.filters.items()]
     if wanted.only_lacking:
-        parts.append("only what lacks a price")
+        parts.append("not fully priced only")
     return ", ".join(parts)
 
 
@@ -248,7 +248,7 @@ def _offered(offer: Offer) -> Offered:
     noun = "request" if offer.requests == 1 else "requests"
     return Offered(
         f"{format_exact_count(offer.requests)} {noun} of {offer.mapping or offer.provider}, "
-        f"{describe_range(offer.from_date, offer.to_date)}, had no price for all of "
-        "their usage when they were recorded; now there is one.",
+        f"{describe_range(offer.from_date, offer.to_date)}, were not fully "
+        "priced when recorded. A price is now available.",
         path,
     )

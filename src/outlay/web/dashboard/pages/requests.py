@@ -83,7 +83,7 @@ ORDERS: Final = {
 
 COST_SOURCES: Final = {
     CostSource.COMPUTED.value: "Computed",
-    CostSource.OVERRIDE.value: "By a price of yours",
+    CostSource.OVERRIDE.value: "Custom price",
     CostSource.REPORTED.value: "Reported",
     CostSource.PARTIAL.value: "Partly priced",
     CostSource.UNPRICED.value: "Unpriced",

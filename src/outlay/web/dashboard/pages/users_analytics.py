@@ -58,7 +58,7 @@ COLUMNS: Final = {
 SUBJECT: Final = Subject(
     title="Users analytics",
     crumbs=(Crumb("Monitoring"),),
-    lede="Everybody's usage in one table.",
+    lede="Usage of all users in one table.",
     export="",
     groupings={},
 )

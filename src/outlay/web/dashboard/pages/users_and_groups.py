@@ -64,7 +64,7 @@ FILTERS: Final = {"userId": "Users", "projectId": "Projects", "groupId": "User g
 SUBJECT: Final = Subject(
     title="Users & groups",
     crumbs=(Crumb("Organization"),),
-    lede="Who spends what, and in which user group. Filters hold together.",
+    lede="Who spends what, by user and user group.",
     export="/exports/report?groupBy=group,user,project",
     ranking="/organization/ranking",
     groupings={},
@@ -309,7 +309,7 @@ def _explain(services: Services, query: UsageQuery, clashes: Sequence[Contradict
                 else f"{first} is not in {second}"
             )
         elif other is Dimension.GROUP:
-            sentences.append(f"nobody of {second} used {first}")
+            sentences.append(f"no one in {second} used {first}")
         else:
             sentences.append(f"{first} has no requests in {second}")
     return sentences

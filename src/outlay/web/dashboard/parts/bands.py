@@ -88,13 +88,13 @@ def _mark_overlap(band: Band) -> Band:
     """Other of an overlapping grouping counts a request once for each group."""
     if band.kind != EntryKind.OTHER:
         return band
-    return replace(band, label=f"{band.label}: sum of groups, overlapping")
+    return replace(band, label=f"{band.label}: sum of overlapping groups")
 
 
 def metric_data(
     query: UsageQuery, comparison: Comparison, ranking: Ranking, title: str, *, overlaps: bool
 ) -> MetricChart:
-    """What a chart draws of one metric. Totals count each request once, whatever the grouping."""
+    """What a chart draws of one metric. Totals count each request once."""
     result, metric = comparison.current, ranking.metric
     total = result.total.rank_value(metric)
     earlier = comparison.earlier_total.rank_value(metric)

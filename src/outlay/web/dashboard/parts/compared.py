@@ -80,8 +80,8 @@ def _note(comparison: Comparison, *, is_hours: bool) -> str:
         return f"new since {describe_time(local) if is_hours else describe_date(local.date())}"
     earlier = comparison.earlier_period
     if is_hours:
-        return f"only what came after {describe_time(local)} is on record"
-    return f"only {describe_range(local.date(), earlier.to_date, with_year=False)} is on record"
+        return f"recorded only after {describe_time(local)}"
+    return f"only {describe_range(local.date(), earlier.to_date, with_year=False)} recorded"
 
 
 def _calendar_name(period: Period) -> str:

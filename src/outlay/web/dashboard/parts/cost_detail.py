@@ -128,9 +128,9 @@ def _missing(event: UsageEvent) -> Iterator[CostLine]:
             kind = KINDS[part.removesuffix("_tokens")]
             formula = _counted_in(tokens[part], "tokens")
         elif "=" in part:
-            kind, formula = part, "not in the price list; the lines above are the standard price"
+            kind, formula = part, "not in the price list; the lines above use the standard price"
         else:
-            kind, formula = part, "a counter of the provider that Outlay does not know"
+            kind, formula = part, "a provider counter that Outlay does not know"
         yield CostLine(kind=kind, formula=formula, amount=NO_PRICE, is_missing=True)
 
 
@@ -151,16 +151,16 @@ def _beside(event: UsageEvent, computed: int | None) -> list[Beside]:
 def _price_note(event: UsageEvent) -> str:
     if event.cost_source is CostSource.REPORTED:
         if event.computed_cost_pusd is None:
-            return "As its sender reported it: the price book has no price for this model."
+            return "Reported by the sender. The price book has no price for this model."
         if event.unpriced_parts:
             parts = describe_parts(event)
-            return f"As its sender reported it: the price book has no price for {parts}."
-        return "As its sender reported it: this provider states what it charges."
+            return f"Reported by the sender. The price book has no price for {parts}."
+        return "Reported by the sender. This provider states what it charges."
     if event.cost_source is CostSource.UNPRICED:
-        return "No price is known for this model: the request is counted, its cost is not."
+        return "No price is known for this model. The request is counted without a cost."
     if event.cost_source is CostSource.PARTIAL:
         return (
-            f"Priced at {event.price_ref}, without {describe_parts(event)}: the price book has no "
-            "price for that, so the request cost more than this."
+            f"Priced at {event.price_ref}, excluding {describe_parts(event)}, for which the price "
+            "book has no price. The actual cost was higher."
         )
     return f"Priced at {event.price_ref}." if event.price_ref else ""

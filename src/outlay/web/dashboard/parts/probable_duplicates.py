@@ -1,4 +1,4 @@
-"""Requests that are probably counted twice, as a list of the operator's dashboard."""
+"""Requests that may be counted twice, as a list of the operator's dashboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def double_rows(doubles: Sequence[Double], links: Links, zone: str) -> DoubleRow
     twice = sum(double.dropped.cost_pusd for double in doubles)
     return DoubleRows(
         rows=[_row(double, links, zone) for double in listed],
-        words=f"{format_number_of(len(doubles), 'pair')} of the last week, "
+        words=f"{format_number_of(len(doubles), 'pair')} in the last week, "
         f"{format_money(twice)} counted twice",
         hidden=len(doubles) - len(listed),
         pairs=_pairs(listed),

@@ -1,4 +1,4 @@
-"""How each provider does: the rows of a table that sorts."""
+"""Provider performance: the rows of a table that sorts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ PROVIDERS: Final = {
     },
     "timeToFirstToken": Column(
         "First token",
-        note="Average of streamed answers: until the first event with content. Streams recorded "
-        "before this was measured count until their first bytes.",
+        note="Average for streamed responses, until the first event with content. Older streams "
+        "were measured until their first bytes.",
     ),
 }
 """What the table of providers is sorted by."""

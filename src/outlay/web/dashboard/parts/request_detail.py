@@ -197,10 +197,10 @@ def _facts(event: UsageEvent, labels: Labels, recorded: datetime) -> list[Fact]:
         ("Tokens counted by", "" if _usage_note(event) else event.usage_source.value),
         ("Price variant", event.price_context),
         ("Without a price", describe_parts(event)),
-        ("Counters not understood", event.unread.replace(",", ", ")),
+        ("Unknown counters", event.unread.replace(",", ", ")),
         ("Provider's id", event.response_id),
         ("Source", event.source),
-        ("On record since", _to_the_millisecond(recorded)),
+        ("Recorded at", _to_the_millisecond(recorded)),
     ]
     return [Fact(name=name, value=value) for name, value in rows if value]
 
@@ -209,7 +209,7 @@ def _agreed(services: Services, event: UsageEvent) -> list[Fact]:
     """The organization's own prices that were applied, in their own currency."""
     prices = services.administration.prices.referred(event.organization_id, event.price_ref)
     return [
-        Fact(name=f"Agreed price {price.price_id}", value=describe_price(price, conversion))
+        Fact(name=f"Custom price {price.price_id}", value=describe_price(price, conversion))
         for price, conversion in prices
     ]
 
@@ -218,11 +218,11 @@ def _usage_note(event: UsageEvent) -> str:
     """Why there are no tokens to show."""
     if event.usage_source is UsageSource.UNKNOWN:
         return (
-            "Nobody counted the tokens of this request. It is counted as a request with unknown "
-            "usage."
+            "No token counts were reported for this request. It is counted as a request with "
+            "unknown usage."
         )
     if has_used_nothing(event):
         return "It failed before any tokens were used, so it has no cost."
     if not (event.input_tokens + event.output_tokens + event.cost_pusd or event.meters):
-        return "It used no tokens that are counted, so it has no cost."
+        return "It used no billable tokens, so it has no cost."
     return ""

@@ -50,7 +50,7 @@ def history_of(found: LoggedRequest, zone: tzinfo | None) -> History:
     if not found.is_counted:
         taken_back = found.history[-1]
         if taken_back.event.amendment == Amendment.VOID:
-            text = "Taken back: another report of the same answer counts."
+            text = "Removed: another report of the same response is counted."
             changes.append(Change(_time(taken_back, zone), text))
     return History(
         note="" if found.is_counted else _note(found),
@@ -63,12 +63,12 @@ def history_of(found: LoggedRequest, zone: tzinfo | None) -> History:
 
 
 def _restated(before: LoggedEvent, after: LoggedEvent) -> str:
-    return f"Priced again: {cost_of(after.event)} instead of {cost_of(before.event)}."
+    return f"Repriced: {cost_of(after.event)} instead of {cost_of(before.event)}."
 
 
 def _note(found: LoggedRequest) -> str:
     if found.counted:
-        return "This report is not counted: its answer counts as the request below."
+        return "This report is not counted. The response is counted by the request below."
     return "This report is not counted."
 
 

@@ -47,7 +47,7 @@ export class UsageArea extends Chart {
         ...band,
         heights: heightsOf(band.values),
       })),
-      totals: { all: total, steps: totals, note: this.isStack ? "" : "each request once" },
+      totals: { all: total, steps: totals, note: this.isStack ? "" : "each request counted once" },
       earlier: compared ? { total: earlierTotal, steps: earlier, change, compared } : null,
     };
   }

@@ -111,7 +111,9 @@ export function isComplete(form) {
   for (const node of form.elements) {
     const input = /** @type {HTMLInputElement} */ (node);
     if (input.willValidate && !input.validity.valid) {
-      const message = input.validity.valueMissing ? "This is needed." : input.validationMessage;
+      const message = input.validity.valueMissing
+        ? "This field is required."
+        : input.validationMessage;
       showError(form, message, input.name);
       return false;
     }
@@ -203,7 +205,7 @@ function ask(button, text) {
   clearErrors(dialog);
   /** @type {HTMLElement} */ (document.getElementById("confirm-title")).textContent = confirm
     ? "Are you sure?"
-    : "This did not work";
+    : "The action failed";
   /** @type {HTMLElement} */ (document.getElementById("confirm-text")).textContent = text;
   sure.textContent = verb;
   sure.hidden = !confirm;

@@ -90,7 +90,7 @@ export async function refresh() {
     return;
   }
   if (!response.ok && response.status !== 304) {
-    say("No news from Outlay", retry());
+    say("Could not refresh", retry());
     return;
   }
   toldAt = Date.now();
@@ -159,7 +159,7 @@ function say(what, way) {
     shown?.remove();
     return;
   }
-  const text = `${what}. What you see was updated ${age()}. `;
+  const text = `${what}. Last updated ${age()}. `;
   if (shown?.firstChild?.textContent === text) return;
   shown?.remove();
   document

@@ -155,9 +155,9 @@ class FilterMenu extends HTMLElement {
         el("span", { class: "choice-hint" }, one.hint),
       );
     });
-    if (!lines.length) lines.push(el("p", { class: "choices-note" }, "Nothing of that name."));
+    if (!lines.length) lines.push(el("p", { class: "choices-note" }, "No matches."));
     if (more)
-      lines.push(el("p", { class: "choices-note" }, "There are more: type a part of the name."));
+      lines.push(el("p", { class: "choices-note" }, "More values match. Type to narrow the list."));
     this.list.replaceChildren(...lines);
   }
 

@@ -88,7 +88,7 @@ function sayUnreachable(page, url) {
     el(
       "p",
       { class: "notice is-error", role: "alert", id: "unreachable" },
-      el("span", {}, "Outlay could not be reached; what you see is from before. "),
+      el("span", {}, "Outlay could not be reached. This page may be out of date. "),
       again,
     ),
   );

@@ -97,7 +97,7 @@ async function ask(field, list) {
   request = new AbortController();
   const { signal } = request;
   const q = field.value;
-  let nothing = "Nothing of that name.";
+  let nothing = "No matches.";
   try {
     const answer = await fetch(`/palette.json?${new URLSearchParams({ q })}`, {
       signal,

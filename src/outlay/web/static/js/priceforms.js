@@ -73,7 +73,7 @@ async function preview(button) {
   const label = button.textContent;
   button.setAttribute("aria-busy", "true");
   /** @type {HTMLButtonElement} */ (button).disabled = true;
-  button.textContent = "Pricing last month…";
+  button.textContent = "Calculating…";
   const body = method === "GET" ? undefined : await readBody(form);
   /** @type {Outcome<PreviewAnswer>} */
   const { answer, error } = await call(
@@ -120,7 +120,7 @@ function table(answer) {
       "tbody",
       {},
       el("tr", {}, el("th", { scope: "rowgroup", colspan: 5, class: "preview-title" }, title)),
-      ...found.rows.map((row) => line(row.name || "Not attributed", row)),
+      ...found.rows.map((row) => line(row.name || "Unattributed", row)),
       ...(found.otherCount ? [line(`${found.otherCount} other ${noun}`, found.others)] : []),
     );
   return el(

@@ -39,8 +39,8 @@ function reading(chart, index) {
     ...(total === null ? [] : [total]),
   ]);
   const { partial, pending, incomplete } = points[index];
-  const state = pending ? ", not yet" : incomplete ? ", so far" : "";
-  const title = longDate(points[index], interval) + (partial ? ", cut by the period" : "") + state;
+  const state = pending ? ", no data yet" : incomplete ? ", so far" : "";
+  const title = longDate(points[index], interval) + (partial ? ", partial" : "") + state;
   return {
     total,
     rows,
@@ -110,7 +110,7 @@ export function fillTip(chart, index) {
           el(
             "div",
             { class: "tip-none" },
-            total === null || Number(total) === 0 ? "No usage" : "Nothing of what is shown",
+            total === null || Number(total) === 0 ? "No usage" : "No usage in the visible series",
           ),
         ]),
     ...(hidden ? [el("div", { class: "tip-none", "data-tip": "hidden" }, hidden)] : []),
