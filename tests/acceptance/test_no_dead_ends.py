@@ -251,8 +251,8 @@ def test_what_is_refused_says_what_each_can_do(worlds: dict[Plan, World]) -> Non
         assert "what each member&#39;s API keys are used for" in text
     for role in (Role.ADMIN, Role.DEVELOPER):
         assert f"mailto:{owner.email}" in told[role]
-    assert "your role does not include it either" in told[Role.DEVELOPER]
-    assert "does not include it either" not in told[Role.ADMIN]
+    assert "Your role does not include it" in told[Role.DEVELOPER]
+    assert "Your role does not include it" not in told[Role.ADMIN]
     enterprise = worlds[Plan.ENTERPRISE]
     actor = enterprise.actor(enterprise.people[Role.DEVELOPER])
     members = next(item for s in NAVIGATION for item in s.items if item.title == "Members")

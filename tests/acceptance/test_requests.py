@@ -189,7 +189,7 @@ def test_why_a_request_failed_is_told_in_a_sentence(
     whole = server.http.get("/requests/request-01", headers=tenant.headers).json()
 
     assert failed["errorCode"] == "upstream-429"
-    assert failed["failure"].startswith("The provider answered: too many requests.")
+    assert failed["failure"].startswith("The provider limited the request rate (429).")
     assert whole["failure"] is None
 
 

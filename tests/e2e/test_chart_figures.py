@@ -121,7 +121,7 @@ def test_amounts_in_a_tooltip_have_equal_decimals(page: Page, demo: Demo) -> Non
 
 COMPARE = """(chart, dates) => {
   const data = structuredClone(chart.data);
-  data.compared = {label: "Aug 27 – Sep 26, 2026", note: "only Aug 31 – Sep 26 is on record",
+  data.compared = {label: "Aug 27 – Sep 26, 2026", note: "only Aug 31 – Sep 26 recorded",
     dates: data.points.map((_, index) => dates[index] ?? null)};
   const cost = data.metrics.cost;
   Object.assign(cost, {earlier: cost.totals.map(() => "20"), earlierTotal: "620",
@@ -140,7 +140,7 @@ def test_the_compared_period_stands_in_legend_and_tooltip_with_its_dates(
     entry = chart.locator("[data-legend-line=earlier]")
     expect(entry).to_contain_text("vs Aug 27 – Sep 26, 2026")
     expect(entry).to_contain_text("$620.00(+148%)")
-    expect(chart.locator(".legend")).to_contain_text("only Aug 31 – Sep 26 is on record")
+    expect(chart.locator(".legend")).to_contain_text("only Aug 31 – Sep 26 recorded")
     chart.evaluate("chart => chart.point(1, true)")
     growth = format_signed_change(parse_usd(step["cost"]), 20 * PUSD_PER_USD)
     expect(chart.locator("[data-tip=earlier]")).to_have_text(f"vs Aug 28: $20.00 ({growth})")

@@ -247,7 +247,7 @@ def test_colours_stay_with_their_entity(page: Page, demo: Demo) -> None:
 def test_groups_say_that_they_overlap(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?groupBy=group")
 
-    expect(page.get_by_text("groups may add up to more than the total")).to_be_visible()
+    expect(page.get_by_text("groups can add up to more than the total")).to_be_visible()
 
 
 def test_an_empty_period_says_so_and_leads_on(page: Page, demo: Demo) -> None:

@@ -135,9 +135,9 @@ def test_a_failed_request_says_why_and_leads_to_its_like(page: Page, demo: Demo)
     page.goto(f"{demo.url}{LOG}?preset=all&timezone=UTC&id={event_id}")
     drawer = page.locator(".drawer")
 
-    expect(drawer).to_contain_text("The provider answered: overloaded.")
+    expect(drawer).to_contain_text("The provider was overloaded (529).")
     expect(drawer).to_contain_text("It failed before any tokens were used, so it has no cost.")
-    for wrong in ("Nobody counted", "Tokens counted by", "First token", "Priced at"):
+    for wrong in ("No token counts", "Tokens counted by", "First token", "Priced at"):
         expect(drawer).not_to_contain_text(wrong)
     link = drawer.get_by_role("link", name="requests with the same error")
     assert count > 1
@@ -255,7 +255,7 @@ def test_a_request_is_found_by_its_id_and_an_unknown_one_is_said(page: Page, dem
     expect(page.locator("#request-id")).to_have_text(event_id)
 
     page.goto(f"{demo.url}{LOG}?search=nothing-of-the-kind")
-    expect(page.get_by_role("status").filter(has_text="There is no request")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="No request with the ID")).to_be_visible()
 
 
 def test_a_bar_of_the_histogram_leads_into_its_day(page: Page, demo: Demo) -> None:

@@ -193,10 +193,10 @@ def test_requests_are_priced_again_and_that_is_taken_back(visit: Page, world: Wo
     expect(page.get_by_text("Repriced: $0.0030 instead of")).to_be_visible()
 
     page.goto(f"{url}/settings/repricing")
-    fill_in(page, "Take back", Reason="A mistake")
+    fill_in(page, "Revert", Reason="A mistake")
     wait_for_runs(world, 2)
     page.goto(f"{url}/settings/repricing")
-    expect(run).to_contain_text("Taken back")
+    expect(run).to_contain_text("Reverted")
 
 
 def wait_for_runs(world: World, count: int) -> None:
