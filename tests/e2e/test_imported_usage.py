@@ -55,7 +55,9 @@ def test_discovered_projects_are_renamed_and_merged(visit: Page, world: World) -
     expect(row.locator(".clip").first).to_have_text("Growth")
     row.get_by_role("button", name="Merge").click()
     check_access(page)
-    page.locator("dialog[open]").get_by_label("Merge into").select_option(label="Expansion (team-2)")
+    page.locator("dialog[open]").get_by_label("Merge into").select_option(
+        label="Expansion (team-2)"
+    )
     page.locator("dialog[open]").get_by_role("button", name="Save").click()
     expect(row).to_contain_text("Expansion")
 

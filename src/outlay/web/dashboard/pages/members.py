@@ -43,7 +43,7 @@ from outlay.web.dashboard.parts.usage import (
 )
 from outlay.web.dashboard.sorting import (
     SORTING,
-    Column,
+    SortableColumn,
     error_rate_of,
     heads_of,
     read_order,
@@ -58,13 +58,13 @@ router = Router(prefix="/organization/members", include_in_schema=False)
 
 PAGE_ROWS: Final = 50
 COLUMNS: Final = {
-    "name": Column("Member", is_number=False),
-    "role": Column("Role", is_number=False),
-    "cost": Column("Cost"),
-    "totalTokens": Column("Tokens"),
-    "requestCount": Column("Requests"),
-    "errorRate": Column("Error rate"),
-    "apiKeyCount": Column("API keys"),
+    "name": SortableColumn("Member", is_number=False),
+    "role": SortableColumn("Role", is_number=False),
+    "cost": SortableColumn("Cost"),
+    "totalTokens": SortableColumn("Tokens"),
+    "requestCount": SortableColumn("Requests"),
+    "errorRate": SortableColumn("Error rate"),
+    "apiKeyCount": SortableColumn("API keys"),
 }
 LIST: Final = COMMON | SORTING | {"search", "page"} | PAGE_ONLY
 PROFILE: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"memberId"}

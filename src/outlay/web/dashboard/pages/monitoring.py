@@ -36,7 +36,7 @@ from outlay.web.dashboard.parts.headlines import Card, cards_of, error_card
 from outlay.web.dashboard.parts.intake import intake_lists
 from outlay.web.dashboard.parts.lines import LineSeries, line_data
 from outlay.web.dashboard.parts.panels import Panel, panel_of
-from outlay.web.dashboard.parts.probable_duplicates import double_rows
+from outlay.web.dashboard.parts.possible_duplicates import duplicate_rows
 from outlay.web.dashboard.parts.providers import PROVIDERS, provider_rows, render_latency
 from outlay.web.dashboard.parts.ranking import SHOWN, change_in
 from outlay.web.dashboard.parts.side_rows import SideRow, rows_by_spend
@@ -74,7 +74,7 @@ TOPS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class QualityCount:
     """A part of the requests whose numbers are less certain."""
 
     title: str
@@ -86,7 +86,7 @@ class Doubt:
 def get_dashboard(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page; of the last day unless another period is asked for."""
+    """Render the monitoring dashboard, for the last day by default."""
     services = services_of(request)
     params = page_params(request, PARAMETERS)
     if not has_usage(request, actor):
@@ -127,7 +127,7 @@ def get_dashboard(
         providers=provider_rows(latency.values, total, order),
         heads=heads_of(PROVIDERS, order, frame["links"]),
         doubts=_doubts(total),
-        doubles=double_rows(
+        doubles=duplicate_rows(
             services.doubles.recent(actor.organization_id), frame["links"], query.period.timezone
         ),
         may_amend=has(actor, Permission.REQUESTS_AMEND),
@@ -250,7 +250,7 @@ def _top(
     return rows_by_spend(found, lambda key: links.add(FILTER_OF[dimension], key), rest)
 
 
-def _doubts(total: Totals) -> list[Doubt]:
+def _doubts(total: Totals) -> list[QualityCount]:
     counts = {
         "Unpriced": total.unpriced_requests,
         "Partly priced": total.partly_priced_requests,
@@ -259,7 +259,7 @@ def _doubts(total: Totals) -> list[Doubt]:
         "Adjusted counts": total.adjusted_requests,
     }
     return [
-        Doubt(
+        QualityCount(
             title=title,
             count=format_exact_count(count),
             share=format_percent(count, total.requests, 2),

@@ -27,7 +27,7 @@ from outlay.web.dashboard.parts.frame import frame_of
 from outlay.web.dashboard.places import key_paths_in
 from outlay.web.dashboard.sorting import (
     SORTING,
-    Column,
+    SortableColumn,
     error_rate_of,
     heads_of,
     read_order,
@@ -43,13 +43,13 @@ OWN: Final = SORTING | {"search", "keyStatus", "page"}
 """Parameters of the list itself."""
 
 COLUMNS: Final = {
-    "description": Column("Description", is_number=False),
-    "creator": Column("Creator", is_number=False),
-    "created": Column("Created"),
-    "cost": Column("Cost"),
-    "requestCount": Column("Requests"),
-    "totalTokens": Column("Tokens"),
-    "errorRate": Column("Error rate"),
+    "description": SortableColumn("Description", is_number=False),
+    "creator": SortableColumn("Creator", is_number=False),
+    "created": SortableColumn("Created"),
+    "cost": SortableColumn("Cost"),
+    "requestCount": SortableColumn("Requests"),
+    "totalTokens": SortableColumn("Tokens"),
+    "errorRate": SortableColumn("Error rate"),
 }
 
 KEY_STATUSES: Final = ("active", "revoked", "expired", "reported")

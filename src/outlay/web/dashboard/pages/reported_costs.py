@@ -42,7 +42,7 @@ from outlay.web.dashboard.parts.frame import FILTER_OF, PAGE_ONLY, filters_for, 
 from outlay.web.dashboard.parts.headlines import Card
 from outlay.web.dashboard.parts.ranking import change_in
 from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_first_steps
-from outlay.web.dashboard.sorting import SORTING, Column, heads_of, read_order, sort_rows
+from outlay.web.dashboard.sorting import SORTING, SortableColumn, heads_of, read_order, sort_rows
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON, read_dimension
@@ -64,13 +64,13 @@ SUBJECT: Final = Subject(
 )
 
 COLUMNS: Final = {
-    "name": Column("Name", is_number=False),
-    "requestCount": Column("Requests", note="Requests with both costs"),
-    "reported": Column("Reported", note="Reported cost of those requests"),
-    "computed": Column("Computed", note="Their cost computed from the price book"),
-    "drift": Column("Drift", note="Reported minus computed; sorted by absolute size"),
-    "driftShare": Column("Of computed"),
-    "uncompared": Column(
+    "name": SortableColumn("Name", is_number=False),
+    "requestCount": SortableColumn("Requests", note="Requests with both costs"),
+    "reported": SortableColumn("Reported", note="Reported cost of those requests"),
+    "computed": SortableColumn("Computed", note="Their cost computed from the price book"),
+    "drift": SortableColumn("Drift", note="Reported minus computed; sorted by absolute size"),
+    "driftShare": SortableColumn("Of computed"),
+    "uncompared": SortableColumn(
         "Reported only",
         note="Reported cost of requests that the price book cannot fully price",
     ),
@@ -122,7 +122,7 @@ class ShownRow:
 def get_reported_costs(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page."""
+    """Render reported costs next to computed ones."""
     services = services_of(request)
     params = page_params(request, COMMON | OWN | PAGE_ONLY)
     level = read_dimension(params, LEVELS, Dimension.MODEL)

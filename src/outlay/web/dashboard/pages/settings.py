@@ -33,7 +33,7 @@ from outlay.web.http.routes import Router
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class DiscoveredKind:
     """What was discovered of one dimension."""
 
     dimension: Dimension
@@ -206,7 +206,7 @@ def get_discovered(
         actor,
         "discovered",
         kinds=[
-            Kind(
+            DiscoveredKind(
                 dimension=dimension,
                 count=counts[dimension],
                 path=links.put(kind=dimension.value),

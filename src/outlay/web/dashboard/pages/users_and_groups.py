@@ -47,7 +47,7 @@ from outlay.web.dashboard.parts.lines import (
 from outlay.web.dashboard.parts.ranking import SHOWN, Ranking, rank_entries
 from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.dashboard.parts.user_rows import UserLine, leads_to_user, line_of_entry, line_of_row
-from outlay.web.dashboard.sorting import SORTING, Column, heads_of, read_order
+from outlay.web.dashboard.sorting import SORTING, SortableColumn, heads_of, read_order
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import COMMON, read_choice
@@ -87,11 +87,11 @@ TABLE_TITLES: Final = {
 
 
 OVERVIEW: Final = {
-    UserSort.NAME.value: Column("User", is_number=False),
-    UserSort.COST.value: Column("Cost"),
-    UserSort.REQUESTS.value: Column("Requests"),
-    UserSort.INPUT.value: Column("Input tokens"),
-    UserSort.OUTPUT.value: Column("Output tokens"),
+    UserSort.NAME.value: SortableColumn("User", is_number=False),
+    UserSort.COST.value: SortableColumn("Cost"),
+    UserSort.REQUESTS.value: SortableColumn("Requests"),
+    UserSort.INPUT.value: SortableColumn("Input tokens"),
+    UserSort.OUTPUT.value: SortableColumn("Output tokens"),
 }
 """What the table of all users is sorted by."""
 
@@ -116,7 +116,7 @@ class LineCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class UsageHalf:
     """Users, or groups: bars and lines."""
 
     bars: Sequence[BarCard]
@@ -129,7 +129,7 @@ class Side:
 def get_users_and_groups(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page."""
+    """Render spend by user and user group."""
     services = services_of(request)
     params = page_params(request, PARAMETERS)
     if not has_usage(request, actor):
@@ -210,7 +210,7 @@ def _side(
     comparison: Comparison,
     freshness: Freshness,
     found: UsersAndGroups,
-) -> Side:
+) -> UsageHalf:
     current = comparison.current
     is_of_groups = current.group_by is Dimension.GROUP
     dimension = Dimension.GROUP if is_of_groups else Dimension.USER
@@ -258,7 +258,7 @@ def _side(
             ),
         ),
     ]
-    return Side(bars=bars, lines=lines, filter_name=FILTER_OF[dimension], dimension=dimension)
+    return UsageHalf(bars=bars, lines=lines, filter_name=FILTER_OF[dimension], dimension=dimension)
 
 
 def _overall(

@@ -28,7 +28,7 @@ class CostLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class ComparedCost:
     """One of the two costs that a request has."""
 
     name: str
@@ -43,7 +43,7 @@ class CostDetail:
     lines: Sequence[CostLine]
     total: str
     """The sum of the lines."""
-    beside: Sequence[Beside]
+    beside: Sequence[ComparedCost]
     """The computed and the reported cost, where both are known."""
     notes: Sequence[str]
 
@@ -134,13 +134,15 @@ def _missing(event: UsageEvent) -> Iterator[CostLine]:
         yield CostLine(kind=kind, formula=formula, amount=NO_PRICE, is_missing=True)
 
 
-def _beside(event: UsageEvent, computed: int | None) -> list[Beside]:
+def _beside(event: UsageEvent, computed: int | None) -> list[ComparedCost]:
     if event.reported_cost_pusd is None or computed is None:
         return []
     is_reported = event.cost_source is CostSource.REPORTED
     return [
-        Beside(name="Computed", amount=format_exact_money(computed), is_counted=not is_reported),
-        Beside(
+        ComparedCost(
+            name="Computed", amount=format_exact_money(computed), is_counted=not is_reported
+        ),
+        ComparedCost(
             name="Reported",
             amount=format_exact_money(event.reported_cost_pusd),
             is_counted=is_reported,

@@ -8,18 +8,19 @@ from outlay.domain.result import Totals
 from outlay.services.analytics.analytics import PERCENTILES, LatencyValue
 from outlay.web.dashboard.formatting import format_count, format_latency
 from outlay.web.dashboard.parts.amounts import Amounts, amounts_of
-from outlay.web.dashboard.sorting import Column, Order, error_rate_of, sort_rows
+from outlay.web.dashboard.sorting import Order, SortableColumn, error_rate_of, sort_rows
 
 PROVIDERS: Final = {
-    "name": Column("Provider", is_number=False),
-    "cost": Column("Cost"),
-    "requestCount": Column("Requests"),
-    "errorRate": Column("Error rate"),
-    "clientErrorCount": Column("Client errors"),
+    "name": SortableColumn("Provider", is_number=False),
+    "cost": SortableColumn("Cost"),
+    "requestCount": SortableColumn("Requests"),
+    "errorRate": SortableColumn("Error rate"),
+    "clientErrorCount": SortableColumn("Client errors"),
     **{
-        f"p{round(quantile * 100)}": Column(f"p{round(quantile * 100)}") for quantile in PERCENTILES
+        f"p{round(quantile * 100)}": SortableColumn(f"p{round(quantile * 100)}")
+        for quantile in PERCENTILES
     },
-    "timeToFirstToken": Column(
+    "timeToFirstToken": SortableColumn(
         "First token",
         note="Average for streamed responses, until the first event with content. Older streams "
         "were measured until their first bytes.",

@@ -46,7 +46,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alike:
+class SimilarRequests:
     """Requests that failed in the same way at about the same time."""
 
     title: str
@@ -54,7 +54,7 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detail:
+class RequestDetail:
     """All that is on record of one request."""
 
     event_id: str
@@ -63,7 +63,7 @@ class Detail:
     status_title: str
     failure: str
     """Why it failed, in a sentence; empty when it did not."""
-    alike: Alike | None
+    alike: SimilarRequests | None
     cost: str
     exact_cost: str
     time: str
@@ -81,12 +81,12 @@ class Detail:
 
 def detail_of(
     services: Services, reader: CubeReader, seen: UsageQuery, found: LoggedRequest
-) -> Detail:
+) -> RequestDetail:
     """All that is on record of a request, in the zone of a question about all one may see."""
     event = found.event
     time = from_us(event.event_time_us).astimezone(parse_zone(seen.period.timezone))
     first, duration = _first_token_us(event), event.duration_us
-    return Detail(
+    return RequestDetail(
         event_id=event.event_id,
         title=event.mapping or event.model or "Unknown model",
         status=event.status.value,
@@ -131,7 +131,7 @@ def _first_token_us(event: UsageEvent) -> int | None:
 
 def _alike(
     services: Services, reader: CubeReader, seen: UsageQuery, event: UsageEvent, time: datetime
-) -> Alike | None:
+) -> SimilarRequests | None:
     """Requests of the same hour that failed with the same error, key and model."""
     if event.status is Status.OK:
         return None
@@ -161,7 +161,7 @@ def _alike(
     if count < 2:
         return None
     day = begin.date().isoformat()
-    return Alike(
+    return SimilarRequests(
         title=f"All {count:,} requests with the same error, API key and model between "
         f"{begin:%H:%M} and {period.end.astimezone(begin.tzinfo):%H:%M}",
         path=Links("/monitoring/requests", ()).put(

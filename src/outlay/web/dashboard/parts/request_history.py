@@ -14,7 +14,7 @@ from outlay.web.dashboard.parts.log_lines import cost_of
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HistoryChange:
     """An amendment."""
 
     time: str
@@ -35,23 +35,23 @@ class History:
 
     note: str
     """Why it does not count; empty where it does."""
-    changes: Sequence[Change]
+    changes: Sequence[HistoryChange]
     reports: Sequence[OtherReport]
 
 
 def history_of(found: LoggedRequest, zone: tzinfo | None) -> History:
     """The amendments of a request, in words."""
-    changes: list[Change] = []
+    changes: list[HistoryChange] = []
     previous = found.history[0]
     for entry in found.history[1:]:
         if entry.event.amendment == Amendment.RESTATE:
-            changes.append(Change(_time(entry, zone), _restated(previous, entry)))
+            changes.append(HistoryChange(_time(entry, zone), _restated(previous, entry)))
             previous = entry
     if not found.is_counted:
         taken_back = found.history[-1]
         if taken_back.event.amendment == Amendment.VOID:
             text = "Removed: another report of the same response is counted."
-            changes.append(Change(_time(taken_back, zone), text))
+            changes.append(HistoryChange(_time(taken_back, zone), text))
     return History(
         note="" if found.is_counted else _note(found),
         changes=changes,
