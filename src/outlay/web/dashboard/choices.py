@@ -29,7 +29,7 @@ router = Router(include_in_schema=False)
 MOST: Final = 50
 OWN: Final = frozenset({"param", "q"})
 PEOPLE: Final = frozenset({Dimension.USER, Dimension.MEMBER, Dimension.GROUP, Dimension.END_USER})
-"""Dimensions by which others are told apart."""
+"""Dimensions that identify other people; not open to everyone."""
 
 
 class Choice(TypedDict):

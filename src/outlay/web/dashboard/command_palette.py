@@ -1,4 +1,4 @@
-"""Where one may jump to by name: pages, projects, API keys, people, groups, models and apps."""
+"""Jump to pages, projects, API keys, people, groups, models and apps by name."""
 
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
     title: str
     kind: str
-    """What it is, and what tells it apart from others of the name."""
+    """What it is, and what distinguishes it from others with the same name."""
     path: str
     also: str = ""
     """What it is found by, too."""

@@ -110,7 +110,7 @@ NAVIGATION: Final = (
     ),
     NavSection("Setup", (NavItem("Settings", "/settings", "settings", Permission.ACCOUNT_READ),)),
 )
-"""What stands below the section of the project one is in."""
+"""The navigation items of the current project."""
 
 
 def project_section(project: Project) -> NavSection:

@@ -12,7 +12,7 @@ from outlay.web.http.params import read_number
 Row = TypeVar("Row")
 
 PAGE_ROWS: Final = 100
-"""Rows of a page where nobody chooses."""
+"""Rows per page by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a page that somebody may not open tells them: what it is, and what they can do."""
+"""Explains a page that the actor may not open: what it shows and how to get access."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Refusal:
 def describe_refusal(
     actor: Actor, item: NavItem | None, code: str, members: Sequence[Member]
 ) -> Refusal:
-    """What to tell an actor about a page; `code` is what the policy said is missing."""
+    """Explain a page to an actor; `code` is what the policy found missing."""
     page = f"“{item.title}”" if item else "This page"
     missing = lacks(actor, item.permission) if item else frozenset({_LACKS[code]})
     owners = [

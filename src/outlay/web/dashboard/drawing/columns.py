@@ -30,7 +30,7 @@ class ChartColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A line across, and what it stands for."""
+    """A grid line and its label."""
 
     y: float
     label: str

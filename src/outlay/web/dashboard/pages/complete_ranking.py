@@ -154,7 +154,7 @@ def get_project_ranking(request: Request, project_id: str, actor: ProjectReader)
 def get_own_ranking(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.OWN_USAGE))]
 ) -> Response:
-    """Of what is put down to whoever looks."""
+    """The ranking of the actor's own usage."""
     params = page_params(request, OWN_QUERY | OWN | PAGE_ONLY)
     query = own_usage_only(actor, page_query(request, params, actor))
     place = RankingPage(

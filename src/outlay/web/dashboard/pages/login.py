@@ -46,22 +46,22 @@ PLAIN_STATE_COOKIE: Final = "outlay_sso"
 """Over plain HTTP on loopback, where browsers refuse the `__Host-` prefix."""
 STATE_SECONDS: Final = 600
 ORGANIZATION_COOKIE: Final = "outlay_organization"
-"""The slug that somebody signed in with last, which fills in the form."""
+"""The organization slug of the last sign-in, used to prefill the form."""
 YEAR_SECONDS: Final = 365 * 86_400
 
 SECURE_DEVICE_COOKIE: Final = "__Host-outlay_device"
 PLAIN_DEVICE_COOKIE: Final = "outlay_device"
-"""Tells a browser that somebody has signed in with from others, which wait after failures."""
+"""Marks browsers that have signed in before; others are throttled after failures."""
 
 HOME = "/"
 MAX_TARGET: Final = 4_096
-"""Characters: it is kept while somebody signs in."""
+"""Maximum length in characters; it is kept during sign-in."""
 SIGNING_IN = Open("there is no other way to sign in")
 
 
 @router.get("/")
 def get_root(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) -> Response:
-    """The first page that one may see: of all, of a project, or of oneself."""
+    """The first page that the actor may open."""
     if has(actor, Permission.ORGANIZATION_USAGE):
         return RedirectResponse("/organization/analytics", 303)
     projects = projects_of(services_of(request), actor)
@@ -73,7 +73,7 @@ def get_root(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) -> 
 
 @router.get("/login", dependencies=[Depends(SIGNING_IN)])
 def get_login(request: Request) -> Response:
-    """The form; whoever is signed in already goes on."""
+    """The sign-in form; signed-in users are redirected."""
     target = safe_target(request.query_params.get("next"))
     try:
         session_actor(request)

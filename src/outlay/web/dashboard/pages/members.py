@@ -261,7 +261,7 @@ def _values(
 
 
 def role_of(row: UsageRow[Member]) -> str:
-    """The role of a member, `unknown` of somebody whom reports alone name."""
+    """The role of a member; `unknown` for users known only from reports."""
     return row.thing.role.value if row.thing else "unknown"
 
 

@@ -1,4 +1,4 @@
-"""My usage: what is put down to whoever looks."""
+"""My usage: the usage attributed to the actor."""
 
 from typing import Annotated, Final
 

@@ -1,4 +1,4 @@
-"""Bills beside what was recorded: one of them line by line, and those before it."""
+"""Provider bills compared with recorded usage, line by line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reported beside computed costs: what senders say, what the price book says, and the drift."""
+"""Reported and computed costs, and the drift between them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The log of single requests, and one of them beside it."""
+"""The request log, with one request open next to the list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,7 +88,7 @@ COST_SOURCES: Final = {
     CostSource.PARTIAL.value: "Partly priced",
     CostSource.UNPRICED.value: "Unpriced",
 }
-"""Where a cost comes from, as one may filter by it."""
+"""Cost sources as filter options."""
 
 Reader = Annotated[Actor, Depends(OnPage(Permission.REQUESTS_READ))]
 

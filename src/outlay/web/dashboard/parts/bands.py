@@ -59,7 +59,7 @@ def bands_of(result: Breakdown, ranking: Ranking, *, overlaps: bool) -> list[Ban
 
 
 def _entries_of(result: Breakdown, row: RankRow, named: set[str]) -> list[Entry]:
-    """What a row stands for."""
+    """The entries behind a row."""
     if row.kind == EntryKind.OTHER:
         return [
             entry

@@ -43,7 +43,7 @@ class CostDetail:
     lines: Sequence[CostLine]
     total: str
     """The sum of the lines."""
-    beside: Sequence[ComparedCost]
+    compared: Sequence[ComparedCost]
     """The computed and the reported cost, where both are known."""
     notes: Sequence[str]
 
@@ -55,7 +55,7 @@ def cost_detail_of(event: UsageEvent, evidence: Evidence) -> CostDetail:
     return CostDetail(
         lines=[*lines, *_missing(event)] if computed is not None else list(_counted(event)),
         total="" if computed is None else format_exact_money(computed),
-        beside=_beside(event, computed),
+        compared=_compared(event, computed),
         notes=[note for note in (_price_note(event), evidence.note) if note],
     )
 
@@ -134,7 +134,7 @@ def _missing(event: UsageEvent) -> Iterator[CostLine]:
         yield CostLine(kind=kind, formula=formula, amount=NO_PRICE, is_missing=True)
 
 
-def _beside(event: UsageEvent, computed: int | None) -> list[ComparedCost]:
+def _compared(event: UsageEvent, computed: int | None) -> list[ComparedCost]:
     if event.reported_cost_pusd is None or computed is None:
         return []
     is_reported = event.cost_source is CostSource.REPORTED

@@ -1,4 +1,4 @@
-"""Single requests as lines of a list, wherever one stands."""
+"""Requests as rows of a list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class LogLine:
 
 
 def labels_of(services: Services, organization_id: str) -> Labels:
-    """Names of what requests are put down to."""
+    """Labels of what requests are attributed to."""
     return {
         dimension: services.analytics.labels(organization_id, dimension) for dimension in LABELLED
     }
@@ -141,7 +141,7 @@ def has_used_nothing(event: UsageEvent) -> bool:
 
 
 def cost_of(event: UsageEvent) -> str:
-    """What a request cost, `unpriced` where nobody knows, a dash where there is nothing to pay."""
+    """The cost of a request: `unpriced` if unknown, a dash if nothing was used."""
     if has_used_nothing(event):
         return "–"
     if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:

@@ -1,4 +1,4 @@
-"""A breakdown as it is shown: a chart over time beside a ranking, in the same colours."""
+"""A breakdown as shown: a chart over time and a ranking in the same colours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

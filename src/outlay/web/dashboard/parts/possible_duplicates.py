@@ -44,7 +44,7 @@ class DuplicateRow:
     kept: DuplicateReport
     dropped: DuplicateReport
     pairs: str
-    """What the API is told to count the pair once."""
+    """The request body that merges the pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class DuplicateRows:
     """How many there are, and what they cost twice."""
     hidden: int
     pairs: str
-    """What the API is told to count all that are listed once."""
+    """The request body that merges all listed pairs."""
 
 
 def duplicate_rows(doubles: Sequence[Double], links: Links, zone: str) -> DuplicateRows | None:

@@ -69,12 +69,12 @@ class RequestDetail:
     time: str
     facts: Sequence[Fact]
     costs: CostDetail | None
-    """None where nothing was used, or nobody counted it."""
+    """None if nothing was used or no counts were reported."""
     usage_note: str
     """Why there are no tokens; empty when there are."""
     history: History
     first_token_share: int
-    """How far along the request the first token came, in thousandths; 0 when nobody knows."""
+    """Time to first token as thousandths of the whole request; 0 if unknown."""
     first_token: str
     duration: str
 
@@ -82,7 +82,7 @@ class RequestDetail:
 def detail_of(
     services: Services, reader: CubeReader, seen: UsageQuery, found: LoggedRequest
 ) -> RequestDetail:
-    """All that is on record of a request, in the zone of a question about all one may see."""
+    """Everything recorded about a request, in the query's time zone."""
     event = found.event
     time = from_us(event.event_time_us).astimezone(parse_zone(seen.period.timezone))
     first, duration = _first_token_us(event), event.duration_us

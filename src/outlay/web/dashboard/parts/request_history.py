@@ -1,4 +1,4 @@
-"""What has become of a request since it was recorded: amendments, other reports of its answer."""
+"""The history of a request since it was recorded: amendments and other reports of its response."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class HistoryChange:
 
 @dataclass(frozen=True, slots=True)
 class OtherReport:
-    """A request that counts in the place of one, or beside it."""
+    """A request that counts instead of this one, or in addition."""
 
     event_id: str
     text: str
@@ -31,7 +31,7 @@ class OtherReport:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What has become of a request."""
+    """The history of a request."""
 
     note: str
     """Why it does not count; empty where it does."""

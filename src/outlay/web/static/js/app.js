@@ -110,7 +110,7 @@ function prepare() {
   }
 }
 
-/** The zones of the browser, offered when somebody is about to type one. */
+/** Offers the browser's time zones when the field gets the focus. */
 function offerZones() {
   const list = document.getElementById("zones");
   if (!list || list.childElementCount) return;

@@ -155,7 +155,7 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * Where the mark of a series stands at a point.
+   * The position of a series' mark at a point.
    * @param {number} place
    * @param {number} index
    * @returns {number|null}
@@ -175,7 +175,7 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * How figures beside each other are written.
+   * Formats figures that are read together.
    * @param {string[]} values
    * @returns {(value: string) => string}
    */
@@ -240,7 +240,7 @@ export class Chart extends HTMLElement {
     return `${this.id}-summary`;
   }
 
-  /** What stands in place of an empty frame. */
+  /** What is shown instead of an empty frame. */
   nothing() {
     return el(
       "p",
@@ -360,7 +360,7 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * Pales every series but one that is shown, here and in the ranking beside; null ends it.
+   * Dims every series but one, here and in the ranking; null ends it.
    * @param {string|null} key
    */
   light(key) {

@@ -1,4 +1,4 @@
-// What the buttons beside a chart or ranking do: a table instead, or a file of it.
+// The buttons of a chart or ranking: show as a table, or download as a file.
 import { Chart } from "./chart.js";
 import { cellsOf } from "./charttable.js";
 import { download } from "./dom.js";

@@ -78,7 +78,7 @@ function moneyWith(usd, decimals) {
 }
 
 /**
- * Amounts that are read beside each other: as many decimals as the largest needs.
+ * Formats amounts that are read together with as many decimals as the largest needs.
  * @param {(string|number)[]} amounts
  */
 export function moneyTogether(amounts) {

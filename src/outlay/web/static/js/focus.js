@@ -61,7 +61,7 @@ function likeness(node) {
   return name && `${around?.className ?? ""} ${name}`;
 }
 
-/** The id of the request that stands beside the list. */
+/** The ID of the request that is open next to the list. */
 const requestBeside = () =>
   /** @type {HTMLElement|null} */ (document.querySelector(".drawer"))?.dataset.request ?? "";
 
@@ -70,7 +70,7 @@ const rowOf = (request) => document.querySelector(`[data-row="${CSS.escape(reque
 
 /**
  * Puts the focus where it was; into a request that has been opened; else on the main heading.
- * Somebody who points has it nowhere, and it stays there.
+ * With a pointer nothing has the focus, and that stays so.
  * @param {Place} before
  */
 export function restoreFocus(before) {
@@ -105,7 +105,7 @@ export function walkRows(event) {
   const at = rows.findIndex(
     (row) => row === document.activeElement || (opened && row.dataset.row === opened),
   );
-  // Arrows scroll the page but for somebody who is on a row.
+  // Arrow keys scroll the page unless a row has the focus.
   if (!rows.length || (event.key.startsWith("Arrow") && rows[at] !== document.activeElement))
     return false;
   const next = rows[at < 0 ? 0 : Math.min(Math.max(at + step, 0), rows.length - 1)];

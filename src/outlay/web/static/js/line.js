@@ -82,7 +82,7 @@ export function pathThrough(points) {
 }
 
 /**
- * Draws the series of a chart as lines, a dot where a value stands alone.
+ * Draws the series of a chart as lines, a dot for a value without neighbours.
  * @param {SVGElement} root
  * @param {Chart<unknown>} chart
  */

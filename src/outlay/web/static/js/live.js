@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000;
 /** What the server last sent of each block. @type {Map<string, string>} */
 let known = new Map();
 let tag = "";
-/** When the server last told something. */
+/** When the server last responded. */
 let toldAt = Date.now();
 let askedAt = Date.now();
 
@@ -50,7 +50,7 @@ function blocksOf(page) {
   return [...blocks, ...data];
 }
 
-/** Whether somebody is in the middle of something. */
+/** Whether the user is in the middle of something. */
 function isBusy() {
   const active = document.activeElement;
   return (
@@ -83,7 +83,7 @@ export async function refresh() {
     if (url === location.href) sayOffline();
     return;
   }
-  // Somebody may have opened something or gone elsewhere meanwhile.
+  // The user may have opened something or navigated away meanwhile.
   if (url !== location.href) return;
   if (response.redirected) {
     saySignedOut();
@@ -118,7 +118,7 @@ export async function refresh() {
     const from = nodes.get(name);
     if (!from || next.get(name) === known.get(name)) continue;
     if (node.contains(document.activeElement)) {
-      next.set(name, known.get(name) ?? ""); // not under somebody's hands
+      next.set(name, known.get(name) ?? ""); // not while it has the focus
       continue;
     }
     node.replaceWith(from);
@@ -131,7 +131,7 @@ export async function refresh() {
   document.dispatchEvent(new CustomEvent("refreshed"));
 }
 
-/** How long ago the server last told something: `just now`, `3 min ago`. */
+/** How long ago the server last responded: `just now`, `3 min ago`. */
 function age() {
   const minutes = Math.floor((Date.now() - toldAt) / MINUTE_MS);
   return minutes < 1
@@ -202,7 +202,7 @@ function interval() {
   return document.querySelector("#page .fresh") ? EVERY_MS : Infinity;
 }
 
-/** Looks for news every now and then while somebody looks. */
+/** Refreshes regularly while the page is visible. */
 export function startLive() {
   const look = () => {
     if (interval() < Infinity && !isBusy()) refresh();

@@ -1,4 +1,4 @@
-// Going elsewhere without reloading: the inside of the page is exchanged, the address follows.
+// Navigation without reloading: the content of the page is replaced, and the URL follows.
 import { announce, el, parseFragment } from "./dom.js";
 import { noteFocus, restoreFocus } from "./focus.js";
 import { remember } from "./live.js";
@@ -43,7 +43,7 @@ export async function go(url, push = true, keepScroll = false) {
     const isElsewhere = new URL(url, location.href).pathname !== location.pathname;
     document.title = next.title;
     remember(fresh, response.headers.get("etag") ?? "");
-    // Somebody may have gone on meanwhile; a menu that closes leaves the focus nowhere.
+    // The focus may have moved meanwhile; a menu that closes leaves it nowhere.
     if (document.activeElement !== document.body) focused = noteFocus();
     page.replaceChildren(...fresh.childNodes);
     document.documentElement.dataset.running = fresh.dataset.running;

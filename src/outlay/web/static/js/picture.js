@@ -123,7 +123,7 @@ function totalOf(source) {
 }
 
 /**
- * A copy without texts, whose styles stand in its attributes.
+ * A copy without texts, with its styles as attributes.
  * @param {Element} node
  * @returns {Element}
  */

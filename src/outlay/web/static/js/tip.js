@@ -1,4 +1,4 @@
-// What a chart says about one point: in a box beside it, and aloud. The figures are the server's.
+// The tooltip of a point, and its text for screen readers. The figures are the server's.
 import { announce, el } from "./dom.js";
 import * as fmt from "./fmt.js";
 import { longDate } from "./scale.js";
