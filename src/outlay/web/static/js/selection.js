@@ -109,7 +109,7 @@ async function sum(bar) {
   const words = el("span", { class: "selection-sum" }, "…");
   bar.replaceChildren(el("strong", {}, `${selected.size} selected`), words, exportsOf(bar), none);
   try {
-    const answer = await fetch(`/analytics/users?${params}&pageSize=1`, {
+    const answer = await fetch(`/api/v1/analytics/users?${params}&pageSize=1`, {
       headers: { Accept: "application/json" },
       signal,
     });
