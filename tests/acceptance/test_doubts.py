@@ -263,7 +263,7 @@ def test_the_dashboard_names_what_was_not_understood_left_out_or_counted_twice(
     assert "acme.otel: no call of a model is known inside it" in text
     assert "Possible duplicates" in text
     assert "1 pair in the last week, $1.00 counted twice" in text
-    answer = server.http.get("/doubles", headers=tenant.headers).json()["doubles"]
+    answer = server.http.get("/api/v1/doubles", headers=tenant.headers).json()["doubles"]
     pair = {name: answer[0][name]["eventId"] for name in ("kept", "dropped")}
     merged = server.http.post(
         "/api/v1/doubles/merge", json={"pairs": [pair]}, headers=tenant.headers

@@ -216,7 +216,7 @@ def test_names_that_no_path_can_hold_have_pages(worlds: dict[Plan, World]) -> No
         answer = visitor.open(f"{path}{'&' if '?' in path else '?'}preset=7d", kind)
         assert "1 request<" in answer.text or "$0.0026" in answer.text, kind
         if kind in {"User", "Discovered API key"}:
-            (everything,) = re.findall(r'href="([^"]+)" data-go>All models<', answer.text)
+            (everything,) = re.findall(r'href="([^"]+)"\s+data-go>All models<', answer.text)
             ranking = visitor.open(html.unescape(everything), kind)
             assert "$0.0026" in ranking.text, kind
     assert visitor.wrong == []

@@ -23,7 +23,7 @@ def test_members_stand_by_spend_with_those_who_left_and_those_without_usage(
         (
             row.locator("strong").locator("..").get_attribute("title"),
             row.locator("td.number").nth(2).get_attribute("title"),
-            row.locator("td.number").nth(4).text_content(),
+            row.locator("td.number").nth(4).inner_text(),
         )
         for row in rows.all()
     ]

@@ -40,7 +40,7 @@ def test_pages_of_the_log_follow_each_other_without_gap_or_repeat(page: Page, de
 
 def totals_on(page: Page) -> str:
     """What all listed requests add up to, as the head of the list tells it."""
-    return (page.locator(".card-note").first.text_content() or "").split(" · ", 1)[1]
+    return page.locator(".card-note").first.inner_text().split(" · ", 1)[1]
 
 
 def bars_on(page: Page) -> int:
@@ -235,14 +235,14 @@ def test_a_request_stands_beside_the_list_with_what_it_cost(page: Page, demo: De
     expect(page.locator(".drawer-sum strong")).to_have_attribute("title", exact(detail["cost"]))
     lines = {
         line.locator("th").evaluate("cell => cell.firstChild.textContent"): (
-            line.locator("td").text_content()
+            line.locator("td").inner_text()
         )
         for line in page.locator(".prices tbody tr").all()
     }
     assert lines == {line["title"]: exact(line["amount"]) for line in detail["priceLines"]}
     assert len(lines) > 1
     first = detail["priceLines"][0]
-    formula = page.locator(".prices .formula").first.text_content() or ""
+    formula = page.locator(".prices .formula").first.inner_text()
     assert formula.startswith(f"{first['quantity']:,} tokens × ${Decimal(first['unitPrice']):f}")
     expect(page.locator(".facts")).to_contain_text(detail["project"]["label"])
     page.keyboard.press("Escape")

@@ -56,7 +56,7 @@ const NAMES = { cost: "Cost", requestCount: "Requests", totalTokens: "Tokens" };
  * @param {string} metric
  */
 function retitle(title, metric) {
-  const rest = (title.textContent ?? "").replace(/^\S+/, "");
+  const rest = (title.textContent ?? "").trim().replace(/^\S+/, "");
   title.textContent = NAMES[metric] + rest;
 }
 
@@ -127,7 +127,7 @@ async function copy(button) {
   if (!source) return;
   let said = "Copied";
   try {
-    await navigator.clipboard.writeText(source.textContent ?? "");
+    await navigator.clipboard.writeText((source.textContent ?? "").trim());
   } catch {
     // Not allowed, or not there at all, as on plain HTTP beyond this machine.
     getSelection()?.selectAllChildren(source);

@@ -66,7 +66,7 @@ function quoted(value) {
 
 /** @param {Element} chart */
 function titleOf(chart) {
-  return chart.closest("section")?.querySelector("h2")?.textContent ?? "chart";
+  return chart.closest("section")?.querySelector("h2")?.textContent?.trim() ?? "chart";
 }
 
 /** @param {string} title */

@@ -56,7 +56,7 @@ export function compose(source, title, about) {
   const ground = getComputedStyle(
     source.closest(".card") ?? document.documentElement,
   ).backgroundColor;
-  const organization = document.querySelector(".org-name")?.textContent ?? "";
+  const organization = document.querySelector(".org-name")?.textContent?.trim() ?? "";
   const size = drawn.viewBox.baseVal;
   const width = Math.max(
     size.width + PAD * 2,
@@ -118,7 +118,7 @@ function totalOf(source) {
     const { totals } = source.shown;
     return totals ? `${totalName(source)} ${source.short(totals.all)}` : "";
   }
-  const value = source.querySelector("table:not([hidden]) tfoot .value")?.textContent;
+  const value = source.querySelector("table:not([hidden]) tfoot .value")?.textContent?.trim();
   return value ? `Total ${value}` : "";
 }
 
@@ -288,9 +288,13 @@ function rankingOf(chart) {
       svg(
         "text",
         { x: 790, y: y + 20, "text-anchor": "end" },
-        row.querySelector(".value")?.textContent ?? "",
+        row.querySelector(".value")?.textContent?.trim() ?? "",
       ),
-      svg("text", { x: 880, y: y + 20, "text-anchor": "end" }, row.cells[3]?.textContent ?? ""),
+      svg(
+        "text",
+        { x: 880, y: y + 20, "text-anchor": "end" },
+        row.cells[3]?.textContent?.trim() ?? "",
+      ),
     );
   });
   return unseen(chart, root);
