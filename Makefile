@@ -7,8 +7,8 @@ DATA ?= demo-data
 PORT ?= 4100
 MINUTES ?= 20
 
-.PHONY: demo test test-long test-scale mutants lint format install scale dist bench soak screenshots \
-  price-check requirements clean
+.PHONY: demo test test-long test-scale mutants lint format docs install scale dist bench soak \
+  screenshots price-check requirements sbom audit clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/outlay demo --data $(DATA) --port $(PORT)
@@ -59,6 +59,10 @@ lint: $(VENV)/.dev
 	$(FRONTEND)/biome ci
 	$(FRONTEND)/tsc
 
+# The documentation as a site in site/; fails for a broken link. A test in tests/unit builds it, too.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 # Ratios against PostgreSQL and SQLite, nginx, Portkey and LiteLLM; results go to bench/results/.
 bench: $(VENV)/.dev
 	tools/ensure_postgres.sh
@@ -69,7 +73,7 @@ bench: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m bench.soak --minutes $(MINUTES)
 
-# Our prices beside those of genai-prices and, with TABLES (docs/pricing.md), of other tables.
+# Our prices beside those of genai-prices and, with TABLES (docs/concepts/prices-and-meters.md), of other tables.
 TABLES ?=
 price-check: $(VENV)/.dev
 	$(BIN)/python -m tools.price_check $(TABLES)
@@ -90,6 +94,16 @@ screenshots: $(VENV)/.dev
 dist: $(VENV)/.runtime
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+# The components of the wheel with its extras, as CycloneDX.
+sbom: $(VENV)/.dev
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements requirements/scale.txt --pyproject pyproject.toml \
+	  --output-reproducible --of JSON --output-file dist/outlay-sbom.json
+
+# Known vulnerabilities of what is shipped, where a package index is reachable.
+audit: $(VENV)/.dev
+	tools/audit.sh
+
 # Compile the lock files from pyproject.toml and dev.in. Pins that still fit stay; UPGRADE=--upgrade
 # moves all of them, UPGRADE='--upgrade-package NAME' one.
 UPGRADE ?=
@@ -106,7 +120,8 @@ requirements: $(VENV)/.dev
 	$(COMPILE) requirements/clients.in --output-file requirements/clients.txt
 
 clean:
-	rm -rf $(VENV) tools/frontend/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tools/frontend/node_modules build dist site .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Outlay needs Python 3.11 or newer: make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'

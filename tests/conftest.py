@@ -2,6 +2,7 @@
 
 import faulthandler
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from outlay.storage.directory.digests import covered_tables
 from tests.factories import NOW
 from tests.postgres import Cluster, running_postgres
 from tests.program import ending_programs
+
+# Tests that read nothing of a server's standard error would fill its pipe with access lines.
+os.environ.setdefault("OUTLAY_LOG", "warning")
 
 settings.register_profile(
     "outlay", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

@@ -132,7 +132,7 @@ def test_a_bill_is_compared(visit: Page, world: World, tmp_path: Path) -> None:
     page.get_by_role("button", name="Compare a bill").click()
     dialog = page.locator("dialog[open]")
     dialog.get_by_role("button", name="Compare").click()
-    expect(dialog.locator(".field-error")).to_contain_text("needed")
+    expect(dialog.locator(".field-error")).to_contain_text("required")
     dialog.get_by_label("Cost file").set_input_files(costs)
     dialog.get_by_role("button", name="Compare").click()
 
