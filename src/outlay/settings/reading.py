@@ -19,7 +19,6 @@ from outlay.settings.values import EdgeSettings, ProxySettings, Settings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
     from pydantic_settings import BaseSettings
 
 SECRETS_DIR: Final = "OUTLAY_SECRETS_DIR"
@@ -274,7 +273,7 @@ def _invalid(error: "ValidationError", variables: Mapping[str, str]) -> Invalid:
     return Invalid(f"{len(sentences)} settings are wrong:\n{listed}", code="settings")
 
 
-def _sentence(fault: "ErrorDetails", variables: Mapping[str, str]) -> str:
+def _sentence(fault: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     """What a variable must be, and what it is instead, unless that may hold a secret."""
     place = str(fault["loc"][0])
     declared = next(
