@@ -7,8 +7,8 @@ DATA ?= demo-data
 PORT ?= 4100
 MINUTES ?= 20
 
-.PHONY: demo test test-long test-scale mutants lint docs install scale dist bench soak screenshots \
-  price-check requirements sbom audit clean
+.PHONY: demo test test-long test-scale mutants lint format docs install scale dist bench soak \
+  screenshots price-check requirements sbom audit clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/outlay demo --data $(DATA) --port $(PORT)
@@ -48,12 +48,17 @@ mutants: $(VENV)/.dev
 	tools/ensure_postgres.sh
 	$(BIN)/python -m tools.mutants $(ONLY)
 
+FRONTEND := tools/frontend/node_modules/.bin
+
 lint: $(VENV)/.dev
+	tools/ensure_frontend_checks.sh
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
 	$(BIN)/mypy
+	$(FRONTEND)/biome ci
+	$(FRONTEND)/tsc
 
 # The documentation as a site in site/; fails for a broken link. A test in tests/unit builds it, too.
 docs: $(VENV)/.dev
@@ -73,6 +78,13 @@ soak: $(VENV)/.dev
 TABLES ?=
 price-check: $(VENV)/.dev
 	$(BIN)/python -m tools.price_check $(TABLES)
+
+# Formats everything that `lint` checks the format of.
+format: $(VENV)/.dev
+	tools/ensure_frontend_checks.sh
+	$(BIN)/ruff format
+	$(BIN)/python -m tools.payload_types
+	$(FRONTEND)/biome check --write
 
 screenshots: $(VENV)/.dev
 	tools/ensure_chromium.sh
@@ -109,7 +121,8 @@ requirements: $(VENV)/.dev
 	$(COMPILE) requirements/clients.in --output-file requirements/clients.txt
 
 clean:
-	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tools/frontend/node_modules build dist site .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Outlay needs Python 3.11 or newer: make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'

@@ -257,16 +257,16 @@ def test_dashboard_names_unread_skipped_and_duplicate_usage(
 
     text = read("/monitoring/dashboard")
 
-    assert "Counters not understood" in text
+    assert "Unknown counters" in text
     assert "missing=acme_credits" in text
     assert "invoke_agent" in text
     assert "acme.otel: no call of a model is known inside it" in text
-    assert "Probable doubles" in text
-    assert "1 pair of the last week, $1.00 counted twice" in text
+    assert "Possible duplicates" in text
+    assert "1 pair in the last week, $1.00 counted twice" in text
     answer = server.http.get("/api/v1/doubles", headers=tenant.headers).json()["doubles"]
     pair = {name: answer[0][name]["eventId"] for name in ("kept", "dropped")}
     merged = server.http.post(
         "/api/v1/doubles/merge", json={"pairs": [pair]}, headers=tenant.headers
     )
     assert merged.json() == {"mergedCount": 1}
-    assert "Probable doubles" not in read("/monitoring/dashboard")
+    assert "Possible duplicates" not in read("/monitoring/dashboard")

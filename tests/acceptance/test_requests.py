@@ -191,7 +191,7 @@ def test_failure_is_explained_in_a_sentence(
     whole = server.http.get("/api/v1/requests/request-01", headers=tenant.headers).json()
 
     assert failed["errorCode"] == "upstream-429"
-    assert failed["failure"].startswith("Too many requests: ")
+    assert failed["failure"].startswith("The provider limited the request rate (429).")
     assert whole["failure"] is None
 
 

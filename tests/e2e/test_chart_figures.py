@@ -62,11 +62,11 @@ def test_groups_are_lines_with_a_deduplicated_total(page: Page, demo: Demo) -> N
     expect(chart.locator(".band")).to_have_count(0)
     assert chart.locator(".line").count() > 1
     expect(chart.locator(".whole")).to_have_count(1)
-    expect(chart.locator("[data-legend-line=total]")).to_contain_text("each request once")
+    expect(chart.locator("[data-legend-line=total]")).to_contain_text("each request counted once")
     expect(chart.locator("[data-legend-line=total] strong")).to_have_text(
         format_money(parse_usd(cost))
     )
-    assert rows_of(saved(page, "CSV"))[0][-1] == "Total, each request once"
+    assert rows_of(saved(page, "CSV"))[0][-1] == "Total, each request counted once"
 
 
 def test_tooltip_total_includes_hidden_series(page: Page, demo: Demo) -> None:
@@ -80,7 +80,7 @@ def test_tooltip_total_includes_hidden_series(page: Page, demo: Demo) -> None:
     assert Decimal(total.get_attribute("data-value") or "") == step["cost"]
     expect(chart.locator("[data-tip=hidden]")).to_have_text("The total includes 1 hidden series.")
     expect(page.locator("#announce")).to_contain_text("includes 1 hidden series")
-    assert rows_of(saved(page, "CSV"))[0][-1] == "Total, hidden series included"
+    assert rows_of(saved(page, "CSV"))[0][-1] == "Total, including hidden series"
 
 
 def test_values_beyond_double_precision_are_exact(page: Page, demo: Demo) -> None:
@@ -117,7 +117,7 @@ def test_tooltip_amounts_have_equal_decimals(page: Page, demo: Demo) -> None:
 
 COMPARE = """(chart, dates) => {
   const data = structuredClone(chart.data);
-  data.compared = {label: "Aug 27 – Sep 26, 2026", note: "only Aug 31 – Sep 26 is on record",
+  data.compared = {label: "Aug 27 – Sep 26, 2026", note: "only Aug 31 – Sep 26 recorded",
     dates: data.points.map((_, index) => dates[index] ?? null)};
   const cost = data.metrics.cost;
   Object.assign(cost, {earlier: cost.totals.map(() => "20"), earlierTotal: "620",
@@ -134,7 +134,7 @@ def test_compared_period_is_in_legend_and_tooltip_with_dates(page: Page, demo: D
     entry = chart.locator("[data-legend-line=earlier]")
     expect(entry).to_contain_text("vs Aug 27 – Sep 26, 2026")
     expect(entry).to_contain_text("$620.00(+148%)")
-    expect(chart.locator(".legend")).to_contain_text("only Aug 31 – Sep 26 is on record")
+    expect(chart.locator(".legend")).to_contain_text("only Aug 31 – Sep 26 recorded")
     chart.evaluate("chart => chart.point(1, true)")
     growth = format_signed_change(parse_usd(step["cost"]), 20 * PUSD_PER_USD)
     expect(chart.locator("[data-tip=earlier]")).to_have_text(f"vs Aug 28: $20.00 ({growth})")

@@ -121,9 +121,9 @@ def test_marks_keep_their_colours_in_forced_colours_mode(page: Page, demo: Demo)
 def test_cut_and_unfinished_steps_are_indicated(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     for flags, said in (
-        ({"partial": True}, ", cut by the period"),
+        ({"partial": True}, ", partial"),
         ({"incomplete": True}, ", so far"),
-        ({"incomplete": True, "pending": True}, ", not yet"),
+        ({"incomplete": True, "pending": True}, ", no data yet"),
     ):
         chart.evaluate(
             "(chart, flags) => { const data = structuredClone(chart.data);"

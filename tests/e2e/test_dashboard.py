@@ -45,7 +45,7 @@ def test_operator_sees_refused_calls(page: Page, demo: Demo) -> None:
         headers = {"authorization": "Bearer otl_old"}
         assert httpx.post(demo.url + path, json={}, headers=headers).status_code in {401, 404}
     page.goto(f"{demo.url}{PAGE}")
-    refused = page.locator(".health div", has_text="Refused calls").locator("dd")
+    refused = page.locator(".health div", has_text="Rejected calls").locator("dd")
     expect(refused).to_have_text(re.compile(r"\d+ wrong key, \d+ unknown path"))
 
 

@@ -55,7 +55,9 @@ def test_discovered_projects_are_renamed_and_merged(visit: Page, world: World) -
     expect(row.locator(".clip").first).to_have_text("Growth")
     row.get_by_role("button", name="Merge").click()
     check_access(page)
-    page.locator("dialog[open]").get_by_label("Counts as").select_option(label="Expansion (team-2)")
+    page.locator("dialog[open]").get_by_label("Merge into").select_option(
+        label="Expansion (team-2)"
+    )
     page.locator("dialog[open]").get_by_role("button", name="Save").click()
     expect(row).to_contain_text("Expansion")
 
@@ -124,12 +126,12 @@ def test_bill_is_reconciled(visit: Page, world: World, tmp_path: Path) -> None:
     )
 
     page.goto(f"{url}/organization/reconciliation")
-    expect(page.get_by_text("No bill compared yet")).to_be_visible()
+    expect(page.get_by_text("No bills compared yet")).to_be_visible()
     page.get_by_role("button", name="Compare a bill").click()
     dialog = page.locator("dialog[open]")
     dialog.get_by_role("button", name="Compare").click()
-    expect(dialog.locator(".field-error")).to_contain_text("needed")
-    dialog.get_by_label("File of costs").set_input_files(costs)
+    expect(dialog.locator(".field-error")).to_contain_text("required")
+    dialog.get_by_label("Cost file").set_input_files(costs)
     dialog.get_by_role("button", name="Compare").click()
 
     reasons = page.locator("section[aria-labelledby=reasons] tbody tr")

@@ -245,7 +245,7 @@ def test_entities_keep_their_colours(page: Page, demo: Demo) -> None:
 def test_overlap_of_groups_is_explained_on_the_page(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?groupBy=group")
 
-    expect(page.get_by_text("groups may add up to more than the total")).to_be_visible()
+    expect(page.get_by_text("groups can add up to more than the total")).to_be_visible()
 
 
 def test_empty_period_is_explained_with_links(page: Page, demo: Demo) -> None:

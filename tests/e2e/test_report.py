@@ -71,4 +71,4 @@ def test_future_month_is_refused(page: Page, demo: Demo) -> None:
     answer = page.request.get(f"{demo.url}{REPORT}?month=2099-01")
 
     assert answer.status == 400
-    assert "this month has not begun yet" in answer.text().lower()
+    assert "this month has not started yet" in answer.text().lower()

@@ -85,7 +85,7 @@ def send_twice(demo: Demo) -> None:
 def test_probable_duplicate_is_merged_with_a_click(page: Page, demo: Demo) -> None:
     send_twice(demo)
     page.goto(f"{demo.url}/monitoring/dashboard")
-    doubles = page.get_by_role("region", name="Probable doubles")
+    doubles = page.get_by_role("region", name="Possible duplicates")
     row = doubles.get_by_role("row").filter(has_text="988K → 321")
     deadline = monotonic() + 70  # what was found is shown for a minute
     while not row.count() and monotonic() < deadline:
@@ -94,7 +94,7 @@ def test_probable_duplicate_is_merged_with_a_click(page: Page, demo: Demo) -> No
     expect(row).to_contain_text("native")
     expect(row).to_contain_text("otel")
     check_access(page)
-    row.get_by_role("button", name="Count once").click()
+    row.get_by_role("button", name="Remove duplicate").click()
     expect(row).to_have_count(0)
 
 
@@ -116,7 +116,8 @@ def test_drift_and_missing_parts_link_to_requests(page: Page, demo: Demo) -> Non
 
     page.goto(f"{demo.url}/organization/analytics?preset=24h&app={PROVIDER}")
     banner = page.locator(".notice").filter(has_text="partly priced requests")
-    expect(banner).to_contain_text(re.compile(r"3 partly priced requests.*Code sessions.*\(3\)"))
+    missing = re.compile(r"(?s)3 partly priced\s+requests.*Code sessions.*\(3\)")
+    expect(banner).to_contain_text(missing)
     banner.get_by_role("link", name="Code sessions").click()
     expect(page.locator("table.log tbody tr")).to_have_count(3)
     expect(page.locator("table.log .log-cost").first).to_contain_text("partial")

@@ -177,10 +177,10 @@ def test_requests_are_repriced_and_reverted(visit: Page, world: World) -> None:
 
     page.goto(f"{url}/settings/repricing")
     offer = page.locator(".notice", has_text="3 requests of acme/rocket-1")
-    offer.get_by_role("link", name="See what it changes").click()
+    offer.get_by_role("link", name="Preview").click()
     expect(page.get_by_text("would cost $0.0090 instead of $0.00").first).to_be_visible()
     expect(page.get_by_role("row", name="Had no price")).to_contain_text("+$0.0090")
-    fill_in(page, "Price them again", Reason="The price was missing")
+    fill_in(page, "Reprice", Reason="The price was missing")
     run = page.get_by_role("row", name="The price was missing")
     expect(run).to_be_visible()
     wait_for_runs(world, 1)
@@ -190,13 +190,13 @@ def test_requests_are_repriced_and_reverted(visit: Page, world: World) -> None:
     expect(page.get_by_text("3 requests of acme/rocket-1")).to_have_count(0)
 
     page.goto(f"{url}/monitoring/requests?id={events[0]['eventId']}")
-    expect(page.get_by_text("Priced again: $0.0030 instead of")).to_be_visible()
+    expect(page.get_by_text("Repriced: $0.0030 instead of")).to_be_visible()
 
     page.goto(f"{url}/settings/repricing")
-    fill_in(page, "Take back", Reason="A mistake")
+    fill_in(page, "Revert", Reason="A mistake")
     wait_for_runs(world, 2)
     page.goto(f"{url}/settings/repricing")
-    expect(run).to_contain_text("Taken back")
+    expect(run).to_contain_text("Reverted")
 
 
 def wait_for_runs(world: World, count: int) -> None:
@@ -224,10 +224,10 @@ def test_percentage_is_previewed_before_saving(visit: Page, world: World) -> Non
     page.get_by_role("button", name="New percentage").click()
     dialog = page.locator("dialog[open]")
     dialog.get_by_label("Provider").fill("openai")
-    dialog.get_by_label("Percent of the list").fill("0")
+    dialog.get_by_label("Percent of list price").fill("0")
     dialog.get_by_role("button", name="Preview last month").click()
     expect(dialog.locator(".field-error")).to_contain_text("Must be between 1 and 500 percent")
-    dialog.get_by_label("Percent of the list").fill("80")
+    dialog.get_by_label("Percent of list price").fill("80")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # adds a percentage, and stands at what it is for
     expect(dialog.locator("[data-key]")).to_be_focused()
@@ -272,13 +272,13 @@ def test_sso_organization_and_account_settings(visit: Page, world: World) -> Non
     expect(page.get_by_label("Time zone")).to_have_value("Asia/Kathmandu")
 
     page.goto(f"{url}/settings/account")
-    page.get_by_label("Present password").fill("not this one, I think")
+    page.get_by_label("Current password").fill("not this one, I think")
     page.get_by_label("New password").fill("quite another password")
     page.get_by_role("button", name="Change password").click()
     expect(page.locator(".field-error")).to_contain_text("The current password is wrong")
-    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_role("button", name="Change password").click()
-    expect(page.get_by_label("Present password")).to_have_value("")
+    expect(page.get_by_label("Current password")).to_have_value("")
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Account")
 

@@ -66,8 +66,8 @@ def test_search_filters_while_typing(page: Page, demo: Demo) -> None:
     assert shown(page) == [somebody["userId"]]
 
     page.get_by_label("Search users").fill("nobody of that name")
-    expect(page.get_by_role("heading", name="No such user")).to_be_visible()
-    page.get_by_role("link", name="Clear the search").click()
+    expect(page.get_by_role("heading", name="No users found")).to_be_visible()
+    page.get_by_role("link", name="Clear search").click()
     expect(page.locator(".users tr[data-user]").first).to_be_visible()
 
 

@@ -71,4 +71,4 @@ def test_filters_combine_and_contradictions_are_named(page: Page, demo: Demo) ->
 def test_overlap_of_groups_is_explained(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
 
-    expect(page.get_by_text("groups may add up to more than the total")).to_be_visible()
+    expect(page.get_by_text("groups can add up to more than the total")).to_be_visible()

@@ -41,7 +41,7 @@ ENTRY: Final = {
     "tier": [{"above": 200_000, "input": "4"}],
 }
 RATE: Final = 1_084_200_000_007
-"""Pico-USD for one EUR."""
+"""Pico-USD per unit EUR."""
 
 
 @dataclass

@@ -7,60 +7,50 @@ from typing import Final
 from outlay.domain.event import Status
 
 _ANSWERED: Final = "upstream-"
-"""Prefix of error codes that end in the provider's HTTP status."""
+"""Prefix of error codes that end with the provider's HTTP status."""
 
 FAILURES: Final[Mapping[str, str]] = {
-    "upstream-400": (
-        "Bad request: the provider rejected the request as malformed or not supported by the model."
-    ),
-    "upstream-401": (
-        "Not authenticated: the credential of the upstream is missing, wrong or expired."
-    ),
-    "upstream-402": "Payment required: the account at the provider is out of credit.",
-    "upstream-403": "Not allowed: the account at the provider may not use this model or feature.",
-    "upstream-404": "Not found: the provider has no such model or path.",
-    "upstream-408": "Timeout: the provider did not receive the request in time.",
-    "upstream-413": "Too large: the request exceeds the provider's size limit.",
-    "upstream-422": (
-        "Not processable: a field of the request has a value that the provider does not allow."
-    ),
-    "upstream-429": "Too many requests: usually a rate limit of the account at the provider.",
-    "upstream-500": "Internal error of the provider.",
-    "upstream-502": "Bad gateway: an error between servers of the provider.",
-    "upstream-503": "Unavailable: the provider is usually overloaded.",
-    "upstream-504": "Timeout: servers of the provider did not answer in time.",
-    "upstream-529": "Overloaded: the provider has too much load. Try again later.",
-    "upstream-error": "The provider reported an error in the middle of its answer.",
-    "upstream-garbled": "The provider's answer could not be read.",
-    "upstream-cut-off": "The provider closed the connection before the answer was complete.",
-    "upstream-timeout": "The provider did not answer in time.",
-    "upstream-unreachable": "The provider is unreachable: no connection could be made.",
-    "upstream-unknown-host": (
-        "The provider's host name does not resolve. Check the upstream's base URL."
-    ),
-    "upstream-forbidden-address": (
-        "The gateway is not allowed to connect to the provider's address. Check the upstream's "
-        "base URL."
-    ),
-    "upstream-redirect": (
-        "The provider returned a redirect, which the gateway does not follow. Check the upstream's "
-        "base URL."
-    ),
-    "out-of-files": (
-        "The gateway had no file descriptor left for a connection. Raise its limit of open files."
-    ),
-    "client-gone": "The client closed the connection before the answer was complete.",
-    "gateway-stopped": "The gateway was shut down during the request.",
-    "gateway-interrupted": "The gateway terminated unexpectedly during the request.",
+    "upstream-400": "The provider rejected the request (400): it is malformed or uses a feature "
+    "that the model does not support.",
+    "upstream-401": "The provider rejected the upstream's credential (401). Check that it is set, "
+    "correct and not expired.",
+    "upstream-402": "The provider requires payment (402). Your account there is out of credit.",
+    "upstream-403": "The provider denied access (403). Your account there may not use this model "
+    "or feature.",
+    "upstream-404": "The provider did not find the model or path (404).",
+    "upstream-408": "The provider timed out waiting for the request (408).",
+    "upstream-413": "The provider rejected the request because it is too large (413).",
+    "upstream-422": "The provider rejected the request because a field has an invalid value (422).",
+    "upstream-429": "The provider limited the request rate (429). Check your rate limits there.",
+    "upstream-500": "The provider had an internal error (500).",
+    "upstream-502": "The provider had a gateway error (502).",
+    "upstream-503": "The provider was unavailable (503), usually because of overload.",
+    "upstream-504": "The provider's own servers did not respond in time (504).",
+    "upstream-529": "The provider was overloaded (529). Try again later.",
+    "upstream-error": "The provider started to respond and then reported an error.",
+    "upstream-garbled": "The provider's response could not be parsed.",
+    "upstream-cut-off": "The provider closed the connection before the response was complete.",
+    "upstream-timeout": "The provider did not respond in time.",
+    "upstream-unreachable": "Could not connect to the provider.",
+    "upstream-unknown-host": "The provider's host name could not be resolved. Check the base URL "
+    "of the upstream.",
+    "upstream-forbidden-address": "The provider's address is one that the gateway may not connect "
+    "to. Check the base URL of the upstream.",
+    "upstream-redirect": "The provider responded with a redirect, which the gateway does not "
+    "follow. Check the base URL of the upstream.",
+    "out-of-files": "The gateway ran out of file descriptors. Raise its limit of open files.",
+    "client-gone": "The client closed the connection before the response was complete.",
+    "gateway-stopped": "The gateway shut down while the request was in progress.",
+    "gateway-interrupted": "The gateway stopped unexpectedly while the request was in progress.",
     "internal": "The gateway had an internal error. See its log for details.",
 }
-"""Error code → explanation and, where possible, what to do."""
+"""Error code → what happened and, where possible, how to fix it."""
 
 _BY_STATUS: Final[Mapping[Status, str]] = {
-    Status.CLIENT_ERROR: "The request was invalid. The sender gave no reason.",
-    Status.UPSTREAM_ERROR: "The provider failed. The sender gave no reason.",
-    Status.GATEWAY_ERROR: "The gateway failed. The sender gave no reason.",
-    Status.CANCELED: "The client canceled the request before the answer was complete.",
+    Status.CLIENT_ERROR: "The request was rejected as invalid. The sender did not report why.",
+    Status.UPSTREAM_ERROR: "The provider failed. The sender did not report why.",
+    Status.GATEWAY_ERROR: "The gateway failed. The sender did not report why.",
+    Status.CANCELED: "The client canceled before the response was complete.",
 }
 
 
@@ -89,5 +79,5 @@ def _describe_answer(code: int) -> str:
         phrase = f"{code} ({HTTPStatus(code).phrase})"
     except ValueError:
         phrase = str(code)
-    fault = "The provider had an error." if code >= 500 else "It rejected the request."
-    return f"The provider returned the HTTP status {phrase}. {fault}"
+    event = "failed" if code >= 500 else "rejected the request"
+    return f"The provider {event} with HTTP status {phrase}."

@@ -289,7 +289,7 @@ _CODE_OF_STATUS: Final = {
 def _on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = TITLES.get(status, "Error")
-    detail = "There is nothing here." if status == 404 else title
+    detail = "Page not found." if status == 404 else title
     if wants_html(request):
         return render_error(request, status, title, detail, "http")
     code = _CODE_OF_STATUS.get(status, ErrorCode.ERROR)

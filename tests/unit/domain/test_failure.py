@@ -30,15 +30,15 @@ def test_every_recorded_error_code_is_explained() -> None:
         (Status.UPSTREAM_ERROR, "upstream-429", 429, FAILURES["upstream-429"]),
         (Status.UPSTREAM_ERROR, "", 429, FAILURES["upstream-429"]),
         (Status.CLIENT_ERROR, "upstream-418", 418, "HTTP status 418 (I'm a Teapot)"),
-        (Status.UPSTREAM_ERROR, "upstream-599", 599, "HTTP status 599. The provider had"),
+        (Status.UPSTREAM_ERROR, "upstream-599", 599, "failed with HTTP status 599"),
         (Status.UPSTREAM_ERROR, "RateLimitError", 429, "the error “RateLimitError”"),
         (Status.UPSTREAM_ERROR, "upstream-²", None, "the error “upstream-²”"),
-        (Status.CANCELED, "", None, "canceled"),
+        (Status.CANCELED, "", None, "client canceled"),
         (Status.GATEWAY_ERROR, "", 502, "The gateway failed"),
         (Status.UPSTREAM_ERROR, "", None, "gave no reason"),
     ],
 )
-def test_failure_is_explained_as_far_as_known(
+def test_failures_are_described_as_precisely_as_possible(
     status: Status, code: str, http_status: int | None, said: str
 ) -> None:
     found = describe_failure(status, code, http_status)

@@ -113,13 +113,13 @@ def test_compared_period_has_dates_and_a_name(
     ("asked", "first", "note", "is_new"),
     [
         ("last-month", "2026-09-01T23:00", "", False),
-        ("last-month", "2026-09-02T00:00", "only Sep 2 – Sep 30 is on record", False),
-        ("last-month", "2026-09-30T12:00", "only Sep 30 is on record", False),
+        ("last-month", "2026-09-02T00:00", "only Sep 2 – Sep 30 recorded", False),
+        ("last-month", "2026-09-30T12:00", "only Sep 30 recorded", False),
         ("last-month", "2026-10-01T00:00", "new since Oct 1, 2026", True),
         # What the earlier period holds after the part that has its like does not count.
-        ("mtd", "2026-10-20T13:00", "only Oct 20 is on record", False),
+        ("mtd", "2026-10-20T13:00", "only Oct 20 recorded", False),
         ("mtd", "2026-10-21T00:00", "new since Oct 21, 2026", True),
-        ("24h", "2026-11-18T14:30", "only what came after Nov 18, 14:00 is on record", False),
+        ("24h", "2026-11-18T14:30", "recorded only after Nov 18, 14:00", False),
         ("24h", "2026-11-18T12:30", "", False),
         ("24h", "2026-11-19T14:30", "new since Nov 19, 14:00", True),
     ],

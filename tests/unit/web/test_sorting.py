@@ -7,9 +7,9 @@ from starlette.requests import Request
 from outlay.domain.errors import Invalid
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.paging import page_of
-from outlay.web.dashboard.sorting import Column, Order, heads_of, read_order, sort_rows
+from outlay.web.dashboard.sorting import Order, SortableColumn, heads_of, read_order, sort_rows
 
-COLUMNS = {"name": Column("Name", is_number=False), "size": Column("Size")}
+COLUMNS = {"name": SortableColumn("Name", is_number=False), "size": SortableColumn("Size")}
 VALUES = {"name": lambda row: row[0], "size": lambda row: row[1]}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated, Final, TypedDict
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -30,7 +30,24 @@ router = Router(include_in_schema=False)
 MOST: Final = 50
 OWN: Final = frozenset({"param", "q"})
 PEOPLE: Final = frozenset({Dimension.USER, Dimension.MEMBER, Dimension.GROUP, Dimension.END_USER})
-"""Dimensions by which others are told apart."""
+"""Dimensions that identify other people; not open to everyone."""
+
+
+class Choice(TypedDict):
+    """A value of a filter."""
+
+    value: str
+    label: str
+    hint: str
+    """Its requests in the period, abbreviated; empty if there were none."""
+
+
+class ChoiceList(TypedDict):
+    """The values that match a search."""
+
+    choices: list[Choice]
+    more: bool
+    """There are more than are listed."""
 
 
 @router.get("/choices.json")
@@ -58,19 +75,15 @@ def get_choices(
         (key for key in known if key and wanted in f"{labels.get(key, '')}\n{key}".casefold()),
         key=lambda key: (-_requests(used, key), _is_gone(labels, key), labels.get(key, key), key),
     )
-    return json_answer(
-        {
-            "choices": [
-                {
-                    "value": key,
-                    "label": labels.get(key, key),
-                    "hint": format_count(_requests(used, key)) if key in used else "",
-                }
-                for key in found[:MOST]
-            ],
-            "more": len(found) > MOST,
-        },
-    )
+    choices = [
+        Choice(
+            value=key,
+            label=labels.get(key, key),
+            hint=format_count(_requests(used, key)) if key in used else "",
+        )
+        for key in found[:MOST]
+    ]
+    return json_answer(ChoiceList(choices=choices, more=len(found) > MOST))
 
 
 def _without(query: UsageQuery, dimension: Dimension) -> UsageQuery:

@@ -1,8 +1,8 @@
-"""Where one may jump to by name: pages, projects, API keys, people, groups, models and apps."""
+"""Jump to pages, projects, API keys, people, groups, models and apps by name."""
 
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypedDict
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -36,12 +36,27 @@ class Place(NamedTuple):
 
     title: str
     kind: str
-    """What it is, and what tells it apart from others of the name."""
+    """What it is, and what distinguishes it from others with the same name."""
     path: str
     also: str = ""
     """What it is found by, too."""
     lock: str = ""
     """What it takes to open it, where that is more than the actor has."""
+
+
+class PaletteItem(TypedDict):
+    """A place as the palette lists it."""
+
+    title: str
+    kind: str
+    path: str
+    lock: str
+
+
+class PaletteItems(TypedDict):
+    """The places that match a search."""
+
+    items: list[PaletteItem]
 
 
 @router.get("/palette.json")
@@ -58,14 +73,10 @@ def get_palette(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) 
         if wanted in f"{place.title}\n{place.also}".casefold()
     ]
     shown = [place for _, _, place in sorted(found, key=lambda item: item[:2])[:MOST]]
-    return json_answer(
-        {
-            "items": [
-                {"title": one.title, "kind": one.kind, "path": one.path, "lock": one.lock}
-                for one in shown
-            ]
-        },
-    )
+    items = [
+        PaletteItem(title=one.title, kind=one.kind, path=one.path, lock=one.lock) for one in shown
+    ]
+    return json_answer(PaletteItems(items=items))
 
 
 def _pages(request: Request, actor: Actor) -> Iterator[Place]:

@@ -27,7 +27,7 @@ class Listing(Generic[T]):
     path: str
     previous: str | None
     next: str | None
-    """Where the pages beside this one are."""
+    """Links to the previous and next page."""
 
     @property
     def is_long(self) -> bool:

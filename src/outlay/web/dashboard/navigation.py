@@ -62,21 +62,21 @@ NAVIGATION: Final = (
                 "/organization/report",
                 "file-text",
                 Permission.ORGANIZATION_USAGE,
-                "a month on paper or as PDF, with a file for chargeback",
+                "a printable monthly report with a file for chargeback",
             ),
             NavItem(
                 "Reconciliation",
                 "/organization/reconciliation",
                 "check",
                 Permission.RECONCILIATIONS_READ,
-                "a provider's bill compared with what is on record, line by line",
+                "a provider's bill compared line by line with recorded usage",
             ),
             NavItem(
                 "Reported costs",
                 "/organization/reported-costs",
                 "tag",
                 Permission.ORGANIZATION_USAGE,
-                "what senders say that requests cost, beside what the price book says",
+                "costs reported by providers and senders, compared with computed costs",
             ),
         ),
     ),
@@ -104,13 +104,13 @@ NAVIGATION: Final = (
                 "/monitoring/audit",
                 "shield",
                 Permission.AUDIT_READ,
-                "who changed what, when, and how it was before",
+                "who changed what and when, with previous values",
             ),
         ),
     ),
     NavSection("Setup", (NavItem("Settings", "/settings", "settings", Permission.ACCOUNT_READ),)),
 )
-"""What stands below the section of the project one is in."""
+"""The navigation items of the current project."""
 
 
 def project_section(project: Project) -> NavSection:
@@ -134,7 +134,7 @@ SETTINGS: Final = (
         "/settings/members",
         "users",
         Permission.MEMBERS_READ,
-        "who belongs to the organization, in which role, and invitations",
+        "members, their roles and invitations",
     ),
     NavItem("Projects", "/settings/projects", "folder", Permission.PROJECTS_READ),
     NavItem("API keys", "/settings/keys", "key", Permission.KEYS_READ),
@@ -143,42 +143,42 @@ SETTINGS: Final = (
         "/settings/groups",
         "layers",
         Permission.GROUPS_READ,
-        "named sets of people, to report cost by team or cost centre",
+        "groups of people, to report cost by team or cost centre",
     ),
     NavItem(
         "Discovered",
         "/settings/discovered",
         "search",
         Permission.DISCOVERED_READ,
-        "what imported or reported usage names and nobody has set up",
+        "entities found in imported or reported usage",
     ),
     NavItem(
         "Upstreams",
         "/settings/upstreams",
         "server",
         Permission.UPSTREAMS_READ,
-        "where requests are sent, with which credentials",
+        "provider connections and their credentials",
     ),
     NavItem(
         "Prices",
         "/settings/prices",
         "tag",
         Permission.PRICES_READ,
-        "prices that you have agreed on with providers",
+        "prices negotiated with providers",
     ),
     NavItem(
         "Repricing",
         "/settings/repricing",
         "tag",
         Permission.PRICES_READ,
-        "what is on record, priced again after a price was added or corrected",
+        "recalculated costs of recorded requests after a price change",
     ),
     NavItem(
         "Limits",
         "/settings/limits",
         "gauge",
         Permission.LIMITS_READ,
-        "what projects, members and API keys may spend",
+        "spend limits for projects, members and API keys",
     ),
     NavItem("Access tokens", "/settings/tokens", "key", Permission.TOKENS_READ),
     NavItem(
@@ -186,7 +186,7 @@ SETTINGS: Final = (
         "/settings/sso",
         "lock",
         Permission.SSO_READ,
-        "signing in with your identity provider",
+        "sign-in with your identity provider",
     ),
 )
 """The sections of the settings."""

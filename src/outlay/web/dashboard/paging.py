@@ -12,11 +12,11 @@ from outlay.web.http.params import read_number
 Row = TypeVar("Row")
 
 PAGE_ROWS: Final = 100
-"""Rows of a page where nobody chooses."""
+"""Rows per page by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class PageLink:
     """Leads to another page; without an address where there is none."""
 
     title: str
@@ -32,7 +32,7 @@ class Paging:
     page_count: int
     row_count: int
     """On all pages."""
-    turns: Sequence[Turn]
+    turns: Sequence[PageLink]
 
     @property
     def is_last(self) -> bool:
@@ -56,7 +56,7 @@ def page_of(
     return rows[(page - 1) * size : page * size], paging
 
 
-def turns_of(page: int, page_count: int, links: Links) -> Sequence[Turn]:
+def turns_of(page: int, page_count: int, links: Links) -> Sequence[PageLink]:
     """To the first, previous, next and last page."""
     places = (
         ("First page", "chevrons-left", 1),
@@ -65,7 +65,7 @@ def turns_of(page: int, page_count: int, links: Links) -> Sequence[Turn]:
         ("Last page", "chevrons-right", page_count),
     )
     return [
-        Turn(
+        PageLink(
             title=title,
             icon=icon,
             url=links.put(page=str(number)) if 1 <= number <= page_count and number != page else "",

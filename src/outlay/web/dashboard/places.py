@@ -24,7 +24,7 @@ def key_path(key: ApiKey) -> str:
 
 
 def user_path(user_id: str) -> str:
-    """The page of a user, by what stands in events; members and others alike."""
+    """The page of a user, by the ID in events; for members and other users."""
     return Links("/monitoring/users/user", ()).put(userId=user_id)
 
 
@@ -44,7 +44,7 @@ def discovered_path(entry: Discovered) -> str:
 def key_paths_in(
     services: Services, actor: Actor, project: Project, values: Iterable[str], links: Links
 ) -> Callable[[str], str]:
-    """Where the usage of keys in a project is: by what stands in events, with the same period."""
+    """Links to the usage of a project's keys, by the ID in events, for the same period."""
     found = services.administration.discovered.named(actor, Dimension.API_KEY, list(values))
     addresses = {entry.value: entry.discovered_id for entry in found}
 

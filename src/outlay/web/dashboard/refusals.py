@@ -1,4 +1,4 @@
-"""What a page that somebody may not open tells them: what it is, and what they can do."""
+"""Explains a page that the actor may not open: what it shows and how to get access."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ class Refusal:
 def describe_refusal(
     actor: Actor, item: NavItem | None, code: str, owners: Sequence[Member]
 ) -> Refusal:
-    """What to tell an actor about a page; `code` is what the policy said is missing."""
+    """Explain a page to an actor; `code` is what the policy found missing."""
     page = f"“{item.title}”" if item else "This page"
     missing = lacks(actor, item.permission) if item else frozenset({_LACKS[code]})
     needs_role = Lack.ROLE in missing
     return Refusal(
-        title=f"{page} is part of the plan Enterprise"
+        title=f"{page} requires the Enterprise plan"
         if Lack.PLAN in missing
-        else f"{page} is for {_roles(item)}",
+        else f"{page} is available to {_roles(item)}",
         offer=f"It shows {item.offer}." if item and item.offer else "",
         reasons=[*_plan_reasons(actor, missing), *_role_reasons(actor, item, missing)],
         command="outlay org update --plan enterprise" if Lack.PLAN in missing else "",
@@ -58,9 +58,9 @@ def _plan_reasons(actor: Actor, missing: frozenset[Lack]) -> list[str]:
     if Lack.PLAN not in missing:
         return []
     plan = actor.plan.value.capitalize()
-    reasons = [f"{actor.organization_name} is on the plan {plan}, which does not include it."]
+    reasons = [f"{actor.organization_name} is on the {plan} plan, which does not include it."]
     if Lack.ROLE not in missing:
-        reasons.append(f"As {_AS[actor.role]} you can open it once the plan has been changed.")
+        reasons.append(f"As {_AS[actor.role]} you can open it after an upgrade.")
     return reasons
 
 
@@ -69,7 +69,7 @@ def _role_reasons(actor: Actor, item: NavItem | None, missing: frozenset[Lack]) 
         return []
     place = f"You are in {actor.organization_name} as {_AS[actor.role]}"
     if Lack.PLAN in missing:
-        return [f"{place}: your role does not include it either, it is for {_roles(item)}."]
+        return [f"{place}. Your role does not include it; it is available to {_roles(item)}."]
     return [f"{place}, and your role does not include it."]
 
 

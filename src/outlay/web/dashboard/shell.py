@@ -1,4 +1,4 @@
-"""What stands around a page: the sidebar, and which project one is in."""
+"""The frame of a page: the sidebar and the current project."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -27,7 +27,7 @@ SWITCHED: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """The sidebar of whoever looks."""
+    """The sidebar for the actor."""
 
     sections: tuple[NavSection, ...]
     project: Project | None

@@ -18,7 +18,7 @@ SORTING: Final = frozenset({"sort", "order"})
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SortableColumn:
     """A column that a table can be sorted by."""
 
     title: str
@@ -47,7 +47,7 @@ class Head:
     """As `aria-sort` has it."""
 
 
-def read_order(params: QueryParams, columns: Mapping[str, Column], default: str) -> Order:
+def read_order(params: QueryParams, columns: Mapping[str, SortableColumn], default: str) -> Order:
     """What a query string asks a table to be sorted by: names from A, numbers from the largest."""
     name = read_text(params, "sort") or default
     if name not in columns:
@@ -71,7 +71,7 @@ def sort_rows(
 
 
 def heads_of(
-    columns: Mapping[str, Column], order: Order, links: Links, **kept: str
+    columns: Mapping[str, SortableColumn], order: Order, links: Links, **kept: str
 ) -> Sequence[Head]:
     """Heads whose links turn the order round, or begin with another column; on the first page.
 

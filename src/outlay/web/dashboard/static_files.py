@@ -29,6 +29,8 @@ COMMENT: Final = re.compile(
 )
 """Comments that have their lines to themselves."""
 INDENT: Final = re.compile(rb"^[ \t]+", re.MULTILINE)
+IMPORT: Final = re.compile(rb'^@import "(\w+\.css)";$', re.MULTILINE)
+"""A style sheet of the same folder that is sent as part of this one."""
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
@@ -54,13 +56,17 @@ def static_files() -> dict[str, StaticFile]:
 
 
 def _collect(folder: Traversable, prefix: str, found: dict[str, StaticFile]) -> None:
-    for entry in folder.iterdir():
+    entries = list(folder.iterdir())
+    bundled = {name for entry in entries for name in _imports_of(entry)}
+    for entry in entries:
         path = f"{prefix}{entry.name}"
         suffix = entry.name.rpartition(".")[2]
         if entry.is_dir():
             _collect(entry, f"{path}/", found)
-        elif suffix in MEDIA_TYPES:
+        elif suffix in MEDIA_TYPES and entry.name not in bundled:
             body = entry.read_bytes()
+            if suffix == "css":
+                body = IMPORT.sub(lambda part: folder.joinpath(part[1].decode()).read_bytes(), body)
             if suffix in {"css", "js"}:
                 body = without_comments(body)
             found[path] = StaticFile(
@@ -69,6 +75,12 @@ def _collect(folder: Traversable, prefix: str, found: dict[str, StaticFile]) -> 
                 media_type=MEDIA_TYPES[suffix],
                 digest=hashlib.sha256(body).hexdigest()[:8],
             )
+
+
+def _imports_of(entry: Traversable) -> list[str]:
+    if not entry.name.endswith(".css"):
+        return []
+    return [name.decode() for name in IMPORT.findall(entry.read_bytes())]
 
 
 def without_comments(source: bytes) -> bytes:

@@ -29,10 +29,12 @@ THEMES: Final = ("system", "light", "dark")
 FRAGMENT_HEADER: Final = "x-fragment"
 
 MODULES: Final = (
+    "api",
     "app",
     "area",
     "chart",
     "chartpaper",
+    "charttable",
     "charttools",
     "daterange",
     "dom",
@@ -53,10 +55,10 @@ MODULES: Final = (
 """Scripts that every page needs: fetched at once rather than one after the other."""
 
 REFUSALS: Final = frozenset({"plan-required", "role-required"})
-"""Codes of errors that say what somebody lacks."""
+"""Error codes for which the page explains what is missing."""
 
 _CLOCK: Final = re.compile(r"<!--live-clock-->.*?<!--/live-clock-->", re.DOTALL)
-"""What of a page tells how fresh it is."""
+"""The part of a page that shows its freshness."""
 
 _UNSAFE_IN_SCRIPT: Final = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -144,7 +146,7 @@ def _tag_of(body: str) -> str:
 def render_error(
     request: Request, status: int, title: str, message: str, code: str
 ) -> HTMLResponse:
-    """An error as a page: inside the shell for whoever is signed in."""
+    """An error as a page, inside the shell if someone is signed in."""
     try:
         actor: Actor | None = session_actor(request)
     except OutlayError:

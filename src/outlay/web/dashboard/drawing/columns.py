@@ -15,7 +15,7 @@ STEPS: Final = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class ChartColumn:
     """One day: across in percent, so that columns take any width; up and down in pixels."""
 
     x: float
@@ -30,23 +30,23 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A line across, and what it stands for."""
+    """A grid line and its label."""
 
     y: float
     label: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
+class ColumnChart:
     """All of them, on a ground of any width: words keep their size on paper and on phones."""
 
-    columns: Sequence[Column]
+    columns: Sequence[ChartColumn]
     marks: Sequence[Mark]
     height: int = HEIGHT
     foot: int = HEIGHT - 4
 
 
-def draw_columns(values: Sequence[tuple[str, int]]) -> Columns:
+def draw_columns(values: Sequence[tuple[str, int]]) -> ColumnChart:
     """Columns of pico-USD by date, `2026-11-20`, over three or four round lines."""
     step = _round_step(max((value for _, value in values), default=0))
     highest = step * max(1, -(-max((value for _, value in values), default=0) // step))
@@ -57,7 +57,7 @@ def draw_columns(values: Sequence[tuple[str, int]]) -> Columns:
         return round(TOP + room * (1 - value / highest), 2)
 
     columns = [
-        Column(
+        ChartColumn(
             x=round((index + 0.15) * slot, 3),
             middle=round((index + 0.5) * slot, 3),
             y=top_of(value),
@@ -69,7 +69,7 @@ def draw_columns(values: Sequence[tuple[str, int]]) -> Columns:
         for index, (label, value) in enumerate(values)
     ]
     marks = [Mark(y=top_of(mark), label=_dollars(mark)) for mark in range(0, highest + 1, step)]
-    return Columns(columns=columns, marks=marks)
+    return ColumnChart(columns=columns, marks=marks)
 
 
 def _round_step(highest: int) -> int:

@@ -50,7 +50,7 @@ _NOUNS: Final = {"api_key": "API key", "sso": "single sign-on", "model": "model 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class AuditLine:
     """One entry as it is shown."""
 
     number: int
@@ -69,11 +69,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class AuditDay:
     """The entries of a day."""
 
     title: str
-    lines: list[Line]
+    lines: list[AuditLine]
 
 
 @router.get("/monitoring/audit")
@@ -85,7 +85,7 @@ def get_audit(
     target: str = "",
     before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> Response:
-    """The page."""
+    """Render the audit trail, newest day first."""
     administration = services_of(request).administration
     actions = tuple(action for action in Action if action.partition(".")[0] == noun)
     wanted = AuditFilter(author_id=member or None, actions=actions, target=target.strip() or None)
@@ -117,20 +117,20 @@ def _export_path(member: str, actions: tuple[Action, ...], target: str) -> str:
     return Links("/api/v1/exports/audit.csv", kept).put()
 
 
-def _days(found: list[ShownEntry], zone: ZoneInfo) -> Iterator[Day]:
+def _days(found: list[ShownEntry], zone: ZoneInfo) -> Iterator[AuditDay]:
     def day_of(shown: ShownEntry) -> str:
         local = from_us(shown.entry.time_us).astimezone(zone)
         return f"{local:%A}, {local:%B} {local.day}, {local.year}"
 
     for title, entries in groupby(found, day_of):
-        yield Day(title, [_line(shown, zone) for shown in entries])
+        yield AuditDay(title, [_line(shown, zone) for shown in entries])
 
 
-def _line(shown: ShownEntry, zone: ZoneInfo) -> Line:
+def _line(shown: ShownEntry, zone: ZoneInfo) -> AuditLine:
     entry = shown.entry
     before, after = shown.before or {}, shown.after or {}
     instant = from_us(entry.time_us)
-    return Line(
+    return AuditLine(
         number=entry.number,
         time=f"{instant.astimezone(zone):%H:%M:%S}",
         instant=instant.isoformat(),

@@ -39,7 +39,7 @@ from outlay.web.dashboard.parts.usage import (
 )
 from outlay.web.dashboard.sorting import (
     SORTING,
-    Column,
+    SortableColumn,
     error_rate_of,
     heads_of,
     read_order,
@@ -57,14 +57,14 @@ OWN: Final = SORTING | {"groupBy", "search", "page"}
 """Parameters of the page itself."""
 
 COLUMNS: Final = {
-    "name": Column("Name", is_number=False),
-    **{metric.value: Column(title) for metric, title in METRICS.items()},
-    "errorRate": Column("Error rate"),
+    "name": SortableColumn("Name", is_number=False),
+    **{metric.value: SortableColumn(title) for metric, title in METRICS.items()},
+    "errorRate": SortableColumn("Error rate"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class RankedValue:
     """A value of a dimension and what it used."""
 
     key: str
@@ -72,7 +72,7 @@ class Value:
     totals: Totals
 
 
-_VALUES: Final[Mapping[str, Callable[[Value], Any]]] = {
+_VALUES: Final[Mapping[str, Callable[[RankedValue], Any]]] = {
     "name": lambda value: value.label.casefold(),
     "errorRate": lambda value: error_rate_of(value.totals),
     Rank.COST.value: lambda value: value.totals.cost_pusd,
@@ -96,7 +96,7 @@ class ValueRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RankingPage:
     """Whose rankings are asked for."""
 
     crumbs: tuple[Crumb, ...]
@@ -115,7 +115,7 @@ def get_organization_ranking(
     """Of the whole organization."""
     params = page_params(request, COMMON | OWN | PAGE_ONLY)
     query = page_query(request, params, actor)
-    place = Place(
+    place = RankingPage(
         crumbs=(Crumb("Organization"), Crumb("Analytics", "/organization/analytics")),
         origin="/organization/analytics",
         groupings=GROUPINGS,
@@ -132,7 +132,7 @@ def get_project_ranking(request: Request, project_id: str, actor: ProjectReader)
     subject = subject_of(actor, project, "Analytics", "")
     closed = set() if has(actor, Permission.ORGANIZATION_USAGE) else PEOPLE
     origin = f"/project/{project_id}/analytics"
-    place = Place(
+    place = RankingPage(
         crumbs=(*subject.crumbs, Crumb("Analytics", origin)),
         origin=origin,
         groupings={
@@ -150,10 +150,10 @@ def get_project_ranking(request: Request, project_id: str, actor: ProjectReader)
 def get_own_ranking(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.OWN_USAGE))]
 ) -> Response:
-    """Of what is put down to whoever looks."""
+    """The ranking of the actor's own usage."""
     params = page_params(request, OWN_QUERY | OWN | PAGE_ONLY)
     query = own_usage_only(actor, page_query(request, params, actor))
-    place = Place(
+    place = RankingPage(
         crumbs=(*ME.crumbs, Crumb(ME.title, "/me/usage")),
         origin="/me/usage",
         groupings={
@@ -165,7 +165,7 @@ def get_own_ranking(
     return _render(request, actor, query, place)
 
 
-def _render(request: Request, actor: Actor, query: UsageQuery, place: Place) -> Response:
+def _render(request: Request, actor: Actor, query: UsageQuery, place: RankingPage) -> Response:
     services, params = services_of(request), request.query_params
     dimension = query.group_by or Dimension.MODEL
     if dimension not in place.groupings:
@@ -187,7 +187,7 @@ def _render(request: Request, actor: Actor, query: UsageQuery, place: Place) -> 
     labels = services.analytics.labels(actor.organization_id, dimension)
     search = read_text(params, "search") or ""
     values = [
-        Value(key=key, label=labels.get(key, key), totals=totals)
+        RankedValue(key=key, label=labels.get(key, key), totals=totals)
         for key, totals in found.values.items()
         if search.casefold() in f"{labels.get(key, '')}\n{key}".casefold()
     ]
@@ -215,13 +215,15 @@ def _render(request: Request, actor: Actor, query: UsageQuery, place: Place) -> 
     )
 
 
-def _alone(links: Links, place: Place, dimension: Grouping) -> Callable[[str], str]:
+def _alone(links: Links, place: RankingPage, dimension: Grouping) -> Callable[[str], str]:
     """Leads to the page about one value."""
     kept = links.without(*OWN, *PAGE_ONLY)
     return lambda key: replace(kept, path=place.origin).add(filter_of(dimension), key)
 
 
-def _row(value: Value, metric: Rank, found: ValueTotals, url_of: Callable[[str], str]) -> ValueRow:
+def _row(
+    value: RankedValue, metric: Rank, found: ValueTotals, url_of: Callable[[str], str]
+) -> ValueRow:
     used, whole = value.totals.rank_value(metric), found.total.rank_value(metric)
     return ValueRow(
         label=value.label,

@@ -16,7 +16,8 @@ from outlay.web.http.errors import status_of
 from outlay.web.http.routes import Router
 
 router = Router(
-    include_in_schema=False, dependencies=[Depends(Open("who has the link has no account yet"))]
+    include_in_schema=False,
+    dependencies=[Depends(Open("the link is for people without an account"))],
 )
 
 Field = Annotated[str, Form()]
@@ -126,13 +127,11 @@ def _invitation(request: Request, secret: str) -> dict[str, Any]:
 
 
 def _check_setup(request: Request, secret: str) -> None:
-    """Raise NotFound unless the server printed this link and nobody has used it."""
+    """Raise NotFound unless this server printed the link and it is unused."""
     expected = request.app.state.setup_secret
     offered = is_same_digest(digest_secret(expected), digest_secret(secret))
     if not expected or not offered or not services_of(request).administration.sign_in.is_new():
-        raise NotFound(
-            "This link was already used, or the server was restarted since it was printed."
-        )
+        raise NotFound("This link has already been used, or the server has been restarted since.")
 
 
 def _enter(

@@ -105,7 +105,7 @@ def _render(
     filters: tuple[str, ...],
     ranking: str = "",
 ) -> Response:
-    """The page; `filters` are those that it does not offer, `ranking` where the complete one is."""
+    """Render a key's usage; `filters` are not offered, `ranking` links to the complete ranking."""
     services = services_of(request)
     query = query.only(Dimension.API_KEY, key.api_key_id)
     with services.analytics.read() as reader:

@@ -47,22 +47,22 @@ PLAIN_STATE_COOKIE: Final = "outlay_sso"
 """Over plain HTTP on loopback, where browsers refuse the `__Host-` prefix."""
 STATE_SECONDS: Final = 600
 ORGANIZATION_COOKIE: Final = "outlay_organization"
-"""The slug that somebody signed in with last, which fills in the form."""
+"""The organization slug of the last sign-in, used to prefill the form."""
 YEAR_SECONDS: Final = 365 * 86_400
 
 SECURE_DEVICE_COOKIE: Final = "__Host-outlay_device"
 PLAIN_DEVICE_COOKIE: Final = "outlay_device"
-"""Tells a browser that somebody has signed in with from others, which wait after failures."""
+"""Marks browsers that have signed in before; others are throttled after failures."""
 
 HOME = "/"
 MAX_TARGET: Final = 4_096
-"""Characters: it is kept while somebody signs in."""
+"""Maximum length in characters; it is kept during sign-in."""
 SIGNING_IN = Open("there is no other way to sign in")
 
 
 @router.get("/")
 def get_root(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) -> Response:
-    """The first page that one may see: of all, of a project, or of oneself."""
+    """The first page that the actor may open."""
     if has(actor, Permission.ORGANIZATION_USAGE):
         return RedirectResponse("/organization/analytics", 303)
     projects = projects_of(services_of(request), actor)
@@ -74,7 +74,7 @@ def get_root(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) -> 
 
 @router.get("/login", dependencies=[Depends(SIGNING_IN)])
 def get_login(request: Request) -> Response:
-    """The form; whoever is signed in already goes on."""
+    """The sign-in form; signed-in users are redirected."""
     target = safe_target(request.query_params.get("next"))
     try:
         session_actor(request)
@@ -217,10 +217,10 @@ def _arrival(request: Request, held: str) -> CompletedSignIn:
     """What the browser brings back, each thing once (RFC 6749, section 3.1)."""
     found = {name: request.query_params.getlist(name) for name in ("state", "code", "iss", "error")}
     if any(len(values) > 1 for values in found.values()):
-        raise Unauthenticated("The identity provider sent a parameter twice. Start again.")
+        raise Unauthenticated("The identity provider sent a parameter twice. Sign in again.")
     state, code = "".join(found["state"]), "".join(found["code"])
     if not state or not is_same_digest(digest_secret(held), digest_secret(state)):
-        raise Unauthenticated("This sign-in was not started in this browser. Start again.")
+        raise Unauthenticated("This sign-in was not started in this browser. Sign in again.")
     if found["error"] or not code:
         raise Unauthenticated("The identity provider did not sign you in.")
     return CompletedSignIn(state, code, found["iss"][0] if found["iss"] else None)
@@ -236,9 +236,9 @@ def get_former_sso_callback(request: Request) -> Response:
         request,
         HOME,
         Unauthenticated(
-            "The identity provider used an outdated redirect address. Ask an owner to register "
-            f"the one that Settings › Single sign-on shows: {base_url(request)}{CALLBACK}/ and "
-            "the id of your organization."
+            "The identity provider redirected to an outdated URL. Ask an owner to register the "
+            "redirect URL from Settings › Single sign-on: "
+            f"{base_url(request)}{CALLBACK}/ followed by the organization ID."
         ),
     )
 

@@ -44,7 +44,7 @@ from outlay.web.dashboard.parts.usage import (
 )
 from outlay.web.dashboard.sorting import (
     SORTING,
-    Column,
+    SortableColumn,
     error_rate_of,
     heads_of,
     read_order,
@@ -60,13 +60,13 @@ router = Router(prefix="/organization/members", include_in_schema=False)
 
 PAGE_ROWS: Final = 50
 COLUMNS: Final = {
-    "name": Column("Member", is_number=False),
-    "role": Column("Role", is_number=False),
-    "cost": Column("Cost"),
-    "totalTokens": Column("Tokens"),
-    "requestCount": Column("Requests"),
-    "errorRate": Column("Error rate"),
-    "apiKeyCount": Column("API keys"),
+    "name": SortableColumn("Member", is_number=False),
+    "role": SortableColumn("Role", is_number=False),
+    "cost": SortableColumn("Cost"),
+    "totalTokens": SortableColumn("Tokens"),
+    "requestCount": SortableColumn("Requests"),
+    "errorRate": SortableColumn("Error rate"),
+    "apiKeyCount": SortableColumn("API keys"),
 }
 LIST: Final = COMMON | SORTING | {"search", "page"} | PAGE_ONLY
 PROFILE: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"memberId"}
@@ -263,7 +263,7 @@ def _values(
 
 
 def role_of(row: UsageRow[Member]) -> str:
-    """The role of a member, `unknown` of somebody whom reports alone name."""
+    """The role of a member; `unknown` for users known only from reports."""
     return row.thing.role.value if row.thing else "unknown"
 
 
@@ -291,7 +291,7 @@ def _row(
 
 def _most_used(title: str, entry: Entry | None, total: Totals) -> MostUsed:
     if entry is None:
-        return MostUsed(title=title, name="–", share="", note="No request names one")
+        return MostUsed(title=title, name="–", share="", note="Not set by any request")
     return MostUsed(
         title=title,
         name=entry.label,

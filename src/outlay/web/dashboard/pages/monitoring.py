@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.answers import Comparison, Totals
+from outlay.domain.answers import Comparison, EntryKind, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import FAILED
 from outlay.domain.measure import Rank
@@ -29,14 +29,15 @@ from outlay.web.dashboard.formatting import (
 )
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.page_query import page_params, page_query
+from outlay.web.dashboard.parts.chart_data import LineChart, Unit
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
 from outlay.web.dashboard.parts.compared import describe_compared
 from outlay.web.dashboard.parts.frame import FILTER_OF, PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.parts.headlines import Card, cards_of, error_card
 from outlay.web.dashboard.parts.intake import intake_lists
-from outlay.web.dashboard.parts.lines import Line, LineUnit, line_data
+from outlay.web.dashboard.parts.lines import LineSeries, line_data
 from outlay.web.dashboard.parts.panels import Panel, panel_of
-from outlay.web.dashboard.parts.probable_duplicates import double_rows
+from outlay.web.dashboard.parts.possible_duplicates import duplicate_rows
 from outlay.web.dashboard.parts.providers import PROVIDERS, provider_rows, render_latency
 from outlay.web.dashboard.parts.ranking import SHOWN, change_in
 from outlay.web.dashboard.parts.side_rows import SideRow, rows_by_spend
@@ -73,7 +74,7 @@ TOPS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class QualityCount:
     """A part of the requests whose numbers are less certain."""
 
     title: str
@@ -85,7 +86,7 @@ class Doubt:
 def get_dashboard(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page; of the last day unless another period is asked for."""
+    """Render the monitoring dashboard, for the last day by default."""
     services = services_of(request)
     params = page_params(request, PARAMETERS)
     if not has_usage(request, actor):
@@ -126,7 +127,7 @@ def get_dashboard(
         providers=provider_rows(latency.values, total, order),
         heads=heads_of(PROVIDERS, order, frame["links"]),
         doubts=_doubts(total),
-        doubles=double_rows(
+        doubles=duplicate_rows(
             services.duplicates.recent(actor.organization_id), frame["links"], query.period.timezone
         ),
         may_amend=has(actor, Permission.REQUESTS_AMEND),
@@ -168,7 +169,7 @@ def _cards(
             title="Median latency",
             value=render_latency(median),
             exact=f"p99 {render_latency(quantiles[0.99])}; "
-            f"{format_exact_count(total.timed_requests)} requests were timed",
+            f"{format_exact_count(total.timed_requests)} requests measured",
             change=change_in(comparison, round(median or 0), round(median_before or 0)),
             has_tone=True,
             fact=f"p95 {render_latency(quantiles[0.95])}",
@@ -195,14 +196,14 @@ def _cache_share(totals: Totals) -> int:
 
 def _latency_lines(
     services: Services, reader: CubeReader, query: UsageQuery, comparison: Comparison
-) -> dict[str, Any]:
+) -> LineChart:
     bins = reader.ask(LatencyByStep(query))
     steps = [quantiles_us(bins.get(index, {})) for index in range(len(comparison.current.steps))]
     lines = [
-        Line(
+        LineSeries(
             key=f"p{round(quantile * 100)}",
             label=f"p{round(quantile * 100)}",
-            kind="value",
+            kind=EntryKind.VALUE,
             slot=slot,
             values=[step[quantile] for step in steps],
         )
@@ -214,7 +215,7 @@ def _latency_lines(
         services.analytics.freshness(reader),
         lines,
         title="Latency percentiles over time",
-        unit=LineUnit.MS,
+        unit=Unit.MS,
     )
 
 
@@ -249,16 +250,16 @@ def _top(
     return rows_by_spend(found, lambda key: links.add(FILTER_OF[dimension], key), rest)
 
 
-def _doubts(total: Totals) -> list[Doubt]:
+def _doubts(total: Totals) -> list[QualityCount]:
     counts = {
-        "Unknown price": total.unpriced_requests,
-        "Unknown price of a part": total.partly_priced_requests,
+        "Unpriced": total.unpriced_requests,
+        "Partly priced": total.partly_priced_requests,
         "Unknown usage": total.unknown_usage_requests,
         "Estimated tokens": total.estimated_requests,
         "Adjusted counts": total.adjusted_requests,
     }
     return [
-        Doubt(
+        QualityCount(
             title=title,
             count=format_exact_count(count),
             share=format_percent(count, total.requests, 2),

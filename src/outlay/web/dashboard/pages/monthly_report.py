@@ -24,7 +24,7 @@ from outlay.domain.query import CORE_MEASURES, UsageQuery
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.dates import describe_date, describe_dates
-from outlay.web.dashboard.drawing.columns import Columns, draw_columns
+from outlay.web.dashboard.drawing.columns import ColumnChart, draw_columns
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.page_query import page_params, page_period, refuse, refused_of
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
@@ -76,7 +76,7 @@ class Section:
 def get_report(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page."""
+    """Render the monthly report."""
     services = services_of(request)
     params = page_params(request, PARAMETERS)
     carried = page_period(request, params, actor)
@@ -180,7 +180,7 @@ def _cards(comparison: Comparison) -> Sequence[Card]:
     return [replace(card, metric=None) for card in cards_of(comparison)] + [error_card(comparison)]
 
 
-def _columns(comparison: Comparison) -> Columns:
+def _columns(comparison: Comparison) -> ColumnChart:
     current = comparison.current
     return draw_columns(
         [(step.label, current.at(index).cost_pusd) for index, step in enumerate(current.steps)]
@@ -225,7 +225,7 @@ def _parse_month(text: str, today: date) -> date:
     if month is None or not month >= FIRST_DATE:
         raise Invalid(f"`month` must be a month such as 2026-11, not {text[:40]!r}.", field="month")
     if month > today:
-        raise Invalid("This month has not begun yet.", field="month")
+        raise Invalid("This month has not started yet.", field="month")
     return month
 
 

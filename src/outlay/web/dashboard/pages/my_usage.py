@@ -1,4 +1,4 @@
-"""My usage: what is put down to whoever looks."""
+"""My usage: the usage attributed to the actor."""
 
 from typing import Annotated, Final
 
@@ -37,7 +37,7 @@ ME: Final = Subject(
 def get_my_usage(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.OWN_USAGE))]
 ) -> Response:
-    """The page."""
+    """Render the actor's own usage."""
     params = page_params(request, OWN_QUERY | PAGE_ONLY)
     query = own_usage_only(actor, page_query(request, params, actor))
     return render_usage(request, actor, query, ME)

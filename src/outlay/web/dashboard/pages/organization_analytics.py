@@ -31,7 +31,7 @@ ORGANIZATION: Final = Subject(
 def get_organization_analytics(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page."""
+    """Render the organization's analytics."""
     params = page_params(request, QUERY | PAGE_ONLY)
     query = page_query(request, params, actor)
     return render_usage(request, actor, query, ORGANIZATION)

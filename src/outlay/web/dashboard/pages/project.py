@@ -100,7 +100,7 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
     """Cost by model, and over time; by mapping or by canonical model."""
     project, query = read_project(request, project_id, actor)
     subject = subject_of(
-        actor, project, "Analytics", "Which models it uses, and what they cost over time."
+        actor, project, "Analytics", "The models it uses and their cost over time."
     )
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
@@ -145,7 +145,7 @@ def subject_of(actor: Actor, project: Project, title: str, lede: str) -> Subject
     """The head of a page of a project."""
     name = mark_deleted(project.name, project)
     place = project_path(project)
-    own = " Your own keys alone." if is_limited(actor, Permission.PROJECT_USAGE) else ""
+    own = " Only your own keys." if is_limited(actor, Permission.PROJECT_USAGE) else ""
     crumbs = (Crumb("Project"), Crumb(name, place)) if title else (Crumb("Project"),)
     return Subject(
         title=title or name,

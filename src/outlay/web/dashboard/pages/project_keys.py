@@ -27,7 +27,7 @@ from outlay.web.dashboard.parts.frame import frame_of
 from outlay.web.dashboard.places import key_paths_in
 from outlay.web.dashboard.sorting import (
     SORTING,
-    Column,
+    SortableColumn,
     error_rate_of,
     heads_of,
     read_order,
@@ -43,13 +43,13 @@ OWN: Final = SORTING | {"search", "keyStatus", "page"}
 """Parameters of the list itself."""
 
 COLUMNS: Final = {
-    "description": Column("Description", is_number=False),
-    "creator": Column("Creator", is_number=False),
-    "created": Column("Created"),
-    "cost": Column("Cost"),
-    "requestCount": Column("Requests"),
-    "totalTokens": Column("Tokens"),
-    "errorRate": Column("Error rate"),
+    "description": SortableColumn("Description", is_number=False),
+    "creator": SortableColumn("Creator", is_number=False),
+    "created": SortableColumn("Created"),
+    "cost": SortableColumn("Cost"),
+    "requestCount": SortableColumn("Requests"),
+    "totalTokens": SortableColumn("Tokens"),
+    "errorRate": SortableColumn("Error rate"),
 }
 
 KEY_STATUSES: Final = ("active", "revoked", "expired", "reported")
@@ -89,7 +89,8 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
     now_us = services.now_us()
     search, status = request.query_params.get("search", ""), _status(request)
     order = read_order(request.query_params, COLUMNS, "cost")
-    subject = subject_of(actor, project, "API keys", "What applications call the gateway with.")
+    lede = "Keys that applications use to call the gateway."
+    subject = subject_of(actor, project, "API keys", lede)
     own = [k for k in administration.keys.list_for(actor) if k.project_id == project.project_id]
     with services.analytics.read() as reader:
         used = read_value_totals(reader, query, Dimension.API_KEY)

@@ -1,4 +1,4 @@
-"""Bills beside what was recorded: one of them line by line, and those before it."""
+"""Provider bills compared with recorded usage, line by line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SHOWN_LINES: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class BillLine:
     """A day, project and model."""
 
     day: date
@@ -60,7 +60,7 @@ def get_reconciliation(
     bill: str = "",
     lines: str = "differing",
 ) -> Response:
-    """The page: the bill that was compared last, unless another is asked for."""
+    """Render a compared bill, the latest by default."""
     reconciling = services_of(request).reconciling
     known = reconciling.list_for(actor)
     chosen = reconciling.find(actor, bill) if bill else (known[0] if known else None)
@@ -117,7 +117,7 @@ def _cards(found: Reconciliation) -> list[tuple[str, str, str, str]]:
 
 
 def _explanation(found: Reconciliation) -> list[Explained]:
-    """What each reason makes of the difference, and the sums; nothing where all agrees."""
+    """Difference by reason, and the sums; nothing where all agrees."""
     reasons = found.by_reason
     if not reasons:
         return []
@@ -147,8 +147,8 @@ def _unexplained_lines(found: Reconciliation) -> str:
     return format_count(found.lines_with(Reason.UNEXPLAINED))
 
 
-def _line(line: ReconciledLine) -> Line:
-    return Line(
+def _line(line: ReconciledLine) -> BillLine:
+    return BillLine(
         day=line.day,
         project=line.project_name,
         model=line.model,

@@ -1,4 +1,4 @@
-"""Reported beside computed costs: what senders say, what the price book says, and the drift."""
+"""Reported and computed costs, and the drift between them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ from outlay.web.dashboard.parts.frame import FILTER_OF, PAGE_ONLY, filters_for, 
 from outlay.web.dashboard.parts.headlines import Card
 from outlay.web.dashboard.parts.ranking import change_in
 from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_first_steps
-from outlay.web.dashboard.sorting import SORTING, Column, heads_of, read_order, sort_rows
+from outlay.web.dashboard.sorting import SORTING, SortableColumn, heads_of, read_order, sort_rows
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import read_dimension
@@ -55,7 +55,7 @@ OWN: Final = SORTING | {"groupBy", "page"}
 SUBJECT: Final = Subject(
     title="Reported costs",
     crumbs=(Crumb("Organization"),),
-    lede="What senders and providers say that requests cost, beside what the price book says.",
+    lede="Costs reported by providers and senders, compared with costs from the price book.",
     export="",
     groupings={
         Dimension.PROVIDER: "Provider",
@@ -65,15 +65,15 @@ SUBJECT: Final = Subject(
 )
 
 COLUMNS: Final = {
-    "name": Column("Name", is_number=False),
-    "requestCount": Column("Requests", note="Requests that have both costs"),
-    "reported": Column("Reported", note="Reported cost of those requests"),
-    "computed": Column("Computed", note="Their cost at the price book"),
-    "drift": Column("Drift", note="Reported less computed; sorted by its size"),
-    "driftShare": Column("Of computed"),
-    "uncompared": Column(
-        "Reported alone",
-        note="Reported cost of requests for which the price book has no price, or not for all",
+    "name": SortableColumn("Name", is_number=False),
+    "requestCount": SortableColumn("Requests", note="Requests with both costs"),
+    "reported": SortableColumn("Reported", note="Reported cost of those requests"),
+    "computed": SortableColumn("Computed", note="Their cost computed from the price book"),
+    "drift": SortableColumn("Drift", note="Reported minus computed; sorted by absolute size"),
+    "driftShare": SortableColumn("Of computed"),
+    "uncompared": SortableColumn(
+        "Reported only",
+        note="Reported cost of requests that the price book cannot fully price",
     ),
 }
 
@@ -123,7 +123,7 @@ class ShownRow:
 def get_reported_costs(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page."""
+    """Render reported costs next to computed ones."""
     services = services_of(request)
     params = page_params(request, COMMON | OWN | PAGE_ONLY)
     level = read_dimension(params, LEVELS, Dimension.MODEL)
@@ -173,9 +173,9 @@ def _cards(comparison: Comparison, now: CostPair, before: CostPair) -> list[Card
             change=change_in(comparison, now.reported_pusd, before.reported_pusd),
         ),
         _money_card(
-            "Computed beside",
+            "Computed for the same",
             now.computed_pusd,
-            fact="at the price book",
+            fact="from the price book",
             change=change_in(comparison, now.computed_pusd, before.computed_pusd),
         ),
         Card(
@@ -186,10 +186,9 @@ def _cards(comparison: Comparison, now: CostPair, before: CostPair) -> list[Card
             fact=_drift_fact(now, before),
         ),
         _money_card(
-            "Reported alone",
+            "Reported only",
             totals.uncompared_cost_pusd,
-            fact=f"{format_number_of(totals.uncompared_requests, 'request')} without a price "
-            "for all of it",
+            fact=f"{format_number_of(totals.uncompared_requests, 'request')} not fully priced",
         ),
     ]
 

@@ -40,7 +40,7 @@ FILTERS: Final = (Dimension.PROVIDER, Dimension.MAPPING, Dimension.MODEL)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RepriceRow:
     """Changed requests that have something in common."""
 
     label: str
@@ -53,28 +53,28 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RepriceGroup:
     """Rows by one thing."""
 
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[RepriceRow]
     hidden: int
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class RepricePreview:
     """What a run would change, and what it is asked for with."""
 
     sentence: str
     is_empty: bool
-    groups: Sequence[Group]
+    groups: Sequence[RepriceGroup]
     fields: Mapping[str, str]
     filters: Mapping[str, Sequence[str]]
     only_lacking: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RepriceRun:
     """A run so far."""
 
     reprice_id: str
@@ -98,7 +98,7 @@ class Offered:
 def get_repricing(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PRICES_READ))]
 ) -> Response:
-    """The page; with days in the address, what pricing them again would change."""
+    """Render the repricing page, with a preview if the query has a period."""
     services = services_of(request)
     params = request.query_params
     fault = field = ""
@@ -153,9 +153,9 @@ def _wanted(params: QueryParams, actor: Actor) -> RepriceWanted:
 
 def _preview(
     services: Services, actor: Actor, wanted: RepriceWanted, table: RepriceTable
-) -> Preview:
+) -> RepricePreview:
     shown = labelled(table, services.reprices.user_names(actor))
-    return Preview(
+    return RepricePreview(
         sentence=_sentence(table),
         is_empty=not table.changed,
         groups=[
@@ -176,7 +176,7 @@ def _preview(
 def _sentence(table: RepriceTable) -> str:
     if not table.changed:
         return (
-            f"None of {format_exact_count(table.seen)} requests would cost anything else: "
+            f"None of {format_exact_count(table.seen)} requests would change: "
             "all are priced as they would be today."
         )
     return (
@@ -186,9 +186,9 @@ def _sentence(table: RepriceTable) -> str:
     )
 
 
-def _group(title: str, lines: Sequence[RepriceLine]) -> Group:
+def _group(title: str, lines: Sequence[RepriceLine]) -> RepriceGroup:
     rows = [
-        Row(
+        RepriceRow(
             label=line.label[:1].upper() + line.label[1:] if title == "Why" else line.label,
             requests=format_exact_count(line.requests),
             before=format_money(line.before_pusd),
@@ -198,14 +198,14 @@ def _group(title: str, lines: Sequence[RepriceLine]) -> Group:
         )
         for line in lines[:SHOWN]
     ]
-    return Group(title, rows, max(0, len(lines) - SHOWN))
+    return RepriceGroup(title, rows, max(0, len(lines) - SHOWN))
 
 
 def _signed(pusd: int) -> str:
     return f"+{format_money(pusd)}" if pusd > 0 else format_money(pusd)
 
 
-def _run(services: Services, actor: Actor, run: Reprice, known: Sequence[Reprice]) -> Run:
+def _run(services: Services, actor: Actor, run: Reprice, known: Sequence[Reprice]) -> RepriceRun:
     state = run.state_at(services.now_us())
     is_reverted = any(
         other.reverts == run.reprice_id and other.finished_at_us is not None for other in known
@@ -213,12 +213,12 @@ def _run(services: Services, actor: Actor, run: Reprice, known: Sequence[Reprice
     author = services.analytics.labels(actor.organization_id, Dimension.MEMBER).get(run.author, "")
     table = run.table
     made = describe_moment(from_us(run.created_at_us), actor.timezone)
-    return Run(
+    return RepriceRun(
         reprice_id=run.reprice_id,
         title=f"{made} by {author or 'the operator'}",
         what=_what(run),
         reason=run.reason,
-        state="taken back" if is_reverted else state.value,
+        state="reverted" if is_reverted else state.value,
         result=""
         if table is None
         else f"{format_exact_count(table.changed)} requests, "
@@ -230,11 +230,11 @@ def _run(services: Services, actor: Actor, run: Reprice, known: Sequence[Reprice
 def _what(run: Reprice) -> str:
     wanted = run.wanted
     if run.reverts:
-        return f"Took back {run.reverts}"
+        return f"Reverted {run.reverts}"
     parts = [describe_range(wanted.from_date, wanted.to_date)]
     parts += [f"{name} {', '.join(values)}" for name, values in wanted.filters.items()]
     if wanted.only_lacking:
-        parts.append("only what lacks a price")
+        parts.append("not fully priced only")
     return ", ".join(parts)
 
 
@@ -248,7 +248,7 @@ def _offered(offer: Offer) -> Offered:
     noun = "request" if offer.requests == 1 else "requests"
     return Offered(
         f"{format_exact_count(offer.requests)} {noun} of {offer.mapping or offer.provider}, "
-        f"{describe_range(offer.from_date, offer.to_date)}, had no price for all of "
-        "their usage when they were recorded; now there is one.",
+        f"{describe_range(offer.from_date, offer.to_date)}, were not fully "
+        "priced when recorded. A price is now available.",
         path,
     )

@@ -1,4 +1,4 @@
-"""The log of single requests, and one of them beside it."""
+"""The request log, with one request open next to the list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from outlay.web.dashboard.page_query import page_params, page_query
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, FilterChip, filters_for, frame_of
 from outlay.web.dashboard.parts.headlines import describe_totals
 from outlay.web.dashboard.parts.log_lines import lines_of
-from outlay.web.dashboard.parts.request_detail import Detail, detail_of
+from outlay.web.dashboard.parts.request_detail import RequestDetail, detail_of
 from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
@@ -84,12 +84,12 @@ ORDERS: Final = {
 
 COST_SOURCES: Final = {
     CostSource.COMPUTED.value: "Computed",
-    CostSource.OVERRIDE.value: "By a price of yours",
+    CostSource.OVERRIDE.value: "Custom price",
     CostSource.REPORTED.value: "Reported",
     CostSource.PARTIAL.value: "Partly priced",
     CostSource.UNPRICED.value: "Unpriced",
 }
-"""Where a cost comes from, as one may filter by it."""
+"""Cost sources as filter options."""
 
 Reader = Annotated[Actor, Depends(OnPage(Permission.REQUESTS_READ))]
 
@@ -114,7 +114,7 @@ class SortHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class LogPageLink:
     """A button that leads to another page of the list."""
 
     title: str
@@ -123,7 +123,7 @@ class Turn:
 
 @router.get("/monitoring/requests")
 def get_requests(request: Request, actor: Reader) -> Response:
-    """The page; with `id` one request stands beside the list."""
+    """Render the request log; `id` opens one request next to the list."""
     services = services_of(request)
     params = page_params(request, PAGE)
     subject = OWN_SUBJECT if is_limited(actor, Permission.REQUESTS_READ) else SUBJECT
@@ -233,16 +233,16 @@ def _chip(links: Links, name: str, value: str, noun: str, label: str) -> FilterC
     )
 
 
-def _turns(links: Links, order: LogOrder, page: LogPage | None) -> Sequence[Turn]:
+def _turns(links: Links, order: LogOrder, page: LogPage | None) -> Sequence[LogPageLink]:
     """The buttons to other pages of the list, as far as there are such."""
     _, first, before, after = ORDERS[order]
     links = links.without("id", "cursor")
     turns = []
     if page and page.preceding:
-        turns.append(Turn(title=first, url=links.put()))
-        turns.append(Turn(title=before, url=links.put(cursor=write_cursor(page.preceding))))
+        turns.append(LogPageLink(title=first, url=links.put()))
+        turns.append(LogPageLink(title=before, url=links.put(cursor=write_cursor(page.preceding))))
     if page and page.following:
-        turns.append(Turn(title=after, url=links.put(cursor=write_cursor(page.following))))
+        turns.append(LogPageLink(title=after, url=links.put(cursor=write_cursor(page.following))))
     return turns
 
 
@@ -296,7 +296,7 @@ def _filled(links: Links) -> Links:
 
 def _detail(
     services: Services, reader: CubeReader, actor: Actor, query: LogQuery, event_id: str
-) -> Detail | None:
+) -> RequestDetail | None:
     """One request; None when there is none that the actor may see."""
     try:
         found = services.request_log.find(actor, event_id)

@@ -34,7 +34,7 @@ from outlay.web.http.routes import Router
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class DiscoveredKind:
     """What was discovered of one dimension."""
 
     dimension: Dimension
@@ -207,7 +207,7 @@ def get_discovered(
         actor,
         "discovered",
         kinds=[
-            Kind(
+            DiscoveredKind(
                 dimension=dimension,
                 count=counts[dimension],
                 path=links.put(kind=dimension.value),

@@ -39,7 +39,7 @@ PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
 def get_user(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page of the user that `userId` names: what requests were put down to them."""
+    """Render the usage of the user that `userId` names."""
     services = services_of(request)
     params = page_params(request, PARAMETERS)
     user_id = read_text(params, "userId")

@@ -22,7 +22,7 @@ from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.parts.headlines import describe_totals
 from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.dashboard.parts.user_rows import leads_to_user, line_of_row, line_of_totals
-from outlay.web.dashboard.sorting import Column, Order, heads_of
+from outlay.web.dashboard.sorting import Order, SortableColumn, heads_of
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.parameters import Number
@@ -53,18 +53,18 @@ SHORT_PRESETS: Final = {
 }
 
 COLUMNS: Final = {
-    UserSort.NAME.value: Column("User", is_number=False),
-    UserSort.INPUT.value: Column("Total input tokens"),
-    UserSort.OUTPUT.value: Column("Total output tokens"),
-    UserSort.COST.value: Column("Total cost"),
-    UserSort.LATENCY.value: Column("Average latency"),
-    UserSort.REQUESTS.value: Column("Requests"),
+    UserSort.NAME.value: SortableColumn("User", is_number=False),
+    UserSort.INPUT.value: SortableColumn("Total input tokens"),
+    UserSort.OUTPUT.value: SortableColumn("Total output tokens"),
+    UserSort.COST.value: SortableColumn("Total cost"),
+    UserSort.LATENCY.value: SortableColumn("Average latency"),
+    UserSort.REQUESTS.value: SortableColumn("Requests"),
 }
 
 SUBJECT: Final = Subject(
     title="Users analytics",
     crumbs=(Crumb("Monitoring"),),
-    lede="Everybody's usage in one table.",
+    lede="Usage of all users in one table.",
     export="",
     groupings={},
 )
@@ -82,7 +82,7 @@ class Density(StrEnum):
 def get_users(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page."""
+    """Render the table of all users."""
     services = services_of(request)
     params = page_params(request, COMMON | OWN | PAGE_ONLY)
     if not has_usage(request, actor):

@@ -1,16 +1,16 @@
 """Users & groups: who and which groups spend what, apart and together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
-from outlay.domain.answers import Breakdown, Comparison
+from outlay.domain.answers import Breakdown, Comparison, EntryKind
 from outlay.domain.dimension import Dimension
 from outlay.domain.freshness import Freshness
 from outlay.domain.measure import Rank
@@ -33,13 +33,13 @@ from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.formatting import format_count, format_exact_count
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.page_query import page_params, page_query
+from outlay.web.dashboard.parts.chart_data import LineChart, Unit
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
 from outlay.web.dashboard.parts.compared import describe_compared
 from outlay.web.dashboard.parts.frame import FILTER_OF, PAGE_ONLY, frame_of
 from outlay.web.dashboard.parts.headlines import Card, cards_of, describe_totals
 from outlay.web.dashboard.parts.lines import (
-    Line,
-    LineUnit,
+    LineSeries,
     cost_per_request,
     line_data,
     lines_of_entries,
@@ -48,7 +48,7 @@ from outlay.web.dashboard.parts.lines import (
 from outlay.web.dashboard.parts.ranking import SHOWN, Ranking, rank_entries
 from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_first_steps
 from outlay.web.dashboard.parts.user_rows import UserLine, leads_to_user, line_of_entry, line_of_row
-from outlay.web.dashboard.sorting import SORTING, Column, heads_of, read_order
+from outlay.web.dashboard.sorting import SORTING, SortableColumn, heads_of, read_order
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.params import read_choice
@@ -66,7 +66,7 @@ FILTERS: Final = {"userId": "Users", "projectId": "Projects", "groupId": "User g
 SUBJECT: Final = Subject(
     title="Users & groups",
     crumbs=(Crumb("Organization"),),
-    lede="Who spends what, and in which user group. Filters hold together.",
+    lede="Who spends what, by user and user group.",
     export="/api/v1/exports/report?groupBy=group,user,project",
     ranking="/organization/ranking",
     groupings={},
@@ -89,11 +89,11 @@ TABLE_TITLES: Final = {
 
 
 OVERVIEW: Final = {
-    UserSort.NAME.value: Column("User", is_number=False),
-    UserSort.COST.value: Column("Cost"),
-    UserSort.REQUESTS.value: Column("Requests"),
-    UserSort.INPUT.value: Column("Input tokens"),
-    UserSort.OUTPUT.value: Column("Output tokens"),
+    UserSort.NAME.value: SortableColumn("User", is_number=False),
+    UserSort.COST.value: SortableColumn("Cost"),
+    UserSort.REQUESTS.value: SortableColumn("Requests"),
+    UserSort.INPUT.value: SortableColumn("Input tokens"),
+    UserSort.OUTPUT.value: SortableColumn("Output tokens"),
 }
 """What the table of all users is sorted by."""
 
@@ -114,11 +114,11 @@ class LineCard:
 
     key: str
     title: str
-    data: Mapping[str, Any]
+    data: LineChart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class UsageHalf:
     """Users, or groups: bars and lines."""
 
     bars: Sequence[BarCard]
@@ -131,7 +131,7 @@ class Side:
 def get_users_and_groups(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """The page."""
+    """Render spend by user and user group."""
     services = services_of(request)
     params = page_params(request, PARAMETERS)
     if not has_usage(request, actor):
@@ -212,7 +212,7 @@ def _side(
     comparison: Comparison,
     freshness: Freshness,
     found: UsersAndGroups,
-) -> Side:
+) -> UsageHalf:
     current = comparison.current
     is_of_groups = current.group_by is Dimension.GROUP
     dimension = Dimension.GROUP if is_of_groups else Dimension.USER
@@ -242,7 +242,7 @@ def _side(
                 freshness,
                 [*lines_of_entries(current, shown, slots, cost_per_request), *overall[0]],
                 title=f"Spend per request by {noun}",
-                unit=LineUnit.USD,
+                unit=Unit.USD,
                 of=of,
             ),
         ),
@@ -255,15 +255,17 @@ def _side(
                 freshness,
                 [*lines_of_entries(current, shown, slots, tokens_of), *overall[1]],
                 title=f"Tokens per {noun}",
-                unit=LineUnit.COUNT,
+                unit=Unit.COUNT,
                 of=of,
             ),
         ),
     ]
-    return Side(bars=bars, lines=lines, filter_name=FILTER_OF[dimension], dimension=dimension)
+    return UsageHalf(bars=bars, lines=lines, filter_name=FILTER_OF[dimension], dimension=dimension)
 
 
-def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], list[Line]]:
+def _overall(
+    current: Breakdown, found: UsersAndGroups
+) -> tuple[list[LineSeries], list[LineSeries]]:
     """All users together: spend per request, and tokens per active user."""
     steps = [current.at(index) for index in range(len(current.steps))]
     tokens = [
@@ -271,8 +273,8 @@ def _overall(current: Breakdown, found: UsersAndGroups) -> tuple[list[Line], lis
         for totals, users in zip(steps, found.active_users, strict=True)
     ]
 
-    def line(label: str, values: Sequence[int | None]) -> Line:
-        return Line(key="all", label=label, kind="other", slot=None, values=values)
+    def line(label: str, values: Sequence[int | None]) -> LineSeries:
+        return LineSeries(key="all", label=label, kind=EntryKind.OTHER, slot=None, values=values)
 
     return (
         [line("All users", [cost_per_request(totals) for totals in steps])],
@@ -309,7 +311,7 @@ def _explain(services: Services, query: UsageQuery, clashes: Sequence[Contradict
                 else f"{first} is not in {second}"
             )
         elif other is Dimension.GROUP:
-            sentences.append(f"nobody of {second} used {first}")
+            sentences.append(f"no one in {second} used {first}")
         else:
             sentences.append(f"{first} has no requests in {second}")
     return sentences

@@ -1,25 +1,19 @@
 """The bands of a chart over time, metric by metric, made from exact integers.
 
-Every figure that a chart shows stands here: values, totals and Other. The browser places them.
+All figures of a chart are computed here: values, totals and Other. The browser only draws them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
 
 from outlay.domain.answers import Breakdown, Comparison, Entry, EntryKind
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
 from outlay.domain.query import UsageQuery
 from outlay.web.dashboard.formatting import format_signed_change
+from outlay.web.dashboard.parts.chart_data import UNITS, ChartSeries, MetricChart
 from outlay.web.dashboard.parts.ranking import Ranking, RankRow
 from outlay.web.dashboard.parts.summaries import describe_series
-
-UNITS: Final[Mapping[Rank, str]] = {
-    Rank.COST: "usd",
-    Rank.REQUESTS: "count",
-    Rank.TOKENS: "count",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,21 +22,21 @@ class Band:
 
     key: str
     label: str
-    kind: str
+    kind: EntryKind
     slot: int | None
     values: Sequence[int]
     total: int
 
-    def render(self, metric: Rank) -> dict[str, Any]:
-        """What the chart reads."""
-        return {
-            "key": self.key,
-            "label": self.label,
-            "kind": self.kind,
-            "slot": self.slot,
-            "values": [render_value(value, metric) for value in self.values],
-            "total": render_value(self.total, metric),
-        }
+    def render(self, metric: Rank) -> ChartSeries:
+        """The band as charts embed it."""
+        return ChartSeries(
+            key=self.key,
+            label=self.label,
+            kind=self.kind,
+            slot=self.slot,
+            values=[render_value(value, metric) for value in self.values],
+            total=render_value(self.total, metric),
+        )
 
 
 def render_value(value: int, metric: Rank) -> str:
@@ -65,7 +59,7 @@ def bands_of(result: Breakdown, ranking: Ranking, *, overlaps: bool) -> list[Ban
 
 
 def _entries_of(result: Breakdown, row: RankRow, named: set[str]) -> list[Entry]:
-    """What a row stands for."""
+    """The entries behind a row."""
     if row.kind == EntryKind.OTHER:
         return [
             entry
@@ -94,28 +88,28 @@ def _mark_overlap(band: Band) -> Band:
     """Other of an overlapping grouping counts a request once for each group."""
     if band.kind != EntryKind.OTHER:
         return band
-    return replace(band, label=f"{band.label}: sum of groups, overlapping")
+    return replace(band, label=f"{band.label}: sum of overlapping groups")
 
 
 def metric_data(
     query: UsageQuery, comparison: Comparison, ranking: Ranking, title: str, *, overlaps: bool
-) -> dict[str, Any]:
-    """What a chart draws of one metric. Totals count each request once, whatever the grouping."""
+) -> MetricChart:
+    """What a chart draws of one metric. Totals count each request once."""
     result, metric = comparison.current, ranking.metric
     total = result.total.rank_value(metric)
     earlier = comparison.earlier_total.rank_value(metric)
     steps = range(len(result.steps))
-    return {
-        "title": title,
-        "unit": UNITS[metric],
-        "bands": [band.render(metric) for band in bands_of(result, ranking, overlaps=overlaps)],
-        "totals": [render_value(result.at(step).rank_value(metric), metric) for step in steps],
-        "total": render_value(total, metric),
-        "earlier": [
+    return MetricChart(
+        title=title,
+        unit=UNITS[metric],
+        bands=[band.render(metric) for band in bands_of(result, ranking, overlaps=overlaps)],
+        totals=[render_value(result.at(step).rank_value(metric), metric) for step in steps],
+        total=render_value(total, metric),
+        earlier=[
             render_value(totals.rank_value(metric), metric)
             for totals in comparison.earlier_steps[: len(result.steps)]
         ],
-        "earlierTotal": render_value(earlier, metric),
-        "change": format_signed_change(total, earlier) if earlier else None,
-        "summary": describe_series(comparison, query.interval, metric),
-    }
+        earlierTotal=render_value(earlier, metric),
+        change=format_signed_change(total, earlier) if earlier else None,
+        summary=describe_series(comparison, query.interval, metric),
+    )

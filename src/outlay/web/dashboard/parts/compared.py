@@ -1,7 +1,6 @@
 """What pages say about the earlier period that theirs is compared with."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from outlay.domain.answers import Comparison, OnRecord
 from outlay.domain.comparison_period import whole_months
@@ -13,6 +12,7 @@ from outlay.web.dashboard.dates import (
     describe_step,
     describe_time,
 )
+from outlay.web.dashboard.parts.chart_data import ComparedPeriod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def describe_compared(comparison: Comparison) -> Compared | None:
     )
 
 
-def compared_data(comparison: Comparison) -> dict[str, Any] | None:
+def compared_data(comparison: Comparison) -> ComparedPeriod | None:
     """The same for charts, None where there is nothing to draw or to measure against.
 
     `dates` has what to call the earlier step of each point, None where none is on record.
@@ -66,11 +66,9 @@ def compared_data(comparison: Comparison) -> dict[str, Any] | None:
         for step in comparison.earlier_windows
     ]
     count = len(comparison.current.steps)
-    return {
-        "label": compared.label,
-        "note": compared.note,
-        "dates": [*names, *[None] * count][:count],
-    }
+    return ComparedPeriod(
+        label=compared.label, note=compared.note, dates=[*names, *[None] * count][:count]
+    )
 
 
 def _note(comparison: Comparison, *, is_hours: bool) -> str:
@@ -82,8 +80,8 @@ def _note(comparison: Comparison, *, is_hours: bool) -> str:
         return f"new since {describe_time(local) if is_hours else describe_date(local.date())}"
     earlier = comparison.earlier_period
     if is_hours:
-        return f"only what came after {describe_time(local)} is on record"
-    return f"only {describe_range(local.date(), earlier.to_date, with_year=False)} is on record"
+        return f"recorded only after {describe_time(local)}"
+    return f"only {describe_range(local.date(), earlier.to_date, with_year=False)} recorded"
 
 
 def _calendar_name(period: Period) -> str:

@@ -28,7 +28,7 @@ class CostLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class ComparedCost:
     """One of the two costs that a request has."""
 
     name: str
@@ -43,7 +43,7 @@ class CostDetail:
     lines: Sequence[CostLine]
     total: str
     """The sum of the lines."""
-    beside: Sequence[Beside]
+    compared: Sequence[ComparedCost]
     """The computed and the reported cost, where both are known."""
     notes: Sequence[str]
 
@@ -55,7 +55,7 @@ def cost_detail_of(event: UsageEvent, evidence: Evidence) -> CostDetail:
     return CostDetail(
         lines=[*lines, *_missing(event)] if computed is not None else list(_counted(event)),
         total="" if computed is None else format_exact_money(computed),
-        beside=_beside(event, computed),
+        compared=_compared(event, computed),
         notes=[note for note in (_price_note(event), evidence.note) if note],
     )
 
@@ -128,19 +128,21 @@ def _missing(event: UsageEvent) -> Iterator[CostLine]:
             kind = KINDS[part.removesuffix("_tokens")]
             formula = _counted_in(tokens[part], "tokens")
         elif "=" in part:
-            kind, formula = part, "not in the price list; the lines above are the standard price"
+            kind, formula = part, "not in the price list; the lines above use the standard price"
         else:
-            kind, formula = part, "a counter of the provider that Outlay does not know"
+            kind, formula = part, "a provider counter that Outlay does not know"
         yield CostLine(kind=kind, formula=formula, amount=NO_PRICE, is_missing=True)
 
 
-def _beside(event: UsageEvent, computed: int | None) -> list[Beside]:
+def _compared(event: UsageEvent, computed: int | None) -> list[ComparedCost]:
     if event.reported_cost_pusd is None or computed is None:
         return []
     is_reported = event.cost_source is CostSource.REPORTED
     return [
-        Beside(name="Computed", amount=format_exact_money(computed), is_counted=not is_reported),
-        Beside(
+        ComparedCost(
+            name="Computed", amount=format_exact_money(computed), is_counted=not is_reported
+        ),
+        ComparedCost(
             name="Reported",
             amount=format_exact_money(event.reported_cost_pusd),
             is_counted=is_reported,
@@ -151,16 +153,16 @@ def _beside(event: UsageEvent, computed: int | None) -> list[Beside]:
 def _price_note(event: UsageEvent) -> str:
     if event.cost_source is CostSource.REPORTED:
         if event.computed_cost_pusd is None:
-            return "As its sender reported it: the price book has no price for this model."
+            return "Reported by the sender. The price book has no price for this model."
         if event.unpriced_parts:
             parts = describe_parts(event)
-            return f"As its sender reported it: the price book has no price for {parts}."
-        return "As its sender reported it: this provider states what it charges."
+            return f"Reported by the sender. The price book has no price for {parts}."
+        return "Reported by the sender. This provider states what it charges."
     if event.cost_source is CostSource.UNPRICED:
-        return "No price is known for this model: the request is counted, its cost is not."
+        return "No price is known for this model. The request is counted without a cost."
     if event.cost_source is CostSource.PARTIAL:
         return (
-            f"Priced at {event.price_ref}, without {describe_parts(event)}: the price book has no "
-            "price for that, so the request cost more than this."
+            f"Priced at {event.price_ref}, excluding {describe_parts(event)}, for which the price "
+            "book has no price. The actual cost was higher."
         )
     return f"Priced at {event.price_ref}." if event.price_ref else ""

@@ -1,4 +1,4 @@
-"""The picker of a page's period: what stands in its fields, and what is wrong with it."""
+"""The period picker: its values and validation errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Picker:
 
 
 def picker_of(request: Request, query: UsageQuery) -> Picker:
-    """The picker of a question; what was refused stands in it as it was entered."""
+    """The picker for a query; rejected values are kept as entered."""
     period, beside = query.period, query.beside
     refused = refused_of(request)
     values = {

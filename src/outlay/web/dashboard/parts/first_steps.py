@@ -24,7 +24,7 @@ def steps_of(services: Services, actor: Actor) -> list[Step]:
     if has(actor, Permission.UPSTREAMS_WRITE):
         steps.append(
             Step(
-                text="Add the provider that requests go to, with its key.",
+                text="Add a provider and its API key.",
                 link="Upstreams",
                 path="/settings/upstreams",
                 is_done=bool(administration.upstreams.list_for(actor)),

@@ -1,4 +1,4 @@
-"""What pages of usage have around their numbers: period, filters, notices, freshness."""
+"""The context of usage pages: period, filters, notices and freshness."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -168,7 +168,7 @@ def frame_of(
 def missing_of(
     services: Services, reader: CubeReader, query: UsageQuery, total: Totals
 ) -> MissingNotice | None:
-    """What is said of partly priced requests; None where there are none."""
+    """The notice about partly priced requests; None without any."""
     if not total.partly_priced_requests:
         return None
     found = services.doubts.missing_parts(reader, query)

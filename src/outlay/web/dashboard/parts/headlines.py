@@ -1,4 +1,4 @@
-"""Headline numbers of a period beside the one before, and the sentence on what moved them."""
+"""Headline numbers compared with the previous period, and the largest driver of the change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

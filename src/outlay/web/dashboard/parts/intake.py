@@ -62,11 +62,11 @@ def intake_lists(
 
 def _unread_list(found: UnreadCounters, links: Links, zone: str) -> IntakeList:
     log = Links("/monitoring/requests", links.without(*PAGE_ONLY, "sort", "order", "bucket").items)
-    note = "What providers count and nobody here understands. Its requests are partly priced."
+    note = "Provider counters that Outlay does not know. Requests with them are partly priced."
     if found.read_from is not None:
-        note += f" Looked at from {_time(found.read_from, zone)} on."
+        note += f" Requests since {_time(found.read_from, zone)} were checked."
     return IntakeList(
-        title="Counters not understood",
+        title="Unknown counters",
         note=note,
         origin="Provider",
         noun="Requests",
@@ -91,10 +91,10 @@ def _of_provider(links: Links, provider: str) -> Links:
 
 def _passed_list(counts: Sequence[SkippedCount], zone: str, since: datetime) -> IntakeList:
     return IntakeList(
-        title="Spans passed over",
-        note="Spans of OpenTelemetry that tell of tokens and are not counted, since this server "
+        title="Skipped spans",
+        note="OpenTelemetry spans with token counts that were not counted, since this server "
         f"started ({_time(since, zone)}).",
-        origin="Library, and why",
+        origin="Library and reason",
         noun="Spans",
         lines=[
             IntakeLine(

@@ -2,72 +2,65 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
-from outlay.domain.answers import Breakdown, Entry, Totals
+from outlay.domain.answers import Breakdown, Entry, EntryKind, Totals
 from outlay.domain.freshness import Freshness
 from outlay.domain.money import divide_half_even, render_usd
 from outlay.domain.query import UsageQuery
 from outlay.web.dashboard.formatting import format_count, format_latency, format_money
+from outlay.web.dashboard.parts.chart_data import ChartSeries, LineChart, Unit, chart_points
 from outlay.web.dashboard.parts.frame import filter_of
 from outlay.web.dashboard.parts.summaries import describe_lines
-from outlay.web.http.rendering import render_points
 
 Ratio = Callable[[Totals], int | None]
 
 
-class LineUnit(StrEnum):
-    """What the values of a line chart are, and how they are embedded and read."""
+def _text(value: float | None, unit: Unit) -> str | None:
+    """A value as decimal text: dollars from pico-USD, milliseconds from microseconds."""
+    if value is None:
+        return None
+    match unit:
+        case Unit.USD:
+            return render_usd(round(value))
+        case Unit.COUNT:
+            return str(round(value))
+        case Unit.MS:
+            return str(round(value / 1000, 3))
 
-    USD = "usd"
-    """Pico-USD, embedded as exact dollars."""
-    COUNT = "count"
-    MS = "ms"
-    """Microseconds, embedded as milliseconds."""
 
-    def render(self, value: float | None) -> str | None:
-        """A value as decimal text; None for a gap."""
-        if value is None:
-            return None
-        match self:
-            case LineUnit.USD:
-                return render_usd(round(value))
-            case LineUnit.COUNT:
-                return str(round(value))
-            case LineUnit.MS:
-                return str(round(value / 1000, 3))
-
-    def describe(self, value: float) -> str:
-        """A value in words."""
-        match self:
-            case LineUnit.USD:
-                return format_money(round(value))
-            case LineUnit.COUNT:
-                return format_count(round(value))
-            case LineUnit.MS:
-                return format_latency(value)
+def _words(value: float, unit: Unit) -> str:
+    match unit:
+        case Unit.USD:
+            return format_money(round(value))
+        case Unit.COUNT:
+            return format_count(round(value))
+        case Unit.MS:
+            return format_latency(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line: its values step by step, None for a gap."""
+class LineSeries:
+    """One line: its values step by step, None for a gap.
+
+    Money is in pico-USD, latency in microseconds.
+    """
 
     key: str
     label: str
-    kind: str
+    kind: EntryKind
     slot: int | None
     values: Sequence[int | float | None]
 
-    def render(self, unit: LineUnit) -> dict[str, Any]:
-        """What the chart reads."""
-        return {
-            "key": self.key,
-            "label": self.label,
-            "kind": self.kind,
-            "slot": self.slot,
-            "values": [unit.render(value) for value in self.values],
-        }
+    def render(self, unit: Unit) -> ChartSeries:
+        """The line as charts embed it."""
+        return ChartSeries(
+            key=self.key,
+            label=self.label,
+            kind=self.kind,
+            slot=self.slot,
+            values=[_text(value, unit) for value in self.values],
+            total=None,
+        )
 
 
 def cost_per_request(totals: Totals) -> int | None:
@@ -84,13 +77,13 @@ def tokens_of(totals: Totals) -> int | None:
 
 def lines_of_entries(
     found: Breakdown, entries: Sequence[Entry], slots: Mapping[str, int], ratio: Ratio
-) -> list[Line]:
+) -> list[LineSeries]:
     """A line per entry."""
     return [
-        Line(
+        LineSeries(
             key=entry.key,
             label=entry.label,
-            kind=entry.kind.value,
+            kind=entry.kind,
             slot=slots.get(entry.key),
             values=[ratio(entry.at(index)) for index in range(len(found.steps))],
         )
@@ -102,28 +95,28 @@ def line_data(
     query: UsageQuery,
     found: Breakdown,
     freshness: Freshness,
-    lines: Sequence[Line],
+    lines: Sequence[LineSeries],
     *,
     title: str,
-    unit: LineUnit,
+    unit: Unit,
     of: int | None = None,
-) -> dict[str, Any]:
+) -> LineChart:
     """What a `<line-chart>` reads; `of` is how many there are where not all are shown."""
     dimension = found.group_by
-    named = sum(line.kind == "value" for line in lines)
-    return {
-        "title": title,
-        "unit": unit.value,
-        "interval": query.interval.value,
-        "until": query.period.to_date.isoformat(),
-        "points": render_points(found, freshness),
-        "series": [line.render(unit) for line in lines],
-        "shown": f"{named} of {of:,}" if of and of > named else None,
-        "filter": filter_of(dimension) if dimension else None,
-        "summary": describe_lines(
+    named = sum(line.kind is EntryKind.VALUE for line in lines)
+    return LineChart(
+        title=title,
+        unit=unit,
+        interval=query.interval,
+        until=query.period.to_date.isoformat(),
+        points=chart_points(found, freshness),
+        series=[line.render(unit) for line in lines],
+        shown=f"{named} of {of:,}" if of and of > named else None,
+        filter=filter_of(dimension) if dimension else "",
+        summary=describe_lines(
             [(line.label, line.values) for line in lines],
             found.steps,
             query.interval,
-            unit.describe,
+            lambda value: _words(value, unit),
         ),
-    }
+    )

@@ -1,4 +1,4 @@
-"""Single requests as lines of a list, wherever one stands."""
+"""Requests as rows of a list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class LogLine:
 
 
 def labels_of(services: Services, organization_id: OrganizationId) -> Labels:
-    """Names of what requests are put down to."""
+    """Labels of what requests are attributed to."""
     return {
         dimension: services.analytics.labels(organization_id, dimension) for dimension in LABELLED
     }
@@ -97,7 +97,7 @@ def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> Lo
         app=event.app,
         tokens_in="?" if is_unknown else format_count(event.input_tokens),
         tokens_out="?" if is_unknown else format_count(event.output_tokens),
-        exact_tokens="Nobody counted the tokens"
+        exact_tokens="No token counts were reported"
         if is_unknown
         else f"{format_exact_count(event.input_tokens)} in, "
         f"{format_exact_count(event.output_tokens)} out",
@@ -108,7 +108,7 @@ def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> Lo
         and not (is_unknown and not event.cost_pusd),
         reported="" if reported is None else format_money(reported),
         difference="–" if apart is None else format_signed_money(apart),
-        exact_difference="The price book does not say what all of it costs"
+        exact_difference="Not fully priced by the price book"
         if apart is None
         else f"{format_exact_money(reported or 0)} reported, "
         f"{format_exact_money(event.computed_cost_pusd or 0)} computed",
@@ -142,7 +142,7 @@ def has_used_nothing(event: UsageEvent) -> bool:
 
 
 def cost_of(event: UsageEvent) -> str:
-    """What a request cost, `unpriced` where nobody knows, a dash where there is nothing to pay."""
+    """The cost of a request: `unpriced` if unknown, a dash if nothing was used."""
     if has_used_nothing(event):
         return "–"
     if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
@@ -157,9 +157,9 @@ def exact_cost_of(event: UsageEvent) -> str:
     if has_used_nothing(event):
         return "It failed before any tokens were used"
     if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
-        return "Nobody counted the tokens, so nobody knows the cost"
+        return "Cost unknown: no token counts were reported"
     if event.cost_source is CostSource.UNPRICED:
-        return "There is no price for this model"
+        return "No price for this model"
     if event.cost_source is CostSource.PARTIAL:
         return f"{format_exact_money(event.cost_pusd)} without {describe_parts(event)}"
     return format_exact_money(event.cost_pusd)

@@ -1,8 +1,7 @@
-"""A breakdown as it is shown: a chart over time beside a ranking, in the same colours."""
+"""A breakdown as shown: a chart over time and a ranking in the same colours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from outlay.domain.answers import Comparison
 from outlay.domain.dimension import Dimension
@@ -11,10 +10,10 @@ from outlay.domain.query import UsageQuery
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.parts.bands import metric_data
+from outlay.web.dashboard.parts.chart_data import AreaChart, Shape, chart_points
 from outlay.web.dashboard.parts.compared import compared_data
 from outlay.web.dashboard.parts.frame import FILTER_OF, METRICS, filter_of, metrics_of
 from outlay.web.dashboard.parts.ranking import Ranking, rank_entries
-from outlay.web.http.rendering import render_points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,7 @@ class Panel:
     """Tells the panels of a page apart."""
     noun: str
     rankings: Mapping[Rank, Ranking]
-    data: Mapping[str, Any]
+    data: AreaChart
     """What the chart draws: the bands of each metric, with every figure as exact text."""
     filter_name: str
     """The parameter that picking a series sets; empty where nothing can be picked."""
@@ -56,12 +55,12 @@ def panel_of(
         view=dimension.value,
         noun=dimension.noun,
         rankings=rankings,
-        data={
-            "shape": "lines" if overlaps else "stack",
-            "interval": query.interval.value,
-            "until": query.period.to_date.isoformat(),
-            "points": render_points(comparison.current, freshness),
-            "metrics": {
+        data=AreaChart(
+            shape=Shape.LINES if overlaps else Shape.STACK,
+            interval=query.interval,
+            until=query.period.to_date.isoformat(),
+            points=chart_points(comparison.current, freshness),
+            metrics={
                 metric.value: metric_data(
                     query,
                     comparison,
@@ -71,9 +70,9 @@ def panel_of(
                 )
                 for metric, ranking in rankings.items()
             },
-            "filter": filter_name,
-            "compared": compared_data(comparison),
-        },
+            filter=filter_name,
+            compared=compared_data(comparison),
+        ),
         filter_name=filter_name,
         has_ranking=dimension in FILTER_OF,
         overlaps=overlaps,

@@ -19,9 +19,9 @@ TITLES: Final = {
     "output": "Output",
     "cache_read": "Cache read",
     "cache_write": "Cache write",
-    "cache_write_1h": "Cache write, for an hour",
+    "cache_write_1h": "Cache write, 1 hour",
     "reasoning": "Reasoning",
-    "per_request": "Each request",
+    "per_request": "Per request",
     **{meter.name: meter.title for meter in METERS.values()},
 }
 """What prices and meters are called."""

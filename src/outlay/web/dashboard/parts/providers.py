@@ -1,4 +1,4 @@
-"""How each provider does: the rows of a table that sorts."""
+"""Provider performance: the rows of a table that sorts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,22 @@ from outlay.domain.answers import Totals
 from outlay.services.analytics.latencies import PERCENTILES, LatencyValue
 from outlay.web.dashboard.formatting import format_count, format_latency
 from outlay.web.dashboard.parts.amounts import Amounts, amounts_of
-from outlay.web.dashboard.sorting import Column, Order, error_rate_of, sort_rows
+from outlay.web.dashboard.sorting import Order, SortableColumn, error_rate_of, sort_rows
 
 PROVIDERS: Final = {
-    "name": Column("Provider", is_number=False),
-    "cost": Column("Cost"),
-    "requestCount": Column("Requests"),
-    "errorRate": Column("Error rate"),
-    "clientErrorCount": Column("Client errors"),
+    "name": SortableColumn("Provider", is_number=False),
+    "cost": SortableColumn("Cost"),
+    "requestCount": SortableColumn("Requests"),
+    "errorRate": SortableColumn("Error rate"),
+    "clientErrorCount": SortableColumn("Client errors"),
     **{
-        f"p{round(quantile * 100)}": Column(f"p{round(quantile * 100)}") for quantile in PERCENTILES
+        f"p{round(quantile * 100)}": SortableColumn(f"p{round(quantile * 100)}")
+        for quantile in PERCENTILES
     },
-    "timeToFirstToken": Column(
+    "timeToFirstToken": SortableColumn(
         "First token",
-        note="Average of streamed answers: until the first event with content. Streams recorded "
-        "before this was measured count until their first bytes.",
+        note="Average for streamed responses, until the first event with content. Older streams "
+        "were measured until their first bytes.",
     ),
 }
 """What the table of providers is sorted by."""

@@ -45,7 +45,7 @@ class RankRow:
     label: str
     note: str
     """The quantity of a kind of usage, in its unit."""
-    kind: str
+    kind: EntryKind
     slot: int | None
     value: str
     exact: str
@@ -148,7 +148,7 @@ def _ranking(
                 key=key,
                 label=label,
                 note=notes.get(key, ""),
-                kind=kind.value,
+                kind=kind,
                 slot=slots.get(key),
                 value=format_rank(value, metric),
                 exact=format_exact_rank(value, metric),

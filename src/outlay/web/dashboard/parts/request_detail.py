@@ -46,7 +46,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alike:
+class SimilarRequests:
     """Requests that failed in the same way at about the same time."""
 
     title: str
@@ -54,7 +54,7 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detail:
+class RequestDetail:
     """All that is on record of one request."""
 
     event_id: str
@@ -63,30 +63,30 @@ class Detail:
     status_title: str
     failure: str
     """Why it failed, in a sentence; empty when it did not."""
-    alike: Alike | None
+    alike: SimilarRequests | None
     cost: str
     exact_cost: str
     time: str
     facts: Sequence[Fact]
     costs: CostDetail | None
-    """None where nothing was used, or nobody counted it."""
+    """None if nothing was used or no counts were reported."""
     usage_note: str
     """Why there are no tokens; empty when there are."""
     history: History
     first_token_share: int
-    """How far along the request the first token came, in thousandths; 0 when nobody knows."""
+    """Time to first token as thousandths of the whole request; 0 if unknown."""
     first_token: str
     duration: str
 
 
 def detail_of(
     services: Services, reader: CubeReader, seen: UsageQuery, found: LoggedRequest
-) -> Detail:
-    """All that is on record of a request, in the zone of a question about all one may see."""
+) -> RequestDetail:
+    """Everything recorded about a request, in the query's time zone."""
     event = found.event
     time = from_us(event.event_time_us).astimezone(parse_zone(seen.period.timezone))
     first, duration = _first_token_us(event), event.duration_us
-    return Detail(
+    return RequestDetail(
         event_id=event.event_id,
         title=event.mapping or event.model or "Unknown model",
         status=event.status.value,
@@ -131,7 +131,7 @@ def _first_token_us(event: UsageEvent) -> int | None:
 
 def _alike(
     services: Services, reader: CubeReader, seen: UsageQuery, event: UsageEvent, time: datetime
-) -> Alike | None:
+) -> SimilarRequests | None:
     """Requests of the same hour that failed with the same error, key and model."""
     if event.status is Status.OK:
         return None
@@ -161,7 +161,7 @@ def _alike(
     if count < 2:
         return None
     day = begin.date().isoformat()
-    return Alike(
+    return SimilarRequests(
         title=f"All {count:,} requests with the same error, API key and model between "
         f"{begin:%H:%M} and {period.end.astimezone(begin.tzinfo):%H:%M}",
         path=Links("/monitoring/requests", ()).put(
@@ -197,10 +197,10 @@ def _facts(event: UsageEvent, labels: Labels, recorded: datetime) -> list[Fact]:
         ("Tokens counted by", "" if _usage_note(event) else event.usage_source.value),
         ("Price variant", event.price_context),
         ("Without a price", describe_parts(event)),
-        ("Counters not understood", event.unread.replace(",", ", ")),
+        ("Unknown counters", event.unread.replace(",", ", ")),
         ("Provider's id", event.response_id),
         ("Source", event.source),
-        ("On record since", _to_the_millisecond(recorded)),
+        ("Recorded at", _to_the_millisecond(recorded)),
     ]
     return [Fact(name=name, value=value) for name, value in rows if value]
 
@@ -209,7 +209,7 @@ def _agreed(services: Services, event: UsageEvent) -> list[Fact]:
     """The organization's own prices that were applied, in their own currency."""
     prices = services.administration.prices.referred(event.organization_id, event.price_ref)
     return [
-        Fact(name=f"Agreed price {price.price_id}", value=describe_price(price, conversion))
+        Fact(name=f"Custom price {price.price_id}", value=describe_price(price, conversion))
         for price, conversion in prices
     ]
 
@@ -218,11 +218,11 @@ def _usage_note(event: UsageEvent) -> str:
     """Why there are no tokens to show."""
     if event.usage_source is UsageSource.UNKNOWN:
         return (
-            "Nobody counted the tokens of this request. It is counted as a request with unknown "
-            "usage."
+            "No token counts were reported for this request. It is counted as a request with "
+            "unknown usage."
         )
     if has_used_nothing(event):
         return "It failed before any tokens were used, so it has no cost."
     if not (event.input_tokens + event.output_tokens + event.cost_pusd or event.meters):
-        return "It used no tokens that are counted, so it has no cost."
+        return "It used no billable tokens, so it has no cost."
     return ""

@@ -1,4 +1,4 @@
-"""What has become of a request since it was recorded: amendments, other reports of its answer."""
+"""The history of a request since it was recorded: amendments and other reports of its response."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from outlay.web.dashboard.parts.log_lines import cost_of
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HistoryChange:
     """An amendment."""
 
     time: str
@@ -23,7 +23,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class OtherReport:
-    """A request that counts in the place of one, or beside it."""
+    """A request that counts instead of this one, or in addition."""
 
     event_id: str
     text: str
@@ -31,27 +31,27 @@ class OtherReport:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What has become of a request."""
+    """The history of a request."""
 
     note: str
     """Why it does not count; empty where it does."""
-    changes: Sequence[Change]
+    changes: Sequence[HistoryChange]
     reports: Sequence[OtherReport]
 
 
 def history_of(found: LoggedRequest, zone: tzinfo | None) -> History:
     """The amendments of a request, in words."""
-    changes: list[Change] = []
+    changes: list[HistoryChange] = []
     previous = found.history[0]
     for entry in found.history[1:]:
         if entry.event.amendment == Amendment.RESTATE:
-            changes.append(Change(_time(entry, zone), _restated(previous, entry)))
+            changes.append(HistoryChange(_time(entry, zone), _restated(previous, entry)))
             previous = entry
     if not found.is_counted:
         taken_back = found.history[-1]
         if taken_back.event.amendment == Amendment.VOID:
-            text = "Taken back: another report of the same answer counts."
-            changes.append(Change(_time(taken_back, zone), text))
+            text = "Removed: another report of the same response is counted."
+            changes.append(HistoryChange(_time(taken_back, zone), text))
     return History(
         note="" if found.is_counted else _note(found),
         changes=changes,
@@ -63,12 +63,12 @@ def history_of(found: LoggedRequest, zone: tzinfo | None) -> History:
 
 
 def _restated(before: LoggedEvent, after: LoggedEvent) -> str:
-    return f"Priced again: {cost_of(after.event)} instead of {cost_of(before.event)}."
+    return f"Repriced: {cost_of(after.event)} instead of {cost_of(before.event)}."
 
 
 def _note(found: LoggedRequest) -> str:
     if found.counted:
-        return "This report is not counted: its answer counts as the request below."
+        return "This report is not counted. The response is counted by the request below."
     return "This report is not counted."
 
 

@@ -1,4 +1,4 @@
-"""Short lists beside charts: the first of a kind, each leading on."""
+"""Short lists of top entries, each a link."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Charts in words, for whoever does not see them: total, highest and lowest, change."""
+"""Text summaries of charts for screen readers: total, highest and lowest value, change."""
 
 from collections.abc import Callable, Sequence
 from datetime import date

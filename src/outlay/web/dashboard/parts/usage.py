@@ -1,4 +1,4 @@
-"""Pages about the usage of somebody or something: headline numbers, a chart, a ranking."""
+"""Usage pages: headline numbers, a chart and a ranking."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -68,9 +68,9 @@ class Subject:
     ranking: str = ""
     """The path of the complete rankings that its cards show the top of; empty for none."""
     groupings: Mapping[Grouping, str] = field(default_factory=lambda: WITH_KINDS)
-    """What one may group by, anew from the server."""
+    """The groupings on offer; each is a request to the server."""
     filters: Mapping[str, str] = field(default_factory=dict)
-    """What one may filter by: names of parameters, and what they are called."""
+    """The filters on offer: parameter name to label."""
 
 
 def compare_views(
@@ -109,7 +109,7 @@ def has_usage(request: Request, actor: Actor) -> bool:
 
 
 def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Subject) -> Response:
-    """The page of one breakdown, with what else one may group by."""
+    """Render one breakdown and links to the other groupings."""
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
     group_by = query.group_by or Dimension.MODEL
@@ -128,7 +128,7 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
 
 
 def _tags_of(request: Request, actor: Actor) -> Mapping[Grouping, str]:
-    """The registered tags, as what one may group by."""
+    """The registered tags, as groupings."""
     tags = services_of(request).administration.tags.list_for(actor)
     return {Tag(one.key): one.key for one in tags}
 

@@ -1,4 +1,4 @@
-"""Users as rows of a table, wherever one stands."""
+"""Users as rows of a table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from outlay.web.dashboard.parts.frame import FILTER_OF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserLine:
-    """A user and what was put down to them."""
+    """A user and the usage attributed to them."""
 
     key: str
     name: str

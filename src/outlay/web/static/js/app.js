@@ -12,7 +12,13 @@ import "./multiselect.js";
 import { carryPeriod, go, stay } from "./navigate.js";
 import { onSelection, prepareSelection } from "./selection.js";
 
-/** Shows a metric in the cards, the charts and the address. @param {string} metric @param {boolean} [isAsked] */
+/** @import { UsageArea } from "./area.js" */
+
+/**
+ * Shows a metric in the cards, the charts and the address.
+ * @param {string} metric
+ * @param {boolean} [isAsked]
+ */
 function showMetric(metric, isAsked = true) {
   for (const tab of document.querySelectorAll("[data-metric-tabs] [data-metric]")) {
     const isOn = /** @type {HTMLElement} */ (tab).dataset.metric === metric;
@@ -20,31 +26,51 @@ function showMetric(metric, isAsked = true) {
     /** @type {HTMLElement} */ (tab).tabIndex = isOn ? 0 : -1;
   }
   for (const card of document.querySelectorAll("[data-metric-card]")) {
-    card.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (card).dataset.metric === metric));
+    card.setAttribute(
+      "aria-pressed",
+      String(/** @type {HTMLElement} */ (card).dataset.metric === metric),
+    );
   }
   for (const table of document.querySelectorAll("[data-ranking]")) {
-    /** @type {HTMLElement} */ (table).hidden = /** @type {HTMLElement} */ (table).dataset.ranking !== metric;
+    /** @type {HTMLElement} */ (table).hidden =
+      /** @type {HTMLElement} */ (table).dataset.ranking !== metric;
   }
-  if (isAsked) for (const area of document.querySelectorAll("usage-area:not([data-fixed])")) /** @type {any} */ (area).show(metric);
-  for (const title of document.querySelectorAll("h2[data-title]")) retitle(/** @type {HTMLElement} */ (title), metric);
+  const areas = /** @type {NodeListOf<UsageArea>} */ (
+    document.querySelectorAll("usage-area:not([data-fixed])")
+  );
+  if (isAsked) for (const area of areas) area.show(metric);
+  for (const title of document.querySelectorAll("h2[data-title]"))
+    retitle(/** @type {HTMLElement} */ (title), metric);
   if (!isAsked) return;
   const url = new URL(location.href);
   url.searchParams.set("metric", metric);
   history.replaceState(null, "", url);
 }
 
+/** @type {Record<string, string>} */
 const NAMES = { cost: "Cost", requestCount: "Requests", totalTokens: "Tokens" };
 
-/** Lets a heading such as "Cost by model" name the metric that is shown. @param {HTMLElement} title @param {string} metric */
+/**
+ * Lets a heading such as "Cost by model" name the metric that is shown.
+ * @param {HTMLElement} title
+ * @param {string} metric
+ */
 function retitle(title, metric) {
-  const rest = (title.textContent ?? "").replace(/^\S+/, "");
-  title.textContent = NAMES[/** @type {keyof NAMES} */ (metric)] + rest;
+  const rest = (title.textContent ?? "").trim().replace(/^\S+/, "");
+  title.textContent = NAMES[metric] + rest;
 }
 
-/** Shows one of the views of a page, of which each is there already. @param {string} view */
+/**
+ * Shows one of the views of a page, of which each is there already.
+ * @param {string} view
+ */
 function showView(view) {
   const focused = document.activeElement?.closest("[data-view]");
-  const place = focused ? [...focused.querySelectorAll("[data-view-tab]")].indexOf(/** @type {Element} */ (document.activeElement)) : -1;
+  const place = focused
+    ? [...focused.querySelectorAll("[data-view-tab]")].indexOf(
+        /** @type {Element} */ (document.activeElement),
+      )
+    : -1;
   for (const node of document.querySelectorAll("[data-view]")) {
     const panel = /** @type {HTMLElement} */ (node);
     panel.hidden = panel.dataset.view !== view;
@@ -54,7 +80,11 @@ function showView(view) {
     if (place >= 0) tabs.filter((tab) => tab.dataset.viewTab === view)[half]?.focus();
   }
   for (const tab of document.querySelectorAll("[data-view-tab]")) {
-    if (!tab.closest("[data-view]")) tab.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (tab).dataset.viewTab === view));
+    if (!tab.closest("[data-view]"))
+      tab.setAttribute(
+        "aria-pressed",
+        String(/** @type {HTMLElement} */ (tab).dataset.viewTab === view),
+      );
   }
   const url = new URL(location.href);
   url.searchParams.set("view", view);
@@ -64,7 +94,9 @@ function showView(view) {
 /** What a fresh page needs once. */
 function prepare() {
   prepareSelection();
-  document.querySelector(".subnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  document
+    .querySelector(".subnav [aria-current]")
+    ?.scrollIntoView({ block: "nearest", inline: "center" });
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const local = /** @type {HTMLAnchorElement|null} */ (document.querySelector("[data-local-zone]"));
   const field = /** @type {HTMLInputElement|null} */ (document.querySelector("[name=timezone]"));
@@ -78,7 +110,7 @@ function prepare() {
   }
 }
 
-/** The zones of the browser, offered when somebody is about to type one. */
+/** Offers the browser's time zones when the field gets the focus. */
 function offerZones() {
   const list = document.getElementById("zones");
   if (!list || list.childElementCount) return;
@@ -95,7 +127,7 @@ async function copy(button) {
   if (!source) return;
   let said = "Copied";
   try {
-    await navigator.clipboard.writeText(source.textContent ?? "");
+    await navigator.clipboard.writeText((source.textContent ?? "").trim());
   } catch {
     // Not allowed, or not there at all, as on plain HTTP beyond this machine.
     getSelection()?.selectAllChildren(source);
@@ -106,14 +138,19 @@ async function copy(button) {
   announce(said);
 }
 
-/** Lets a part of the page have the whole screen, or gives it back. @param {HTMLElement} button */
+/**
+ * Lets a part of the page have the whole screen, or gives it back.
+ * @param {HTMLElement} button
+ */
 async function fullscreen(button) {
   if (document.fullscreenElement) await document.exitFullscreen();
   else await document.getElementById(button.dataset.fullscreen ?? "")?.requestFullscreen();
 }
 
 document.addEventListener("fullscreenchange", () => {
-  document.querySelector("[data-fullscreen]")?.setAttribute("aria-pressed", String(document.fullscreenElement !== null));
+  document
+    .querySelector("[data-fullscreen]")
+    ?.setAttribute("aria-pressed", String(document.fullscreenElement !== null));
 });
 
 let searching = 0;
@@ -133,7 +170,9 @@ function setDrawer(open) {
 document.addEventListener("click", (event) => {
   const target = /** @type {Element} */ (event.target);
   const plain = !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0;
-  const metric = /** @type {HTMLElement|null} */ (target.closest("[data-metric-card],[data-metric-tabs] [data-metric]"));
+  const metric = /** @type {HTMLElement|null} */ (
+    target.closest("[data-metric-card],[data-metric-tabs] [data-metric]")
+  );
   const link = /** @type {HTMLAnchorElement|null} */ (target.closest("a[data-go]"));
   const view = /** @type {HTMLElement|null} */ (target.closest("[data-view-tab]"));
   const entry = /** @type {HTMLAnchorElement|null} */ (target.closest(".nav-item,.switcher a"));
@@ -157,41 +196,50 @@ document.addEventListener("click", (event) => {
   } else if (copied) copy(copied);
   else if (target.closest("[data-print]")) print();
   else if (target.closest("[data-palette]")) palette();
-  else if (target.closest("[data-fullscreen]")) fullscreen(/** @type {HTMLElement} */ (target.closest("[data-fullscreen]")));
+  else if (target.closest("[data-fullscreen]"))
+    fullscreen(/** @type {HTMLElement} */ (target.closest("[data-fullscreen]")));
   if (target.closest("[data-drawer]")) setDrawer(!document.querySelector(".sidebar.is-open"));
   else if (!target.closest(".sidebar")) setDrawer(false);
   for (const menu of document.querySelectorAll(".range[open],.menu[open]")) {
-    if (target.isConnected && (!menu.contains(target) || target.closest(".menu-item,.menu-panel .link"))) menu.removeAttribute("open");
+    if (
+      target.isConnected &&
+      (!menu.contains(target) || target.closest(".menu-item,.menu-panel .link"))
+    )
+      menu.removeAttribute("open");
   }
 });
 
 document.addEventListener("submit", (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
   if (form.matches("[data-keep-here]")) {
-    /** @type {HTMLInputElement} */ (form.elements.namedItem("next")).value = location.pathname + location.search;
+    /** @type {HTMLInputElement} */ (form.elements.namedItem("next")).value =
+      location.pathname + location.search;
   }
   if (!form.matches("[data-go-form]")) return;
   event.preventDefault();
-  const filled = [...new FormData(form)].filter(([, value]) => value !== "");
-  const params = new URLSearchParams(/** @type {any} */ (filled));
+  const params = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) {
+    if (typeof value === "string" && value !== "") params.append(name, value);
+  }
   go(stay(new URL(`${form.getAttribute("action")}?${params}`, location.href).href));
 });
 
 document.addEventListener("change", (event) => {
   const field = /** @type {HTMLElement} */ (event.target);
   if (onSelection(field)) return;
-  if (field.matches("[data-submit]")) /** @type {HTMLSelectElement} */ (field).form?.requestSubmit();
+  if (field.matches("[data-submit]"))
+    /** @type {HTMLSelectElement} */ (field).form?.requestSubmit();
 });
 
 document.addEventListener("pick", (event) => {
-  const { name, value } = /** @type {CustomEvent} */ (event).detail;
+  const { name, value } = event.detail;
   const url = new URL(location.href);
   if (!url.searchParams.getAll(name).includes(value)) url.searchParams.append(name, value);
   go(url.href);
 });
 
 document.addEventListener("filter", (event) => {
-  const { name, values } = /** @type {CustomEvent} */ (event).detail;
+  const { name, values } = event.detail;
   const url = new URL(location.href);
   url.searchParams.delete(name);
   for (const gone of ["page", "cursor", "id"]) url.searchParams.delete(gone);
@@ -200,7 +248,7 @@ document.addEventListener("filter", (event) => {
 });
 
 document.addEventListener("zoom", (event) => {
-  const { from, to } = /** @type {CustomEvent} */ (event).detail;
+  const { from, to } = event.detail;
   const url = new URL(location.href);
   url.searchParams.delete("preset");
   url.searchParams.set("from", from);
@@ -212,26 +260,40 @@ document.addEventListener("keydown", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   const range = document.querySelector(".range[open]");
   const isTyping = target.matches("input,select,textarea,[contenteditable]");
-  if (((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") || (event.key === "/" && !isTyping && !event.ctrlKey)) {
+  if (
+    ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") ||
+    (event.key === "/" && !isTyping && !event.ctrlKey)
+  ) {
     event.preventDefault();
     palette();
   }
-  if (!isTyping && !document.querySelector("dialog[open],details[open]") && walkRows(event)) event.preventDefault();
+  if (!isTyping && !document.querySelector("dialog[open],details[open]") && walkRows(event))
+    event.preventDefault();
   if (event.key === "Escape") {
     setDrawer(false);
     const open = document.querySelector(".range[open],.menu[open]");
-    if (open) {
-      open.removeAttribute("open");
-      /** @type {HTMLElement|null} */ (open.querySelector("summary"))?.focus();
-    } else /** @type {HTMLElement|null} */ (document.querySelector("[data-drawer-close]"))?.click();
+    const close = /** @type {HTMLElement|null} */ (document.querySelector("[data-drawer-close]"));
+    open?.removeAttribute("open");
+    if (open) open.querySelector("summary")?.focus();
+    else close?.click();
   }
   if (range && /^[1-9]$/.test(event.key) && !(target instanceof HTMLInputElement)) {
     /** @type {HTMLElement|null} */ (range.querySelector(`[data-preset="${event.key}"]`))?.click();
   }
-  if (target.getAttribute("role") === "tab" && ["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) {
-    const tabs = /** @type {HTMLElement[]} */ ([...(target.parentElement?.querySelectorAll("[role=tab]") ?? [])]);
+  if (
+    target.getAttribute("role") === "tab" &&
+    ["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)
+  ) {
+    const tabs = /** @type {HTMLElement[]} */ ([
+      ...(target.parentElement?.querySelectorAll("[role=tab]") ?? []),
+    ]);
     const index = tabs.indexOf(target) + (event.key === "ArrowRight" ? 1 : -1);
-    const next = event.key === "Home" ? tabs[0] : event.key === "End" ? tabs[tabs.length - 1] : tabs[(index + tabs.length) % tabs.length];
+    const next =
+      event.key === "Home"
+        ? tabs[0]
+        : event.key === "End"
+          ? tabs[tabs.length - 1]
+          : tabs[(index + tabs.length) % tabs.length];
     event.preventDefault();
     showMetric(next.dataset.metric ?? "cost");
     next.focus();
@@ -246,29 +308,40 @@ document.addEventListener("focusin", (event) => {
   if (/** @type {HTMLElement} */ (event.target).matches("[name=timezone]")) offerZones();
 });
 
-for (const [type, isLit] of /** @type {[string, boolean][]} */ ([["pointerover", true], ["pointerout", false]])) {
+for (const [type, isLit] of /** @type {[string, boolean][]} */ ([
+  ["pointerover", true],
+  ["pointerout", false],
+])) {
   document.addEventListener(type, (event) => {
-    const row = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest?.(".ranking tbody tr"));
-    if (row) /** @type {any} */ ((row.closest("[data-panel]") ?? document).querySelector("usage-area"))?.light(isLit ? row.dataset.key : null);
+    const row = /** @type {HTMLElement|null} */ (
+      /** @type {Element} */ (event.target).closest?.(".ranking tbody tr")
+    );
+    const area = (row?.closest("[data-panel]") ?? document).querySelector("usage-area");
+    if (row) area?.light(isLit ? (row.dataset.key ?? null) : null);
   });
 }
 
 document.addEventListener("refresh", async (event) => {
   await go(location.href, false);
-  announce(/** @type {CustomEvent} */ (event).detail);
+  announce(event.detail);
 });
 
 /** Jumps somewhere by name. */
 function palette() {
   // Seldom the first thing one does: loaded when it is wanted.
-  import("./palette.js").then(({ openPalette }) => openPalette((path) => {
-    const link = /** @type {HTMLAnchorElement} */ (el("a", { href: path }));
-    carryPeriod(link);
-    location.assign(link.href);
-  }));
+  import("./palette.js").then(({ openPalette }) =>
+    openPalette((path) => {
+      const link = /** @type {HTMLAnchorElement} */ (el("a", { href: path }));
+      carryPeriod(link);
+      location.assign(link.href);
+    }),
+  );
 }
 
-document.addEventListener("refreshed", () => { showMetric(new URL(location.href).searchParams.get("metric") ?? "cost", false); prepare(); });
+document.addEventListener("refreshed", () => {
+  showMetric(new URL(location.href).searchParams.get("metric") ?? "cost", false);
+  prepare();
+});
 
 document.addEventListener("navigated", prepare);
 

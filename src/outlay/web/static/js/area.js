@@ -1,13 +1,27 @@
-// <usage-area>: usage over time; stacked where the parts make up the whole, lines where they overlap.
+// <usage-area>: usage over time; stacked where the parts make up the whole, lines where they
+// overlap.
 import { Chart } from "./chart.js";
 import { svg } from "./dom.js";
-import { paintLines } from "./line.js";
+import { paintLines, pathThrough } from "./line.js";
 import { heightsOf, highestOf, tone } from "./series.js";
 
-class UsageArea extends Chart {
-  get metric() { return this.dataset.metric ?? "cost"; }
+/** @import { AreaChart } from "./payloads.js" */
 
-  get isStack() { return this.data.shape !== "lines"; }
+/** @extends {Chart<AreaChart>} */
+export class UsageArea extends Chart {
+  /**
+   * The upper edge of each band.
+   * @type {number[][]}
+   */
+  stacks = [];
+
+  get metric() {
+    return this.dataset.metric ?? "cost";
+  }
+
+  get isStack() {
+    return this.data.shape !== "lines";
+  }
 
   /** @param {string} metric */
   show(metric) {
@@ -18,69 +32,120 @@ class UsageArea extends Chart {
   /** @override */
   model() {
     const { points, interval, until, filter, compared } = this.data;
-    const { title, unit, bands, totals, total, earlier, earlierTotal, change, summary } = this.data.metrics[this.metric];
+    const { title, unit, bands, totals, total, earlier, earlierTotal, change, summary } =
+      this.data.metrics[this.metric];
     return {
-      title, unit, interval, points, until, filter, summary, note: null,
-      series: bands.map((/** @type {any} */ band) => ({ ...band, heights: heightsOf(band.values) })),
-      totals: { all: total, steps: totals, note: this.isStack ? "" : "each request once" },
+      title,
+      unit,
+      interval,
+      points,
+      until,
+      filter,
+      summary,
+      note: null,
+      series: bands.map((band) => ({
+        ...band,
+        heights: heightsOf(band.values),
+      })),
+      totals: { all: total, steps: totals, note: this.isStack ? "" : "each request counted once" },
       earlier: compared ? { total: earlierTotal, steps: earlier, change, compared } : null,
     };
   }
 
-  /** Points of a line that is no series. @param {string[]} values @param {(index: number) => boolean} isThere @returns {[number, number][]} */
+  /**
+   * Points of a line that is no series.
+   * @param {string[]} values
+   * @param {(index: number) => boolean} isThere
+   * @returns {[number, number][]}
+   */
   pointsOf(values, isThere) {
-    return values.map((value, index) => /** @type {[number, number]} */ ([index, Number(value)])).filter(([index]) => isThere(index));
+    return values
+      .map((value, index) => /** @type {[number, number]} */ ([index, Number(value)]))
+      .filter(([index]) => isThere(index));
   }
 
-  /** The whole, where the parts do not show it. */
-  whole() { return this.isStack ? [] : this.pointsOf(this.shown.totals?.steps ?? [], () => true); }
+  /** The total, where the parts do not show it. */
+  totalLine() {
+    return this.isStack ? [] : this.pointsOf(this.shown.totals?.steps ?? [], () => true);
+  }
 
-  /** The period before, while everything is shown. */
-  before() {
+  /** The compared period, while everything is shown. */
+  earlierLine() {
     const { earlier } = this.shown;
-    return earlier && Number(earlier.total) && !this.hiddenCount() ? this.pointsOf(earlier.steps, (index) => Boolean(earlier.compared.dates[index])) : [];
+    return earlier && Number(earlier.total) && !this.hiddenCount()
+      ? this.pointsOf(earlier.steps, (index) => Boolean(earlier.compared.dates[index]))
+      : [];
   }
 
   /** @override */
   highest() {
-    /** @type {number[][]} */
     this.stacks = [];
     if (this.isStack) {
       // Where a band ends in the picture; no figure that is shown comes from here.
       const tops = this.shown.points.map(() => 0);
-      this.stacks = this.visible.map((band) => tops.map((_, index) => (tops[index] += band.heights[index] ?? 0)));
+      this.stacks = this.visible.map((band) =>
+        tops.map((_, index) => (tops[index] += band.heights[index] ?? 0)),
+      );
     }
-    return highestOf([...this.stacks, this.isStack ? [] : super.highest(), ...[...this.whole(), ...this.before()].map(([, value]) => value)].flat());
+    return highestOf(
+      [
+        ...this.stacks,
+        this.isStack ? [] : super.highest(),
+        ...[...this.totalLine(), ...this.earlierLine()].map(([, value]) => value),
+      ].flat(),
+    );
   }
 
-  /** @override @param {SVGElement} root */
+  /**
+   * @override
+   * @param {SVGElement} root
+   */
   paint(root) {
     const { x, y } = this.geometry;
-    const line = (/** @type {[number, number][]} */ points) => `M${points.map(([index, value]) => `${x(index).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}`;
+    const line = (/** @type {[number, number][]} */ points) =>
+      pathThrough(points.map(([index, value]) => [x(index), y(value)]));
     if (this.isStack) this.paintStack(root);
     else paintLines(root, this);
-    const whole = this.whole();
+    const whole = this.totalLine();
     if (whole.length > 1) root.append(svg("path", { class: "whole", d: line(whole) }));
-    const before = this.before();
-    if (before.length > 1) root.append(svg("path", { class: "halo", d: line(before) }), svg("path", { class: "earlier", d: line(before) }));
+    const before = this.earlierLine();
+    if (before.length > 1)
+      root.append(
+        svg("path", { class: "halo", d: line(before) }),
+        svg("path", { class: "earlier", d: line(before) }),
+      );
   }
 
   /** @param {SVGElement} root */
   paintStack(root) {
     const { x, y, last } = this.geometry;
-    const point = (/** @type {number} */ index, /** @type {number} */ value) => `${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
     this.visible.forEach((band, place) => {
       const to = this.stacks[place];
       const from = place ? this.stacks[place - 1] : to.map(() => 0);
+      const upper = to.map((value, index) => [x(index), y(value)]);
+      const lower = from.map((value, index) => [x(index), y(value)]).reverse();
       const d = last
-        ? `M${to.map((value, index) => point(index, value)).join("L")}L${from.map((value, index) => point(index, value)).reverse().join("L")}Z`
+        ? `${pathThrough([...upper, ...lower])}Z`
         : `M${x(0) - 40} ${y(to[0])}h80V${y(from[0])}h-80Z`;
-      root.append(svg("path", { class: `band fill-${tone(band)}`, d, "data-key": band.key, "data-series": "" }));
+      root.append(
+        svg("path", {
+          class: `band fill-${tone(band)}`,
+          d,
+          "data-key": band.key,
+          "data-series": "",
+        }),
+      );
     });
   }
 
-  /** @override @param {number} place @param {number} index */
-  mark(place, index) { return this.isStack ? this.stacks[place][index] : super.mark(place, index); }
+  /**
+   * @override
+   * @param {number} place
+   * @param {number} index
+   */
+  mark(place, index) {
+    return this.isStack ? this.stacks[place][index] : super.mark(place, index);
+  }
 }
 
 customElements.define("usage-area", UsageArea);

@@ -1,38 +1,109 @@
-// What charts over time have in common: frame, axes, table. Legend, tooltip and controls have modules of their own.
+// What charts over time have in common: frame, axes, table. Legend, tooltip and controls have
+// modules of their own.
+import { tableOf } from "./charttable.js";
 import { el, svg, textWidth } from "./dom.js";
 import * as fmt from "./fmt.js";
 import { legendOf } from "./legend.js";
 import { listen } from "./pointing.js";
-import { axisDates, rowDates, ticks } from "./scale.js";
+import { axisDates, ticks } from "./scale.js";
 import { BOTTOM, highestOf, TOP, tone } from "./series.js";
 import { fillTip, readOut } from "./tip.js";
 
 /**
- * @typedef {import("./series.js").Series} Series
- * @typedef {{date: string, start: string, incomplete: boolean, pending: boolean, partial: boolean}} Point
- * @typedef {{label: string, note: string, dates: (string|null)[]}} Compared
- * @typedef {{all: string, steps: string[], note: string}} Totals The whole: in all, step by step, and how it relates to the series.
- * @typedef {{total: string, steps: string[], change: string|null, compared: Compared}} Earlier
- * @typedef {{title: string, unit: string, interval: string, points: Point[], series: Series[], until: string, filter: string|null, note: string|null, summary: string, totals: Totals|null, earlier: Earlier|null}} Model
+ * @import { ChartPoint, ComparedPeriod, LineChart } from "./payloads.js"
+ * @import { Series } from "./series.js"
+ */
+
+/**
+ * The whole: the total, its steps, and how it relates to the series.
+ * @typedef {{ all: string, steps: string[], note: string }} Totals
+ */
+
+/**
+ * The compared period.
+ * @typedef {object} Earlier
+ * @property {string} total
+ * @property {string[]} steps
+ * @property {string|null} change
+ * @property {ComparedPeriod} compared
+ */
+
+/**
+ * What a chart draws.
+ * @typedef {object} Model
+ * @property {string} title
+ * @property {LineChart["unit"]} unit
+ * @property {string} interval
+ * @property {ChartPoint[]} points
+ * @property {Series[]} series
+ * @property {string} until
+ * @property {string} filter
+ * @property {string|null} note
+ * @property {string} summary
+ * @property {Totals|null} totals
+ * @property {Earlier|null} earlier
+ */
+
+/**
+ * Where values are drawn.
+ * @typedef {object} Geometry
+ * @property {(index: number) => number} x
+ * @property {(value: number) => number} y
+ * @property {number} gutter
+ * @property {number} width
+ * @property {number} height
+ * @property {number} last
  */
 
 const SHORT = { usd: fmt.money, count: fmt.count, ms: fmt.latency };
 const EXACT = { usd: fmt.exactMoney, count: fmt.exactCount, ms: fmt.latency };
 
+/**
+ * The title of a chart, and which keys it answers to.
+ * @param {string} title
+ * @param {boolean} canFilter
+ */
+const helpOf = (title, canFilter) =>
+  `${title}. Left and right arrows move between dates, up and down between series` +
+  `${canFilter ? ", Enter filters by the series" : ""}. ` +
+  "Hold Shift to select a range, then press Enter to zoom in.";
+
+/** @template Data */
 export class Chart extends HTMLElement {
+  /** @type {Data} */
+  data;
+  /** @type {Model} */
+  shown;
+  /** @type {Series[]} */
+  visible = [];
+  /** @type {Geometry} */
+  geometry;
+  /** @type {Set<string>} */
+  hiddenKeys = new Set();
+  /** @type {SVGSVGElement|null} */
+  root = null;
+  /** @type {SVGElement} */
+  hover;
+  /** @type {HTMLElement} */
+  tip;
+  /** @type {string|null} */
+  lit = null;
+  /** @type {number|null} */
+  paperWidth = null;
+  cursor = -1;
+  drawCount = 0;
+  drawnWidth = 0;
+  asTable = false;
+
   connectedCallback() {
-    /** @type {any} */
     this.data = JSON.parse(document.getElementById(this.dataset.source ?? "")?.textContent ?? "{}");
-    /** @type {Set<string>} */
-    this.hiddenKeys = new Set();
-    this.cursor = -1;
-    this.drawCount = 0;
-    /** @type {string|null} */
-    this.lit = null;
-    this.asTable = false;
-    this.observer = new ResizeObserver(() => { if (Math.abs(this.clientWidth - (this.drawnWidth ?? 0)) > 1) this.redraw(); });
+    this.observer = new ResizeObserver(() => {
+      if (Math.abs(this.clientWidth - this.drawnWidth) > 1) this.redraw();
+    });
     this.observer.observe(this);
-    this.outside = (/** @type {Event} */ event) => { if (!this.contains(/** @type {Node} */ (event.target))) this.point(-1, false); };
+    this.outside = (/** @type {Event} */ event) => {
+      if (!this.contains(/** @type {Node} */ (event.target))) this.point(-1, false);
+    };
     document.addEventListener("pointerdown", this.outside);
     this.draw();
   }
@@ -42,42 +113,89 @@ export class Chart extends HTMLElement {
     if (this.outside) document.removeEventListener("pointerdown", this.outside);
   }
 
-  /** Draws for a width on paper, or with null for its own on the screen. @param {number|null} width */
+  /**
+   * Draws for a width on paper, or with null for its own on the screen.
+   * @param {number|null} width
+   */
   drawFor(width) {
     this.paperWidth = width;
     this.draw();
   }
 
-  /** What is drawn. @returns {Model} */
-  model() { throw new Error("a chart says what it draws"); }
+  /**
+   * What is drawn.
+   * @returns {Model}
+   */
+  model() {
+    throw new Error("a chart says what it draws");
+  }
 
-  /** The highest value that is drawn. @returns {number} */
-  highest() { return highestOf(this.visible.flatMap((one) => one.heights)); }
+  /**
+   * The highest value that is drawn.
+   * @returns {number}
+   */
+  highest() {
+    return highestOf(this.visible.flatMap((one) => one.heights));
+  }
 
-  /** Draws the data into its frame. @param {SVGElement} root */
-  paint(root) { throw new Error(`a chart paints into ${root.tagName}`); }
+  /**
+   * Draws the data into its frame.
+   * @param {SVGElement} root
+   */
+  paint(root) {
+    throw new Error(`a chart paints into ${root.tagName}`);
+  }
 
-  /** Writes into the data what lies above all else. @param {SVGElement} root */
-  annotate(root) { if (!this.visible.length) root.classList.add("is-bare"); }
+  /**
+   * Writes into the data what lies above all else.
+   * @param {SVGElement} root
+   */
+  annotate(root) {
+    if (!this.visible.length) root.classList.add("is-bare");
+  }
 
-  /** Where the mark of a series stands at a point. @param {number} place @param {number} index @returns {number|null} */
-  mark(place, index) { return this.visible[place].heights[index]; }
+  /**
+   * The position of a series' mark at a point.
+   * @param {number} place
+   * @param {number} index
+   * @returns {number|null}
+   */
+  mark(place, index) {
+    return this.visible[place].heights[index];
+  }
 
   /** @param {string} value */
-  short(value) { return SHORT[/** @type {keyof SHORT} */ (this.shown.unit)](value); }
+  short(value) {
+    return SHORT[this.shown.unit](value);
+  }
 
   /** @param {string} value */
-  exact(value) { return EXACT[/** @type {keyof SHORT} */ (this.shown.unit)](value); }
+  exact(value) {
+    return EXACT[this.shown.unit](value);
+  }
 
-  /** How figures beside each other are written. @param {string[]} values @returns {(value: string) => string} */
-  together(values) { return this.shown.unit === "usd" ? fmt.moneyTogether(values) : (value) => this.exact(value); }
+  /**
+   * Formats figures that are read together.
+   * @param {string[]} values
+   * @returns {(value: string) => string}
+   */
+  together(values) {
+    return this.shown.unit === "usd" ? fmt.moneyTogether(values) : (value) => this.exact(value);
+  }
 
   /** How many of the series are hidden. */
-  hiddenCount() { return this.shown.series.length - this.visible.length; }
+  hiddenCount() {
+    return this.shown.series.length - this.visible.length;
+  }
 
-  /** Takes newer data of the same shape; what is hidden, read or shown as a table stays so. @param {unknown} data */
+  /**
+   * Takes newer data of the same shape; what is hidden, read or shown as a table stays so.
+   * @param {Data} data
+   */
   update(data) {
-    const held = this.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.key : undefined;
+    const held = this.contains(document.activeElement)
+      ? /** @type {HTMLElement} */ (document.activeElement).dataset.key
+      : undefined;
     this.data = data;
     this.redraw();
     if (held) this.focusEntry(held);
@@ -91,7 +209,11 @@ export class Chart extends HTMLElement {
   }
 
   /** @param {string} key */
-  focusEntry(key) { /** @type {HTMLElement|null} */ (this.querySelector(`.legend [data-key="${CSS.escape(key)}"]`))?.focus(); }
+  focusEntry(key) {
+    /** @type {HTMLElement|null} */ (
+      this.querySelector(`.legend [data-key="${CSS.escape(key)}"]`)
+    )?.focus();
+  }
 
   draw() {
     this.drawnWidth = this.clientWidth;
@@ -101,9 +223,11 @@ export class Chart extends HTMLElement {
     this.light(null);
     const hadFocus = this.root && document.activeElement === this.root;
     const isDrawn = !this.asTable && this.highest() > 0;
-    /** @type {SVGElement|null} */
     this.root = isDrawn ? this.plot() : null;
-    this.replaceChildren(legendOf(this), this.root ?? (this.asTable ? this.table() : this.nothing()));
+    this.replaceChildren(
+      legendOf(this),
+      this.root ?? (this.asTable ? tableOf(this) : this.nothing()),
+    );
     if (this.root) {
       this.tip = el("div", { class: "tip", hidden: "" });
       this.append(this.tip, el("p", { class: "sr", id: this.summaryId() }, this.shown.summary));
@@ -112,42 +236,82 @@ export class Chart extends HTMLElement {
     this.dataset.drawn = String(++this.drawCount);
   }
 
-  summaryId() { return `${this.id}-summary`; }
+  summaryId() {
+    return `${this.id}-summary`;
+  }
 
-  /** What stands in place of an empty frame. */
+  /** What is shown instead of an empty frame. */
   nothing() {
-    return el("p", { class: "chart-none" }, this.shown.series.length && !this.visible.length ? "All series are hidden." : this.shown.summary);
+    return el(
+      "p",
+      { class: "chart-none" },
+      this.shown.series.length && !this.visible.length
+        ? "All series are hidden."
+        : this.shown.summary,
+    );
   }
 
   plot() {
     const { points, interval, title, unit, filter } = this.shown;
-    const width = this.paperWidth ?? Math.max(260, this.clientWidth - parseFloat(getComputedStyle(this).paddingLeft) * 2);
+    const width =
+      this.paperWidth ??
+      Math.max(260, this.clientWidth - parseFloat(getComputedStyle(this).paddingLeft) * 2);
     const height = this.paperWidth ? 180 : matchMedia("(max-width:760px)").matches ? 232 : 300;
     const marks = ticks(this.highest(), unit === "count");
     const labels = fmt.axis(marks, unit);
     const gutter = Math.ceil(Math.max(...labels.map((label) => textWidth(label, this)))) + 12;
     const highest = marks[marks.length - 1];
     const last = points.length - 1;
-    const x = (/** @type {number} */ index) => gutter + (last ? (index / last) * (width - gutter - 1) : (width - gutter) / 2);
-    const y = (/** @type {number} */ value) => height - BOTTOM - (value / highest) * (height - BOTTOM - TOP);
+    const x = (/** @type {number} */ index) =>
+      gutter + (last ? (index / last) * (width - gutter - 1) : (width - gutter) / 2);
+    const y = (/** @type {number} */ value) =>
+      height - BOTTOM - (value / highest) * (height - BOTTOM - TOP);
     this.geometry = { x, y, gutter, width, height, last };
 
-    const root = svg("svg", { class: `plot${filter ? " can-pick" : ""}`, viewBox: `0 0 ${width} ${height}`, role: "application", tabindex: "0",
-      "aria-roledescription": "chart", "aria-describedby": this.summaryId(),
-      "aria-label": `${title}. Left and right read the values, up and down choose a series${filter ? ", Enter shows it alone" : ""}; with Shift, left and right choose a time, Enter zooms into it.` });
+    const root = svg("svg", {
+      class: `plot${filter ? " can-pick" : ""}`,
+      viewBox: `0 0 ${width} ${height}`,
+      role: "application",
+      tabindex: "0",
+      "aria-roledescription": "chart",
+      "aria-describedby": this.summaryId(),
+      "aria-label": helpOf(title, Boolean(filter)),
+    });
     marks.forEach((mark, place) => {
-      root.append(svg("line", { class: mark ? "grid-line" : "zero-line", x1: gutter, x2: width, y1: y(mark), y2: y(mark) }),
-        svg("text", { x: gutter - 8, y: y(mark) + 4, "text-anchor": "end" }, labels[place]));
+      root.append(
+        svg("line", {
+          class: mark ? "grid-line" : "zero-line",
+          x1: gutter,
+          x2: width,
+          y1: y(mark),
+          y2: y(mark),
+        }),
+        svg("text", { x: gutter - 8, y: y(mark) + 4, "text-anchor": "end" }, labels[place]),
+      );
     });
     this.paint(root);
     const open = points.findIndex((one) => one.incomplete);
     if (open > 0) {
-      const box = { x: x(open - 1), y: TOP, width: width - x(open - 1), height: height - BOTTOM - TOP };
-      root.append(svg("rect", { class: "veil", ...box }), svg("rect", { class: "veil-hatch", fill: "url(#veil)", ...box }));
+      const box = {
+        x: x(open - 1),
+        y: TOP,
+        width: width - x(open - 1),
+        height: height - BOTTOM - TOP,
+      };
+      root.append(
+        svg("rect", { class: "veil", ...box }),
+        svg("rect", { class: "veil-hatch", fill: "url(#veil)", ...box }),
+      );
     }
     this.annotate(root);
     for (const [index, text] of axisDates(points, interval, width)) {
-      root.append(svg("text", { x: x(index), y: height - 6, "text-anchor": index === last && last ? "end" : "middle" }, text));
+      root.append(
+        svg(
+          "text",
+          { x: x(index), y: height - 6, "text-anchor": index === last && last ? "end" : "middle" },
+          text,
+        ),
+      );
     }
     this.hover = svg("g", { hidden: "" });
     root.append(this.hover);
@@ -155,19 +319,31 @@ export class Chart extends HTMLElement {
     return root;
   }
 
-  /** Shows a point, reading it out when asked from the keyboard; -1 ends it. @param {number} index @param {boolean} aloud */
+  /**
+   * Shows a point, reading it out when asked from the keyboard; -1 ends it.
+   * @param {number} index
+   * @param {boolean} aloud
+   */
   point(index, aloud) {
     if (!this.root || (index === this.cursor && !aloud)) return;
     this.cursor = index;
     this.hover.replaceChildren();
     this.tip.hidden = index < 0;
-    if (index < 0) { this.hover.setAttribute("hidden", ""); return; }
+    if (index < 0) {
+      this.hover.setAttribute("hidden", "");
+      return;
+    }
     this.hover.removeAttribute("hidden");
     const { x, y, height } = this.geometry;
-    this.hover.append(svg("line", { class: "cross", x1: x(index), x2: x(index), y1: TOP, y2: height - BOTTOM }));
+    this.hover.append(
+      svg("line", { class: "cross", x1: x(index), x2: x(index), y1: TOP, y2: height - BOTTOM }),
+    );
     this.visible.forEach((one, place) => {
       const value = this.mark(place, index);
-      if (value !== null) this.hover.append(svg("circle", { class: `dot fill-${tone(one)}`, cx: x(index), cy: y(value), r: 3.5 }));
+      if (value !== null)
+        this.hover.append(
+          svg("circle", { class: `dot fill-${tone(one)}`, cx: x(index), cy: y(value), r: 3.5 }),
+        );
     });
     fillTip(this, index);
     this.placeTip(x(index));
@@ -176,47 +352,35 @@ export class Chart extends HTMLElement {
 
   /** @param {number} left In the chart's own units. */
   placeTip(left) {
-    const box = /** @type {SVGElement} */ (this.root).getBoundingClientRect();
-    const over = box.left - this.getBoundingClientRect().left + left * (box.width / this.geometry.width) + 14;
+    const box = /** @type {SVGSVGElement} */ (this.root).getBoundingClientRect();
+    const over =
+      box.left - this.getBoundingClientRect().left + left * (box.width / this.geometry.width) + 14;
     const isBeyond = over + this.tip.offsetWidth > this.clientWidth;
     this.tip.style.left = `${isBeyond ? Math.max(0, over - this.tip.offsetWidth - 28) : over}px`;
   }
 
-  /** Pales every series but one that is shown, here and in the ranking beside; null ends it. @param {string|null} key */
+  /**
+   * Dims every series but one, here and in the ranking; null ends it.
+   * @param {string|null} key
+   */
   light(key) {
     const lit = this.visible.some((one) => one.key === key) ? key : null;
     if (lit === this.lit) return;
     this.lit = lit;
-    for (const band of this.querySelectorAll("[data-series]")) band.classList.toggle("is-dim", lit !== null && /** @type {HTMLElement} */ (band).dataset.key !== lit);
-    for (const row of this.querySelectorAll(".tip-row")) row.classList.toggle("is-lit", lit !== null && /** @type {HTMLElement} */ (row).dataset.tipKey === lit);
-    for (const row of (this.closest("[data-panel]") ?? this).querySelectorAll(".ranking tbody tr")) row.classList.toggle("is-lit", lit !== null && /** @type {HTMLElement} */ (row).dataset.key === lit);
-  }
-
-  /** What the last column of the table is called; null without one. */
-  totalName() {
-    const { totals } = this.shown;
-    if (!totals) return null;
-    return this.hiddenCount() ? "Total, hidden series included" : totals.note ? `Total, ${totals.note}` : "Total";
-  }
-
-  /** Every cell as exact text: the first row is the head. @returns {(string|null)[][]} */
-  cells() {
-    const { points, interval, totals } = this.shown;
-    const dates = rowDates(points, interval);
-    const name = this.totalName();
-    return [
-      ["Date", ...this.visible.map((one) => one.label), ...(name ? [name] : [])],
-      ...points.map((_, index) => [dates[index], ...this.visible.map((one) => one.values[index]), ...(totals ? [totals.steps[index]] : [])]),
-    ];
-  }
-
-  table() {
-    const [head, ...rows] = this.cells();
-    const { totals } = this.shown;
-    const cell = (/** @type {string|null} */ value) => (value === null ? el("td", {}, "–") : el("td", { title: this.exact(value) }, this.short(value)));
-    const foot = totals ? [el("tfoot", {}, el("tr", {}, el("th", { scope: "row" }, "Total"), ...this.visible.map((one) => cell(one.total)), cell(totals.all)))] : [];
-    return el("div", { class: "data-table", tabindex: "0", role: "region", "aria-label": "Values over time" },
-      el("table", {}, el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text ?? "")))),
-        el("tbody", {}, ...rows.map(([date, ...values]) => el("tr", {}, el("th", { scope: "row" }, date ?? ""), ...values.map(cell)))), ...foot));
+    for (const band of this.querySelectorAll("[data-series]"))
+      band.classList.toggle(
+        "is-dim",
+        lit !== null && /** @type {HTMLElement} */ (band).dataset.key !== lit,
+      );
+    for (const row of this.querySelectorAll(".tip-row"))
+      row.classList.toggle(
+        "is-lit",
+        lit !== null && /** @type {HTMLElement} */ (row).dataset.tipKey === lit,
+      );
+    for (const row of (this.closest("[data-panel]") ?? this).querySelectorAll(".ranking tbody tr"))
+      row.classList.toggle(
+        "is-lit",
+        lit !== null && /** @type {HTMLElement} */ (row).dataset.key === lit,
+      );
   }
 }

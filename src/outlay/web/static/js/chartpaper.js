@@ -5,7 +5,8 @@ const PAPER_WIDTH = 640;
 
 /** @param {number|null} width */
 function drawChartsFor(width) {
-  for (const chart of document.querySelectorAll("usage-area, line-chart")) /** @type {import("./chart.js").Chart} */ (chart).drawFor(width);
+  for (const chart of document.querySelectorAll("usage-area")) chart.drawFor(width);
+  for (const chart of document.querySelectorAll("line-chart")) chart.drawFor(width);
 }
 
 addEventListener("beforeprint", () => drawChartsFor(PAPER_WIDTH));

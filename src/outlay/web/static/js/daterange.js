@@ -1,7 +1,20 @@
 // <date-range>: two months to pick a period from, writing the form's own date fields.
 import { el } from "./dom.js";
 
-const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
 const DAY = 86400000;
 
 /** @param {string} text */
@@ -10,6 +23,15 @@ const parse = (text) => Date.parse(`${text}T00:00:00Z`);
 const render = (time) => new Date(time).toISOString().slice(0, 10);
 
 class DateRange extends HTMLElement {
+  /** @type {HTMLInputElement} */
+  from;
+  /** @type {HTMLInputElement} */
+  to;
+  latest = 0;
+  /** The first day of the later month that is shown. */
+  month = 0;
+  picking = false;
+
   connectedCallback() {
     const form = /** @type {HTMLFormElement} */ (this.closest("form"));
     this.from = /** @type {HTMLInputElement} */ (form.elements.namedItem("from"));
@@ -17,7 +39,6 @@ class DateRange extends HTMLElement {
     this.latest = parse(this.dataset.latest ?? render(Date.now()));
     const shown = new Date(parse(this.to.value) || this.latest);
     this.month = Date.UTC(shown.getUTCFullYear(), shown.getUTCMonth(), 1);
-    this.picking = false;
     for (const field of [this.from, this.to]) field.addEventListener("input", () => this.draw());
     this.addEventListener("keydown", (event) => this.onKey(event));
     this.draw();
@@ -27,29 +48,69 @@ class DateRange extends HTMLElement {
     const [from, to] = [parse(this.from.value), parse(this.to.value)];
     const before = new Date(this.month);
     const previous = Date.UTC(before.getUTCFullYear(), before.getUTCMonth() - 1, 1);
-    this.replaceChildren(this.drawMonth(previous, from, to, -1), this.drawMonth(this.month, from, to, 1));
+    this.replaceChildren(
+      this.drawMonth(previous, from, to, -1),
+      this.drawMonth(this.month, from, to, 1),
+    );
   }
 
-  /** @param {number} first @param {number} from @param {number} to @param {number} turn */
+  /**
+   * @param {number} first
+   * @param {number} from
+   * @param {number} to
+   * @param {number} turn
+   */
   drawMonth(first, from, to, turn) {
     const date = new Date(first);
     const year = date.getUTCFullYear();
     const month = date.getUTCMonth();
-    const button = el("button", { type: "button", class: turn > 0 ? "is-next" : "", "aria-label": turn > 0 ? "Later months" : "Earlier months" }, turn > 0 ? "›" : "‹");
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: turn > 0 ? "is-next" : "",
+        "aria-label": turn > 0 ? "Later months" : "Earlier months",
+      },
+      turn > 0 ? "›" : "‹",
+    );
     button.addEventListener("click", () => this.turn(turn));
-    const back = el("button", { type: "button", class: "is-narrow", "aria-label": "Earlier month" }, "‹");
+    const back = el(
+      "button",
+      { type: "button", class: "is-narrow", "aria-label": "Earlier month" },
+      "‹",
+    );
     back.addEventListener("click", () => this.turn(-1));
     const days = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
-    const box = el("div", { class: "month", role: "group", "aria-label": `${MONTHS[month]} ${year}` },
-      el("div", { class: "month-head" }, `${MONTHS[month]} ${year}`, ...(turn > 0 ? [back, button] : [button])),
-      ...["M", "T", "W", "T", "F", "S", "S"].map((name) => el("span", { "aria-hidden": "true" }, name)));
+    const box = el(
+      "div",
+      { class: "month", role: "group", "aria-label": `${MONTHS[month]} ${year}` },
+      el(
+        "div",
+        { class: "month-head" },
+        `${MONTHS[month]} ${year}`,
+        ...(turn > 0 ? [back, button] : [button]),
+      ),
+      ...["M", "T", "W", "T", "F", "S", "S"].map((name) =>
+        el("span", { "aria-hidden": "true" }, name),
+      ),
+    );
     for (let blank = (date.getUTCDay() + 6) % 7; blank > 0; blank--) box.append(el("span"));
     for (let day = 1; day <= days; day++) {
       const time = Date.UTC(year, month, day);
       const isEdge = time === from || time === to;
-      const cell = el("button", { type: "button", "data-time": time, tabindex: time === to ? "0" : "-1", disabled: time > this.latest,
-        "aria-pressed": String(time >= from && time <= to), "aria-label": `${MONTHS[month]} ${day}, ${year}`,
-        class: `day${time >= from && time <= to ? " is-in" : ""}${isEdge ? " is-edge" : ""}` }, String(day));
+      const cell = el(
+        "button",
+        {
+          type: "button",
+          "data-time": time,
+          tabindex: time === to ? "0" : "-1",
+          disabled: time > this.latest,
+          "aria-pressed": String(time >= from && time <= to),
+          "aria-label": `${MONTHS[month]} ${day}, ${year}`,
+          class: `day${time >= from && time <= to ? " is-in" : ""}${isEdge ? " is-edge" : ""}`,
+        },
+        String(day),
+      );
       cell.addEventListener("click", () => this.pick(time));
       box.append(cell);
     }
@@ -63,7 +124,10 @@ class DateRange extends HTMLElement {
     this.draw();
   }
 
-  /** The first pick begins a period, the second ends it. @param {number} time */
+  /**
+   * The first pick begins a period, the second ends it.
+   * @param {number} time
+   */
   pick(time) {
     const text = render(time);
     if (!this.picking || time < parse(this.from.value)) {
@@ -86,7 +150,14 @@ class DateRange extends HTMLElement {
   /** @param {KeyboardEvent} event */
   onKey(event) {
     const cell = /** @type {HTMLElement} */ (event.target);
-    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7, PageUp: -28, PageDown: 28 }[event.key];
+    const move = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -7,
+      ArrowDown: 7,
+      PageUp: -28,
+      PageDown: 28,
+    }[event.key];
     if (!cell.dataset.time || !move) return;
     event.preventDefault();
     const time = Math.min(this.latest, Number(cell.dataset.time) + move * DAY);

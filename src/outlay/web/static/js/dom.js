@@ -2,14 +2,24 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @param {Element} node @param {Record<string, unknown>} attributes */
+/**
+ * @param {Element} node
+ * @param {Record<string, unknown>} attributes
+ */
 function setAttributes(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== null && value !== false) node.setAttribute(name, String(value));
+    if (value !== undefined && value !== null && value !== false)
+      node.setAttribute(name, String(value));
   }
 }
 
-/** An HTML element. @param {string} tag @param {Record<string, unknown>} [attributes] @param {(Node|string)[]} children */
+/**
+ * An HTML element.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, unknown>} [attributes]
+ * @param {(Node|string)[]} children
+ */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   setAttributes(node, attributes);
@@ -17,7 +27,13 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** An SVG element. @param {string} tag @param {Record<string, unknown>} [attributes] @param {(Node|string)[]} children */
+/**
+ * An SVG element.
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, unknown>} [attributes]
+ * @param {(Node|string)[]} children
+ */
 export function svg(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
   setAttributes(node, attributes);
@@ -27,7 +43,13 @@ export function svg(tag, attributes = {}, ...children) {
 
 const ruler = document.createElement("canvas").getContext("2d");
 
-/** How wide a text is in the font of an element, at the size of charts unless another is given. @param {string} text @param {Element} node @param {number} [size] @param {number} [weight] */
+/**
+ * How wide a text is in the font of an element, at the size of charts unless another is given.
+ * @param {string} text
+ * @param {Element} node
+ * @param {number} [size]
+ * @param {number} [weight]
+ */
 export function textWidth(text, node, size = 11, weight = 400) {
   if (!ruler) return text.length * size * 0.6;
   ruler.font = `${weight} ${size}px ${getComputedStyle(node).fontFamily}`;
@@ -36,22 +58,32 @@ export function textWidth(text, node, size = 11, weight = 400) {
 
 const policy = globalThis.trustedTypes?.createPolicy("frag", { createHTML: (text) => text });
 
-/** Parses a page fragment that this server rendered; the one sink for markup. @param {string} text */
+/**
+ * Parses a page fragment that this server rendered; the one sink for markup.
+ * @param {string} text
+ */
 export function parseFragment(text) {
   const trusted = /** @type {string} */ (policy ? policy.createHTML(text) : text);
   return new DOMParser().parseFromString(trusted, "text/html");
 }
 
-/** Says something to screen readers. @param {string} text */
+/**
+ * Says something to screen readers.
+ * @param {string} text
+ */
 export function announce(text) {
   const region = document.getElementById("announce");
   if (region) region.textContent = text;
 }
 
-/** Saves a file that was made here. @param {Blob} blob @param {string} name */
+/**
+ * Saves a file that was made here.
+ * @param {Blob} blob
+ * @param {string} name
+ */
 export function download(blob, name) {
   const url = URL.createObjectURL(blob);
-  const link = /** @type {HTMLAnchorElement} */ (el("a", { href: url, download: name }));
+  const link = el("a", { href: url, download: name });
   document.body.append(link);
   link.click();
   link.remove();

@@ -1,12 +1,21 @@
 // Numbers for reading; the same rules as dashboard/formatting.py, checked by the same vectors.
-// Amounts come as decimal text and are rounded as integers: doubles have neither their digits nor their halves.
+// Amounts come as decimal text and are rounded as integers: doubles have neither their digits nor
+// their halves.
 
 const MINUS = "\u2212";
-const STEPS = /** @type {[bigint, string][]} */ ([[10n ** 12n, "T"], [10n ** 9n, "B"], [10n ** 6n, "M"], [10n ** 3n, "K"]]);
+const STEPS = /** @type {[bigint, string][]} */ ([
+  [10n ** 12n, "T"],
+  [10n ** 9n, "B"],
+  [10n ** 6n, "M"],
+  [10n ** 3n, "K"],
+]);
 const DIGITS = 12;
 const ONE = 10n ** 12n;
 
-/** A number in units of 10^-12. @param {string|number} value */
+/**
+ * A number in units of 10^-12.
+ * @param {string|number} value
+ */
 function exact(value) {
   const text = String(value).includes("e") ? Number(value).toFixed(DIGITS) : String(value);
   const [whole, fraction = ""] = text.replace("-", "").split(".");
@@ -20,17 +29,28 @@ const sizeOf = (value) => (value < 0n ? -value : value);
 /** @param {bigint} value */
 const signOf = (value) => (value < 0n ? MINUS : "");
 
-/** The quotient of sizes, halves up. @param {bigint} numerator @param {bigint} denominator */
+/**
+ * The quotient of sizes, halves up.
+ * @param {bigint} numerator
+ * @param {bigint} denominator
+ */
 const rounded = (numerator, denominator) => (2n * numerator + denominator) / (2n * denominator);
 
-/** An integer as a decimal number. @param {bigint} scaled @param {number} decimals */
+/**
+ * An integer as a decimal number.
+ * @param {bigint} scaled
+ * @param {number} decimals
+ */
 function decimal(scaled, decimals) {
   const unit = 10n ** BigInt(decimals);
   const whole = (scaled / unit).toLocaleString("en-US");
   return decimals ? `${whole}.${String(scaled % unit).padStart(decimals, "0")}` : whole;
 }
 
-/** How many decimals an amount is read with. @param {bigint} size */
+/**
+ * How many decimals an amount is read with.
+ * @param {bigint} size
+ */
 function decimalsOf(size) {
   if (!size || rounded(size, ONE / 10_000n) >= 10_000n) return 2;
   let count = 4;
@@ -38,36 +58,65 @@ function decimalsOf(size) {
   return count;
 }
 
-/** `$8,288.11`; under a dollar four decimals, `$0.0150`, or what two digits of it need. @param {string|number} usd */
+/**
+ * `$8,288.11`; under a dollar four decimals, `$0.0150`, or what two digits of it need.
+ * @param {string|number} usd
+ */
 export const money = (usd) => moneyWith(usd, decimalsOf(sizeOf(exact(usd))));
 
-/** An amount with so many decimals; what they cannot show is `<$0.01`. @param {string|number} usd @param {number} decimals */
+/**
+ * An amount with so many decimals; what they cannot show is `<$0.01`.
+ * @param {string|number} usd
+ * @param {number} decimals
+ */
 function moneyWith(usd, decimals) {
   const value = exact(usd);
   const scaled = rounded(sizeOf(value) * 10n ** BigInt(decimals), ONE);
-  return value && !scaled ? `<${signOf(value)}$${decimal(1n, decimals)}` : `${signOf(value)}$${decimal(scaled, decimals)}`;
+  return value && !scaled
+    ? `<${signOf(value)}$${decimal(1n, decimals)}`
+    : `${signOf(value)}$${decimal(scaled, decimals)}`;
 }
 
-/** Amounts that are read beside each other: as many decimals as the largest needs. @param {(string|number)[]} amounts */
+/**
+ * Formats amounts that are read together with as many decimals as the largest needs.
+ * @param {(string|number)[]} amounts
+ */
 export function moneyTogether(amounts) {
-  const decimals = decimalsOf(amounts.map((usd) => sizeOf(exact(usd))).reduce((most, size) => (size > most ? size : most), 0n));
+  let largest = 0n;
+  for (const usd of amounts) {
+    const size = sizeOf(exact(usd));
+    if (size > largest) largest = size; // Math.max does not take integers of this kind
+  }
+  const decimals = decimalsOf(largest);
   return (/** @type {string|number} */ usd) => moneyWith(usd, decimals);
 }
 
-/** Every digit that there is, at least cents. @param {string|number} usd */
+/**
+ * Every digit that there is, at least cents.
+ * @param {string|number} usd
+ */
 export function exactMoney(usd) {
   const value = exact(usd);
-  const fraction = String(sizeOf(value) % ONE).padStart(DIGITS, "0").replace(/0+$/, "").padEnd(2, "0");
+  const fraction = String(sizeOf(value) % ONE)
+    .padStart(DIGITS, "0")
+    .replace(/0+$/, "")
+    .padEnd(2, "0");
   return `${signOf(value)}$${decimal(sizeOf(value) / ONE, 0)}.${fraction}`;
 }
 
-/** Milliseconds as `840 ms`, and `3.10 s` from a second on. @param {string|number} value */
+/**
+ * Milliseconds as `840 ms`, and `3.10 s` from a second on.
+ * @param {string|number} value
+ */
 export function latency(value) {
   const ms = Number(value);
   return Math.round(ms) < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** Exact below 10,000, else three digits: `12.3K`, `4.46B`. @param {string|number} value */
+/**
+ * Exact below 10,000, else three digits: `12.3K`, `4.46B`.
+ * @param {string|number} value
+ */
 export function count(value) {
   const whole = exact(value) / ONE;
   const size = sizeOf(whole);
@@ -78,48 +127,78 @@ export function count(value) {
       const scaled = rounded(size * 10n ** BigInt(decimals), step);
       if (scaled < 1000n) return `${signOf(whole)}${decimal(scaled, decimals)}${suffix}`;
     }
-    return index ? `${signOf(whole)}1.00${STEPS[index - 1][1]}` : `${signOf(whole)}${decimal(rounded(size, step), 0)}${suffix}`;
+    return index
+      ? `${signOf(whole)}1.00${STEPS[index - 1][1]}`
+      : `${signOf(whole)}${decimal(rounded(size, step), 0)}${suffix}`;
   }
   return String(value);
 }
 
-/** Every digit. @param {string|number} value */
+/**
+ * Every digit.
+ * @param {string|number} value
+ */
 export function exactCount(value) {
   const whole = exact(value) / ONE;
   return signOf(whole) + decimal(sizeOf(whole), 0);
 }
 
-/** Share of a whole in percent, `<0.1%` where it would read as none. @param {string|number} part @param {string|number} whole @param {number} decimals */
+/**
+ * Share of a whole in percent, `<0.1%` where it would read as none.
+ * @param {string|number} part
+ * @param {string|number} whole
+ * @param {number} decimals
+ */
 export function percent(part, whole, decimals = 0) {
   const [of, all] = [exact(part), exact(whole)];
   if (!all) return "–";
   const scaled = rounded(sizeOf(of) * 100n * 10n ** BigInt(decimals), sizeOf(all));
-  return of && !scaled ? `<${signOf(of)}${decimal(1n, decimals)}%` : `${signOf(of)}${decimal(scaled, decimals)}%`;
+  return of && !scaled
+    ? `<${signOf(of)}${decimal(1n, decimals)}%`
+    : `${signOf(of)}${decimal(scaled, decimals)}%`;
 }
 
-/** A change with its sign: `+13%`, `−9.3%`. @param {string|number} current @param {string|number} earlier */
+/**
+ * A change with its sign: `+13%`, `−9.3%`.
+ * @param {string|number} current
+ * @param {string|number} earlier
+ */
 export function change(current, earlier) {
   const [now, before] = [exact(current), exact(earlier)];
   if (!before) return now ? "new" : "–";
   const size = sizeOf(now - before);
   if (size * 100n > 999n * sizeOf(before)) return ">999%";
   const tenths = rounded(size * 1000n, sizeOf(before));
-  const text = tenths < 100n ? `${decimal(tenths, 1)}%` : `${decimal(rounded(size * 100n, sizeOf(before)), 0)}%`;
+  const text =
+    tenths < 100n
+      ? `${decimal(tenths, 1)}%`
+      : `${decimal(rounded(size * 100n, sizeOf(before)), 0)}%`;
   if (now === before) return text;
   return (now < before ? MINUS : "+") + text;
 }
 
-/** The ticks of an axis, all in one unit with equal decimals: `$0.50`, `$12.5K`, `300M`, `1.5 s`. @param {number[]} marks @param {string} unit */
+/**
+ * The ticks of an axis, all in one unit with equal decimals: `$0.50`, `$12.5K`, `300M`, `1.5 s`.
+ * @param {number[]} marks
+ * @param {string} unit
+ */
 export function axis(marks, unit) {
   const highest = marks[marks.length - 1];
-  const [scale, suffix] = unit === "ms" ? (highest < 1000 ? [1, " ms"] : [1000, " s"]) : scaleOf(highest);
+  const [scale, suffix] =
+    unit === "ms" ? (highest < 1000 ? [1, " ms"] : [1000, " s"]) : scaleOf(highest);
   const needed = (marks[1] / scale).toFixed(14).replace(/0+$/, "").split(".")[1].length;
   const decimals = unit === "usd" && needed && !suffix ? Math.max(2, needed) : needed;
   const form = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-  return marks.map((mark) => `${unit === "usd" ? "$" : ""}${mark ? `${(mark / scale).toLocaleString("en-US", form)}${suffix}` : "0"}`);
+  const sign = unit === "usd" ? "$" : "";
+  return marks.map((mark) =>
+    mark ? `${sign}${(mark / scale).toLocaleString("en-US", form)}${suffix}` : `${sign}0`,
+  );
 }
 
-/** @param {number} highest @returns {[number, string]} */
+/**
+ * @param {number} highest
+ * @returns {[number, string]}
+ */
 function scaleOf(highest) {
   const found = highest < 10_000 ? undefined : STEPS.find(([step]) => highest >= Number(step));
   return found ? [Number(found[0]), found[1]] : [1, ""];

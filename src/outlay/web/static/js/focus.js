@@ -2,65 +2,88 @@
 
 /** @typedef {{ isSomewhere: boolean, request: string, find: () => Element|null }} Place */
 
-/** Where the focus is now, to be found again later. @returns {Place} */
+/**
+ * Where the focus is now, to be found again later.
+ * @returns {Place}
+ */
 export function noteFocus() {
   const node = document.activeElement;
   const request = requestBeside();
-  if (!(node instanceof Element) || !node.closest("#page")) return { isSomewhere: node !== null && node !== document.body, request, find: () => null };
+  if (!(node instanceof Element) || !node.closest("#page"))
+    return { isSomewhere: node !== null && node !== document.body, request, find: () => null };
   const keys = [...keysOf(node)];
   const named = likeness(node);
   const find = () => {
     // Out of the drawer: back to the row that it was about.
-    if (request && node.closest(".drawer") && !document.querySelector(".drawer")) return rowOf(request);
+    if (request && node.closest(".drawer") && !document.querySelector(".drawer"))
+      return rowOf(request);
     for (const key of keys) {
       const found = document.querySelector(`#page ${key}`);
       if (found) return found;
     }
-    return [...document.querySelectorAll(`#page ${node.localName}`)].find((other) => likeness(other) === named) ?? null;
+    return (
+      [...document.querySelectorAll(`#page ${node.localName}`)].find(
+        (other) => likeness(other) === named,
+      ) ?? null
+    );
   };
   return { isSomewhere: true, request, find };
 }
 
-/** Selectors of a control, the surest first. @param {Element} node */
+/**
+ * Selectors of a control, the surest first.
+ * @param {Element} node
+ */
 function* keysOf(node) {
   if (node.closest(".range")) yield ".range summary";
   if (node.id) yield `#${CSS.escape(node.id)}`;
   if (node.matches("[data-search]")) yield "[data-search]";
   const menu = node.closest(".filter-menu");
-  if (menu) yield `.filter-menu:nth-of-type(${[...document.querySelectorAll(".filter-menu")].indexOf(menu) + 1}) summary`;
+  if (menu) {
+    const place = [...document.querySelectorAll(".filter-menu")].indexOf(menu) + 1;
+    yield `.filter-menu:nth-of-type(${place}) summary`;
+  }
   for (const name of ["data-key", "data-row", "name", "href"]) {
     const value = node.getAttribute(name);
     if (value) yield `${CSS.escape(node.localName)}[${name}="${CSS.escape(value)}"]`;
   }
 }
 
-/** What a control is called, and in what. @param {Element} node */
+/**
+ * What a control is called, and in what.
+ * @param {Element} node
+ */
 function likeness(node) {
-  const around = node.closest("[data-live],[data-panel],form,nav,.filters,.pager,.table-foot,.drawer,.page-head");
+  const around = node.closest(
+    "[data-live],[data-panel],form,nav,.filters,.pager,.table-foot,.drawer,.page-head",
+  );
   const name = node.getAttribute("aria-label") ?? node.textContent?.trim() ?? "";
   return name && `${around?.className ?? ""} ${name}`;
 }
 
-/** The id of the request that stands beside the list. */
-const requestBeside = () => /** @type {HTMLElement|null} */ (document.querySelector(".drawer"))?.dataset.request ?? "";
+/** The ID of the request that is open next to the list. */
+const requestBeside = () =>
+  /** @type {HTMLElement|null} */ (document.querySelector(".drawer"))?.dataset.request ?? "";
 
 /** @param {string} request */
 const rowOf = (request) => document.querySelector(`[data-row="${CSS.escape(request)}"]`);
 
 /**
  * Puts the focus where it was; into a request that has been opened; else on the main heading.
- * Somebody who points has it nowhere, and it stays there.
+ * With a pointer nothing has the focus, and that stays so.
  * @param {Place} before
  */
 export function restoreFocus(before) {
   const opened = requestBeside();
-  const heading = opened && opened !== before.request ? document.getElementById("request-title") : null;
+  const heading =
+    opened && opened !== before.request ? document.getElementById("request-title") : null;
   const found = heading ?? (before.isSomewhere ? before.find() : null);
   // What a closed menu has cannot have the focus; the menu can.
   const node = found?.closest("details:not([open])")?.querySelector("summary") ?? found;
   /** @type {HTMLElement|null} */ (node)?.focus();
   if (document.activeElement === document.body && before.isSomewhere) focusHeading();
-  if (node instanceof HTMLInputElement && node.type === "search") node.setSelectionRange(node.value.length, node.value.length);
+  if (node instanceof HTMLInputElement && node.type === "search")
+    node.setSelectionRange(node.value.length, node.value.length);
 }
 
 /** Begins again at the top, where nothing else is left. */
@@ -70,15 +93,21 @@ function focusHeading() {
   heading?.focus({ preventScroll: true });
 }
 
-/** Walks the rows of a log by key; true when the key was for that. @param {KeyboardEvent} event */
+/**
+ * Walks the rows of a log by key; true when the key was for that.
+ * @param {KeyboardEvent} event
+ */
 export function walkRows(event) {
   const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
   if (!step || event.ctrlKey || event.metaKey || event.altKey) return false;
   const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#page [data-row]")]);
   const opened = requestBeside();
-  const at = rows.findIndex((row) => row === document.activeElement || (opened && row.dataset.row === opened));
-  // Arrows scroll the page but for somebody who is on a row.
-  if (!rows.length || (event.key.startsWith("Arrow") && rows[at] !== document.activeElement)) return false;
+  const at = rows.findIndex(
+    (row) => row === document.activeElement || (opened && row.dataset.row === opened),
+  );
+  // Arrow keys scroll the page unless a row has the focus.
+  if (!rows.length || (event.key.startsWith("Arrow") && rows[at] !== document.activeElement))
+    return false;
   const next = rows[at < 0 ? 0 : Math.min(Math.max(at + step, 0), rows.length - 1)];
   if (opened) next.click();
   else next.focus();

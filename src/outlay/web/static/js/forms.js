@@ -1,7 +1,13 @@
 // Forms and buttons that call the JSON API: one way to send, to say what is wrong, to confirm.
+import { call } from "./api.js";
 import { announce } from "./dom.js";
 
-/** What a form says, as the API wants it. @param {HTMLFormElement} form */
+/** @import { Answer } from "./api.js" */
+
+/**
+ * What a form says, as the API wants it.
+ * @param {HTMLFormElement} form
+ */
 export async function readBody(form) {
   /** @type {Record<string, unknown>} */
   const body = {};
@@ -14,8 +20,8 @@ export async function readBody(form) {
       if (file) Object.assign(body, { [input.name]: await file.text(), fileName: file.name });
     } else if (kind === "flag") body[input.name] = input.checked;
     else if (kind === "list") {
-      const list = /** @type {string[]} */ (body[input.name] ??= []);
-      if (input.checked) list.push(input.value);
+      body[input.name] ??= [];
+      if (input.checked) /** @type {string[]} */ (body[input.name]).push(input.value);
     } else if (kind === "words") body[input.name] = input.value.split(/[\s,]+/).filter(Boolean);
     else if (kind === "map") body[input.name] = readMap(input.value);
     else if (kind === "json") body[input.name] = JSON.parse(input.value);
@@ -24,21 +30,33 @@ export async function readBody(form) {
     else if (kind === "instant") body[input.name] = `${input.value}T00:00:00Z`;
     else if (input.name.includes(".")) {
       const [name, part] = input.name.split(".");
-      Object.assign(/** @type {object} */ (body[name] ??= {}), { [part]: input.value });
+      body[name] ??= {};
+      Object.assign(/** @type {object} */ (body[name]), { [part]: input.value });
     } else body[input.name] = input.value;
-    const scope = input.closest("[data-scope]") && /** @type {any} */ (input).selectedOptions?.[0]?.closest("optgroup");
-    if (scope) body.scope = scope.dataset.scope;
+    if (node instanceof HTMLSelectElement && node.closest("[data-scope]")) {
+      const scope = node.selectedOptions[0]?.closest("optgroup");
+      if (scope) body.scope = scope.dataset.scope;
+    }
   }
   return body;
 }
 
-/** Lines of `name = value`. @param {string} text */
+/**
+ * Lines of `name = value`.
+ * @param {string} text
+ */
 function readMap(text) {
-  const pairs = text.split("\n").map((line) => line.split("=")).filter((parts) => parts.length > 1);
+  const pairs = text
+    .split("\n")
+    .map((line) => line.split("="))
+    .filter((parts) => parts.length > 1);
   return Object.fromEntries(pairs.map(([name, ...rest]) => [name.trim(), rest.join("=").trim()]));
 }
 
-/** Takes what was wrong off a form. @param {ParentNode} form */
+/**
+ * Takes what was wrong off a form.
+ * @param {ParentNode} form
+ */
 export function clearErrors(form) {
   for (const node of form.querySelectorAll(".field-error")) node.remove();
   for (const node of form.querySelectorAll("[aria-invalid]")) {
@@ -49,12 +67,21 @@ export function clearErrors(form) {
   if (summary) summary.hidden = true;
 }
 
-/** Says what is wrong at its field, or above the form. @param {ParentNode} form @param {string} message @param {string} [field] */
+/**
+ * Says what is wrong at its field, or above the form.
+ * @param {ParentNode} form
+ * @param {string} message
+ * @param {string} [field]
+ */
 export function showError(form, message, field) {
-  const plain = field && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+  const plain =
+    field && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
   const text = plain.charAt(0).toUpperCase() + plain.slice(1);
   const path = (field ?? "").replace(/^body\./, "");
-  const named = (/** @type {string} */ name) => (name ? /** @type {HTMLElement|null} */ (form.querySelector(`[name="${CSS.escape(name)}"]`)) : null);
+  const named = (/** @type {string} */ name) =>
+    name
+      ? /** @type {HTMLElement|null} */ (form.querySelector(`[name="${CSS.escape(name)}"]`))
+      : null;
   const name = named(path) ? path : path.split(".")[0];
   const input = named(name);
   if (input) {
@@ -76,12 +103,17 @@ export function showError(form, message, field) {
   announce(text);
 }
 
-/** Whether everything that a form needs is there, saying so if not. @param {HTMLFormElement} form */
+/**
+ * Whether everything that a form needs is there, saying so if not.
+ * @param {HTMLFormElement} form
+ */
 export function isComplete(form) {
   for (const node of form.elements) {
     const input = /** @type {HTMLInputElement} */ (node);
     if (input.willValidate && !input.validity.valid) {
-      const message = input.validity.valueMissing ? "This field is required." : input.validationMessage;
+      const message = input.validity.valueMissing
+        ? "This field is required."
+        : input.validationMessage;
       showError(form, message, input.name);
       return false;
     }
@@ -89,28 +121,13 @@ export function isComplete(form) {
   return true;
 }
 
-/**
- * Calls the API. @param {string} method @param {string} path @param {unknown} [body]
- * @returns {Promise<{ok: boolean, answer: any}>}
- */
-export async function call(method, path, body) {
-  try {
-    const response = await fetch(path, {
-      method,
-      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    const answer = response.status === 204 ? {} : await response.json();
-    return { ok: response.ok, answer };
-  } catch {
-    return { ok: false, answer: { detail: "The server could not be reached. Try again." } };
-  }
-}
-
 /** @param {string} id */
 const dialogOf = (id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
 
-/** Puts a secret into its dialog and into the request to try it with, or takes it out. @param {string} secret */
+/**
+ * Puts a secret into its dialog and into the request to try it with, or takes it out.
+ * @param {string} secret
+ */
 function showSecret(secret) {
   /** @type {HTMLElement} */ (document.getElementById("secret-value")).textContent = secret;
   const snippet = document.getElementById("secret-snippet");
@@ -119,17 +136,25 @@ function showSecret(secret) {
   /** @type {HTMLElement} */ (snippet.closest(".try")).hidden = !secret;
 }
 
-/** Shows the page as it is now. @param {HTMLElement} source @param {any} answer */
+/**
+ * Shows the page as it is now.
+ * @param {HTMLElement} source
+ * @param {Answer} answer
+ */
 function finish(source, answer) {
   source.closest("dialog")?.close();
   const secret = source.dataset.secret;
   if (secret) {
-    showSecret(answer[secret]);
+    showSecret(String(answer[secret]));
     const dialog = dialogOf("secret");
-    dialog.addEventListener("close", () => {
-      showSecret("");
-      refresh(source);
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        showSecret("");
+        refresh(source);
+      },
+      { once: true },
+    );
     dialog.showModal();
   } else refresh(source);
 }
@@ -162,31 +187,34 @@ function openDialog(opener) {
 async function act(button) {
   const { method = "POST", path = "", confirm } = button.dataset;
   if (!confirm) {
-    const { ok, answer } = await call(method, path);
-    if (ok) finish(button, answer);
-    else {
-      ask(button, answer.detail);
-      return;
-    }
+    const { answer, error } = await call(method, path);
+    if (error) ask(button, error.detail);
+    else finish(button, answer);
   } else ask(button, confirm);
 }
 
-/** Asks whether an action is meant, and does it. @param {HTMLElement} button @param {string} text */
+/**
+ * Asks whether an action is meant, and does it.
+ * @param {HTMLElement} button
+ * @param {string} text
+ */
 function ask(button, text) {
   const { method = "POST", path = "", confirm, verb = "Close" } = button.dataset;
   const dialog = dialogOf("confirm");
   const sure = /** @type {HTMLButtonElement} */ (document.getElementById("confirm-button"));
   clearErrors(dialog);
-  /** @type {HTMLElement} */ (document.getElementById("confirm-title")).textContent = confirm ? "Are you sure?" : "This did not work";
+  /** @type {HTMLElement} */ (document.getElementById("confirm-title")).textContent = confirm
+    ? "Are you sure?"
+    : "The action failed";
   /** @type {HTMLElement} */ (document.getElementById("confirm-text")).textContent = text;
   sure.textContent = verb;
   sure.hidden = !confirm;
   sure.onclick = async () => {
     sure.disabled = true;
-    const { ok, answer } = await call(method, path);
+    const { answer, error } = await call(method, path);
     sure.disabled = false;
-    if (!ok) {
-      showError(dialog, answer.detail);
+    if (error) {
+      showError(dialog, error.detail);
       return;
     }
     dialog.close();
@@ -201,12 +229,18 @@ async function submit(form) {
   if (!isComplete(form)) return;
   const { method = "POST", path = "" } = form.dataset;
   const appended = /** @type {HTMLSelectElement|null} */ (form.querySelector("[data-append]"));
-  const button = /** @type {HTMLButtonElement|null} */ (form.querySelector("button:not([type=button])"));
+  const button = /** @type {HTMLButtonElement|null} */ (
+    form.querySelector("button:not([type=button])")
+  );
   if (button) button.disabled = true;
-  const { ok, answer } = await call(method, path + (appended ? encodeURIComponent(appended.value) : ""), await readBody(form));
+  const { answer, error } = await call(
+    method,
+    path + (appended ? encodeURIComponent(appended.value) : ""),
+    await readBody(form),
+  );
   if (button) button.disabled = false;
-  if (!ok) {
-    showError(form, answer.detail, answer.field);
+  if (error) {
+    showError(form, error.detail, error.field);
     return;
   }
   if ("clear" in form.dataset) form.reset();
@@ -224,9 +258,12 @@ document.addEventListener("click", (event) => {
   const target = /** @type {Element} */ (event.target);
   const opener = /** @type {HTMLElement|null} */ (target.closest("[data-dialog]"));
   const action = /** @type {HTMLElement|null} */ (target.closest("button[data-method]"));
-  const ofPrices = /** @type {HTMLElement|null} */ (target.closest("[data-preview],[data-add-row],[data-drop-row]"));
+  const ofPrices = /** @type {HTMLElement|null} */ (
+    target.closest("[data-preview],[data-add-row],[data-drop-row]")
+  );
   if (opener) openDialog(opener);
   else if (action) act(action);
-  else if (ofPrices) import("./priceforms.js").then(({ onPriceControl }) => onPriceControl(ofPrices));
+  else if (ofPrices)
+    import("./priceforms.js").then(({ onPriceControl }) => onPriceControl(ofPrices));
   else if (target.closest("[data-close]")) target.closest("dialog")?.close();
 });

@@ -3,56 +3,119 @@ import { Chart } from "./chart.js";
 import { svg } from "./dom.js";
 import { heightsOf, tone } from "./series.js";
 
+/** @import { LineChart as LineData } from "./payloads.js" */
+
 /** Units of width from which lines carry their names. */
 const LABELLED_FROM = 700;
 
-class LineChart extends Chart {
+/** @extends {Chart<LineData>} */
+export class LineChart extends Chart {
   /** @override */
   model() {
     const { title, unit, interval, points, series, until, filter, shown, summary } = this.data;
     return {
-      title, unit, interval, points, until, filter, summary, note: shown ? `showing ${shown}` : null, totals: null, earlier: null,
-      series: series.map((/** @type {any} */ one) => ({ ...one, heights: heightsOf(one.values), total: null })),
+      title,
+      unit,
+      interval,
+      points,
+      until,
+      filter,
+      summary,
+      note: shown ? `showing ${shown}` : null,
+      totals: null,
+      earlier: null,
+      series: series.map((one) => ({
+        ...one,
+        heights: heightsOf(one.values),
+        total: null,
+      })),
     };
   }
 
-  /** @override @param {SVGElement} root */
-  paint(root) { paintLines(root, this); }
+  /**
+   * @override
+   * @param {SVGElement} root
+   */
+  paint(root) {
+    paintLines(root, this);
+  }
 
-  /** @override @param {SVGElement} root */
+  /**
+   * @override
+   * @param {SVGElement} root
+   */
   annotate(root) {
     if (this.geometry.width >= LABELLED_FROM && this.visible.length > 1) this.labelEnds(root);
   }
 
-  /** Names at the ends of lines, where there is room for them above each other. @param {SVGElement} root */
+  /**
+   * Names at the ends of lines, where there is room for them above each other.
+   * @param {SVGElement} root
+   */
   labelEnds(root) {
     const { x, y, last } = this.geometry;
-    const ends = this.visible.filter((one) => one.heights[last] !== null).map((one) => ({ one, at: y(one.heights[last] ?? 0) - 6 })).sort((a, b) => a.at - b.at);
+    const ends = this.visible
+      .filter((one) => one.heights[last] !== null)
+      .map((one) => ({ one, at: y(one.heights[last] ?? 0) - 6 }))
+      .sort((a, b) => a.at - b.at);
     let above = -Infinity;
     for (const { one, at } of ends) {
       if (at - above < 13 || at < 12) continue;
       above = at;
-      root.append(svg("text", { class: "end-label", x: x(last) - 4, y: at, "text-anchor": "end" }, one.label.length > 24 ? `${one.label.slice(0, 23)}…` : one.label));
+      root.append(
+        svg(
+          "text",
+          { class: "end-label", x: x(last) - 4, y: at, "text-anchor": "end" },
+          one.label.length > 24 ? `${one.label.slice(0, 23)}…` : one.label,
+        ),
+      );
     }
   }
 }
 
-/** Draws the series of a chart as lines, a dot where a value stands alone. @param {SVGElement} root @param {Chart} chart */
+/**
+ * The path of a line through points.
+ * @param {number[][]} points
+ */
+export function pathThrough(points) {
+  return `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`;
+}
+
+/**
+ * Draws the series of a chart as lines, a dot for a value without neighbours.
+ * @param {SVGElement} root
+ * @param {Chart<unknown>} chart
+ */
 export function paintLines(root, chart) {
   const { x, y } = chart.geometry;
   for (const one of chart.visible) {
     const runs = runsOf(one.heights);
-    const d = runs.filter((run) => run.length > 1).map((run) => `M${run.map((index) => `${x(index).toFixed(1)} ${y(one.heights[index] ?? 0).toFixed(1)}`).join("L")}`).join("");
+    const d = runs
+      .filter((run) => run.length > 1)
+      .map((run) => pathThrough(run.map((index) => [x(index), y(one.heights[index] ?? 0)])))
+      .join("");
     const common = { "data-key": one.key, "data-series": "" };
     root.append(svg("path", { class: `line stroke-${tone(one)}`, d, ...common }));
     if (chart.shown.filter) root.append(svg("path", { class: "line-hit", d, "data-key": one.key }));
     for (const [index] of runs.filter((run) => run.length === 1)) {
-      root.append(svg("circle", { class: `dot fill-${tone(one)}`, cx: x(index), cy: y(one.heights[index] ?? 0), r: 3, ...common }));
+      root.append(
+        svg("circle", {
+          class: `dot fill-${tone(one)}`,
+          cx: x(index),
+          cy: y(one.heights[index] ?? 0),
+          r: 3,
+          ...common,
+        }),
+      );
     }
   }
 }
 
-/** Indexes of values that follow each other without a gap. @param {(number|null)[]} values @returns {number[][]} */
+/**
+ * Indexes of values that follow each other without a gap.
+ * @param {(number|null)[]} values
+ * @returns {number[][]}
+ */
 export function runsOf(values) {
   /** @type {number[][]} */
   const runs = [];

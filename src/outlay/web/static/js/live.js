@@ -1,5 +1,7 @@
-// Live refresh: what changed on the server is exchanged in place; the rest of the page stays as it is.
+// Live refresh: what changed on the server is exchanged in place; the rest of the page stays as it
+// is.
 // Where no news comes, the page says so.
+import { Chart } from "./chart.js";
 import { el, parseFragment } from "./dom.js";
 
 const EVERY_MS = 15_000;
@@ -9,33 +11,58 @@ const MINUTE_MS = 60_000;
 /** What the server last sent of each block. @type {Map<string, string>} */
 let known = new Map();
 let tag = "";
-/** When the server last told something. */
+/** When the server last responded. */
 let toldAt = Date.now();
 let askedAt = Date.now();
 
-/** Remembers a fresh page as the server sent it. @param {ParentNode} page @param {string} etag */
+/**
+ * Remembers a fresh page as the server sent it.
+ * @param {ParentNode} page
+ * @param {string} etag
+ */
 export function remember(page, etag) {
   tag = etag;
   known = new Map(blocksOf(page).map(([name, node]) => [name, still(node)]));
   toldAt = askedAt = Date.now();
 }
 
-/** A block without what only tells how fresh it is. @param {Element} node */
-const still = (node) => node.outerHTML.replace(/<!--live-clock-->[^]*?<!--\/live-clock-->/g, "");
+/**
+ * A block without what only tells how fresh it is.
+ * @param {Element} node
+ */
+const still = (node) => node.outerHTML.replace(/<!--live-clock-->[\s\S]*?<!--\/live-clock-->/g, "");
 
-/** @param {ParentNode} page @returns {[string, Element][]} */
+/**
+ * @param {ParentNode} page
+ * @returns {[string, Element][]}
+ */
 function blocksOf(page) {
-  const blocks = [...page.querySelectorAll("[data-live]")].map((node) => /** @type {[string, Element]} */ ([`live ${/** @type {HTMLElement} */ (node).dataset.live}`, node]));
-  const data = [...page.querySelectorAll("script[type='application/json'][id]")].map((node) => /** @type {[string, Element]} */ ([`data ${node.id}`, node]));
+  const blocks = [...page.querySelectorAll("[data-live]")].map(
+    (node) =>
+      /** @type {[string, Element]} */ ([
+        `live ${/** @type {HTMLElement} */ (node).dataset.live}`,
+        node,
+      ]),
+  );
+  const data = [...page.querySelectorAll("script[type='application/json'][id]")].map(
+    (node) => /** @type {[string, Element]} */ ([`data ${node.id}`, node]),
+  );
   return [...blocks, ...data];
 }
 
-/** Whether somebody is in the middle of something. */
+/** Whether the user is in the middle of something. */
 function isBusy() {
   const active = document.activeElement;
-  return document.hidden || document.querySelector("details[open]:not(.trail details), dialog[open], .drawer, [aria-busy=true]") !== null
-    || active instanceof HTMLInputElement || active instanceof HTMLSelectElement || active instanceof HTMLTextAreaElement
-    || !(getSelection()?.isCollapsed ?? true);
+  return (
+    document.hidden ||
+    document.querySelector(
+      "details[open]:not(.trail details), dialog[open], .drawer, [aria-busy=true]",
+    ) !== null ||
+    active instanceof HTMLInputElement ||
+    active instanceof HTMLSelectElement ||
+    active instanceof HTMLTextAreaElement ||
+    !(getSelection()?.isCollapsed ?? true)
+  );
 }
 
 /** Looks for news now. */
@@ -45,26 +72,33 @@ export async function refresh() {
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
+    response = await fetch(url, {
+      headers: {
+        "X-Fragment": "page",
+        Accept: "text/html",
+        ...(tag ? { "If-None-Match": tag } : {}),
+      },
+    });
   } catch {
     if (url === location.href) sayOffline();
     return;
   }
-  // Somebody may have opened something or gone elsewhere meanwhile.
+  // The user may have opened something or navigated away meanwhile.
   if (url !== location.href) return;
   if (response.redirected) {
     saySignedOut();
     return;
   }
   if (!response.ok && response.status !== 304) {
-    say("No news from Outlay", retry());
+    say("Could not refresh", retry());
     return;
   }
   toldAt = Date.now();
   say("");
   showAge();
   if (isBusy()) return;
-  for (const clock of document.querySelectorAll("[data-clock]")) clock.textContent = response.headers.get("outlay-as-of") ?? clock.textContent;
+  for (const clock of document.querySelectorAll("[data-clock]"))
+    clock.textContent = response.headers.get("outlay-as-of") ?? clock.textContent;
   if (response.status === 304) return;
   const fresh = parseFragment(await response.text());
   document.documentElement.dataset.running = fresh.getElementById("page")?.dataset.running;
@@ -73,7 +107,9 @@ export async function refresh() {
   if ([...next.keys()].join() !== [...known.keys()].join()) {
     // Another page by now, such as the first numbers of one that was empty.
     remember(fresh, response.headers.get("etag") ?? "");
-    document.getElementById("page")?.replaceChildren(...fresh.getElementById("page")?.childNodes ?? []);
+    document
+      .getElementById("page")
+      ?.replaceChildren(...(fresh.getElementById("page")?.childNodes ?? []));
     document.dispatchEvent(new CustomEvent("navigated"));
     return;
   }
@@ -82,46 +118,76 @@ export async function refresh() {
     const from = nodes.get(name);
     if (!from || next.get(name) === known.get(name)) continue;
     if (node.contains(document.activeElement)) {
-      next.set(name, known.get(name) ?? ""); // not under somebody's hands
+      next.set(name, known.get(name) ?? ""); // not while it has the focus
       continue;
     }
     node.replaceWith(from);
     if (name.startsWith("live ")) continue;
-    for (const chart of document.querySelectorAll(`[data-source="${CSS.escape(from.id)}"]`)) /** @type {any} */ (chart).update?.(JSON.parse(from.textContent ?? "{}"));
+    for (const chart of document.querySelectorAll(`[data-source="${CSS.escape(from.id)}"]`))
+      if (chart instanceof Chart) chart.update(JSON.parse(from.textContent ?? "{}"));
   }
   known = next;
   tag = response.headers.get("etag") ?? "";
   document.dispatchEvent(new CustomEvent("refreshed"));
 }
 
-/** How long ago the server last told something: `just now`, `3 min ago`. */
+/** How long ago the server last responded: `just now`, `3 min ago`. */
 function age() {
   const minutes = Math.floor((Date.now() - toldAt) / MINUTE_MS);
-  return minutes < 1 ? "just now" : minutes < 120 ? `${minutes} min ago` : `${Math.floor(minutes / 60)} h ago`;
+  return minutes < 1
+    ? "just now"
+    : minutes < 120
+      ? `${minutes} min ago`
+      : `${Math.floor(minutes / 60)} h ago`;
 }
 
 /** Says at the foot how old the page is, from a minute on. */
 function showAge() {
   const isOld = Date.now() - toldAt >= MINUTE_MS;
-  for (const node of document.querySelectorAll("[data-age]")) node.textContent = isOld ? ` · updated ${age()}` : "";
+  for (const node of document.querySelectorAll("[data-age]"))
+    node.textContent = isOld ? ` · updated ${age()}` : "";
 }
 
-/** Says above the page why it does not change, or takes that back. @param {string} what @param {Element} [way] what one can do */
+/**
+ * Says above the page why it does not change, or takes that back.
+ * @param {string} what
+ * @param {Element} [way] what one can do
+ */
 function say(what, way) {
   const shown = document.getElementById("staleness");
   if (!what) {
     shown?.remove();
     return;
   }
-  const text = `${what}. What you see was updated ${age()}. `;
+  const text = `${what}. Last updated ${age()}. `;
   if (shown?.firstChild?.textContent === text) return;
   shown?.remove();
-  document.getElementById("page")?.prepend(el("p", { class: "notice is-warning", role: "status", id: "staleness" }, el("span", {}, text), ...(way ? [way] : [])));
+  document
+    .getElementById("page")
+    ?.prepend(
+      el(
+        "p",
+        { class: "notice is-warning", role: "status", id: "staleness" },
+        el("span", {}, text),
+        ...(way ? [way] : []),
+      ),
+    );
 }
 
 /** Says that there is no network. */
 export const sayOffline = () => say("Offline", retry());
-const saySignedOut = () => say("Signed out", el("a", { class: "link", href: `/login?${new URLSearchParams({ next: location.pathname + location.search })}` }, "Sign in"));
+const saySignedOut = () =>
+  say(
+    "Signed out",
+    el(
+      "a",
+      {
+        class: "link",
+        href: `/login?${new URLSearchParams({ next: location.pathname + location.search })}`,
+      },
+      "Sign in",
+    ),
+  );
 
 /** A button that looks for news. */
 function retry() {
@@ -136,14 +202,23 @@ function interval() {
   return document.querySelector("#page .fresh") ? EVERY_MS : Infinity;
 }
 
-/** Looks for news every now and then while somebody looks. */
+/** Refreshes regularly while the page is visible. */
 export function startLive() {
-  const look = () => { if (interval() < Infinity && !isBusy()) refresh(); };
+  const look = () => {
+    if (interval() < Infinity && !isBusy()) refresh();
+  };
   setInterval(() => {
     showAge();
     if (Date.now() - askedAt >= interval()) look();
   }, WATCHING_MS / 2);
-  document.addEventListener("visibilitychange", () => { if (Date.now() - toldAt >= EVERY_MS) look(); });
-  addEventListener("online", () => { say(""); look(); });
-  addEventListener("offline", () => { if (interval() < Infinity) sayOffline(); });
+  document.addEventListener("visibilitychange", () => {
+    if (Date.now() - toldAt >= EVERY_MS) look();
+  });
+  addEventListener("online", () => {
+    say("");
+    look();
+  });
+  addEventListener("offline", () => {
+    if (interval() < Infinity) sayOffline();
+  });
 }

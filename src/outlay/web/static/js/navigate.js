@@ -1,11 +1,16 @@
-// Going elsewhere without reloading: the inside of the page is exchanged, the address follows.
+// Navigation without reloading: the content of the page is replaced, and the URL follows.
 import { announce, el, parseFragment } from "./dom.js";
 import { noteFocus, restoreFocus } from "./focus.js";
 import { remember } from "./live.js";
 
 let loading = /** @type {AbortController|null} */ (null);
 
-/** Shows another page, or another state of this one. @param {string} url @param {boolean} [push] @param {boolean} [keepScroll] */
+/**
+ * Shows another page, or another state of this one.
+ * @param {string} url
+ * @param {boolean} [push]
+ * @param {boolean} [keepScroll]
+ */
 export async function go(url, push = true, keepScroll = false) {
   if (isOtherProject(url)) {
     location.assign(url); // the sidebar is another one
@@ -18,8 +23,14 @@ export async function go(url, push = true, keepScroll = false) {
   let focused = noteFocus();
   page.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch(url, { headers: { "X-Fragment": "page", Accept: "text/html" }, signal: request.signal });
-    if (response.redirected || !(response.headers.get("content-type") ?? "").startsWith("text/html")) {
+    const response = await fetch(url, {
+      headers: { "X-Fragment": "page", Accept: "text/html" },
+      signal: request.signal,
+    });
+    if (
+      response.redirected ||
+      !(response.headers.get("content-type") ?? "").startsWith("text/html")
+    ) {
       location.assign(url);
       return;
     }
@@ -32,7 +43,7 @@ export async function go(url, push = true, keepScroll = false) {
     const isElsewhere = new URL(url, location.href).pathname !== location.pathname;
     document.title = next.title;
     remember(fresh, response.headers.get("etag") ?? "");
-    // Somebody may have gone on meanwhile; a menu that closes leaves the focus nowhere.
+    // The focus may have moved meanwhile; a menu that closes leaves it nowhere.
     if (document.activeElement !== document.body) focused = noteFocus();
     page.replaceChildren(...fresh.childNodes);
     document.documentElement.dataset.running = fresh.dataset.running;
@@ -44,7 +55,7 @@ export async function go(url, push = true, keepScroll = false) {
     if (refused) refused.focus();
     else restoreFocus(focused);
     announce(document.title);
-  } catch (error) {
+  } catch {
     if (request.signal.aborted) return;
     sayUnreachable(page, url);
   } finally {
@@ -52,31 +63,55 @@ export async function go(url, push = true, keepScroll = false) {
   }
 }
 
-/** Whether an address is about another project than the sidebar offers. @param {string} url */
+/**
+ * Whether an address is about another project than the sidebar offers.
+ * @param {string} url
+ */
 function isOtherProject(url) {
   const [, first, project] = new URL(url, location.href).pathname.split("/");
-  return first === "project" && !document.querySelector(`.sidebar .nav-item[href^="/project/${CSS.escape(project)}"]`);
+  return (
+    first === "project" &&
+    !document.querySelector(`.sidebar .nav-item[href^="/project/${CSS.escape(project)}"]`)
+  );
 }
 
-/** Says above the page as it is that another could not be had. @param {HTMLElement} page @param {string} url */
+/**
+ * Says above the page as it is that another could not be had.
+ * @param {HTMLElement} page
+ * @param {string} url
+ */
 function sayUnreachable(page, url) {
   page.querySelector("#unreachable")?.remove();
   const again = el("button", { class: "link", type: "button" }, "Retry");
   again.addEventListener("click", () => go(url));
-  page.prepend(el("p", { class: "notice is-error", role: "alert", id: "unreachable" }, el("span", {}, "Outlay could not be reached; what you see is from before. "), again));
+  page.prepend(
+    el(
+      "p",
+      { class: "notice is-error", role: "alert", id: "unreachable" },
+      el("span", {}, "Outlay could not be reached. This page may be out of date. "),
+      again,
+    ),
+  );
 }
 
 /** Marks the entry of the sidebar that the address lies below. */
 function markCurrent() {
   const path = location.pathname;
-  const below = (/** @type {HTMLAnchorElement} */ link) => path === link.pathname || path.startsWith(`${link.pathname}/`);
-  const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll(".sidebar .nav-item")]).filter(below);
+  const below = (/** @type {HTMLAnchorElement} */ link) =>
+    path === link.pathname || path.startsWith(`${link.pathname}/`);
+  const links = /** @type {HTMLAnchorElement[]} */ ([
+    ...document.querySelectorAll(".sidebar .nav-item"),
+  ]).filter(below);
   const deepest = links.sort((a, b) => b.pathname.length - a.pathname.length)[0];
-  for (const link of document.querySelectorAll(".sidebar .nav-item[aria-current]")) link.removeAttribute("aria-current");
+  for (const link of document.querySelectorAll(".sidebar .nav-item[aria-current]"))
+    link.removeAttribute("aria-current");
   deepest?.setAttribute("aria-current", "page");
 }
 
-/** Keeps the metric and the view of the page one is on. @param {string} href */
+/**
+ * Keeps the metric and the view of the page one is on.
+ * @param {string} href
+ */
 export function stay(href) {
   const url = new URL(href, location.href);
   const here = new URL(location.href);
@@ -91,7 +126,10 @@ export function stay(href) {
 /** What travels from page to page; `web/http/params.py` has the same list. */
 const CARRIED = ["preset", "from", "to", "timezone", "compare", "compareFrom"];
 
-/** Takes the period and what it is compared with along to another page. @param {HTMLAnchorElement} link */
+/**
+ * Takes the period and what it is compared with along to another page.
+ * @param {HTMLAnchorElement} link
+ */
 export function carryPeriod(link) {
   const url = new URL(link.href);
   const here = new URL(location.href).searchParams;

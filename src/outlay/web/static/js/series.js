@@ -1,28 +1,49 @@
 // Series as charts hold them: their colours and heights.
 import { el } from "./dom.js";
 
+/** @import { ChartSeries } from "./payloads.js" */
+
 /**
  * Figures are exact decimal text; only `heights`, which are drawn, are doubles.
- * @typedef {{key: string, label: string, kind: string, slot: number|null, values: (string|null)[], heights: (number|null)[], total: string|null}} Series
+ * @typedef {ChartSeries & { heights: (number|null)[] }} Series
  */
 
 /** What a plot leaves free above and below. */
 export const TOP = 8;
 export const BOTTOM = 26;
 
-/** The class of a series' colour. @param {Series} series */
-export const tone = (series) => (series.kind === "other" ? "other" : series.kind === "unattributed" ? "none" : String(series.slot ?? 0));
+/**
+ * The class of a series' colour.
+ * @param {Series} series
+ */
+export const tone = (series) =>
+  series.kind === "other"
+    ? "other"
+    : series.kind === "unattributed"
+      ? "none"
+      : String(series.slot ?? 0);
 
 /** @param {Series} series */
 export function swatch(series) {
-  const name = series.kind === "other" ? "is-other" : series.kind === "unattributed" ? "is-none" : `slot-${series.slot ?? 0}`;
+  const name =
+    series.kind === "other"
+      ? "is-other"
+      : series.kind === "unattributed"
+        ? "is-none"
+        : `slot-${series.slot ?? 0}`;
   return el("span", { class: `swatch ${name}`, "aria-hidden": "true" });
 }
 
-/** The heights of values. @param {(string|null)[]} values */
+/**
+ * The heights of values.
+ * @param {(string|null)[]} values
+ */
 export const heightsOf = (values) => values.map((value) => (value === null ? null : Number(value)));
 
-/** The highest of some heights, 0 without any. @param {Iterable<number|null>} heights */
+/**
+ * The highest of some heights, 0 without any.
+ * @param {Iterable<number|null>} heights
+ */
 export function highestOf(heights) {
   let highest = 0;
   for (const height of heights) if (height !== null && height > highest) highest = height;

@@ -1,4 +1,4 @@
-"""Requests that are probably counted twice, as a list of the operator's dashboard."""
+"""Requests that may be counted twice, as a list of the operator's dashboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ LISTED: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class DuplicateReport:
     """One of the two reports of a pair."""
 
     source: str
@@ -35,48 +35,48 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoubleRow:
+class DuplicateRow:
     """A pair that is probably one request."""
 
     time: str
     model: str
     tokens: str
-    kept: Report
-    dropped: Report
+    kept: DuplicateReport
+    dropped: DuplicateReport
     pairs: str
-    """What the API is told to count the pair once."""
+    """The request body that merges the pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoubleRows:
+class DuplicateRows:
     """The pairs that are listed."""
 
-    rows: Sequence[DoubleRow]
+    rows: Sequence[DuplicateRow]
     words: str
     """How many there are, and what they cost twice."""
     hidden: int
     pairs: str
-    """What the API is told to count all that are listed once."""
+    """The request body that merges all listed pairs."""
 
 
-def double_rows(doubles: Sequence[Duplicate], links: Links, zone: str) -> DoubleRows | None:
+def duplicate_rows(doubles: Sequence[Duplicate], links: Links, zone: str) -> DuplicateRows | None:
     """The newest pairs; None where there are none."""
     if not doubles:
         return None
     listed = doubles[:LISTED]
     twice = sum(double.dropped.cost_pusd for double in doubles)
-    return DoubleRows(
+    return DuplicateRows(
         rows=[_row(double, links, zone) for double in listed],
-        words=f"{format_number_of(len(doubles), 'pair')} of the last week, "
+        words=f"{format_number_of(len(doubles), 'pair')} in the last week, "
         f"{format_money(twice)} counted twice",
         hidden=len(doubles) - len(listed),
         pairs=_pairs(listed),
     )
 
 
-def _row(double: Duplicate, links: Links, zone: str) -> DoubleRow:
+def _row(double: Duplicate, links: Links, zone: str) -> DuplicateRow:
     kept = double.kept
-    return DoubleRow(
+    return DuplicateRow(
         time=describe_time(from_us(kept.event_time_us).astimezone(parse_zone(zone))),
         model=kept.model or "unknown model",
         tokens=f"{format_count(kept.input_tokens)} → {format_count(kept.output_tokens)}",
@@ -88,8 +88,8 @@ def _row(double: Duplicate, links: Links, zone: str) -> DoubleRow:
     )
 
 
-def _report(event_id: str, source: str, cost_pusd: int, links: Links) -> Report:
-    return Report(
+def _report(event_id: str, source: str, cost_pusd: int, links: Links) -> DuplicateReport:
+    return DuplicateReport(
         source=source,
         cost=format_money(cost_pusd),
         exact_cost=format_exact_money(cost_pusd),

@@ -1,0 +1,130 @@
+// Written by `python -m tools.payload_types` from the Python types of the same names: do not edit.
+
+/** What `<usage-area>` draws. */
+export interface AreaChart {
+  shape: "stack" | "lines";
+  interval: "hour" | "day" | "week" | "month" | "total";
+  until: string;
+  points: ChartPoint[];
+  metrics: Record<string, MetricChart>;
+  filter: string;
+  compared: ComparedPeriod | null;
+}
+
+/** One step of the time axis. */
+export interface ChartPoint {
+  date: string;
+  start: string;
+  incomplete: boolean;
+  pending: boolean;
+  partial: boolean;
+}
+
+/** One series: an entity, Other or Unattributed. */
+export interface ChartSeries {
+  key: string;
+  label: string;
+  kind: "value" | "other" | "unattributed";
+  slot: number | null;
+  values: (string | null)[];
+  total: string | null;
+}
+
+/** A value of a filter. */
+export interface Choice {
+  value: string;
+  label: string;
+  hint: string;
+}
+
+/** The values that match a search. */
+export interface ChoiceList {
+  choices: Choice[];
+  more: boolean;
+}
+
+/** The period that a chart is compared with. */
+export interface ComparedPeriod {
+  label: string;
+  note: string;
+  dates: (string | null)[];
+}
+
+/** What `<line-chart>` draws. */
+export interface LineChart {
+  title: string;
+  unit: "usd" | "count" | "ms";
+  interval: "hour" | "day" | "week" | "month" | "total";
+  until: string;
+  points: ChartPoint[];
+  series: ChartSeries[];
+  shown: string | null;
+  filter: string;
+  summary: string;
+}
+
+/** A chart over time by one metric. */
+export interface MetricChart {
+  title: string;
+  unit: "usd" | "count" | "ms";
+  bands: ChartSeries[];
+  totals: string[];
+  total: string;
+  earlier: string[];
+  earlierTotal: string;
+  change: string | null;
+  summary: string;
+}
+
+/** A place as the palette lists it. */
+export interface PaletteItem {
+  title: string;
+  kind: string;
+  path: string;
+  lock: string;
+}
+
+/** The places that match a search. */
+export interface PaletteItems {
+  items: PaletteItem[];
+}
+
+/** Last month at the present prices, and as if the change had held all month. */
+export interface PreviewAnswer {
+  fromDate: string;
+  toDate: string;
+  timezone: string;
+  summary: string;
+  notes: string[];
+  total: SumAnswer;
+  costOnRecord: string;
+  unpricedBefore: number;
+  unpricedAfter: number;
+  models: TableAnswer;
+  users: TableAnswer;
+}
+
+/** The same of one model or user. */
+export interface RowAnswer {
+  requestCount: number;
+  costBefore: string;
+  costAfter: string;
+  difference: string;
+  value: string;
+  name: string;
+}
+
+/** Requests that the change concerns, and their cost in USD. */
+export interface SumAnswer {
+  requestCount: number;
+  costBefore: string;
+  costAfter: string;
+  difference: string;
+}
+
+/** Those with the largest difference first. */
+export interface TableAnswer {
+  rows: RowAnswer[];
+  otherCount: number;
+  others: SumAnswer;
+}
