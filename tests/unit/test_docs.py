@@ -16,6 +16,7 @@ from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.event import Status, UsageSource
 from outlay.domain.failure import FAILURES
 from outlay.domain.kind import KINDS
@@ -28,7 +29,7 @@ from outlay.pricing.overrides import read_overrides
 from outlay.settings import declared_settings
 from outlay.settings.reading import CLI_VARIABLES, SECRETS_DIR
 from outlay.web.app import ALIASES
-from outlay.web.http.params import FILTERS, QUERY
+from outlay.web.http.usage_params import FILTERS, QUERY
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.wire.native import NativeEvent, NativeTokens
 
@@ -142,6 +143,8 @@ def test_audit_actions_and_error_codes_are_in_the_reference(
     errors = reference["reference/request-errors.md"]
 
     assert missing(Action, reference["reference/audit-actions.md"]) == []
+    api_errors = reference["reference/error-codes.md"]
+    assert [each for each in ErrorCode if f"| `{each}` | {each.meaning} |" not in api_errors] == []
     assert [code for code, text in FAILURES.items() if f"| `{code}` | {text} |" not in errors] == []
 
 
