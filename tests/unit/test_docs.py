@@ -143,6 +143,8 @@ def test_audit_actions_and_error_codes_are_in_the_reference(
     errors = reference["reference/request-errors.md"]
 
     assert missing(Action, reference["reference/audit-actions.md"]) == []
+    api_errors = reference["reference/error-codes.md"]
+    assert [each for each in ErrorCode if f"| `{each}` | {each.meaning} |" not in api_errors] == []
     assert [code for code, text in FAILURES.items() if f"| `{code}` | {text} |" not in errors] == []
 
 

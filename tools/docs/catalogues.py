@@ -7,6 +7,7 @@ from tools.docs.markdown import code, page, table
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.failure import FAILURES
 from outlay.domain.kind import KINDS
 from outlay.domain.measure import MEASURES, Rank, Unit
@@ -118,6 +119,17 @@ def request_errors() -> str:
         "The gateway records one of these codes in `errorCode` of a request that failed. Other "
         "senders may report codes of their own, which are shown unchanged.",
         table(["`errorCode`", "meaning"], ([code(name), text] for name, text in FAILURES.items())),
+    )
+
+
+def error_codes() -> str:
+    """The codes of errors that the API answers with and commands end with."""
+    return page(
+        "Error codes",
+        "Errors of the API are `application/problem+json` (RFC 9457): `code` is stable, for "
+        "programs, and `detail` is a sentence for people. Commands print the sentence. What the "
+        "gateway records of failed requests: [error codes of requests](request-errors.md).",
+        table(["`code`", "meaning"], ([code(each), each.meaning] for each in ErrorCode)),
     )
 
 

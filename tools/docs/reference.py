@@ -46,6 +46,7 @@ def pages_of(services: Services) -> dict[str, str]:
         "measures-and-dimensions.md": catalogues.measures_and_dimensions(),
         "meters-and-kinds.md": catalogues.meters_and_kinds(),
         "permissions.md": catalogues.permissions(),
+        "error-codes.md": catalogues.error_codes(),
         "request-errors.md": catalogues.request_errors(),
         "audit-actions.md": catalogues.audit_actions(),
         "metrics.md": metrics.metrics(application),
