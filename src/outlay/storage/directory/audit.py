@@ -120,7 +120,7 @@ def _readable(row: AuditEntryRow) -> AuditEntry:
         return _from_row(row)
     except ValueError as error:
         raise Damaged(
-            f"audit entry {row.number} cannot be read ({error}); run `outlay audit verify`",
+            f"Audit entry {row.number} cannot be read ({error}). Run `outlay audit verify`.",
             code=ErrorCode.DIRECTORY_DAMAGED,
         ) from error
 

@@ -50,11 +50,12 @@ class Metrics(Parameter):
         for part in text.split(","):
             if part not in METRICS:
                 raise Invalid(
-                    f"metrics are {', '.join(METRICS)}; there is no {part[:40]!r}", field=self.name
+                    f"`{self.name}` must be any of {', '.join(METRICS)}, not {part[:40]!r}.",
+                    field=self.name,
                 )
             names.append(METRICS[part])
         if len(set(names)) != len(names):
-            raise Invalid("a metric can be given once only", field=self.name)
+            raise Invalid(f"`{self.name}` must name each metric once.", field=self.name)
         return tuple(names)
 
     @override

@@ -179,7 +179,7 @@ class Labels(Texts):
     def read(self, params: QueryParams) -> tuple[str, ...] | None:
         texts = tuple(dict.fromkeys(params.getlist(self.name)))
         if len(texts) > self.most:
-            raise Invalid(f"{self.name} takes up to {self.most} values", field=self.name)
+            raise Invalid(f"`{self.name}` takes 1 to {self.most} values.", field=self.name)
         return tuple(checked_label(text, self.name) for text in texts) or None
 
     @override
@@ -344,7 +344,7 @@ class Bucket(Parameter):
         interval = read_choice(params, self.name, Interval)
         if interval is Interval.TOTAL:
             words = ", ".join(self.schema()["enum"])
-            raise Invalid(f"{self.name} must be one of {words}", field=self.name)
+            raise Invalid(f"`{self.name}` must be one of {words}.", field=self.name)
         return interval
 
     @override
@@ -438,5 +438,5 @@ def _any_case(text: str) -> str:
 def checked_label(text: str, name: str) -> str:
     """A text that an event may have."""
     if len(text) > MAX_TEXT or not text.isprintable() or "\ufffd" in text:
-        raise Invalid(f"{name} takes up to {MAX_TEXT} printable characters", field=name)
+        raise Invalid(f"`{name}` must have at most {MAX_TEXT} printable characters.", field=name)
     return text

@@ -46,7 +46,7 @@ def read_text(params: QueryParams, name: str) -> str | None:
     """A parameter that is given at most once; None when it is left out or empty."""
     values = params.getlist(name)
     if len(values) > 1:
-        raise Invalid(f"{name} may be given once only", field=name)
+        raise Invalid(f"`{name}` can be given only once.", field=name)
     return values[0] if values and values[0] else None
 
 
@@ -54,7 +54,7 @@ def read_word(params: QueryParams, name: str, words: Collection[str]) -> str | N
     """One of a few words."""
     text = read_text(params, name)
     if text is not None and text not in words:
-        raise Invalid(f"{name} must be {' or '.join(words)}", field=name)
+        raise Invalid(f"`{name}` must be {' or '.join(words)}.", field=name)
     return text
 
 
@@ -78,7 +78,7 @@ def parse_choice(text: str, name: str, kind: type[_Choice]) -> _Choice:
     except ValueError as error:
         choices = ", ".join(item.value for item in kind if item.value != Interval.TOTAL)
         raise Invalid(
-            f"{name} must be one of {choices}, not {text[:40]!r}",
+            f"`{name}` must be one of {choices}, not {text[:40]!r}.",
             code=ErrorCode.read(f"unknown-{name.lower()}", ErrorCode.INVALID),
             field=name,
         ) from error
@@ -88,7 +88,7 @@ def read_flag(params: QueryParams, name: str) -> bool | None:
     """True or false; None when it is not given."""
     text = read_text(params, name)
     if text not in {None, "true", "false"}:
-        raise Invalid(f"{name} must be true or false", field=name)
+        raise Invalid(f"`{name}` must be true or false.", field=name)
     return None if text is None else text == "true"
 
 
@@ -157,4 +157,4 @@ def read_dimension(
     for dimension in offered:
         if dimensions == (dimension,):
             return dimension
-    raise Invalid(f"groupBy must be one of {', '.join(offered)} here", field="groupBy")
+    raise Invalid(f"`groupBy` must be one of {', '.join(offered)} here.", field="groupBy")

@@ -150,7 +150,7 @@ class UsageParams(PeriodParams):
     def beside(self, period: Period, default: Compare = Compare.NONE) -> Earlier | None:
         """The period to compare with, None for none."""
         if self.compare_from is not None and self.compare is not Compare.CUSTOM:
-            raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
+            raise Invalid("`compareFrom` requires `compare=custom`.", field="compareFrom")
         return earlier_of(period, self.compare or default, self.compare_from)
 
     def query(
@@ -167,8 +167,8 @@ class UsageParams(PeriodParams):
         period = self.period(actor, analytics, default_preset)
         if len(self.group_by) > levels:
             raise Invalid(
-                f"groupBy takes at most {levels} here; "
-                "/api/v1/exports/report takes any number of dimensions",
+                f"`groupBy` takes at most {levels} dimensions here. "
+                "/api/v1/exports/report takes any number.",
                 field="groupBy",
             )
         return UsageQuery(
