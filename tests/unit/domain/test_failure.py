@@ -35,7 +35,7 @@ def test_every_recorded_error_code_is_explained() -> None:
         (Status.UPSTREAM_ERROR, "upstream-²", None, "the error “upstream-²”"),
         (Status.CANCELED, "", None, "client canceled"),
         (Status.GATEWAY_ERROR, "", 502, "The gateway failed"),
-        (Status.UPSTREAM_ERROR, "", None, "gave no reason"),
+        (Status.UPSTREAM_ERROR, "", None, "did not report why"),
     ],
 )
 def test_failures_are_described_as_precisely_as_possible(

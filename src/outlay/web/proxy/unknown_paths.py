@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.types import Scope
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.web.proxy.answers import PreparedResponse, error_response
 from outlay.web.proxy.dialects import ANTHROPIC, GOOGLE, OPENAI, Dialect
 from outlay.web.proxy.endpoints import ENDPOINTS
@@ -71,7 +72,7 @@ def upgrade_required_response(dialect: Dialect, path: str) -> PreparedResponse:
     else:
         message = f"{path[:MAX_COMPARED]} is not relayed, and WebSockets are not supported."
     return error_response(
-        dialect, 426, "upgrade-required", message, more=[(b"upgrade", b"HTTP/1.1")]
+        dialect, 426, ErrorCode.UPGRADE_REQUIRED, message, more=[(b"upgrade", b"HTTP/1.1")]
     )
 
 

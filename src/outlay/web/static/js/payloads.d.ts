@@ -100,12 +100,12 @@ export interface PreviewAnswer {
   costOnRecord: string;
   unpricedBefore: number;
   unpricedAfter: number;
-  models: TableAnswer;
-  users: TableAnswer;
+  models: PricePreviewTable;
+  users: PricePreviewTable;
 }
 
 /** The same of one model or user. */
-export interface RowAnswer {
+export interface PricePreviewRow {
   requestCount: number;
   costBefore: string;
   costAfter: string;
@@ -114,17 +114,17 @@ export interface RowAnswer {
   name: string;
 }
 
+/** Those with the largest difference first. */
+export interface PricePreviewTable {
+  rows: PricePreviewRow[];
+  otherCount: number;
+  others: SumAnswer;
+}
+
 /** Requests that the change concerns, and their cost in USD. */
 export interface SumAnswer {
   requestCount: number;
   costBefore: string;
   costAfter: string;
   difference: string;
-}
-
-/** Those with the largest difference first. */
-export interface TableAnswer {
-  rows: RowAnswer[];
-  otherCount: number;
-  others: SumAnswer;
 }

@@ -7,7 +7,7 @@ import { clearErrors, isComplete, readBody, showError } from "./forms.js";
 
 /**
  * @import { Outcome } from "./api.js"
- * @import { PreviewAnswer, SumAnswer, TableAnswer } from "./payloads.js"
+ * @import { PreviewAnswer, SumAnswer, PricePreviewTable } from "./payloads.js"
  */
 
 /** @param {HTMLElement} button a control of a form of prices */
@@ -114,7 +114,7 @@ function table(answer) {
   const part = (
     /** @type {string} */ title,
     /** @type {string} */ noun,
-    /** @type {TableAnswer} */ found,
+    /** @type {PricePreviewTable} */ found,
   ) =>
     el(
       "tbody",
