@@ -7,6 +7,15 @@ DATA ?= demo-data
 PORT ?= 4100
 MINUTES ?= 20
 
+# Test processes; each takes up to 2 GB.
+JOBS ?= auto
+# One file runs in one process. Files keep their order, so that each process comes to those of the
+# browser last.
+PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+# Bytecode is kept whatever the environment says: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test test-long test-scale mutants lint install scale dist bench soak screenshots \
   price-check requirements clean
 
@@ -19,7 +28,7 @@ test: lint
 	tools/ensure_chromium.sh
 	tools/ensure_postgres.sh
 	tools/ensure_node_clients.sh
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
 	$(BIN)/python -m tools.mutants --sample 3 --seed "$$(git rev-parse HEAD 2>/dev/null)"
 
 # Minutes, not seconds: 10,000 generated questions, 100 kills of the gateway under load, 100,000

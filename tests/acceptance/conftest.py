@@ -9,13 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
 from outlay.cli.server import server_config
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.organization import Member, Organization, operator_of
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Services
 from outlay.settings import Settings

@@ -14,6 +14,7 @@ import pytest
 from tests.acceptance.conftest import Server
 from tests.acceptance.test_access_matrix import CHANGES, RULES, ask
 from tests.acceptance.world import PASSWORD, World, make_world
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from typer.testing import CliRunner
 
@@ -24,7 +25,6 @@ from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Administration
 from outlay.services.directory.audit_log import ShownEntry
 from outlay.settings import Settings

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from tests.acceptance.world import World
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 from typer.testing import CliRunner
@@ -20,7 +21,7 @@ from outlay.domain.actor import Plan, Role
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
-from outlay.kit.clock import FixedClock, SystemClock, to_us
+from outlay.kit.clock import SystemClock, to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway.gateway import _Begun, _encode_begun
 from outlay.services.upkeep.backup import check_archive, compare, records_of, take_over

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.gateway.conftest import PATIENCE, Gate, serve, set_up
 from tests.postgres import Cluster, running_postgres
@@ -19,7 +20,6 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Scope
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row

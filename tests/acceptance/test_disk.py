@@ -17,6 +17,7 @@ from sqlalchemy import Connection, event
 from tests.acceptance.conftest import Server
 from tests.acceptance.test_access_matrix import CHANGES, RULES, ask
 from tests.acceptance.world import World, make_world
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.program import kill_group, run, start, wait_for_server
 
@@ -25,7 +26,7 @@ from outlay.cli.console import EXIT_DISK, ending_on_errors
 from outlay.domain.actor import Role, Scope
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock, from_us
+from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.directory.sqlite import SqliteDirectory

@@ -27,6 +27,7 @@ from tests.acceptance.identity_provider import (
     running_provider,
 )
 from tests.acceptance.world import World, make_world
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from typing_extensions import override
 
@@ -35,7 +36,6 @@ from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock
 from outlay.kit.egress import PUBLIC
 from outlay.services.access import sso, sso_provider
 from outlay.services.directory.sso import check_endpoint

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 
@@ -22,7 +23,7 @@ from outlay.domain.period import Interval, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.domain.session import SessionQuery, SessionSort
 from outlay.domain.tag import Tag
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.cube.cube_sums import CubeSums, note_latency, note_part, note_usage
 from outlay.services.cube.ledger_sums import LedgerSums
 from outlay.services.cube.projection import load_some

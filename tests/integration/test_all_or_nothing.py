@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_administration
@@ -12,7 +13,6 @@ from outlay.cli.owner import owner
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Administration
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.clickhouse import running_clickhouse
+from tests.clocks import FixedClock
 from tests.factories import make_event
 
 from outlay.bootstrap import open_installation
@@ -17,7 +18,6 @@ from outlay.domain.event import UsageEvent
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
-from outlay.kit.clock import FixedClock
 from outlay.services.cube.cube_sums import EVER
 from outlay.services.cube.projection import Projection, load_some
 from outlay.services.cube.verification import FULL_EFFORT, Verification

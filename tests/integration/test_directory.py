@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 
@@ -26,7 +27,7 @@ from outlay.domain.organization import ApiKey, GroupMembership, UserGroup, opera
 from outlay.domain.result import ZERO, Entry, EntryKind
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.secrets import digest_secret
 from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
 from outlay.services.access.passwords import hash_password

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from tests.clocks import FixedClock
 from tests.postgres import Cluster
 
 from outlay.bootstrap import open_installation
@@ -14,7 +15,6 @@ from outlay.domain.actor import Actor, Role, Scope
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.errors import Damaged, Unauthenticated
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.services.directory.actors import actor_for
 from outlay.settings import Settings

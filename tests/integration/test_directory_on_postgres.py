@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 from tests.postgres import Cluster
@@ -20,7 +21,7 @@ from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.services.access.authentication import Access
 from outlay.services.access.passwords import Passwords

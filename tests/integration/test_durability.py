@@ -12,9 +12,9 @@ from typing import Any
 import pysqlite3
 import pytest
 from sqlalchemy import text
+from tests.clocks import FixedClock
 from tests.factories import make_event
 
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.storage.archive import Record, read_archive, write_archive
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile

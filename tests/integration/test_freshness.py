@@ -9,12 +9,12 @@ import pytest
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 from typing_extensions import override
 
 from outlay.bootstrap import open_installation
-from outlay.kit.clock import FixedClock
 from outlay.services.cube import projection as projection_module
 from outlay.settings import Settings
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pysqlite3 as sqlite_driver
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster, running_postgres
 
@@ -24,7 +25,7 @@ from outlay.domain.spend_limit import (
     LimitScope,
     SpendLimit,
 )
-from outlay.kit.clock import FixedClock, in_us, to_us
+from outlay.kit.clock import in_us, to_us
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.postgres.opening import HEAD
 from outlay.storage.ledger.postgres.store import PostgresLedger

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Unavailable
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.storage.ledger.sqlite import reading as reading_module
 from outlay.storage.ledger.sqlite.reading import READERS
 from outlay.storage.ledger.sqlite.store import SqliteLedger

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final
 
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
@@ -17,7 +18,7 @@ from outlay.domain.event import UsageEvent, UsageSource
 from outlay.domain.organization import operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.repricing import price_preview
 from outlay.services.repricing.price_preview import Preview, PricePreviews

@@ -10,6 +10,7 @@ from pathlib import Path
 import pysqlite3
 import pytest
 from sqlalchemy import func, select
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
@@ -23,7 +24,7 @@ from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services, erase_member
 from outlay.services.cube import projection as projection_module

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
@@ -18,7 +19,7 @@ from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import Breakdown, VerificationState
 from outlay.domain.verification import VerifyReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
 from outlay.services.cube import projection as projection_module

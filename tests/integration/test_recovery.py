@@ -5,12 +5,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway import recovery as recovery_module
 from outlay.settings import Settings

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from typing_extensions import override
 
 from outlay.bootstrap import open_installation
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.upkeep import scrubbing as scrubbing_module
 from outlay.settings import Settings

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import ADMIN, USER, Cluster
 
@@ -17,7 +18,7 @@ from outlay.domain.spend_limit import (
     LimitScope,
     SpendLimit,
 )
-from outlay.kit.clock import FixedClock, in_us, to_us
+from outlay.kit.clock import in_us, to_us
 from outlay.storage.ledger.postgres.spending import _COUNTERS
 from outlay.storage.ledger.postgres.store import PostgresLedger
 from outlay.storage.ledger.postgres.write_ahead_buffer import Spool

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.integration.test_projection import random_events
 
@@ -27,7 +28,6 @@ from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, VerificationState
 from outlay.domain.verification import VerifyReport
 from outlay.engines import _open_sqlite
-from outlay.kit.clock import FixedClock
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
 from outlay.services.cube import verification as verification_module
