@@ -113,7 +113,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         passwords = Passwords()
         trail = Trail(directory, open_checkpoints(settings), clock)
         trail.sign_again()
-        administration = _administer(settings, directory, trail, passwords, clock)
+        administration = administer(settings, directory, trail, passwords, clock)
         router = Router(directory, administration.upstreams, base)
         counters: SpendCounters = (
             SharedCounters(ledger.spending) if ledger.spending else LocalCounters(ledger, clock)
@@ -266,14 +266,15 @@ def open_administration(settings: Settings, clock: Clock | None = None) -> Itera
         passwords = Passwords()
         try:
             trail = Trail(directory, open_checkpoints(settings), clock)
-            yield _administer(settings, directory, trail, passwords, clock)
+            yield administer(settings, directory, trail, passwords, clock)
         finally:
             passwords.close()
 
 
-def _administer(
+def administer(
     settings: Settings, directory: Directory, trail: Trail, passwords: Passwords, clock: Clock
 ) -> Administration:
+    """What sets up the organizations of a directory."""
     sealer = open_sealer(settings, directory)
     organizations = Organizations(directory, trail)
     return Administration(

@@ -52,13 +52,15 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
     Raises Unavailable when a database does not answer, Damaged when the truth is not intact.
     """
     with ExitStack() as stack:
-        database = _connect(settings, stack)
+        database = connect_database(settings, stack)
         ledger, directory = _open_truth(settings, database, clock, stack)
         cubes = _open_cubes(settings)
         stack.callback(cubes.close)
         nodes = _open_nodes(database)
         stack.callback(nodes.close)
-        open_reader = partial(_open_sqlite, settings.database_path) if database is None else None
+        open_reader = (
+            partial(open_sqlite_reader, settings.database_path) if database is None else None
+        )
         yield Stores(
             ledger=ledger,
             open_reader=open_reader,
@@ -72,14 +74,14 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
 def open_truth(settings: Settings, clock: Clock) -> Iterator[tuple[Ledger, Directory]]:
     """Ledger and directory to write, without a cube."""
     with ExitStack() as stack:
-        yield _open_truth(settings, _connect(settings, stack), clock, stack)
+        yield _open_truth(settings, connect_database(settings, stack), clock, stack)
 
 
 @contextmanager
 def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]:
     """Ledger and directory to read, beside whoever writes them."""
     with ExitStack() as stack:
-        database = _connect(settings, stack)
+        database = connect_database(settings, stack)
         if database is None and not settings.database_path.exists():
             raise Invalid(f"{settings.data} has no installation", code="no-installation")
         directory = _open_directory(settings, database)
@@ -101,7 +103,7 @@ def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]
 def open_directory(settings: Settings) -> Iterator[Directory]:
     """The directory alone, beside whoever has the rest."""
     with ExitStack() as stack:
-        directory = _open_directory(settings, _connect(settings, stack))
+        directory = _open_directory(settings, connect_database(settings, stack))
         stack.callback(directory.close)
         yield directory
 
@@ -109,7 +111,7 @@ def open_directory(settings: Settings) -> Iterator[Directory]:
 def describe_database(settings: Settings) -> str:
     """What the shared database is; empty where there is none. Raises Damaged for an unfit one."""
     with ExitStack() as stack:
-        database = _connect(settings, stack)
+        database = connect_database(settings, stack)
         return database.describe() if database is not None else ""
 
 
@@ -122,7 +124,7 @@ def describe_cube(settings: Settings) -> str:
         cubes.close()
 
 
-def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
+def connect_database(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     """The shared database, None on an installation of one machine."""
     if not settings.database_url:
         if settings.moved_path.exists():
@@ -144,7 +146,7 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     return database
 
 
-def _open_sqlite(path: Path) -> SqliteReading:
+def open_sqlite_reader(path: Path) -> SqliteReading:
     """The ledger in a file, to read."""
     reading = SqliteReading(path)
     reading.open_readers()

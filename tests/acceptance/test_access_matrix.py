@@ -475,7 +475,7 @@ def test_the_gateways_paths_are_not_for_access_tokens_and_its_keys_not_for_the_a
     world = make_world(server)
     person = world.people[Role.OWNER]
     free = {b"/healthz", b"/readyz", b"/metrics"}
-    paths = set(Application(server.services, "operator")._handlers)
+    paths = set(Application(server.services, "operator").handlers)
     assert free <= paths
     for path in paths - free:
         method = "GET" if path.endswith(b"/models") else "POST"

@@ -477,9 +477,9 @@ def test_a_change_that_says_nothing_of_itself_is_undone(opened: Administration) 
     operator = operator_of(opened.organizations.create("Acme"))
     projects = opened.projects
     kept = projects.create(operator, "Kept")
-    with pytest.raises(RuntimeError, match="must say"), projects._trail.change(operator) as change:
+    with pytest.raises(RuntimeError, match="must say"), opened.trail.change(operator) as change:
         rename_project(change.session, kept.project_id, "Renamed in silence")
-    with projects._trail.change(operator) as change:
+    with opened.trail.change(operator) as change:
         change.note(Action.PROJECT_DELETE, "a")
         with pytest.raises(RuntimeError, match="one action"):
             change.note(Action.PROJECT_DELETE, "b")

@@ -23,7 +23,7 @@ from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import SystemClock, to_us
 from outlay.services.bundle import Services
-from outlay.services.gateway.gateway import _Begun, _encode_begun
+from outlay.services.gateway.gateway import Begun, encode_begun
 from outlay.services.upkeep.backup import check_archive, compare, records_of, take_over
 from outlay.settings import Settings
 from outlay.storage.archive import read_archive, write_archive
@@ -65,8 +65,8 @@ def fill(services: Services) -> None:
     services.ledger.append(events)
     services.ledger.append([replace(events[0], app="other"), make_event(organization_id=mine)])
     services.ledger.forget(mine, "ada", "gone_1")
-    begun = _encode_begun(
-        _Begun(to_us(NOW), "prj", "key", "openai", "openai/gpt-5.5", "chat", "", "", (), False)
+    begun = encode_begun(
+        Begun(to_us(NOW), "prj", "key", "openai", "openai/gpt-5.5", "chat", "", "", (), False)
     )
     # The second was settled, as it were, between the looks at intents and at events.
     under_way = [Intent(mine, name, begun) for name in ("under way", events[1].event_id)]

@@ -241,7 +241,10 @@ def test_a_sign_in_that_took_too_long_starts_again(
 
 
 def test_a_provider_that_lies_or_is_away_lets_nobody_in(
-    server: Server, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
+    server: Server,
+    provider: IdentityProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = make_world(server)
     for change in (
@@ -250,7 +253,7 @@ def test_a_provider_that_lies_or_is_away_lets_nobody_in(
         {"jwks_uri": "http://169.254.169.254/keys"},
         {"authorization_endpoint": "javascript:alert(1)"},
     ):
-        server.services.sso._providers._known.clear()
+        monkeypatch.setattr(sso_provider, "METADATA_SECONDS", 0.0)
         good = dict(provider.metadata)
         provider.metadata |= change
         world.administration.sso.put(
@@ -402,13 +405,13 @@ def test_a_code_is_not_sent_to_a_provider_that_did_not_give_it(
 
 
 def test_a_provider_that_names_itself_must_do_so_and_be_right(
-    world: World, provider: IdentityProvider
+    world: World, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.says_iss = True
     email = world.people[Role.OWNER].member.email
     assert sign_in(world, provider, sub="11", email=email)
     provider.metadata["authorization_response_iss_parameter_supported"] = True
-    world.server.services.sso._providers._known.clear()
+    monkeypatch.setattr(sso_provider, "METADATA_SECONDS", 0.0)
     assert sign_in(world, provider, sub="11", email=email)
 
     with browser(world.server) as http:
@@ -493,14 +496,17 @@ def victim_service(host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
 
 
 def test_a_query_is_not_posted_to_a_service_of_this_machine(
-    world: World, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
+    world: World,
+    provider: IdentityProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     email = world.people[Role.OWNER].member.email
     with victim_service() as (url, asked):
         provider.metadata["token_endpoint"] = f"{url}/?query=DROP+TABLE+x"
         assert sign_in(world, provider, sub="13", email=email) is None
         provider.metadata["jwks_uri"] = f"{url}/latest/meta-data?x=1"
-        world.server.services.sso._providers._known.clear()
+        monkeypatch.setattr(sso_provider, "METADATA_SECONDS", 0.0)
         with browser(world.server) as http:
             gone = http.get(f"/login/sso?organization={world.organization.slug}")
 
@@ -522,7 +528,7 @@ def test_a_public_issuer_cannot_point_into_private_networks(
     provider.metadata["token_endpoint"] = "http://[::1]:9/token"
     assert sign_in(world, provider, sub="14", email=email) is None
     provider.metadata["jwks_uri"] = "http://[::1]:9/keys"
-    world.server.services.sso._providers._known.clear()
+    monkeypatch.setattr(sso_provider, "METADATA_SECONDS", 0.0)
     assert departs(world) == UNUSABLE
 
     for path in ("token", "keys"):

@@ -116,7 +116,7 @@ def find_targets(application: Application) -> Iterator[Target]:
             path = re.sub(r"{[^}]*}", "x", str(route.path))
             reads_body = route.body_field is not None
             yield Target(method, path, is_open, reads_body, 0 if is_open else 401)
-    for path in application._proxy.handlers:
+    for path in map(bytes.decode, application.handlers):
         refusal = 401 if path in ENDPOINTS or path == "/v1/models" else 200
         yield Target("GET" if path not in ENDPOINTS else "POST", path, False, False, refusal)
     yield Target("POST", "/nothing/here", False, False, 404)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 
 from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
@@ -18,12 +19,14 @@ from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
+from outlay.services.access.passwords import hash_password
 from outlay.services.bundle import Administration
 from outlay.services.reconciliation.bills import BillFile
 from outlay.storage.directory.members import create_member
 
 PASSWORD = "several words are best"
 _numbers = itertools.count(1)
+_hash_of = cache(hash_password)
 
 
 @dataclass
@@ -81,7 +84,7 @@ class World:
             role=role,
         )
         services = self.server.services
-        password_hash = services.administration.sign_in._passwords.hash(PASSWORD)
+        password_hash = _hash_of(PASSWORD)
         with services.directory.change() as session:
             create_member(session, member, to_us(NOW), password_hash)
         _, token = self.administration.tokens.create(

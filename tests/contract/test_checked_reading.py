@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from tests.factories import NOW, make_event
@@ -73,10 +74,12 @@ def test_a_batch_of_several_organizations_is_checked_as_a_whole(
 
 
 def test_a_page_touches_batches_far_from_each_other(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    open_ledger: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading_module, "READ_EVENTS", 5)
-    ledger._checked = CheckedBatches(capacity=4)
+    few = partial(CheckedBatches, capacity=4)
+    monkeypatch.setattr(reading_module, "CheckedBatches", few)
+    ledger = open_ledger()
     for number in range(12):
         app = "rare" if number in {1, 2, 5, 11} else "common"
         ledger.append([make_event(event_id=f"{number}-{part}", app=app) for part in range(3)])

@@ -27,8 +27,8 @@ from outlay.kit.clock import to_us
 from outlay.services.cube.cube_sums import CubeSums, note_latency, note_part, note_usage
 from outlay.services.cube.ledger_sums import LedgerSums
 from outlay.services.cube.projection import load_some
+from outlay.storage.cube.clickhouse import store as clickhouse_store
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
-from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.rollups import LATENCY, ROLLUPS, USAGE
 from outlay.storage.cube.store import Cube, CubeReader
@@ -77,9 +77,9 @@ class Side:
 
 def fold_now(cube: Cube) -> None:
     """Fold, whether or not it is time."""
-    if isinstance(cube, ClickHouseCube):
-        cube._last_fold = -1e9
-    cube.fold()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clickhouse_store, "FOLD_SECONDS", 0.0)
+        cube.fold()
 
 
 @pytest.fixture(scope="module")

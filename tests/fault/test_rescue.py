@@ -77,7 +77,7 @@ def test_outcomes_that_wait_for_a_ledger_which_then_fails_are_rescued(
     with running_upstream() as upstream:
         with open_gate(tmp_path / "data", upstream) as gate:
             why = ["database or disk is full"]
-            commit = gate.services.ledger._commit
+            commit = gate.services.ledger.commit
 
             def fail(*work: Any) -> Any:
                 if why:
@@ -90,7 +90,7 @@ def test_outcomes_that_wait_for_a_ledger_which_then_fails_are_rescued(
                 json=chat_body(stream=True),
                 headers={**gate.headers, "x-script": '{"pause": 0.1}'},
             ) as answer:
-                monkeypatch.setattr(gate.services.ledger, "_commit", fail)
+                monkeypatch.setattr(gate.services.ledger, "commit", fail)
                 answer.read()
             assert gate.services.gateway.journal.overdue == 1
             why[0] = "disk I/O error"

@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from outlay.domain.errors import LimitReached
+from outlay.domain.errors import LimitReached, Unavailable
 from outlay.domain.money import PUSD_PER_USD
 from outlay.domain.spend_limit import (
     CounterKey,
@@ -24,6 +24,7 @@ from outlay.domain.spend_limit import (
     limit_reached,
 )
 from outlay.kit.clock import to_us
+from outlay.storage.health import StorageHealth
 from outlay.web.proxy.headers import refusal_headers
 from tests.gateway.conftest import Gate, chat_body
 from tests.gateway.test_limits import limit_of, put
@@ -152,7 +153,10 @@ def test_every_refusal_of_ours_says_that_it_is_final(gate: Gate) -> None:
 
 
 def test_what_may_pass_by_itself_is_not_final(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate.services.ledger._health, "_failure", "the disk is full, they say")
+    def refuse(_: object) -> None:
+        raise Unavailable("the disk is full, they say")
+
+    monkeypatch.setattr(StorageHealth, "check", refuse)
     answer = gate.post()
     monkeypatch.undo()
     assert final(answer) == (503, None, "2")

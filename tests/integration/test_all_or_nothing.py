@@ -16,7 +16,6 @@ from outlay.domain.organization import operator_of
 from outlay.services.bundle import Administration
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
-from outlay.services.directory.changes import Trail
 from outlay.services.import_target import import_target
 from outlay.settings import Settings
 
@@ -98,16 +97,15 @@ def test_an_import_that_is_refused_makes_no_organization(opened: Administration)
 
 
 def test_each_change_of_several_is_signed_once_all_are_on_disk(
-    opened: Administration, monkeypatch: pytest.MonkeyPatch
+    opened: Administration, data: Path
 ) -> None:
-    signed: list[int] = []
-    monkeypatch.setattr(Trail, "_sign", lambda _, end: signed.append(end.number))
+    signatures = Settings(data=data).checkpoints_path
     with opened.trail.together():
         organization = opened.organizations.create("Acme")
         opened.projects.create(operator_of(organization), "One")
-        assert signed == []
+        assert not signatures.exists() or signatures.read_text() == ""
 
-    assert signed == [1, 2]
+    assert len(signatures.read_text().splitlines()) == 2
 
 
 def test_a_change_of_several_is_not_cancelled_by_itself(opened: Administration) -> None:

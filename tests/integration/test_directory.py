@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
+from tests.backdoor import engine_of
 from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
@@ -56,7 +57,7 @@ BEFORE_ACCESS = "43c75358bfe8"
 @pytest.mark.filterwarnings("ignore:.*expression-based index.*")
 def test_the_migrations_make_exactly_the_mapped_tables(tmp_path: Path) -> None:
     directory = SqliteDirectory(tmp_path / "d.sqlite3")
-    with directory._engine.connect() as connection:
+    with engine_of(directory).connect() as connection:
         context = MigrationContext.configure(connection)
         differences = compare_metadata(context, Base.metadata)
     directory.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from tests.backdoor import engine_of
 from tests.clocks import FixedClock
 from tests.postgres import Cluster
 
@@ -195,7 +196,7 @@ def test_a_migration_writes_digests_anew_but_not_those_of_damaged_rows(place: Pl
     place.run("DELETE FROM access_token")
     before = place.faults()
 
-    with place.services.directory._writes.begin() as connection:
+    with engine_of(place.services.directory).begin() as connection:
         damaged = check_stored(connection)
         digest_anew(connection, damaged)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pysqlite3 as sqlite_driver
 import pytest
+from tests.backdoor import fail_writes, spool_of
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster, running_postgres
@@ -308,12 +309,8 @@ def test_a_disk_that_takes_nothing_refuses_what_the_database_cannot_have(
     own_cluster.stop("immediate")
     full = sqlite_driver.OperationalError("database or disk is full")
 
-    class FullDisk:
-        def execute(self, *_: object) -> None:
-            raise full
-
     with monkeypatch.context() as patch:
-        patch.setattr(node.ledger._spool, "_connection", FullDisk())
+        fail_writes(patch, spool_of(node.ledger), full)
         with pytest.raises(Unavailable, match="journal cannot write"):
             node.ledger.submit([make_event()], settled=[("org_test", "x")]).result(10)
     assert node.ledger.append([make_event()]) == [Outcome.ACCEPTED]

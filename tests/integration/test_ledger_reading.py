@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from tests.backdoor import reading_of
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
@@ -137,7 +138,7 @@ def test_closing_breaks_off_what_is_being_read(tmp_path: Path, clock: FixedClock
     def read() -> None:
         endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
         try:
-            with ledger._reading() as reader:
+            with reading_of(ledger) as reader:
                 started.set()
                 reader.execute(endless + "SELECT count(*) FROM n").fetchone()
         except pysqlite3.OperationalError as error:

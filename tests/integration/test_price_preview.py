@@ -177,7 +177,7 @@ def test_it_is_the_same_in_a_process_of_its_own_and_page_by_page(
         services.ledger,
         services.directory,
         services.administration.prices,
-        services.recorder._prices.base,
+        services.price_books.base,
         FixedClock(NOW),
     )
     check_agreed(previews.of_price(world.actor, ENTRY), world)
@@ -233,7 +233,7 @@ def test_work_without_end_is_broken_off(world: World) -> None:
         services.ledger,
         services.directory,
         services.administration.prices,
-        services.recorder._prices.base,
+        services.price_books.base,
         FixedClock(NOW),
         max_seconds=0,
     )

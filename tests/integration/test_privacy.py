@@ -59,7 +59,7 @@ class Place:
             period=EVER,
             group_by=dimension,
         )
-        with self.services.projection._slot.read() as reader:
+        with self.services.projection.slot.read() as reader:
             if dimension is None:
                 return {"": sum_of(list(reader.totals(query).values()))}
             rows = reader.breakdown(query)
@@ -475,8 +475,8 @@ def test_a_damaged_batch_keeps_neither_retention_nor_new_events_waiting(
         with pytest.raises(Damaged, match="batch 2"):
             services.retention.apply()
         services.ledger.append([make_event(organization_id=organization.organization_id)])
-        services.projection._work()
-        services.projection._work()
+        services.projection.work_once()
+        services.projection.work_once()
 
         assert services.projection.pending_events == 0
         (found,) = services.ledger.read_history(organization.organization_id, "2")
@@ -502,7 +502,7 @@ def test_retention_that_is_stopped_goes_on_after_the_next_start(
             ]
         )
         services.projection.catch_up()
-        monkeypatch.setattr(erasing.Pace, "rest", lambda *_: services.retention._stopping.set())
+        monkeypatch.setattr(erasing.Pace, "rest", lambda *_: services.retention.stop())
         (report,) = services.retention.apply()
         assert report.events == 2
     monkeypatch.undo()

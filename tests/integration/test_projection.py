@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests.backdoor import duckdb_of
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
@@ -105,13 +106,13 @@ def test_folding_and_compacting_change_no_number(services: Services) -> None:
     before = total(services)
 
     services.projection.fold()
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     while cube.compact_one(before_bucket=2**31 - 1):
         pass
 
     assert total(services) == before
     assert verify(services).is_proven
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         assert reader.row_counts()["usage_delta"] == 0
 
 
@@ -125,7 +126,7 @@ def test_small_sums_are_folded_into_one_row_a_cell(services: Services) -> None:
     services.projection.fold()
 
     assert total(services) == before
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         counts = reader.row_counts()
     assert (counts["usage_delta"], counts["usage_rollup"]) == (0, 1)
     assert verify(services).is_proven
@@ -135,15 +136,19 @@ def test_a_compacted_month_lies_in_the_order_of_its_keys(services: Services) -> 
     services.ledger.append(random_events(2_000))
     services.projection.catch_up()
     services.projection.fold()
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     assert isinstance(cube, DuckDBCube)
     while cube.compact_one(before_bucket=2**31 - 1):
         pass
 
-    rows = cube._database.execute(
-        "SELECT date_trunc('month', TIMESTAMP '1970-01-01' + to_seconds(bucket * 900)), "
-        "organization_id, api_key_id, bucket FROM usage_rollup ORDER BY rowid"
-    ).fetchall()
+    rows = (
+        duckdb_of(cube)
+        .execute(
+            "SELECT date_trunc('month', TIMESTAMP '1970-01-01' + to_seconds(bucket * 900)), "
+            "organization_id, api_key_id, bucket FROM usage_rollup ORDER BY rowid"
+        )
+        .fetchall()
+    )
 
     assert len({row[2] for row in rows}) > 1
     assert rows == sorted(rows)
@@ -170,9 +175,9 @@ def test_verify_finds_every_planted_difference_and_rebuild_mends_it(
 ) -> None:
     services.ledger.append(random_events(500))
     services.projection.catch_up()
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     assert isinstance(cube, DuckDBCube)
-    cube._database.execute(tampering)
+    duckdb_of(cube).execute(tampering)
 
     report = verify(services)
 
@@ -270,7 +275,7 @@ def test_nobody_is_answered_before_a_new_cube_has_everything(
 
     with open_installation(filled, clock) as services:
         assert services.projection.pending_events == 0
-        with services.projection._slot.read() as reader:
+        with services.projection.slot.read() as reader:
             assert reader.loaded_seq() == 500
 
 
@@ -300,7 +305,7 @@ def test_loading_from_the_wrong_position_is_refused(services: Services) -> None:
     from outlay.storage.cube.aggregation import Deltas
 
     with pytest.raises(CubeMismatch):
-        services.projection._slot.cube.load(Deltas(), from_seq=3, through_seq=20)
+        services.projection.slot.cube.load(Deltas(), from_seq=3, through_seq=20)
 
 
 def test_a_second_process_is_refused_in_one_line(filled: Settings, clock: FixedClock) -> None:
@@ -382,10 +387,10 @@ def test_a_narrow_rollup_that_differs_from_its_source_is_found(
     services.projection.catch_up()
     services.projection.fold()
     assert verify(services).is_proven
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     assert isinstance(cube, DuckDBCube)
     measure = narrow.shape.measures[0]
-    cube._database.execute(f"UPDATE {narrow.table} SET {measure} = {measure} + 1 WHERE rowid = 3")
+    duckdb_of(cube).execute(f"UPDATE {narrow.table} SET {measure} = {measure} + 1 WHERE rowid = 3")
 
     report = verify(services)
 

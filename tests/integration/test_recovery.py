@@ -1,6 +1,7 @@
 """What a process left open is settled by its next start, and by other nodes when it is gone."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway import recovery as recovery_module
 from outlay.settings import Settings
+from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.rows import Intent, from_row
 
 BEGUN_US = to_us(NOW) - 5_000_000
@@ -66,7 +68,8 @@ def test_a_request_whose_outcome_is_in_the_rescue_file_keeps_it(
     known = make_event(event_id="request-0", input_tokens=11, output_tokens=7)
     with open_installation(settings, clock) as services:
         services.ledger.submit([], intents=open_requests(2)).result()
-        services.gateway.journal._rescue.append([known])
+    with closing(RescueFile(settings.rescue_path)) as rescue:
+        rescue.append([known])
     with open_installation(settings, clock) as services:
         by_id = {event.event_id: event for event in stored(services)}
 

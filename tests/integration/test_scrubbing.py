@@ -19,6 +19,7 @@ from outlay.services.bundle import Services
 from outlay.services.upkeep import scrubbing as scrubbing_module
 from outlay.settings import Settings
 from outlay.storage.ledger import scrubbing as pieces_module
+from outlay.storage.nodes import OneNode
 
 Run = Callable[[str], None]
 
@@ -141,15 +142,15 @@ def test_a_round_is_due_a_week_after_the_last_and_when_the_clock_was_ahead(
     filled: Services, clock: FixedClock
 ) -> None:
     scrubbing = filled.scrubbing
-    assert scrubbing._is_due()
+    assert scrubbing.is_due()
     round_of(filled)
-    assert not scrubbing._is_due()
+    assert not scrubbing.is_due()
     clock.instant = NOW + timedelta(days=6, hours=23)
-    assert not scrubbing._is_due()
+    assert not scrubbing.is_due()
     clock.instant = NOW + timedelta(days=7)
-    assert scrubbing._is_due()
+    assert scrubbing.is_due()
     clock.instant = NOW - timedelta(hours=1)
-    assert scrubbing._is_due()
+    assert scrubbing.is_due()
 
 
 def test_only_who_leads_scrubs_and_it_rests_for_most_of_the_time(
@@ -166,8 +167,8 @@ def test_only_who_leads_scrubs_and_it_rests_for_most_of_the_time(
                 self.set()
             return self.is_set()
 
-    monkeypatch.setattr(filled.scrubbing._nodes, "lead", lambda: len(waits) > 1)
-    scrubbing._run(Stop())
+    monkeypatch.setattr(OneNode, "lead", lambda _: len(waits) > 1)
+    scrubbing.run(Stop())
 
     assert waits[:2] == [scrubbing_module.LOOK_SECONDS] * 2
     assert scrubbing.state.finished_at_us == to_us(NOW)

@@ -19,7 +19,7 @@ from outlay.domain.spend_limit import (
     SpendLimit,
 )
 from outlay.kit.clock import in_us, to_us
-from outlay.storage.ledger.postgres.spending import _COUNTERS
+from outlay.storage.ledger.postgres.spending import FIND_COUNTERS
 from outlay.storage.ledger.postgres.store import PostgresLedger
 from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 from outlay.storage.ledger.rows import Intent
@@ -136,7 +136,7 @@ def test_a_commit_looks_at_its_own_counters_alone(ledger: PostgresLedger, url: s
         )
         connection.execute("ANALYZE spend_counter")
         plan = connection.execute(
-            "EXPLAIN (ANALYZE, FORMAT JSON) " + marked(_COUNTERS),
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + marked(FIND_COUNTERS),
             (["org_test"] * 3, ["apiKey", "project", "member"], ["key_1", "prj_1", "mem_1"]),
         ).fetchone()
     assert "Seq Scan on spend_counter" not in str(plan)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.backdoor import duckdb_of
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.integration.test_projection import random_events
@@ -27,7 +28,7 @@ from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.query import UsageQuery
 from outlay.domain.result import ZERO, Totals, VerificationState
 from outlay.domain.verification import VerifyReport
-from outlay.engines import _open_sqlite
+from outlay.engines import open_sqlite_reader
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
 from outlay.services.cube import verification as verification_module
@@ -101,7 +102,7 @@ def test_the_cube_weighs_its_cells_as_the_ledger_does(services: Services) -> Non
     sums = LedgerSums(SALT)
     sums.add([row])
     ((_, expected),) = sums.days.items()
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         (usage,) = reader.fingerprints(USAGE, SALT, 0, 2**31 - 1)
         (latency,) = reader.fingerprints(LATENCY, SALT, 0, 2**31 - 1)
 
@@ -132,7 +133,7 @@ def test_parts_of_the_ledger_come_to_the_same_as_the_whole(
     services: Services, job: ScanJob
 ) -> None:
     jobs = split(services.ledger, job, 4)
-    open_reader = partial(_open_sqlite, services.settings.database_path)
+    open_reader = partial(open_sqlite_reader, services.settings.database_path)
 
     assert [(one.after_seq, one.through_seq) for one in jobs] == [
         (0, 1_000),
@@ -174,7 +175,7 @@ def test_a_process_that_is_killed_is_an_error_and_leaves_none_behind(
 
     monkeypatch.setattr(subprocess, "Popen", start)
     jobs = split(services.ledger, replace(job, share=0.01), 2)
-    open_reader = partial(_open_sqlite, services.settings.database_path)
+    open_reader = partial(open_sqlite_reader, services.settings.database_path)
 
     with pytest.raises(Unavailable, match="ended too early"):
         collected(scan_in_processes(open_reader, jobs, lambda: None))
@@ -241,7 +242,7 @@ def test_work_that_nobody_follows_comes_to_its_end(services: Services) -> None:
     del following
     abandoned = services.maintenance
     deadline = time.monotonic() + 60
-    while abandoned._running is not None and time.monotonic() < deadline:
+    while abandoned.is_busy and time.monotonic() < deadline:
         time.sleep(0.01)
 
     assert services.analytics.freshness().verified.state is VerificationState.VERIFIED
@@ -352,7 +353,7 @@ def test_a_verification_that_fails_is_loud(
 ) -> None:
     services.ledger.append(random_events(50))
     services.projection.catch_up()
-    database = services.projection._slot.cube._database  # type: ignore[attr-defined]
+    database = duckdb_of(services.projection.slot.cube)
     database.execute("UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 0")
 
     with caplog.at_level(logging.ERROR):
@@ -371,7 +372,7 @@ def test_closing_ends_a_verification(tmp_path: Path, clock: FixedClock) -> None:
         )
         services.maintenance.verify()
         services.maintenance.stop()
-        assert services.maintenance._running is None
+        assert not services.maintenance.is_busy
         with pytest.raises(Unavailable, match="about to end"):
             services.maintenance.rebuild()
 
@@ -387,6 +388,6 @@ def test_unknown_usage_is_no_missing_price_in_ledger_and_cube(services: Services
     report = verify(services)
 
     assert report.differences == []
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         (total,) = reader.totals(UsageQuery(organization_id="org_test", period=EVER)).values()
     assert (total.unpriced_requests, total.unknown_usage_requests) == (1, 2)

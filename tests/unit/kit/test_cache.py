@@ -94,7 +94,7 @@ def test_it_does_not_grow_without_bound() -> None:
     cache: Cache[int, int] = Cache(lambda key: key, capacity=10)
     for key in range(1000):
         assert cache.get(key) == key
-    assert len(cache._known) <= 10
+    assert len(cache.values()) <= 10
 
 
 def test_a_key_whose_error_drops_it_keeps_no_other_from_being_refreshed() -> None:

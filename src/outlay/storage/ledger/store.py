@@ -152,7 +152,7 @@ class Ledger(LedgerReader):
     # What engines do
 
     @abstractmethod
-    def _commit(
+    def commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
         """Put it all on disk in one transaction; called with `_writing` held."""
@@ -272,7 +272,7 @@ class Ledger(LedgerReader):
         """Commit the submissions together; on failure refuse each of them."""
         try:
             with self._writing:
-                outcomes, refusals = self._commit(
+                outcomes, refusals = self.commit(
                     [event for part in work for event in part.events],
                     [intent for part in work for intent in part.intents],
                     [pair for part in work for pair in part.settled],

@@ -225,7 +225,7 @@ class PostgresLedger(PostgresReading, Ledger):
         return away(error) if isinstance(error, psycopg.Error) else error
 
     @override
-    def _commit(
+    def commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
         """To the database, or to the local journal while that is away or not emptied yet.

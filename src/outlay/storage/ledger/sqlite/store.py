@@ -124,7 +124,7 @@ class SqliteLedger(SqliteReading, Ledger):
         )
 
     @override
-    def _commit(
+    def commit(
         self,
         events: Sequence[UsageEvent],
         intents: Sequence[Intent],
