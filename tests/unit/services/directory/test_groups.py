@@ -1,0 +1,68 @@
+"""Groups: who was in them from when to when."""
+
+from datetime import timedelta
+
+import pytest
+from tests.clocks import FixedClock
+from tests.factories import NOW
+
+from outlay.domain.actor import Actor
+from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.organization import Member
+from outlay.kit.clock import to_us
+from outlay.services.bundle import Administration
+from outlay.services.directory.groups import Groups
+
+
+@pytest.fixture
+def groups(administration: Administration) -> Groups:
+    return administration.groups
+
+
+@pytest.fixture
+def group_id(groups: Groups, operator: Actor) -> str:
+    return groups.create(operator, "Team").group_id
+
+
+def test_a_member_joins_and_leaves_at_an_instant(
+    groups: Groups, operator: Actor, owner: Member, group_id: str
+) -> None:
+    joined, left = NOW - timedelta(days=2), NOW - timedelta(days=1)
+    groups.join(operator, group_id, owner.member_id, joined)
+    groups.leave(operator, group_id, owner.member_id, left)
+    groups.join(operator, group_id, owner.member_id)
+
+    spans = [(one.valid_from_us, one.valid_to_us) for one in groups.memberships(operator)]
+    assert sorted(spans) == [(to_us(joined), to_us(left)), (to_us(NOW), None)]
+
+
+def test_nobody_is_in_a_group_twice_at_once(
+    groups: Groups, operator: Actor, owner: Member, group_id: str
+) -> None:
+    groups.join(operator, group_id, owner.member_id)
+    for since in (None, NOW - timedelta(days=1), NOW + timedelta(days=1)):
+        with pytest.raises(Conflict):
+            groups.join(operator, group_id, owner.member_id, since)
+
+
+def test_nobody_leaves_before_joining(
+    groups: Groups, operator: Actor, owner: Member, group_id: str
+) -> None:
+    with pytest.raises(NotFound):
+        groups.leave(operator, group_id, owner.member_id)
+    groups.join(operator, group_id, owner.member_id)
+    with pytest.raises(Invalid):
+        groups.leave(operator, group_id, owner.member_id, NOW - timedelta(days=1))
+
+
+def test_memberships_end_with_their_group(
+    groups: Groups, operator: Actor, owner: Member, group_id: str, clock: FixedClock
+) -> None:
+    groups.join(operator, group_id, owner.member_id)
+    clock.instant += timedelta(hours=1)
+    groups.delete(operator, group_id)
+
+    assert groups.of(operator) == []
+    assert groups.memberships(operator) == []
+    with pytest.raises(NotFound):
+        groups.rename(operator, group_id, "Other")
