@@ -16,13 +16,12 @@ def router(administration: Administration, directory: Directory) -> Router:
 
 
 def add(administration: Administration, operator: Actor, provider: str, name: str = "") -> None:
-    more = {"name": name} if name else {}
     administration.upstreams.create(
         operator,
         provider=provider,
         base_url=f"https://{name or provider}.example.com/v1",
         secret=f"secret of {name or provider}",
-        **more,
+        name=name or None,
     )
 
 
