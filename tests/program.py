@@ -9,7 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from click.testing import CliRunner
+from typer.main import get_command
 
 from tests.reaper import reaper
 
@@ -31,6 +34,39 @@ def run(
         input=typed,
         env={**os.environ, "COLUMNS": "200", "OUTLAY_OWNER_PASSWORD": env_password},
     )
+
+
+class _Guarded:
+    """The program as `CliRunner` calls it, with its errors as one line and an exit code."""
+
+    name = "outlay"
+
+    def main(self, **options: Any) -> Any:
+        """Run the command that the options name."""
+        from outlay.cli.console import ending_on_errors
+        from outlay.cli.main import PRIVATE_UMASK, app
+
+        mask = os.umask(PRIVATE_UMASK)
+        try:
+            with ending_on_errors():
+                return get_command(app).main(**options)
+        finally:
+            os.umask(mask)
+
+
+def command(
+    *arguments: str | Path, env_password: str = "", typed: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Like `run`, in this process: where a process of its own is not what is tested.
+
+    It takes a tenth of the time.
+    """
+    words = [*map(str, arguments)]
+    environment = {"COLUMNS": "200", "OUTLAY_OWNER_PASSWORD": env_password}
+    done = CliRunner().invoke(cast(Any, _Guarded()), words, input=typed, env=environment)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
