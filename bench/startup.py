@@ -59,7 +59,7 @@ def _freshness(outlay: list[str], folder: Path, token: str) -> list[float]:
                 begin = time.perf_counter()
                 found = 0
                 while found < number:
-                    connection.request("GET", "/analytics/summary", headers=headers)
+                    connection.request("GET", "/api/v1/analytics/summary", headers=headers)
                     answer = json.loads(connection.getresponse().read())
                     found = answer["summary"]["requestCount"]
                 taken.append(time.perf_counter() - begin)
@@ -91,7 +91,7 @@ def _first_answer(outlay: list[str], folder: Path, token: str) -> float:
                     port = int(info["url"].rpartition(":")[2])
                     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
                     headers = {"Authorization": f"Bearer {token}"}
-                    connection.request("GET", "/analytics/summary", headers=headers)
+                    connection.request("GET", "/api/v1/analytics/summary", headers=headers)
                     if connection.getresponse().status == 200:
                         return time.perf_counter() - begin
                 except (OSError, ValueError, http.client.HTTPException):

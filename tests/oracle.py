@@ -67,7 +67,7 @@ def expect(
     group_by: str,
     filters: Mapping[str, Sequence[str]],
 ) -> Expected:
-    """The answer of `/analytics/activity`, by brute force."""
+    """The answer of `/api/v1/analytics/activity`, by brute force."""
     zone = ZoneInfo(timezone)
     by_step: dict[object, list[UsageEvent]] = defaultdict(list)
     by_key: dict[str, list[UsageEvent]] = defaultdict(list)

@@ -36,18 +36,18 @@ PAGES: Final = (
     "/me/usage",
 )
 QUESTIONS: Final = (
-    "/analytics/summary?preset=7d",
-    "/analytics/activity?preset=7d&groupBy=model",
-    "/analytics/latency?preset=7d",
-    "/analytics/health",
-    "/analytics/users?preset=7d",
-    "/requests?preset=7d&limit=50",
+    "/api/v1/analytics/summary?preset=7d",
+    "/api/v1/analytics/activity?preset=7d&groupBy=model",
+    "/api/v1/analytics/latency?preset=7d",
+    "/api/v1/analytics/health",
+    "/api/v1/analytics/users?preset=7d",
+    "/api/v1/requests?preset=7d&limit=50",
 )
 EXPORTS: Final = (
-    "/exports/activity.csv?preset=7d",
-    "/exports/report?preset=7d&groupBy=model&format=csv",
-    "/exports/report?preset=7d&groupBy=model&format=xlsx",
-    "/exports/report?preset=7d&groupBy=model&format=parquet",
+    "/api/v1/exports/activity.csv?preset=7d",
+    "/api/v1/exports/report?preset=7d&groupBy=model&format=csv",
+    "/api/v1/exports/report?preset=7d&groupBy=model&format=xlsx",
+    "/api/v1/exports/report?preset=7d&groupBy=model&format=parquet",
 )
 MODELS: Final = ("openai/gpt-5.5", "openai/gpt-5.5-mini")
 
@@ -194,7 +194,7 @@ class Load:
 
     async def _ask_at_once(self, session: aiohttp.ClientSession) -> None:
         """A burst of questions to the request log."""
-        path = "/requests?preset=7d&limit=100"
+        path = "/api/v1/requests?preset=7d&limit=100"
         await asyncio.gather(*(self._get(session, "bursts", path) for _ in range(BURST)))
 
     async def _get(self, session: aiohttp.ClientSession, kind: str, path: str) -> None:

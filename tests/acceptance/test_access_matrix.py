@@ -13,8 +13,9 @@ from tests.acceptance.world import PASSWORD, Person, World, make_world
 from tests.factories import NOW
 
 from outlay.domain.actor import Plan, Role, Scope
-from outlay.web.app import ROUTERS, Application, create_pages
+from outlay.web.app import ALIASES, API_ROUTERS, Application, create_pages
 from outlay.web.http.auth import ByToken, OnPage, Open, OperatorOnly, Policy, Requires, SignedIn
+from outlay.web.http.openapi import API_PREFIX
 
 
 class Rule(NamedTuple):
@@ -36,114 +37,116 @@ COSTS = "start_time,amount_value,line_item,project_id\n2026-11-19,1.5,gpt-4o,p\n
 DAYS = {"from": "2026-11-01", "to": "2026-11-20"}
 RATE = {"currency": "EUR", "usd": "1.1", "effectiveFrom": "{day}"}
 RULES: dict[str, Rule] = {
-    "GET /analytics/activity": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/summary": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/me": Rule(ALL),
-    "GET /analytics/latency": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/reported-costs": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/health": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/members": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/members/{user_id}": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/users": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/groups": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/users-and-groups": Rule(LEADERS, ENTERPRISE),
-    "GET /analytics/projects": Rule(ALL),
-    "GET /analytics/projects/{project_id}": Rule(ALL),
-    "GET /analytics/keys/{api_key_id}": Rule(ALL),
-    "GET /reconciliations": Rule(LEADERS, ENTERPRISE),
-    "GET /reconciliations/{reconciliation_id}": Rule(LEADERS, ENTERPRISE),
-    "POST /reconciliations": Rule(
+    "GET /api/v1/analytics/activity": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/summary": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/me": Rule(ALL),
+    "GET /api/v1/analytics/latency": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/reported-costs": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/health": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/members": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/members/{user_id}": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/users": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/groups": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/users-and-groups": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/analytics/projects": Rule(ALL),
+    "GET /api/v1/analytics/projects/{project_id}": Rule(ALL),
+    "GET /api/v1/analytics/keys/{api_key_id}": Rule(ALL),
+    "GET /api/v1/reconciliations": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/reconciliations/{reconciliation_id}": Rule(LEADERS, ENTERPRISE),
+    "POST /api/v1/reconciliations": Rule(
         LEADERS, ENTERPRISE, body={"provider": "openai", "content": COSTS, "fileName": NEW}
     ),
-    "GET /analytics/sessions": Rule(ALL),
-    "GET /analytics/sessions/{session_id}": Rule(ALL),
-    "GET /doubles": Rule(LEADERS),
-    "POST /doubles/merge": Rule(
+    "GET /api/v1/analytics/sessions": Rule(ALL),
+    "GET /api/v1/analytics/sessions/{session_id}": Rule(ALL),
+    "GET /api/v1/doubles": Rule(LEADERS),
+    "POST /api/v1/doubles/merge": Rule(
         LEADERS, body={"pairs": [{"kept": "{kept}", "dropped": "{dropped}"}]}
     ),
-    "GET /reprices": Rule(LEADERS),
-    "GET /reprices/{reprice_id}": Rule(LEADERS),
-    "POST /reprices/preview": Rule(LEADERS, body=DAYS),
-    "POST /reprices": Rule(LEADERS, body={**DAYS, "reason": NEW}),
-    "POST /reprices/{reprice_id}/revert": Rule(LEADERS, body={"reason": NEW}),
-    "GET /requests": Rule(ALL),
-    "GET /requests/{event_id}": Rule(ALL),
-    "GET /exports/report": Rule(LEADERS, ENTERPRISE),
-    "GET /exports/activity.csv": Rule(LEADERS, ENTERPRISE),
-    "GET /exports/me.csv": Rule(ALL),
-    "GET /exports/requests": Rule(ALL),
-    "GET /exports/users": Rule(LEADERS, ENTERPRISE),
-    "GET /exports/reported-costs": Rule(LEADERS, ENTERPRISE),
-    "GET /exports/projects/{project_id}.csv": Rule(ALL),
-    "GET /exports/keys/{api_key_id}.csv": Rule(ALL),
-    "GET /audit": Rule(LEADERS),
-    "GET /exports/audit.csv": Rule(LEADERS),
-    "GET /me": Rule(ALL),
-    "PATCH /me": Rule(ALL, body={"name": NEW}),
-    "PUT /me/password": Rule(ALL, body={"current": PASSWORD, "password": PASSWORD + "!"}),
-    "DELETE /me/sessions": Rule(ALL),
-    "GET /organization": Rule(ALL),
-    "PATCH /organization": Rule(OWNERS, body={"name": NEW}),
-    "GET /members": Rule(LEADERS),
-    "GET /members/{member_id}": Rule(LEADERS),
-    "PATCH /members/{member_id}": Rule(LEADERS, body={"name": NEW}),
-    "DELETE /members/{member_id}": Rule(LEADERS),
-    "POST /members/{member_id}/password-link": Rule(LEADERS),
-    "POST /members/{member_id}/erase": Rule(OWNERS),
-    "GET /invitations": Rule(LEADERS),
-    "POST /invitations": Rule(LEADERS, body={"email": "{mail}"}),
-    "DELETE /invitations/{invitation_id}": Rule(LEADERS),
-    "GET /projects": Rule(ALL),
-    "POST /projects": Rule(LEADERS, body={"name": NEW}),
-    "PATCH /projects/{project_id}": Rule(LEADERS, body={"name": NEW}),
-    "DELETE /projects/{project_id}": Rule(LEADERS),
-    "GET /api-keys": Rule(ALL),
-    "POST /api-keys": Rule(ALL, body={"projectId": "{project}", "description": NEW}),
-    "GET /api-keys/{api_key_id}": Rule(ALL),
-    "PATCH /api-keys/{api_key_id}": Rule(ALL, body={"description": NEW}),
-    "POST /api-keys/{api_key_id}/revoke": Rule(ALL),
-    "DELETE /api-keys/{api_key_id}": Rule(ALL),
-    "GET /tags": Rule(ALL),
-    "POST /tags": Rule(LEADERS, body={"key": "{tag}"}),
-    "DELETE /tags/{key}": Rule(LEADERS),
-    "GET /groups": Rule(LEADERS, ENTERPRISE),
-    "POST /groups": Rule(LEADERS, ENTERPRISE, body={"name": NEW}),
-    "PATCH /groups/{group_id}": Rule(LEADERS, ENTERPRISE, body={"name": NEW}),
-    "DELETE /groups/{group_id}": Rule(LEADERS, ENTERPRISE),
-    "PUT /groups/{group_id}/members/{member_id}": Rule(LEADERS, ENTERPRISE, body={}),
-    "DELETE /groups/{group_id}/members/{member_id}": Rule(LEADERS, ENTERPRISE),
-    "GET /upstreams": Rule(LEADERS),
-    "POST /upstreams": Rule(LEADERS, body={"provider": "openai", "name": "{slug}"}),
-    "PATCH /upstreams/{upstream_id}": Rule(LEADERS, body={"name": "{slug}"}),
-    "DELETE /upstreams/{upstream_id}": Rule(LEADERS),
-    "GET /model-mappings": Rule(LEADERS),
-    "PUT /model-mappings": Rule(
+    "GET /api/v1/reprices": Rule(LEADERS),
+    "GET /api/v1/reprices/{reprice_id}": Rule(LEADERS),
+    "POST /api/v1/reprices/preview": Rule(LEADERS, body=DAYS),
+    "POST /api/v1/reprices": Rule(LEADERS, body={**DAYS, "reason": NEW}),
+    "POST /api/v1/reprices/{reprice_id}/revert": Rule(LEADERS, body={"reason": NEW}),
+    "GET /api/v1/requests": Rule(ALL),
+    "GET /api/v1/requests/{event_id}": Rule(ALL),
+    "GET /api/v1/exports/report": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/exports/activity.csv": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/exports/me.csv": Rule(ALL),
+    "GET /api/v1/exports/requests": Rule(ALL),
+    "GET /api/v1/exports/users": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/exports/reported-costs": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/exports/projects/{project_id}.csv": Rule(ALL),
+    "GET /api/v1/exports/keys/{api_key_id}.csv": Rule(ALL),
+    "GET /api/v1/audit": Rule(LEADERS),
+    "GET /api/v1/exports/audit.csv": Rule(LEADERS),
+    "GET /api/v1/me": Rule(ALL),
+    "PATCH /api/v1/me": Rule(ALL, body={"name": NEW}),
+    "PUT /api/v1/me/password": Rule(ALL, body={"current": PASSWORD, "password": PASSWORD + "!"}),
+    "DELETE /api/v1/me/sessions": Rule(ALL),
+    "GET /api/v1/organization": Rule(ALL),
+    "PATCH /api/v1/organization": Rule(OWNERS, body={"name": NEW}),
+    "GET /api/v1/members": Rule(LEADERS),
+    "GET /api/v1/members/{member_id}": Rule(LEADERS),
+    "PATCH /api/v1/members/{member_id}": Rule(LEADERS, body={"name": NEW}),
+    "DELETE /api/v1/members/{member_id}": Rule(LEADERS),
+    "POST /api/v1/members/{member_id}/password-link": Rule(LEADERS),
+    "POST /api/v1/members/{member_id}/erase": Rule(OWNERS),
+    "GET /api/v1/invitations": Rule(LEADERS),
+    "POST /api/v1/invitations": Rule(LEADERS, body={"email": "{mail}"}),
+    "DELETE /api/v1/invitations/{invitation_id}": Rule(LEADERS),
+    "GET /api/v1/projects": Rule(ALL),
+    "POST /api/v1/projects": Rule(LEADERS, body={"name": NEW}),
+    "PATCH /api/v1/projects/{project_id}": Rule(LEADERS, body={"name": NEW}),
+    "DELETE /api/v1/projects/{project_id}": Rule(LEADERS),
+    "GET /api/v1/api-keys": Rule(ALL),
+    "POST /api/v1/api-keys": Rule(ALL, body={"projectId": "{project}", "description": NEW}),
+    "GET /api/v1/api-keys/{api_key_id}": Rule(ALL),
+    "PATCH /api/v1/api-keys/{api_key_id}": Rule(ALL, body={"description": NEW}),
+    "POST /api/v1/api-keys/{api_key_id}/revoke": Rule(ALL),
+    "DELETE /api/v1/api-keys/{api_key_id}": Rule(ALL),
+    "GET /api/v1/tags": Rule(ALL),
+    "POST /api/v1/tags": Rule(LEADERS, body={"key": "{tag}"}),
+    "DELETE /api/v1/tags/{key}": Rule(LEADERS),
+    "GET /api/v1/groups": Rule(LEADERS, ENTERPRISE),
+    "POST /api/v1/groups": Rule(LEADERS, ENTERPRISE, body={"name": NEW}),
+    "PATCH /api/v1/groups/{group_id}": Rule(LEADERS, ENTERPRISE, body={"name": NEW}),
+    "DELETE /api/v1/groups/{group_id}": Rule(LEADERS, ENTERPRISE),
+    "PUT /api/v1/groups/{group_id}/members/{member_id}": Rule(LEADERS, ENTERPRISE, body={}),
+    "DELETE /api/v1/groups/{group_id}/members/{member_id}": Rule(LEADERS, ENTERPRISE),
+    "GET /api/v1/upstreams": Rule(LEADERS),
+    "POST /api/v1/upstreams": Rule(LEADERS, body={"provider": "openai", "name": "{slug}"}),
+    "PATCH /api/v1/upstreams/{upstream_id}": Rule(LEADERS, body={"name": "{slug}"}),
+    "DELETE /api/v1/upstreams/{upstream_id}": Rule(LEADERS),
+    "GET /api/v1/model-mappings": Rule(LEADERS),
+    "PUT /api/v1/model-mappings": Rule(
         LEADERS, body={"name": NEW, "upstreamId": "{upstream}", "model": "m"}
     ),
-    "DELETE /model-mappings": Rule(LEADERS, query="name={mapping}"),
-    "GET /discovered": Rule(LEADERS),
-    "PATCH /discovered/{discovered_id}": Rule(LEADERS, body={"name": NEW}),
-    "GET /prices": Rule(LEADERS),
-    "POST /prices": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
-    "POST /prices/preview": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
-    "GET /prices/{price_id}/deletion-preview": Rule(LEADERS),
-    "DELETE /prices/{price_id}": Rule(LEADERS),
-    "GET /exchange-rates": Rule(LEADERS),
-    "POST /exchange-rates": Rule(LEADERS, body=RATE),
-    "POST /exchange-rates/preview": Rule(LEADERS, body=RATE),
-    "DELETE /exchange-rates/{rate_id}": Rule(LEADERS),
-    "GET /limits": Rule(LEADERS),
-    "PUT /limits": Rule(
+    "DELETE /api/v1/model-mappings": Rule(LEADERS, query="name={mapping}"),
+    "GET /api/v1/discovered": Rule(LEADERS),
+    "PATCH /api/v1/discovered/{discovered_id}": Rule(LEADERS, body={"name": NEW}),
+    "GET /api/v1/prices": Rule(LEADERS),
+    "POST /api/v1/prices": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
+    "POST /api/v1/prices/preview": Rule(LEADERS, body={"model": NEW, "input": "1.5"}),
+    "GET /api/v1/prices/{price_id}/deletion-preview": Rule(LEADERS),
+    "DELETE /api/v1/prices/{price_id}": Rule(LEADERS),
+    "GET /api/v1/exchange-rates": Rule(LEADERS),
+    "POST /api/v1/exchange-rates": Rule(LEADERS, body=RATE),
+    "POST /api/v1/exchange-rates/preview": Rule(LEADERS, body=RATE),
+    "DELETE /api/v1/exchange-rates/{rate_id}": Rule(LEADERS),
+    "GET /api/v1/limits": Rule(LEADERS),
+    "PUT /api/v1/limits": Rule(
         LEADERS,
         body={"scope": "project", "scopeId": "{project}", "interval": "day", "amountUsd": "1"},
     ),
-    "DELETE /limits": Rule(LEADERS, query="scope=project&interval=month&scopeId={limit}"),
-    "GET /tokens": Rule(ALL),
-    "POST /tokens": Rule(ALL, body={"description": NEW, "scopes": ["usage:read"]}),
-    "DELETE /tokens/{token_id}": Rule(ALL),
-    "PUT /sso": Rule(OWNERS, ENTERPRISE, body={"issuer": "https://id.test", "clientId": NEW}),
-    "GET /sso": Rule(OWNERS, ENTERPRISE),
-    "DELETE /sso": Rule(OWNERS, ENTERPRISE),
+    "DELETE /api/v1/limits": Rule(LEADERS, query="scope=project&interval=month&scopeId={limit}"),
+    "GET /api/v1/tokens": Rule(ALL),
+    "POST /api/v1/tokens": Rule(ALL, body={"description": NEW, "scopes": ["usage:read"]}),
+    "DELETE /api/v1/tokens/{token_id}": Rule(ALL),
+    "PUT /api/v1/sso": Rule(
+        OWNERS, ENTERPRISE, body={"issuer": "https://id.test", "clientId": NEW}
+    ),
+    "GET /api/v1/sso": Rule(OWNERS, ENTERPRISE),
+    "DELETE /api/v1/sso": Rule(OWNERS, ENTERPRISE),
     "POST /v1/usage/events": Rule(LEADERS, body=[]),
     "POST /v1/ingest/litellm": Rule(LEADERS, body=[]),
     "POST /v1/traces": Rule(LEADERS, body={}),
@@ -156,6 +159,7 @@ CHANGES = [
 ]
 """Those that change what an organization has set up, or what it has on record."""
 
+RULES |= {f"GET {path}": RULES[f"GET {API_PREFIX}{path}"] for path in ALIASES}
 PAGES: dict[str, Rule] = {
     "/organization/analytics": Rule(LEADERS, ENTERPRISE),
     "/organization/ranking": Rule(LEADERS, ENTERPRISE),
@@ -196,6 +200,7 @@ PAGES: dict[str, Rule] = {
 SIGNED_IN = {"GET /", "GET /settings", "GET /palette.json"}
 OPEN = {
     "GET /openapi.json",
+    "GET /api/v1/openapi.json",
     "GET /.well-known/security.txt",
     "GET /static/{release}/{path}",
     "GET /login",
@@ -263,12 +268,12 @@ def test_every_route_declares_one_policy_and_is_in_the_tables_above(server: Serv
             case Open():
                 assert name in OPEN, name
             case OperatorOnly():
-                assert path.startswith("/operations/"), name
+                assert path.startswith("/api/v1/operations/"), name
             case _:
                 raise AssertionError(name)
     written = {*RULES, *SIGNED_IN, *OPEN, *(f"GET {path}" for path in PAGES)}
     assert written <= seen
-    assert len(ROUTERS) > 10
+    assert len(API_ROUTERS) > 10
 
 
 def fill(value: Any, world: World) -> Any:
@@ -306,10 +311,10 @@ def ask(
     owner = person if things is world else things.people[Role.OWNER]
     for kind in re.findall(r"{(\w+)}", path):
         path = path.replace(f"{{{kind}}}", things.make(kind, owner.member))
-    if name == "DELETE /groups/{group_id}/members/{member_id}":
-        group_id, member_id = path.split("/")[2], path.split("/")[4]
+    if name == "DELETE /api/v1/groups/{group_id}/members/{member_id}":
+        _, group_id, _, member_id = path.removeprefix(API_PREFIX).strip("/").split("/")
         things.administration.groups.join(things.operator, group_id, member_id)
-    if name == "DELETE /sso":
+    if name == "DELETE /api/v1/sso":
         things.sso()
     foreign_body = {"{new}", "{mail}", "{slug}"}
     body = rule.body
@@ -490,11 +495,11 @@ def test_a_token_may_do_no_more_than_its_scopes(server: Server) -> None:
     world = make_world(server)
     owner = world.people[Role.OWNER]
     needs = {
-        "GET /analytics/summary": Scope.USAGE_READ,
+        "GET /api/v1/analytics/summary": Scope.USAGE_READ,
         "POST /v1/usage/events": Scope.USAGE_WRITE,
-        "GET /projects": Scope.DIRECTORY_READ,
-        "POST /projects": Scope.DIRECTORY_WRITE,
-        "GET /audit": Scope.AUDIT_READ,
+        "GET /api/v1/projects": Scope.DIRECTORY_READ,
+        "POST /api/v1/projects": Scope.DIRECTORY_WRITE,
+        "GET /api/v1/audit": Scope.AUDIT_READ,
     }
     for scope in Scope:
         _, token = world.administration.tokens.create(
@@ -516,10 +521,10 @@ def test_a_narrow_token_lets_nobody_in_who_could_do_more(server: Server) -> None
     world = make_world(server)
     colleague = world.people[Role.DEVELOPER].member.member_id
     actions: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("POST", "/invitations", {"email": "new@x.test", "role": "owner"}),
-        ("PATCH", f"/members/{colleague}", {"role": "admin"}),
-        ("POST", f"/members/{world.people[Role.ADMIN].member.member_id}/password-link", {}),
-        ("PUT", "/sso", {"issuer": "https://id.test", "clientId": "c"}),
+        ("POST", "/api/v1/invitations", {"email": "new@x.test", "role": "owner"}),
+        ("PATCH", f"/api/v1/members/{colleague}", {"role": "admin"}),
+        ("POST", f"/api/v1/members/{world.people[Role.ADMIN].member.member_id}/password-link", {}),
+        ("PUT", "/api/v1/sso", {"issuer": "https://id.test", "clientId": "c"}),
     )
 
     def ask_with(scopes: frozenset[Scope], method: str, path: str, body: Any) -> httpx.Response:
@@ -559,17 +564,17 @@ def test_a_developer_has_to_do_with_their_own_things_alone(server: Server) -> No
         url = server.url + path
         return httpx.request(method, url, headers=developer.bearer, json=body)
 
-    listed = ask_as_developer("GET", "/api-keys").json()["apiKeys"]
+    listed = ask_as_developer("GET", "/api/v1/api-keys").json()["apiKeys"]
     assert [key["apiKeyId"] for key in listed] == [own_key]
-    tokens = ask_as_developer("GET", "/tokens").json()["tokens"]
+    tokens = ask_as_developer("GET", "/api/v1/tokens").json()["tokens"]
     assert {token["memberId"] for token in tokens} == {developer.member.member_id}
     assert own_token in {token["tokenId"] for token in tokens}
     for method, path, body in (
-        ("GET", f"/api-keys/{key_id}", None),
-        ("PATCH", f"/api-keys/{key_id}", {"description": "mine now"}),
-        ("POST", f"/api-keys/{key_id}/revoke", None),
-        ("DELETE", f"/api-keys/{key_id}", None),
-        ("DELETE", f"/tokens/{token_id}", None),
+        ("GET", f"/api/v1/api-keys/{key_id}", None),
+        ("PATCH", f"/api/v1/api-keys/{key_id}", {"description": "mine now"}),
+        ("POST", f"/api/v1/api-keys/{key_id}/revoke", None),
+        ("DELETE", f"/api/v1/api-keys/{key_id}", None),
+        ("DELETE", f"/api/v1/tokens/{token_id}", None),
     ):
         assert ask_as_developer(method, path, body).status_code == 404, (method, path)
     refused: tuple[dict[str, Any], ...] = (
@@ -578,9 +583,9 @@ def test_a_developer_has_to_do_with_their_own_things_alone(server: Server) -> No
     )
     for more in refused:
         wanted = {"projectId": world.project(), "description": "x", **more}
-        answer = ask_as_developer("POST", "/api-keys", wanted)
+        answer = ask_as_developer("POST", "/api/v1/api-keys", wanted)
         assert (answer.status_code, answer.json()["code"]) == (403, "role-required")
-    answer = ask_as_developer("PATCH", f"/api-keys/{own_key}", {"trustsCaller": True})
+    answer = ask_as_developer("PATCH", f"/api/v1/api-keys/{own_key}", {"trustsCaller": True})
     assert answer.status_code == 403
 
 
@@ -589,10 +594,10 @@ def test_foreign_ids_in_bodies_and_second_places_are_unknown(server: Server) -> 
     owner, victim = world.people[Role.OWNER], stranger.people[Role.DEVELOPER]
     group = world.group()
     for method, path, body in (
-        ("PUT", f"/groups/{group}/members/{victim.member.member_id}", {}),
+        ("PUT", f"/api/v1/groups/{group}/members/{victim.member.member_id}", {}),
         (
             "POST",
-            "/api-keys",
+            "/api/v1/api-keys",
             {
                 "projectId": world.project(),
                 "description": "x",
@@ -601,7 +606,7 @@ def test_foreign_ids_in_bodies_and_second_places_are_unknown(server: Server) -> 
         ),
         (
             "PUT",
-            "/sso",
+            "/api/v1/sso",
             {"issuer": "https://id.test", "clientId": "c", "groups": {"a": stranger.group()}},
         ),
     ):

@@ -109,7 +109,7 @@ def values_of(item: Mapping[str, Any]) -> Values:
 
 
 def ask(server: Server, tenant: Tenant, question: Mapping[str, Any]) -> dict[str, Any]:
-    answer = server.http.get("/analytics/activity", params=question, headers=tenant.headers)
+    answer = server.http.get("/api/v1/analytics/activity", params=question, headers=tenant.headers)
     assert answer.status_code == 200, answer.text
     return json.loads(answer.text, parse_float=Decimal)  # type: ignore[no-any-return]  # JSON
 

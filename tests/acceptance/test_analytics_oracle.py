@@ -121,7 +121,7 @@ def check_tables(server: Server, asked: Asked, durations: list[int]) -> None:
         ("projects", "projects", "projectId", KEYS["project"]),
         ("groups", "groups", "groupId", KEYS["group"]),
     ):
-        answer = get(server, tenant, f"/analytics/{path}", params)
+        answer = get(server, tenant, f"/api/v1/analytics/{path}", params)
         check_table(answer, name, key, by(wanted, keys))
         assert numbers(answer["totals"]) == total
     check_profile(server, tenant, params, wanted)
@@ -136,13 +136,13 @@ def check_profile(
     project = server.services.administration.projects.create(
         operator_of(tenant.organization), "Of the profile"
     )
-    path = f"/analytics/projects/{project.project_id}"
+    path = f"/api/v1/analytics/projects/{project.project_id}"
     if "projectId" in params:  # others alone are asked for
         answer = server.http.get(path, params=params, headers=tenant.headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
     else:
         assert numbers(get(server, tenant, path, params)["summary"]) == add_up([])
-    member = get(server, tenant, f"/analytics/members/{tenant.member.member_id}", params)
+    member = get(server, tenant, f"/api/v1/analytics/members/{tenant.member.member_id}", params)
     mine = [event for event in wanted if event.member_id == tenant.member.member_id]
     assert numbers(member["summary"]) == add_up(mine) == numbers(member["totals"])
     check_percentiles(member["summary"], mine)
@@ -159,7 +159,7 @@ def check_profile(
 
 def check_users(server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]) -> None:
     expected = by(wanted, KEYS["user"])
-    one = get(server, tenant, "/analytics/users", {**params, "sort": "requestCount"})
+    one = get(server, tenant, "/api/v1/analytics/users", {**params, "sort": "requestCount"})
     rows = [row for row in one["users"] if row["requestCount"]]
     assert {row["userId"]: numbers(row) for row in rows} == {
         key: add_up(found) for key, found in expected.items() if key
@@ -171,10 +171,12 @@ def check_users(server: Server, tenant: Tenant, params: Question, wanted: list[U
     paged = []
     for page in range(1, one["userCount"] + 2):
         part = {**params, "sort": "name", "order": "asc", "page": page, "pageSize": 1}
-        paged += get(server, tenant, "/analytics/users", {**part, "selected": "mem_a"})["users"]
+        paged += get(server, tenant, "/api/v1/analytics/users", {**part, "selected": "mem_a"})[
+            "users"
+        ]
     assert sorted(row["userId"] for row in paged) == sorted(row["userId"] for row in one["users"])
     found = get(
-        server, tenant, "/analytics/users", {**params, "search": "EM_A", "selected": "mem_b"}
+        server, tenant, "/api/v1/analytics/users", {**params, "search": "EM_A", "selected": "mem_b"}
     )
     assert all("em_a" in row["userId"].lower() for row in found["users"])
     assert numbers(found["selection"]) == add_up(expected.get("mem_b", []))
@@ -185,18 +187,18 @@ def check_user_file(
     server: Server, tenant: Tenant, params: Question, answer: Mapping[str, Any]
 ) -> None:
     """The table as a file: every row, in its order, and only those selected where any are."""
-    whole = get(server, tenant, "/exports/users", {**params, "format": "json"})
+    whole = get(server, tenant, "/api/v1/exports/users", {**params, "format": "json"})
     assert [row["user"] for row in whole["rows"]] == [row["userId"] for row in answer["users"]]
     assert [row["cost"] for row in whole["rows"]] == [row["cost"] for row in answer["users"]]
     assert whole["trailer"]["totals"]["requestCount"] == answer["totals"]["requestCount"]
     part = get(
-        server, tenant, "/exports/users", {**params, "format": "json", "selected": ["mem_a"]}
+        server, tenant, "/api/v1/exports/users", {**params, "format": "json", "selected": ["mem_a"]}
     )
     assert part["rows"] == [row for row in whole["rows"] if row["user"] == "mem_a"]
 
 
 def check_page(server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]) -> None:
-    answer = get(server, tenant, "/analytics/users-and-groups", params)
+    answer = get(server, tenant, "/api/v1/analytics/users-and-groups", params)
     users, groups = by(wanted, KEYS["user"]), by(wanted, KEYS["group"])
     tiles = answer["tiles"]
     assert numbers(tiles) == add_up(wanted)
@@ -225,7 +227,7 @@ def check_latency(
     server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]
 ) -> None:
     check_latency_steps(server, tenant, params, wanted)
-    answer = get(server, tenant, "/analytics/latency", {**params, "top": 100})
+    answer = get(server, tenant, "/api/v1/analytics/latency", {**params, "top": 100})
     for row in answer["latency"]:
         check_percentiles(row, [event for event in wanted if event.app == row["key"]])
     check_percentiles(answer["totals"], wanted)
@@ -293,7 +295,7 @@ def check_log(server: Server, tenant: Tenant, params: Question, wanted: list[Usa
     seen: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     for _ in range(len(wanted) + 2):
-        page = get(server, tenant, "/requests", {**params, **cursor, "limit": 3})
+        page = get(server, tenant, "/api/v1/requests", {**params, **cursor, "limit": 3})
         assert numbers(page["totals"]) == add_up(wanted)
         seen += page["requests"]
         if page["next"] is None:
@@ -318,7 +320,7 @@ def check_sorted(
     cursor: dict[str, str] = {}
     while not pages or pages[-1]["next"]:
         asked = {**params, **cursor, "sort": "cost", "limit": 25}
-        pages.append(get(server, tenant, "/requests", asked))
+        pages.append(get(server, tenant, "/api/v1/requests", asked))
         cursor = {"cursor": pages[-1]["next"] or ""}
         assert numbers(pages[-1]["totals"]) == add_up(wanted)
     seen = [row for page in pages for row in page["requests"]]
@@ -327,7 +329,7 @@ def check_sorted(
     assert ranks == sorted(ranks, reverse=True)
     for page, before in zip(pages[:0:-1], pages[-2::-1], strict=True):
         asked = {**params, "cursor": page["previous"], "sort": "cost", "limit": 25}
-        assert get(server, tenant, "/requests", asked)["requests"] == before["requests"]
+        assert get(server, tenant, "/api/v1/requests", asked)["requests"] == before["requests"]
     assert pages[0]["previous"] is None
 
 
@@ -337,7 +339,7 @@ def check_reports(
     asked = {**params, "groupBy": "user,app,group", "metrics": "cost,requestCount,totalTokens"}
     headers = tenant.headers
     answer = server.http.get(
-        "/exports/report", params={**asked, "format": "ndjson"}, headers=headers
+        "/api/v1/exports/report", params={**asked, "format": "ndjson"}, headers=headers
     )
     *lines, last = answer.text.splitlines()
     rows = [json.loads(line, parse_float=Decimal) for line in lines]
@@ -352,17 +354,19 @@ def check_reports(
     }
     assert numbers(trailer["totals"]) == add_up(wanted)
     assert trailer["rowCount"] == len(rows) == int(answer.headers["Outlay-Row-Count"])
-    table = server.http.get("/exports/report", params={**asked, "format": "csv"}, headers=headers)
+    table = server.http.get(
+        "/api/v1/exports/report", params={**asked, "format": "csv"}, headers=headers
+    )
     assert table.headers["Outlay-Rows-Sha256"] == answer.headers["Outlay-Rows-Sha256"]
     cells = list(csv.reader(io.StringIO(table.text)))
     assert len(cells) == len(rows) + 2
-    whole = get(server, tenant, "/exports/report", {**asked, "format": "json"})
+    whole = get(server, tenant, "/api/v1/exports/report", {**asked, "format": "json"})
     assert whole["rows"] == rows
     paged: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     for _ in range(len(rows) + 1):
         part = {**asked, **cursor, "format": "json", "limit": 2}
-        answer = server.http.get("/exports/report", params=part, headers=headers)
+        answer = server.http.get("/api/v1/exports/report", params=part, headers=headers)
         paged += json.loads(answer.text, parse_float=Decimal)["rows"]
         if "Outlay-Next-Cursor" not in answer.headers:
             break
@@ -376,7 +380,7 @@ def check_levels(
     first = question["groupBy"]
     second = "status" if first == "model" else "model"
     asked = {**question, "groupBy": f"{first},{second}"}
-    answer = get(server, tenant, "/analytics/activity", asked)
+    answer = get(server, tenant, "/api/v1/analytics/activity", asked)
     assert answer["groupBy"] == f"{first},{second}"
     assert numbers(answer["totals"]) == add_up(wanted)
     events_of = by(wanted, KEYS[first])

@@ -14,8 +14,10 @@ from tests.factories import NOW, make_event
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.latency import RELATIVE_ERROR
 from outlay.domain.organization import operator_of
+from outlay.web.app import ALIASES
+from outlay.web.http.openapi import API_PREFIX
 
-READS = ["/analytics/activity", "/analytics/summary", "/exports/activity.csv"]
+READS = ["/api/v1/analytics/activity", "/api/v1/analytics/summary", "/api/v1/exports/activity.csv"]
 
 
 @pytest.mark.parametrize("path", READS)
@@ -72,7 +74,7 @@ def test_a_tenant_never_sees_another_ones_numbers(server: Server) -> None:
     for path in READS:
         answer = server.http.get(path, headers=poor.headers, params={"preset": "all"})
         assert "canary" not in answer.text
-    summary = server.http.get("/analytics/summary", headers=poor.headers).json()["summary"]
+    summary = server.http.get("/api/v1/analytics/summary", headers=poor.headers).json()["summary"]
     assert summary["requestCount"] == 0
 
 
@@ -99,7 +101,7 @@ def record(server: Server, tenant: Tenant, events: list[dict[str, Any]]) -> dict
 
 
 def summary(server: Server, tenant: Tenant) -> dict[str, Any]:
-    answer = server.http.get("/analytics/summary", headers=tenant.headers)
+    answer = server.http.get("/api/v1/analytics/summary", headers=tenant.headers)
     found: dict[str, Any] = json.loads(answer.text, parse_float=Decimal)["summary"]
     return found
 
@@ -203,7 +205,7 @@ def test_an_unknown_model_is_unpriced_and_says_so(server: Server) -> None:
     tenant = server.tenant()
     record(server, tenant, [event_body(model="acme/secret-model"), event_body()])
 
-    answer = server.http.get("/analytics/activity", headers=tenant.headers).json()
+    answer = server.http.get("/api/v1/analytics/activity", headers=tenant.headers).json()
 
     assert answer["meta"]["unpricedRequestCount"] == 1
     assert answer["totals"]["cost"] == 0.0035
@@ -216,7 +218,7 @@ def test_unknown_usage_is_neither_zero_tokens_nor_a_missing_price(server: Server
     record(server, tenant, [*unknown, told, event_body(model="acme/secret-model")])
 
     found = summary(server, tenant)
-    health = server.http.get("/analytics/health", headers=tenant.headers).json()
+    health = server.http.get("/api/v1/analytics/health", headers=tenant.headers).json()
 
     assert found["unknownUsageRequestCount"] == 3
     assert found["cost"] == Decimal("1.25")
@@ -249,7 +251,9 @@ def test_what_has_no_tokens_costs_what_its_sender_reports(
 def test_a_limit_says_how_an_amount_is_entered(server: Server, amount: str) -> None:
     tenant = server.tenant()
     body = {"scope": "member", "scopeId": tenant.member.member_id, "interval": "month"}
-    answer = server.http.put("/limits", json={**body, "amountUsd": amount}, headers=tenant.headers)
+    answer = server.http.put(
+        "/api/v1/limits", json={**body, "amountUsd": amount}, headers=tenant.headers
+    )
 
     told = answer.json()
     assert (answer.status_code, told["field"]) == (400, "amountUsd")
@@ -297,7 +301,9 @@ def test_reading_tokens_do_not_write(server: Server) -> None:
 def test_bad_questions_are_refused_with_what_to_mend(
     server: Server, params: dict[str, str], code: str, field: str
 ) -> None:
-    answer = server.http.get("/analytics/activity", params=params, headers=server.tenant().headers)
+    answer = server.http.get(
+        "/api/v1/analytics/activity", params=params, headers=server.tenant().headers
+    )
 
     assert answer.status_code == 400, answer.text
     assert (answer.json()["code"], answer.json()["field"]) == (code, field)
@@ -309,7 +315,7 @@ def test_values_of_filters_are_only_ever_values(server: Server, text: str) -> No
     record(server, tenant, [event_body(app=text), event_body(app="other")])
 
     answer = server.http.get(
-        "/analytics/activity", params={"app": text, "groupBy": "app"}, headers=tenant.headers
+        "/api/v1/analytics/activity", params={"app": text, "groupBy": "app"}, headers=tenant.headers
     ).json()
 
     assert answer["totals"]["requestCount"] == 1
@@ -335,9 +341,9 @@ def test_every_shape_and_file_says_the_same(server: Server) -> None:
     def ask(path: str, **more: str) -> str:
         return server.http.get(path, params={**params, **more}, headers=tenant.headers).text
 
-    items = json.loads(ask("/analytics/activity"), parse_float=Decimal)
-    series = json.loads(ask("/analytics/activity", shape="series"), parse_float=Decimal)
-    rows = list(csv.DictReader(io.StringIO(ask("/exports/activity.csv"))))
+    items = json.loads(ask("/api/v1/analytics/activity"), parse_float=Decimal)
+    series = json.loads(ask("/api/v1/analytics/activity", shape="series"), parse_float=Decimal)
+    rows = list(csv.DictReader(io.StringIO(ask("/api/v1/exports/activity.csv"))))
     total = Decimal(items["totals"]["cost"])
 
     assert sum(Decimal(day["cost"]) for day in items["activity"]) == total
@@ -367,7 +373,7 @@ def test_the_earlier_period_is_the_same_part_of_the_weeks_before(server: Server)
     )
 
     answer = server.http.get(
-        "/analytics/activity",
+        "/api/v1/analytics/activity",
         params={"preset": "7d", "shape": "series"},
         headers=tenant.headers,
     ).json()
@@ -400,19 +406,19 @@ def test_what_is_deleted_keeps_its_name(server: Server) -> None:
     server.services.administration.projects.delete(operator, project.project_id)
 
     answer = server.http.get(
-        "/analytics/activity", params={"groupBy": "project"}, headers=tenant.headers
+        "/api/v1/analytics/activity", params={"groupBy": "project"}, headers=tenant.headers
     ).json()
 
     assert answer["totals"]["breakdown"][0]["label"] == "Old project (deleted)"
 
 
 def test_every_answer_has_the_security_headers(server: Server) -> None:
-    for path in ("/login", "/analytics/summary", "/nowhere", "/static/x/css/app.css"):
+    for path in ("/login", "/api/v1/analytics/summary", "/nowhere", "/static/x/css/app.css"):
         headers = server.http.get(path).headers
         assert "require-trusted-types-for 'script'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-    assert server.http.get("/analytics/summary").headers["cache-control"] == "no-store"
+    assert server.http.get("/api/v1/analytics/summary").headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -433,7 +439,11 @@ def test_writes_from_other_sites_are_refused(server: Server, headers: dict[str, 
 
 def test_operations_need_the_operators_token(server: Server) -> None:
     owner = server.tenant()
-    for path in ("/operations/verify", "/operations/rebuild", "/operations/events?organization=x"):
+    for path in (
+        "/api/v1/operations/verify",
+        "/api/v1/operations/rebuild",
+        "/api/v1/operations/events?organization=x",
+    ):
         for headers in ({}, owner.headers, {"Authorization": "Bearer wrong"}):
             assert server.http.post(path, headers=headers).status_code == 401
 
@@ -452,3 +462,21 @@ def test_sign_in_never_leads_to_another_site(target: str) -> None:
 
     assert safe_target(target) == HOME
     assert safe_target("/organization/analytics?preset=7d") == "/organization/analytics?preset=7d"
+
+
+def test_aliases_answer_as_the_paths_with_the_prefix_do(server: Server) -> None:
+    tenant = server.tenant()
+    record(server, tenant, [event_body()])
+    for alias in ALIASES:
+        path = alias.replace("{user_id}", tenant.member.member_id)
+        answers = [
+            server.http.get(start + path, params={"preset": "7d"}, headers=tenant.headers)
+            for start in ("", API_PREFIX)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[0].json() == answers[1].json()
+
+
+def test_only_aliases_are_served_without_the_prefix(server: Server) -> None:
+    for path in ("/analytics/summary", "/requests", "/members", "/exports/activity.csv"):
+        assert server.http.get(path, headers=server.tenant().headers).status_code == 404

@@ -82,7 +82,7 @@ def test_what_changes_nothing_is_not_an_entry(world: World) -> None:
     before = len(entries(world))
 
     answer = httpx.patch(
-        f"{world.server.url}/projects/{project_id}",
+        f"{world.server.url}/api/v1/projects/{project_id}",
         headers=owner.bearer,
         json={"name": known.name},
     )
@@ -100,7 +100,7 @@ def test_no_entry_holds_a_secret(world: World) -> None:
     world.administration.upstreams.update(
         world.operator, created.upstream_id, secret="sk-fedcba9876543210"
     )
-    text = httpx.get(f"{world.server.url}/exports/audit.csv", headers=person.bearer).text
+    text = httpx.get(f"{world.server.url}/api/v1/exports/audit.csv", headers=person.bearer).text
 
     for secret in (*secrets, "0123456789abcdef", "fedcba9876543210", "$argon2"):
         assert secret not in text
@@ -112,10 +112,12 @@ def test_filters_pages_and_export_agree(server: Server) -> None:
     world = make_world(server)
     owner = world.people[Role.OWNER]
     for number in range(5):
-        httpx.post(f"{server.url}/projects", headers=owner.bearer, json={"name": f"Mine {number}"})
+        httpx.post(
+            f"{server.url}/api/v1/projects", headers=owner.bearer, json={"name": f"Mine {number}"}
+        )
 
     def get(query: str) -> dict[str, Any]:
-        answer = httpx.get(f"{server.url}/audit?{query}", headers=owner.bearer)
+        answer = httpx.get(f"{server.url}/api/v1/audit?{query}", headers=owner.bearer)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -135,7 +137,7 @@ def test_filters_pages_and_export_agree(server: Server) -> None:
     assert get(f"from={day}&timezone=Pacific/Auckland&limit=500")["entries"] == everything
     numbers = [entry["number"] for entry in everything]
     assert numbers == list(range(len(numbers), 0, -1))
-    text = httpx.get(f"{server.url}/exports/audit.csv", headers=owner.bearer).text
+    text = httpx.get(f"{server.url}/api/v1/exports/audit.csv", headers=owner.bearer).text
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [int(row["number"]) for row in rows] == numbers
     for query in (
@@ -146,7 +148,7 @@ def test_filters_pages_and_export_agree(server: Server) -> None:
         "before=0",
         "from=2026-12-01&to=2026-11-01",
     ):
-        refused = httpx.get(f"{server.url}/audit?{query}", headers=owner.bearer)
+        refused = httpx.get(f"{server.url}/api/v1/audit?{query}", headers=owner.bearer)
         assert refused.status_code == 400, query
         assert refused.json()["field"]
 

@@ -197,7 +197,7 @@ def test_commands_work_through_the_server_that_has_the_directory(data: Path, tra
         second = command("serve", "--data", data, "--port", "0")
         info = wait_for_server(data, process)
         answer = httpx.get(
-            f"{info['url']}/analytics/summary?from=2026-11-01&to=2026-11-01",
+            f"{info['url']}/api/v1/analytics/summary?from=2026-11-01&to=2026-11-01",
             headers={"Authorization": f"Bearer {token}"},
         )
 
@@ -261,7 +261,7 @@ def test_an_acknowledged_event_shows_without_being_asked_for(data: Path) -> None
         deadline = datetime.now(UTC) + timedelta(seconds=20)
         found = 0
         while not found and datetime.now(UTC) < deadline:
-            answer = httpx.get(f"{url}/analytics/summary?preset=24h", headers=headers)
+            answer = httpx.get(f"{url}/api/v1/analytics/summary?preset=24h", headers=headers)
             found = answer.json()["summary"]["requestCount"]
 
     assert acknowledged.json()["accepted"] == 1
@@ -303,7 +303,7 @@ def test_the_first_owner_sets_up_by_a_link_that_works_once(data: Path) -> None:
             short = http.post(link, data={**form, "password": "short"})
             assert (short.status_code, "15" in short.text) == (400, True)
             assert http.post(link, data=form).status_code == 303
-            found = http.get(f"{url}/me", headers={"Accept": "application/json"}).json()
+            found = http.get(f"{url}/api/v1/me", headers={"Accept": "application/json"}).json()
         again = httpx.post(link, data={**form, "organization": "Other"})
 
     assert (found["member"]["role"], found["organization"]["timezone"]) == (
@@ -456,7 +456,7 @@ def test_the_demo_announces_itself_in_one_line_of_json_and_serves(tmp_path: Path
         assert found["data"] == str(tmp_path.resolve())
         requests_answered = try_the_demo(found["url"], found["apiKey"])
         headers = {"Authorization": f"Bearer {found['accessToken']}"}
-        answer = httpx.get(f"{found['url']}/analytics/activity", headers=headers)
+        answer = httpx.get(f"{found['url']}/api/v1/analytics/activity", headers=headers)
         signed_in = httpx.post(
             f"{found['url']}/login",
             data={"email": found["ownerEmail"], "password": found["ownerPassword"]},
@@ -515,11 +515,11 @@ def test_people_and_all_they_have_are_set_up_beside_a_running_server(tmp_path: P
         bobs = ("--description", "t", "--member", "bob@example.test", "--scope", "directory:read")
         token = do("token", "create", *bobs)
         headers = {"Authorization": f"Bearer {token}"}
-        assert httpx.get(f"{url}/me", headers=headers).json()["member"]["name"] == "Bob"
+        assert httpx.get(f"{url}/api/v1/me", headers=headers).json()["member"]["name"] == "Bob"
         token_id = token.split("_")[1]
         assert token_id in do("token", "list")
         do("token", "revoke", token_id)
-        assert httpx.get(f"{url}/me", headers=headers).status_code == 401
+        assert httpx.get(f"{url}/api/v1/me", headers=headers).status_code == 401
         do("sso", "set", "https://id.example.test", "outlay", "--secret", "s")
         assert "/login/sso/callback" in do("sso", "show")
         do("sso", "remove", "--yes")

@@ -85,7 +85,7 @@ def test_the_earlier_window_stands_beside_step_by_step(
     tenant, events = years
     params = {"from": "2026-10-10", "to": "2026-10-27", "timezone": zone, "groupBy": "app"}
     more = {"compare": compare, **({"compareFrom": since} if since else {})}
-    answer = ask(server, tenant, "/analytics/activity", **params, **more, top=2)
+    answer = ask(server, tenant, "/api/v1/analytics/activity", **params, **more, top=2)
 
     assert answer["meta"]["earlier"]["from"] == first.isoformat()
     assert len(answer["activity"]) == 18
@@ -100,7 +100,7 @@ def test_the_earlier_window_stands_beside_step_by_step(
     summary = ask(
         server,
         tenant,
-        "/analytics/summary",
+        "/api/v1/analytics/summary",
         **{key: value for key, value in params.items() if key != "groupBy"},
         **more,
     )
@@ -112,7 +112,12 @@ def test_a_period_that_fills_in_is_measured_against_the_same_part(
 ) -> None:
     tenant, events = years
     answer = ask(
-        server, tenant, "/analytics/activity", preset="mtd", compare="previous", timezone="UTC"
+        server,
+        tenant,
+        "/api/v1/analytics/activity",
+        preset="mtd",
+        compare="previous",
+        timezone="UTC",
     )
     part = answer["meta"]["earlierPart"]
     begin, end = (datetime.fromisoformat(part[name]) for name in ("start", "end"))
@@ -151,7 +156,7 @@ def test_calendar_periods_are_compared_with_calendar_periods(
     tenant, events = years
     for zone in ("Europe/Berlin", "America/New_York"):
         params = {**asked, "compare": compare, "timezone": zone}
-        answer = ask(server, tenant, "/analytics/activity", **params)
+        answer = ask(server, tenant, "/api/v1/analytics/activity", **params)
         earlier = answer["meta"]["earlier"]
         start = date.fromisoformat(first)
         assert (earlier["from"], earlier["to"]) == (
@@ -159,9 +164,9 @@ def test_calendar_periods_are_compared_with_calendar_periods(
             (start + timedelta(days=days - 1)).isoformat(),
         )
         assert told(answer["totals"]["earlier"]) == summed(events, start, days, zone)
-        summary = ask(server, tenant, "/analytics/summary", **params)
+        summary = ask(server, tenant, "/api/v1/analytics/summary", **params)
         assert told(summary["earlier"]) == told(answer["totals"]["earlier"])
-        series = ask(server, tenant, "/analytics/activity", **params, shape="series")
+        series = ask(server, tenant, "/api/v1/analytics/activity", **params, shape="series")
         assert series["earlier"]["total"]["cost"] == answer["totals"]["earlier"]["cost"]
         whens = [item["earlier"]["date"] for item in answer["activity"] if item["earlier"]]
         points = [point["date"] for point in series["earlier"]["points"]]
@@ -186,7 +191,12 @@ def test_to_date_is_compared_with_the_same_days_before(
 ) -> None:
     tenant, events = years
     answer = ask(
-        server, tenant, "/analytics/activity", preset=preset, compare="previous", timezone="UTC"
+        server,
+        tenant,
+        "/api/v1/analytics/activity",
+        preset=preset,
+        compare="previous",
+        timezone="UTC",
     )
     earlier, like = answer["meta"]["earlier"], answer["meta"]["earlierPart"]
     assert (earlier["from"], earlier["to"]) == (first, last)
@@ -208,7 +218,7 @@ def test_what_of_the_earlier_period_is_on_record_is_said(server: Server) -> None
         ({"from": "2026-09-01", "to": "2026-09-30"}, "nothing"),
         ({"preset": "all"}, "nothing"),
     ):
-        for path in ("/analytics/activity", "/analytics/summary"):
+        for path in ("/api/v1/analytics/activity", "/api/v1/analytics/summary"):
             earlier = ask(server, tenant, path, **asked, compare="previous")["meta"]["earlier"]
             assert (earlier["onRecord"], earlier["compare"]) == (expected, "previous")
             assert earlier["firstRecord"] == "2026-09-10T07:00:00Z"
@@ -218,7 +228,7 @@ def test_without_a_comparison_there_is_none(
     server: Server, years: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     for shape in ("breakdown", "series"):
-        answer = ask(server, years[0], "/analytics/activity", compare="none", shape=shape)
+        answer = ask(server, years[0], "/api/v1/analytics/activity", compare="none", shape=shape)
         assert "earlier" not in answer["meta"]
         assert "earlier" not in answer.get("totals", {})
 
@@ -231,12 +241,15 @@ def test_without_a_comparison_there_is_none(
 def test_presets_are_taken_as_people_write_them(
     server: Server, years: tuple[Tenant, list[UsageEvent]], written: str, meant: str
 ) -> None:
-    for path in ("/analytics/summary", "/analytics/users", "/requests"):
+    for path in ("/api/v1/analytics/summary", "/api/v1/analytics/users", "/api/v1/requests"):
         assert (
             ask(server, years[0], path, preset=written)["meta"]
             == ask(server, years[0], path, preset=meant)["meta"]
         )
-    assert ask(server, years[0], "/analytics/summary", preset=written)["meta"]["preset"] == meant
+    assert (
+        ask(server, years[0], "/api/v1/analytics/summary", preset=written)["meta"]["preset"]
+        == meant
+    )
 
 
 def test_steps_say_what_the_window_cuts_and_what_is_yet_to_come(
@@ -244,7 +257,7 @@ def test_steps_say_what_the_window_cuts_and_what_is_yet_to_come(
 ) -> None:
     """NOW is a Friday; the period begins on a Wednesday and ends on a Sunday."""
     params = {"from": "2026-11-04", "to": "2026-12-06", "timezone": "UTC"}
-    weeks = ask(server, years[0], "/analytics/activity", **params, bucket="week")["activity"]
+    weeks = ask(server, years[0], "/api/v1/analytics/activity", **params, bucket="week")["activity"]
     flags = [(item["date"], item["partial"], item["incomplete"], item["pending"]) for item in weeks]
     assert flags == [
         ("2026-11-04", True, False, False),
@@ -253,13 +266,17 @@ def test_steps_say_what_the_window_cuts_and_what_is_yet_to_come(
         ("2026-11-23", False, True, True),
         ("2026-11-30", False, True, True),
     ]
-    months = ask(server, years[0], "/analytics/activity", **params, bucket="month")["activity"]
+    months = ask(server, years[0], "/api/v1/analytics/activity", **params, bucket="month")[
+        "activity"
+    ]
     assert [item["partial"] for item in months] == [True, True]
-    days = ask(server, years[0], "/analytics/activity", **params, bucket="day")["activity"]
+    days = ask(server, years[0], "/api/v1/analytics/activity", **params, bucket="day")["activity"]
     assert next(item["date"] for item in days if item["pending"]) == "2026-11-21"
     assert not any(item["partial"] for item in days)
     answer = server.http.get(
-        "/exports/activity.csv", params={**params, "bucket": "week"}, headers=years[0].headers
+        "/api/v1/exports/activity.csv",
+        params={**params, "bucket": "week"},
+        headers=years[0].headers,
     )
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert {row["date"]: row["partial"] for row in rows if row["date"]} == {
@@ -282,7 +299,7 @@ def test_steps_say_what_the_window_cuts_and_what_is_yet_to_come(
 def test_comparisons_that_cannot_be(
     server: Server, years: tuple[Tenant, list[UsageEvent]], params: dict[str, str], field: str
 ) -> None:
-    for path in ("/analytics/activity", "/analytics/summary", "/analytics/me"):
+    for path in ("/api/v1/analytics/activity", "/api/v1/analytics/summary", "/api/v1/analytics/me"):
         answer = server.http.get(path, params=params, headers=years[0].headers)
         assert (answer.status_code, answer.json()["field"]) == (400, field)
 
@@ -316,14 +333,14 @@ def test_odd_days_are_as_long_as_they_are(
 
     for bucket in ("day", "hour"):
         answer = ask(
-            server, tenant, "/analytics/activity", **{"from": day, "to": day}, bucket=bucket
+            server, tenant, "/api/v1/analytics/activity", **{"from": day, "to": day}, bucket=bucket
         )
         assert answer["totals"]["requestCount"] == hours * 4
         if bucket == "hour":
             starts = [item["start"] for item in answer["activity"]]
             assert len(starts) == len(set(starts)) == -(-int(hours * 2) // 2)
     assert summed(events, first, 1, zone) == told(answer["totals"])
-    for path in ("/analytics/summary", "/requests", "/analytics/users"):
+    for path in ("/api/v1/analytics/summary", "/api/v1/requests", "/api/v1/analytics/users"):
         found = ask(server, tenant, path, **{"from": day, "to": day})
         whole = found["summary"] if "summary" in found else found["totals"]
         assert whole["requestCount"] == hours * 4
@@ -332,9 +349,9 @@ def test_odd_days_are_as_long_as_they_are(
 def test_an_id_may_have_slashes(server: Server) -> None:
     tenant = server.tenant()
     store(server, tenant, [make_event(event_id="import/2026-11/a?b#c%2Fd")])
-    (row,) = ask(server, tenant, "/requests")["requests"]
+    (row,) = ask(server, tenant, "/api/v1/requests")["requests"]
 
-    found = ask(server, tenant, f"/requests/{quote(row['eventId'], safe='')}")
+    found = ask(server, tenant, f"/api/v1/requests/{quote(row['eventId'], safe='')}")
     assert found["eventId"] == "import/2026-11/a?b#c%2Fd"
 
 
@@ -342,7 +359,11 @@ def test_all_reaches_back_to_the_first_event(server: Server) -> None:
     tenant = server.tenant()
     store(server, tenant, [make_event(event_time_us=to_us(datetime(2020, 1, 2, tzinfo=UTC)))])
 
-    for path in ("/analytics/activity", "/analytics/members", "/analytics/users-and-groups"):
+    for path in (
+        "/api/v1/analytics/activity",
+        "/api/v1/analytics/members",
+        "/api/v1/analytics/users-and-groups",
+    ):
         answer = ask(server, tenant, path, preset="all")
         assert answer["meta"]["from"] == "2020-01-02"
         assert answer["totals"]["requestCount"] == 1
@@ -374,11 +395,11 @@ def test_whoever_left_and_whatever_was_deleted_keeps_numbers_and_names(server: S
     administration.projects.delete(operator, project.project_id)
     administration.members.remove(operator, member_id)
 
-    members = ask(server, tenant, "/analytics/members")["members"]
-    projects = ask(server, tenant, "/analytics/projects")["projects"]
-    users = ask(server, tenant, "/analytics/users", search="gone person")["users"]
-    profile = ask(server, tenant, f"/analytics/keys/{key.api_key_id}")
-    one = ask(server, tenant, f"/analytics/members/{member_id}")
+    members = ask(server, tenant, "/api/v1/analytics/members")["members"]
+    projects = ask(server, tenant, "/api/v1/analytics/projects")["projects"]
+    users = ask(server, tenant, "/api/v1/analytics/users", search="gone person")["users"]
+    profile = ask(server, tenant, f"/api/v1/analytics/keys/{key.api_key_id}")
+    one = ask(server, tenant, f"/api/v1/analytics/members/{member_id}")
 
     former = next(row for row in members if row["userId"] == member_id)
     assert (former["isFormer"], former["email"], former["requestCount"]) == (True, None, 20)
@@ -419,14 +440,14 @@ def test_a_user_who_moves_between_three_groups_is_counted_where_they_were(server
     services.recorder.record(tenant.organization.organization_id, reports)
     services.projection.catch_up()
 
-    answer = ask(server, tenant, "/analytics/groups")
+    answer = ask(server, tenant, "/api/v1/analytics/groups")
     counts = {row["name"]: row["requestCount"] for row in answer["groups"]}
 
     assert counts == {"G0": 8, "G1": 8, "G2": 8}
     assert answer["unattributed"]["requestCount"] == 1
     assert answer["totals"]["requestCount"] == 17
     assert answer["meta"]["groupsOverlap"] is True
-    by_user = ask(server, tenant, "/analytics/activity", groupBy="group,user")
+    by_user = ask(server, tenant, "/api/v1/analytics/activity", groupBy="group,user")
     for entry in by_user["totals"]["breakdown"]:
         assert sum(part["requestCount"] for part in entry["breakdown"]) == entry["requestCount"]
 
@@ -442,14 +463,17 @@ def test_a_developer_who_asks_for_others_finds_nobody_whatever_they_are_called(
     ]
     store(server, tenant, [*others, make_event(**mine, project_id="prj_mine")])
 
-    assert ask(server, tenant, "/requests")["totals"]["requestCount"] == 1
-    assert ask(server, tenant, "/analytics/projects")["totals"]["requestCount"] == 1
+    assert ask(server, tenant, "/api/v1/requests")["totals"]["requestCount"] == 1
+    assert ask(server, tenant, "/api/v1/analytics/projects")["totals"]["requestCount"] == 1
     for name in ("-", "mem_other", "NULL"):
-        for path, param in (("/requests", "userId"), ("/analytics/projects", "memberId")):
+        for path, param in (
+            ("/api/v1/requests", "userId"),
+            ("/api/v1/analytics/projects", "memberId"),
+        ):
             answer = server.http.get(path, params={param: name}, headers=tenant.headers)
             assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
         for params in ({"apiKeyId": name}, {"projectId": name}):
-            found = ask(server, tenant, "/requests", **params)
+            found = ask(server, tenant, "/api/v1/requests", **params)
             assert (found["totals"]["requestCount"], found["requests"]) == (0, [])
-            found = ask(server, tenant, "/analytics/projects", **params)
+            found = ask(server, tenant, "/api/v1/analytics/projects", **params)
             assert found["totals"]["requestCount"] == 0

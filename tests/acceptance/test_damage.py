@@ -24,9 +24,9 @@ def test_a_damaged_request_is_not_shown_and_others_are(server: Server, accept: s
     headers = {**tenant.headers, "Accept": accept}
 
     with damaged(server, f"damaged-{accept}"):
-        shown = server.http.get(f"/requests/damaged-{accept}", headers=headers)
-        page = server.http.get("/requests", headers=headers, params={"preset": "all"})
-        whole = server.http.get(f"/requests/whole-{accept}", headers=tenant.headers)
+        shown = server.http.get(f"/api/v1/requests/damaged-{accept}", headers=headers)
+        page = server.http.get("/api/v1/requests", headers=headers, params={"preset": "all"})
+        whole = server.http.get(f"/api/v1/requests/whole-{accept}", headers=tenant.headers)
 
     for answer in (shown, page):
         assert answer.status_code == 500

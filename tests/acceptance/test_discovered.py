@@ -24,7 +24,7 @@ def send(server: Server, tenant: Tenant, *events: dict[str, Any]) -> None:
 
 
 def get(server: Server, tenant: Tenant, path: str, **params: Any) -> Any:
-    ranged = "discovered" not in path and not path.startswith("/requests/")
+    ranged = "discovered" not in path and not path.startswith("/api/v1/requests/")
     params = {"preset": "all", **params} if ranged else params
     answer = server.http.get(path, params=params, headers=tenant.headers)
     assert answer.status_code == 200, answer.text
@@ -33,13 +33,13 @@ def get(server: Server, tenant: Tenant, path: str, **params: Any) -> Any:
 
 def discovered(server: Server, tenant: Tenant) -> dict[str, dict[str, Any]]:
     """What was discovered, by value."""
-    found = get(server, tenant, "/discovered")["discovered"]
+    found = get(server, tenant, "/api/v1/discovered")["discovered"]
     return {entry["value"]: entry for entry in found}
 
 
 def change(server: Server, tenant: Tenant, value: str, status: int = 200, **body: Any) -> Any:
     entry = discovered(server, tenant)[value]
-    url = f"/discovered/{entry['discoveredId']}"
+    url = f"/api/v1/discovered/{entry['discoveredId']}"
     answer = server.http.patch(url, json=body, headers=tenant.headers)
     assert answer.status_code == status, answer.text
     server.services.watch.check()
@@ -48,7 +48,7 @@ def change(server: Server, tenant: Tenant, value: str, status: int = 200, **body
 
 def by(server: Server, tenant: Tenant, group_by: str, **params: Any) -> dict[str, tuple[Any, ...]]:
     """Label → requests, tokens and cost."""
-    answer = get(server, tenant, "/analytics/activity", groupBy=group_by, top=1000, **params)
+    answer = get(server, tenant, "/api/v1/analytics/activity", groupBy=group_by, top=1000, **params)
     return {
         entry["label"]: (entry["requestCount"], entry["totalTokens"], entry["cost"])
         for entry in answer["totals"]["breakdown"]
@@ -80,14 +80,16 @@ def test_unknown_names_appear_at_once_and_can_be_renamed(server: Server, tenant:
     after = by(server, tenant, "project")
     assert list(before) == ["Search"]
     assert after == {"Search & Discovery": before["Search"]}
-    rows = get(server, tenant, "/analytics/projects")["projects"]
+    rows = get(server, tenant, "/api/v1/analytics/projects")["projects"]
     assert [(row["name"], row["isDiscovered"]) for row in rows] == [("Search & Discovery", True)]
-    users = get(server, tenant, "/analytics/users")["users"]
+    users = get(server, tenant, "/api/v1/analytics/users")["users"]
     assert users[0]["name"] == "ada@example.test"
 
 
 def test_a_project_called_like_one_of_ours_counts_as_that(server: Server, tenant: Tenant) -> None:
-    made = server.http.post("/projects", json={"name": "Checkout"}, headers=tenant.headers).json()
+    made = server.http.post(
+        "/api/v1/projects", json={"name": "Checkout"}, headers=tenant.headers
+    ).json()
     send(server, tenant, event_body(projectId="checkout"), event_body(projectId=made["projectId"]))
 
     assert discovered(server, tenant)["checkout"]["mergedInto"] == made["projectId"]
@@ -95,7 +97,7 @@ def test_a_project_called_like_one_of_ours_counts_as_that(server: Server, tenant
         "Checkout": 2
     }
     for value in ("checkout", made["projectId"]):
-        logged = get(server, tenant, "/requests", projectId=value)["requests"]
+        logged = get(server, tenant, "/api/v1/requests", projectId=value)["requests"]
         assert [entry["project"]["label"] for entry in logged] == ["Checkout"] * 2
 
 
@@ -135,8 +137,8 @@ def test_what_is_merged_is_one_in_every_answer_and_no_total_changes(
     a, b = f"{prefix}-a", f"{prefix}-b"
     other = "user" if dimension == "project" else "project"
     raw = [
-        (entry, get(server, crowd, f"/requests/{entry['eventId']}"))
-        for entry in get(server, crowd, "/requests", limit=500)["requests"]
+        (entry, get(server, crowd, f"/api/v1/requests/{entry['eventId']}"))
+        for entry in get(server, crowd, "/api/v1/requests", limit=500)["requests"]
     ]
 
     def held(detail: dict[str, Any]) -> set[str]:
@@ -151,7 +153,7 @@ def test_what_is_merged_is_one_in_every_answer_and_no_total_changes(
         tokens = sum(event["totalTokens"] for event in events)
         return len(events), tokens, sum((event["cost"] for event in events), Decimal())
 
-    total = get(server, crowd, "/analytics/summary")["summary"]
+    total = get(server, crowd, "/api/v1/analytics/summary")["summary"]
     before = by(server, crowd, dimension)
     change(server, crowd, a, mergedInto=b)
     try:
@@ -162,20 +164,22 @@ def test_what_is_merged_is_one_in_every_answer_and_no_total_changes(
             k: v for k, v in before.items() if k not in {a, b}
         }
         for value in (a, b):
-            filtered = get(server, crowd, "/analytics/summary", **{FIELDS[dimension]: value})
+            filtered = get(server, crowd, "/api/v1/analytics/summary", **{FIELDS[dimension]: value})
             found = filtered["summary"]
             assert (found["requestCount"], found["totalTokens"], found["cost"]) == told({a, b})
-            log = get(server, crowd, "/requests", limit=500, **{FIELDS[dimension]: value})
+            log = get(server, crowd, "/api/v1/requests", limit=500, **{FIELDS[dimension]: value})
             assert len(log["requests"]) == told({a, b})[0]
-        nested = get(server, crowd, "/analytics/activity", groupBy=f"{other},{dimension}", top=9)
+        nested = get(
+            server, crowd, "/api/v1/analytics/activity", groupBy=f"{other},{dimension}", top=9
+        )
         parts = [part for entry in nested["totals"]["breakdown"] for part in entry["breakdown"]]
         assert sum(part["requestCount"] for part in parts if part["key"] == b) == told({a, b})[0]
         assert not [part for part in parts if part["key"] == a]
-        latency = get(server, crowd, "/analytics/latency", groupBy=dimension)
+        latency = get(server, crowd, "/api/v1/analytics/latency", groupBy=dimension)
         (row,) = [row for row in latency["latency"] if row["key"] == b]
         assert row["timedRequestCount"] == told({a, b})[0]
         report = server.http.get(
-            "/exports/report",
+            "/api/v1/exports/report",
             params={"preset": "all", "groupBy": dimension, "format": "ndjson"},
             headers=crowd.headers,
         )
@@ -184,7 +188,7 @@ def test_what_is_merged_is_one_in_every_answer_and_no_total_changes(
             sum(line.get("requestCount", 0) for line in lines if line.get(dimension) == b)
             == (told({a, b})[0])
         )
-        assert get(server, crowd, "/analytics/summary")["summary"] == total
+        assert get(server, crowd, "/api/v1/analytics/summary")["summary"] == total
     finally:
         change(server, crowd, a, mergedInto="")
     assert by(server, crowd, dimension) == before
@@ -213,7 +217,7 @@ def test_what_is_done_is_on_the_audit_trail_and_people_can_be_erased(
 ) -> None:
     send(server, tenant, event_body(userId="eve@example.test"))
     change(server, tenant, "eve@example.test", name="Eve Doe")
-    trail = server.http.get("/audit", headers=tenant.headers).json()["entries"]
+    trail = server.http.get("/api/v1/audit", headers=tenant.headers).json()["entries"]
     assert [e["action"] for e in trail if e["action"].startswith("disc")] == ["discovered.update"]
 
     services = server.services
@@ -222,7 +226,7 @@ def test_what_is_done_is_on_the_audit_trail_and_people_can_be_erased(
 
     services.watch.check()
     assert discovered(server, tenant) == {}
-    assert "Eve" not in server.http.get("/audit", headers=tenant.headers).text
+    assert "Eve" not in server.http.get("/api/v1/audit", headers=tenant.headers).text
     labels = services.analytics.labels(tenant.organization.organization_id, Dimension.USER)
     assert "eve@example.test" not in labels
 

@@ -199,17 +199,17 @@ def test_a_failing_disk_under_a_server(tmp_path: Path) -> None:
     data = tmp_path / "data"
     token = make_token(data)
     with serving(data, token) as (server, http):
-        assert http.post("/projects", json={"name": "Before"}).status_code == 201
+        assert http.post("/api/v1/projects", json={"name": "Before"}).status_code == 201
         # Its log cannot grow any more: a write beyond the bound is an I/O error.
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (16_384, resource.RLIM_INFINITY))
-        assert http.post("/projects", json={"name": "Fails"}).status_code == 503
+        assert http.post("/api/v1/projects", json={"name": "Fails"}).status_code == 503
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, unlimited)
-        refused = http.post("/projects", json={"name": "After"})
+        refused = http.post("/api/v1/projects", json={"name": "After"})
         assert (refused.status_code, refused.json()["code"]) == (503, "ledger-failed")
         assert http.post("/v1/usage/events", json=[usage()]).status_code == 503
         assert http.get("/readyz").status_code == 503
-        names = {project["name"] for project in http.get("/projects").json()["projects"]}
+        names = {project["name"] for project in http.get("/api/v1/projects").json()["projects"]}
         assert "After" not in names
         server.send_signal(signal.SIGTERM)
         _, errors = server.communicate(timeout=60)
@@ -275,15 +275,20 @@ def test_a_full_disk_under_a_server_and_at_its_start(small_disk: Path) -> None:
     filler = small_disk / "filler"
     with serving(data, token) as (server, http):
         fill_up(filler)
-        answers = [http.post("/projects", json={"name": f"P{n}"}) for n in range(8)]
+        answers = [http.post("/api/v1/projects", json={"name": f"P{n}"}) for n in range(8)]
         assert {answer.status_code for answer in answers} <= {201, 503}
         assert {answer.json()["code"] for answer in answers if answer.status_code == 503} == {
             "disk-full"
         }
-        for path in ("/projects", "/analytics/summary?preset=7d", "/requests", "/audit"):
+        for path in (
+            "/api/v1/projects",
+            "/api/v1/analytics/summary?preset=7d",
+            "/api/v1/requests",
+            "/api/v1/audit",
+        ):
             assert http.get(path).status_code == 200, path
         filler.unlink()
-        assert http.post("/projects", json={"name": "Room again"}).status_code == 201
+        assert http.post("/api/v1/projects", json={"name": "Room again"}).status_code == 201
         server.send_signal(signal.SIGKILL)
         server.wait()
     fill_up(filler)

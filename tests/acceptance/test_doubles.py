@@ -45,19 +45,21 @@ def test_a_trace_without_an_id_beside_the_record_is_listed_and_merged(
     before = summary(server, tenant)
     assert before["requestCount"] == 2
 
-    (double,) = call(server, tenant, "GET", "/doubles")["doubles"]
+    (double,) = call(server, tenant, "GET", "/api/v1/doubles")["doubles"]
     pair = {"kept": double["kept"]["eventId"], "dropped": double["dropped"]["eventId"]}
     assert pair == {"kept": relayed["eventId"], "dropped": traced["eventId"]}
 
-    assert call(server, tenant, "POST", "/doubles/merge", {"pairs": [pair]}) == {"mergedCount": 1}
+    assert call(server, tenant, "POST", "/api/v1/doubles/merge", {"pairs": [pair]}) == {
+        "mergedCount": 1
+    }
 
     server.services.projection.catch_up()
     after = summary(server, tenant)
     assert (after["requestCount"], after["totalTokens"]) == (1, before["totalTokens"] // 2)
-    assert call(server, tenant, "GET", "/doubles") == {"doubles": []}
-    detail = call(server, tenant, "GET", f"/requests/{traced['eventId']}")
+    assert call(server, tenant, "GET", "/api/v1/doubles") == {"doubles": []}
+    detail = call(server, tenant, "GET", f"/api/v1/requests/{traced['eventId']}")
     assert detail["isCounted"] is False
-    again = call(server, tenant, "POST", "/doubles/merge", {"pairs": [pair]}, 409)
+    again = call(server, tenant, "POST", "/api/v1/doubles/merge", {"pairs": [pair]}, 409)
     assert again["code"] == "not-counted"
 
 
@@ -78,9 +80,9 @@ def test_what_is_not_alike_is_neither_listed_nor_merged(
     record_from(server, tenant, "gateway", one)
     record(server, tenant, [two])
 
-    assert call(server, tenant, "GET", "/doubles") == {"doubles": []}
+    assert call(server, tenant, "GET", "/api/v1/doubles") == {"doubles": []}
     pair = {"kept": one["eventId"], "dropped": two["eventId"]}
-    refusal = call(server, tenant, "POST", "/doubles/merge", {"pairs": [pair]}, 400)
+    refusal = call(server, tenant, "POST", "/api/v1/doubles/merge", {"pairs": [pair]}, 400)
     assert refusal["code"] == "not-alike"
     assert summary(server, tenant)["requestCount"] == 2
 
@@ -94,7 +96,7 @@ def test_the_two_of_a_pair_are_never_taken_back_for_each_other(
     forth = {"kept": one["eventId"], "dropped": two["eventId"]}
     back = {"kept": two["eventId"], "dropped": one["eventId"]}
 
-    call(server, tenant, "POST", "/doubles/merge", {"pairs": [forth, back]}, 400)
+    call(server, tenant, "POST", "/api/v1/doubles/merge", {"pairs": [forth, back]}, 400)
 
     assert summary(server, tenant)["requestCount"] == 2
 

@@ -66,7 +66,7 @@ def tenant(server: Server) -> Tenant:
 
 
 def health(server: Server, tenant: Tenant, **params: str) -> dict[str, Any]:
-    return ask(server, tenant, "/analytics/health", **params)
+    return ask(server, tenant, "/api/v1/analytics/health", **params)
 
 
 def test_what_partly_priced_requests_lack_is_named(server: Server, tenant: Tenant) -> None:
@@ -133,7 +133,7 @@ def test_the_log_leads_to_those_requests(
 
 def test_the_log_refuses_what_it_cannot_filter_by(server: Server, tenant: Tenant) -> None:
     for name, value in (("hasReportedCost", "yes"), ("costSource", "free"), ("missing", "\x00")):
-        answer = server.http.get("/requests", params={name: value}, headers=tenant.headers)
+        answer = server.http.get("/api/v1/requests", params={name: value}, headers=tenant.headers)
         assert (answer.status_code, answer.json()["field"]) == (400, name)
 
 
@@ -191,7 +191,7 @@ def test_no_more_rows_are_read_than_the_bound(
 
 def test_files_say_what_has_no_price(server: Server, tenant: Tenant) -> None:
     answer = server.http.get(
-        "/exports/requests?preset=all&trailer=none&search=two", headers=tenant.headers
+        "/api/v1/exports/requests?preset=all&trailer=none&search=two", headers=tenant.headers
     )
     (row,) = csv.DictReader(answer.text.splitlines())
 
@@ -233,7 +233,7 @@ def test_unknown_usage_and_unknown_price_have_two_names(server: Server) -> None:
             partial("web_searches"),
         ],
     )
-    meta = ask(server, tenant, "/analytics/summary")["meta"]
+    meta = ask(server, tenant, "/api/v1/analytics/summary")["meta"]
 
     assert meta["unknownUsageRequestCount"] == 1
     assert meta["unpricedRequestCount"] == 1
@@ -263,8 +263,10 @@ def test_the_dashboard_names_what_was_not_understood_left_out_or_counted_twice(
     assert "acme.otel: no call of a model is known inside it" in text
     assert "Probable doubles" in text
     assert "1 pair of the last week, $1.00 counted twice" in text
-    answer = server.http.get("/doubles", headers=tenant.headers).json()["doubles"]
+    answer = server.http.get("/api/v1/doubles", headers=tenant.headers).json()["doubles"]
     pair = {name: answer[0][name]["eventId"] for name in ("kept", "dropped")}
-    merged = server.http.post("/doubles/merge", json={"pairs": [pair]}, headers=tenant.headers)
+    merged = server.http.post(
+        "/api/v1/doubles/merge", json={"pairs": [pair]}, headers=tenant.headers
+    )
     assert merged.json() == {"mergedCount": 1}
     assert "Probable doubles" not in read("/monitoring/dashboard")

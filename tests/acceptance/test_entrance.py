@@ -57,7 +57,7 @@ def invite(world: World, role: Role = Role.DEVELOPER, by: Role = Role.OWNER) -> 
     """The path of a new invitation's link."""
     email = f"{world.name().replace(' ', '-').lower()}@example.test"
     answer = httpx.post(
-        f"{world.server.url}/invitations",
+        f"{world.server.url}/api/v1/invitations",
         headers=world.people[by].bearer,
         json={"email": email, "role": role},
     )
@@ -69,7 +69,7 @@ def password_link(world: World, role: Role) -> str:
     """The path of a new link that sets somebody's password."""
     member_id = world.people[role].member.member_id
     answer = httpx.post(
-        f"{world.server.url}/members/{member_id}/password-link",
+        f"{world.server.url}/api/v1/members/{member_id}/password-link",
         headers=world.people[Role.OWNER].bearer,
     )
     assert answer.status_code == 201, answer.text
@@ -130,7 +130,10 @@ def test_a_password_link_sets_the_password_once_and_ends_sessions(world: World) 
 
     assert answer.status_code == 303
     assert httpx.post(world.server.url + link, data={"password": PASSWORD}).status_code == 404
-    assert httpx.get(f"{world.server.url}/me", headers=person.cookie).status_code in {303, 401}
+    assert httpx.get(f"{world.server.url}/api/v1/me", headers=person.cookie).status_code in {
+        303,
+        401,
+    }
     assert sign_in(world, person.member.email, PASSWORD) == 401
     assert sign_in(world, person.member.email, OTHER) == 303
 
@@ -144,7 +147,7 @@ def session_cookie(world: World, email: str, password: str = PASSWORD) -> dict[s
 
 def is_signed_in(world: World, cookie: dict[str, str]) -> bool:
     """Whether a session still says who somebody is."""
-    status = httpx.get(f"{world.server.url}/me", headers=cookie).status_code
+    status = httpx.get(f"{world.server.url}/api/v1/me", headers=cookie).status_code
     assert status in {200, 303, 401}
     return status == 200
 
@@ -154,7 +157,7 @@ def test_another_role_ends_every_session(world: World) -> None:
     admin, developer = world.people[Role.ADMIN], world.people[Role.DEVELOPER]
     cookies = [session_cookie(world, admin.member.email) for _ in range(2)]
     other = session_cookie(world, developer.member.email)
-    members = f"{world.server.url}/members/{admin.member.member_id}"
+    members = f"{world.server.url}/api/v1/members/{admin.member.member_id}"
     owner = world.people[Role.OWNER].bearer
 
     renamed = httpx.patch(members, headers=owner, json={"name": "Another Name"})
@@ -173,7 +176,7 @@ def test_a_new_password_ends_every_session_but_the_one_that_set_it(world: World)
     person = world.people[Role.DEVELOPER].member
     own, others = session_cookie(world, person.email), session_cookie(world, person.email)
     same_site = {**own, "Origin": world.server.url, "Sec-Fetch-Site": "same-origin"}
-    path = f"{world.server.url}/me/password"
+    path = f"{world.server.url}/api/v1/me/password"
 
     wrong = httpx.put(path, headers=same_site, json={"current": OTHER, "password": OTHER})
     assert wrong.status_code == 400
@@ -213,7 +216,7 @@ def test_an_address_that_another_organization_has_is_free_here(world: World) -> 
     email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
     assert email is not None
     taken = httpx.post(
-        f"{world.server.url}/invitations",
+        f"{world.server.url}/api/v1/invitations",
         headers=other.people[Role.OWNER].bearer,
         json={"email": email[0], "role": "owner"},
     ).json()["url"]
@@ -345,7 +348,7 @@ def test_failed_sign_ins_are_on_the_trail_and_do_not_flood_it(
         sign_in(world, person.member.email, "a wrong guess")
         clock.instant += timedelta(minutes=5)
     answer = httpx.get(
-        f"{world.server.url}/audit",
+        f"{world.server.url}/api/v1/audit",
         params={"action": "session.refuse"},
         headers=world.people[Role.OWNER].bearer,
     )
@@ -385,11 +388,13 @@ def test_over_tls_the_cookie_is_bound_to_this_host(public: Any) -> None:
     public.cookies.clear()
     strict = {"Accept": "application/json"}
     assert (
-        public.get("/me", headers={**strict, "Cookie": f"outlay_session={value}"}).status_code
+        public.get(
+            "/api/v1/me", headers={**strict, "Cookie": f"outlay_session={value}"}
+        ).status_code
         == 401
     )
     good = {**strict, "Cookie": f"__Host-outlay_session={value}"}
-    assert public.get("/me", headers=good).status_code == 200
+    assert public.get("/api/v1/me", headers=good).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -413,7 +418,7 @@ def test_links_are_made_for_the_public_address(public: Any) -> None:
     public.post("/login", data={"email": "me@example.test", "password": PASSWORD})
     cookie = {"Cookie": f"__Host-outlay_session={session_of(public)}"}
     answer = public.post(
-        "/invitations",
+        "/api/v1/invitations",
         json={"email": "new@example.test"},
         headers={**cookie, "Host": "evil.test", "Sec-Fetch-Site": "same-origin"},
     )

@@ -26,24 +26,24 @@ FOLDER = Path(examples.__file__).parent
 WINDOW = "from=2026-11-19&to=2026-11-20"
 DAILY = f"{WINDOW}&bucket=day"
 ENDPOINTS = {
-    "/analytics/activity": f"{DAILY}&groupBy=user,model&compare=previous",
-    "/analytics/summary": WINDOW,
-    "/analytics/me": DAILY,
-    "/analytics/latency": f"{WINDOW}&groupBy=provider",
-    "/analytics/health": WINDOW,
-    "/analytics/reported-costs": f"{WINDOW}&compare=previous",
-    "/analytics/members": WINDOW,
-    "/analytics/members/{user_id}": DAILY,
-    "/analytics/keys/{api_key_id}": DAILY,
-    "/analytics/projects": WINDOW,
-    "/analytics/projects/{project_id}": DAILY,
-    "/analytics/groups": WINDOW,
-    "/analytics/users": f"{WINDOW}&selected=mem_x",
-    "/analytics/users-and-groups": DAILY,
-    "/analytics/sessions": f"{WINDOW}&pageSize=1",
-    "/analytics/sessions/{session_id}": "",
-    "/requests": f"{WINDOW}&limit=1",
-    "/requests/{event_id}": "",
+    "/api/v1/analytics/activity": f"{DAILY}&groupBy=user,model&compare=previous",
+    "/api/v1/analytics/summary": WINDOW,
+    "/api/v1/analytics/me": DAILY,
+    "/api/v1/analytics/latency": f"{WINDOW}&groupBy=provider",
+    "/api/v1/analytics/health": WINDOW,
+    "/api/v1/analytics/reported-costs": f"{WINDOW}&compare=previous",
+    "/api/v1/analytics/members": WINDOW,
+    "/api/v1/analytics/members/{user_id}": DAILY,
+    "/api/v1/analytics/keys/{api_key_id}": DAILY,
+    "/api/v1/analytics/projects": WINDOW,
+    "/api/v1/analytics/projects/{project_id}": DAILY,
+    "/api/v1/analytics/groups": WINDOW,
+    "/api/v1/analytics/users": f"{WINDOW}&selected=mem_x",
+    "/api/v1/analytics/users-and-groups": DAILY,
+    "/api/v1/analytics/sessions": f"{WINDOW}&pageSize=1",
+    "/api/v1/analytics/sessions/{session_id}": "",
+    "/api/v1/requests": f"{WINDOW}&limit=1",
+    "/api/v1/requests/{event_id}": "",
 }
 
 
@@ -121,7 +121,9 @@ def test_an_example_has_the_shape_of_the_answer(
 
 def test_every_analytics_endpoint_has_an_example(server: Server) -> None:
     described = httpx.get(f"{server.url}/openapi.json").json()["paths"]
-    wanted = {path for path in described if path.startswith(("/analytics", "/requests"))}
+    wanted = {
+        path for path in described if path.startswith(("/api/v1/analytics", "/api/v1/requests"))
+    }
 
     assert wanted == set(ENDPOINTS)
     for path in wanted:

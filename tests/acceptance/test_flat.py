@@ -63,7 +63,7 @@ async def ask(url: str, token: str, bursts: int, size: int, sampler: Sampler) ->
     async with httpx.AsyncClient(headers=headers, timeout=60, limits=limits) as client:
 
         async def one() -> None:
-            answer = await client.get(f"{url}/requests", params={"limit": "1"})
+            answer = await client.get(f"{url}/api/v1/requests", params={"limit": "1"})
             statuses[answer.status_code] += 1
 
         for _ in range(bursts):

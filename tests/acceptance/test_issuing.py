@@ -56,18 +56,20 @@ def bearer(token: str) -> dict[str, str]:
 
 def status_of(world: World, by: dict[str, str]) -> int:
     headers = {**by, "Accept": "application/json"}
-    return httpx.get(f"{world.server.url}/me", headers=headers).status_code
+    return httpx.get(f"{world.server.url}/api/v1/me", headers=headers).status_code
 
 
 def invite(world: World, by: dict[str, str], role: Role = Role.ADMIN) -> str:
     """An invitation's link."""
     email = f"{world.name().replace(' ', '-').lower()}@example.test"
-    return str(send(world, by, "POST", "/invitations", {"email": email, "role": role})["url"])
+    return str(
+        send(world, by, "POST", "/api/v1/invitations", {"email": email, "role": role})["url"]
+    )
 
 
 def password_link(world: World, by: dict[str, str], of: Person) -> str:
     """A link that sets somebody's password."""
-    path = f"/members/{of.member.member_id}/password-link"
+    path = f"/api/v1/members/{of.member.member_id}/password-link"
     return str(send(world, by, "POST", path)["url"])
 
 
@@ -84,7 +86,7 @@ def new_token(
     body: dict[str, Any] = {"description": world.name(), "scopes": ALL}
     if expires_after is not None:
         body["expiresAt"] = (NOW + expires_after).isoformat()
-    answer: dict[str, Any] = send(world, by, "POST", "/tokens", body)
+    answer: dict[str, Any] = send(world, by, "POST", "/api/v1/tokens", body)
     return answer
 
 
@@ -101,18 +103,18 @@ def last_entry(world: World) -> Any:
 
 def remove(world: World, person: Person) -> None:
     owner = world.people[Role.OWNER]
-    send(world, owner.bearer, "DELETE", f"/members/{person.member.member_id}")
+    send(world, owner.bearer, "DELETE", f"/api/v1/members/{person.member.member_id}")
 
 
 def demote(world: World, person: Person) -> None:
     owner = world.people[Role.OWNER]
-    path = f"/members/{person.member.member_id}"
+    path = f"/api/v1/members/{person.member.member_id}"
     send(world, owner.bearer, "PATCH", path, {"role": Role.DEVELOPER})
 
 
 def erase(world: World, person: Person) -> None:
     owner = world.people[Role.OWNER]
-    send(world, owner.bearer, "POST", f"/members/{person.member.member_id}/erase")
+    send(world, owner.bearer, "POST", f"/api/v1/members/{person.member.member_id}/erase")
 
 
 @pytest.mark.parametrize("lose", [remove, demote, erase])
@@ -137,7 +139,7 @@ def test_what_ended_stays_ended_when_the_right_comes_back(world: World) -> None:
     admin = world.people[Role.ADMIN]
     invitation = invite(world, admin.bearer)
     demote(world, admin)
-    owner, path = world.people[Role.OWNER], f"/members/{admin.member.member_id}"
+    owner, path = world.people[Role.OWNER], f"/api/v1/members/{admin.member.member_id}"
     send(world, owner.bearer, "PATCH", path, {"role": Role.ADMIN})
 
     assert follow(invitation) == 404
@@ -146,7 +148,7 @@ def test_what_ended_stays_ended_when_the_right_comes_back(world: World) -> None:
 def test_an_owner_who_becomes_an_admin_may_still_invite_developers(world: World) -> None:
     owner = world.add_person(Role.OWNER)
     as_owner, as_developer = (invite(world, owner.bearer, r) for r in (Role.OWNER, Role.DEVELOPER))
-    path = f"/members/{owner.member.member_id}"
+    path = f"/api/v1/members/{owner.member.member_id}"
     send(world, world.people[Role.OWNER].bearer, "PATCH", path, {"role": Role.ADMIN})
 
     assert follow(as_owner) == 404
@@ -200,7 +202,7 @@ def test_what_a_token_made_ends_when_it_is_revoked(world: World) -> None:
     kept = invite(world, owner.cookie)
     assert (parent["parentId"], child["parentId"]) == (None, parent["tokenId"])
 
-    send(world, owner.bearer, "DELETE", f"/tokens/{parent['tokenId']}")
+    send(world, owner.bearer, "DELETE", f"/api/v1/tokens/{parent['tokenId']}")
 
     for token in (parent, child, grandchild):
         assert status_of(world, bearer(token["token"])) == 401
@@ -223,7 +225,7 @@ def test_revoking_a_child_leaves_its_parent(world: World) -> None:
     owner = world.people[Role.OWNER]
     parent = new_token(world, owner.cookie)
     child = new_token(world, bearer(parent["token"]))
-    send(world, owner.bearer, "DELETE", f"/tokens/{child['tokenId']}")
+    send(world, owner.bearer, "DELETE", f"/api/v1/tokens/{child['tokenId']}")
 
     assert status_of(world, bearer(parent["token"])) == 200
 
@@ -238,7 +240,7 @@ def test_a_token_s_children_and_links_expire_with_it(world: World, clock: FixedC
     link = password_link(world, by, world.people[Role.ADMIN])
 
     body = {"email": f"{world.name().split()[1]}@example.test"}
-    shown = send(world, by, "POST", "/invitations", body)["expiresAt"]
+    shown = send(world, by, "POST", "/api/v1/invitations", body)["expiresAt"]
     assert without["expiresAt"] == later["expiresAt"] == shown == parent["expiresAt"]
     assert sooner["expiresAt"] < parent["expiresAt"]
     clock.instant = NOW + timedelta(hours=1)
@@ -251,7 +253,7 @@ def test_a_token_s_children_and_links_expire_with_it(world: World, clock: FixedC
 
 def test_another_role_ends_sessions_and_the_same_one_does_not(world: World) -> None:
     person, owner = world.people[Role.DEVELOPER], world.people[Role.OWNER]
-    path = f"/members/{person.member.member_id}"
+    path = f"/api/v1/members/{person.member.member_id}"
     send(world, owner.bearer, "PATCH", path, {"name": "Renamed", "role": Role.DEVELOPER})
     assert status_of(world, person.cookie) == 200
 
@@ -275,7 +277,7 @@ def changed(world: World) -> Callable[..., tuple[int, int, int, int]]:
         other = httpx.post(f"{world.server.url}/login", data=form).cookies["outlay_session"]
         key_id, _ = world.key(person.member)
         body = {"current": PASSWORD, "password": OTHER, **wish}
-        send(world, person.cookie, "PUT", "/me/password", body)
+        send(world, person.cookie, "PUT", "/api/v1/me/password", body)
 
         def key_of(found: list[ApiKey]) -> ApiKey:
             return next(key for key in found if key.api_key_id == key_id)
@@ -316,7 +318,7 @@ def test_revoking_tokens_with_the_password_ends_what_they_made(world: World) -> 
     admin = world.people[Role.ADMIN]
     by_token, by_session = invite(world, admin.bearer), invite(world, admin.cookie)
     body = {"current": PASSWORD, "password": OTHER, "revokeTokens": True}
-    send(world, admin.cookie, "PUT", "/me/password", body)
+    send(world, admin.cookie, "PUT", "/api/v1/me/password", body)
 
     assert (follow(by_token), follow(by_session)) == (404, 303)
 
@@ -324,7 +326,9 @@ def test_revoking_tokens_with_the_password_ends_what_they_made(world: World) -> 
 def test_a_password_change_ends_the_links_to_set_another(world: World) -> None:
     admin = world.people[Role.ADMIN]
     link = password_link(world, world.people[Role.OWNER].bearer, admin)
-    send(world, admin.cookie, "PUT", "/me/password", {"current": PASSWORD, "password": OTHER})
+    send(
+        world, admin.cookie, "PUT", "/api/v1/me/password", {"current": PASSWORD, "password": OTHER}
+    )
 
     assert follow(link) == 404
 

@@ -53,7 +53,12 @@ def get(server: Server, tenant: Tenant, path: str, **params: str) -> Mapping[str
 
 def test_costs_of_kinds_come_to_the_cost(server: Server, owner: Tenant) -> None:
     found = get(
-        server, owner, "/analytics/activity", groupBy="kind", bucket="day", compare="previous"
+        server,
+        owner,
+        "/api/v1/analytics/activity",
+        groupBy="kind",
+        bucket="day",
+        compare="previous",
     )
 
     entries = {entry["key"]: entry for entry in found["totals"]["breakdown"]}
@@ -71,12 +76,12 @@ def test_costs_of_kinds_come_to_the_cost(server: Server, owner: Tenant) -> None:
         assert sum(entry["cost"] for entry in place["breakdown"]) == place["cost"]
         assert sum(entry["totalTokens"] for entry in place["breakdown"]) == place["totalTokens"]
     assert found["totals"]["requestCount"] == 12
-    series = get(server, owner, "/analytics/activity", groupBy="kind", shape="series")
+    series = get(server, owner, "/api/v1/analytics/activity", groupBy="kind", shape="series")
     assert {one["key"] for one in series["series"]} == entries.keys()
 
 
 def test_kinds_are_filtered_like_everything_else(server: Server, owner: Tenant) -> None:
-    found = get(server, owner, "/analytics/activity", groupBy="kind", provider="somebody")
+    found = get(server, owner, "/api/v1/analytics/activity", groupBy="kind", provider="somebody")
 
     assert found["totals"]["requestCount"] == 3
     assert found["totals"]["cost"] == Decimal("0.75")
@@ -87,12 +92,12 @@ def test_kinds_are_filtered_like_everything_else(server: Server, owner: Tenant) 
 @pytest.mark.parametrize(
     ("path", "params"),
     [
-        ("/analytics/activity", {"groupBy": "kind,model"}),
-        ("/analytics/activity", {"groupBy": "model,kind"}),
-        ("/analytics/activity", {"groupBy": "kind", "rankBy": "requestCount"}),
-        ("/analytics/latency", {"groupBy": "kind"}),
-        ("/exports/report", {"groupBy": "kind"}),
-        ("/exports/report", {"groupBy": "model,kind"}),
+        ("/api/v1/analytics/activity", {"groupBy": "kind,model"}),
+        ("/api/v1/analytics/activity", {"groupBy": "model,kind"}),
+        ("/api/v1/analytics/activity", {"groupBy": "kind", "rankBy": "requestCount"}),
+        ("/api/v1/analytics/latency", {"groupBy": "kind"}),
+        ("/api/v1/exports/report", {"groupBy": "kind"}),
+        ("/api/v1/exports/report", {"groupBy": "model,kind"}),
     ],
 )
 def test_what_kinds_cannot_be_asked_for_is_said(
@@ -106,7 +111,7 @@ def test_what_kinds_cannot_be_asked_for_is_said(
 
 def test_a_file_of_kinds_has_quantities_and_the_same_total(server: Server, owner: Tenant) -> None:
     params = {**WINDOW, "groupBy": "kind", "bucket": "day"}
-    answer = server.http.get("/exports/activity.csv", params=params, headers=owner.headers)
+    answer = server.http.get("/api/v1/exports/activity.csv", params=params, headers=owner.headers)
     *rows, total = csv.DictReader(answer.text.splitlines())
 
     assert sum(Decimal(row["cost"]) for row in rows) == Decimal(total["cost"])
@@ -119,7 +124,7 @@ def test_a_file_of_kinds_has_quantities_and_the_same_total(server: Server, owner
 
 
 def test_sessions_are_listed_and_told_one_by_one(server: Server, owner: Tenant) -> None:
-    found = get(server, owner, "/analytics/sessions", sort="requestCount")
+    found = get(server, owner, "/api/v1/analytics/sessions", sort="requestCount")
 
     assert found["sessionCount"] == 2
     assert found["totals"]["requestCount"] == 12
@@ -137,7 +142,7 @@ def test_sessions_are_listed_and_told_one_by_one(server: Server, owner: Tenant) 
 
 
 def get_one(server: Server, tenant: Tenant, session_id: str) -> Mapping[str, Any]:
-    answer = server.http.get(f"/analytics/sessions/{session_id}", headers=tenant.headers)
+    answer = server.http.get(f"/api/v1/analytics/sessions/{session_id}", headers=tenant.headers)
     assert answer.status_code == 200, answer.text
     found: Mapping[str, Any] = answer.json(parse_float=Decimal)
     return found
@@ -145,7 +150,15 @@ def get_one(server: Server, tenant: Tenant, session_id: str) -> Mapping[str, Any
 
 def test_sessions_come_by_pages_in_the_order_asked_for(server: Server, owner: Tenant) -> None:
     listed = [
-        get(server, owner, "/analytics/sessions", sort="last", pageSize="1", page=page, order=order)
+        get(
+            server,
+            owner,
+            "/api/v1/analytics/sessions",
+            sort="last",
+            pageSize="1",
+            page=page,
+            order=order,
+        )
         for order in ("desc", "asc")
         for page in ("1", "2")
     ]
@@ -153,18 +166,18 @@ def test_sessions_come_by_pages_in_the_order_asked_for(server: Server, owner: Te
     names = [found["sessions"][0]["sessionId"] for found in listed]
     assert names == ["run/0", "run/1", "run/1", "run/0"]
     assert all(found["sessionCount"] == 2 for found in listed)
-    beyond = get(server, owner, "/analytics/sessions", page="3", pageSize="1")
+    beyond = get(server, owner, "/api/v1/analytics/sessions", page="3", pageSize="1")
     assert beyond["sessions"] == []
 
 
 def test_the_log_is_filtered_by_session(server: Server, owner: Tenant) -> None:
-    found = get(server, owner, "/requests", session="run/1")
+    found = get(server, owner, "/api/v1/requests", session="run/1")
 
     assert found["totals"]["requestCount"] == 6
     assert {entry["sessionId"] for entry in found["requests"]} == {"run/1"}
-    some = get(server, owner, "/requests", session="run/1", provider="openai")
+    some = get(server, owner, "/api/v1/requests", session="run/1", provider="openai")
     assert {entry["provider"] for entry in some["requests"]} == {"openai"}
-    nothing = get(server, owner, "/requests", session="nobody")
+    nothing = get(server, owner, "/api/v1/requests", session="nobody")
     assert nothing["requests"] == []
 
 
@@ -172,6 +185,6 @@ def test_a_session_of_others_is_none(server: Server, owner: Tenant) -> None:
     stranger = server.tenant()
     developer = server.tenant(role=Role.DEVELOPER)
     for tenant in (stranger, developer):
-        answer = server.http.get("/analytics/sessions/run/0", headers=tenant.headers)
+        answer = server.http.get("/api/v1/analytics/sessions/run/0", headers=tenant.headers)
         assert answer.status_code == 404
-        assert get(server, tenant, "/analytics/sessions")["sessions"] == []
+        assert get(server, tenant, "/api/v1/analytics/sessions")["sessions"] == []

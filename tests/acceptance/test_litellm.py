@@ -68,8 +68,10 @@ def send(server: Server, tenant: Tenant, body: Any, query: str = "") -> dict[str
 def only(server: Server, tenant: Tenant) -> dict[str, Any]:
     """The one request there is, with everything that is on record of it."""
     server.services.projection.catch_up()
-    (listed,) = server.http.get("/requests?preset=all", headers=tenant.headers).json()["requests"]
-    answer = server.http.get(f"/requests/{listed['eventId']}", headers=tenant.headers)
+    (listed,) = server.http.get("/api/v1/requests?preset=all", headers=tenant.headers).json()[
+        "requests"
+    ]
+    answer = server.http.get(f"/api/v1/requests/{listed['eventId']}", headers=tenant.headers)
     found: dict[str, Any] = answer.json()
     return found
 
@@ -162,7 +164,7 @@ def test_teams_are_projects_or_user_groups(server: Server, tenant: Tenant) -> No
     send(server, tenant, named)
     first = only(server, tenant)
     send(server, tenant, {**named, "litellm_call_id": "as-group"}, "?teams=groups")
-    second = server.http.get("/requests/as-group", headers=tenant.headers).json()
+    second = server.http.get("/api/v1/requests/as-group", headers=tenant.headers).json()
     send(
         server,
         tenant,
@@ -172,7 +174,7 @@ def test_teams_are_projects_or_user_groups(server: Server, tenant: Tenant) -> No
             metadata__user_api_key_project_alias="Checkout",
         ),
     )
-    third = server.http.get("/requests/with-project", headers=tenant.headers).json()
+    third = server.http.get("/api/v1/requests/with-project", headers=tenant.headers).json()
 
     assert (first["project"], first["groups"]) == ({"id": "team-1", "label": "Growth"}, [])
     assert second["project"] is None

@@ -77,7 +77,7 @@ callback_settings:
 
 def logged(url: str, token: str) -> list[dict[str, Any]]:
     answer = httpx.get(
-        f"{url}/requests?preset=24h&limit=500", headers={"Authorization": f"Bearer {token}"}
+        f"{url}/api/v1/requests?preset=24h&limit=500", headers={"Authorization": f"Bearer {token}"}
     )
     found: list[dict[str, Any]] = answer.json()["requests"]
     return found

@@ -37,7 +37,7 @@ def tenant(server: Server) -> Tenant:
 
 def questions(server: Server, tenant: Tenant) -> Iterator[tuple[str, dict[str, str]]]:
     """Every path whose description has `money`, with what makes it answer JSON."""
-    yield "/requests/costly", {}
+    yield "/api/v1/requests/costly", {}
     for path, operations in server.http.get("/openapi.json").json()["paths"].items():
         filled = path.replace("{user_id}", tenant.member.member_id)
         names = {one["name"] for one in operations.get("get", {}).get("parameters", ())}
@@ -82,6 +82,8 @@ def is_money(where: str) -> bool:
 
 
 def test_another_style_is_refused(server: Server, tenant: Tenant) -> None:
-    answer = server.http.get("/analytics/summary", params={"money": "gold"}, headers=tenant.headers)
+    answer = server.http.get(
+        "/api/v1/analytics/summary", params={"money": "gold"}, headers=tenant.headers
+    )
 
     assert (answer.status_code, answer.json()["field"]) == (400, "money")

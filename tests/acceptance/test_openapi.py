@@ -128,7 +128,9 @@ def test_no_server_error_and_no_accepted_violation(
 
         ask()
     assert tried > 50
-    assert httpx.get(f"{world.server.url}/me", headers=headers).status_code == (200 if who else 401)
+    assert httpx.get(f"{world.server.url}/api/v1/me", headers=headers).status_code == (
+        200 if who else 401
+    )
 
 
 def test_answers_are_as_described_for_every_value_that_a_parameter_lists(
@@ -156,7 +158,7 @@ def test_the_description_is_open_and_says_what_errors_look_like(server: Server) 
         operation for path in description["paths"].values() for operation in path.values()
     ]
     world = make_world(server, Plan.FREE)
-    answer = httpx.get(f"{server.url}/groups", headers=world.people[Role.OWNER].bearer)
+    answer = httpx.get(f"{server.url}/api/v1/groups", headers=world.people[Role.OWNER].bearer)
 
     assert len(operations) > 50
     assert all("403" in operation["responses"] for operation in operations)

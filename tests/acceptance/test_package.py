@@ -155,7 +155,7 @@ def test_the_demo_is_served_from_a_bare_environment(bare: Path, tmp_path: Path) 
             )
             script = client.get(re.findall(r'src="(/static/[^"]+)"', signed_in.text)[0])
             bearer = {"authorization": f"Bearer {demo['accessToken']}"}
-            numbers = client.get("/analytics/activity", headers=bearer).json()
+            numbers = client.get("/api/v1/analytics/activity", headers=bearer).json()
     finally:
         kill_group(process, signal.SIGTERM)
 

@@ -54,24 +54,28 @@ def world(server: Server) -> World:
 def bodies(text: str) -> list[tuple[str, str, dict[str, Any]]]:
     """Requests that put a text wherever there is room for one."""
     return [
-        ("POST", "/projects", {"name": text}),
-        ("POST", "/groups", {"name": text}),
-        ("POST", "/tokens", {"description": text, "scopes": ["usage:read"]}),
-        ("POST", "/prices", {"model": text, "input": "1"}),
-        ("POST", "/prices", {"model": "m", "input": "1", "context": {text: text}}),
-        ("POST", "/prices", {"provider": text, "percentOfList": "85", "percents": {text: "1"}}),
-        ("POST", "/prices", {"provider": "p", "meters": {text: "1"}, "currency": text}),
-        ("POST", "/exchange-rates", {"currency": text, "usd": "1"}),
-        ("POST", "/invitations", {"email": text}),
-        ("POST", "/upstreams", {"provider": text}),
-        ("POST", "/upstreams", {"provider": "openai", "name": text}),
-        ("POST", "/upstreams", {"provider": "openai", "name": "n", "baseUrl": text}),
-        ("POST", "/api-keys", {"projectId": text, "description": text}),
-        ("PUT", "/limits", limit_of(text)),
-        ("PUT", "/sso", {"issuer": "https://id.test", "clientId": text, "secret": "s"}),
-        ("PATCH", "/me", {"name": text}),
-        ("PATCH", "/organization", {"slug": text}),
-        ("PATCH", "/organization", {"timezone": text}),
+        ("POST", "/api/v1/projects", {"name": text}),
+        ("POST", "/api/v1/groups", {"name": text}),
+        ("POST", "/api/v1/tokens", {"description": text, "scopes": ["usage:read"]}),
+        ("POST", "/api/v1/prices", {"model": text, "input": "1"}),
+        ("POST", "/api/v1/prices", {"model": "m", "input": "1", "context": {text: text}}),
+        (
+            "POST",
+            "/api/v1/prices",
+            {"provider": text, "percentOfList": "85", "percents": {text: "1"}},
+        ),
+        ("POST", "/api/v1/prices", {"provider": "p", "meters": {text: "1"}, "currency": text}),
+        ("POST", "/api/v1/exchange-rates", {"currency": text, "usd": "1"}),
+        ("POST", "/api/v1/invitations", {"email": text}),
+        ("POST", "/api/v1/upstreams", {"provider": text}),
+        ("POST", "/api/v1/upstreams", {"provider": "openai", "name": text}),
+        ("POST", "/api/v1/upstreams", {"provider": "openai", "name": "n", "baseUrl": text}),
+        ("POST", "/api/v1/api-keys", {"projectId": text, "description": text}),
+        ("PUT", "/api/v1/limits", limit_of(text)),
+        ("PUT", "/api/v1/sso", {"issuer": "https://id.test", "clientId": text, "secret": "s"}),
+        ("PATCH", "/api/v1/me", {"name": text}),
+        ("PATCH", "/api/v1/organization", {"slug": text}),
+        ("PATCH", "/api/v1/organization", {"timezone": text}),
     ]
 
 
@@ -111,31 +115,35 @@ def test_as_an_id_or_filter_it_means_nothing(world: World, text: str) -> None:
     http, headers = world.server.http, world.people[Role.OWNER].bearer
     escaped = httpx.QueryParams({"x": text})["x"]
 
-    for path in ("/members", "/api-keys"):
+    for path in ("/api/v1/members", "/api/v1/api-keys"):
         url = httpx.URL(f"{world.server.url}{path}").join(
             f"{path}/" + "".join(f"%{byte:02x}" for byte in escaped.encode())
         )
         assert http.get(url, headers=headers).status_code in {404, 405}
-    found = http.get("/audit", params={"target": text}, headers=headers)
+    found = http.get("/api/v1/audit", params={"target": text}, headers=headers)
     assert (found.status_code, found.json().get("entries")) == (200, [])
-    assert http.get("/audit", params={"action": text}, headers=headers).status_code == 400
+    assert http.get("/api/v1/audit", params={"action": text}, headers=headers).status_code == 400
     assert (
-        http.get("/exports/audit.csv", params={"actor": text}, headers=headers).text.count("\n")
+        http.get("/api/v1/exports/audit.csv", params={"actor": text}, headers=headers).text.count(
+            "\n"
+        )
         == 1
     )
     limit = {"scope": "project", "scopeId": text, "interval": "day"}
-    for gone, params in (("/model-mappings", {"name": text}), ("/limits", limit)):
+    for gone, params in (("/api/v1/model-mappings", {"name": text}), ("/api/v1/limits", limit)):
         assert http.delete(gone, params=params, headers=headers).status_code == 404
 
 
 def test_no_cell_of_the_audit_export_is_a_formula(world: World) -> None:
     http, headers = world.server.http, world.people[Role.OWNER].bearer
     for number, text in enumerate(FORMULAS):
-        created = http.post("/projects", json={"name": f"p{number}"}, headers=headers).json()
-        http.patch(f"/projects/{created['projectId']}", json={"name": text}, headers=headers)
-        http.patch("/me", json={"name": text}, headers=headers)
+        created = http.post("/api/v1/projects", json={"name": f"p{number}"}, headers=headers).json()
+        http.patch(f"/api/v1/projects/{created['projectId']}", json={"name": text}, headers=headers)
+        http.patch("/api/v1/me", json={"name": text}, headers=headers)
 
-    rows = list(csv.reader(io.StringIO(http.get("/exports/audit.csv", headers=headers).text)))
+    rows = list(
+        csv.reader(io.StringIO(http.get("/api/v1/exports/audit.csv", headers=headers).text))
+    )
 
     assert len(rows) > 2 * len(FORMULAS)
     assert [cell for row in rows for cell in row if cell[:1] in {"=", "+", "-", "@", "\t"}] == []
@@ -149,7 +157,7 @@ HIDDEN = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 @pytest.mark.parametrize(
     "head",
     [
-        "GET /me HTTP/1.1\r\nHost: x\r\nContent-Length: 70\r\nTransfer-Encoding: chunked",
+        "GET /api/v1/me HTTP/1.1\r\nHost: x\r\nContent-Length: 70\r\nTransfer-Encoding: chunked",
         "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5",
         "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 70",
         "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity",
@@ -157,11 +165,11 @@ HIDDEN = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked",
         "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: +5",
         "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 5",
-        "GET /me HTTP/1.1\r\nHost: x\r\nX-A: b\r\n Content-Length: 70",
-        "GET /me HTTP/1.1\r\nHost: x\r\nX-A\x00B: c",
-        "GET /me HTTP/1.1\r\nHost: x\nContent-Length: 70",
-        "GET /me HTTP/1.1\r\nHost: x\r\nHost: y",
-        "GET /me HTTP/1.1\r\nX-A: b",
+        "GET /api/v1/me HTTP/1.1\r\nHost: x\r\nX-A: b\r\n Content-Length: 70",
+        "GET /api/v1/me HTTP/1.1\r\nHost: x\r\nX-A\x00B: c",
+        "GET /api/v1/me HTTP/1.1\r\nHost: x\nContent-Length: 70",
+        "GET /api/v1/me HTTP/1.1\r\nHost: x\r\nHost: y",
+        "GET /api/v1/me HTTP/1.1\r\nX-A: b",
     ],
     ids=ascii,
 )

@@ -1,4 +1,4 @@
-"""`GET /requests/{id}` shows what a cost consists of, by the price that it was made with."""
+"""`GET /api/v1/requests/{id}` shows what a cost consists of, by the price that it was made with."""
 
 import json
 from decimal import Decimal
@@ -29,7 +29,7 @@ def detail_of(server: Server, tenant: Tenant, **event: Any) -> dict[str, Any]:
 
 
 def detail(server: Server, tenant: Tenant) -> dict[str, Any]:
-    answer = server.http.get("/requests/one", headers=tenant.headers)
+    answer = server.http.get("/api/v1/requests/one", headers=tenant.headers)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
     return found
@@ -93,12 +93,12 @@ def test_a_price_of_the_organization_explains_its_requests_after_it_was_deleted(
     server: Server, tenant: Tenant
 ) -> None:
     created = server.http.post(
-        "/prices", json={"model": "openai/gpt-5.5", "input": "4"}, headers=tenant.headers
+        "/api/v1/prices", json={"model": "openai/gpt-5.5", "input": "4"}, headers=tenant.headers
     )
     assert created.status_code == 201, created.text
     before = detail_of(server, tenant, model="openai/gpt-5.5")
     price_id = created.json()["priceId"]
-    server.http.delete(f"/prices/{price_id}", headers=tenant.headers)
+    server.http.delete(f"/api/v1/prices/{price_id}", headers=tenant.headers)
 
     after = detail(server, tenant)
 

@@ -57,9 +57,9 @@ def post(server: Server, tenant: Tenant, path: str, body: dict[str, Any]) -> Any
 
 def test_every_field_is_kept_and_shown_with_the_rate(server: Server, tenant: Tenant) -> None:
     rate = {"currency": "EUR", "usd": "1.0842", "effectiveFrom": "2026-10-01"}
-    made = post(server, tenant, "/exchange-rates", rate).json()
-    price = post(server, tenant, "/prices", FULL).json()
-    share = post(server, tenant, "/prices", SHARE).json()
+    made = post(server, tenant, "/api/v1/exchange-rates", rate).json()
+    price = post(server, tenant, "/api/v1/prices", FULL).json()
+    share = post(server, tenant, "/api/v1/prices", SHARE).json()
 
     assert made == {"rateId": made["rateId"], **rate}
     assert price == {
@@ -69,16 +69,16 @@ def test_every_field_is_kept_and_shown_with_the_rate(server: Server, tenant: Ten
         "tier": price["tier"],
     }
     assert share == {"priceId": share["priceId"], **SHARE}
-    refused = server.http.delete(f"/exchange-rates/{made['rateId']}", headers=tenant.headers)
+    refused = server.http.delete(f"/api/v1/exchange-rates/{made['rateId']}", headers=tenant.headers)
     assert (refused.status_code, refused.json()["code"]) == (400, "exchange-rate-needed")
-    for path in (f"/prices/{price['priceId']}", f"/exchange-rates/{made['rateId']}"):
+    for path in (f"/api/v1/prices/{price['priceId']}", f"/api/v1/exchange-rates/{made['rateId']}"):
         assert server.http.delete(path, headers=tenant.headers).status_code == 204
-    listed = server.http.get("/prices", headers=tenant.headers).json()["prices"]
+    listed = server.http.get("/api/v1/prices", headers=tenant.headers).json()["prices"]
     assert listed == [share]
 
 
 def test_a_preview_says_what_last_month_would_have_been(server: Server, tenant: Tenant) -> None:
-    answer = post(server, tenant, "/prices/preview", SHARE).json()
+    answer = post(server, tenant, "/api/v1/prices/preview", SHARE).json()
     row = {"requestCount": 2, "costBefore": "5", "costAfter": "2.5", "difference": "-2.5"}
 
     assert (answer["fromDate"], answer["toDate"]) == ("2026-10-01", "2026-10-31")
@@ -86,10 +86,10 @@ def test_a_preview_says_what_last_month_would_have_been(server: Server, tenant: 
     assert answer["models"]["rows"] == [{"value": "gpt-4o", "name": "gpt-4o", **row}]
     assert [found["value"] for found in answer["users"]["rows"]] == ["dana"]
     assert answer["summary"].startswith("2 requests of October 2026")
-    assert server.http.get("/prices", headers=tenant.headers).json()["prices"] == []
+    assert server.http.get("/api/v1/prices", headers=tenant.headers).json()["prices"] == []
 
-    price = post(server, tenant, "/prices", SHARE).json()
-    path = f"/prices/{price['priceId']}/deletion-preview"
+    price = post(server, tenant, "/api/v1/prices", SHARE).json()
+    path = f"/api/v1/prices/{price['priceId']}/deletion-preview"
     gone = server.http.get(path, headers=tenant.headers).json()
     assert gone["total"]["difference"] == "2.5"
 
@@ -112,23 +112,25 @@ def test_a_preview_says_what_last_month_would_have_been(server: Server, tenant: 
         ({"model": "openai/gpt-4o"}, "effectiveFrom", "overlaps price prc_"),
     ],
 )
-@pytest.mark.parametrize("path", ["/prices", "/prices/preview"])
+@pytest.mark.parametrize("path", ["/api/v1/prices", "/api/v1/prices/preview"])
 def test_a_fault_is_told_at_its_field_and_nothing_is_kept(
     server: Server, tenant: Tenant, path: str, change: dict[str, Any], field: str, told: str
 ) -> None:
-    post(server, tenant, "/prices", {"model": "openai/gpt-4o", "input": "1", "output": "2"})
+    post(server, tenant, "/api/v1/prices", {"model": "openai/gpt-4o", "input": "1", "output": "2"})
     body = {"model": "openai/gpt-5.5", "input": "1", "output": "2", **change}
     answer = post(server, tenant, path, body)
 
     assert answer.status_code == 400
     assert answer.json()["field"] == field
     assert told in answer.json()["detail"]
-    assert len(server.http.get("/prices", headers=tenant.headers).json()["prices"]) == 1
+    assert len(server.http.get("/api/v1/prices", headers=tenant.headers).json()["prices"]) == 1
 
 
 @pytest.mark.parametrize("percent", ["0", "0.85", "1000"])
 def test_a_percentage_that_is_none_is_refused(server: Server, tenant: Tenant, percent: str) -> None:
-    answer = post(server, tenant, "/prices", {"provider": "openai", "percentOfList": percent})
+    answer = post(
+        server, tenant, "/api/v1/prices", {"provider": "openai", "percentOfList": percent}
+    )
 
     assert answer.json()["field"] == "percentOfList"
     assert "must be between 1 and 500 percent" in answer.json()["detail"]

@@ -15,7 +15,7 @@ from tests.program import run
 from outlay.services.reconciliation import bills
 from outlay.services.recording.importing import read_import
 
-URL = "/reconciliations"
+URL = "/api/v1/reconciliations"
 DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]
 RATE = Decimal("0.0035")
 """USD of 1,000 input and 100 output tokens of gpt-4o."""
@@ -91,7 +91,7 @@ def test_a_bill_that_agrees_to_the_cent(server: Server, tenant: Tenant) -> None:
     assert [one["reconciliationId"] for one in listed] == [found["reconciliationId"]]
     one = server.http.get(f"{URL}/{found['reconciliationId']}", headers=tenant.headers).json()
     assert one == found
-    trail = server.http.get("/audit", headers=tenant.headers).json()["entries"]
+    trail = server.http.get("/api/v1/audit", headers=tenant.headers).json()["entries"]
     assert "reconciliation.create" in {entry["action"] for entry in trail}
 
 
@@ -113,7 +113,7 @@ def test_every_reason_is_told(server: Server, tenant: Tenant) -> None:
     spent = {
         (line["date"], line["model"]): Decimal(str(line["cost"]))
         for line in server.http.get(
-            "/exports/report?from=2026-11-10&to=2026-11-15&groupBy=model&bucket=day&format=json",
+            "/api/v1/exports/report?from=2026-11-10&to=2026-11-15&groupBy=model&bucket=day&format=json",
             headers=tenant.headers,
         ).json()["rows"]
     }
@@ -221,7 +221,9 @@ def test_days_that_the_bill_leaves_out_are_told(server: Server, tenant: Tenant) 
 
 
 def test_projects_are_found_by_name_and_by_merge(server: Server, tenant: Tenant) -> None:
-    made = server.http.post("/projects", json={"name": "Search"}, headers=tenant.headers).json()
+    made = server.http.post(
+        "/api/v1/projects", json={"name": "Search"}, headers=tenant.headers
+    ).json()
     send(server, tenant, *[call(DAYS[0], projectId=made["projectId"]) for _ in range(10)])
     csv = (
         "start_time_iso,amount_value,line_item,project_id,project_name\n"

@@ -39,7 +39,7 @@ def some_events(count: int, since: int = 0) -> list[UsageEvent]:
 
 def ask(server: Server, tenant: Tenant, **params: Any) -> Any:
     return server.http.get(
-        "/exports/report",
+        "/api/v1/exports/report",
         params={**WINDOW, "format": "json", **params},
         headers=tenant.headers,
     )

@@ -23,7 +23,7 @@ from outlay.domain.event import Amendment, CostSource, UsageEvent
 from outlay.kit.clock import to_us
 
 _numbers = itertools.count(1)
-PATH = "/analytics/reported-costs"
+PATH = "/api/v1/analytics/reported-costs"
 PAGE = "/organization/reported-costs"
 
 
@@ -204,7 +204,9 @@ def test_the_file_has_the_same_rows(
     tenant, _ = owner
     listed = ask(server, tenant, PATH, money="text")[f"{level}s"]
     params = {**WINDOW, "groupBy": level, "trailer": "none"}
-    answer = server.http.get("/exports/reported-costs", params=params, headers=tenant.headers)
+    answer = server.http.get(
+        "/api/v1/exports/reported-costs", params=params, headers=tenant.headers
+    )
 
     rows = [*csv.DictReader(answer.text.splitlines())]
 
@@ -218,7 +220,7 @@ def test_a_level_that_there_is_not_is_refused(
     server: Server, owner: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     tenant, _ = owner
-    answer = server.http.get("/exports/reported-costs?groupBy=user", headers=tenant.headers)
+    answer = server.http.get("/api/v1/exports/reported-costs?groupBy=user", headers=tenant.headers)
 
     assert (answer.status_code, answer.json()["field"]) == (400, "groupBy")
 

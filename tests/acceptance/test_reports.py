@@ -46,7 +46,7 @@ def tenant(server: Server) -> Tenant:
 
 def fetch(server: Server, tenant: Tenant, **params: Any) -> Any:
     answer = server.http.get(
-        "/exports/report", params={**WINDOW, **PARTS, **params}, headers=tenant.headers
+        "/api/v1/exports/report", params={**WINDOW, **PARTS, **params}, headers=tenant.headers
     )
     assert answer.status_code == 200, answer.text
     return answer
@@ -222,7 +222,9 @@ def test_requests_of_one_instant_are_each_on_one_page_of_the_log(server: Server)
         found: list[str] = []
         params = {**WINDOW, "limit": "2", **filters}
         while True:
-            answer = server.http.get("/requests", params=params, headers=tenant.headers).json()
+            answer = server.http.get(
+                "/api/v1/requests", params=params, headers=tenant.headers
+            ).json()
             found += [entry["eventId"] for entry in answer["requests"]]
             if not answer["next"]:
                 break
@@ -268,15 +270,15 @@ def question_of(server: Server, tenant: Tenant) -> str:
 @pytest.mark.parametrize(
     ("path", "forged"),
     [
-        *(("/exports/report", forged) for forged in FORGED_REPORTS),
-        *(("/requests", forged) for forged in FORGED_LOGS),
+        *(("/api/v1/exports/report", forged) for forged in FORGED_REPORTS),
+        *(("/api/v1/requests", forged) for forged in FORGED_LOGS),
     ],
     ids=ascii,
 )
 def test_forged_cursors_are_refused(
     server: Server, tenant: Tenant, path: str, forged: bytes | list[Any]
 ) -> None:
-    params = {**WINDOW, **(PARTS if path == "/exports/report" else {})}
+    params = {**WINDOW, **(PARTS if path == "/api/v1/exports/report" else {})}
     if isinstance(forged, list):
         forged = json.dumps(forged).replace("QUESTION", question_of(server, tenant)).encode()
     for cursor in (base64.urlsafe_b64encode(forged).decode(), "not base64"):
@@ -313,7 +315,9 @@ def test_a_later_page_tells_of_the_window_that_it_is_of(server: Server, tenant: 
 def test_bad_questions_are_refused(
     server: Server, tenant: Tenant, params: dict[str, str], field: str
 ) -> None:
-    answer = server.http.get("/exports/report", params={**WINDOW, **params}, headers=tenant.headers)
+    answer = server.http.get(
+        "/api/v1/exports/report", params={**WINDOW, **params}, headers=tenant.headers
+    )
 
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 

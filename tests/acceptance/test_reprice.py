@@ -31,13 +31,13 @@ def call(
 
 
 def add_price(server: Server, tenant: Tenant, **price: str) -> str:
-    return str(call(server, tenant, "POST", "/prices", price, 201)["priceId"])
+    return str(call(server, tenant, "POST", "/api/v1/prices", price, 201)["priceId"])
 
 
 def finish(server: Server, tenant: Tenant, begun: dict[str, Any]) -> dict[str, Any]:
     """The run, once it is over and in the cube."""
     for _ in range(200):
-        found = call(server, tenant, "GET", f"/reprices/{begun['repriceId']}")
+        found = call(server, tenant, "GET", f"/api/v1/reprices/{begun['repriceId']}")
         if found["state"] != "running":
             break
         time.sleep(0.02)
@@ -48,11 +48,11 @@ def finish(server: Server, tenant: Tenant, begun: dict[str, Any]) -> dict[str, A
 
 def reprice(server: Server, tenant: Tenant, **body: Any) -> dict[str, Any]:
     wanted = {**DAYS, "reason": "a test", **body}
-    return finish(server, tenant, call(server, tenant, "POST", "/reprices", wanted, 202))
+    return finish(server, tenant, call(server, tenant, "POST", "/api/v1/reprices", wanted, 202))
 
 
 def revert(server: Server, tenant: Tenant, run: dict[str, Any]) -> dict[str, Any]:
-    path = f"/reprices/{run['repriceId']}/revert"
+    path = f"/api/v1/reprices/{run['repriceId']}/revert"
     return finish(server, tenant, call(server, tenant, "POST", path, {"reason": "back"}, 202))
 
 
@@ -78,7 +78,9 @@ def test_what_had_no_price_is_offered_previewed_priced_and_taken_back(
     assert (offer.mapping, offer.requests) == ("acme/rocket-1", 4)
 
     # 1,000 input tokens at 2 USD and 100 output tokens at 10 USD per million
-    preview = call(server, tenant, "POST", "/reprices/preview", {**DAYS, "onlyLacking": True})
+    preview = call(
+        server, tenant, "POST", "/api/v1/reprices/preview", {**DAYS, "onlyLacking": True}
+    )
     assert (preview["seenCount"], preview["changedCount"]) == (4, 4)
     assert Decimal(preview["difference"]) == 4 * Decimal("0.003")
     assert [(line["key"], line["requestCount"]) for line in preview["byUser"]] == [
@@ -96,10 +98,10 @@ def test_what_had_no_price_is_offered_previewed_priced_and_taken_back(
     gained = Decimal(str(after["cost"])) - Decimal(str(before["cost"]))
     assert gained == 4 * Decimal("0.003")
 
-    detail = call(server, tenant, "GET", f"/requests/{events[0]['eventId']}")
+    detail = call(server, tenant, "GET", f"/api/v1/requests/{events[0]['eventId']}")
     assert (detail["priceRef"].partition("?")[0], detail["version"]) == (price, 2)
     assert [change["kind"] for change in detail["amendments"]] == ["void", "restate"]
-    log = call(server, tenant, "GET", "/requests?preset=30d")
+    log = call(server, tenant, "GET", "/api/v1/requests?preset=30d")
     assert len(log["requests"]) == log["totals"]["requestCount"] == 5
     assert {entry["eventId"] for entry in log["requests"]} >= {e["eventId"] for e in events}
 
@@ -108,9 +110,9 @@ def test_what_had_no_price_is_offered_previewed_priced_and_taken_back(
     back = revert(server, tenant, run)
     assert back["table"]["changedCount"] == 4
     assert summary(server, tenant) == before
-    assert call(server, tenant, "GET", f"/reprices/{run['repriceId']}")["revertedBy"]
+    assert call(server, tenant, "GET", f"/api/v1/reprices/{run['repriceId']}")["revertedBy"]
     again = call(
-        server, tenant, "POST", f"/reprices/{run['repriceId']}/revert", {"reason": "x"}, 409
+        server, tenant, "POST", f"/api/v1/reprices/{run['repriceId']}/revert", {"reason": "x"}, 409
     )
     assert again["code"] == "already-reverted"
 
@@ -122,7 +124,7 @@ def test_what_was_amended_since_stays_when_an_earlier_run_is_taken_back(
     add_price(server, tenant, model="acme/a", input="1", output="1")
     second = add_price(server, tenant, model="acme/b", input="1", output="1")
     first_run = reprice(server, tenant)
-    call(server, tenant, "DELETE", f"/prices/{second}", status=204)
+    call(server, tenant, "DELETE", f"/api/v1/prices/{second}", status=204)
     add_price(server, tenant, model="acme/b", input="3", output="3")
     reprice(server, tenant)
 
@@ -162,15 +164,15 @@ def test_users_that_count_as_others_are_priced_and_told_as_those(
         tenant,
         [event_body(model="acme/a", userId="alice@x"), event_body(model="acme/a", userId="alice")],
     )
-    found = call(server, tenant, "GET", "/discovered")["discovered"]
+    found = call(server, tenant, "GET", "/api/v1/discovered")["discovered"]
     entry = next(entry for entry in found if entry["value"] == "alice@x")
-    path = f"/discovered/{entry['discoveredId']}"
+    path = f"/api/v1/discovered/{entry['discoveredId']}"
     call(server, tenant, "PATCH", path, {"mergedInto": "alice"})
     server.services.watch.check()
     add_price(server, tenant, model="acme/a", input="1", output="1")
 
     table = call(
-        server, tenant, "POST", "/reprices/preview", {**DAYS, "filters": {"user": ["alice"]}}
+        server, tenant, "POST", "/api/v1/reprices/preview", {**DAYS, "filters": {"user": ["alice"]}}
     )
 
     assert [(line["key"], line["requestCount"]) for line in table["byUser"]] == [("alice", 2)]
@@ -179,7 +181,7 @@ def test_users_that_count_as_others_are_priced_and_told_as_those(
 def test_what_people_spend_takes_the_right_to_read_usage(server: Server) -> None:
     blind = server.tenant(scopes=frozenset({Scope.DIRECTORY_READ, Scope.USAGE_WRITE}))
 
-    for method, path in (("GET", "/reprices"), ("POST", "/reprices/preview")):
+    for method, path in (("GET", "/api/v1/reprices"), ("POST", "/api/v1/reprices/preview")):
         refusal = call(server, blind, method, path, DAYS if method == "POST" else None, 403)
         assert refusal["code"] == "scope-required"
 
@@ -188,7 +190,7 @@ def test_a_run_is_on_the_audit_trail(server: Server, tenant: Tenant) -> None:
     record(server, tenant, [event_body()])
     run = reprice(server, tenant, reason="the list was wrong")
 
-    entries = call(server, tenant, "GET", "/audit")["entries"]
+    entries = call(server, tenant, "GET", "/api/v1/audit")["entries"]
 
     entry = next(entry for entry in entries if entry["action"] == "reprice.create")
     assert entry["target"] == run["repriceId"]
@@ -215,10 +217,10 @@ def test_a_run_is_on_the_audit_trail(server: Server, tenant: Tenant) -> None:
 def test_bad_questions_are_refused_at_their_field(
     server: Server, tenant: Tenant, body: dict[str, Any], field: str
 ) -> None:
-    answer = call(server, tenant, "POST", "/reprices", {"reason": "a test", **body}, 400)
+    answer = call(server, tenant, "POST", "/api/v1/reprices", {"reason": "a test", **body}, 400)
 
     assert answer["field"].removeprefix("body.") == field
-    assert call(server, tenant, "GET", "/reprices") == {"reprices": []}
+    assert call(server, tenant, "GET", "/api/v1/reprices") == {"reprices": []}
 
 
 @settings(
@@ -247,7 +249,7 @@ def test_amended_totals_are_those_of_the_last_price(
     known: dict[str, tuple[str, int]] = {}
     for model, cents in prices:
         if model in known:
-            call(server, tenant, "DELETE", f"/prices/{known[model][0]}", status=204)
+            call(server, tenant, "DELETE", f"/api/v1/prices/{known[model][0]}", status=204)
         rate = str(Decimal(cents) / 100)
         known[model] = (add_price(server, tenant, model=model, input=rate, output="1"), cents)
         reprice(server, tenant)

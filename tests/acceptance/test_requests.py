@@ -59,7 +59,9 @@ def owner(server: Server) -> tuple[Tenant, list[UsageEvent]]:
     return opened, events
 
 
-def ask(server: Server, tenant: Tenant, path: str = "/requests", **params: Any) -> dict[str, Any]:
+def ask(
+    server: Server, tenant: Tenant, path: str = "/api/v1/requests", **params: Any
+) -> dict[str, Any]:
     answer = server.http.get(path, params={**WINDOW, **params}, headers=tenant.headers)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = json.loads(answer.text, parse_float=Decimal)
@@ -118,7 +120,7 @@ def test_an_hour_is_a_part_of_the_period(
     assert found["totals"]["requestCount"] == 2
     for wrong in ("2026-11-21T09:00:00Z", "2026-11-20T09:00:01Z", "2026-11-20T09:00", "nine"):
         params = {**WINDOW, "hour": wrong}
-        answer = server.http.get("/requests", params=params, headers=tenant.headers)
+        answer = server.http.get("/api/v1/requests", params=params, headers=tenant.headers)
         assert (answer.status_code, answer.json()["field"]) == (400, "hour")
 
 
@@ -131,7 +133,7 @@ def test_a_file_has_the_requests_of_all_pages_in_their_order(
     listed = ask(server, tenant, **asked, limit=500)
 
     params = {**WINDOW, **asked, "format": kind.value}
-    answer = server.http.get("/exports/requests", params=params, headers=tenant.headers)
+    answer = server.http.get("/api/v1/exports/requests", params=params, headers=tenant.headers)
 
     assert answer.status_code == 200, answer.text
     assert answer.headers["outlay-row-count"] == str(listed["totals"]["requestCount"])
@@ -150,7 +152,7 @@ def test_a_file_in_parts_has_each_request_once(
     found: list[str] = []
     params = {**WINDOW, "format": "json", "limit": "7", "sort": "cost"}
     for _ in events:
-        answer = server.http.get("/exports/requests", params=params, headers=tenant.headers)
+        answer = server.http.get("/api/v1/exports/requests", params=params, headers=tenant.headers)
         found += [row["eventId"] for row in answer.json()["rows"]]
         if "outlay-next-cursor" not in answer.headers:
             break
@@ -168,9 +170,9 @@ def test_a_developer_sees_their_own_in_list_totals_and_file(
     failed = [event for event in own if event.error_code]
 
     found = ask(server, tenant, sort="cost", errorCode="upstream-429")
-    file = ask(server, tenant, "/exports/requests", format="json", sort="latencyMs")
+    file = ask(server, tenant, "/api/v1/exports/requests", format="json", sort="latencyMs")
     params = {**WINDOW, "userId": "mem_other"}
-    other = server.http.get("/exports/requests", params=params, headers=tenant.headers)
+    other = server.http.get("/api/v1/exports/requests", params=params, headers=tenant.headers)
 
     assert sorted(ids(found)) == sorted(event.event_id for event in failed)
     assert found["totals"]["requestCount"] == len(failed)
@@ -185,8 +187,8 @@ def test_why_a_request_failed_is_told_in_a_sentence(
 ) -> None:
     tenant, _ = owner
 
-    failed = server.http.get("/requests/request-00", headers=tenant.headers).json()
-    whole = server.http.get("/requests/request-01", headers=tenant.headers).json()
+    failed = server.http.get("/api/v1/requests/request-00", headers=tenant.headers).json()
+    whole = server.http.get("/api/v1/requests/request-01", headers=tenant.headers).json()
 
     assert failed["errorCode"] == "upstream-429"
     assert failed["failure"].startswith("The provider answered: too many requests.")
@@ -202,7 +204,7 @@ def test_too_many_requests_to_read_are_refused_and_what_needs_no_reading_is_not(
     monkeypatch.setattr(request_log, "MAX_ROWS", 10)
 
     for asked in ({"sort": "cost"}, {"minLatencyMs": "1"}):
-        for path in ("/requests", "/exports/requests"):
+        for path in ("/api/v1/requests", "/api/v1/exports/requests"):
             params = {**WINDOW, **asked}
             answer = server.http.get(path, params=params, headers=tenant.headers)
             assert (answer.status_code, answer.json()["code"]) == (400, "period-too-wide")

@@ -180,26 +180,26 @@ class RightsMachine(RuleBasedStateMachine):
     def change_role(self, by: Credential, pick: int, role: str) -> None:
         """Give somebody a role."""
         members = self.members()
-        self.send(by, "PATCH", f"/members/{members[pick % len(members)]}", {"role": role})
+        self.send(by, "PATCH", f"/api/v1/members/{members[pick % len(members)]}", {"role": role})
 
     @rule(by=credentials, role=st.sampled_from(Role))
     def change_own_role(self, by: Credential, role: Role) -> None:
         """Give oneself a role."""
-        self.send(by, "PATCH", f"/members/{by.member_id}", {"role": role})
-        self.send(by, "PATCH", "/me", {"name": "x", "role": role})
+        self.send(by, "PATCH", f"/api/v1/members/{by.member_id}", {"role": role})
+        self.send(by, "PATCH", "/api/v1/me", {"name": "x", "role": role})
 
     @rule(by=credentials, pick=st.integers(0, 50), is_erased=st.booleans())
     def remove(self, by: Credential, pick: int, is_erased: bool) -> None:
         """Remove or erase somebody."""
         members = self.members()
-        path = f"/members/{members[pick % len(members)]}"
+        path = f"/api/v1/members/{members[pick % len(members)]}"
         self.send(by, "POST" if is_erased else "DELETE", path + ("/erase" if is_erased else ""))
 
     @rule(target=invitations, by=credentials, role=st.sampled_from(Role))
     def invite(self, by: Credential, role: Role) -> str:
         """Invite somebody."""
         answer = self.send(
-            by, "POST", "/invitations", {"email": f"{new_id('c')}@x.test", "role": role}
+            by, "POST", "/api/v1/invitations", {"email": f"{new_id('c')}@x.test", "role": role}
         )
         secret = answer.json()["url"].rpartition("/")[2] if answer.is_success else new_id("no")
         self.issuers[secret] = by
@@ -214,7 +214,9 @@ class RightsMachine(RuleBasedStateMachine):
     def make_password_link(self, by: Credential, pick: int) -> str:
         """Have a link by which somebody's password is set: one can then sign in as them."""
         members = self.members()
-        answer = self.send(by, "POST", f"/members/{members[pick % len(members)]}/password-link")
+        answer = self.send(
+            by, "POST", f"/api/v1/members/{members[pick % len(members)]}/password-link"
+        )
         secret = answer.json()["url"].rpartition("/")[2] if answer.is_success else new_id("no")
         self.issuers[secret] = by
         return secret
@@ -249,7 +251,7 @@ class RightsMachine(RuleBasedStateMachine):
         """Make an access token."""
         mine = self.rights(by)
         body = {"description": "t", "scopes": sorted(scopes)}
-        answer = self.send(by, "POST", "/tokens", body)
+        answer = self.send(by, "POST", "/api/v1/tokens", body)
         if not answer.is_success:
             return Credential("ota_nobody_x", False, "mem_nobody")
         made = Credential(answer.json()["token"], False, answer.json()["memberId"])
@@ -260,8 +262,8 @@ class RightsMachine(RuleBasedStateMachine):
     @rule(by=credentials, plan=st.sampled_from(Plan))
     def change_plan(self, by: Credential, plan: Plan) -> None:
         """Try to buy without paying."""
-        self.send(by, "PATCH", "/organization", {"plan": plan})
-        self.send(by, "PATCH", "/organization", {"name": new_id("o"), "plan": plan})
+        self.send(by, "PATCH", "/api/v1/organization", {"plan": plan})
+        self.send(by, "PATCH", "/api/v1/organization", {"name": new_id("o"), "plan": plan})
 
     @rule(by=credentials, pick=st.integers(0, 50), trusts=st.booleans())
     def create_key(self, by: Credential, pick: int, trusts: bool) -> None:
@@ -272,7 +274,7 @@ class RightsMachine(RuleBasedStateMachine):
         )
         member_id = members[pick % len(members)]
         body = {"projectId": project.project_id, "description": "k", "memberId": member_id}
-        answer = self.send(by, "POST", "/api-keys", {**body, "trustsCaller": trusts})
+        answer = self.send(by, "POST", "/api/v1/api-keys", {**body, "trustsCaller": trusts})
         if answer.is_success and member_id != by.member_id:
             leads = f"{self.organization.organization_id}: {Permission.PROJECTS_WRITE}"
             assert leads in self.rights(by)
@@ -284,7 +286,7 @@ class RightsMachine(RuleBasedStateMachine):
         if not tokens:
             return
         doomed = tokens[pick % len(tokens)]
-        answer = self.send(by, "DELETE", f"/tokens/{doomed.text.split('_')[1]}")
+        answer = self.send(by, "DELETE", f"/api/v1/tokens/{doomed.text.split('_')[1]}")
         if answer.is_success:
             gone = {doomed}
             for known in self.known:  # children come after their parents
@@ -295,7 +297,7 @@ class RightsMachine(RuleBasedStateMachine):
     @rule(by=credentials)
     def sign_out(self, by: Credential) -> None:
         """Leave."""
-        self.send(by, "DELETE", "/me/sessions")
+        self.send(by, "DELETE", "/api/v1/me/sessions")
 
     @rule(plan=st.sampled_from(Plan))
     def sell(self, plan: Plan) -> None:

@@ -86,7 +86,9 @@ def sign_in(world: World, provider: IdentityProvider, **claims: Any) -> dict[str
             assert "notice is-error" in back.text
             return None
         assert back.headers["location"] == "/settings/keys"
-        found: dict[str, Any] = http.get("/me", headers={"Accept": "application/json"}).json()
+        found: dict[str, Any] = http.get(
+            "/api/v1/me", headers={"Accept": "application/json"}
+        ).json()
         return found
 
 
@@ -278,7 +280,7 @@ def test_a_provider_that_lies_or_is_away_lets_nobody_in(
 def test_the_page_offers_it_and_the_secret_never_comes_out(world: World) -> None:
     owner = world.people[Role.OWNER]
     page = httpx.get(f"{world.server.url}/login", headers={"Accept": "text/html"}).text
-    shown = httpx.get(f"{world.server.url}/sso", headers=owner.bearer)
+    shown = httpx.get(f"{world.server.url}/api/v1/sso", headers=owner.bearer)
 
     assert 'action="/login/sso"' in page
     assert world.organization.slug not in page  # there are others: whose provider is not told
@@ -295,7 +297,7 @@ def test_the_page_offers_it_and_the_secret_never_comes_out(world: World) -> None
 def test_issuers_that_cannot_be(world: World, issuer: str) -> None:
     owner = world.people[Role.OWNER]
     body = {"issuer": issuer, "clientId": "c"}
-    answer = httpx.put(f"{world.server.url}/sso", headers=owner.bearer, json=body)
+    answer = httpx.put(f"{world.server.url}/api/v1/sso", headers=owner.bearer, json=body)
 
     assert (answer.status_code, answer.json()["field"]) == (400, "issuer")
 
@@ -304,7 +306,7 @@ def test_another_client_needs_the_secret_again(world: World) -> None:
     owner = world.people[Role.OWNER]
 
     def put(**body: str) -> httpx.Response:
-        return httpx.put(f"{world.server.url}/sso", headers=owner.bearer, json=body)
+        return httpx.put(f"{world.server.url}/api/v1/sso", headers=owner.bearer, json=body)
 
     sso = world.administration.sso.find(world.operator)
     assert sso is not None
@@ -317,7 +319,7 @@ def test_another_client_needs_the_secret_again(world: World) -> None:
 def test_only_enterprise_has_it(server: Server) -> None:
     owner = make_world(server, Plan.PRO).people[Role.OWNER]
     body = {"issuer": "https://id.test", "clientId": "c"}
-    answer = httpx.put(f"{server.url}/sso", headers=owner.bearer, json=body)
+    answer = httpx.put(f"{server.url}/api/v1/sso", headers=owner.bearer, json=body)
 
     assert answer.json()["code"] == "plan-required"
 

@@ -34,7 +34,7 @@ READ_AT_MOST = 2 * MIB
 """What the buffers of both sides hold, and what is read of a body that nobody wants."""
 
 LARGE = {
-    "POST /reconciliations": MAX_INGEST + MIB,
+    "POST /api/v1/reconciliations": MAX_INGEST + MIB,
     "POST /v1/usage/events": MAX_INGEST,
     "POST /v1/ingest/litellm": MAX_INGEST,
     "POST /v1/traces": MAX_INGEST,
@@ -172,7 +172,7 @@ def test_every_route_bounds_its_body(running: Running, tmp_path: Path) -> None:
         policy = policy_of(route.dependant)
         for method in route.methods or ():
             name = f"{method} {route.path}"
-            if str(route.path).startswith("/operations/"):
+            if str(route.path).startswith("/api/v1/operations/"):
                 assert policy.max_body == MAX_INGEST
             elif name in LARGE:
                 assert policy.max_body == LARGE[name]
@@ -300,7 +300,7 @@ def test_no_form_takes_a_file(running: Running) -> None:
 
 
 def test_malformed_bodies_of_somebody_known_leave_no_memory_behind(running: Running) -> None:
-    target = Target("POST", "/projects", False, True, 0)
+    target = Target("POST", "/api/v1/projects", False, True, 0)
     sizes = (MAX_BODY - 100, MAX_BODY // 2)
 
     def send(body: bytes) -> None:
@@ -325,11 +325,11 @@ def test_malformed_bodies_of_somebody_known_leave_no_memory_behind(running: Runn
 
 
 def test_somebody_known_is_told_what_is_too_large(running: Running) -> None:
-    target = Target("POST", "/projects", False, True, 0)
+    target = Target("POST", "/api/v1/projects", False, True, 0)
     more = f"authorization: Bearer {running.token}\r\n"
     with running.connect() as sock:
         sock.sendall(
-            b"POST /projects HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+            b"POST /api/v1/projects HTTP/1.1\r\nhost: 127.0.0.1\r\n"
             + length(MAX_BODY + 1, more=more).encode()
             + b"\r\n"
         )

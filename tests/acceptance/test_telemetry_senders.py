@@ -356,5 +356,5 @@ def test_each_sender_s_calls_are_all_there_is(server: Server, tenant: Tenant) ->
     logged(server, tenant)
 
     window = {"from": "2026-11-20", "to": "2026-11-20", "timezone": "UTC"}
-    totals = ask(server, tenant, "/analytics/activity", **window)["totals"]
+    totals = ask(server, tenant, "/api/v1/analytics/activity", **window)["totals"]
     assert (totals["requestCount"], totals["inputTokens"]) == (2, 5_900)

@@ -23,7 +23,12 @@ from outlay.domain.event import join_groups
 from outlay.kit.clock import to_us
 
 WINDOW = {"from": "2026-11-01", "to": "2026-11-30"}
-FILES = ["/exports/report", "/exports/users", "/exports/activity.csv", "/exports/me.csv"]
+FILES = [
+    "/api/v1/exports/report",
+    "/api/v1/exports/users",
+    "/api/v1/exports/activity.csv",
+    "/api/v1/exports/me.csv",
+]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +118,9 @@ def basic(text: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
 
 
-@pytest.mark.parametrize("path", ["/analytics/summary", "/me", "/requests", FILES[0]])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/analytics/summary", "/api/v1/me", "/api/v1/requests", FILES[0]]
+)
 def test_a_token_is_taken_as_a_password(server: Server, tenant: Tenant, path: str) -> None:
     for user in ("", "someone@example.test", "Jürgen"):
         assert server.http.get(path, headers=basic(f"{user}:{tenant.token}")).status_code == 200
@@ -128,7 +135,7 @@ def test_usage_may_be_sent_with_it_but_nothing_is_relayed(server: Server, tenant
     headers = basic(f"any:{tenant.token}")
     sent = server.http.post("/v1/usage/events", json=[], headers=headers)
     relayed = server.http.post("/v1/chat/completions", json={"model": "a"}, headers=headers)
-    operation = server.http.post("/operations/verify", headers=basic("any:operator-secret"))
+    operation = server.http.post("/api/v1/operations/verify", headers=basic("any:operator-secret"))
 
     assert sent.status_code != 401
     assert relayed.status_code == 401
@@ -138,8 +145,8 @@ def test_usage_may_be_sent_with_it_but_nothing_is_relayed(server: Server, tenant
 
 def test_a_refusal_names_both_ways_but_to_pages(server: Server) -> None:
     """A browser that reads of Basic would ask for a password over the page."""
-    told = server.http.get("/me").headers["www-authenticate"]
-    page = server.http.get("/me", headers={"Sec-Fetch-Site": "same-origin"})
+    told = server.http.get("/api/v1/me").headers["www-authenticate"]
+    page = server.http.get("/api/v1/me", headers={"Sec-Fetch-Site": "same-origin"})
 
     assert told == 'Bearer realm="Outlay", Basic realm="Outlay", charset="UTF-8"'
     assert page.headers["www-authenticate"] == 'Bearer realm="Outlay"'
@@ -150,7 +157,7 @@ def test_a_password_of_a_proxy_in_front_does_not_sign_out(server: Server) -> Non
     person = make_world(server).people[Role.OWNER]
     headers = {"Cookie": f"outlay_session={person.session}", **basic("team:shared-password")}
 
-    assert server.http.get("/me", headers=headers).status_code == 200
+    assert server.http.get("/api/v1/me", headers=headers).status_code == 200
 
 
 # Files without a trailer

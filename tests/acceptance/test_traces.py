@@ -90,7 +90,7 @@ def send(server: Server, tenant: Tenant, *spans: dict[str, Any]) -> dict[str, An
 
 def logged(server: Server, tenant: Tenant) -> list[dict[str, Any]]:
     server.services.projection.catch_up()
-    answer = server.http.get("/requests?preset=all", headers=tenant.headers)
+    answer = server.http.get("/api/v1/requests?preset=all", headers=tenant.headers)
     found: list[dict[str, Any]] = answer.json()["requests"]
     return found
 
@@ -103,7 +103,7 @@ def counted(server: Server, tenant: Tenant) -> int:
 def detailed(server: Server, tenant: Tenant) -> dict[str, Any]:
     """The only request there is, with everything that is on record of it."""
     (request,) = logged(server, tenant)
-    answer = server.http.get(f"/requests/{request['eventId']}", headers=tenant.headers)
+    answer = server.http.get(f"/api/v1/requests/{request['eventId']}", headers=tenant.headers)
     found: dict[str, Any] = answer.json()
     return found
 

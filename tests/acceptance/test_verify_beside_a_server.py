@@ -19,14 +19,17 @@ from tests.program import run, serving, start, wait_for_server
 
 EVENTS = 4_000
 QUESTIONS = [
-    ("/analytics/activity", {"groupBy": group, "bucket": "hour", "from": day, "to": day})
+    ("/api/v1/analytics/activity", {"groupBy": group, "bucket": "hour", "from": day, "to": day})
     for group in ("model", "user", "app", "endUser", "provider")
     for day in ("2026-01-05", "2026-01-06")
 ] + [
-    ("/analytics/activity", {"groupBy": "app,model", "from": "2026-01-01", "to": "2026-06-30"}),
-    ("/analytics/latency", {"groupBy": "model", "from": "2026-01-01", "to": "2026-06-30"}),
-    ("/exports/report", {"groupBy": "app,model", "from": "2026-01-01", "to": "2026-02-28"}),
-    ("/analytics/users-and-groups", {"from": "2026-01-01", "to": "2026-06-30"}),
+    (
+        "/api/v1/analytics/activity",
+        {"groupBy": "app,model", "from": "2026-01-01", "to": "2026-06-30"},
+    ),
+    ("/api/v1/analytics/latency", {"groupBy": "model", "from": "2026-01-01", "to": "2026-06-30"}),
+    ("/api/v1/exports/report", {"groupBy": "app,model", "from": "2026-01-01", "to": "2026-02-28"}),
+    ("/api/v1/analytics/users-and-groups", {"from": "2026-01-01", "to": "2026-06-30"}),
 ]
 
 
@@ -161,7 +164,7 @@ def test_a_sum_beyond_64_bits_is_verified_through_a_server(server: Running) -> N
 def test_a_follower_that_goes_away_leaves_nothing_held(shared: Running) -> None:
     with shared.client() as client:
         send(client, [make(number) for number in range(1_000)])
-    for path in ("/operations/verify", "/operations/rebuild"):
+    for path in ("/api/v1/operations/verify", "/api/v1/operations/rebuild"):
         connection = http.client.HTTPConnection(shared.url.removeprefix("http://"), timeout=60)
         connection.request("POST", path, headers={"Authorization": f"Bearer {shared.operator()}"})
         connection.sock.close()

@@ -30,7 +30,7 @@ class Demo:
 
     def ask(self, **params: Any) -> dict[str, Any]:
         """The public answer that the page of all must agree with."""
-        return self.get("/analytics/activity", top=8, **params)
+        return self.get("/api/v1/analytics/activity", top=8, **params)
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """What an endpoint answers, money exact."""

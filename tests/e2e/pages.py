@@ -38,12 +38,14 @@ def asker(server: dict[str, Any]) -> Callable[..., dict[str, Any]]:
 
 def every_page(ask: Any) -> dict[str, str]:
     """Addresses of all pages about usage by name; `ask` gets what an endpoint answers."""
-    project_id = ask("/analytics/projects")["projects"][0]["projectId"]
+    project_id = ask("/api/v1/analytics/projects")["projects"][0]["projectId"]
     key_id = next(
-        key["apiKeyId"] for key in ask("/api-keys")["apiKeys"] if key["projectId"] == project_id
+        key["apiKeyId"]
+        for key in ask("/api/v1/api-keys")["apiKeys"]
+        if key["projectId"] == project_id
     )
-    member_id = ask("/analytics/members")["members"][0]["userId"]
-    event_id = ask("/requests", limit=1)["requests"][0]["eventId"]
+    member_id = ask("/api/v1/analytics/members")["members"][0]["userId"]
+    event_id = ask("/api/v1/requests", limit=1)["requests"][0]["eventId"]
     return {
         "organization-analytics": "/organization/analytics",
         "ranking": "/organization/ranking?groupBy=apiKey",

@@ -164,7 +164,7 @@ def test_a_chart_without_a_compared_period_speaks_of_none(page: Page, demo: Demo
 def test_lines_are_the_quotients_of_what_the_api_says(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LINES}?preset=last-month")
     expect(page.locator(LINE)).to_have_attribute("data-drawn", re.compile("."))
-    answer = demo.get(LINES.replace("/organization", "/analytics"), preset="last-month")
+    answer = demo.get(LINES.replace("/organization", "/api/v1/analytics"), preset="last-month")
     shown = data_of(page, "data-users-cost-per-request")
 
     overall = next(one for one in shown["series"] if one["key"] == "all")

@@ -16,8 +16,8 @@ WINDOW = {"preset": "last-month"}
 def test_cards_providers_and_health_are_those_of_the_api(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
     drawn(page)
-    summary = demo.get("/analytics/summary", **WINDOW)["summary"]
-    latency = demo.get("/analytics/latency", **WINDOW, groupBy="provider", top=100)
+    summary = demo.get("/api/v1/analytics/summary", **WINDOW)["summary"]
+    latency = demo.get("/api/v1/analytics/latency", **WINDOW, groupBy="provider", top=100)
 
     assert card(page, "Requests") == format_exact_count(summary["requestCount"])
     assert card(page, "Total spend") == exact(summary["cost"])
@@ -35,7 +35,7 @@ def test_cards_providers_and_health_are_those_of_the_api(page: Page, demo: Demo)
         (entry["label"], format_latency(float(entry["latencyMs"]["p95"]) * 1000))
         for entry in latency["latency"]
     ]
-    health = demo.get("/analytics/health", **WINDOW)
+    health = demo.get("/api/v1/analytics/health", **WINDOW)
     estimated = health["quality"]["estimatedRequestCount"]["count"]
     expect(page.locator(".health")).to_contain_text(f"{estimated:,} (")
 
@@ -64,7 +64,7 @@ def test_errors_by_kind_sum_to_the_errors_of_the_period(page: Page, demo: Demo) 
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
     drawn(page)
     shown = page.evaluate("JSON.parse(document.getElementById('data-status').textContent).metrics")
-    summary = demo.get("/analytics/summary", **WINDOW)["summary"]
+    summary = demo.get("/api/v1/analytics/summary", **WINDOW)["summary"]
     counts = {one["key"]: int(one["total"]) for one in shown["requestCount"]["bands"]}
 
     assert counts["client_error"] == summary["clientErrorCount"]

@@ -211,10 +211,10 @@ def number(text: str) -> Decimal:
 
 def places_of(reader: Reader) -> dict[str, Place]:
     """The pages whose numbers one question of the API has."""
-    project = reader.ask("/analytics/projects")["projects"][0]["projectId"]
-    keys = [key for key in reader.ask("/api-keys")["apiKeys"] if key["projectId"] == project]
+    project = reader.ask("/api/v1/analytics/projects")["projects"][0]["projectId"]
+    keys = [key for key in reader.ask("/api/v1/api-keys")["apiKeys"] if key["projectId"] == project]
     key = keys[0]["apiKeyId"]
-    activity = "/analytics/activity"
+    activity = "/api/v1/analytics/activity"
     return {
         "organization": Place("/organization/analytics", activity),
         "project overview": Place(f"/project/{project}", activity, {"projectId": project}),
@@ -224,7 +224,7 @@ def places_of(reader: Reader) -> dict[str, Place]:
         "key": Place(
             f"/project/{project}/keys/{key}", activity, {"projectId": project, "apiKeyId": key}
         ),
-        "my usage": Place("/me/usage", "/analytics/me"),
+        "my usage": Place("/me/usage", "/api/v1/analytics/me"),
     }
 
 
@@ -328,12 +328,12 @@ def everybodys_places(reader: Reader) -> dict[str, Place]:
     """The pages of somebody who may see but a part."""
     if may_ask(reader):
         return places_of(reader)
-    return {"my usage": Place("/me/usage", "/analytics/me")}
+    return {"my usage": Place("/me/usage", "/api/v1/analytics/me")}
 
 
 def may_ask(reader: Reader) -> bool:
     """Whether somebody may ask about the whole organization."""
-    return reader.page.request.get(f"{reader.url}/analytics/summary").status == 200
+    return reader.page.request.get(f"{reader.url}/api/v1/analytics/summary").status == 200
 
 
 def sign_in(page: Page, demo: Demo, role: Role, plan: Plan) -> None:
@@ -346,7 +346,7 @@ def sign_in(page: Page, demo: Demo, role: Role, plan: Plan) -> None:
         page.wait_for_url(lambda url: "/login" not in url)
         return
     answer = page.request.post(
-        f"{demo.url}/invitations",
+        f"{demo.url}/api/v1/invitations",
         data={"email": f"{role}-{plan}@example.test", "role": role.value},
         headers={"Authorization": f"Bearer {demo.token}"},
     )

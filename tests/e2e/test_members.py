@@ -15,7 +15,7 @@ def test_members_stand_by_spend_with_those_who_left_and_those_without_usage(
     page: Page, demo: Demo
 ) -> None:
     page.goto(f"{demo.url}/organization/members?preset=last-month")
-    members = demo.get("/analytics/members", **WINDOW)
+    members = demo.get("/api/v1/analytics/members", **WINDOW)
     rows = page.locator(".members tbody tr")
     expect(rows).to_have_count(len(members["members"]))
 
@@ -46,7 +46,7 @@ def test_search_leads_to_one_member_whose_numbers_are_those_of_the_api(
     page: Page, demo: Demo
 ) -> None:
     page.goto(f"{demo.url}/organization/members?preset=last-month")
-    somebody = demo.get("/analytics/members", **WINDOW)["members"][0]
+    somebody = demo.get("/api/v1/analytics/members", **WINDOW)["members"][0]
     page.get_by_label("Search members").fill(somebody["name"])
     page.get_by_label("Search members").press("Enter")
     expect(page.locator(".members tbody tr")).to_have_count(1)
@@ -56,7 +56,7 @@ def test_search_leads_to_one_member_whose_numbers_are_those_of_the_api(
     page.get_by_role("link", name=somebody["name"]).click()
     drawn(page)
 
-    answer = demo.get(f"/analytics/members/{somebody['userId']}", **WINDOW)
+    answer = demo.get(f"/api/v1/analytics/members/{somebody['userId']}", **WINDOW)
     assert card(page, "Total spend") == exact(answer["summary"]["cost"])
     tiles = page.locator(".most-tile strong")
     assert [tile.text_content() for tile in tiles.all()] == [

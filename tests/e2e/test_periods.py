@@ -41,21 +41,21 @@ def test_every_entry_opens_from_every_period(page: Page, demo: Demo, state: str)
 def test_the_report_is_of_the_month_that_was_looked_at(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=last-month&timezone=Asia/Kathmandu")
     page.get_by_role("link", name=re.compile("Monthly report")).click()
-    first = demo.get("/analytics/summary", preset="last-month")["meta"]["from"]
+    first = demo.get("/api/v1/analytics/summary", preset="last-month")["meta"]["from"]
     expect(page.get_by_label("Month")).to_have_value(first[:7])
     expect(page.locator(".report-date")).to_contain_text("Asia/Kathmandu")
     page.get_by_role("link", name="Analytics").last.click()
     expect(page.locator(".range summary")).to_contain_text("Last month")
 
     page.goto(f"{demo.url}/organization/report?preset=mtd")
-    now = demo.get("/analytics/summary", preset="mtd")["meta"]["to"]
+    now = demo.get("/api/v1/analytics/summary", preset="mtd")["meta"]["to"]
     expect(page.get_by_label("Month")).to_have_value(now[:7])
     page.goto(f"{demo.url}/organization/report?from=2026-01-01&to=2026-02-03")
     expect(page.get_by_label("Month")).to_have_value("2026-02")
 
 
 def test_page_report_and_api_compare_with_the_same_dates(page: Page, demo: Demo) -> None:
-    answer = demo.get("/analytics/summary", preset="last-month", compare="previous")
+    answer = demo.get("/api/v1/analytics/summary", preset="last-month", compare="previous")
     earlier = answer["meta"]["earlier"]
     moved = answer["summary"]["cost"] - answer["earlier"]["cost"]
     words = f"Spend is {'up' if moved > 0 else 'down'} ${abs(moved):,.2f}"

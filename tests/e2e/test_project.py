@@ -16,7 +16,7 @@ from outlay.web.dashboard.formatting import format_exact_count, format_exact_mon
 @pytest.fixture(scope="module")
 def project(demo: Demo) -> dict[str, Any]:
     """The dearest project of the demo."""
-    found: dict[str, Any] = demo.get("/analytics/projects")["projects"][0]
+    found: dict[str, Any] = demo.get("/api/v1/analytics/projects")["projects"][0]
     return found
 
 
@@ -45,7 +45,7 @@ def test_the_overview_says_what_the_api_says(
     project_id = project["projectId"]
     page.goto(f"{demo.url}/project/{project_id}?preset=last-month")
     drawn(page)
-    answer = demo.get(f"/analytics/projects/{project_id}", preset="last-month")
+    answer = demo.get(f"/api/v1/analytics/projects/{project_id}", preset="last-month")
     summary = answer["summary"]
 
     expect(page.get_by_role("heading", level=1)).to_have_text(project["name"])
@@ -55,14 +55,20 @@ def test_the_overview_says_what_the_api_says(
     assert card(page, "Error rate").startswith(f"{summary['errorCount']:,} of ")
 
     keys = demo.get(
-        "/analytics/activity", groupBy="apiKey", projectId=project_id, preset="last-month", top=6
+        "/api/v1/analytics/activity",
+        groupBy="apiKey",
+        projectId=project_id,
+        preset="last-month",
+        top=6,
     )["totals"]["breakdown"]
     shown = page.get_by_role("region", name="Top API keys").locator("li")
     expect(shown).to_have_count(len(keys))
     assert [row.locator("strong").get_attribute("title") for row in shown.all()] == [
         exact(key["cost"]) for key in keys
     ]
-    latest = demo.get("/requests", projectId=project_id, preset="last-month", limit=8)["requests"]
+    latest = demo.get("/api/v1/requests", projectId=project_id, preset="last-month", limit=8)[
+        "requests"
+    ]
     times = page.locator(".log tbody time")
     expect(times).to_have_count(8)
     assert [time.get_attribute("datetime") for time in times.all()] == [
@@ -80,7 +86,7 @@ def test_mappings_and_canonical_models_change_places(
         page.locator("[data-view]:visible").get_by_role("button", name=view).first.click()
         drawn(page)
         answer = demo.get(
-            "/analytics/activity",
+            "/api/v1/analytics/activity",
             groupBy=dimension,
             projectId=project_id,
             preset="last-month",
@@ -143,7 +149,7 @@ def test_the_statistics_of_a_key_are_those_of_the_api(
     expect(page.locator(".kpi").first).to_be_visible()
     drawn(page)
     key_id = page.url.partition("/keys/")[2].partition("?")[0]
-    summary = demo.get(f"/analytics/keys/{key_id}", preset="last-month")["summary"]
+    summary = demo.get(f"/api/v1/analytics/keys/{key_id}", preset="last-month")["summary"]
 
     assert "preset=last-month" in page.url  # the period came along
     assert card(page, "Total spend") == exact(summary["cost"]) == cost

@@ -25,7 +25,9 @@ def test_every_section_is_the_apis_and_sums_to_the_total(page: Page, demo: Demo)
         "Apps": "app",
     }
     for title, dimension in sections.items():
-        answer = demo.get("/analytics/activity", groupBy=dimension, preset="last-month", top=8)
+        answer = demo.get(
+            "/api/v1/analytics/activity", groupBy=dimension, preset="last-month", top=8
+        )
         assert section_costs(page, title) == [
             exact(entry["cost"]) for entry in answer["totals"]["breakdown"]
         ], title
@@ -40,7 +42,7 @@ def test_the_report_of_a_project_and_of_a_group(page: Page, demo: Demo) -> None:
     page.get_by_label("Which").select_option(index=1)
     expect(page).to_have_url(re.compile("projectId=prj_"))
     project_id = page.get_by_label("Which").input_value()
-    answer = demo.get(f"/analytics/projects/{project_id}", preset="last-month")
+    answer = demo.get(f"/api/v1/analytics/projects/{project_id}", preset="last-month")
     expect(page.get_by_role("region", name="Projects")).to_have_count(0)
     assert page.locator(".report-card .kpi-value").first.get_attribute("title") == exact(
         answer["summary"]["cost"]

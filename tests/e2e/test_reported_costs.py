@@ -44,7 +44,7 @@ def wait_until(demo: Demo, requests: int) -> None:
     """Until so many of them are counted."""
     deadline = monotonic() + 20
     while monotonic() < deadline:
-        found = demo.get("/analytics/summary", preset="24h", app=PROVIDER)["summary"]
+        found = demo.get("/api/v1/analytics/summary", preset="24h", app=PROVIDER)["summary"]
         if found["requestCount"] == requests:
             return
         sleep(0.2)
@@ -107,7 +107,7 @@ def test_the_drift_leads_to_its_requests_and_a_missing_part_to_its_own(
     expect(page.get_by_role("row").filter(has_text="gpt-5.5")).to_be_visible()
     check_access(page)
     row = page.get_by_role("row").filter(has_text="gpt-5.5")
-    told = demo.get("/analytics/reported-costs", preset="24h", app=PROVIDER)["models"][0]
+    told = demo.get("/api/v1/analytics/reported-costs", preset="24h", app=PROVIDER)["models"][0]
     assert shows(row.locator("td.is-lead").inner_text(), told["costDrift"])
 
     row.get_by_role("link", name="gpt-5.5").click()

@@ -26,8 +26,8 @@ def shown_times(page: Page) -> list[str]:
 
 def test_pages_of_the_log_follow_each_other_without_gap_or_repeat(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LOG}?preset=last-month")
-    first = demo.get("/requests", preset="last-month", limit=50)
-    second = demo.get("/requests", preset="last-month", limit=50, cursor=first["next"])
+    first = demo.get("/api/v1/requests", preset="last-month", limit=50)
+    second = demo.get("/api/v1/requests", preset="last-month", limit=50, cursor=first["next"])
 
     assert shown_times(page) == [request["time"] for request in first["requests"]]
     page.get_by_role("link", name="Older").click()
@@ -67,11 +67,11 @@ def test_totals_and_histogram_follow_every_filter(
     page: Page, demo: Demo, filters: dict[str, str]
 ) -> None:
     asked = {"preset": "last-month", **filters}
-    answer = demo.get("/requests", **asked, limit=500)
+    answer = demo.get("/api/v1/requests", **asked, limit=500)
     listed = answer["requests"]
     cursor = answer["next"]
     while cursor:
-        following = demo.get("/requests", **asked, limit=500, cursor=cursor)
+        following = demo.get("/api/v1/requests", **asked, limit=500, cursor=cursor)
         listed, cursor = [*listed, *following["requests"]], following["next"]
     assert listed
     assert answer["totals"]["requestCount"] == len(listed)
@@ -92,7 +92,7 @@ def test_the_dearest_requests_are_first_when_sorted_by_cost(page: Page, demo: De
     page.goto(f"{demo.url}{LOG}?preset=last-month")
     page.get_by_role("columnheader", name="Cost").get_by_role("link").click()
     expect(page.get_by_role("heading", name="Requests, highest cost first")).to_be_visible()
-    wanted = demo.get("/requests", preset="last-month", sort="cost", limit=50)["requests"]
+    wanted = demo.get("/api/v1/requests", preset="last-month", sort="cost", limit=50)["requests"]
     assert shown_times(page) == [one["time"] for one in wanted]
     assert [one["cost"] for one in wanted] == sorted((one["cost"] for one in wanted), reverse=True)
 
@@ -109,7 +109,7 @@ def test_a_file_has_what_the_page_lists(page: Page, demo: Demo) -> None:
         page.get_by_role("link", name="CSV", exact=True).click()
     rows = list(csv.DictReader(waiting.value.path().read_text().splitlines()))
     listed = demo.get(
-        "/requests",
+        "/api/v1/requests",
         preset="last-month",
         errorCode="upstream-529",
         sort="latencyMs",
@@ -124,7 +124,9 @@ def test_a_file_has_what_the_page_lists(page: Page, demo: Demo) -> None:
 
 
 def test_a_failed_request_says_why_and_leads_to_its_like(page: Page, demo: Demo) -> None:
-    failed = demo.get("/requests", preset="all", errorCode="upstream-529", limit=500)["requests"]
+    failed = demo.get("/api/v1/requests", preset="all", errorCode="upstream-529", limit=500)[
+        "requests"
+    ]
     alike = Counter((one["time"][:13], one["apiKey"]["id"], one["model"]) for one in failed)
     kind, count = alike.most_common(1)[0]
     event_id = next(
@@ -214,7 +216,7 @@ def test_filters_of_the_toolbar_hold_together(page: Page, demo: Demo) -> None:
     expect(page).to_have_url(re.compile("minLatencyMs=500"))
 
     wanted = demo.get(
-        "/requests", preset="last-month", status="upstream_error", minLatencyMs=500, limit=50
+        "/api/v1/requests", preset="last-month", status="upstream_error", minLatencyMs=500, limit=50
     )["requests"]
     assert shown_times(page) == [request["time"] for request in wanted]
     assert {dot.get_attribute("class") for dot in page.locator(".log .dot").all()} == {
@@ -223,9 +225,9 @@ def test_filters_of_the_toolbar_hold_together(page: Page, demo: Demo) -> None:
 
 
 def test_a_request_stands_beside_the_list_with_what_it_cost(page: Page, demo: Demo) -> None:
-    listed = demo.get("/requests", preset="last-month", status="ok", limit=50)["requests"]
+    listed = demo.get("/api/v1/requests", preset="last-month", status="ok", limit=50)["requests"]
     event_id = next(one["eventId"] for one in listed if one["outputTokens"])
-    detail = demo.get(f"/requests/{event_id}")
+    detail = demo.get(f"/api/v1/requests/{event_id}")
     page.goto(f"{demo.url}{LOG}?preset=last-month&status=ok")
     page.locator(f".log tbody a[href*='id={event_id}']").click()
     expect(page.locator("#request-id")).to_have_text(event_id)
@@ -248,7 +250,7 @@ def test_a_request_stands_beside_the_list_with_what_it_cost(page: Page, demo: De
 
 
 def test_a_request_is_found_by_its_id_and_an_unknown_one_is_said(page: Page, demo: Demo) -> None:
-    event_id = demo.get("/requests", limit=1)["requests"][0]["eventId"]
+    event_id = demo.get("/api/v1/requests", limit=1)["requests"][0]["eventId"]
     page.goto(f"{demo.url}{LOG}")
     page.get_by_label("Request id").fill(event_id)
     page.get_by_label("Request id").press("Enter")

@@ -14,7 +14,9 @@ def test_the_palette_leads_to_a_key_by_its_name_and_back_to_the_focus(
     page: Page, demo: Demo
 ) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=7d")
-    key = next(key for key in demo.get("/api-keys")["apiKeys"] if "batch" in key["description"])
+    key = next(
+        key for key in demo.get("/api/v1/api-keys")["apiKeys"] if "batch" in key["description"]
+    )
     page.keyboard.press("/")
     field = page.get_by_role("combobox")
     expect(field).to_be_focused()
@@ -137,7 +139,9 @@ def test_what_comes_in_shows_without_a_reload_and_without_touching_the_rest(
 
 def test_a_model_without_a_price_is_announced_while_one_looks(page: Page, demo: Demo) -> None:
     name = f"nobody-prices-this-{time.time_ns()}"
-    page.goto(f"{demo.url}/project/{demo.get('/projects')['projects'][0]['projectId']}?preset=24h")
+    page.goto(
+        f"{demo.url}/project/{demo.get('/api/v1/projects')['projects'][0]['projectId']}?preset=24h"
+    )
     expect(page.locator(".kpi").first).to_be_visible()
     expect(page.get_by_text(name)).to_have_count(0)
     project_id = page.url.partition("/project/")[2].partition("?")[0]

@@ -25,7 +25,7 @@ def test_other_leads_to_everything_that_it_sums_up(page: Page, demo: Demo) -> No
     page.locator('[data-ranking="cost"] [data-kind="other"] a.name').click()
     expect(page.get_by_role("heading", level=1)).to_have_text("All API keys")
 
-    answer = demo.get("/analytics/activity", preset="last-month", groupBy="apiKey", top=1000)
+    answer = demo.get("/api/v1/analytics/activity", preset="last-month", groupBy="apiKey", top=1000)
     keys = answer["totals"]["breakdown"]
     assert ranked(page) == [exact(key["cost"]) for key in keys]
     assert "preset=last-month" in page.url

@@ -35,13 +35,13 @@ def test_every_column_sorts_as_the_api_does(page: Page, demo: Demo) -> None:
         state = "descending" if order == "desc" else "ascending"
         expect(head).to_have_attribute("aria-sort", state)
         expect(head.get_by_role("link")).to_be_focused()
-        users = demo.get("/analytics/users", **WINDOW, sort=sort, order=order, pageSize=100)
+        users = demo.get("/api/v1/analytics/users", **WINDOW, sort=sort, order=order, pageSize=100)
         assert shown(page) == [user["userId"] for user in users["users"]], title
 
 
 def test_pages_follow_each_other(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month&pageSize=10")
-    count = demo.get("/analytics/users", **WINDOW)["userCount"]
+    count = demo.get("/api/v1/analytics/users", **WINDOW)["userCount"]
     pages = -(-count // 10)
     expect(page.get_by_text(f"Page 1 of {pages}")).to_be_visible()
     seen = shown(page)
@@ -59,7 +59,7 @@ def test_pages_follow_each_other(page: Page, demo: Demo) -> None:
 
 def test_search_finds_while_one_types_and_says_when_nobody_matches(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
-    somebody = demo.get("/analytics/users", **WINDOW)["users"][0]
+    somebody = demo.get("/api/v1/analytics/users", **WINDOW)["users"][0]
     page.get_by_label("Search users").press_sequentially(somebody["name"], delay=15)
     expect(page.locator(".users tr[data-user]")).to_have_count(1)
     expect(page.get_by_label("Search users")).to_be_focused()
@@ -80,7 +80,7 @@ def test_a_selection_survives_pages_and_is_summed_and_exported(page: Page, demo:
     second = shown(page)[0] or ""
     page.locator(f'[data-select="{second}"]').check()
 
-    wanted = demo.get("/analytics/users", **WINDOW, selected=[first, second])["selection"]
+    wanted = demo.get("/api/v1/analytics/users", **WINDOW, selected=[first, second])["selection"]
     bar = page.locator(".selection")
     expect(bar).to_contain_text("2 selected")
     expect(bar).to_contain_text(f"Σ {short(wanted['cost'])}")
@@ -103,13 +103,13 @@ def test_a_selection_survives_pages_and_is_summed_and_exported(page: Page, demo:
 
 
 def test_exports_have_everything_or_just_this_view(page: Page, demo: Demo, tmp_path: Path) -> None:
-    somebody = demo.get("/analytics/users", **WINDOW)["users"][0]
+    somebody = demo.get("/api/v1/analytics/users", **WINDOW)["users"][0]
     page.goto(f"{demo.url}{PAGE}?preset=last-month&search={somebody['name'].split()[0]}")
     page.locator("summary", has_text="EXPORT ALL DATA").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="All users as CSV").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
-    everybody = demo.get("/analytics/users", **WINDOW, pageSize=500)
+    everybody = demo.get("/api/v1/analytics/users", **WINDOW, pageSize=500)
     assert {row["user"] for row in rows if row["user"] != "#trailer"} == {
         user["userId"] for user in everybody["users"]
     }
@@ -149,7 +149,7 @@ def test_there_is_one_period_one_download_and_ten_rows_with_name_and_address(
     expect(page.get_by_role("group", name="Period").locator(".range")).to_be_visible()
     expect(page.locator("summary", has=page.locator("[href$='#download']"))).to_have_count(1)
     expect(page.locator(".users tr[data-user]")).to_have_count(10)
-    user = demo.get("/analytics/users", **WINDOW, pageSize=10)["users"][0]
+    user = demo.get("/api/v1/analytics/users", **WINDOW, pageSize=10)["users"][0]
     expect(page.locator(".users tr[data-user] .sub").first).to_contain_text("@")
 
     page.get_by_role("link", name=user["name"]).click()

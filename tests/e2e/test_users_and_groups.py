@@ -9,7 +9,7 @@ from tests.e2e.test_project import card, exact
 from outlay.web.dashboard.formatting import format_exact_count
 
 PAGE = "/organization/users-and-groups"
-API = "/analytics/users-and-groups"
+API = "/api/v1/analytics/users-and-groups"
 WINDOW = {"preset": "last-month"}
 
 
@@ -44,10 +44,10 @@ def test_tiles_bars_and_tables_are_those_of_the_api(page: Page, demo: Demo) -> N
 
 
 def test_filters_hold_together_and_contradictions_are_named(page: Page, demo: Demo) -> None:
-    groups = demo.get("/groups")["groups"]
+    groups = demo.get("/api/v1/groups")["groups"]
     user, outside = next(
         (user, group)
-        for user in demo.get("/analytics/users", **WINDOW)["users"]
+        for user in demo.get("/api/v1/analytics/users", **WINDOW)["users"]
         for group in groups
         if user["userId"] not in {one["memberId"] for one in group["memberships"]}
         and user["isMember"]

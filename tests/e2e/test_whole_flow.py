@@ -161,7 +161,7 @@ def test_from_nothing_to_a_bill_and_out_again(fresh: Fresh) -> None:
     check_access(owner)
     shown = owner.locator(".kpi-value").first.get_attribute("title") or ""
     exact = owner.evaluate(
-        "fetch('/analytics/summary', {headers: {Accept: 'application/json'}})"
+        "fetch('/api/v1/analytics/summary', {headers: {Accept: 'application/json'}})"
         ".then(answer => answer.text())"
     )
     cost = re.search(r'"cost":([0-9.e-]+)', exact)

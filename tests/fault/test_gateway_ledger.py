@@ -58,7 +58,7 @@ def check_refused(gate: Gate) -> None:
 def check_reads(gate: Gate) -> None:
     token = gate.access_token([Scope.USAGE_READ])
     headers = {"authorization": f"Bearer {token}"}
-    answer = gate.http.get(f"{gate.url}/analytics/summary", headers=headers)
+    answer = gate.http.get(f"{gate.url}/api/v1/analytics/summary", headers=headers)
     assert answer.status_code == 200
 
 

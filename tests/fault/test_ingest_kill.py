@@ -152,7 +152,7 @@ def test_events_sent_up_to_five_times_count_once_each(
 def ask(port: int, token: str) -> dict[str, Any]:
     """The totals of everything, once the cube has it."""
     answer = httpx.get(
-        f"http://127.0.0.1:{port}/analytics/summary",
+        f"http://127.0.0.1:{port}/api/v1/analytics/summary",
         params={"from": "2026-11-01", "to": "2026-11-30"},
         headers={"Authorization": f"Bearer {token}"},
         timeout=30,

@@ -74,6 +74,6 @@ def test_averages_are_of_streams_alone(gate: Gate) -> None:
 def summary(gate: Gate) -> Any:
     gate.services.projection.catch_up()
     headers = {"authorization": f"Bearer {gate.access_token([Scope.USAGE_READ])}"}
-    answer = gate.http.get(f"{gate.url}/analytics/summary?preset=24h", headers=headers)
+    answer = gate.http.get(f"{gate.url}/api/v1/analytics/summary?preset=24h", headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json()["summary"]

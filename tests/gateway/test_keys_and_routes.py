@@ -77,7 +77,7 @@ def test_keys_with_a_right_checksum_and_a_wrong_secret_are_refused(gate: Gate) -
 def test_access_tokens_do_not_call_models_and_keys_do_not_read_usage(gate: Gate) -> None:
     token = gate.access_token(list(Scope))
     assert call(gate, token) == 401
-    answer = gate.http.get(f"{gate.url}/analytics/summary", headers=gate.headers)
+    answer = gate.http.get(f"{gate.url}/api/v1/analytics/summary", headers=gate.headers)
     assert answer.status_code == 401
 
 

@@ -31,7 +31,7 @@ def create_key(gate: Gate) -> tuple[str, str]:
     """A key made over HTTP: its id and itself."""
     headers = {"authorization": f"Bearer {gate.access_token(list(Scope))}"}
     body = {"projectId": gate.project.project_id, "description": "new"}
-    answer = gate.http.post(f"{gate.url}/api-keys", json=body, headers=headers)
+    answer = gate.http.post(f"{gate.url}/api/v1/api-keys", json=body, headers=headers)
     assert answer.status_code == 201, answer.text
     return answer.json()["apiKeyId"], answer.json()["key"]
 

@@ -107,7 +107,7 @@ class RemoteInstallation:
 
     def verify(self) -> Iterator[Progress | VerifyReport]:
         """Prove ledger and cube equal; the last item is the report."""
-        for line in self._stream("/operations/verify"):
+        for line in self._stream("/api/v1/operations/verify"):
             if "done" in line:
                 yield parse_report(line["done"])
             else:
@@ -115,20 +115,20 @@ class RemoteInstallation:
 
     def rebuild(self) -> Iterator[Progress]:
         """Recreate the cube from the ledger."""
-        for line in self._stream("/operations/rebuild"):
+        for line in self._stream("/api/v1/operations/rebuild"):
             if "progress" in line:
                 yield msgspec.convert(line["progress"], Progress)
 
     def import_target(self, organization: str | None, project: str) -> ImportTarget:
         """Where an import goes, created where there is none."""
         body = orjson.dumps({"organization": organization, "project": project})
-        answer = self._read("/operations/target", body)
+        answer = self._read("/api/v1/operations/target", body)
         return msgspec.convert(answer, ImportTarget)
 
     def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         path = (
-            f"/operations/events?organization={quote(organization_id)}"
+            f"/api/v1/operations/events?organization={quote(organization_id)}"
             f"&source={quote(reports[0].source)}"
         )
         answer = self._read(path, render_events(reports))
@@ -137,18 +137,18 @@ class RemoteInstallation:
     def erase(self, organization: str | None, who: str) -> ErasureReport:
         """Erase a member of an organization."""
         body = orjson.dumps({"organization": organization, "who": who})
-        return msgspec.convert(self._read("/operations/erase", body), ErasureReport)
+        return msgspec.convert(self._read("/api/v1/operations/erase", body), ErasureReport)
 
     def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
         """Compare a bill with what was recorded."""
-        path = f"/operations/reconcile?organization={quote(organization or '')}"
+        path = f"/api/v1/operations/reconcile?organization={quote(organization or '')}"
         body = msgspec.json.encode(bill)
         return msgspec.convert(self._read(path, body), Reconciliation)
 
     def reprice(self, order: RepriceOrder) -> Reprice:
         """Price requests again, or say what that would change."""
         body = msgspec.json.encode(order)
-        return msgspec.convert(self._read("/operations/reprice", body), Reprice)
+        return msgspec.convert(self._read("/api/v1/operations/reprice", body), Reprice)
 
     @contextmanager
     def _send(self, path: str, body: bytes = b"") -> Iterator[http.client.HTTPResponse]:

@@ -133,7 +133,7 @@ class RowQuery:
         if Dimension.KIND in self.group_by:
             raise Invalid(
                 "kind cannot be combined with rows of requests; "
-                "ask /analytics/activity or /exports/activity.csv for groupBy=kind",
+                "ask /api/v1/analytics/activity or /api/v1/exports/activity.csv for groupBy=kind",
                 field="groupBy",
             )
         if not self.measures or not set(self.measures) <= set(ALL_MEASURES):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -63,7 +64,7 @@ from outlay.web.http.forwarded import see_behind_proxies
 from outlay.web.http.head import HeadAsGet
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
 from outlay.web.http.hosts import TrustedHosts, refuse_host
-from outlay.web.http.openapi import describe
+from outlay.web.http.openapi import API_PREFIX, describe
 from outlay.web.http.refusals import Refusals
 from outlay.web.http.routes import Router
 from outlay.web.ingest import events, litellm, otlp
@@ -72,7 +73,7 @@ from outlay.web.proxy.answers import Told, put
 from outlay.web.proxy.app import Proxy
 from outlay.web.proxy.strays import is_stray
 
-ROUTERS: Final = (
+API_ROUTERS: Final = (
     analytics.router,
     health.router,
     usage_tables.router,
@@ -100,12 +101,24 @@ ROUTERS: Final = (
     limits.router,
     tokens.router,
     sso.router,
+    operations.router,
+)
+"""Served under `API_PREFIX`."""
+
+ROUTERS: Final = (
     events.router,
     litellm.router,
     otlp.router,
-    operations.router,
     dashboard.router,
+    security_txt.router,
 )
+
+ALIASES: Final = (
+    "/analytics/activity",
+    "/analytics/members",
+    "/analytics/members/{user_id}",
+)
+"""API paths that are also served without the prefix, permanently."""
 
 
 class Application:
@@ -198,11 +211,15 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
     documentation = Router(dependencies=[Depends(Open("documentation"))], include_in_schema=False)
 
     @documentation.get("/openapi.json")
+    @documentation.get(f"{API_PREFIX}/openapi.json")
     def get_openapi() -> dict[str, Any]:
         """The description of the JSON API."""
         return describe(app)
 
-    for router in (*ROUTERS, security_txt.router, documentation):
+    for router in API_ROUTERS:
+        app.include_router(router, prefix=API_PREFIX)
+    app.include_router(_aliases(), include_in_schema=False)
+    for router in (*ROUTERS, documentation):
         app.include_router(router)
 
     app.add_exception_handler(OutlayError, _on_outlay_error)
@@ -210,6 +227,16 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
     app.add_exception_handler(ClientDisconnect, _on_hang_up)
     app.add_exception_handler(Exception, _on_bug)
     return app
+
+
+def _aliases() -> Router:
+    """The routes of `ALIASES`, by the same functions and policies as under the prefix."""
+    router = Router()
+    for served in API_ROUTERS:
+        for route in served.routes:
+            if isinstance(route, APIRoute) and route.path in ALIASES:
+                router.routes.append(route)
+    return router
 
 
 def _on_outlay_error(request: Request, error: Exception) -> Response:

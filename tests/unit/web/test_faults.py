@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from outlay.domain.money import AMOUNT_PATTERN
 from outlay.web.api.models import Amount
-from outlay.web.app import ROUTERS
+from outlay.web.app import API_ROUTERS
 from outlay.web.http.faults import DAY, FORMS, PRICE, describe_fault
 
 
@@ -68,7 +68,7 @@ def faults(**values: Any) -> list[str]:
 
 def bodies() -> Iterator[type[BaseModel]]:
     """What routes of the API read."""
-    for router in ROUTERS:
+    for router in API_ROUTERS:
         for route in router.routes:
             field = getattr(route, "body_field", None)
             kind = field and field.field_info.annotation

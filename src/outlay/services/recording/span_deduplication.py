@@ -6,8 +6,8 @@ inner one is there first or with the other, but the outer one may come in a late
 restart even: what stands above and below counted spans is therefore remembered on disk, before the
 spans are counted. A span that is sent again is found as it was and known by its id.
 
-What tells of tokens and is not counted is noted (`skipped_telemetry.py`). Where its tokens may be counted
-nowhere, the sender is told so.
+What tells of tokens and is not counted is noted (`skipped_telemetry.py`). Where its
+tokens may be counted nowhere, the sender is told so.
 """
 
 from collections import Counter

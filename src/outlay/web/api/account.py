@@ -1,4 +1,4 @@
-"""`/me`: the account of whoever asks."""
+"""`/api/v1/me`: the account of whoever asks."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`GET /analytics/…`: usage questions as JSON."""
+"""`GET /api/v1/analytics/…`: usage questions as JSON."""
 
 from dataclasses import replace
 from typing import Annotated, Final

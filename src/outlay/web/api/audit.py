@@ -1,4 +1,4 @@
-"""`/audit`: who changed what, and when."""
+"""`/api/v1/audit`: who changed what, and when."""
 
 import json
 from collections.abc import Iterable, Iterator

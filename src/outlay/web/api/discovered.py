@@ -1,4 +1,4 @@
-"""`/discovered`: projects, API keys, users and groups that reports have named first."""
+"""`/api/v1/discovered`: projects, API keys, users and groups that reports have named first."""
 
 from typing import Annotated
 

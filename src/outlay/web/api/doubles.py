@@ -1,4 +1,4 @@
-"""`/doubles`: requests that were probably reported twice."""
+"""`/api/v1/doubles`: requests that were probably reported twice."""
 
 from typing import Annotated
 

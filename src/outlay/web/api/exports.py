@@ -1,4 +1,4 @@
-"""`GET /exports/…`: the same answers as files."""
+"""`GET /api/v1/exports/…`: the same answers as files."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -108,7 +108,7 @@ def get_activity_csv(
 def get_own_csv(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))]
 ) -> Response:
-    """`/analytics/me` as CSV."""
+    """`/api/v1/analytics/me` as CSV."""
     params = request.query_params
     check_names(params, OWN_QUERY)
     return _export(request, read_own_query(params, actor, services_of(request).analytics))

@@ -1,4 +1,4 @@
-"""`/groups`: user groups and who is in them, from when to when."""
+"""`/api/v1/groups`: user groups and who is in them, from when to when."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`GET /analytics/health`: how fresh, how complete and how certain the numbers of a period are."""
+"""`GET /analytics/health`: how fresh, complete and certain the numbers of a period are."""
 
 from collections.abc import Sequence
 from dataclasses import replace

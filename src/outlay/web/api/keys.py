@@ -1,4 +1,4 @@
-"""`/api-keys`: what applications call the gateway with."""
+"""`/api/v1/api-keys`: what applications call the gateway with."""
 
 from typing import Annotated
 

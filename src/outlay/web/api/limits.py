@@ -1,4 +1,4 @@
-"""`/limits`: what keys, projects and members may spend."""
+"""`/api/v1/limits`: what keys, projects and members may spend."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`/members` and `/invitations`: the people of an organization."""
+"""`/api/v1/members` and `/api/v1/invitations`: the people of an organization."""
 
 from typing import Annotated
 

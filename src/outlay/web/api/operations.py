@@ -1,4 +1,4 @@
-"""`POST /operations/…`: what other commands on this machine ask of the running server.
+"""`POST /api/v1/operations/…`: what other commands on this machine ask of the running server.
 
 Only the holder of the operator token, which lies in the data directory, may call these.
 """

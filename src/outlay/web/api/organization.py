@@ -1,4 +1,4 @@
-"""`/organization`: what an organization is called, and what it has bought."""
+"""`/api/v1/organization`: what an organization is called, and what it has bought."""
 
 from typing import Annotated
 

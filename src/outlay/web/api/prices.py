@@ -1,4 +1,4 @@
-"""`/prices`: what an organization has agreed on, above the list; `/exchange-rates`."""
+"""`/prices` and `/exchange-rates`: negotiated prices of an organization and their currencies."""
 
 from typing import Annotated
 

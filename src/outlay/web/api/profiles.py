@@ -1,4 +1,4 @@
-"""`/analytics/members/{userId}`, `/keys/{apiKeyId}` and `/projects/{projectId}`: one of a kind."""
+"""`/analytics/members/{userId}`, `/analytics/keys/{keyId}`, `/analytics/projects/{projectId}`."""
 
 from typing import Annotated, Final
 

@@ -1,4 +1,4 @@
-"""`/projects`: what API keys belong to."""
+"""`/api/v1/projects`: what API keys belong to."""
 
 from typing import Annotated
 

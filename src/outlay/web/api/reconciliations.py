@@ -1,4 +1,4 @@
-"""`/reconciliations`: a provider's bill beside what was recorded."""
+"""`/api/v1/reconciliations`: a provider's bill beside what was recorded."""
 
 from datetime import date
 from typing import Annotated, Final

@@ -1,4 +1,4 @@
-"""`/analytics/reported-costs`, and the same as a file: reported beside computed costs."""
+"""`/api/v1/analytics/reported-costs`, and the same as a file: reported beside computed costs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -107,7 +107,7 @@ def get_reported_costs(request: Request, actor: OrganizationReader) -> Response:
     openapi_extra=documented(EXPORT, LEVEL),
 )
 def get_reported_costs_file(request: Request, actor: OrganizationReader) -> Response:
-    """`/analytics/reported-costs` as a file, by provider or by model."""
+    """`/api/v1/analytics/reported-costs` as a file, by provider or by model."""
     services, params = services_of(request), request.query_params
     check_names(params, EXPORT)
     level = read_dimension(params, LEVELS, Dimension.MODEL)

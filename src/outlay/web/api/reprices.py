@@ -1,4 +1,4 @@
-"""`/reprices`: pricing what is on record again, and taking that back."""
+"""`/api/v1/reprices`: pricing what is on record again, and taking that back."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -225,7 +225,7 @@ def post_preview(request: Request, body: WantedBody, actor: Reader) -> TableAnsw
 def post_reprice(request: Request, body: RepriceBody, actor: Writer) -> RepriceAnswer:
     """Price requests again, at the prices of their own time as they are known now.
 
-    It goes on after the answer; `GET /reprices/{repriceId}` says when it is done and what it
+    It goes on after the answer; `GET /api/v1/reprices/{repriceId}` says when it is done and what it
     changed.
     """
     services = services_of(request)

@@ -1,4 +1,4 @@
-"""`GET /exports/requests`: the log of single requests as a file."""
+"""`GET /api/v1/exports/requests`: the log of single requests as a file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -88,7 +88,7 @@ COLUMNS: Final = (
 def get_request_export(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))]
 ) -> Response:
-    """`/requests` of all pages as a file, in its order; for developers their own."""
+    """`/api/v1/requests` of all pages as a file, in its order; for developers their own."""
     services, params = services_of(request), request.query_params
     check_names(params, EXPORT)
     query = read_log_query(params, actor, services.analytics, Interval.TOTAL)

@@ -1,4 +1,4 @@
-"""`/requests`: the log of single requests, and one of them in detail."""
+"""`/api/v1/requests`: the log of single requests, and one of them in detail."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final

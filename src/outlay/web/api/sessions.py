@@ -1,4 +1,4 @@
-"""`/analytics/sessions`: conversations and runs of agents, and one of them."""
+"""`/api/v1/analytics/sessions`: conversations and runs of agents, and one of them."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`/sso`: which identity provider an organization signs in with."""
+"""`/api/v1/sso`: which identity provider an organization signs in with."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`/tags`: the keys of tags that are kept of requests."""
+"""`/api/v1/tags`: the keys of tags that are kept of requests."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`/tokens`: what programs use this API with."""
+"""`/api/v1/tokens`: what programs use this API with."""
 
 from typing import Annotated
 

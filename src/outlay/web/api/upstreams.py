@@ -1,4 +1,4 @@
-"""`/upstreams` and `/model-mappings`: where requests are sent."""
+"""`/api/v1/upstreams` and `/api/v1/model-mappings`: where requests are sent."""
 
 from typing import Annotated
 

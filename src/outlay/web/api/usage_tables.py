@@ -1,4 +1,4 @@
-"""`/analytics/members`, `/users`, `/projects`, `/groups` and both of the last together."""
+"""`/api/v1/analytics/members`, `/users`, `/projects`, `/groups` and both of the last together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

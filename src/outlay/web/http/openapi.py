@@ -11,6 +11,9 @@ from pydantic.alias_generators import to_camel
 from outlay.web.http.answer_schemas import schema_of
 from outlay.wire.native import EVENT_SCHEMA
 
+API_PREFIX: Final = "/api/v1"
+"""Where the JSON API is served."""
+
 PROBLEM: Final = {
     "type": "object",
     "description": "An error (RFC 9457).",
@@ -83,8 +86,15 @@ def example_name(method: str, path: str) -> str:
 
 
 def _words(method: str, path: str) -> str:
-    """`get_analytics_keys_api_key_id`: what no other endpoint is called."""
-    words = path.replace("{", "").replace("}", "").replace("-", "_").strip("/").split("/")
+    """`get_analytics_keys_api_key_id`: unique to the endpoint, without the API's prefix."""
+    words = (
+        path.removeprefix(API_PREFIX)
+        .replace("{", "")
+        .replace("}", "")
+        .replace("-", "_")
+        .strip("/")
+        .split("/")
+    )
     return "_".join([method.lower(), *words])
 
 

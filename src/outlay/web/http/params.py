@@ -111,7 +111,8 @@ def read_query(
     dimensions = read_group_by(params)
     if len(dimensions) > levels:
         raise Invalid(
-            f"groupBy takes at most {levels} here; /exports/report takes any number of dimensions",
+            f"groupBy takes at most {levels} here; "
+            "/api/v1/exports/report takes any number of dimensions",
             field="groupBy",
         )
     return UsageQuery(

@@ -141,7 +141,7 @@ def render_activity(
     freshness: Freshness,
     comparison: Comparison | None = None,
 ) -> Json:
-    """The answer of `/analytics/activity`: one item per step, each with its breakdown.
+    """The answer of `/api/v1/analytics/activity`: one item per step, each with its breakdown.
 
     With a comparison every item, the totals and their entries have `earlier` beside them.
     """

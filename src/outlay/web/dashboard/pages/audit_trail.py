@@ -112,7 +112,7 @@ def get_audit(
 def _export_path(member: str, actions: tuple[str, ...], target: str) -> str:
     items = [("actor", member), *(("action", action) for action in actions), ("target", target)]
     kept = tuple((name, value) for name, value in items if value)
-    return Links("/exports/audit.csv", kept).put()
+    return Links("/api/v1/exports/audit.csv", kept).put()
 
 
 def _days(found: list[ShownEntry], zone: ZoneInfo) -> Iterator[Day]:

@@ -124,7 +124,7 @@ def get_organization_ranking(
         origin="/organization/analytics",
         groupings=GROUPINGS,
         filters=ORGANIZATION.filters,
-        export=lambda dimension: f"/exports/report?groupBy={dimension}",
+        export=lambda dimension: f"/api/v1/exports/report?groupBy={dimension}",
     )
     return _render(request, actor, query, place)
 

@@ -125,7 +125,7 @@ def _render(
         title=mark_deleted(key.description, key),
         crumbs=crumbs,
         lede="",
-        export=f"/exports/keys/{key.discovered_id or key.api_key_id}.csv",
+        export=f"/api/v1/exports/keys/{key.discovered_id or key.api_key_id}.csv",
         ranking=ranking,
         groupings={},
     )

@@ -72,7 +72,7 @@ SUBJECT: Final = Subject(
     title="Members",
     crumbs=(Crumb("Organization"),),
     lede="Who spends what. Usage is attributed to the creator of each API key.",
-    export="/exports/report?groupBy=member",
+    export="/api/v1/exports/report?groupBy=member",
     groupings={},
 )
 
@@ -185,7 +185,7 @@ def get_member(request: Request, member_id: str, actor: Leader) -> Response:
         title=mark_deleted(member.name, member),
         crumbs=(Crumb("Organization"), Crumb("Members", "/organization/members")),
         lede="",
-        export=f"/exports/report?groupBy=model,project,apiKey&memberId={member_id}",
+        export=f"/api/v1/exports/report?groupBy=model,project,apiKey&memberId={member_id}",
         ranking=f"/organization/ranking?memberId={member_id}",
         groupings={},
     )

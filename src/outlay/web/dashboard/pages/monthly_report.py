@@ -199,7 +199,7 @@ def _exports(
         asked[FILTER_OF[SCOPES[scope]]] = subject_id
     asked["groupBy"] = "project,model" if scope is Scope.PROJECT else "group,user,model"
     return [
-        (kind.upper(), f"/exports/report?{urlencode({**asked, 'format': kind})}")
+        (kind.upper(), f"/api/v1/exports/report?{urlencode({**asked, 'format': kind})}")
         for kind in ("csv", "xlsx", "parquet", "json")
     ]
 

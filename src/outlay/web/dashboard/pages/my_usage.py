@@ -22,7 +22,7 @@ ME: Final = Subject(
     title="My usage",
     crumbs=(Crumb("Monitoring"),),
     lede="What your own requests cost, by model, project and key.",
-    export="/exports/me.csv",
+    export="/api/v1/exports/me.csv",
     ranking="/me/ranking",
     groupings={
         dimension: title

@@ -21,7 +21,7 @@ ORGANIZATION: Final = Subject(
     title="Organization analytics",
     crumbs=(Crumb("Organization"),),
     lede="Cost, requests and tokens across every project, exact in any time zone.",
-    export="/exports/activity.csv",
+    export="/api/v1/exports/activity.csv",
     ranking="/organization/ranking",
     filters=NAMES,
 )

@@ -152,7 +152,7 @@ def subject_of(actor: Actor, project: Project, title: str, lede: str) -> Subject
         title=title or name,
         crumbs=crumbs,
         lede=lede + own,
-        export=f"/exports/projects/{project.address}.csv",
+        export=f"/api/v1/exports/projects/{project.address}.csv",
         ranking=f"{place}/ranking",
         groupings={},
     )

@@ -126,7 +126,7 @@ def get_reported_costs(
     services = services_of(request)
     params = page_params(request, COMMON | OWN | PAGE_ONLY)
     level = read_dimension(params, LEVELS, Dimension.MODEL)
-    subject = replace(SUBJECT, export=f"/exports/reported-costs?groupBy={level}")
+    subject = replace(SUBJECT, export=f"/api/v1/exports/reported-costs?groupBy={level}")
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
     order = read_order(params, COLUMNS, "drift")

@@ -173,7 +173,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
         exports=[
             (
                 kind.upper(),
-                links.other(f"/exports/requests?format={kind}", without=PAGE_ONLY | COMPARE),
+                links.other(f"/api/v1/exports/requests?format={kind}", without=PAGE_ONLY | COMPARE),
             )
             for kind in FORMATS
         ],

@@ -59,7 +59,7 @@ def get_user(
         title=labels.get(user_id, user_id),
         crumbs=(Crumb("Monitoring"), Crumb("Users analytics", "/monitoring/users")),
         lede="",
-        export=f"/exports/report?{urlencode({'groupBy': 'model,project,apiKey'})}",
+        export=f"/api/v1/exports/report?{urlencode({'groupBy': 'model,project,apiKey'})}",
         ranking="/organization/ranking",
         groupings={},
     )

@@ -132,6 +132,6 @@ def _exports(links: Links, without: frozenset[str]) -> Sequence[tuple[str, str]]
     """Addresses of the table as a file in each format."""
     gone = PAGE_ONLY | {"page", "pageSize"} | without
     return [
-        (kind.upper(), links.other(f"/exports/users?format={kind}", without=gone))
+        (kind.upper(), links.other(f"/api/v1/exports/users?format={kind}", without=gone))
         for kind in FORMATS
     ]

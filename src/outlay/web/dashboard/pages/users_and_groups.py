@@ -65,7 +65,7 @@ SUBJECT: Final = Subject(
     title="Users & groups",
     crumbs=(Crumb("Organization"),),
     lede="Who spends what, and in which user group. Filters hold together.",
-    export="/exports/report?groupBy=group,user,project",
+    export="/api/v1/exports/report?groupBy=group,user,project",
     ranking="/organization/ranking",
     groupings={},
 )

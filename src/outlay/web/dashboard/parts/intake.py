@@ -16,7 +16,7 @@ from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.parts.frame import FILTER_OF, PAGE_ONLY
 
 LISTED: Final = 8
-"""Lines of one list; `GET /analytics/health` has all."""
+"""Lines of one list; `GET /api/v1/analytics/health` has all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

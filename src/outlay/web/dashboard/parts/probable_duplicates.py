@@ -20,7 +20,7 @@ from outlay.web.dashboard.formatting import (
 from outlay.web.dashboard.links import Links
 
 LISTED: Final = 10
-"""Pairs that are listed; `GET /doubles` has more."""
+"""Pairs that are listed; `GET /api/v1/doubles` has more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ async function sum(bar) {
   const words = el("span", { class: "selection-sum" }, "…");
   bar.replaceChildren(el("strong", {}, `${selected.size} selected`), words, exportsOf(bar), none);
   try {
-    const answer = await fetch(`/analytics/users?${params}&pageSize=1`, { headers: { Accept: "application/json" }, signal });
+    const answer = await fetch(`/api/v1/analytics/users?${params}&pageSize=1`, { headers: { Accept: "application/json" }, signal });
     const { selection, detail } = await answer.json();
     if (!selection) { words.textContent = detail ?? "The sum could not be read. Reload the page to try again."; return; }
     const text = `Σ ${fmt.money(selection.cost)} · ${fmt.count(selection.requestCount)} requests · ${fmt.count(selection.totalTokens)} tokens`;
