@@ -13,7 +13,7 @@ import pytest
 from tests.factories import make_event
 from tests.fault.test_gateway_kill import set_up, stored
 from tests.gateway.conftest import chat_body, counted, open_gate, tokens_of
-from tests.program import kill_group, run, start, wait_for_server
+from tests.program import command, kill_group, start, wait_for_server
 from tests.upstream import running_upstream
 
 from outlay.domain.errors import Damaged
@@ -57,7 +57,7 @@ def test_outcomes_in_flight_survive_an_io_error_and_the_restart(tmp_path: Path) 
     assert {tokens_of(event) for event in events} == {counted(served) for served in upstream.served}
     assert len(events) == 5
     assert not (data / "rescue.jsonl").exists()
-    assert run("verify", "--data", data).returncode == 0
+    assert command("verify", "--data", data).returncode == 0
 
 
 def read_stream(url: str, key: str) -> str:
