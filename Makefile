@@ -20,8 +20,8 @@ export PYTEST_DEBUG_TEMPROOT := $(shell df -k --output=avail /dev/shm 2>/dev/nul
 # Bytecode is kept whatever the environment says: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-long test-scale mutants lint install scale dist bench soak screenshots \
-  price-check requirements clean
+.PHONY: demo test test-long test-scale mutants lint docs install scale dist bench soak screenshots \
+  price-check requirements sbom audit clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/outlay demo --data $(DATA) --port $(PORT)
@@ -67,6 +67,10 @@ lint: $(VENV)/.dev
 	$(BIN)/deptry src
 	$(BIN)/mypy
 
+# The documentation as a site in site/; fails for a broken link. A test in tests/unit builds it, too.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 # Ratios against PostgreSQL and SQLite, nginx, Portkey and LiteLLM; results go to bench/results/.
 bench: $(VENV)/.dev
 	tools/ensure_postgres.sh
@@ -77,7 +81,7 @@ bench: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m bench.soak --minutes $(MINUTES)
 
-# Our prices beside those of genai-prices and, with TABLES (docs/pricing.md), of other tables.
+# Our prices beside those of genai-prices and, with TABLES (docs/concepts/prices-and-meters.md), of other tables.
 TABLES ?=
 price-check: $(VENV)/.dev
 	$(BIN)/python -m tools.price_check $(TABLES)
@@ -90,6 +94,16 @@ screenshots: $(VENV)/.dev
 # `pip install 'dist/outlay-….whl[scale]'`.
 dist: $(VENV)/.runtime
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# The components of the wheel with its extras, as CycloneDX.
+sbom: $(VENV)/.dev
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements requirements/scale.txt --pyproject pyproject.toml \
+	  --output-reproducible --of JSON --output-file dist/outlay-sbom.json
+
+# Known vulnerabilities of what is shipped, where a package index is reachable.
+audit: $(VENV)/.dev
+	tools/audit.sh
 
 # Compile the lock files from pyproject.toml and dev.in. Pins that still fit stay; UPGRADE=--upgrade
 # moves all of them, UPGRADE='--upgrade-package NAME' one.
@@ -107,7 +121,7 @@ requirements: $(VENV)/.dev
 	$(COMPILE) requirements/clients.in --output-file requirements/clients.txt
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Outlay needs Python 3.11 or newer: make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'

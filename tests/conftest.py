@@ -23,6 +23,9 @@ from tests.program import children_of, command_of, ending_programs
 from tests.reaper import reaper
 from tests.shared import copy_of
 
+# Tests that read nothing of a server's standard error would fill its pipe with access lines.
+os.environ.setdefault("OUTLAY_LOG", "warning")
+
 settings.register_profile(
     "outlay", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )

@@ -75,6 +75,7 @@ from outlay.storage.directory.upstreams import find_sealed
 from outlay.storage.folder import check_complete, copies_in, drop_restored, tighten
 from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.store import Ledger
+from outlay.telemetry import sending_traces
 
 logger = logging.getLogger(__name__)
 
@@ -89,15 +90,17 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
     clock = clock or SystemClock()
     with (
         hold_folder(settings),
+        sending_traces(settings) as tracer,
         closing(RescueFile(settings.rescue_path)) as rescue,
         open_stores(settings, clock) as stores,
     ):
         lists, base = open_prices(settings)
         ledger, directory = stores.ledger, stores.directory
+        ledger.tracer = tracer
         directory.open_connections()
         cube, is_rebuilt = _open_cube(stores.cubes, ledger)
         slot = CubeSlot(cube)
-        projection = Projection(ledger, slot, stores.cubes, stores.nodes, clock)
+        projection = Projection(ledger, slot, stores.cubes, stores.nodes, clock, tracer)
         verification = Verification(ledger, slot, projection, directory, clock, stores.open_reader)
         prices = PriceBooks(directory, base, lists.find)
         attribution = Attribution(directory)
@@ -205,6 +208,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 router=router,
                 scrubbing=scrubbing,
                 senders=senders,
+                tracer=tracer,
                 tracing=Tracing(directory, recorder, passed_over, clock),
                 sso=Sso(
                     directory,

@@ -141,7 +141,7 @@ def connect_database(settings: Settings, stack: ExitStack) -> "PostgresDatabase 
         from outlay.storage.postgres import PostgresDatabase
     except ImportError as error:
         raise _driver_missing("OUTLAY_DATABASE_URL", "PostgreSQL") from error
-    database = PostgresDatabase(settings.database_url)
+    database = PostgresDatabase(settings.database_url, settings.database_pool)
     stack.callback(database.close)
     return database
 
@@ -175,7 +175,7 @@ def _open_ledger(
     from outlay.storage.ledger.postgres.store import PostgresLedger
     from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
 
-    spool = Spool(settings.journal_path, settings.journal_events)
+    spool = Spool(settings.journal_path, settings.buffer_events)
     try:
         return PostgresLedger(database, clock, node_id=_node_id(settings, clock), spool=spool)
     except BaseException:

@@ -63,7 +63,7 @@ def node(url: str, folder: Path, clock: FixedClock) -> Iterator[tuple[Services, 
         proxy=PATIENCE,
         master_key="11" * 32,
         audit_key="22" * 32,
-        journal_events=100,
+        buffer_events=100,
     )
     with open_installation(settings, clock) as services, serve(services) as address:
         yield services, address

@@ -69,6 +69,11 @@ def ending_on_errors(who: str = "") -> Iterator[None]:
         raise SystemExit(EXIT_DISK) from error
 
 
+def warn(message: str) -> None:
+    """Say what should be changed, though the command goes on."""
+    err.print(f"[yellow]Warning:[/] {_plain(message)}")
+
+
 def say(message: str) -> None:
     """Say what happened."""
     err.print(message)
@@ -85,9 +90,9 @@ def take_secret(context: typer.Context, parameter: typer.CallbackParam, value: s
     if value == "-":
         return sys.stdin.readline().rstrip("\r\n")
     option = parameter.opts[0]
-    err.print(
-        f"[yellow]Warning:[/] everybody on this machine can read a command line. Give the secret "
-        f"as {option} - on standard input, or in {parameter.envvar}."
+    warn(
+        f"everybody on this machine can read a command line. Give the secret as {option} - on "
+        f"standard input, or in {parameter.envvar}."
     )
     return value
 

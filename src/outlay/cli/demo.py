@@ -7,7 +7,7 @@ import typer
 
 from outlay.bootstrap import open_installation
 from outlay.cli.console import DataOption, out, say, show_progress
-from outlay.cli.serving import Secrets, bind, run_server, url_of
+from outlay.cli.serving import Secrets, bind, log_as_server, run_server, url_of
 from outlay.demo.build import build_demo, open_gateway
 from outlay.demo.provider import PROVIDER
 from outlay.domain.actor import Scope
@@ -33,6 +33,7 @@ def demo(
 ) -> None:
     """Serve a made-up organization with its own data directory."""
     settings = read_settings(data=data or "demo-data", port=port)
+    log_as_server(settings)
     with open_installation(settings) as services:
         listener = bind(settings)
         (owner,) = show_progress(build_demo(services, seed=seed, days=days))

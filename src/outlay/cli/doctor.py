@@ -5,10 +5,10 @@ import shutil
 import sys
 import zoneinfo
 from collections.abc import Callable
-from importlib.metadata import version
 
 import typer
 
+from outlay import __version__
 from outlay.bootstrap import open_prices
 from outlay.cli.console import DataOption, out
 from outlay.domain.errors import Damaged, OutlayError
@@ -41,7 +41,7 @@ def doctor(data: DataOption = None) -> None:
 
 
 def _python(_: Settings) -> str:
-    return f"{sys.version.split()[0]}, Outlay {version('outlay')}"
+    return f"{sys.version.split()[0]}, Outlay {__version__}"
 
 
 def _ledger(settings: Settings) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from outlay.cli.audit import audit
 from outlay.cli.backup import backup
+from outlay.cli.config import config
 from outlay.cli.console import ending_on_errors
 from outlay.cli.demo import demo
 from outlay.cli.discovered import discovered
@@ -34,6 +35,7 @@ from outlay.cli.tag import tag
 from outlay.cli.token import token
 from outlay.cli.upstream import upstream
 from outlay.cli.verify import verify
+from outlay.kit.logs import CommandFormatter, start_logging
 
 PRIVATE_UMASK: Final = 0o077
 """What is written is for its owner alone, whatever the folder it goes to."""
@@ -53,6 +55,7 @@ app.command()(reconcile)
 app.command()(reprice)
 app.command()(verify)
 app.command()(rebuild)
+app.command()(config)
 app.command()(doctor)
 app.command()(backup)
 app.command()(restore)
@@ -78,6 +81,6 @@ app.add_typer(audit, name="audit")
 def run() -> None:
     """Run a command; what goes wrong is one clear line and an exit code of its own."""
     os.umask(PRIVATE_UMASK)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    start_logging(CommandFormatter(), logging.WARNING)
     with ending_on_errors():
         app()

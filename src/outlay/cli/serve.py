@@ -1,5 +1,6 @@
 """`outlay serve`."""
 
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,11 +10,13 @@ import typer
 
 from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.console import DataOption, ending_on_errors, out, say
-from outlay.cli.serving import Secrets, bind, run_server, url_of
+from outlay.cli.serving import Secrets, bind, log_as_server, run_server, url_of
 from outlay.cli.workers import Supervisor
 from outlay.domain.errors import Invalid
 from outlay.kit.secrets import new_secret
 from outlay.settings import MAX_WORKERS, Settings, read_settings
+
+logger = logging.getLogger(__name__)
 
 
 def serve(
@@ -37,6 +40,7 @@ def serve(
 ) -> None:
     """Serve the dashboard and the API from a data directory until stopped."""
     settings = read_settings(data=data, host=host, port=port, workers=workers)
+    log_as_server(settings)
     if settings.workers > 1:
         raise typer.Exit(_serve_together(settings))
     with open_installation(settings) as services:
@@ -74,7 +78,11 @@ def _serve_together(settings: Settings) -> int:
 
 def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> None:
     together = f" with {settings.workers} workers" if settings.workers > 1 else ""
-    say(f"Outlay serves {settings.data} at {url_of(listener)}{together}")
+    message = f"Outlay serves {settings.data} at {url_of(listener)}{together}"
+    if settings.log.is_json:  # whoever reads the log expects nothing else
+        logger.info("%s", message)
+    else:
+        say(message)
     if secrets.setup:
-        say("There is no organization yet. Set it up, once, at")
+        out.print("There is no organization yet. Set it up, once, at")
         out.print(f"{settings.public_url or url_of(listener)}/setup/{secrets.setup}")

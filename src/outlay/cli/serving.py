@@ -14,9 +14,12 @@ from starlette.types import ASGIApp
 from outlay.cli.signals import on_stop
 from outlay.domain.errors import Unavailable
 from outlay.kit.durable import write_file
+from outlay.kit.logs import JsonFormatter, TextFormatter, start_logging
 from outlay.services.bundle import Services
 from outlay.services.server_info import ServerInfo
 from outlay.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 GC_THRESHOLD = 50_000
 """Events come by the thousand and hold no cycles: the default of 700 scans them for nothing."""
@@ -30,6 +33,14 @@ class Secrets:
     """For other commands on this machine."""
     setup: str = field(default="", repr=False)
     """Ends the address under which the first owner sets up; empty: nowhere."""
+
+
+def log_as_server(settings: Settings) -> None:
+    """Log as the settings say, uvicorn too, and first what should be changed in them."""
+    formatter = JsonFormatter() if settings.log.is_json else TextFormatter()
+    start_logging(formatter, settings.log.level.number, "outlay", "uvicorn")
+    for warning in settings.warnings:
+        logger.warning("%s", warning)
 
 
 def bind(settings: Settings) -> socket.socket:

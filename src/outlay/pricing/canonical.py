@@ -5,7 +5,8 @@ variants. Rules take these off one at a time, and only where they are whole and 
 makes another model (a size, a context window, `-mini`, `-thinking`, a fine-tune) stays. Names that
 no rule can know are in `data/model_aliases.toml` and in the operator's own table.
 
-The rules were checked against every model of genai-prices; `docs/pricing.md` has them as a table.
+The rules were checked against every model of genai-prices;
+`docs/concepts/prices-and-meters.md` has them as a table.
 """
 
 import re

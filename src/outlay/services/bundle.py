@@ -6,6 +6,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.errors import NotFound
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import Clock, to_us
+from outlay.kit.tracing import Tracer
 from outlay.services.access.api_key_authentication import ApiKeys
 from outlay.services.access.authentication import Access
 from outlay.services.access.sign_in import SignIn
@@ -111,6 +112,8 @@ class Services:
     scrubbing: Scrubbing
     senders: Senders
     sso: Sso
+    tracer: Tracer | None
+    """Of this program itself, None where nobody collects its traces."""
     tracing: Tracing
     usage_tables: UsageTables
     watch: DirectoryWatch

@@ -17,10 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
+from outlay.settings import DEFAULT_POOL_SIZE
 from outlay.storage.row_level_security import EVERY_TENANT
-
-POOL_SIZE: Final = 8
-"""Connections kept open per process; as many again come and go."""
 
 CONNECT_SECONDS: Final = 5
 POOL_SECONDS: Final = 5.0
@@ -76,13 +74,16 @@ def enter_all(connection: MarkedConnection) -> None:
 class PostgresDatabase:
     """One database, as one process uses it. Thread-safe."""
 
-    def __init__(self, url: str) -> None:
-        """`url` is `postgresql://…`; nothing is connected yet."""
+    def __init__(self, url: str, pool_size: int = DEFAULT_POOL_SIZE) -> None:
+        """`url` is `postgresql://…`; nothing is connected yet.
+
+        `pool_size` connections are kept open; under load as many again are opened and closed.
+        """
         self._url = make_url(url).set(drivername="postgresql")
         self.engine: Engine = create_engine(
             self._url.set(drivername="postgresql+psycopg"),
-            pool_size=POOL_SIZE,
-            max_overflow=POOL_SIZE,
+            pool_size=pool_size,
+            max_overflow=pool_size,
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=True,
             connect_args=_options(),

@@ -50,6 +50,7 @@ from outlay.web.api import (
 from outlay.web.dashboard import routes as dashboard
 from outlay.web.dashboard.templating import render_error
 from outlay.web.http import security_txt
+from outlay.web.http.access_log import AccessLog, note_route
 from outlay.web.http.auth import Open, bearer_token
 from outlay.web.http.connections import Connections
 from outlay.web.http.errors import (
@@ -65,6 +66,7 @@ from outlay.web.http.head import HeadAsGet
 from outlay.web.http.headers import SameOriginWrites, SecurityHeaders
 from outlay.web.http.hosts import TrustedHosts, refuse_host
 from outlay.web.http.openapi import API_PREFIX, describe
+from outlay.web.http.probes import Probes
 from outlay.web.http.refusals import Refusals
 from outlay.web.http.routes import Router
 from outlay.web.ingest import events, litellm, otlp
@@ -138,13 +140,15 @@ class Application:
         self._services = services
         self.connections = Connections(services.settings.edge)
         self.pages = create_pages(services, operator_token, setup_secret)
-        self._proxy = Proxy(services, self.pages.state.refusals)
-        self.pages.state.refused = self._proxy.refused
-        self._proxy.show_edge(self.connections)
+        refusals = self.pages.state.refusals
+        self.probes = Probes(services, refusals, self.connections)
+        self.pages.state.refused = self.probes.metrics.refused
+        self._proxy = Proxy(services, refusals, self.probes.metrics)
         self._hosts = TrustedHosts(services.settings)
+        self._logged = AccessLog(self._serve, services.tracer)
         self._trusted_proxies = services.settings.edge.trusted_proxies
         # By the path as it was written: another spelling of it is another path.
-        handlers = {**self._proxy.handlers, **(more or {})}
+        handlers = {**self._proxy.handlers, **self.probes.handlers, **(more or {})}
         self.handlers = {path.encode(): handler for path, handler in handlers.items()}
         """What answers paths that are no pages."""
 
@@ -152,11 +156,15 @@ class Application:
         """Serve one request, or the start and end of the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-            return
+        else:
+            await self._logged(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._hosts.takes(scope):
             await refuse_host(scope, send)
             return
         if handler := self.handlers.get(scope["raw_path"]):
+            note_route(scope, scope["path"])
             await handler(scope, receive, send)
             return
         if is_stray(scope["raw_path"]) and not self._has_page(scope):
@@ -164,6 +172,7 @@ class Application:
             return
         if scope["method"] == "HEAD" and scope["raw_path"] == b"/":
             # Coding agents and monitors look so whether somebody is there.
+            note_route(scope, "/")
             await put(send, Told(200, [(b"content-length", b"0")], b""))
             return
         see_behind_proxies(scope, self._trusted_proxies)
@@ -177,11 +186,13 @@ class Application:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        self.probes.start()
         self._proxy.start()
         preloading = asyncio.create_task(asyncio.to_thread(preload, self._services))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await asyncio.wait([preloading])  # what it failed with is in the log, and no reason to stop
+        self.probes.close()
         await self._proxy.close()
         self.connections.close()
         await send({"type": "lifespan.shutdown.complete"})

@@ -23,14 +23,6 @@ def test_every_code_that_the_gateway_records_has_a_sentence() -> None:
     assert {*raised, *recorded, INTERRUPTED} <= FAILURES.keys()
 
 
-def test_the_documents_have_the_same_table() -> None:
-    text = (ROOT / "docs/api.md").read_text()
-    part = text[text.index("| `errorCode` | what it means |") :]
-    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", part.partition("\n\n")[0], re.MULTILINE)
-
-    assert dict(rows[1:] if rows[0][0] == "errorCode" else rows) == FAILURES
-
-
 @pytest.mark.parametrize(
     ("status", "code", "http_status", "said"),
     [

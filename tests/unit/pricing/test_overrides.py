@@ -88,7 +88,7 @@ def test_names_are_compared_in_lower_case(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_documents_is_valid(tmp_path: Path) -> None:
-    page = Path(__file__).parents[3] / "docs" / "pricing.md"
+    page = Path(__file__).parents[3] / "docs" / "reference" / "price-file.md"
     [example] = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
     overrides = read(tmp_path, example)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from outlay.kit.clock import SystemClock
 from outlay.settings import Settings
-from outlay.web.proxy.metrics import Metrics
-from outlay.web.proxy.metrics_exchange import MetricsExchange
+from outlay.web.http.metrics import Metrics
+from outlay.web.http.metrics_exchange import MetricsExchange
 
 
 def one_of_two(data: Path, worker: int) -> tuple[Metrics, MetricsExchange]:

@@ -17,6 +17,7 @@ from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.period import bucket_at
 from outlay.kit.clock import FOREVER_US, Clock, from_us, to_us
 from outlay.kit.progress import Progress, Tell, tell_nobody
+from outlay.kit.tracing import Tracer, traced
 from outlay.kit.worker import Worker
 from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.cube.caching import Changes
@@ -61,14 +62,22 @@ class Projection:
     """Keeps the cube equal to the ledger."""
 
     def __init__(
-        self, ledger: Ledger, slot: CubeSlot, cubes: CubeHome, nodes: Nodes, clock: Clock
+        self,
+        ledger: Ledger,
+        slot: CubeSlot,
+        cubes: CubeHome,
+        nodes: Nodes,
+        clock: Clock,
+        tracer: Tracer | None = None,
     ) -> None:
+        """`tracer` makes a span of each load."""
         self._ledger = ledger
         self.slot = slot
         """The cube that answers come from."""
         self._cubes = cubes
         self._nodes = nodes
         self._clock = clock
+        self._tracer = tracer
         self._loading = threading.Lock()
         self._worker = Worker("cube-loader", self._run)
         self._failure: str | None = None
@@ -211,7 +220,8 @@ class Projection:
             yield Progress("events", min(self._loaded_seq, target), target)
 
     def _load_once(self, cube: Cube) -> None:
-        through = load_some(self._ledger, cube, self._loaded_seq, self.changes.note)
+        with traced(self._tracer, "cube.load", {"outlay.after_seq": self._loaded_seq}):
+            through = load_some(self._ledger, cube, self._loaded_seq, self.changes.note)
         self._unfolded += through - self._loaded_seq
         self._loaded_seq = through
 

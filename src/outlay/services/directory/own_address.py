@@ -26,6 +26,17 @@ class OwnAddress:
         return any(_is_same(urlsplit(own), asked) for own in known if own)
 
 
+def is_configured_address(settings: Settings, url: str) -> bool:
+    """Whether a URL leads to a server with these settings, also before it runs.
+
+    A port that is chosen when the server starts is not known here.
+    """
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    known = (settings.public_url, f"http://{host}:{settings.port}" if settings.port else "")
+    asked = urlsplit(url)
+    return any(_is_same(urlsplit(own), asked) for own in known if own)
+
+
 def _is_same(own: SplitResult, asked: SplitResult) -> bool:
     ports = {parts.port or _PORTS.get(parts.scheme) for parts in (own, asked)}
     return len(ports) == 1 and _machine(own.hostname) == _machine(asked.hostname)

@@ -24,6 +24,7 @@ from outlay.domain.outcome import Outcome
 from outlay.kit.batches import batched
 from outlay.kit.clock import Clock
 from outlay.kit.event_loop import refuse_on_event_loop
+from outlay.kit.tracing import Tracer, traced
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.answers import CommonIds
@@ -125,6 +126,8 @@ class Ledger(LedgerReader):
 
     ledger_id: str
     """Which ledger this is; part of the edition."""
+    tracer: Tracer | None = None
+    """Makes a span of each commit."""
     spending: SharedSpending | None = None
     """Counters of spend limits, where several nodes write; None where one does."""
 
@@ -271,7 +274,7 @@ class Ledger(LedgerReader):
     def _serve(self, work: list[_Submission], count: int) -> None:
         """Commit the submissions together; on failure refuse each of them."""
         try:
-            with self._writing:
+            with self._writing, traced(self.tracer, "ledger.commit", {"outlay.rows": count}):
                 outcomes, refusals = self.commit(
                     [event for part in work for event in part.events],
                     [intent for part in work for intent in part.intents],

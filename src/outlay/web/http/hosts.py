@@ -14,6 +14,7 @@ from starlette.types import Scope, Send
 
 from outlay.kit.addresses import is_loopback_name, parse_address
 from outlay.settings import Settings
+from outlay.web.http.plain import send_plain
 
 _OPEN_PATHS: Final = (b"/v1/", b"/healthz", b"/readyz")
 """Answered under every name: they say nothing, or take a credential that no browser adds."""
@@ -54,13 +55,7 @@ async def refuse_host(scope: Scope, send: Send) -> None:
         f"This server is not {host[:_MAX_SHOWN]!r}. If it is to be reached by that name, set "
         "OUTLAY_PUBLIC_URL or add the name to OUTLAY_TRUSTED_HOSTS.\n"
     ).encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": 421, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send_plain(send, 421, body)
 
 
 def host_of(headers: Sequence[tuple[bytes, bytes]]) -> str:

@@ -19,10 +19,12 @@ from starlette.types import Message, Receive
 from typing_extensions import override
 
 from outlay.domain.errors import Invalid
+from outlay.web.http.access_log import note_principal, note_route
 from outlay.web.http.auth import ADMITTED, Policy
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.faults import describe_fault
 from outlay.web.http.head import headers_of, is_head
+from outlay.web.http.openapi import API_PREFIX
 
 _MULTIPART: Final = "multipart/"
 
@@ -37,7 +39,9 @@ class GuardedRoute(APIRoute):
         has_body = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
-            request.scope[ADMITTED] = await policy.admit(request)
+            note_route(request.scope, _served_as(self.path, request.scope["path"]))
+            request.scope[ADMITTED] = admitted = await policy.admit(request)
+            note_principal(request.scope, admitted)
             _check_length(request, policy.max_body)
             bounded = Request(request.scope, _bounded(request.receive, policy.max_body))
             if has_body:
@@ -77,6 +81,12 @@ class Router(APIRouter):
             include_in_schema=include_in_schema,
             route_class=GuardedRoute,
         )
+
+
+def _served_as(declared: str, path: str) -> str:
+    """The path of a route with the prefix under which it was asked for; FastAPI keeps it apart."""
+    has_prefix = path.startswith(f"{API_PREFIX}/") and not declared.startswith(API_PREFIX)
+    return f"{API_PREFIX}{declared}" if has_prefix else declared
 
 
 def policy_of(dependant: Dependant) -> Policy:

@@ -1,24 +1,21 @@
-"""The gateway as an ASGI application: which requests it takes, and how it says that it is well."""
+"""The gateway as an ASGI application: which requests it relays, and which it refuses."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outlay.domain.errors import OutlayError, Unauthenticated
-from outlay.domain.result import VerificationState
-from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
-from outlay.web.http.connections import Connections
+from outlay.web.http.access_log import note_principal
+from outlay.web.http.metrics import Metrics
+from outlay.web.http.plain import JSON, send_plain
 from outlay.web.http.refusals import Reason, Refusals
-from outlay.web.proxy.answers import Told, put, tell_error
+from outlay.web.proxy.answers import put, tell_error
 from outlay.web.proxy.credentials import credential_of
 from outlay.web.proxy.dialects import ANTHROPIC, OPENAI, Dialect
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.web.proxy.forward import Forwarder
 from outlay.web.proxy.hops import Hops
-from outlay.web.proxy.metrics import CONTENT_TYPE, Metrics
-from outlay.web.proxy.metrics_exchange import MetricsExchange
 from outlay.web.proxy.models import ModelList, render_models
 from outlay.web.proxy.polls import Polls, polled_id
 from outlay.web.proxy.strays import (
@@ -31,100 +28,25 @@ from outlay.web.proxy.strays import (
 )
 from outlay.web.proxy.upstream import UpstreamClient
 
-_Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-PLAIN: Final = "text/plain; charset=utf-8"
-JSON: Final = "application/json"
-
 
 class Proxy:
     """Everything under the paths of `handlers`. Started and closed in one event loop."""
 
-    def __init__(self, services: Services, refusals: Refusals) -> None:
+    def __init__(self, services: Services, refusals: Refusals, metrics: Metrics) -> None:
         self._services = services
         self._refusals = refusals
-        self._exchange = MetricsExchange(
-            services.settings, services.clock, lambda: self._metrics.snapshot()
-        )
-        self._metrics = Metrics(self._exchange.others, refusals.counts)
-        self._metrics.add_gauge(
-            "outlay_ledger_lag_events",
-            "Events on record that are not in answers yet.",
-            lambda: services.projection.pending_events,
-            combine=max,
-        )
-        self._metrics.add_gauge(
-            "outlay_outcomes_overdue",
-            "Outcomes that wait for a ledger that cannot write.",
-            lambda: services.gateway.journal.overdue,
-        )
-        self._metrics.add_gauge(
-            "outlay_journal_entries",
-            "Events and intents in the local journal, for a database that is away.",
-            lambda: services.ledger.journaled,
-        )
-        self._metrics.add_gauge(
-            "outlay_scrub_faults",
-            "Damaged rows and batches that reading everything has found.",
-            lambda: len(services.scrubbing.faults),
-            combine=max,
-        )
-        self._metrics.add_gauge(
-            "outlay_scrub_finished_seconds",
-            "When everything had last been read, in seconds since the epoch; 0 for never.",
-            lambda: (services.scrubbing.state.finished_at_us or 0) // MICROSECONDS,
-            combine=max,
-        )
-        self._metrics.add_gauge(
-            "outlay_verification_failed",
-            "1 when the last verification found that cube and ledger differ, or damage.",
-            lambda: int(services.maintenance.last_verified.state is VerificationState.DIFFERS),
-            combine=max,
-        )
-        self._metrics.add_gauge(
-            "outlay_verified_timestamp_seconds",
-            "When the last verification ended, 0 before the first.",
-            lambda: int(at.timestamp()) if (at := services.maintenance.last_verified.at) else 0,
-            combine=max,
-        )
+        self._metrics = metrics
         self._hops = Hops(services.ledger.ledger_id)
         self._forwarder: Forwarder | None = None
         self._models: ModelList | None = None
         self._polls: Polls | None = None
-        self._is_closing = False
-        self.handlers: Mapping[str, _Handler] = {
+        self.handlers: Mapping[str, ASGIApp] = {
             **dict.fromkeys(ENDPOINTS, self._relay),
             MODELS: self._list_models,
-            "/healthz": self._healthz,
-            "/readyz": self._readyz,
-            "/metrics": self._render_metrics,
         }
-
-    def show_edge(self, connections: Connections) -> None:
-        """Show in the metrics how many connections there are, and how many were too many."""
-        self._metrics.add_gauge(
-            "outlay_connections", "Open connections of clients.", lambda: len(connections)
-        )
-        self._metrics.add_gauge(
-            "outlay_connections_refused",
-            "Connections refused, or closed for others, at a ceiling since the start.",
-            lambda: connections.refused,
-        )
-        throttle = self._services.administration.sign_in.throttle
-        self._metrics.add_gauge(
-            "outlay_sign_ins_attempted",
-            "Attempts to sign in, good ones too, since the start.",
-            lambda: throttle.attempts,
-        )
-        self._metrics.add_gauge(
-            "outlay_sign_ins_refused",
-            "Attempts to sign in that had to wait after failures, since the start.",
-            lambda: throttle.refused,
-        )
 
     def start(self) -> None:
         """Open what needs a running event loop."""
-        self._exchange.start()
         settings = self._services.settings.proxy
         upstreams = UpstreamClient(
             connect_seconds=settings.connect_seconds, egress=self._services.settings.egress
@@ -143,8 +65,6 @@ class Proxy:
 
     async def close(self) -> None:
         """Hand over what is left to record and close the connections to upstreams."""
-        self._is_closing = True
-        self._exchange.stop()
         if self._forwarder is not None:
             self._forwarder.sweeper.stop()
             await self._forwarder.upstreams.close()
@@ -167,6 +87,7 @@ class Proxy:
         credential = credential_of(headers, scope["query_string"])
         try:
             api_key = await self._services.api_keys.authenticate(credential)
+            note_principal(scope, api_key)
             await self._services.gateway.prepare(api_key)
             hops = self._hops.onward(headers)
         except OutlayError as error:
@@ -175,7 +96,8 @@ class Proxy:
             await put(send, tell_error(dialect, error))
             return
         models = await self._models.models(api_key, hops)
-        await _answer(send, 200, render_models(models, is_anthropic=dialect is ANTHROPIC), JSON)
+        body = render_models(models, is_anthropic=dialect is ANTHROPIC)
+        await send_plain(send, 200, body, JSON)
 
     async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call to a path of a provider's API that is none of `handlers`."""
@@ -198,41 +120,3 @@ class Proxy:
         self._refusals.note(Reason.WRONG_METHOD, scope)
         is_handshake = is_websocket(headers)
         await put(send, (tell_upgrade if is_handshake else tell_method)(dialect, scope["path"]))
-
-    def refused(self) -> Mapping[str, int]:
-        """Calls that were refused since the start, by reason, on this machine."""
-        return self._metrics.refused()
-
-    async def _healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The process answers."""
-        await _answer(send, 200, b"ok\n", PLAIN)
-
-    async def _readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The process can take requests: it knows callers, the ledger accepts, nothing stops."""
-        fault = self._fault()
-        await _answer(send, 503 if fault else 200, f"{fault or 'ready'}\n".encode(), PLAIN)
-
-    def _fault(self) -> str | None:
-        """Why requests would be refused, None when they would not."""
-        services = self._services
-        if self._is_closing:
-            return "shutting down"
-        if services.gateway.journal.overdue:
-            return "the ledger cannot write now"
-        if services.watch.is_away and not (
-            services.api_keys.knows_any() or services.senders.knows_any()
-        ):
-            return "the database does not answer, and no caller is known from before"
-        return services.ledger.refusal
-
-    async def _render_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _answer(send, 200, self._metrics.render(), CONTENT_TYPE)
-
-
-async def _answer(send: Send, status: int, body: bytes, content_type: str) -> None:
-    headers = [
-        (b"content-type", content_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await put(send, Told(status, headers, body))

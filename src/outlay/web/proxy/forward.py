@@ -18,8 +18,10 @@ from outlay.services.access.api_key_authentication import ApiKeys
 from outlay.services.gateway.gateway import Ending, Exchange, Gateway
 from outlay.services.gateway.routing import Route
 from outlay.settings import ProxySettings
+from outlay.web.http.access_log import note_principal
 from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
+from outlay.web.http.metrics import Metrics
 from outlay.web.http.refusals import Refusals
 from outlay.web.proxy.answers import tell, tell_error
 from outlay.web.proxy.asking import REFUSALS, UsageAsking, read_ahead
@@ -29,7 +31,6 @@ from outlay.web.proxy.endpoints import Endpoint
 from outlay.web.proxy.followed import FollowedResponses
 from outlay.web.proxy.headers import listed_by, request_headers, response_headers
 from outlay.web.proxy.hops import Hops
-from outlay.web.proxy.metrics import Metrics
 from outlay.web.proxy.patience import OutOfPatience, Patience, Sweeper
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
@@ -125,6 +126,7 @@ class _Relay:
         credential = credential_of(headers, self._scope["query_string"])
         try:
             api_key = await self._forwarder.api_keys.authenticate(credential)
+            note_principal(self._scope, api_key)
             await self._gateway.prepare(api_key)
         except OutlayError as error:
             if isinstance(error, Unauthenticated):

@@ -16,6 +16,7 @@ from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.domain.organization import ApiKey
 from outlay.domain.provider import provider_called
 from outlay.services.gateway.routing import Route
+from outlay.web.http.access_log import note_principal, note_route
 from outlay.web.proxy.answers import put, tell, tell_error
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
@@ -31,6 +32,7 @@ from outlay.wire.caller import Headers, read_caller
 from outlay.wire.openai.responses import RESPONSES
 
 _PATH: Final = re.compile(rb"/v1/responses/([A-Za-z0-9_-]{1,200})(/cancel)?")
+ROUTE: Final = "/v1/responses/{response_id}"
 _METHODS: Final = {False: "GET", True: "POST"}
 MAX_BODY: Final = 64 * 1024
 MAX_ASKED: Final = 4
@@ -56,11 +58,13 @@ class Polls:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one poll."""
+        note_route(scope, ROUTE)
         headers = dict(reversed(scope["headers"]))
         credential = credential_of(headers, scope["query_string"])
         forwarder = self._forwarder
         try:
             api_key = await forwarder.api_keys.authenticate(credential)
+            note_principal(scope, api_key)
             await forwarder.gateway.prepare(api_key)
             hops = forwarder.hops.onward(headers)
         except OutlayError as error:

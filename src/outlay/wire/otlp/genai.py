@@ -2,7 +2,7 @@
 
 Sources: OpenTelemetry GenAI semantic conventions (current names and those they replaced),
 OpenInference, Traceloop's OpenLLMetry, Langfuse's and LiteLLM's attributes, OpenRouter's Broadcast,
-and the cost attributes of OpenLIT, Sentry and Logfire. `docs/integrations/opentelemetry.md` has
+and the cost attributes of OpenLIT, Sentry and Logfire. `docs/guides/opentelemetry.md` has
 them as a table.
 """
 

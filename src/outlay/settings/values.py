@@ -1,0 +1,394 @@
+"""Every setting, declared once: type, default, variable and description."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+from outlay.kit.addresses import is_loopback_name
+from outlay.kit.egress import OPEN
+from outlay.settings.types import (
+    MAX_WORKERS,
+    Connections,
+    Contact,
+    CubeUrl,
+    DatabaseUrl,
+    Days,
+    EgressPolicy,
+    Events,
+    FilePath,
+    HostNames,
+    Hour,
+    Log,
+    LogLevel,
+    LogSettings,
+    Networks,
+    OptionalPath,
+    OriginUrl,
+    PoolSize,
+    Port,
+    Requests,
+    Seconds,
+    Switch,
+    Text,
+    TracesUrl,
+    Variable,
+    Workers,
+)
+
+__all__ = [
+    "DEFAULT_POOL_SIZE",
+    "DEFAULT_PORT",
+    "MAX_WORKERS",
+    "EdgeSettings",
+    "LogLevel",
+    "LogSettings",
+    "ProxySettings",
+    "Settings",
+]
+
+DEFAULT_PORT: Final = 4100
+DEFAULT_POOL_SIZE: Final = 8
+DEFAULT_LOG: Final = LogSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySettings:
+    """How long the gateway waits for others, and how much it reads; times in seconds."""
+
+    connect_seconds: Annotated[
+        Seconds, Variable("OUTLAY_CONNECT_TIMEOUT", "For connecting to an upstream.")
+    ] = 10.0
+    answer_seconds: Annotated[
+        Seconds,
+        Variable("OUTLAY_ANSWER_TIMEOUT", "From a request's last byte to the first of its answer."),
+    ] = 600.0
+    idle_seconds: Annotated[
+        Seconds, Variable("OUTLAY_IDLE_TIMEOUT", "Between two pieces of an answer.")
+    ] = 120.0
+    total_seconds: Annotated[
+        Seconds, Variable("OUTLAY_TOTAL_TIMEOUT", "For a request and its whole answer.")
+    ] = 3_600.0
+    client_seconds: Annotated[
+        Seconds,
+        Variable(
+            "OUTLAY_CLIENT_TIMEOUT",
+            "For a client that does not read its answer; after that the client counts as gone.",
+        ),
+    ] = 60.0
+    drain_seconds: Annotated[
+        Seconds,
+        Variable(
+            "OUTLAY_DRAIN_TIMEOUT",
+            "For reading an answer to its end, and so its usage, after the client has gone.",
+        ),
+    ] = 300.0
+    drain_bytes: int = 64 * 1024 * 1024
+    max_drains: Annotated[
+        Requests,
+        Variable(
+            "OUTLAY_MAX_DRAINS",
+            "Answers that are read on without a client at the same time. Further ones are closed, "
+            "and their usage is estimated.",
+        ),
+    ] = 256
+    grace_seconds: Annotated[
+        Seconds, Variable("OUTLAY_GRACE", "For requests under way after SIGTERM.")
+    ] = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSettings:
+    """Who is answered, and what clients can use up before they are known."""
+
+    head_seconds: Annotated[
+        Seconds,
+        Variable(
+            "OUTLAY_HEAD_TIMEOUT",
+            "From the beginning of a connection to the end of the head of its first request.",
+        ),
+    ] = 10.0
+    body_seconds: Annotated[
+        Seconds,
+        Variable(
+            "OUTLAY_BODY_TIMEOUT",
+            "For a body that makes no progress, and for an answer that is not read.",
+        ),
+    ] = 60.0
+    max_connections: Annotated[
+        Connections,
+        Variable(
+            "OUTLAY_MAX_CONNECTIONS",
+            "Connections at the same time.",
+            default="half of the files that the process may open, at most 10,000",
+        ),
+    ] = 0
+    max_connections_per_client: Annotated[
+        Connections,
+        Variable(
+            "OUTLAY_MAX_CONNECTIONS_PER_CLIENT",
+            "Connections of one client address at the same time.",
+            default="half of all connections",
+        ),
+    ] = 0
+    trusted_proxies: Annotated[
+        Networks,
+        Variable(
+            "OUTLAY_TRUSTED_PROXIES",
+            "Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are "
+            "believed: `10.0.0.5,192.168.7.0/24`.",
+            default="none",
+        ),
+    ] = ()
+    trusted_hosts: Annotated[
+        HostNames,
+        Variable(
+            "OUTLAY_TRUSTED_HOSTS",
+            "Further host names of the server; `*.example.com` for all subdomains: "
+            "`outlay,*.example.com`.",
+            default="none",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The configuration of one process, read once and passed down."""
+
+    data: Annotated[
+        FilePath,
+        Variable(
+            "OUTLAY_DATA",
+            "The data directory. With the engines of one machine, everything is in it.",
+            option="--data",
+            default="./outlay-data",
+        ),
+    ]
+    database_url: Annotated[
+        DatabaseUrl,
+        Variable(
+            "OUTLAY_DATABASE_URL",
+            "Ledger and directory on PostgreSQL: `postgresql://…`.",
+            default="the SQLite file `outlay.sqlite3` in the data directory",
+            is_secret=True,
+        ),
+    ] = field(default="", repr=False)
+    database_pool: Annotated[
+        PoolSize,
+        Variable(
+            "OUTLAY_DATABASE_POOL",
+            "Connections to PostgreSQL that each process keeps open; under load it opens up to as "
+            "many again. Twice this number times all processes must fit into `max_connections` of "
+            "the server.",
+        ),
+    ] = DEFAULT_POOL_SIZE
+    buffer_events: Annotated[
+        Events,
+        Variable(
+            "OUTLAY_BUFFER_EVENTS",
+            "Size of the write-ahead buffer: events and intents that each process accepts while "
+            "PostgreSQL is away.",
+            old_name="OUTLAY_JOURNAL_EVENTS",
+        ),
+    ] = 100_000
+    cube_url: Annotated[
+        CubeUrl,
+        Variable(
+            "OUTLAY_CUBE_URL",
+            "The cube on ClickHouse: `clickhouse://…`.",
+            default="the DuckDB file `cube.duckdb` in the data directory",
+            is_secret=True,
+        ),
+    ] = field(default="", repr=False)
+    workers: Annotated[
+        Workers,
+        Variable(
+            "OUTLAY_WORKERS",
+            "Server processes. More than one need PostgreSQL.",
+            option="--workers",
+        ),
+    ] = 1
+    worker: int = 0
+    """Which of the processes that serve from the data directory this is."""
+    host: Annotated[Text, Variable("OUTLAY_HOST", "The address to listen on.", option="--host")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[
+        Port,
+        Variable("OUTLAY_PORT", "The port to listen on; 0 takes a free one.", option="--port"),
+    ] = DEFAULT_PORT
+    master_key: Annotated[
+        Text,
+        Variable(
+            "OUTLAY_MASTER_KEY",
+            "The key that seals the secrets of upstreams: 64 hexadecimal digits.",
+            default="the file `master.key` in the data directory",
+            is_secret=True,
+        ),
+    ] = field(default="", repr=False)
+    audit_key: Annotated[
+        Text,
+        Variable(
+            "OUTLAY_AUDIT_KEY",
+            "The key that signs the audit trail: 64 hexadecimal digits.",
+            default="the file `audit.key` in the data directory",
+            is_secret=True,
+        ),
+    ] = field(default="", repr=False)
+    audit_checkpoints: Annotated[
+        OptionalPath,
+        Variable(
+            "OUTLAY_AUDIT_CHECKPOINTS",
+            "The file for the signed checkpoints of the audit trail.",
+            default="the file `audit-checkpoints.jsonl` in the data directory",
+        ),
+    ] = None
+    public_url: Annotated[
+        OriginUrl,
+        Variable(
+            "OUTLAY_PUBLIC_URL",
+            "How browsers reach the server behind a proxy that terminates TLS: "
+            "`https://outlay.example.com`.",
+            default="the host that a request names",
+        ),
+    ] = ""
+    security_contact: Annotated[
+        Contact,
+        Variable(
+            "OUTLAY_SECURITY_CONTACT",
+            "Where to report vulnerabilities, `mailto:…` or `https://…`; served as "
+            "`/.well-known/security.txt`.",
+            default="none",
+        ),
+    ] = ""
+    verify_hour: Annotated[
+        Hour,
+        Variable(
+            "OUTLAY_VERIFY_HOUR",
+            "The hour, in UTC, of the daily verification; `off` for none.",
+        ),
+    ] = 3
+    end_user_days: Annotated[
+        Days,
+        Variable(
+            "OUTLAY_END_USER_DAYS",
+            "How long the end users that requests name are kept; 0 for ever.",
+        ),
+    ] = 0
+    egress: Annotated[
+        EgressPolicy,
+        Variable(
+            "OUTLAY_PRIVATE_UPSTREAMS",
+            "Whether upstreams and identity providers may be in private networks and on this "
+            "machine: `allow`, `refuse`, or the networks that may.",
+        ),
+    ] = OPEN
+    upgrade_backup: Annotated[
+        Switch,
+        Variable(
+            "OUTLAY_UPGRADE_BACKUP",
+            "Whether the SQLite database is copied before a new version changes its tables.",
+        ),
+    ] = True
+    log: Annotated[
+        Log,
+        Variable(
+            "OUTLAY_LOG",
+            "What servers log to standard error: `debug`, `info`, `warning` or `error`, and "
+            "`,json` for a JSON object per line. From `info` on there is a line per request.",
+        ),
+    ] = DEFAULT_LOG
+    traces_url: Annotated[
+        TracesUrl,
+        Variable(
+            "OUTLAY_TRACES",
+            "Where Outlay sends OpenTelemetry traces of itself: `http://127.0.0.1:4318/v1/traces`. "
+            "Needs the extra `tracing`.",
+            default="none",
+        ),
+    ] = ""
+    otlp_endpoint: Annotated[
+        Text,
+        Variable(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "The same by the standard variable, which names the address without `/v1/traces`. "
+            "Ignored where the extra `tracing` is not installed, and where it names this server.",
+            default="none",
+        ),
+    ] = ""
+    proxy: ProxySettings = ProxySettings()
+    edge: EdgeSettings = EdgeSettings()
+    warnings: tuple[str, ...] = ()
+    """What should be changed in the configuration; servers log it at start."""
+
+    @property
+    def takes_any_host(self) -> bool:
+        """Whether nothing says what the server is called, and not only this machine reaches it."""
+        is_named = self.public_url or self.edge.trusted_hosts
+        return not is_named and not is_loopback_name(self.host)
+
+    @property
+    def database_path(self) -> Path:
+        """The transactional database: ledger and directory."""
+        return self.data / "outlay.sqlite3"
+
+    @property
+    def cube_path(self) -> Path:
+        """The derived rollups of this process; may be deleted at any time."""
+        return self.data / f"{self._mine('cube')}.duckdb"
+
+    @property
+    def prices_path(self) -> Path:
+        """The operator's price overrides, where there are any."""
+        return self.data / "prices.toml"
+
+    @property
+    def master_key_path(self) -> Path:
+        """What the secrets of upstreams are sealed with; made when there is none."""
+        return self.data / "master.key"
+
+    @property
+    def audit_key_path(self) -> Path:
+        """What the checkpoints of the audit trail are signed with; made when there is none."""
+        return self.data / "audit.key"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """The signed checkpoints of the audit trail."""
+        return self.audit_checkpoints or self.data / "audit-checkpoints.jsonl"
+
+    @property
+    def lock_path(self) -> Path:
+        """Held by the one process that has the folder open, or this worker's part of it."""
+        return self.data / f"{self._mine('outlay')}.lock"
+
+    @property
+    def journal_path(self) -> Path:
+        """What this process has acknowledged while the database was away, until it is there."""
+        return self.data / f"{self._mine('journal')}.sqlite3"
+
+    @property
+    def rescue_path(self) -> Path:
+        """Outcomes that this process's ledger could not take, until the next start."""
+        return self.data / f"{self._mine('rescue')}.jsonl"
+
+    def metrics_path(self, worker: int) -> Path:
+        """What one of several workers has counted, for the others."""
+        return self.data / f"metrics-{worker}.json"
+
+    @property
+    def moved_path(self) -> Path:
+        """There once the installation in the folder has been moved to another database."""
+        return self.data / "moved.json"
+
+    @property
+    def node_path(self) -> Path:
+        """Under which id others know the folder's processes; made when there is none."""
+        return self.data / "node.id"
+
+    def _mine(self, name: str) -> str:
+        return f"{name}-{self.worker}" if self.worker else name
+
+    @property
+    def server_path(self) -> Path:
+        """How other commands reach the process that has the folder open."""
+        return self.data / "server.json"

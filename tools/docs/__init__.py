@@ -1,0 +1,1 @@
+"""The documentation site: what is generated from the code when it is built."""

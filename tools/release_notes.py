@@ -1,0 +1,38 @@
+"""What a tag releases: `python -m tools.release_notes v1.2.3` prints the section of CHANGELOG.md.
+
+It fails unless the tag is the version of the package and CHANGELOG.md has a section for it.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from outlay import __version__
+
+CHANGELOG: Final = Path(__file__).parents[1] / "CHANGELOG.md"
+
+
+def notes_of(tag: str, version: str, changelog: str) -> str:
+    """The notes of a release; ValueError for a tag that does not fit."""
+    if tag != f"v{version}":
+        raise ValueError(f"the tag {tag} is not that of version {version}; tag v{version}")
+    heading = rf"^## \[?{re.escape(version)}\]?[^\n]*\n"
+    found = re.search(rf"{heading}(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    if found is None or not found[1].strip():
+        raise ValueError(f"CHANGELOG.md has no section {version}; rename Unreleased to it")
+    return found[1].strip()
+
+
+def main(tag: str) -> int:
+    """Print the notes; the exit code."""
+    try:
+        print(notes_of(tag, __version__, CHANGELOG.read_text()))
+    except ValueError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
