@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 
+from argon2 import PasswordHasher
 from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
 
@@ -19,14 +20,14 @@ from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
-from outlay.services.access.passwords import hash_password
 from outlay.services.bundle import Administration
 from outlay.services.reconciliation.bills import BillFile
 from outlay.storage.directory.members import create_member
 
 PASSWORD = "several words are best"
 _numbers = itertools.count(1)
-_hash_of = cache(hash_password)
+_hash_of = cache(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash)
+"""Checked in no time: what a hash costs is written in it (`tests/unit/services/access`)."""
 
 
 @dataclass
